@@ -1,0 +1,51 @@
+#pragma once
+
+#include "tests/support/process_tree.hpp"
+#include "tests/support/real_sshd.hpp"
+
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace moorage::support {
+
+/// OpenSSH's ssh-agent on a socket of its own, holding the given private keys
+/// (without passphrase). Ready when the constructor returns.
+class ssh_agent {
+public:
+  explicit ssh_agent(const std::vector<std::string>& key_files = {});
+  void add(const std::string& key_file);
+  std::string socket() const { return folder_ / "agent"; } ///< for SSH_AUTH_SOCK
+  void freeze() { process_.freeze(); }
+  void thaw() { process_.thaw(); }
+
+private:
+  scratch_folder folder_;
+  process_tree process_;
+};
+
+/// A Unix socket where an agent should be, and nobody answers.
+class hung_agent {
+public:
+  enum class manner {
+    never_accepts, ///< connects wait in the backlog, or block once it is full
+    accepts,       ///< takes connections and requests, answers nothing
+    hangs_up,      ///< takes connections and closes them at once
+  };
+  explicit hung_agent(manner how = manner::accepts);
+  ~hung_agent();
+  hung_agent(const hung_agent&) = delete;
+  hung_agent& operator=(const hung_agent&) = delete;
+  std::string socket() const { return folder_ / "agent"; }
+  int accepted() const; ///< connections taken so far
+
+private:
+  struct shared;
+  scratch_folder folder_;
+  int listener_ = -1;
+  int wake_ = -1;
+  std::unique_ptr<shared> shared_;
+  std::thread thread_;
+};
+
+} // namespace moorage::support
