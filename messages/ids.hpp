@@ -1,0 +1,52 @@
+// The identities that messages carry. Each is a type of its own, so that a lease's id cannot be passed where a
+// connection's is expected. An id is never used again within a node's life; 0 stands for "none".
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace moorage {
+
+template <class Tag>
+struct id {
+  std::uint64_t value = 0;
+
+  explicit operator bool() const { return value != 0; }
+  friend auto operator<=>(const id&, const id&) = default;
+};
+
+template <class Inspector, class Tag>
+typename Inspector::result_type inspect(Inspector& f, id<Tag>& x) {
+  return f(x.value);
+}
+
+template <class Tag>
+std::string to_string(const id<Tag>& x) {
+  return Tag::prefix + std::to_string(x.value);
+}
+
+struct request_tag { static constexpr char prefix = 'r'; };
+struct holder_tag { static constexpr char prefix = 'h'; };
+struct lease_tag { static constexpr char prefix = 'l'; };
+struct connection_tag { static constexpr char prefix = 'c'; };
+struct probe_tag { static constexpr char prefix = 'p'; };
+struct stream_tag { static constexpr char prefix = 's'; };
+
+/// One request to a pool that wants an answer.
+using request_id = id<request_tag>;
+/// One holder, as a pool numbers it.
+using holder_id = id<holder_tag>;
+using lease_id = id<lease_tag>;
+using connection_id = id<connection_tag>;
+using probe_id = id<probe_tag>;
+/// One command whose output is streamed; unique within its connection.
+using stream_id = id<stream_tag>;
+
+} // namespace moorage
+
+template <class Tag>
+struct std::hash<moorage::id<Tag>> {
+  std::size_t operator()(const moorage::id<Tag>& x) const noexcept { return std::hash<std::uint64_t>{}(x.value); }
+};

@@ -1,0 +1,152 @@
+// What a pool says of itself when asked: values for admins, metrics and tests. Durations are as of the answer.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "messages/errors.hpp"
+#include "messages/ids.hpp"
+
+namespace moorage {
+
+enum class connection_state : std::uint8_t { opening, idle, leased, closing };
+
+std::string to_string(connection_state state);
+
+/// Why a connection left the pool.
+enum class removal_reason : std::uint8_t {
+  probe_failures, ///< `probe_failures_max` probes in a row failed
+  lost,           ///< the link broke, or its keep-alives stayed unanswered
+  lifetime,       ///< older than `connection_lifetime`
+  idle,           ///< idle for longer than `idle_timeout`
+  evicted,        ///< an admin asked for it
+  shrunk,         ///< the pool was made smaller
+  abandoned,      ///< its holder died in mid-command
+  settings,       ///< opened under settings that no longer hold
+  disconnected,   ///< the cluster was disconnected or removed, or the runtime stops
+  count_
+};
+
+std::string to_string(removal_reason reason);
+
+struct connection_status {
+  connection_id connection;
+  connection_state state = connection_state::opening;
+  std::uint32_t leases = 0;
+  std::uint32_t probe_failures = 0; ///< in a row
+  bool probing = false;
+  bool condemned = false; ///< takes no new lease, and closes when the last one ends
+  std::uint64_t leases_served = 0;
+  std::chrono::nanoseconds age{0};  ///< since it was opened; for an opening one, since the opening began
+  std::chrono::nanoseconds idle{0}; ///< since the last lease ended
+  std::chrono::nanoseconds last_rtt{0}; ///< of the last probe that passed; 0: none yet
+};
+
+struct lease_status {
+  lease_id lease;
+  connection_id connection;
+  holder_id holder;
+  std::string label;
+  bool confirmed = false;
+  std::chrono::nanoseconds age{0};
+};
+
+struct waiter_status {
+  request_id request;
+  holder_id holder;
+  std::string label;
+  std::uint32_t ahead = 0; ///< waiters before this one
+  std::chrono::nanoseconds waited{0};
+  std::chrono::nanoseconds left{0}; ///< until its deadline
+};
+
+/// Since the pool began; they only grow.
+struct pool_counters {
+  std::uint64_t acquires = 0;
+  std::uint64_t grants = 0;
+  std::uint64_t timeouts = 0;   ///< acquires refused at their deadline
+  std::uint64_t cancelled = 0;
+  std::uint64_t refusals = 0;   ///< all others
+  std::uint64_t releases = 0;   ///< leases given back by their holders
+  std::uint64_t reclaimed = 0;  ///< leases ended otherwise: never confirmed, holder died, revoked, connection lost
+  std::uint64_t openings = 0;   ///< tries to open, each
+  std::uint64_t opened = 0;
+  std::uint64_t open_failures = 0; ///< tries that failed
+  std::uint64_t probe_rounds = 0;
+  std::uint64_t probes_passed = 0;
+  std::uint64_t probes_failed = 0;
+  /// By reason, indexed by `removal_reason`.
+  std::array<std::uint64_t, static_cast<std::size_t>(removal_reason::count_)> removed{};
+
+  friend bool operator==(const pool_counters&, const pool_counters&) = default;
+};
+
+struct latency_quantiles {
+  std::uint64_t count = 0;
+  std::chrono::nanoseconds p50{0};
+  std::chrono::nanoseconds p90{0};
+  std::chrono::nanoseconds p99{0};
+  std::chrono::nanoseconds max{0};
+};
+
+struct pool_status {
+  std::string cluster;
+  std::string destination; ///< user@host:port
+  std::uint32_t size = 0;  ///< `pool_size` in force
+  std::uint32_t total = 0; ///< always opening + idle + leased + closing
+  std::uint32_t opening = 0;
+  std::uint32_t idle = 0;
+  std::uint32_t leased = 0; ///< connections with at least one lease
+  std::uint32_t closing = 0;
+  std::uint32_t leases = 0;
+  std::uint32_t waiters = 0;
+  std::uint32_t probing = 0; ///< probes in flight
+  bool paused = false;
+  /// What a latched pool refuses acquires with; code `none` when not latched.
+  failure latched;
+  /// The last failure to open, if the pool backs off; code `none` otherwise.
+  failure backing_off;
+  std::chrono::nanoseconds average_age{0};  ///< of idle and leased connections
+  std::chrono::nanoseconds average_idle{0}; ///< of idle connections
+  pool_counters counters;
+  latency_quantiles acquire_latency; ///< request to grant, as the pool sees it
+  latency_quantiles probe_rtt;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, connection_status& x) {
+  return f(x.connection, x.state, x.leases, x.probe_failures, x.probing, x.condemned, x.leases_served, x.age, x.idle,
+           x.last_rtt);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, lease_status& x) {
+  return f(x.lease, x.connection, x.holder, x.label, x.confirmed, x.age);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, waiter_status& x) {
+  return f(x.request, x.holder, x.label, x.ahead, x.waited, x.left);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, pool_counters& x) {
+  return f(x.acquires, x.grants, x.timeouts, x.cancelled, x.refusals, x.releases, x.reclaimed, x.openings, x.opened,
+           x.open_failures, x.probe_rounds, x.probes_passed, x.probes_failed, x.removed);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, latency_quantiles& x) {
+  return f(x.count, x.p50, x.p90, x.p99, x.max);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, pool_status& x) {
+  return f(x.cluster, x.destination, x.size, x.total, x.opening, x.idle, x.leased, x.closing, x.leases, x.waiters,
+           x.probing, x.paused, x.latched, x.backing_off, x.average_age, x.average_idle, x.counters,
+           x.acquire_latency, x.probe_rtt);
+}
+
+} // namespace moorage
