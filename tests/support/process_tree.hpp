@@ -9,11 +9,11 @@ namespace moorage::support {
 
 /// What to start and where its standard streams go.
 struct process_spec {
-  std::vector<std::string> argv;        ///< argv[0] is looked up in PATH
-  std::vector<std::string> environment; ///< "NAME=value", added to our own environment
-  std::string output;                   ///< file that stdout and stderr are appended to; empty: /dev/null
-  int stdin_fd = -1;                    ///< given to the process; -1: /dev/null. Stays the caller's.
-  int stdout_fd = -1;                   ///< takes stdout in place of `output`; -1: no. Stays the caller's.
+  std::vector<std::string> argv;             ///< argv[0] is looked up in PATH
+  std::vector<std::string> environment = {}; ///< "NAME=value", added to our own environment
+  std::string output = {}; ///< file that stdout and stderr are appended to; empty: /dev/null
+  int stdin_fd = -1;       ///< given to the process; -1: /dev/null. Stays the caller's.
+  int stdout_fd = -1;      ///< takes stdout in place of `output`; -1: no. Stays the caller's.
 };
 
 /// A process with everything it ever starts, orphans and daemons included.

@@ -31,7 +31,7 @@ struct real_sshd_settings {
   std::vector<std::string> host_key_types = {"ed25519"}; ///< of ed25519, ecdsa, rsa
   int max_sessions = 10;                                 ///< OpenSSH's own default
   std::string max_startups = "1000";                     ///< generous: tests of good manners set "10:30:100"
-  std::vector<std::string> config; ///< further sshd_config lines; they win over the fixture's own
+  std::vector<std::string> config = {}; ///< further sshd_config lines; they win over the fixture's own
 };
 
 /// OpenSSH's sshd as the current user, on a free port of loopback, with keys and
