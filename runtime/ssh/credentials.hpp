@@ -1,0 +1,63 @@
+// What we may log in with: keys from files, the agent's socket, the password. Loaded off the workers.
+#pragma once
+
+#include <libssh/libssh.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "messages/cluster.hpp"
+#include "messages/ssh_error.hpp"
+#include "runtime/blocking.hpp"
+#include "runtime/secrets.hpp"
+#include "runtime/ssh/agent.hpp"
+
+namespace moorage {
+
+struct ssh_key_deleter {
+  void operator()(ssh_key key) const { ssh_key_free(key); }
+};
+/// Owns one libssh key.
+using owned_key = std::unique_ptr<std::remove_pointer_t<ssh_key>, ssh_key_deleter>;
+
+/// One private key file and what could be had of it.
+struct key_file {
+  std::string path;
+  bool listed = true;    ///< in the settings; false: one of the usual ones
+  owned_key private_key; ///< null when locked or unusable: see `problem`
+  owned_key public_key;  ///< null when not even that is known
+  owned_key certificate; ///< private key with the certificate of `path`-cert.pub, when there is one that fits
+  std::string blob;      ///< the public key's SSH wire form; empty when unknown. Agents name keys by it
+  std::string problem; ///< why there is no private key, naming the file: missing, locked, wrong passphrase …
+};
+
+/// Everything to log in with. Moves only.
+struct credentials {
+  std::vector<key_file> files;       ///< in the order to try
+  bool agent = false;                ///< ask the agent: for keys of `files` only when any is listed
+  pending<agent_connection> connect; ///< the agent's socket being connected, when there is an agent
+  std::optional<secret> password;
+  std::vector<std::string>
+      problems; ///< in words: a listed key file that cannot be used, a missing entry of the store
+
+  bool any_listed() const;
+};
+
+/// "~/x" and "~" with the home folder in place of the tilde.
+std::string expand_home(const std::string& path, const std::string& home);
+
+/// Reads and unlocks one key file; blocks, and may compute for a while (a passphrase is hashed many times
+/// over). `passphrase` may be null: locked keys stay locked, but their public part is found where the file
+/// tells it or beside it (`path`.pub).
+key_file load_key(const std::string& path, bool listed, const secret* passphrase);
+
+/// The listed key files, or those of the usual ones that exist. Blocks.
+std::vector<key_file> load_keys(const cluster_settings& settings, const std::string& home,
+                                const secret* passphrase, const abandonment& sign);
+
+/// "ED25519 SHA256:…"
+std::string describe(ssh_key key);
+
+} // namespace moorage
