@@ -1,0 +1,221 @@
+// The messages that actors exchange, one struct each. Who takes which, and what answers, is in messages/interfaces.hpp.
+#pragma once
+
+#include <caf/actor_control_block.hpp>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "messages/cluster.hpp"
+#include "messages/errors.hpp"
+#include "messages/exec.hpp"
+#include "messages/ids.hpp"
+#include "messages/ssh_error.hpp"
+#include "messages/status.hpp"
+
+namespace moorage {
+
+/// "It is done"; the text adds something for people, or nothing.
+struct done { std::string text; };
+
+// --- leases -------------------------------------------------------------------------------------------------------
+
+/// Patience that asks for the cluster's own `acquire_timeout`.
+constexpr std::chrono::nanoseconds default_patience{-1};
+
+/// Asks for a lease; answered with `lease_grant` or an error, at the latest when the patience ends.
+struct acquire {
+  std::string cluster;
+  /// Whose life the lease shares. It is monitored; it must confirm; it hears of the lease's end by `lease_lost`.
+  caf::strong_actor_ptr holder;
+  /// The holder's own number for this request, to cancel it by. 0: cannot be cancelled.
+  std::uint64_t call = 0;
+  /// From the arrival at the pool; 0: now or not at all; `default_patience`: the cluster's `acquire_timeout`.
+  std::chrono::nanoseconds patience = default_patience;
+  /// Who this is, for people who wonder who holds the leases.
+  std::string label;
+};
+
+/// Withdraws an acquire, which is then answered `cancelled`; one that was answered already is not touched, so a
+/// holder that still gets a grant gives it back.
+struct cancel_acquire { std::string cluster; caf::strong_actor_ptr holder; std::uint64_t call = 0; };
+
+/// The answer to `acquire`. Confirm to `pool` within 5 s, work with `connection`, then release to `pool`.
+struct lease_grant {
+  std::string cluster;
+  lease_id lease;
+  connection_id connection_number;
+  caf::strong_actor_ptr pool;       ///< a pool_actor
+  caf::strong_actor_ptr connection; ///< a connection_actor
+};
+
+struct confirm_lease { lease_id lease; };
+/// Gives it back. Without a holder the sender is taken for it.
+struct release_lease { lease_id lease; caf::strong_actor_ptr holder; };
+/// To the holder: this lease ended without your doing; the connection refuses further work under it.
+struct lease_lost { lease_id lease; failure reason; };
+
+// --- work under a lease -------------------------------------------------------------------------------------------
+
+/// Runs a command and collects its output up to `output_max`. Answered with `exec_result`, also when the link is lost.
+struct run_command { lease_id lease; std::uint64_t call = 0; exec_request what; };
+/// Ends it early: the answer is `maybe_ran` or `never_sent`.
+struct cancel_command { lease_id lease; std::uint64_t call = 0; };
+
+/// Starts a command whose output goes to `sink` as `stream_chunk`s within the credit, ended by one `stream_end`.
+/// Standard input stays open until `end_stream_input`. The connection monitors the sink: a dead one cancels the stream.
+struct open_stream {
+  lease_id lease;
+  std::uint64_t call = 0; ///< the sink's own number; comes back in every message to it
+  exec_request what;
+  caf::strong_actor_ptr sink;
+  std::uint64_t credit = 0; ///< bytes of output, both kinds together, that the sink can take
+};
+struct stream_opened { stream_id stream; };
+struct stream_chunk { std::uint64_t call = 0; output_kind kind = output_kind::output; std::string bytes; };
+/// The peer took so many bytes of input: as many more may be sent. The first one gives the initial room.
+struct stream_room { std::uint64_t call = 0; std::uint64_t bytes = 0; };
+struct stream_end { std::uint64_t call = 0; outcome ended; };
+struct grant_stream_credit { stream_id stream; std::uint64_t bytes = 0; };
+/// Standard input. More than the room given is refused by cancelling the stream.
+struct send_stream_input { stream_id stream; std::string bytes; };
+struct end_stream_input { stream_id stream; };
+struct cancel_stream { stream_id stream; };
+
+// --- clusters -----------------------------------------------------------------------------------------------------
+
+/// Registers a cluster, or changes the settings of the one with this name; connections opened under other transport
+/// settings are closed when their leases end.
+struct register_cluster { cluster_settings settings; };
+/// Closes its connections, refuses its waiters, forgets it.
+struct remove_cluster { std::string cluster; };
+struct list_clusters {};
+struct cluster_list { std::vector<cluster_settings> clusters; };
+
+// --- administration -----------------------------------------------------------------------------------------------
+
+struct get_pools {};
+struct pool_list { std::vector<pool_status> pools; };
+struct get_pool { std::string cluster; };
+struct get_connections { std::string cluster; };
+struct connection_list { std::vector<connection_status> connections; };
+struct get_leases { std::string cluster; };
+struct lease_list { std::vector<lease_status> leases; };
+struct get_waiters { std::string cluster; };
+struct waiter_list { std::vector<waiter_status> waiters; };
+/// No grants and no new openings until resumed; waiters queue, leases go on. Pausing twice is pausing once.
+struct pause_pool { std::string cluster; };
+struct resume_pool { std::string cluster; };
+/// A health check now.
+struct probe_pool { std::string cluster; };
+/// Closes this connection: at once if idle or opening, when its leases end otherwise.
+struct evict_connection { std::string cluster; connection_id connection; };
+/// Ends a lease against its holder's will.
+struct revoke_lease { std::string cluster; lease_id lease; };
+struct resize_pool { std::string cluster; std::uint32_t size = 0; };
+/// Forgets the latch, the back-off and the failures.
+struct reset_pool { std::string cluster; };
+/// Closes every connection and refuses the waiters; the cluster stays registered.
+struct disconnect_pool { std::string cluster; };
+
+/// Events of a cluster's pool (empty: of every pool, also those to come) as `event_record` messages, `credit` of them
+/// at first; when the credit is used up events are counted as missed instead of queued.
+struct subscribe { std::string cluster; caf::strong_actor_ptr subscriber; std::uint32_t credit = 0; };
+struct grant_event_credit { std::string cluster; caf::strong_actor_ptr subscriber; std::uint32_t credit = 0; };
+
+// --- between our own actors ---------------------------------------------------------------------------------------
+
+struct begin_lease { lease_id lease; };
+/// Refuse further work under the lease and end what runs; `ask`: answer the pool with `lease_cleared`.
+struct fence_lease { lease_id lease; bool ask = false; };
+struct lease_cleared { connection_id connection; lease_id lease; bool was_running = false; };
+/// Good-bye to the peer, `link_closed` to the pool, end.
+struct close_link {};
+/// No error: it is open.
+struct opening_ended { connection_id connection; ssh_error error; std::vector<opening_step> steps; };
+struct link_lost { connection_id connection; ssh_error error; };
+struct link_closed { connection_id connection; };
+struct probe_request { probe_method method = probe_method::channel; std::string command; };
+struct probe_answer { std::chrono::nanoseconds rtt{0}; };
+struct probe_report {
+  probe_id probe;
+  connection_id connection;
+  bool passed = false;
+  std::chrono::nanoseconds rtt{0};
+  std::string text;
+};
+/// The socket is ready, or the time that an actor set itself has come.
+struct wake_up { std::uint64_t generation = 0; };
+struct stop_all {};
+
+// --- inspection ---------------------------------------------------------------------------------------------------
+
+#define MOORAGE_INSPECT(type, ...)                                                                                    \
+  template <class Inspector>                                                                                          \
+  typename Inspector::result_type inspect(Inspector& f, type& x) {                                                    \
+    return f(__VA_ARGS__);                                                                                            \
+  }
+
+MOORAGE_INSPECT(done, x.text)
+MOORAGE_INSPECT(acquire, x.cluster, x.holder, x.call, x.patience, x.label)
+MOORAGE_INSPECT(cancel_acquire, x.cluster, x.holder, x.call)
+MOORAGE_INSPECT(lease_grant, x.cluster, x.lease, x.connection_number, x.pool, x.connection)
+MOORAGE_INSPECT(confirm_lease, x.lease)
+MOORAGE_INSPECT(release_lease, x.lease, x.holder)
+MOORAGE_INSPECT(lease_lost, x.lease, x.reason)
+MOORAGE_INSPECT(run_command, x.lease, x.call, x.what)
+MOORAGE_INSPECT(cancel_command, x.lease, x.call)
+MOORAGE_INSPECT(open_stream, x.lease, x.call, x.what, x.sink, x.credit)
+MOORAGE_INSPECT(stream_opened, x.stream)
+MOORAGE_INSPECT(stream_chunk, x.call, x.kind, x.bytes)
+MOORAGE_INSPECT(stream_room, x.call, x.bytes)
+MOORAGE_INSPECT(stream_end, x.call, x.ended)
+MOORAGE_INSPECT(grant_stream_credit, x.stream, x.bytes)
+MOORAGE_INSPECT(send_stream_input, x.stream, x.bytes)
+MOORAGE_INSPECT(end_stream_input, x.stream)
+MOORAGE_INSPECT(cancel_stream, x.stream)
+MOORAGE_INSPECT(register_cluster, x.settings)
+MOORAGE_INSPECT(remove_cluster, x.cluster)
+MOORAGE_INSPECT(cluster_list, x.clusters)
+MOORAGE_INSPECT(pool_list, x.pools)
+MOORAGE_INSPECT(get_pool, x.cluster)
+MOORAGE_INSPECT(get_connections, x.cluster)
+MOORAGE_INSPECT(connection_list, x.connections)
+MOORAGE_INSPECT(get_leases, x.cluster)
+MOORAGE_INSPECT(lease_list, x.leases)
+MOORAGE_INSPECT(get_waiters, x.cluster)
+MOORAGE_INSPECT(waiter_list, x.waiters)
+MOORAGE_INSPECT(pause_pool, x.cluster)
+MOORAGE_INSPECT(resume_pool, x.cluster)
+MOORAGE_INSPECT(probe_pool, x.cluster)
+MOORAGE_INSPECT(evict_connection, x.cluster, x.connection)
+MOORAGE_INSPECT(revoke_lease, x.cluster, x.lease)
+MOORAGE_INSPECT(resize_pool, x.cluster, x.size)
+MOORAGE_INSPECT(reset_pool, x.cluster)
+MOORAGE_INSPECT(disconnect_pool, x.cluster)
+MOORAGE_INSPECT(subscribe, x.cluster, x.subscriber, x.credit)
+MOORAGE_INSPECT(grant_event_credit, x.cluster, x.subscriber, x.credit)
+MOORAGE_INSPECT(begin_lease, x.lease)
+MOORAGE_INSPECT(fence_lease, x.lease, x.ask)
+MOORAGE_INSPECT(lease_cleared, x.connection, x.lease, x.was_running)
+MOORAGE_INSPECT(opening_ended, x.connection, x.error, x.steps)
+MOORAGE_INSPECT(link_lost, x.connection, x.error)
+MOORAGE_INSPECT(link_closed, x.connection)
+MOORAGE_INSPECT(probe_request, x.method, x.command)
+MOORAGE_INSPECT(probe_answer, x.rtt)
+MOORAGE_INSPECT(probe_report, x.probe, x.connection, x.passed, x.rtt, x.text)
+MOORAGE_INSPECT(wake_up, x.generation)
+
+#undef MOORAGE_INSPECT
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, list_clusters&) { return f(); }
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, get_pools&) { return f(); }
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, close_link&) { return f(); }
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, stop_all&) { return f(); }
+
+} // namespace moorage

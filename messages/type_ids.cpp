@@ -1,0 +1,45 @@
+#include "messages/type_ids.hpp"
+
+#include <caf/actor_system_config.hpp>
+#include <caf/all.hpp>
+#include <tuple>
+
+namespace moorage {
+
+namespace {
+
+constexpr auto category = caf::atom("moorage");
+
+std::string render(std::uint8_t code, caf::atom_value, const caf::message& context) {
+  auto text = to_string(static_cast<errc>(code));
+  if (context.match_elements<std::string>())
+    text += ": " + context.get_as<std::string>(0);
+  return text;
+}
+
+} // namespace
+
+caf::error make_error(errc code, std::string text) {
+  return {static_cast<std::uint8_t>(code), category, caf::make_message(std::move(text))};
+}
+
+failure to_failure(const caf::error& error) {
+  if (!error)
+    return {};
+  if (error.category() == category) {
+    failure result{static_cast<errc>(error.code()), {}};
+    if (error.code() >= static_cast<std::uint8_t>(errc::count_))
+      result.code = errc::internal;
+    if (error.context().match_elements<std::string>())
+      result.text = error.context().get_as<std::string>(0);
+    return result;
+  }
+  return {errc::internal, "unexpected error from the actor system: " + caf::to_string(error)};
+}
+
+void add_message_types(caf::actor_system_config& config) {
+  config.add_message_types<caf::id_block::moorage>();
+  config.add_error_category(category, render);
+}
+
+} // namespace moorage
