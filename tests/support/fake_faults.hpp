@@ -13,7 +13,7 @@ enum class phase {
   accepted,       ///< TCP is up, nothing was sent
   banner,         ///< our banner is out
   key_exchange,   ///< our KEXINIT is out and the client's bytes are coming in
-  authentication, ///< the client asks for its first authentication
+  authentication, ///< the client makes its first try (the opening "none" is not one, the offer of a key is)
   channel_open,   ///< the client asks for a channel
   exec_request,   ///< the client asks for a command
   command,        ///< in mid-command: right after its first output, or at its start when it has none
@@ -87,8 +87,8 @@ struct fake_faults {
   std::uint64_t noise_on_stderr = 0;
 };
 
-/// What the server has seen since its start. `open` counts a connection until its
-/// TCP socket is closed on our side, so those that are closing are in it.
+/// What the server has seen since its start. `open` counts a connection until the
+/// client has closed its TCP socket, or we have; so those that are closing are in it.
 struct fake_counters {
   int connects = 0; ///< TCP connections accepted
   int open = 0;
@@ -110,7 +110,7 @@ struct fake_counters {
   int keepalives = 0;            ///< keepalive@openssh.com requests received
   int goodbyes = 0;              ///< connections that the client ended with SSH_MSG_DISCONNECT
   int hang_ups = 0;              ///< connections that ended with FIN or RST without one
-  int broken = 0;                ///< connections that we broke as told
+  int broken = 0;                ///< connections that we broke: as told, or after too many tries to log in
   std::uint64_t stdin_bytes = 0; ///< read from clients by commands
 };
 

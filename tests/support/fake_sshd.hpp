@@ -11,6 +11,8 @@
 
 namespace moorage::support {
 
+class fake_server;
+
 struct fake_sshd_settings {
   fake_faults faults;
   std::string host = "127.0.0.1"; ///< an address of this machine; "::1" works too
@@ -76,8 +78,7 @@ public:
   static char flood_byte(std::uint64_t offset) { return static_cast<char>('!' + offset % 89); }
 
 private:
-  class server;
-  std::unique_ptr<server> server_;
+  std::unique_ptr<fake_server> server_;
 };
 
 } // namespace moorage::support
