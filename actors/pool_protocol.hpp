@@ -1,7 +1,8 @@
 // What goes into the pool core and what comes out: the page a maintainer of the pool reads.
 //
-// Events are past participles: something happened. Effects are imperatives: the shell (actors/pool) carries them out,
-// in order, and decides nothing. Both are plain values, so that a test can write a pool's whole life down as text.
+// Events are past participles: something happened. Effects are imperatives: the shell (actors/pool) carries
+// them out, in order, and decides nothing. Both are plain values, so that a test can write a pool's whole
+// life down as text.
 #pragma once
 
 #include <chrono>
@@ -21,7 +22,8 @@ namespace moorage {
 /// Steady time, as the shell's clock gives it; the core has no clock of its own.
 using time_point = std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds>;
 
-// --- events -------------------------------------------------------------------------------------------------------
+// --- events
+// -------------------------------------------------------------------------------------------------------
 
 /// Someone wants a lease by `deadline`. `request` is fresh and is answered exactly once: grant or refuse.
 struct acquire_requested {
@@ -30,71 +32,177 @@ struct acquire_requested {
   time_point deadline;
   std::string label;
 };
-/// The asker no longer wants it. A waiter is refused `cancelled`; a grant that crossed with this and is not confirmed
-/// is taken back; anything else is ignored.
-struct acquire_cancelled { request_id request; };
-/// The holder has the grant in hand. Unknown leases are ignored: they were reclaimed, and the connection is fenced.
-struct lease_confirmed { lease_id lease; };
-/// Given back. With a `request`, the answer is acknowledge or refuse (already_released, lease_ended, unknown_lease).
-/// `holder` must be the one it was granted to, else it is refused `unknown_lease`.
-struct lease_released { request_id request; lease_id lease; holder_id holder; };
-/// The holder died or its node went away: all its leases end, all its waiters are dropped without an answer.
-struct holder_lost { holder_id holder; };
+/// The asker no longer wants it. A waiter is refused `cancelled`; a grant that crossed with this and is not
+/// confirmed is taken back; anything else is ignored.
+struct acquire_cancelled {
+  request_id request;
+};
+/// The holder has the grant in hand. Unknown leases are ignored: they were reclaimed, and the connection is
+/// fenced.
+struct lease_confirmed {
+  lease_id lease;
+};
+/// Given back. With a `request`, the answer is acknowledge or refuse (already_released, lease_ended,
+/// unknown_lease). `holder` must be the one it was granted to, else it is refused `unknown_lease`.
+struct lease_released {
+  request_id request;
+  lease_id lease;
+  holder_id holder;
+};
+/// The holder died or its node went away: all its leases end, and its waiters are refused `cancelled`, so
+/// that whoever keeps their promises can forget them.
+struct holder_lost {
+  holder_id holder;
+};
 /// The connection answers `end_lease`: nothing runs under it any more; `was_running`: a command was cut off.
-struct lease_ended { connection_id connection; lease_id lease; bool was_running = false; };
-struct connection_opened { connection_id connection; };
+struct lease_ended {
+  connection_id connection;
+  lease_id lease;
+  bool was_running = false;
+};
+struct connection_opened {
+  connection_id connection;
+};
 /// One try to open has failed; the connection actor has released everything and waits or ends as told next.
-struct connection_failed { connection_id connection; ssh_error error; };
-/// An open connection broke. It is gone: no `connection_closed` follows.
-struct connection_lost { connection_id connection; ssh_error error; };
+struct connection_failed {
+  connection_id connection;
+  ssh_error error;
+};
+/// The connection is gone, and no `connection_closed` follows: an open one broke, or its actor ended (in any
+/// state).
+struct connection_lost {
+  connection_id connection;
+  ssh_error error;
+};
 /// The answer to `close_connection`.
-struct connection_closed { connection_id connection; };
-struct probe_passed { probe_id probe; connection_id connection; std::chrono::nanoseconds rtt{0}; };
-struct probe_failed { probe_id probe; connection_id connection; std::string text; };
+struct connection_closed {
+  connection_id connection;
+};
+struct probe_passed {
+  probe_id probe;
+  connection_id connection;
+  std::chrono::nanoseconds rtt{0};
+};
+struct probe_failed {
+  probe_id probe;
+  connection_id connection;
+  std::string text;
+};
 /// The time that `next_due` named has come (or any other: a spurious one is harmless).
 struct time_passed {};
 
 // What admins do; each with a `request` (0: nobody waits) that is acknowledged or refused once.
-struct settings_changed { request_id request; cluster_settings settings; };
-struct pause_requested { request_id request; };
-struct resume_requested { request_id request; };
-struct probe_requested { request_id request; };
-struct eviction_requested { request_id request; connection_id connection; };
-struct lease_revoked { request_id request; lease_id lease; };
+struct settings_changed {
+  request_id request;
+  cluster_settings settings;
+};
+struct pause_requested {
+  request_id request;
+};
+struct resume_requested {
+  request_id request;
+};
+struct probe_requested {
+  request_id request;
+};
+struct eviction_requested {
+  request_id request;
+  connection_id connection;
+};
+struct lease_revoked {
+  request_id request;
+  lease_id lease;
+};
 /// Forget the latch, the back-off and the failures.
-struct reset_requested { request_id request; };
-/// Close every connection and refuse the waiters `cluster_removed`; later acquires open anew.
-struct disconnect_requested { request_id request; };
-/// For good: as disconnect, with `stopping`; every later acquire is refused. Acknowledged when nothing is left.
-struct stop_requested { request_id request; };
+struct reset_requested {
+  request_id request;
+};
+/// Close every connection, ending its leases, and refuse the waiters `cluster_removed`; later acquires open
+/// anew. Acknowledged when the last of the connections there were is gone.
+struct disconnect_requested {
+  request_id request;
+};
+/// For good: as disconnect, with `stopping`; every later acquire is refused. Acknowledged when nothing is
+/// left.
+struct stop_requested {
+  request_id request;
+};
 
-using pool_event
-  = std::variant<acquire_requested, acquire_cancelled, lease_confirmed, lease_released, holder_lost, lease_ended,
-                 connection_opened, connection_failed, connection_lost, connection_closed, probe_passed, probe_failed,
-                 time_passed, settings_changed, pause_requested, resume_requested, probe_requested,
-                 eviction_requested, lease_revoked, reset_requested, disconnect_requested, stop_requested>;
+using pool_event =
+    std::variant<acquire_requested, acquire_cancelled, lease_confirmed, lease_released, holder_lost,
+                 lease_ended, connection_opened, connection_failed, connection_lost, connection_closed,
+                 probe_passed, probe_failed, time_passed, settings_changed, pause_requested, resume_requested,
+                 probe_requested, eviction_requested, lease_revoked, reset_requested, disconnect_requested,
+                 stop_requested>;
 
-// --- effects ------------------------------------------------------------------------------------------------------
+// --- effects
+// ------------------------------------------------------------------------------------------------------
 
 /// Try to open this connection: a new one when `attempt` is 1, the same id again otherwise.
-struct open_connection { connection_id connection; std::uint32_t attempt = 1; };
+struct open_connection {
+  connection_id connection;
+  std::uint32_t attempt = 1;
+};
 /// Close it, whatever it is doing; `connection_closed` must follow (for one that is opening, too).
-struct close_connection { connection_id connection; removal_reason reason; };
-/// Tell the connection of the lease (which must happen before the holder hears of it), then answer the acquire.
-struct grant { request_id request; lease_id lease; connection_id connection; holder_id holder; };
+struct close_connection {
+  connection_id connection;
+  removal_reason reason;
+};
+/// Tell the connection of the lease (which must happen before the holder hears of it), then answer the
+/// acquire.
+struct grant {
+  request_id request;
+  lease_id lease;
+  connection_id connection;
+  holder_id holder;
+};
 /// Answer a request with an error.
-struct refuse { request_id request; failure reason; };
+struct refuse {
+  request_id request;
+  failure reason;
+};
 /// Answer any request but an acquire with "done".
-struct acknowledge { request_id request; };
+struct acknowledge {
+  request_id request;
+};
 /// From now on the connection must refuse work under this lease. `ask`: it must answer `lease_ended`.
-struct end_lease { connection_id connection; lease_id lease; bool ask = false; };
+struct end_lease {
+  connection_id connection;
+  lease_id lease;
+  bool ask = false;
+};
 /// A holder must be told that its lease ended without its doing.
-struct notify_holder { holder_id holder; lease_id lease; failure reason; };
-struct start_probe { probe_id probe; connection_id connection; };
+struct notify_holder {
+  holder_id holder;
+  lease_id lease;
+  failure reason;
+};
+struct start_probe {
+  probe_id probe;
+  connection_id connection;
+};
 /// For those who watch: event subscribers and the log. Never changes anything.
 enum class announcement : std::uint8_t {
-  opening, opened, open_failed, granted, refused, released, reclaimed, probe_round, probe_passed, probe_failed,
-  condemned, closing, closed, lost, latched, backing_off, paused, resumed, changed, stopped
+  opening,
+  opened,
+  open_failed,
+  granted,
+  refused,
+  released,
+  reclaimed,
+  probe_round,
+  probe_passed,
+  probe_failed,
+  condemned,
+  closing,
+  closed,
+  lost,
+  latched,
+  backing_off,
+  paused,
+  resumed,
+  changed,
+  stopped
 };
 struct announce {
   announcement what;

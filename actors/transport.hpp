@@ -1,8 +1,10 @@
-// One SSH transport as its connection actor drives it. The runtime makes them (runtime/ssh/); tests make their own.
+// One SSH transport as its connection actor drives it. The runtime makes them (runtime/ssh/); tests make
+// their own.
 //
-// Owned by one connection actor and touched by nobody else. No method blocks, ever: what can only block (look-up, key
-// and known_hosts files) is done on threads that the transport may abandon. Commands only take note; all work happens
-// in `pump`, and all that came of it is told there as events. Nothing calls back into the actor.
+// Owned by one connection actor and touched by nobody else. No method blocks, ever: what can only block
+// (look-up, key and known_hosts files) is done on threads that the transport may abandon. Commands only take
+// note; all work happens in `pump`, and all that came of it is told there as events. Nothing calls back into
+// the actor.
 #pragma once
 
 #include <cstdint>
@@ -21,19 +23,38 @@
 namespace moorage {
 
 /// Connected, host key verified, authenticated.
-struct transport_opened { std::vector<opening_step> steps; };
-/// It cannot be opened, or was open and broke. Ends every stream first (`stream_over`), then this, then nothing more.
-struct transport_failed { ssh_error error; std::vector<opening_step> steps; };
+struct transport_opened {
+  std::vector<opening_step> steps;
+};
+/// It cannot be opened, or was open and broke. Ends every stream first (`stream_over`), then this, then
+/// nothing more.
+struct transport_failed {
+  ssh_error error;
+  std::vector<opening_step> steps;
+};
 /// The answer to `close`; nothing follows.
 struct transport_closed {};
 /// At most the stream's credit is ever delivered.
-struct stream_output { stream_id stream; output_kind kind = output_kind::output; std::string bytes; };
+struct stream_output {
+  stream_id stream;
+  output_kind kind = output_kind::output;
+  std::string bytes;
+};
 /// So many bytes given by `input` have left for the peer: there is room for as many more.
-struct stream_input_taken { stream_id stream; std::uint64_t bytes = 0; };
+struct stream_input_taken {
+  stream_id stream;
+  std::uint64_t bytes = 0;
+};
 /// The last word on a stream; the id is free again.
-struct stream_over { stream_id stream; outcome ended; };
-/// The peer answered the question: it opened (or refused) a channel for us. One per `ask`, unless the transport fails.
-struct question_answered { std::uint64_t question = 0; };
+struct stream_over {
+  stream_id stream;
+  outcome ended;
+};
+/// The peer answered the question: it opened (or refused) a channel for us. One per `ask`, unless the
+/// transport fails.
+struct question_answered {
+  std::uint64_t question = 0;
+};
 
 using transport_event = std::variant<transport_opened, transport_failed, transport_closed, stream_output,
                                      stream_input_taken, stream_over, question_answered>;
@@ -43,26 +64,29 @@ public:
   /// Frees everything at once without a word to the peer. Never blocks.
   virtual ~transport() = default;
 
-  /// Begins to open: look-up, connect to each address in turn, key exchange, host key, authentication; the deadline
-  /// is the cluster's `connect_timeout` from the first `pump` on.
+  /// Begins to open: look-up, connect to each address in turn, key exchange, host key, authentication; the
+  /// deadline is the cluster's `connect_timeout` from the first `pump` on.
   virtual void open() = 0;
-  /// Starts a command on a channel of its own. `credit`: bytes of output (stdout and stderr together) that may be
-  /// delivered before more is granted. The request's `timeout` is kept here, its `output_max` is not.
+  /// Starts a command on a channel of its own. `credit`: bytes of output (stdout and stderr together) that
+  /// may be delivered before more is granted. The request's `timeout` is kept here, its `output_max` is not.
   virtual void start(stream_id stream, exec_request request, std::uint64_t credit) = 0;
   virtual void grant_credit(stream_id stream, std::uint64_t bytes) = 0;
   /// More standard input, after the request's own. Kept until the peer's window takes it.
   virtual void input(stream_id stream, std::string bytes) = 0;
-  /// Whether standard input ends after the request's own `input` is said with `start`'s request by calling this next.
+  /// Whether standard input ends after the request's own `input` is said with `start`'s request by calling
+  /// this next.
   virtual void end_input(stream_id stream) = 0;
-  /// Closes the channel; `stream_over` follows in the next pump, honest about whether the command may have run.
+  /// Closes the channel; `stream_over` follows in the next pump, honest about whether the command may have
+  /// run.
   virtual void cancel(stream_id stream, failure cause) = 0;
   /// One round trip that proves the peer's SSH server alive: a session channel is opened and closed.
   virtual void ask(std::uint64_t question) = 0;
   /// Says good-bye and closes; `transport_closed` follows within 250 ms, whatever the peer does.
   virtual void close() = 0;
 
-  /// Does what can be done at once, within a fair share; appends what came of it. True: there is more to do at once,
-  /// pump again after others had their turn. The owner pumps after each of its commands, when woken, and when due.
+  /// Does what can be done at once, within a fair share; appends what came of it. True: there is more to do
+  /// at once, pump again after others had their turn. The owner pumps after each of its commands, when woken,
+  /// and when due.
   virtual bool pump(time_point now, std::vector<transport_event>& events) = 0;
   /// When to pump at the latest; `time_point::max()`: only when woken.
   virtual time_point next_due() const = 0;

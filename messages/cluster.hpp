@@ -1,5 +1,6 @@
-// A cluster's settings: every one, with its unit, default and the reason for it. The same names are the keys of the
-// TOML file (runtime/config.hpp), with durations written as "30s". Ranges are checked by `check_settings`.
+// A cluster's settings: every one, with its unit, default and the reason for it. The same names are the keys
+// of the TOML file (runtime/config.hpp), with durations written as "30s". Ranges are checked by
+// `check_settings`.
 #pragma once
 
 #include <chrono>
@@ -24,70 +25,83 @@ enum class probe_method : std::uint8_t {
 };
 
 struct cluster_settings {
-  /// Short, such as `lumi`: letters, digits, `-`, `_`, `.`, `@`, `:` (and `[`, `]` for literal IPv6 addresses).
+  /// Short, such as `lumi`: letters, digits, `-`, `_`, `.`, `@`, `:` (and `[`, `]` for literal IPv6
+  /// addresses).
   std::string name;
 
-  // --- where, and as whom -------------------------------------------------------------------------------------
+  // --- where, and as whom
+  // -------------------------------------------------------------------------------------
   std::string host;        ///< name or address (IPv4 or IPv6); required
   std::uint16_t port = 22; ///< RFC 4253, section 4
   std::string user;        ///< empty: the user who runs this process
-  /// Private key files; `~/` is the home folder. Empty: the usual ~/.ssh/id_ed25519, id_ecdsa, id_rsa that exist.
+  /// Private key files; `~/` is the home folder. Empty: the usual ~/.ssh/id_ed25519, id_ecdsa, id_rsa that
+  /// exist.
   std::vector<std::string> key_files;
-  /// Ask the agent at $SSH_AUTH_SOCK; when key files are listed, only for those keys, since servers cut a client off
-  /// after a handful of keys (sshd_config(5): MaxAuthTries 6).
+  /// Ask the agent at $SSH_AUTH_SOCK; when key files are listed, only for those keys, since servers cut a
+  /// client off after a handful of keys (sshd_config(5): MaxAuthTries 6).
   bool agent = true;
   /// Name of an entry in the secret store: the password. Empty: no password is tried.
   std::string password_secret;
   /// Name of an entry in the secret store: the passphrase of the key files. Empty: keys must be unlocked.
   std::string passphrase_secret;
-  /// Files of known host keys. Empty: ~/.ssh/known_hosts, ~/.ssh/known_hosts2, /etc/ssh/ssh_known_hosts{,2}, as ssh(1).
+  /// Files of known host keys. Empty: ~/.ssh/known_hosts, ~/.ssh/known_hosts2, /etc/ssh/ssh_known_hosts{,2},
+  /// as ssh(1).
   std::vector<std::string> known_hosts_files;
   host_key_policy strict_host_keys = host_key_policy::strict;
 
-  // --- the transport ------------------------------------------------------------------------------------------
+  // --- the transport
+  // ------------------------------------------------------------------------------------------
   /// One try, from look-up to the end of authentication. Log-in on busy login nodes takes several seconds.
   std::chrono::milliseconds connect_timeout{30'000};
-  /// Silence after which the peer is asked; three unanswered questions in a row and the link is lost. 0: never.
+  /// Silence after which the peer is asked; three unanswered questions in a row and the link is lost. 0:
+  /// never.
   std::chrono::milliseconds keep_alive_interval{60'000};
 
-  // --- the pool -----------------------------------------------------------------------------------------------
+  // --- the pool
+  // -----------------------------------------------------------------------------------------------
   /// Connections at most, the opening and the closing ones counted. Sites watch the number of log-ins.
   std::uint32_t pool_size = 5;
   /// Leases that one connection carries at once. sshd refuses more than MaxSessions (10) channels.
   std::uint32_t channels_per_connection = 1;
-  /// Idle connections older than this are closed, less up to 10 % at random so that they do not all go at once.
+  /// Idle connections older than this are closed, less up to 10 % at random so that they do not all go at
+  /// once.
   std::chrono::milliseconds connection_lifetime{3'600'000};
   /// Connections idle for longer are closed, down to `min_idle`.
   std::chrono::milliseconds idle_timeout{300'000};
   /// Connections kept ready. 0: none is opened before somebody asks.
   std::uint32_t min_idle = 0;
-  /// Openings in flight at most: sshd drops log-ins at random beyond MaxStartups (10:30:100), per whole server.
+  /// Openings in flight at most: sshd drops log-ins at random beyond MaxStartups (10:30:100), per whole
+  /// server.
   std::uint32_t connects_at_once = 2;
   /// Waiters at most; one more is refused at once.
   std::uint32_t queue_depth = 1'000;
   /// Patience of an acquire that names none.
   std::chrono::milliseconds acquire_timeout{30'000};
 
-  // --- health -------------------------------------------------------------------------------------------------
+  // --- health
+  // -------------------------------------------------------------------------------------------------
   std::chrono::milliseconds probe_interval{60'000}; ///< between health checks, ± 20 % at random
   std::chrono::milliseconds probe_timeout{5'000};   ///< one probe
   probe_method probe = probe_method::channel;
-  std::string probe_command = "true"; ///< for the method exec
-  std::uint32_t probes_at_once = 0;   ///< 0: no limit
+  std::string probe_command = "true";   ///< for the method exec
+  std::uint32_t probes_at_once = 0;     ///< 0: no limit
   std::uint32_t probe_failures_max = 3; ///< this many failures in a row and the connection is closed
 
-  // --- commands -----------------------------------------------------------------------------------------------
-  /// Bytes collected of one command's output (stdout and stderr together), then cut and marked. Streams have no cap.
+  // --- commands
+  // -----------------------------------------------------------------------------------------------
+  /// Bytes collected of one command's output (stdout and stderr together), then cut and marked. Streams have
+  /// no cap.
   std::uint64_t output_max = 16u << 20;
 
   friend bool operator==(const cluster_settings&, const cluster_settings&) = default;
 };
 
-/// The first thing wrong with the settings, or a `failure` with code `none`. Looks at values only, opens no file.
+/// The first thing wrong with the settings, or a `failure` with code `none`. Looks at values only, opens no
+/// file.
 failure check_settings(const cluster_settings& settings);
 
-/// Settings for a destination written as `user@host:port`, `host`, `[::1]:2222` …; the name is the text itself.
-/// A failure says what is wrong with the text.
+/// Settings for a destination written as `user@host:port`, `host`, `[::1]:2222` …; the name is the text
+/// itself. A failure says what is wrong with the text.
 failure parse_destination(const std::string& text, cluster_settings& result);
 
 std::string to_string(host_key_policy policy);

@@ -1,9 +1,10 @@
 // Every refusal that moorage gives on purpose, and what the one who meets it can do about it.
 //
 // An expected refusal is an `errc` with a text; it travels as `caf::error` between actors (make_error in
-// messages/type_ids.hpp) and is thrown as `moorage::error` by the throwing forms of the embedding API. The text names
-// the cluster, says what happened and what to do. Failures of the world (a network, a server) are values of another
-// type, `ssh_error` in messages/ssh_error.hpp; a bug is neither and ends the pool it is in (see `internal`).
+// messages/type_ids.hpp) and is thrown as `moorage::error` by the throwing forms of the embedding API. The
+// text names the cluster, says what happened and what to do. Failures of the world (a network, a server) are
+// values of another type, `ssh_error` in messages/ssh_error.hpp; a bug is neither and ends the pool it is in
+// (see `internal`).
 #pragma once
 
 #include <cstdint>
@@ -14,13 +15,15 @@ namespace moorage {
 /// Values travel between processes: append only, never renumber.
 enum class errc : std::uint8_t {
   none = 0,
-  /// No cluster of that name is registered. Register it, or correct the name; the text lists those that exist.
+  /// No cluster of that name is registered. Register it, or correct the name; the text lists those that
+  /// exist.
   unknown_cluster,
   /// A setting was refused. The text names the file, line, key and what is allowed. Nothing was changed.
   invalid_settings,
   /// The pool's queue is at `queue_depth`. Try again later, raise it, or raise `pool_size`.
   queue_full,
-  /// No lease was free by the deadline. The text says who held them; ask with more patience, or raise `pool_size`.
+  /// No lease was free by the deadline. The text says who held them; ask with more patience, or raise
+  /// `pool_size`.
   acquire_timeout,
   /// The asker withdrew the request.
   cancelled,
@@ -46,7 +49,8 @@ enum class errc : std::uint8_t {
   cluster_removed,
   /// The runtime or node is stopping.
   stopping,
-  /// A bug in moorage ended the pool; a fresh one has taken its place. Report it with the logged text; try again.
+  /// A bug in moorage ended the pool; a fresh one has taken its place. Report it with the logged text; try
+  /// again.
   internal,
   /// The node behind `runtime::connect` went away. What ran on it may have run; connect again.
   node_lost,

@@ -21,12 +21,14 @@ struct environment_variable {
 /// A command for the user's login shell on the cluster (RFC 4254, section 6.5).
 struct exec_request {
   std::string command;
-  /// Sent as SSH `env` requests; what the server's AcceptEnv refuses is set by a quoted prefix to the command.
+  /// Sent as SSH `env` requests; what the server's AcceptEnv refuses is set by a quoted prefix to the
+  /// command.
   std::vector<environment_variable> environment;
-  /// Standard input, whole; a stream can send more afterwards. Without it the command reads end of file at once.
+  /// Standard input, whole; a stream can send more afterwards. Without it the command reads end of file at
+  /// once.
   std::string input;
-  /// From the request to the end of the command; 0: none. At its end the channel is closed (which does not reliably
-  /// end the process: it has no terminal) and the outcome is `maybe_ran`.
+  /// From the request to the end of the command; 0: none. At its end the channel is closed (which does not
+  /// reliably end the process: it has no terminal) and the outcome is `maybe_ran`.
   std::chrono::milliseconds timeout{0};
   /// Cap on collected output in bytes; 0: the cluster's `output_max`. Streams have no cap.
   std::uint64_t output_max = 0;

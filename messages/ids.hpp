@@ -1,5 +1,5 @@
-// The identities that messages carry. Each is a type of its own, so that a lease's id cannot be passed where a
-// connection's is expected. An id is never used again within a node's life; 0 stands for "none".
+// The identities that messages carry. Each is a type of its own, so that a lease's id cannot be passed where
+// a connection's is expected. An id is never used again within a node's life; 0 stands for "none".
 #pragma once
 
 #include <compare>
@@ -27,12 +27,24 @@ std::string to_string(const id<Tag>& x) {
   return Tag::prefix + std::to_string(x.value);
 }
 
-struct request_tag { static constexpr char prefix = 'r'; };
-struct holder_tag { static constexpr char prefix = 'h'; };
-struct lease_tag { static constexpr char prefix = 'l'; };
-struct connection_tag { static constexpr char prefix = 'c'; };
-struct probe_tag { static constexpr char prefix = 'p'; };
-struct stream_tag { static constexpr char prefix = 's'; };
+struct request_tag {
+  static constexpr char prefix = 'r';
+};
+struct holder_tag {
+  static constexpr char prefix = 'h';
+};
+struct lease_tag {
+  static constexpr char prefix = 'l';
+};
+struct connection_tag {
+  static constexpr char prefix = 'c';
+};
+struct probe_tag {
+  static constexpr char prefix = 'p';
+};
+struct stream_tag {
+  static constexpr char prefix = 's';
+};
 
 /// One request to a pool that wants an answer.
 using request_id = id<request_tag>;
@@ -48,5 +60,7 @@ using stream_id = id<stream_tag>;
 
 template <class Tag>
 struct std::hash<moorage::id<Tag>> {
-  std::size_t operator()(const moorage::id<Tag>& x) const noexcept { return std::hash<std::uint64_t>{}(x.value); }
+  std::size_t operator()(const moorage::id<Tag>& x) const noexcept {
+    return std::hash<std::uint64_t>{}(x.value);
+  }
 };

@@ -1,5 +1,6 @@
-// Every actor's protocol on one page. A host's actors and admins talk to the manager; a lease's holder talks to the
-// pool and the connection named in its grant. Errors are those of messages/errors.hpp, made by `make_error`.
+// Every actor's protocol on one page. A host's actors and admins talk to the manager; a lease's holder talks
+// to the pool and the connection named in its grant. Errors are those of messages/errors.hpp, made by
+// `make_error`.
 #pragma once
 
 #include <caf/replies_to.hpp>
@@ -10,78 +11,58 @@
 
 namespace moorage {
 
-/// What may be asked about, and done to, one pool. The manager takes the same and delegates by the cluster's name.
+/// What may be asked about, and done to, one pool. The manager takes the same and delegates by the cluster's
+/// name.
 using admin_actor = caf::typed_actor<
-  caf::replies_to<get_pool>::with<pool_status>,
-  caf::replies_to<get_connections>::with<connection_list>,
-  caf::replies_to<get_leases>::with<lease_list>,
-  caf::replies_to<get_waiters>::with<waiter_list>,
-  caf::replies_to<pause_pool>::with<done>,
-  caf::replies_to<resume_pool>::with<done>,
-  caf::replies_to<probe_pool>::with<done>,
-  caf::replies_to<evict_connection>::with<done>,
-  caf::replies_to<revoke_lease>::with<done>,
-  caf::replies_to<resize_pool>::with<done>,
-  caf::replies_to<reset_pool>::with<done>,
-  caf::replies_to<disconnect_pool>::with<done>,
-  caf::replies_to<subscribe>::with<done>,
-  caf::reacts_to<grant_event_credit>>;
+    caf::replies_to<get_pool>::with<pool_status>, caf::replies_to<get_connections>::with<connection_list>,
+    caf::replies_to<get_leases>::with<lease_list>, caf::replies_to<get_waiters>::with<waiter_list>,
+    caf::replies_to<pause_pool>::with<done>, caf::replies_to<resume_pool>::with<done>,
+    caf::replies_to<probe_pool>::with<done>, caf::replies_to<evict_connection>::with<done>,
+    caf::replies_to<revoke_lease>::with<done>, caf::replies_to<resize_pool>::with<done>,
+    caf::replies_to<reset_pool>::with<done>, caf::replies_to<disconnect_pool>::with<done>,
+    caf::replies_to<subscribe>::with<done>, caf::reacts_to<grant_event_credit>>;
 
 /// The way in: one per runtime. Knows the clusters, owns their pools, passes every request to the right one.
 using manager_actor = admin_actor::extend<
-  caf::replies_to<acquire>::with<lease_grant>,
-  caf::reacts_to<cancel_acquire>,
-  caf::replies_to<register_cluster>::with<done>,
-  caf::replies_to<remove_cluster>::with<done>,
-  caf::replies_to<list_clusters>::with<cluster_list>,
-  caf::replies_to<get_pools>::with<pool_list>,
-  // Closes everything, answers when nothing is left (within a second), and ends the manager.
-  caf::replies_to<stop_all>::with<done>>;
+    caf::replies_to<acquire>::with<lease_grant>, caf::reacts_to<cancel_acquire>,
+    caf::replies_to<register_cluster>::with<done>, caf::replies_to<remove_cluster>::with<done>,
+    caf::replies_to<list_clusters>::with<cluster_list>, caf::replies_to<get_pools>::with<pool_list>,
+    // Closes everything, answers when nothing is left (within a second), and ends the manager.
+    caf::replies_to<stop_all>::with<done>>;
 
 /// The connections to one cluster, with the queue in front of them.
 using pool_actor = admin_actor::extend<
-  // From askers, mostly through the manager.
-  caf::replies_to<acquire>::with<lease_grant>,
-  caf::reacts_to<cancel_acquire>,
-  // From holders.
-  caf::reacts_to<confirm_lease>,
-  caf::replies_to<release_lease>::with<done>,
-  // From the manager.
-  caf::replies_to<register_cluster>::with<done>,
-  caf::replies_to<stop_all>::with<done>,
-  // From its connections and probes.
-  caf::reacts_to<opening_ended>,
-  caf::reacts_to<link_lost>,
-  caf::reacts_to<link_closed>,
-  caf::reacts_to<lease_cleared>,
-  caf::reacts_to<probe_report>,
-  // From its own timer.
-  caf::reacts_to<wake_up>>;
+    // From askers, mostly through the manager.
+    caf::replies_to<acquire>::with<lease_grant>, caf::reacts_to<cancel_acquire>,
+    // From holders.
+    caf::reacts_to<confirm_lease>, caf::replies_to<release_lease>::with<done>,
+    // From the manager.
+    caf::replies_to<register_cluster>::with<done>, caf::replies_to<stop_all>::with<done>,
+    // From its connections and probes.
+    caf::reacts_to<opening_ended>, caf::reacts_to<link_lost>, caf::reacts_to<link_closed>,
+    caf::reacts_to<lease_cleared>, caf::reacts_to<probe_report>,
+    // From its own timer.
+    caf::reacts_to<wake_up>>;
 
 /// One authenticated SSH transport.
 using connection_actor = caf::typed_actor<
-  // From holders, under a lease.
-  caf::replies_to<run_command>::with<exec_result>,
-  caf::reacts_to<cancel_command>,
-  caf::replies_to<open_stream>::with<stream_opened>,
-  caf::reacts_to<grant_stream_credit>,
-  caf::reacts_to<send_stream_input>,
-  caf::reacts_to<end_stream_input>,
-  caf::reacts_to<cancel_stream>,
-  // From probes.
-  caf::replies_to<probe_request>::with<probe_answer>,
-  // From its pool.
-  caf::reacts_to<begin_lease>,
-  caf::reacts_to<fence_lease>,
-  caf::reacts_to<close_link>,
-  // From the readiness loop and its own timer.
-  caf::reacts_to<wake_up>>;
+    // From holders, under a lease.
+    caf::replies_to<run_command>::with<exec_result>, caf::reacts_to<cancel_command>,
+    caf::replies_to<open_stream>::with<stream_opened>, caf::reacts_to<grant_stream_credit>,
+    caf::reacts_to<send_stream_input>, caf::reacts_to<end_stream_input>, caf::reacts_to<cancel_stream>,
+    // From probes.
+    caf::replies_to<probe_request>::with<probe_answer>,
+    // From its pool.
+    caf::reacts_to<begin_lease>, caf::reacts_to<fence_lease>, caf::reacts_to<close_link>,
+    // From the readiness loop and its own timer.
+    caf::reacts_to<wake_up>>;
 
 /// What a holder should be ready to hear; others are free to have a larger interface.
 using holder_actor = caf::typed_actor<caf::reacts_to<lease_lost>>;
 
 /// What the receiver of a stream must be ready to hear.
-using sink_actor = caf::typed_actor<caf::reacts_to<stream_chunk>, caf::reacts_to<stream_room>, caf::reacts_to<stream_end>>;
+using sink_actor =
+    caf::typed_actor<caf::reacts_to<stream_chunk>, caf::reacts_to<stream_room>, caf::reacts_to<stream_end>>;
 
 /// What a subscriber to events hears.
 using subscriber_actor = caf::typed_actor<caf::reacts_to<event_record>>;

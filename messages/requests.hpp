@@ -1,4 +1,5 @@
-// The messages that actors exchange, one struct each. Who takes which, and what answers, is in messages/interfaces.hpp.
+// The messages that actors exchange, one struct each. Who takes which, and what answers, is in
+// messages/interfaces.hpp.
 #pragma once
 
 #include <caf/actor_control_block.hpp>
@@ -17,9 +18,12 @@
 namespace moorage {
 
 /// "It is done"; the text adds something for people, or nothing.
-struct done { std::string text; };
+struct done {
+  std::string text;
+};
 
-// --- leases -------------------------------------------------------------------------------------------------------
+// --- leases
+// -------------------------------------------------------------------------------------------------------
 
 /// Patience that asks for the cluster's own `acquire_timeout`.
 constexpr std::chrono::nanoseconds default_patience{-1};
@@ -27,7 +31,8 @@ constexpr std::chrono::nanoseconds default_patience{-1};
 /// Asks for a lease; answered with `lease_grant` or an error, at the latest when the patience ends.
 struct acquire {
   std::string cluster;
-  /// Whose life the lease shares. It is monitored; it must confirm; it hears of the lease's end by `lease_lost`.
+  /// Whose life the lease shares. It is monitored; it must confirm; it hears of the lease's end by
+  /// `lease_lost`.
   caf::strong_actor_ptr holder;
   /// The holder's own number for this request, to cancel it by. 0: cannot be cancelled.
   std::uint64_t call = 0;
@@ -37,9 +42,13 @@ struct acquire {
   std::string label;
 };
 
-/// Withdraws an acquire, which is then answered `cancelled`; one that was answered already is not touched, so a
-/// holder that still gets a grant gives it back.
-struct cancel_acquire { std::string cluster; caf::strong_actor_ptr holder; std::uint64_t call = 0; };
+/// Withdraws an acquire, which is then answered `cancelled`; one that was answered already is not touched, so
+/// a holder that still gets a grant gives it back.
+struct cancel_acquire {
+  std::string cluster;
+  caf::strong_actor_ptr holder;
+  std::uint64_t call = 0;
+};
 
 /// The answer to `acquire`. Confirm to `pool` within 5 s, work with `connection`, then release to `pool`.
 struct lease_grant {
@@ -50,21 +59,39 @@ struct lease_grant {
   caf::strong_actor_ptr connection; ///< a connection_actor
 };
 
-struct confirm_lease { lease_id lease; };
+struct confirm_lease {
+  lease_id lease;
+};
 /// Gives it back. Without a holder the sender is taken for it.
-struct release_lease { lease_id lease; caf::strong_actor_ptr holder; };
+struct release_lease {
+  lease_id lease;
+  caf::strong_actor_ptr holder;
+};
 /// To the holder: this lease ended without your doing; the connection refuses further work under it.
-struct lease_lost { lease_id lease; failure reason; };
+struct lease_lost {
+  lease_id lease;
+  failure reason;
+};
 
-// --- work under a lease -------------------------------------------------------------------------------------------
+// --- work under a lease
+// -------------------------------------------------------------------------------------------
 
-/// Runs a command and collects its output up to `output_max`. Answered with `exec_result`, also when the link is lost.
-struct run_command { lease_id lease; std::uint64_t call = 0; exec_request what; };
+/// Runs a command and collects its output up to `output_max`. Answered with `exec_result`, also when the link
+/// is lost.
+struct run_command {
+  lease_id lease;
+  std::uint64_t call = 0;
+  exec_request what;
+};
 /// Ends it early: the answer is `maybe_ran` or `never_sent`.
-struct cancel_command { lease_id lease; std::uint64_t call = 0; };
+struct cancel_command {
+  lease_id lease;
+  std::uint64_t call = 0;
+};
 
-/// Starts a command whose output goes to `sink` as `stream_chunk`s within the credit, ended by one `stream_end`.
-/// Standard input stays open until `end_stream_input`. The connection monitors the sink: a dead one cancels the stream.
+/// Starts a command whose output goes to `sink` as `stream_chunk`s within the credit, ended by one
+/// `stream_end`. Standard input stays open until `end_stream_input`. The connection monitors the sink: a dead
+/// one cancels the stream.
 struct open_stream {
   lease_id lease;
   std::uint64_t call = 0; ///< the sink's own number; comes back in every message to it
@@ -72,72 +99,169 @@ struct open_stream {
   caf::strong_actor_ptr sink;
   std::uint64_t credit = 0; ///< bytes of output, both kinds together, that the sink can take
 };
-struct stream_opened { stream_id stream; };
-struct stream_chunk { std::uint64_t call = 0; output_kind kind = output_kind::output; std::string bytes; };
+struct stream_opened {
+  stream_id stream;
+};
+struct stream_chunk {
+  std::uint64_t call = 0;
+  output_kind kind = output_kind::output;
+  std::string bytes;
+};
 /// The peer took so many bytes of input: as many more may be sent. The first one gives the initial room.
-struct stream_room { std::uint64_t call = 0; std::uint64_t bytes = 0; };
-struct stream_end { std::uint64_t call = 0; outcome ended; };
-struct grant_stream_credit { stream_id stream; std::uint64_t bytes = 0; };
+struct stream_room {
+  std::uint64_t call = 0;
+  std::uint64_t bytes = 0;
+};
+struct stream_end {
+  std::uint64_t call = 0;
+  outcome ended;
+};
+struct grant_stream_credit {
+  stream_id stream;
+  std::uint64_t bytes = 0;
+};
 /// Standard input. More than the room given is refused by cancelling the stream.
-struct send_stream_input { stream_id stream; std::string bytes; };
-struct end_stream_input { stream_id stream; };
-struct cancel_stream { stream_id stream; };
+struct send_stream_input {
+  stream_id stream;
+  std::string bytes;
+};
+struct end_stream_input {
+  stream_id stream;
+};
+struct cancel_stream {
+  stream_id stream;
+};
 
-// --- clusters -----------------------------------------------------------------------------------------------------
+// --- clusters
+// -----------------------------------------------------------------------------------------------------
 
-/// Registers a cluster, or changes the settings of the one with this name; connections opened under other transport
-/// settings are closed when their leases end.
-struct register_cluster { cluster_settings settings; };
+/// Registers a cluster, or changes the settings of the one with this name; connections opened under other
+/// transport settings are closed when their leases end.
+struct register_cluster {
+  cluster_settings settings;
+};
 /// Closes its connections, refuses its waiters, forgets it.
-struct remove_cluster { std::string cluster; };
+struct remove_cluster {
+  std::string cluster;
+};
 struct list_clusters {};
-struct cluster_list { std::vector<cluster_settings> clusters; };
+struct cluster_list {
+  std::vector<cluster_settings> clusters;
+};
 
-// --- administration -----------------------------------------------------------------------------------------------
+// --- administration
+// -----------------------------------------------------------------------------------------------
 
 struct get_pools {};
-struct pool_list { std::vector<pool_status> pools; };
-struct get_pool { std::string cluster; };
-struct get_connections { std::string cluster; };
-struct connection_list { std::vector<connection_status> connections; };
-struct get_leases { std::string cluster; };
-struct lease_list { std::vector<lease_status> leases; };
-struct get_waiters { std::string cluster; };
-struct waiter_list { std::vector<waiter_status> waiters; };
+struct pool_list {
+  std::vector<pool_status> pools;
+};
+struct get_pool {
+  std::string cluster;
+};
+struct get_connections {
+  std::string cluster;
+};
+struct connection_list {
+  std::vector<connection_status> connections;
+};
+struct get_leases {
+  std::string cluster;
+};
+struct lease_list {
+  std::vector<lease_status> leases;
+};
+struct get_waiters {
+  std::string cluster;
+};
+struct waiter_list {
+  std::vector<waiter_status> waiters;
+};
 /// No grants and no new openings until resumed; waiters queue, leases go on. Pausing twice is pausing once.
-struct pause_pool { std::string cluster; };
-struct resume_pool { std::string cluster; };
+struct pause_pool {
+  std::string cluster;
+};
+struct resume_pool {
+  std::string cluster;
+};
 /// A health check now.
-struct probe_pool { std::string cluster; };
+struct probe_pool {
+  std::string cluster;
+};
 /// Closes this connection: at once if idle or opening, when its leases end otherwise.
-struct evict_connection { std::string cluster; connection_id connection; };
+struct evict_connection {
+  std::string cluster;
+  connection_id connection;
+};
 /// Ends a lease against its holder's will.
-struct revoke_lease { std::string cluster; lease_id lease; };
-struct resize_pool { std::string cluster; std::uint32_t size = 0; };
+struct revoke_lease {
+  std::string cluster;
+  lease_id lease;
+};
+struct resize_pool {
+  std::string cluster;
+  std::uint32_t size = 0;
+};
 /// Forgets the latch, the back-off and the failures.
-struct reset_pool { std::string cluster; };
+struct reset_pool {
+  std::string cluster;
+};
 /// Closes every connection and refuses the waiters; the cluster stays registered.
-struct disconnect_pool { std::string cluster; };
+struct disconnect_pool {
+  std::string cluster;
+};
 
-/// Events of a cluster's pool (empty: of every pool, also those to come) as `event_record` messages, `credit` of them
-/// at first; when the credit is used up events are counted as missed instead of queued.
-struct subscribe { std::string cluster; caf::strong_actor_ptr subscriber; std::uint32_t credit = 0; };
-struct grant_event_credit { std::string cluster; caf::strong_actor_ptr subscriber; std::uint32_t credit = 0; };
+/// Events of a cluster's pool (empty: of every pool, also those to come) as `event_record` messages, `credit`
+/// of them at first; when the credit is used up events are counted as missed instead of queued.
+struct subscribe {
+  std::string cluster;
+  caf::strong_actor_ptr subscriber;
+  std::uint32_t credit = 0;
+};
+struct grant_event_credit {
+  std::string cluster;
+  caf::strong_actor_ptr subscriber;
+  std::uint32_t credit = 0;
+};
 
-// --- between our own actors ---------------------------------------------------------------------------------------
+// --- between our own actors
+// ---------------------------------------------------------------------------------------
 
-struct begin_lease { lease_id lease; };
+struct begin_lease {
+  lease_id lease;
+};
 /// Refuse further work under the lease and end what runs; `ask`: answer the pool with `lease_cleared`.
-struct fence_lease { lease_id lease; bool ask = false; };
-struct lease_cleared { connection_id connection; lease_id lease; bool was_running = false; };
+struct fence_lease {
+  lease_id lease;
+  bool ask = false;
+};
+struct lease_cleared {
+  connection_id connection;
+  lease_id lease;
+  bool was_running = false;
+};
 /// Good-bye to the peer, `link_closed` to the pool, end.
 struct close_link {};
 /// No error: it is open.
-struct opening_ended { connection_id connection; ssh_error error; std::vector<opening_step> steps; };
-struct link_lost { connection_id connection; ssh_error error; };
-struct link_closed { connection_id connection; };
-struct probe_request { probe_method method = probe_method::channel; std::string command; };
-struct probe_answer { std::chrono::nanoseconds rtt{0}; };
+struct opening_ended {
+  connection_id connection;
+  ssh_error error;
+  std::vector<opening_step> steps;
+};
+struct link_lost {
+  connection_id connection;
+  ssh_error error;
+};
+struct link_closed {
+  connection_id connection;
+};
+struct probe_request {
+  probe_method method = probe_method::channel;
+  std::string command;
+};
+struct probe_answer {
+  std::chrono::nanoseconds rtt{0};
+};
 struct probe_report {
   probe_id probe;
   connection_id connection;
@@ -146,15 +270,18 @@ struct probe_report {
   std::string text;
 };
 /// The socket is ready, or the time that an actor set itself has come.
-struct wake_up { std::uint64_t generation = 0; };
+struct wake_up {
+  std::uint64_t generation = 0;
+};
 struct stop_all {};
 
-// --- inspection ---------------------------------------------------------------------------------------------------
+// --- inspection
+// ---------------------------------------------------------------------------------------------------
 
-#define MOORAGE_INSPECT(type, ...)                                                                                    \
-  template <class Inspector>                                                                                          \
-  typename Inspector::result_type inspect(Inspector& f, type& x) {                                                    \
-    return f(__VA_ARGS__);                                                                                            \
+#define MOORAGE_INSPECT(type, ...)                                                                           \
+  template <class Inspector>                                                                                 \
+  typename Inspector::result_type inspect(Inspector& f, type& x) {                                           \
+    return f(__VA_ARGS__);                                                                                   \
   }
 
 MOORAGE_INSPECT(done, x.text)
@@ -210,12 +337,20 @@ MOORAGE_INSPECT(wake_up, x.generation)
 #undef MOORAGE_INSPECT
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, list_clusters&) { return f(); }
+typename Inspector::result_type inspect(Inspector& f, list_clusters&) {
+  return f();
+}
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, get_pools&) { return f(); }
+typename Inspector::result_type inspect(Inspector& f, get_pools&) {
+  return f();
+}
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, close_link&) { return f(); }
+typename Inspector::result_type inspect(Inspector& f, close_link&) {
+  return f();
+}
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, stop_all&) { return f(); }
+typename Inspector::result_type inspect(Inspector& f, stop_all&) {
+  return f();
+}
 
 } // namespace moorage

@@ -6,13 +6,23 @@ namespace moorage {
 
 namespace {
 
-constexpr std::array stage_names{"prepare", "look_up", "connect", "key_exchange", "host_key", "authenticate",
-                                 "session"};
+constexpr std::array stage_names{"prepare",  "look_up",      "connect", "key_exchange",
+                                 "host_key", "authenticate", "session"};
 
-constexpr std::array failure_names{"none",           "timed_out",        "refused",          "reset",
-                                   "unreachable",    "name_not_found",   "protocol",         "host_key_unknown",
-                                   "host_key_changed", "denied",         "no_credentials",   "descriptor_limit",
-                                   "silent",         "closed"};
+constexpr std::array failure_names{"none",
+                                   "timed_out",
+                                   "refused",
+                                   "reset",
+                                   "unreachable",
+                                   "name_not_found",
+                                   "protocol",
+                                   "host_key_unknown",
+                                   "host_key_changed",
+                                   "denied",
+                                   "no_credentials",
+                                   "descriptor_limit",
+                                   "silent",
+                                   "closed"};
 
 static_assert(stage_names.size() == static_cast<std::size_t>(ssh_stage::session) + 1);
 static_assert(failure_names.size() == static_cast<std::size_t>(ssh_failure::closed) + 1);
@@ -39,8 +49,8 @@ bool is_transient(ssh_failure kind) {
 }
 
 bool is_latching(ssh_failure kind) {
-  return kind == ssh_failure::denied || kind == ssh_failure::host_key_unknown
-         || kind == ssh_failure::host_key_changed;
+  return kind == ssh_failure::denied || kind == ssh_failure::host_key_unknown ||
+         kind == ssh_failure::host_key_changed;
 }
 
 errc refusal_for(ssh_failure kind) {
@@ -59,12 +69,17 @@ errc refusal_for(ssh_failure kind) {
   }
 }
 
-std::string to_string(ssh_stage stage) { return name_of(stage_names, stage); }
+std::string to_string(ssh_stage stage) {
+  return name_of(stage_names, stage);
+}
 
-std::string to_string(ssh_failure kind) { return name_of(failure_names, kind); }
+std::string to_string(ssh_failure kind) {
+  return name_of(failure_names, kind);
+}
 
 std::string to_string(const ssh_error& error) {
-  return to_string(error.stage) + ": " + to_string(error.kind) + (error.text.empty() ? "" : ": " + error.text);
+  return to_string(error.stage) + ": " + to_string(error.kind) +
+         (error.text.empty() ? "" : ": " + error.text);
 }
 
 } // namespace moorage

@@ -1,5 +1,5 @@
-// A failure of the world on the way to a cluster: what was being done, what kind of failure it was, and what the
-// other side or the system said. Made only in runtime/ssh/, which alone interprets libssh's returns.
+// A failure of the world on the way to a cluster: what was being done, what kind of failure it was, and what
+// the other side or the system said. Made only in runtime/ssh/, which alone interprets libssh's returns.
 #pragma once
 
 #include <chrono>
@@ -12,23 +12,31 @@
 namespace moorage {
 
 /// What was being done. The order is the order in which a connection goes through them.
-enum class ssh_stage : std::uint8_t { prepare, look_up, connect, key_exchange, host_key, authenticate, session };
+enum class ssh_stage : std::uint8_t {
+  prepare,
+  look_up,
+  connect,
+  key_exchange,
+  host_key,
+  authenticate,
+  session
+};
 
 enum class ssh_failure : std::uint8_t {
   none = 0,
-  timed_out,         ///< nothing came by the deadline
-  refused,           ///< the address refuses connections
-  reset,             ///< the peer closed or reset the link
-  unreachable,       ///< no route, host or network down
-  name_not_found,    ///< the name does not resolve
-  protocol,          ///< the peer does not speak SSH as we do
-  host_key_unknown,  ///< no known_hosts entry
-  host_key_changed,  ///< a known_hosts entry says another key, or the key is revoked
-  denied,            ///< every credential we may use was denied
-  no_credentials,    ///< a key file is missing or locked and nothing else is left to try
-  descriptor_limit,  ///< this process may open no more files
-  silent,            ///< keep-alive questions stayed unanswered
-  closed             ///< we closed it ourselves
+  timed_out,        ///< nothing came by the deadline
+  refused,          ///< the address refuses connections
+  reset,            ///< the peer closed or reset the link
+  unreachable,      ///< no route, host or network down
+  name_not_found,   ///< the name does not resolve
+  protocol,         ///< the peer does not speak SSH as we do
+  host_key_unknown, ///< no known_hosts entry
+  host_key_changed, ///< a known_hosts entry says another key, or the key is revoked
+  denied,           ///< every credential we may use was denied
+  no_credentials,   ///< a key file is missing or locked and nothing else is left to try
+  descriptor_limit, ///< this process may open no more files
+  silent,           ///< keep-alive questions stayed unanswered
+  closed            ///< we closed it ourselves
 };
 
 struct ssh_error {

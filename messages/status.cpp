@@ -11,8 +11,8 @@ std::string to_string(connection_state state) {
 }
 
 std::string to_string(removal_reason reason) {
-  constexpr std::array names{"probe_failures", "lost",    "lifetime",  "idle",     "evicted",
-                             "shrunk",         "abandoned", "settings", "disconnected"};
+  constexpr std::array names{"probe_failures", "lost",      "lifetime", "idle",         "evicted",
+                             "shrunk",         "abandoned", "settings", "disconnected", "not_opened"};
   static_assert(names.size() == static_cast<std::size_t>(removal_reason::count_));
   auto index = static_cast<std::size_t>(reason);
   return index < names.size() ? names[index] : std::to_string(index);

@@ -1,4 +1,5 @@
-// What a pool says of itself when asked: values for admins, metrics and tests. Durations are as of the answer.
+// What a pool says of itself when asked: values for admins, metrics and tests. Durations are as of the
+// answer.
 #pragma once
 
 #include <array>
@@ -26,6 +27,7 @@ enum class removal_reason : std::uint8_t {
   abandoned,      ///< its holder died in mid-command
   settings,       ///< opened under settings that no longer hold
   disconnected,   ///< the cluster was disconnected or removed, or the runtime stops
+  not_opened,     ///< it could not be opened, or nobody needed it any more when the next try was due
   count_
 };
 
@@ -39,8 +41,8 @@ struct connection_status {
   bool probing = false;
   bool condemned = false; ///< takes no new lease, and closes when the last one ends
   std::uint64_t leases_served = 0;
-  std::chrono::nanoseconds age{0};  ///< since it was opened; for an opening one, since the opening began
-  std::chrono::nanoseconds idle{0}; ///< since the last lease ended
+  std::chrono::nanoseconds age{0};      ///< since it was opened; for an opening one, since the opening began
+  std::chrono::nanoseconds idle{0};     ///< since the last lease ended
   std::chrono::nanoseconds last_rtt{0}; ///< of the last probe that passed; 0: none yet
 };
 
@@ -66,12 +68,13 @@ struct waiter_status {
 struct pool_counters {
   std::uint64_t acquires = 0;
   std::uint64_t grants = 0;
-  std::uint64_t timeouts = 0;   ///< acquires refused at their deadline
+  std::uint64_t timeouts = 0; ///< acquires refused at their deadline
   std::uint64_t cancelled = 0;
-  std::uint64_t refusals = 0;   ///< all others
-  std::uint64_t releases = 0;   ///< leases given back by their holders
-  std::uint64_t reclaimed = 0;  ///< leases ended otherwise: never confirmed, holder died, revoked, connection lost
-  std::uint64_t openings = 0;   ///< tries to open, each
+  std::uint64_t refusals = 0; ///< all others
+  std::uint64_t releases = 0; ///< leases given back by their holders
+  std::uint64_t reclaimed =
+      0; ///< leases ended otherwise: never confirmed, holder died, revoked, connection lost
+  std::uint64_t openings = 0; ///< tries to open, each
   std::uint64_t opened = 0;
   std::uint64_t open_failures = 0; ///< tries that failed
   std::uint64_t probe_rounds = 0;
@@ -117,8 +120,8 @@ struct pool_status {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_status& x) {
-  return f(x.connection, x.state, x.leases, x.probe_failures, x.probing, x.condemned, x.leases_served, x.age, x.idle,
-           x.last_rtt);
+  return f(x.connection, x.state, x.leases, x.probe_failures, x.probing, x.condemned, x.leases_served, x.age,
+           x.idle, x.last_rtt);
 }
 
 template <class Inspector>
@@ -133,8 +136,8 @@ typename Inspector::result_type inspect(Inspector& f, waiter_status& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, pool_counters& x) {
-  return f(x.acquires, x.grants, x.timeouts, x.cancelled, x.refusals, x.releases, x.reclaimed, x.openings, x.opened,
-           x.open_failures, x.probe_rounds, x.probes_passed, x.probes_failed, x.removed);
+  return f(x.acquires, x.grants, x.timeouts, x.cancelled, x.refusals, x.releases, x.reclaimed, x.openings,
+           x.opened, x.open_failures, x.probe_rounds, x.probes_passed, x.probes_failed, x.removed);
 }
 
 template <class Inspector>
@@ -144,9 +147,9 @@ typename Inspector::result_type inspect(Inspector& f, latency_quantiles& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, pool_status& x) {
-  return f(x.cluster, x.destination, x.size, x.total, x.opening, x.idle, x.leased, x.closing, x.leases, x.waiters,
-           x.probing, x.paused, x.latched, x.backing_off, x.average_age, x.average_idle, x.counters,
-           x.acquire_latency, x.probe_rtt);
+  return f(x.cluster, x.destination, x.size, x.total, x.opening, x.idle, x.leased, x.closing, x.leases,
+           x.waiters, x.probing, x.paused, x.latched, x.backing_off, x.average_age, x.average_idle,
+           x.counters, x.acquire_latency, x.probe_rtt);
 }
 
 } // namespace moorage

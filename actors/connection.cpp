@@ -1,0 +1,389 @@
+#include "actors/connection.hpp"
+
+#include <caf/all.hpp>
+
+namespace moorage {
+
+namespace {
+
+/// For runs: their output is capped by what is kept, and the rest must be drained for the command to end.
+constexpr std::uint64_t unlimited_credit = std::uint64_t{1} << 62;
+
+void tell(const caf::strong_actor_ptr& whom, caf::message what) {
+  // Anonymous on purpose: a receiver that does not know the message must not end this connection.
+  caf::anon_send(caf::actor_cast<caf::actor>(whom), std::move(what));
+}
+
+} // namespace
+
+connection_actor_state::~connection_actor_state() {
+  failure gone{errc::connection_lost, "the connection to '" + settings.name + "' ended"};
+  for (auto& [stream, command] : commands_) {
+    outcome ended{outcome_kind::maybe_ran, 0, {}, gone};
+    if (command.run.pending()) {
+      command.collected.ended = ended;
+      command.run.deliver(std::move(command.collected));
+    }
+    if (command.probe.pending())
+      command.probe.deliver(make_error(gone));
+    if (command.sink)
+      tell(command.sink, caf::make_message(stream_end{command.call, ended}));
+  }
+  for (auto& [number, question] : questions_)
+    if (question.promise.pending())
+      question.promise.deliver(make_error(gone));
+}
+
+stream_id connection_actor_state::start(connection_command command, exec_request request,
+                                        std::uint64_t credit) {
+  stream_id stream{++ids_};
+  command.started = self->clock().now();
+  command.own_input_left = request.input.size();
+  bool input_ends = !command.sink;
+  commands_.emplace(stream, std::move(command));
+  link->start(stream, std::move(request), credit);
+  if (input_ends)
+    link->end_input(stream);
+  return stream;
+}
+
+void connection_actor_state::run(run_command& request, caf::typed_response_promise<exec_result> promise) {
+  if (leases_.count(request.lease) == 0) {
+    promise.deliver(make_error(errc::lease_ended, "lease " + to_string(request.lease) + " on '" +
+                                                      settings.name +
+                                                      "' has ended; the command was not sent: acquire anew"));
+    return;
+  }
+  connection_command command;
+  command.lease = request.lease;
+  command.call = request.call;
+  command.asker = self->current_sender();
+  command.run = std::move(promise);
+  command.collect_max = request.what.output_max != 0 ? request.what.output_max : settings.output_max;
+  start(std::move(command), std::move(request.what), unlimited_credit);
+  drive();
+}
+
+caf::result<stream_opened> connection_actor_state::stream(open_stream& request) {
+  if (leases_.count(request.lease) == 0)
+    return make_error(errc::lease_ended, "lease " + to_string(request.lease) + " on '" + settings.name +
+                                             "' has ended; the command was not sent: acquire anew");
+  if (!request.sink)
+    return make_error(errc::invalid_request, "a stream needs a sink");
+  connection_command command;
+  command.lease = request.lease;
+  command.call = request.call;
+  command.sink = request.sink;
+  command.input_room = stream_input_room;
+  self->monitor(caf::actor_cast<caf::actor>(request.sink));
+  auto call = request.call;
+  auto sink = request.sink;
+  auto stream = start(std::move(command), std::move(request.what), request.credit);
+  tell(sink, caf::make_message(stream_room{call, stream_input_room}));
+  // The answer must reach the sink before its first chunk does, so the pumping is left to a message of its
+  // own.
+  caf::anon_send(self, wake_up{});
+  return stream_opened{stream};
+}
+
+void connection_actor_state::cancel_run(const cancel_command& request) {
+  for (auto& [stream, command] : commands_)
+    if (command.run.pending() && command.lease == request.lease && command.call == request.call)
+      link->cancel(stream, {errc::cancelled, "the command was cancelled"});
+  drive();
+}
+
+void connection_actor_state::take_input(send_stream_input& input) {
+  auto found = commands_.find(input.stream);
+  if (found == commands_.end() || !found->second.sink)
+    return; // it ended meanwhile
+  auto& command = found->second;
+  if (input.bytes.size() > command.input_room) {
+    link->cancel(input.stream,
+                 {errc::invalid_request, "more standard input was sent than there was room for"});
+  } else {
+    command.input_room -= input.bytes.size();
+    link->input(input.stream, std::move(input.bytes));
+  }
+  drive();
+}
+
+void connection_actor_state::cancel(stream_id stream, failure cause) {
+  if (commands_.count(stream) != 0) {
+    link->cancel(stream, std::move(cause));
+    drive();
+  }
+}
+
+void connection_actor_state::answer_probe(const probe_request& request,
+                                          caf::typed_response_promise<probe_answer> promise) {
+  if (now_in != phase::open) {
+    promise.deliver(make_error(errc::connection_lost, "not open"));
+    return;
+  }
+  if (request.method == probe_method::exec) {
+    connection_command command;
+    command.probe = std::move(promise);
+    exec_request what;
+    what.command = request.command;
+    start(std::move(command), std::move(what), unlimited_credit);
+  } else {
+    auto number = ++ids_;
+    questions_.emplace(number, connection_question{std::move(promise), self->clock().now()});
+    link->ask(number);
+  }
+  drive();
+}
+
+void connection_actor_state::fence(const fence_lease& request) {
+  leases_.erase(request.lease);
+  bool was_running = false;
+  for (auto& [stream, command] : commands_) {
+    if (command.lease == request.lease && request.lease) {
+      was_running = true;
+      link->cancel(stream, {errc::lease_ended, "the lease ended while the command ran"});
+    }
+  }
+  if (request.ask)
+    caf::anon_send(pool, lease_cleared{id, request.lease, was_running});
+  if (was_running)
+    drive();
+}
+
+void connection_actor_state::lose_sink(const caf::actor_addr& sink) {
+  bool any = false;
+  for (auto& [stream, command] : commands_) {
+    if (command.sink && caf::actor_cast<caf::actor_addr>(command.sink) == sink) {
+      command.sink = nullptr;
+      any = true;
+      link->cancel(stream, {errc::cancelled, "the receiver of the stream is gone"});
+    }
+  }
+  if (any)
+    drive();
+}
+
+void connection_actor_state::close() {
+  if (now_in == phase::closing || now_in == phase::over)
+    return;
+  now_in = phase::closing;
+  link->close();
+  drive();
+}
+
+void connection_actor_state::wake(std::uint64_t generation) {
+  if (generation == 0)
+    more_queued_ = false;
+  else if (generation == timer_generation_)
+    timer_due_ = time_point::max();
+  drive();
+}
+
+void connection_actor_state::drive() {
+  if (now_in == phase::over)
+    return;
+  auto now = self->clock().now();
+  events_.clear();
+  bool more = link->pump(now, events_);
+  auto events = std::move(events_);
+  for (auto& event : events) {
+    if (now_in == phase::over)
+      return;
+    std::visit([this](auto& what) { fold(what); }, event);
+  }
+  events_ = std::move(events);
+  if (now_in == phase::over)
+    return;
+  watch_silence(now);
+  if (now_in == phase::over)
+    return;
+  if (more && !more_queued_) {
+    more_queued_ = true;
+    caf::anon_send(self, wake_up{0});
+  }
+  set_timer(now);
+}
+
+void connection_actor_state::fold(transport_opened& event) {
+  if (now_in != phase::opening)
+    return;
+  now_in = phase::open;
+  caf::anon_send(pool, opening_ended{id, {}, std::move(event.steps)});
+}
+
+void connection_actor_state::fold(transport_failed& event) {
+  switch (now_in) {
+  case phase::opening:
+    caf::anon_send(pool, opening_ended{id, std::move(event.error), std::move(event.steps)});
+    break;
+  case phase::open:
+    caf::anon_send(pool, link_lost{id, std::move(event.error)});
+    break;
+  default:
+    caf::anon_send(pool, link_closed{id});
+  }
+  end();
+}
+
+void connection_actor_state::fold(transport_closed&) {
+  caf::anon_send(pool, link_closed{id});
+  end();
+}
+
+void connection_actor_state::fold(stream_output& event) {
+  auto found = commands_.find(event.stream);
+  if (found == commands_.end())
+    return;
+  auto& command = found->second;
+  if (command.sink) {
+    tell(command.sink, caf::make_message(stream_chunk{command.call, event.kind, std::move(event.bytes)}));
+  } else if (command.run.pending()) {
+    auto& result = command.collected;
+    auto room = command.collect_max - result.output.size() - result.error_output.size();
+    auto& into = event.kind == output_kind::output ? result.output : result.error_output;
+    if (event.bytes.size() > room) {
+      event.bytes.resize(room);
+      result.output_cut = true;
+    }
+    into += event.bytes;
+  }
+}
+
+void connection_actor_state::fold(stream_input_taken& event) {
+  auto found = commands_.find(event.stream);
+  if (found == commands_.end() || !found->second.sink)
+    return;
+  auto& command = found->second;
+  auto own = std::min(event.bytes, command.own_input_left);
+  command.own_input_left -= own;
+  if (auto bytes = event.bytes - own; bytes > 0) {
+    command.input_room += bytes;
+    tell(command.sink, caf::make_message(stream_room{command.call, bytes}));
+  }
+}
+
+void connection_actor_state::fold(stream_over& event) {
+  auto node = commands_.extract(event.stream);
+  if (node.empty())
+    return;
+  auto& command = node.mapped();
+  auto took = self->clock().now() - command.started;
+  if (command.run.pending()) {
+    command.collected.ended = std::move(event.ended);
+    command.collected.took = took;
+    command.run.deliver(std::move(command.collected));
+  } else if (command.probe.pending()) {
+    if (event.ended.succeeded())
+      command.probe.deliver(probe_answer{took});
+    else
+      command.probe.deliver(make_error(errc::exec_refused, "the probe's command " + to_string(event.ended)));
+  } else if (command.sink) {
+    self->demonitor(caf::actor_cast<caf::actor_addr>(command.sink));
+    for (auto& [stream, other] : commands_) // one demonitor takes every monitor of that sink with it
+      if (other.sink == command.sink) {
+        self->monitor(caf::actor_cast<caf::actor>(command.sink));
+        break;
+      }
+    tell(command.sink, caf::make_message(stream_end{command.call, std::move(event.ended)}));
+  }
+}
+
+void connection_actor_state::fold(question_answered& event) {
+  auto found = questions_.find(event.question);
+  if (found == questions_.end())
+    return; // our own keep-alive: that something was heard is all it says
+  auto& question = found->second;
+  question.promise.deliver(probe_answer{self->clock().now() - question.asked});
+  questions_.erase(found);
+}
+
+void connection_actor_state::watch_silence(time_point now) {
+  silence_due_ = time_point::max();
+  if (now_in != phase::open || settings.keep_alive_interval.count() == 0)
+    return;
+  auto heard = link->last_heard();
+  if (heard >= asked_at_)
+    unanswered_ = 0;
+  auto due = std::max(heard, asked_at_) + settings.keep_alive_interval;
+  if (due <= now) {
+    if (unanswered_ >= keep_alive_count_max) {
+      auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - heard).count();
+      transport_failed silent{{ssh_stage::session, ssh_failure::silent,
+                               "nothing heard for " + std::to_string(seconds) + " s and " +
+                                   std::to_string(keep_alive_count_max) + " keep-alive questions unanswered"},
+                              {}};
+      fold(silent);
+      return;
+    }
+    ++unanswered_;
+    asked_at_ = now;
+    link->ask(++ids_);
+    due = now + settings.keep_alive_interval;
+    caf::anon_send(self, wake_up{0}); // the question leaves with the next pump
+  }
+  silence_due_ = due;
+}
+
+void connection_actor_state::set_timer(time_point now) {
+  auto due = std::min(link->next_due(), silence_due_);
+  if (due >= timer_due_)
+    return; // the timer that runs comes earlier and sets the next
+  timer_due_ = due;
+  self->delayed_send(self, std::max(due - now, std::chrono::nanoseconds{0}), wake_up{++timer_generation_});
+}
+
+void connection_actor_state::end() {
+  now_in = phase::over;
+  self->quit();
+}
+
+connection_actor::behavior_type connection(connection_actor::stateful_pointer<connection_actor_state> self,
+                                           connection_id id, cluster_settings settings, pool_actor pool,
+                                           transport_factory transports) {
+  auto& state = self->state;
+  state.id = id;
+  state.settings = std::move(settings);
+  state.pool = std::move(pool);
+  // Weak: a transport that outlives its welcome somewhere must not keep its owner alive.
+  auto address = self->address();
+  state.link = transports(state.settings, [address] {
+    if (auto owner = caf::actor_cast<caf::strong_actor_ptr>(address))
+      caf::anon_send(caf::actor_cast<caf::actor>(owner), wake_up{0});
+  });
+  self->set_error_handler([](caf::scheduled_actor*, caf::error&) {});
+  self->set_down_handler([self](const caf::down_msg& down) { self->state.lose_sink(down.source); });
+  state.link->open();
+  state.drive();
+  return {
+      [self](run_command& request) {
+        auto promise = self->make_response_promise<exec_result>();
+        self->state.run(request, promise);
+        return promise;
+      },
+      [self](const cancel_command& request) { self->state.cancel_run(request); },
+      [self](open_stream& request) { return self->state.stream(request); },
+      [self](const grant_stream_credit& credit) {
+        self->state.link->grant_credit(credit.stream, credit.bytes);
+        self->state.drive();
+      },
+      [self](send_stream_input& input) { self->state.take_input(input); },
+      [self](const end_stream_input& end) {
+        self->state.link->end_input(end.stream);
+        self->state.drive();
+      },
+      [self](const cancel_stream& request) {
+        self->state.cancel(request.stream, {errc::cancelled, "the stream was cancelled"});
+      },
+      [self](const probe_request& request) {
+        auto promise = self->make_response_promise<probe_answer>();
+        self->state.answer_probe(request, promise);
+        return promise;
+      },
+      [self](const begin_lease& begin) { self->state.begin(begin.lease); },
+      [self](const fence_lease& request) { self->state.fence(request); },
+      [self](const close_link&) { self->state.close(); },
+      [self](const wake_up& wake) { self->state.wake(wake.generation); },
+  };
+}
+
+} // namespace moorage

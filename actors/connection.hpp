@@ -1,0 +1,109 @@
+// A connection: the actor that owns one SSH transport outright. It pumps the transport when its socket is
+// ready, refuses work under leases that it was not told of, answers probes, and asks a silent peer whether it
+// still lives.
+//
+// It opens once. If that fails, or the link breaks, it tells its pool why and ends: the pool decides what
+// comes next.
+#pragma once
+
+#include "actors/transport.hpp"
+#include "messages/interfaces.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+#include <map>
+#include <set>
+#include <vector>
+
+namespace moorage {
+
+/// A command in the connection's care: a run (it has a promise), a stream (it has a sink), or an `exec`
+/// probe.
+struct connection_command {
+  lease_id lease; ///< 0: a probe
+  std::uint64_t call = 0;
+  caf::strong_actor_ptr asker;
+  caf::typed_response_promise<exec_result> run;
+  exec_result collected;
+  std::uint64_t collect_max = 0;
+  caf::typed_response_promise<probe_answer> probe;
+  caf::strong_actor_ptr sink;
+  std::uint64_t input_room = 0; ///< what the sink may still send
+  std::uint64_t own_input_left =
+      0; ///< bytes of the request's own input that have not left; they give no room
+  time_point started{};
+};
+
+struct connection_question {
+  caf::typed_response_promise<probe_answer> promise;
+  time_point asked{};
+};
+
+struct connection_actor_state {
+  static inline const char* name = "moorage.connection";
+
+  explicit connection_actor_state(connection_actor::stateful_pointer<connection_actor_state> self)
+      : self(self) {}
+  /// Answers whoever still waits: runs on quit, on an exception and on a kill alike.
+  ~connection_actor_state();
+
+  void run(run_command& request, caf::typed_response_promise<exec_result> promise);
+  caf::result<stream_opened> stream(open_stream& request);
+  void cancel_run(const cancel_command& request);
+  void take_input(send_stream_input& input);
+  void cancel(stream_id stream, failure cause);
+  void answer_probe(const probe_request& request, caf::typed_response_promise<probe_answer> promise);
+  void begin(lease_id lease) { leases_.insert(lease); }
+  void fence(const fence_lease& request);
+  void wake(std::uint64_t generation);
+  void lose_sink(const caf::actor_addr& sink);
+  void close();
+  /// Pumps the transport, folds in what came of it, asks a silent peer, and sets the timer.
+  void drive();
+
+  enum class phase { opening, open, closing, over };
+
+  connection_actor::stateful_pointer<connection_actor_state> self;
+  connection_id id;
+  cluster_settings settings;
+  pool_actor pool;
+  std::unique_ptr<transport> link;
+  phase now_in = phase::opening;
+
+private:
+  stream_id start(connection_command command, exec_request request, std::uint64_t credit);
+  void fold(transport_opened& event);
+  void fold(transport_failed& event);
+  void fold(transport_closed& event);
+  void fold(stream_output& event);
+  void fold(stream_input_taken& event);
+  void fold(stream_over& event);
+  void fold(question_answered& event);
+  void watch_silence(time_point now);
+  void set_timer(time_point now);
+  void end();
+
+  std::set<lease_id> leases_;
+  std::map<stream_id, connection_command> commands_;
+  std::map<std::uint64_t, connection_question> questions_;
+  std::vector<transport_event> events_;
+  std::uint64_t ids_ = 0;
+  std::uint32_t unanswered_ = 0;
+  time_point asked_at_{};
+  time_point silence_due_ = time_point::max();
+  time_point timer_due_ = time_point::max();
+  std::uint64_t timer_generation_ = 0;
+  bool more_queued_ = false;
+};
+
+/// Keep-alive questions that may go unanswered (ssh_config(5): ServerAliveCountMax 3).
+constexpr std::uint32_t keep_alive_count_max = 3;
+/// What a stream's sender of input may have under way.
+constexpr std::uint64_t stream_input_room = 256 << 10;
+
+connection_actor::behavior_type connection(connection_actor::stateful_pointer<connection_actor_state> self,
+                                           connection_id id, cluster_settings settings, pool_actor pool,
+                                           transport_factory transports);
+
+} // namespace moorage

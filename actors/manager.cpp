@@ -1,0 +1,198 @@
+#include "actors/manager.hpp"
+
+#include <caf/all.hpp>
+
+#include "actors/pool.hpp"
+
+namespace moorage {
+
+namespace {
+
+/// Ids of one pool's life: enough for an acquire every microsecond for two weeks before the next life begins.
+constexpr std::uint64_t ids_per_pool = std::uint64_t{1} << 40;
+
+} // namespace
+
+void manager_actor_state::begin(std::vector<cluster_settings> clusters, manager_world world) {
+  world_ = std::move(world);
+  for (auto& settings : clusters) {
+    auto name = settings.name;
+    start_pool(clusters_.insert_or_assign(name, entry{std::move(settings), {}}).first->second);
+  }
+}
+
+void manager_actor_state::start_pool(entry& cluster) {
+  auto number = pools_started_++;
+  pool_world world{world_.transports, world_.seed + number * 0x9e3779b97f4a7c15u, number * ids_per_pool + 1};
+  cluster.pool = self_->spawn(pool, cluster.settings, std::move(world));
+  self_->monitor(cluster.pool);
+  for (auto& request : subscribers_)
+    caf::anon_send(cluster.pool, request);
+}
+
+pool_actor manager_actor_state::pool_of(const std::string& cluster) const {
+  auto found = clusters_.find(cluster);
+  return found != clusters_.end() ? found->second.pool : pool_actor{};
+}
+
+caf::error manager_actor_state::unknown(const std::string& cluster) const {
+  if (stopping_)
+    return make_error(errc::stopping, "the runtime is stopping");
+  std::string names;
+  for (auto& [name, entry] : clusters_) {
+    if (names.size() > 200) {
+      names += ", …";
+      break;
+    }
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  return make_error(errc::unknown_cluster, "no cluster '" + cluster + "' is registered" +
+                                               (names.empty() ? "; none is" : "; there are: " + names));
+}
+
+void manager_actor_state::add(const register_cluster& request, caf::typed_response_promise<done> promise) {
+  if (stopping_) {
+    promise.deliver(unknown(request.settings.name));
+    return;
+  }
+  if (auto wrong = check_settings(request.settings); wrong.code != errc::none) {
+    promise.deliver(make_error(wrong));
+    return;
+  }
+  auto [found, fresh] = clusters_.try_emplace(request.settings.name);
+  found->second.settings = request.settings;
+  if (fresh) {
+    start_pool(found->second);
+    promise.deliver(done{"registered"});
+  } else {
+    promise.delegate(found->second.pool, request);
+  }
+}
+
+void manager_actor_state::remove(const std::string& cluster, caf::typed_response_promise<done> promise) {
+  auto node = clusters_.extract(cluster);
+  if (node.empty()) {
+    promise.deliver(unknown(cluster));
+    return;
+  }
+  auto pool = node.mapped().pool;
+  self_->demonitor(pool.address());
+  self_->request(pool, caf::infinite, stop_all{})
+      .then(
+          [pool, promise](const done& answer) mutable {
+            caf::anon_send_exit(pool, caf::exit_reason::user_shutdown);
+            promise.deliver(answer);
+          },
+          [pool, promise](caf::error& error) mutable {
+            caf::anon_send_exit(pool, caf::exit_reason::user_shutdown);
+            promise.deliver(std::move(error));
+          });
+}
+
+cluster_list manager_actor_state::clusters() const {
+  cluster_list result;
+  for (auto& [name, entry] : clusters_)
+    result.clusters.push_back(entry.settings);
+  return result;
+}
+
+void manager_actor_state::collect(caf::typed_response_promise<pool_list> promise) {
+  struct collection {
+    pool_list found;
+    std::size_t left = 0;
+    caf::typed_response_promise<pool_list> promise;
+  };
+  auto all = std::make_shared<collection>();
+  all->left = clusters_.size();
+  all->promise = std::move(promise);
+  auto one_less = [all] {
+    if (--all->left > 0)
+      return;
+    std::sort(all->found.pools.begin(), all->found.pools.end(),
+              [](const pool_status& a, const pool_status& b) { return a.cluster < b.cluster; });
+    all->promise.deliver(std::move(all->found));
+  };
+  if (clusters_.empty()) {
+    all->promise.deliver(pool_list{});
+    return;
+  }
+  for (auto& [name, entry] : clusters_)
+    self_->request(entry.pool, caf::infinite, get_pool{name})
+        .then(
+            [all, one_less](pool_status& status) {
+              all->found.pools.push_back(std::move(status));
+              one_less();
+            },
+            [one_less](caf::error&) { one_less(); });
+}
+
+void manager_actor_state::subscribe_all(const subscribe& request) {
+  if (!request.subscriber)
+    return;
+  self_->monitor(caf::actor_cast<caf::actor>(request.subscriber));
+  subscribers_.push_back(request);
+  for (auto& [name, entry] : clusters_)
+    caf::anon_send(entry.pool, request);
+}
+
+void manager_actor_state::credit_all(const grant_event_credit& request) {
+  for (auto& [name, entry] : clusters_)
+    caf::anon_send(entry.pool, request);
+}
+
+void manager_actor_state::one_stopped() {
+  if (still_stopping_ > 0)
+    --still_stopping_;
+  if (still_stopping_ > 0)
+    return;
+  for (auto& [name, entry] : clusters_)
+    caf::anon_send_exit(entry.pool, caf::exit_reason::user_shutdown);
+  for (auto& promise : stop_promises_)
+    promise.deliver(done{});
+  stop_promises_.clear();
+  self_->quit();
+}
+
+void manager_actor_state::stop(caf::typed_response_promise<done> promise) {
+  stop_promises_.push_back(std::move(promise));
+  if (stopping_)
+    return;
+  stopping_ = true;
+  still_stopping_ = clusters_.size() + 1; // one for this call itself
+  for (auto& [name, entry] : clusters_)
+    self_->request(entry.pool, caf::infinite, stop_all{})
+        .then([this](const done&) { one_stopped(); }, [this](caf::error&) { one_stopped(); });
+  one_stopped();
+}
+
+void manager_actor_state::tell_subscribers(const std::string& cluster, const std::string& what,
+                                           const std::string& text) {
+  event_record record;
+  record.cluster = cluster;
+  record.at = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  record.what = what;
+  record.text = text;
+  for (auto& entry : subscribers_)
+    caf::anon_send(caf::actor_cast<caf::actor>(entry.subscriber), record);
+}
+
+void manager_actor_state::lost(const caf::down_msg& down) {
+  subscribers_.erase(std::remove_if(subscribers_.begin(), subscribers_.end(),
+                                    [&down](const subscribe& entry) {
+                                      return caf::actor_cast<caf::actor_addr>(entry.subscriber) ==
+                                             down.source;
+                                    }),
+                     subscribers_.end());
+  for (auto& [name, entry] : clusters_) {
+    if (entry.pool.address() != down.source || stopping_)
+      continue;
+    auto text = "the pool ended by a bug (" + caf::to_string(down.reason) + "); a fresh one takes its place";
+    if (world_.report_bug)
+      world_.report_bug(name, text);
+    tell_subscribers(name, "internal", text);
+    start_pool(entry);
+  }
+}
+
+} // namespace moorage

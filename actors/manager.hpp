@@ -1,0 +1,71 @@
+// The manager: the way in. It knows the clusters by name, owns their pools, and passes every request to the
+// right one; answers go straight from the pool to the asker. A pool that a bug ended is replaced by a fresh
+// one.
+#pragma once
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+#include <map>
+#include <vector>
+
+#include "actors/transport.hpp"
+#include "messages/events.hpp"
+#include "messages/interfaces.hpp"
+
+namespace moorage {
+
+/// What the runtime hands to the manager.
+struct manager_world {
+  transport_factory transports;
+  /// Every pool's seed is drawn from it, so that two processes do not jitter in step.
+  std::uint64_t seed = 1;
+  /// Told when a bug has ended a pool; called on the manager's thread, must not block.
+  std::function<void(const std::string& cluster, const std::string& what)> report_bug;
+};
+
+class manager_actor_state {
+public:
+  static inline const char* name = "moorage.manager";
+
+  explicit manager_actor_state(manager_actor::stateful_pointer<manager_actor_state> self) : self_(self) {}
+
+  void begin(std::vector<cluster_settings> clusters, manager_world world);
+
+  /// The pool of that name, or nothing; then `unknown` says why.
+  pool_actor pool_of(const std::string& cluster) const;
+  caf::error unknown(const std::string& cluster) const;
+
+  void add(const register_cluster& request, caf::typed_response_promise<done> promise);
+  void remove(const std::string& cluster, caf::typed_response_promise<done> promise);
+  cluster_list clusters() const;
+  void collect(caf::typed_response_promise<pool_list> promise);
+  void subscribe_all(const subscribe& request);
+  void credit_all(const grant_event_credit& request);
+  void stop(caf::typed_response_promise<done> promise);
+  void lost(const caf::down_msg& down);
+
+private:
+  struct entry {
+    cluster_settings settings;
+    pool_actor pool;
+  };
+
+  void start_pool(entry& cluster);
+  void one_stopped();
+  void tell_subscribers(const std::string& cluster, const std::string& what, const std::string& text);
+
+  manager_actor::stateful_pointer<manager_actor_state> self_;
+  manager_world world_;
+  std::map<std::string, entry> clusters_;
+  std::vector<subscribe> subscribers_;
+  std::uint64_t pools_started_ = 0;
+  bool stopping_ = false;
+  std::size_t still_stopping_ = 0;
+  std::vector<caf::typed_response_promise<done>> stop_promises_;
+};
+
+manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_actor_state> self,
+                                     std::vector<cluster_settings> clusters, manager_world world);
+
+} // namespace moorage

@@ -1,0 +1,83 @@
+// Which message goes where: the manager's table of contents.
+#include <caf/all.hpp>
+
+#include "actors/manager.hpp"
+
+namespace moorage {
+
+manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_actor_state> self,
+                                     std::vector<cluster_settings> clusters, manager_world world) {
+  auto state = &self->state; // lives as long as the behaviour
+  // Passes a request on to its cluster's pool, which answers the asker itself.
+  auto pass = [self, state](auto promise, auto& request) {
+    if (auto pool = state->pool_of(request.cluster))
+      promise.delegate(pool, std::move(request));
+    else
+      promise.deliver(state->unknown(request.cluster));
+    return promise;
+  };
+  auto pass_done = [self, pass](auto& request) { return pass(self->make_response_promise<done>(), request); };
+  self->set_error_handler([](caf::scheduled_actor*, caf::error&) {});
+  self->set_down_handler([state](const caf::down_msg& down) { state->lost(down); });
+  state->begin(std::move(clusters), std::move(world));
+  return {
+      [self, pass](get_pool& request) { return pass(self->make_response_promise<pool_status>(), request); },
+      [self, pass](get_connections& request) {
+        return pass(self->make_response_promise<connection_list>(), request);
+      },
+      [self, pass](get_leases& request) { return pass(self->make_response_promise<lease_list>(), request); },
+      [self, pass](get_waiters& request) {
+        return pass(self->make_response_promise<waiter_list>(), request);
+      },
+      [pass_done](pause_pool& request) { return pass_done(request); },
+      [pass_done](resume_pool& request) { return pass_done(request); },
+      [pass_done](probe_pool& request) { return pass_done(request); },
+      [pass_done](evict_connection& request) { return pass_done(request); },
+      [pass_done](revoke_lease& request) { return pass_done(request); },
+      [pass_done](resize_pool& request) { return pass_done(request); },
+      [pass_done](reset_pool& request) { return pass_done(request); },
+      [pass_done](disconnect_pool& request) { return pass_done(request); },
+      [self, state, pass](subscribe& request) {
+        auto promise = self->make_response_promise<done>();
+        if (!request.cluster.empty())
+          return pass(promise, request);
+        state->subscribe_all(request);
+        promise.deliver(done{});
+        return promise;
+      },
+      [state](grant_event_credit& request) {
+        if (request.cluster.empty())
+          state->credit_all(request);
+        else if (auto pool = state->pool_of(request.cluster))
+          caf::anon_send(pool, std::move(request));
+      },
+      [self, pass](acquire& request) { return pass(self->make_response_promise<lease_grant>(), request); },
+      [state](cancel_acquire& request) {
+        if (auto pool = state->pool_of(request.cluster))
+          caf::anon_send(pool, std::move(request));
+      },
+      [self, state](const register_cluster& request) {
+        auto promise = self->make_response_promise<done>();
+        state->add(request, promise);
+        return promise;
+      },
+      [self, state](const remove_cluster& request) {
+        auto promise = self->make_response_promise<done>();
+        state->remove(request.cluster, promise);
+        return promise;
+      },
+      [state](const list_clusters&) { return state->clusters(); },
+      [self, state](const get_pools&) {
+        auto promise = self->make_response_promise<pool_list>();
+        state->collect(promise);
+        return promise;
+      },
+      [self, state](const stop_all&) {
+        auto promise = self->make_response_promise<done>();
+        state->stop(promise);
+        return promise;
+      },
+  };
+}
+
+} // namespace moorage

@@ -1,0 +1,311 @@
+#include "actors/pool.hpp"
+
+#include <caf/all.hpp>
+
+#include "actors/connection.hpp"
+#include "actors/probe.hpp"
+
+namespace moorage {
+
+namespace {
+
+// Anonymous on purpose: a receiver that does not know the message must not end this pool.
+template <class T>
+void tell(const caf::strong_actor_ptr& whom, T what) {
+  caf::anon_send(caf::actor_cast<caf::actor>(whom), std::move(what));
+}
+
+} // namespace
+
+pool_actor_state::~pool_actor_state() {
+  auto gone =
+      make_error(errc::internal, "the pool of '" + settings_.name + "' ended unexpectedly; ask again");
+  for (auto& [request, entry] : waiting_)
+    std::visit(
+        [&gone](auto& promise) {
+          if (promise.pending())
+            promise.deliver(gone);
+        },
+        entry.promise);
+  for (auto& [number, connection] : connections_)
+    caf::anon_send_exit(connection, caf::exit_reason::kill);
+}
+
+void pool_actor_state::begin(cluster_settings settings, pool_world world) {
+  settings_ = settings;
+  transports_ = std::move(world.transports);
+  core_ = std::make_unique<pool_core>(std::move(settings), world.seed, world.first_id);
+  step(time_passed{});
+}
+
+// --- messages that become events
+// ----------------------------------------------------------------------------------
+
+request_id pool_actor_state::remember(caf::typed_response_promise<done> promise) {
+  request_id request{++requests_};
+  waiting_.emplace(request, asked{std::move(promise), {}, 0});
+  return request;
+}
+
+holder_id pool_actor_state::holder_of(const caf::strong_actor_ptr& whom) {
+  auto address = caf::actor_cast<caf::actor_addr>(whom);
+  auto [entry, fresh] = holder_ids_.try_emplace(address, holder_id{holders_seen_ + 1});
+  if (fresh) {
+    // Kept until the holder ends: cheaper than to monitor anew with every lease, and bounded by living
+    // actors.
+    ++holders_seen_;
+    holders_.emplace(entry->second, address);
+    self_->monitor(caf::actor_cast<caf::actor>(whom));
+  }
+  return entry->second;
+}
+
+void pool_actor_state::take(const acquire& request, caf::typed_response_promise<lease_grant> promise) {
+  if (!request.holder) {
+    promise.deliver(make_error(errc::invalid_request, "an acquire must name its holder"));
+    return;
+  }
+  auto now = self_->clock().now();
+  auto holder = holder_of(request.holder);
+  request_id id{++requests_};
+  if (request.call != 0 && !calls_.try_emplace({holder, request.call}, id).second) {
+    promise.deliver(make_error(errc::invalid_request, "this holder's call " + std::to_string(request.call) +
+                                                          " is still waiting: number calls afresh"));
+    return;
+  }
+  waiting_.emplace(id, asked{std::move(promise), holder, request.call});
+  auto patience =
+      request.patience < std::chrono::nanoseconds{0} ? settings_.acquire_timeout : request.patience;
+  // Longer than a year is for ever, and must not overflow the clock.
+  patience = std::min<std::chrono::nanoseconds>(patience, std::chrono::hours{24 * 365});
+  step(acquire_requested{id, holder, now + patience, request.label});
+}
+
+void pool_actor_state::take(const cancel_acquire& request) {
+  auto holder = holder_ids_.find(caf::actor_cast<caf::actor_addr>(request.holder));
+  if (holder == holder_ids_.end())
+    return;
+  auto call = calls_.find({holder->second, request.call});
+  if (call != calls_.end())
+    step(acquire_cancelled{call->second});
+}
+
+void pool_actor_state::take(release_lease& request, caf::typed_response_promise<done> promise) {
+  auto whom = request.holder ? request.holder : self_->current_sender();
+  holder_id holder;
+  if (auto known = holder_ids_.find(caf::actor_cast<caf::actor_addr>(whom)); known != holder_ids_.end())
+    holder = known->second;
+  // A release that nobody waits for (a destructor's) must cost no more than it has to.
+  auto id = promise.pending() ? remember(std::move(promise)) : request_id{};
+  step(lease_released{id, request.lease, holder});
+}
+
+void pool_actor_state::take(opening_ended& report) {
+  steps_ = std::move(report.steps);
+  if (report.error) {
+    connections_.erase(report.connection);
+    step(connection_failed{report.connection, std::move(report.error)});
+  } else {
+    step(connection_opened{report.connection});
+  }
+  steps_.clear();
+}
+
+void pool_actor_state::take(link_lost& report) {
+  connections_.erase(report.connection);
+  step(connection_lost{report.connection, std::move(report.error)});
+}
+
+void pool_actor_state::take(const link_closed& report) {
+  connections_.erase(report.connection);
+  step(connection_closed{report.connection});
+}
+
+void pool_actor_state::take(const probe_report& report) {
+  if (report.passed) {
+    step(probe_passed{report.probe, report.connection, report.rtt});
+  } else {
+    step(probe_failed{report.probe, report.connection, report.text});
+  }
+}
+
+void pool_actor_state::take(const wake_up& wake) {
+  if (wake.generation == timer_generation_)
+    timer_due_ = time_point::max();
+  step(time_passed{});
+}
+
+void pool_actor_state::take(const caf::down_msg& down) {
+  auto gone = [&down](const subscriber& entry) {
+    return caf::actor_cast<caf::actor_addr>(entry.whom) == down.source;
+  };
+  subscribers_.erase(std::remove_if(subscribers_.begin(), subscribers_.end(), gone), subscribers_.end());
+  if (auto node = holder_ids_.extract(down.source); !node.empty()) {
+    holders_.erase(node.mapped());
+    step(holder_lost{node.mapped()});
+    return;
+  }
+  // A connection says why it ends before it does; one that is still in the table died of something else.
+  for (auto& [number, connection] : connections_) {
+    if (connection.address() == down.source) {
+      ssh_error died{ssh_stage::session, ssh_failure::closed,
+                     "its actor ended: " + caf::to_string(down.reason)};
+      auto id = number;
+      connections_.erase(id);
+      step(connection_failed{id, died});
+      step(connection_lost{id, died});
+      step(connection_closed{id});
+      return;
+    }
+  }
+}
+
+void pool_actor_state::change(const cluster_settings& settings, caf::typed_response_promise<done> promise) {
+  if (auto wrong = check_settings(settings); wrong.code != errc::none) {
+    promise.deliver(make_error(wrong));
+    return;
+  }
+  settings_ = settings;
+  request(settings_changed{{}, settings}, std::move(promise));
+}
+
+void pool_actor_state::resize(std::uint32_t size, caf::typed_response_promise<done> promise) {
+  auto settings = settings_;
+  settings.pool_size = size;
+  change(settings, std::move(promise));
+}
+
+// --- the core and its effects
+// -------------------------------------------------------------------------------------
+
+void pool_actor_state::step(pool_event event) {
+  effects_.clear();
+  core_->step(self_->clock().now(), event, effects_);
+  for (auto& effect : effects_)
+    std::visit([this](auto& what) { apply(what); }, effect);
+  set_timer();
+}
+
+void pool_actor_state::apply(const open_connection& effect) {
+  auto connection =
+      self_->spawn(moorage::connection, effect.connection, settings_, pool_actor{self_}, transports_);
+  self_->monitor(connection);
+  connections_.insert_or_assign(effect.connection, connection);
+}
+
+void pool_actor_state::apply(const close_connection& effect) {
+  auto found = connections_.find(effect.connection);
+  if (found != connections_.end())
+    caf::anon_send(found->second, close_link{});
+  else // between two tries to open there is no actor that could answer
+    caf::anon_send(self_, link_closed{effect.connection});
+}
+
+void pool_actor_state::forget_call(const asked& entry) {
+  if (entry.call != 0)
+    calls_.erase({entry.holder, entry.call});
+}
+
+void pool_actor_state::apply(const grant& effect) {
+  auto& connection = connections_.at(effect.connection);
+  caf::anon_send(connection, begin_lease{effect.lease});
+  auto node = waiting_.extract(effect.request);
+  if (node.empty())
+    return;
+  auto& entry = node.mapped();
+  forget_call(entry);
+  std::get<caf::typed_response_promise<lease_grant>>(entry.promise)
+      .deliver(lease_grant{settings_.name, effect.lease, effect.connection,
+                           caf::strong_actor_ptr{self_->ctrl()},
+                           caf::actor_cast<caf::strong_actor_ptr>(connection)});
+}
+
+void pool_actor_state::apply(const refuse& effect) {
+  auto node = waiting_.extract(effect.request);
+  if (node.empty())
+    return;
+  forget_call(node.mapped());
+  std::visit([&effect](auto& promise) { promise.deliver(make_error(effect.reason)); }, node.mapped().promise);
+}
+
+void pool_actor_state::apply(const acknowledge& effect) {
+  auto node = waiting_.extract(effect.request);
+  if (!node.empty())
+    std::get<caf::typed_response_promise<done>>(node.mapped().promise).deliver(done{});
+}
+
+void pool_actor_state::apply(const end_lease& effect) {
+  if (auto found = connections_.find(effect.connection); found != connections_.end())
+    caf::anon_send(found->second, fence_lease{effect.lease, effect.ask});
+}
+
+void pool_actor_state::apply(const notify_holder& effect) {
+  if (auto found = holders_.find(effect.holder); found != holders_.end())
+    if (auto whom = caf::actor_cast<caf::strong_actor_ptr>(found->second))
+      tell(whom, lease_lost{effect.lease, effect.reason});
+}
+
+void pool_actor_state::apply(const start_probe& effect) {
+  if (auto found = connections_.find(effect.connection); found != connections_.end())
+    self_->spawn(probe, pool_actor{self_}, found->second,
+                 probe_order{effect.probe,
+                             effect.connection,
+                             {settings_.probe, settings_.probe_command},
+                             settings_.probe_timeout});
+}
+
+void pool_actor_state::apply(const announce& effect) {
+  if (subscribers_.empty())
+    return;
+  event_record record;
+  record.cluster = settings_.name;
+  record.at = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  record.what = to_string(effect.what);
+  record.connection = effect.connection;
+  record.lease = effect.lease;
+  record.text = effect.text;
+  if (effect.what == announcement::opened || effect.what == announcement::open_failed)
+    record.steps = steps_;
+  for (auto& entry : subscribers_) {
+    if (entry.credit == 0) {
+      ++entry.missed;
+      continue;
+    }
+    --entry.credit;
+    record.missed = std::exchange(entry.missed, 0);
+    tell(entry.whom, record);
+  }
+}
+
+void pool_actor_state::set_timer() {
+  auto due = core_->next_due();
+  if (due >= timer_due_)
+    return; // the timer that runs comes earlier and sets the next
+  timer_due_ = due;
+  self_->delayed_send(self_, std::max(due - self_->clock().now(), std::chrono::nanoseconds{0}),
+                      wake_up{++timer_generation_});
+}
+
+// --- reads and subscribers
+// ----------------------------------------------------------------------------------------
+
+void pool_actor_state::subscribe_to_events(const subscribe& request) {
+  if (!request.subscriber)
+    return;
+  for (auto& entry : subscribers_)
+    if (entry.whom == request.subscriber) {
+      entry.credit += request.credit;
+      return;
+    }
+  self_->monitor(caf::actor_cast<caf::actor>(request.subscriber));
+  subscribers_.push_back({request.subscriber, request.credit, 0});
+}
+
+void pool_actor_state::credit_events(const grant_event_credit& request) {
+  for (auto& entry : subscribers_)
+    if (entry.whom == request.subscriber)
+      entry.credit += request.credit;
+}
+
+} // namespace moorage

@@ -1,0 +1,31 @@
+#include "actors/probe.hpp"
+
+#include <caf/all.hpp>
+
+namespace moorage {
+
+namespace {
+
+std::string reason_of(const caf::error& error, std::chrono::milliseconds timeout) {
+  if (error == caf::sec::request_timeout)
+    return "no answer within " + std::to_string(timeout.count()) + " ms";
+  if (error == caf::sec::request_receiver_down)
+    return "the connection ended";
+  return to_failure(error).text;
+}
+
+} // namespace
+
+caf::behavior probe(caf::event_based_actor* self, pool_actor pool, connection_actor connection,
+                    probe_order order) {
+  auto report = [self, pool, order](bool passed, std::chrono::nanoseconds rtt, std::string text) {
+    caf::anon_send(pool, probe_report{order.probe, order.connection, passed, rtt, std::move(text)});
+    self->quit();
+  };
+  self->request(connection, caf::duration{order.timeout}, order.request)
+      .then([report](const probe_answer& answer) { report(true, answer.rtt, {}); },
+            [report, order](const caf::error& error) { report(false, {}, reason_of(error, order.timeout)); });
+  return {};
+}
+
+} // namespace moorage
