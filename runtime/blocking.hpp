@@ -73,10 +73,12 @@ template <class T>
 class pending {
 public:
   pending() = default; ///< nothing was asked: never ready
-  explicit pending(std::shared_ptr<handed_back<T>> slot) : slot_(std::move(slot)) {}
+  explicit pending(std::shared_ptr<handed_back<T>> slot, bool taken = true)
+      : slot_(std::move(slot)), taken_(taken) {}
   pending(pending&&) noexcept = default;
   pending& operator=(pending&& other) noexcept {
     std::swap(slot_, other.slot_);
+    std::swap(taken_, other.taken_);
     return *this;
   }
   ~pending() {
@@ -85,12 +87,15 @@ public:
   }
 
   bool asked() const { return slot_ != nullptr; }
+  /// The system let us start no thread, and there will be no result.
+  bool refused() const { return !taken_; }
   bool ready() const { return slot_ && slot_->ready(); }
   /// The result, once.
   std::optional<T> take() { return slot_ ? slot_->take() : std::nullopt; }
 
 private:
   std::shared_ptr<handed_back<T>> slot_;
+  bool taken_ = true;
 };
 
 /// Threads for blocking calls. Callable from any thread.
@@ -122,12 +127,12 @@ public:
     auto slot = std::make_shared<handed_back<result>>();
     // std::function wants copies; tasks own move-only things.
     auto shared = std::make_shared<F>(std::move(task));
-    run([this_state = state_, slot, shared, wake = std::move(wake)] {
+    bool taken = run([this_state = state_, slot, shared, wake = std::move(wake)] {
       abandonment sign{[this_state, slot] { return slot->abandoned() || stopped(*this_state); }};
       if (!sign.abandoned())
         slot->give((*shared)(sign), wake);
     });
-    return pending<result>{std::move(slot)};
+    return pending<result>{std::move(slot), taken};
   }
 
   std::size_t threads() const; ///< alive now

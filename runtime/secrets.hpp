@@ -17,6 +17,8 @@ class secret {
 public:
   secret() = default;
   explicit secret(std::string_view bytes);
+  /// So many bytes of zero, to be written in place with `write_at`.
+  static secret with_size(std::size_t size);
   secret(secret&& other) noexcept;
   secret& operator=(secret&& other) noexcept;
   secret(const secret&) = delete;
@@ -31,11 +33,17 @@ public:
   /// unmoved. Never let the pointer or a copy outlive that call.
   const char* reveal() const { return bytes_ ? bytes_.get() : ""; }
 
+  /// For the one that reads a secret from where it is kept: room from `offset` to `size`.
+  char* write_at(std::size_t offset) { return bytes_.get() + offset; }
+  /// Keeps the first `size` bytes.
+  void shrink(std::size_t size);
+
 private:
   void wipe() noexcept;
 
   std::unique_ptr<char[]> bytes_;
   std::size_t size_ = 0;
+  std::size_t room_ = 0; ///< what is wiped
 };
 
 /// Where secrets are kept, by name. Called on threads for blocking calls only: a keyring may ask the user.

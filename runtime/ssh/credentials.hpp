@@ -3,9 +3,12 @@
 
 #include <libssh/libssh.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "messages/cluster.hpp"
@@ -30,6 +33,7 @@ struct key_file {
   owned_key public_key;  ///< null when not even that is known
   owned_key certificate; ///< private key with the certificate of `path`-cert.pub, when there is one that fits
   std::string blob;      ///< the public key's SSH wire form; empty when unknown. Agents name keys by it
+  std::string certificate_problem; ///< why `path`-cert.pub, which exists, is not used
   std::string problem; ///< why there is no private key, naming the file: missing, locked, wrong passphrase …
 };
 
@@ -57,7 +61,22 @@ key_file load_key(const std::string& path, bool listed, const secret* passphrase
 std::vector<key_file> load_keys(const cluster_settings& settings, const std::string& home,
                                 const secret* passphrase, const abandonment& sign);
 
-/// "ED25519 SHA256:…"
+/// The SSH wire form of the public part, or of the certificate when the key has one; empty on failure.
+std::string public_blob(ssh_key key);
+/// "SHA256:…"
+std::string fingerprint_of(ssh_key key);
+/// "ssh-ed25519 SHA256:…"
 std::string describe(ssh_key key);
+/// The key of an SSH wire form; null when libssh does not know its kind.
+owned_key import_blob(std::string_view blob);
+
+/// A certificate and what it certifies, as far as we need to know.
+struct certificate_parts {
+  std::string key_blob; ///< wire form of the plain public key
+  std::uint64_t valid_after = 0;
+  std::uint64_t valid_before = 0; ///< seconds since 1970, exclusive
+};
+/// Nothing: no certificate for a user's key of a kind that we know (PROTOCOL.certkeys).
+std::optional<certificate_parts> parse_certificate(std::string_view blob);
 
 } // namespace moorage

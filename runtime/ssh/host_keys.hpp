@@ -37,6 +37,8 @@ struct known_host {
   /// The line names the host without its port. As ssh does, such a key is accepted when no line names the
   /// port, but never makes another key a changed one.
   bool without_port = false;
+  /// The name was matched by a wildcard: ssh-keygen -R does not find such a line.
+  bool by_pattern = false;
 };
 
 /// What the files say of one host and port.

@@ -42,7 +42,7 @@ resolver system_resolver();
 /// The address itself, when the host is written as one ("::1", "192.0.2.7", "fe80::1%eth0"). Never blocks.
 std::optional<endpoint> numeric_endpoint(const std::string& host, std::uint16_t port);
 
-/// How this process sees itself; read once per preparation, on the blocking thread. Tests write their own.
+/// How this process sees itself. Tests write their own.
 struct surroundings {
   std::string home;            ///< empty: $HOME, else the password database
   std::string user;            ///< empty: the user who runs this process, from the password database
@@ -94,12 +94,11 @@ private:
   std::string host_;
   blocking_threads& threads_;
   std::function<void()> wake_;
-  bool agent_wanted_ = false;
+  surroundings around_;
   pending<read_files> files_pending_;
   pending<looked_up> look_up_pending_;
   std::optional<read_files> files_;
   std::optional<looked_up> look_up_;
-  pending<agent_connection> agent_pending_;
   ssh_error error_;
 };
 

@@ -1,0 +1,65 @@
+#include "runtime/ssh/file_text.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "runtime/ssh/agent.hpp"
+
+namespace moorage {
+
+namespace {
+
+file_text failed(const std::string& path, int error) {
+  file_text result;
+  result.error = error;
+  result.problem =
+      error == ENOENT ? path + " does not exist" : path + " cannot be read: " + std::strerror(error);
+  return result;
+}
+
+file_text refused(std::string problem) {
+  file_text result;
+  result.problem = std::move(problem);
+  return result;
+}
+
+} // namespace
+
+file_text read_file(const std::string& path, std::size_t size_max) {
+  owned_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  if (!fd)
+    return failed(path, errno);
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0)
+    return failed(path, errno);
+  if (!S_ISREG(status.st_mode))
+    return refused(path + " is not an ordinary file");
+  if (static_cast<std::size_t>(status.st_size) > size_max)
+    return refused(path + " is larger than " + std::to_string(size_max) + " bytes: not what it should be");
+  // Read in place: a buffer that grows would leave copies of a private key behind.
+  auto bytes = secret::with_size(static_cast<std::size_t>(status.st_size));
+  std::size_t have = 0;
+  while (have < bytes.size()) {
+    auto got = ::read(fd.get(), bytes.write_at(have), bytes.size() - have);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return failed(path, errno);
+    if (got == 0)
+      break;
+    have += static_cast<std::size_t>(got);
+  }
+  file_text result;
+  bytes.shrink(have);
+  result.bytes = std::move(bytes);
+  result.mode = status.st_mode;
+  result.owner = status.st_uid;
+  return result;
+}
+
+} // namespace moorage
