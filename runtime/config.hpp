@@ -1,0 +1,131 @@
+// The configuration: clusters by name, read from a TOML file. deploy/moorage.toml is a commented sample, and
+// runtime/config_fields.hpp the table of settings.
+//
+//   [defaults]                 # for every cluster; any setting but host
+//   pool_size = 5
+//   [clusters.lumi]
+//   host = "lumi.csc.fi"
+//   connect_timeout = "30s"    # "250ms", "5min", "1h30m"
+//   [node]
+//   socket = "/run/user/1000/moorage/node.sock"
+//   [log]
+//   level = "warning"          # trace, debug, info, warning, error, critical, off
+//   file = "~/moorage.log"     # none: stderr
+//
+// A file is taken whole or not at all. Everything wrong with it is told at once, each with file, line, column
+// and key. Relative file names are relative to the folder of the configuration file.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/cluster.hpp"
+
+namespace moorage {
+
+/// One thing wrong with a configuration.
+struct config_problem {
+  std::string file;       ///< empty: not from a file
+  std::uint32_t line = 0; ///< from 1; 0: the file as a whole
+  std::uint32_t column = 0;
+  std::string key;  ///< "clusters.lumi.pool_size"; empty: not about a key
+  std::string text; ///< what is wrong, and what is allowed
+
+  friend bool operator==(const config_problem&, const config_problem&) = default;
+};
+
+/// "moorage.toml:7:13: clusters.lumi.pool_size: 0 is out of range; allowed: 1 to 10000"
+std::string to_string(const config_problem& problem);
+
+/// Thrown by the throwing forms below. `what` has one line for each problem.
+class config_error : public std::runtime_error {
+public:
+  explicit config_error(std::vector<config_problem> problems);
+  const std::vector<config_problem>& problems() const { return problems_; }
+
+private:
+  std::vector<config_problem> problems_;
+};
+
+/// Where a setting's value comes from.
+struct setting_origin {
+  enum class source : std::uint8_t {
+    built_in,     ///< the default
+    defaults,     ///< [defaults] in the file
+    cluster,      ///< [clusters.NAME] in the file
+    destination,  ///< the text user@host:port
+    command_line, ///< -o KEY=VALUE
+  };
+  source from = source::built_in;
+  std::uint32_t line = 0; ///< in the file
+
+  friend bool operator==(const setting_origin&, const setting_origin&) = default;
+};
+
+/// A cluster's settings with their origins, in the order of `cluster_fields()`.
+struct cluster_config {
+  cluster_settings settings;
+  std::vector<setting_origin> origins; ///< shorter than the table: the rest is built in
+
+  setting_origin origin_of(std::string_view field) const;
+  /// Sets a field without checking it and notes where the value came from. False: there is no such field.
+  void note_origin(std::string_view field, setting_origin origin);
+};
+
+struct configuration {
+  std::string file;                     ///< as it was given; empty: no file was read
+  cluster_config defaults;              ///< what a cluster starts from
+  std::vector<cluster_config> clusters; ///< in the order of the file
+  std::string node_socket;              ///< empty: `usual_node_socket()` of runtime/node_socket.hpp
+  std::string log_level = "warning";
+  std::string log_file; ///< empty: stderr
+
+  /// Null: no such cluster.
+  const cluster_config* find(std::string_view name) const;
+  std::vector<std::string> cluster_names() const;
+};
+
+/// Reads and checks a file. Throws `config_error`, and nothing else but std::bad_alloc.
+configuration load_config(const std::filesystem::path& file);
+
+/// The same without throwing: a configuration without problems, or nothing but problems.
+struct config_result {
+  configuration value;
+  std::vector<config_problem> problems;
+
+  explicit operator bool() const { return problems.empty(); }
+};
+config_result try_load_config(const std::filesystem::path& file);
+/// The same from memory; `file` names the text in problems and anchors relative file names.
+config_result parse_config(std::string_view text, const std::filesystem::path& file);
+
+/// The file that the program reads when none is named: $MOORAGE_CONFIG, then
+/// $XDG_CONFIG_HOME/moorage/moorage.toml
+/// (~/.config when that is unset), then /etc/moorage/moorage.toml; the first that exists, and $MOORAGE_CONFIG
+/// even if it does not, so that a wrong one is noticed. Empty: none. The current folder is not searched.
+std::string find_config_file();
+
+/// The settings of a cluster of the configuration, or of a destination written as user@host:port (anything
+/// with an @ or a :), which starts from [defaults]. An unknown name is refused with the names there are.
+failure resolve_cluster(const configuration& from, const std::string& name, cluster_config& result);
+
+/// Applies "key=value" from the command line. A list setting starts anew with its first assignment, and every
+/// further one adds to it. All that is wrong is told; nothing is changed then.
+std::vector<config_problem> override_settings(cluster_config& target,
+                                              const std::vector<std::string>& assignments);
+
+/// Levels of logging, least severe first.
+const std::vector<std::string>& log_levels();
+
+/// "default", "moorage.toml:7 [defaults]", "command line" …
+std::string describe_origin(const configuration& from, const cluster_config& of, setting_origin origin);
+
+/// A commented sample of the file with every setting at its default. It parses, and changes nothing.
+std::string sample_config();
+
+} // namespace moorage

@@ -1,0 +1,499 @@
+// The configuration file: what it takes, and what it says about what it does not take.
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "runtime/config.hpp"
+#include "runtime/config_fields.hpp"
+#include "runtime/config_values.hpp"
+#include "tests/support/real_sshd.hpp"
+
+using namespace moorage;
+using namespace std::chrono_literals;
+
+namespace {
+
+// All that is wrong with a text, one line each.
+std::string problems_of(std::string_view text) {
+  std::string result;
+  for (const auto& each : parse_config(text, "m.toml").problems)
+    result += to_string(each) + "\n";
+  return result;
+}
+
+configuration parsed(std::string_view text) {
+  auto result = parse_config(text, "m.toml");
+  for (const auto& each : result.problems)
+    UNSCOPED_INFO(to_string(each));
+  REQUIRE(result);
+  return result.value;
+}
+
+struct counting_inspector {
+  using result_type = std::size_t;
+  template <class... Ts>
+  std::size_t operator()(Ts&...) const {
+    return sizeof...(Ts);
+  }
+};
+
+// Converts to the type of any member, so that it can stand for each in braces.
+struct anything {
+  template <class T>
+  operator T() const;
+};
+
+template <class T, class... Members>
+consteval std::size_t member_count() {
+  if constexpr (requires { T{Members{}..., anything{}}; })
+    return member_count<T, Members..., anything>();
+  else
+    return sizeof...(Members);
+}
+
+// A value that is allowed and not the default.
+setting_value another_value(const setting<cluster_settings>& field) {
+  auto value = field.get(cluster_settings{});
+  switch (field.type) {
+  case setting_type::boolean:
+    return !std::get<bool>(value);
+  case setting_type::duration:
+    return std::get<std::chrono::milliseconds>(value) + 7s;
+  case setting_type::choice:
+    return std::uint64_t{1};
+  case setting_type::count:
+  case setting_type::size:
+    return std::get<std::uint64_t>(value) + 1;
+  case setting_type::file_list:
+    return std::vector<std::string>{"/dev/null", "/with \"quotes\""};
+  default:
+    return std::string{"another\\one"};
+  }
+}
+
+class environment_guard {
+public:
+  environment_guard(const char* name, const std::string& value) : name_(name) {
+    if (const char* old = std::getenv(name))
+      old_ = old;
+    setenv(name, value.c_str(), 1);
+  }
+  ~environment_guard() { old_ ? setenv(name_, old_->c_str(), 1) : unsetenv(name_); }
+
+private:
+  const char* name_;
+  std::optional<std::string> old_;
+};
+
+void write_file(const std::string& path, std::string_view text) {
+  std::ofstream{path} << text;
+}
+
+} // namespace
+
+TEST_CASE("every setting of a cluster but its name is in the table, once, and under its own name") {
+  constexpr auto members = member_count<cluster_settings>();
+  cluster_settings settings;
+  counting_inspector counting;
+  CHECK(cluster_fields().size() + 1 == members);
+  CHECK(inspect(counting, settings) == members);
+  for (const auto& field : cluster_fields()) {
+    INFO(field.name);
+    auto changed = settings;
+    field.set(changed, another_value(field));
+    CHECK(changed != settings);
+    CHECK(field.get(changed) == another_value(field));
+    for (const auto& other : cluster_fields())
+      if (&other != &field)
+        CHECK(other.get(changed) == other.get(settings));
+    CHECK_FALSE(field.meaning.empty());
+    CHECK(find_cluster_field(field.name) == &field);
+  }
+}
+
+TEST_CASE("a setting that is accepted is what was written, for every setting") {
+  for (const auto& field : cluster_fields()) {
+    if (field.own || field.must_exist)
+      continue;
+    auto text = "[clusters.lumi]\nhost = \"h\"\n" + std::string{field.name} + " = " +
+                format_value(field, another_value(field)) + "\n";
+    INFO(text);
+    auto result = parsed(text);
+    REQUIRE(result.clusters.size() == 1);
+    CHECK(field.get(result.clusters[0].settings) == another_value(field));
+    CHECK(result.clusters[0].origin_of(field.name) == setting_origin{setting_origin::source::cluster, 3});
+  }
+}
+
+TEST_CASE("the table and check_settings agree on every range") {
+  for (const auto& field : cluster_fields()) {
+    if (field.type != setting_type::count && field.type != setting_type::size &&
+        field.type != setting_type::duration)
+      continue;
+    auto accepted = [&](std::uint64_t number) {
+      cluster_settings settings;
+      settings.name = settings.host = "lumi";
+      settings.pool_size = 10'000;
+      field.set(settings, field.type == setting_type::duration
+                              ? setting_value{std::chrono::milliseconds{static_cast<std::int64_t>(number)}}
+                              : setting_value{number});
+      return check_settings(settings).code == errc::none;
+    };
+    INFO(field.name);
+    CHECK(accepted(field.least));
+    CHECK(accepted(field.most));
+    if (field.least > 0)
+      CHECK(accepted(field.least - 1) == (field.zero && field.least == 1));
+    if (field.least > 0)
+      CHECK(accepted(0) == field.zero);
+    if (field.name != "port") // 65536 does not fit
+      CHECK_FALSE(accepted(field.most + 1));
+  }
+}
+
+TEST_CASE("choices are spelt as everywhere else") {
+  auto policies = find_cluster_field("strict_host_keys")->choices;
+  for (std::size_t i = 0; i < policies.size(); ++i)
+    CHECK(policies[i] == to_string(static_cast<host_key_policy>(i)));
+  auto methods = find_cluster_field("probe")->choices;
+  for (std::size_t i = 0; i < methods.size(); ++i)
+    CHECK(methods[i] == to_string(static_cast<probe_method>(i)));
+}
+
+TEST_CASE("a cluster starts from the defaults and says where each setting comes from") {
+  auto result = parsed("[clusters.b]\nhost = \"b.example\"\n"
+                       "[defaults]\npool_size = 7\nconnect_timeout = \"1min30s\"\n"
+                       "[clusters.a]\nhost = \"a.example\"\npool_size = 2\n");
+  REQUIRE(result.cluster_names() == std::vector<std::string>{"b", "a"});
+  const auto& b = *result.find("b");
+  CHECK(b.settings.host == "b.example");
+  CHECK(b.settings.pool_size == 7);
+  CHECK(b.settings.connect_timeout == 90s);
+  CHECK(describe_origin(result, b, b.origin_of("pool_size")) == "m.toml:4 [defaults]");
+  CHECK(describe_origin(result, b, b.origin_of("host")) == "m.toml:2 [clusters.b]");
+  CHECK(describe_origin(result, b, b.origin_of("port")) == "default");
+  CHECK(result.find("a")->settings.pool_size == 2);
+  CHECK(result.find("c") == nullptr);
+}
+
+TEST_CASE("sections for the node and the log are taken") {
+  auto result =
+      parsed("[node]\nsocket = \"/run/x/node.sock\"\n[log]\nlevel = \"debug\"\nfile = \"/tmp/m.log\"\n");
+  CHECK(result.node_socket == "/run/x/node.sock");
+  CHECK(result.log_level == "debug");
+  CHECK(result.log_file == "/tmp/m.log");
+}
+
+TEST_CASE("an unknown key is refused with the one that was probably meant") {
+  CHECK(problems_of("[defaults]\npool_sise = 5\n") ==
+        "m.toml:2:1: defaults.pool_sise: there is no such setting; did you mean pool_size?\n");
+  CHECK(
+      problems_of("[clusters.lumi]\nhost = \"h\"\nConnectTimeout = \"5s\"\n") ==
+      "m.toml:3:1: clusters.lumi.ConnectTimeout: there is no such setting; did you mean connect_timeout?\n");
+  CHECK(problems_of("[clusters.lumi]\nhost = \"h\"\nIdentityFile = []\n") ==
+        "m.toml:3:1: clusters.lumi.IdentityFile: there is no such setting; did you mean key_files?\n");
+  CHECK(problems_of("[cluster.lumi]\n") ==
+        "m.toml:1:2: cluster: there is no such section; did you mean clusters?\n");
+  CHECK(problems_of("[log]\nverbosity = 3\n") ==
+        "m.toml:2:1: log.verbosity: there is no such setting; allowed: level, file\n");
+  CHECK(problems_of("[node]\nport = 3\n") ==
+        "m.toml:2:1: node.port: there is no such setting; allowed: socket\n");
+}
+
+TEST_CASE("a wrong type is refused with what is allowed") {
+  CHECK(problems_of("[defaults]\nconnect_timeout = 30\n") ==
+        "m.toml:2:19: defaults.connect_timeout: an integer is the wrong type; allowed: a duration such as "
+        "\"250ms\", "
+        "\"30s\", \"5min\" or \"1h30m\", 100ms to 1h\n");
+  CHECK(problems_of("[defaults]\npool_size = \"5\"\n") ==
+        "m.toml:2:13: defaults.pool_size: a string is the wrong type; allowed: 1 to 10000\n");
+  CHECK(problems_of("[defaults]\nagent = \"yes\"\n") ==
+        "m.toml:2:9: defaults.agent: a string is the wrong type; allowed: true or false\n");
+  CHECK(problems_of("[defaults]\nknown_hosts_files = \"~/.ssh/known_hosts\"\n") ==
+        "m.toml:2:21: defaults.known_hosts_files: a string is the wrong type; allowed: a list of file names, "
+        "such as "
+        "[\"~/.ssh/id_ed25519\"]\n");
+  CHECK(problems_of("[defaults]\nknown_hosts_files = [\"/a\", 5]\n") ==
+        "m.toml:2:28: defaults.known_hosts_files[1]: an integer is the wrong type; allowed: a file's name, "
+        "absolute or "
+        "beginning with ~/\n");
+  CHECK(problems_of("clusters = 5\n") ==
+        "m.toml:1:12: clusters: an integer is the wrong type; allowed: a table, begun with [clusters]\n");
+  CHECK(problems_of("[clusters]\nlumi = \"lumi.csc.fi\"\n") ==
+        "m.toml:2:8: clusters.lumi: a string is the wrong type; allowed: a table, begun with "
+        "[clusters.lumi]\n");
+  CHECK(problems_of("[defaults]\npool_size = 2.5\n") ==
+        "m.toml:2:13: defaults.pool_size: a floating-point number is the wrong type; allowed: 1 to 10000\n");
+}
+
+TEST_CASE("a value out of range is refused with the range") {
+  CHECK(problems_of("[defaults]\npool_size = 0\n") ==
+        "m.toml:2:13: defaults.pool_size: 0 is out of range; allowed: 1 to 10000\n");
+  CHECK(problems_of("[defaults]\npool_size = -1\n") ==
+        "m.toml:2:13: defaults.pool_size: -1 is out of range; allowed: 1 to 10000\n");
+  CHECK(problems_of("[defaults]\nport = 65536\n") ==
+        "m.toml:2:8: defaults.port: 65536 is out of range; allowed: 1 to 65535\n");
+  CHECK(problems_of("[defaults]\nprobe_timeout = \"1ms\"\n") ==
+        "m.toml:2:17: defaults.probe_timeout: 1ms is out of range; allowed: a duration such as \"250ms\", "
+        "\"30s\", "
+        "\"5min\" or \"1h30m\", 100ms to 1h\n");
+  CHECK(problems_of("[defaults]\nprobe_timeout = \"5\"\n") ==
+        "m.toml:2:17: defaults.probe_timeout: \"5\" is not understood; allowed: a duration such as "
+        "\"250ms\", \"30s\", "
+        "\"5min\" or \"1h30m\", 100ms to 1h\n");
+  CHECK(problems_of("[defaults]\nstrict_host_keys = \"maybe\"\n") ==
+        "m.toml:2:20: defaults.strict_host_keys: \"maybe\" is not understood; allowed: \"yes\", "
+        "\"accept-new\" or "
+        "\"no\"\n");
+  CHECK(problems_of("[log]\nlevel = \"loud\"\n") == "m.toml:2:9: log.level: \"loud\" is not understood; "
+                                                    "allowed: \"trace\", \"debug\", \"info\", \"warning\", "
+                                                    "\"error\", \"critical\" or \"off\"\n");
+  CHECK(problems_of("[defaults]\nkeep_alive_interval = \"0\"\n").empty());
+}
+
+TEST_CASE("settings that contradict each other are refused at the one that was written") {
+  auto problems =
+      parse_config("[clusters.lumi]\nhost = \"h\"\npool_size = 2\nmin_idle = 3\n", "m.toml").problems;
+  REQUIRE(problems.size() == 1);
+  CHECK(problems[0].key == "clusters.lumi.min_idle");
+  CHECK(problems[0].line == 4);
+  CHECK(problems[0].column == 12);
+  auto in_defaults = parse_config("[defaults]\nmin_idle = 30\n", "m.toml").problems;
+  REQUIRE(in_defaults.size() == 1);
+  CHECK(in_defaults[0].key == "defaults.min_idle");
+  CHECK(in_defaults[0].line == 2);
+}
+
+TEST_CASE("a cluster without a host is refused, and a host in the defaults too") {
+  CHECK(problems_of("[clusters.lumi]\nport = 22\n") ==
+        "m.toml:1:11: clusters.lumi: host is missing; allowed: the name or address of the login node\n");
+  CHECK(problems_of("[defaults]\nhost = \"h\"\n") ==
+        "m.toml:2:1: defaults.host: belongs to one cluster; allowed: in [clusters.NAME]\n");
+}
+
+TEST_CASE("a cluster that is there twice is refused where it is repeated") {
+  auto problems = parse_config("[clusters.a]\nhost = \"x\"\n[clusters.a]\nhost = \"y\"\n", "m.toml").problems;
+  REQUIRE(problems.size() == 1);
+  CHECK(problems[0].line == 3);
+  CHECK_THAT(problems[0].text, Catch::Contains("cannot redefine existing table 'clusters.a'"));
+}
+
+TEST_CASE("a key file that is listed must be there and readable") {
+  support::scratch_folder folder;
+  write_file(folder / "id_there", "key");
+  auto read = [&](const std::string& list) {
+    std::string result;
+    for (const auto& each :
+         parse_config("[clusters.a]\nhost = \"x\"\nkey_files = " + list + "\n", folder / "m.toml").problems)
+      result += std::to_string(each.line) + ":" + std::to_string(each.column) + " " + each.key + ": " +
+                each.text + "\n";
+    return result;
+  };
+  CHECK(read("[\"" + folder / "id_there" + "\"]").empty());
+  CHECK(read("[\"" + folder / "id_gone" + "\"]") ==
+        "3:14 clusters.a.key_files[0]: " + (folder / "id_gone") +
+            " is not there (No such file or directory); allowed: a file that "
+            "can be read\n");
+  CHECK(read("[\"" + folder.path() + "\"]") ==
+        "3:14 clusters.a.key_files[0]: " + folder.path() +
+            " is not a regular file; allowed: a file that can be read\n");
+  CHECK(read("[\"\"]") ==
+        "3:14 clusters.a.key_files[0]: the name is empty; allowed: a file that can be read\n");
+  SECTION("a relative name is taken from the folder of the file") {
+    auto result = parse_config("[clusters.a]\nhost = \"x\"\nkey_files = [\"id_there\"]\n", folder / "m.toml");
+    REQUIRE(result);
+    CHECK(result.value.clusters[0].settings.key_files == std::vector<std::string>{folder / "id_there"});
+  }
+  SECTION("~/ is the home folder, and stays as it is written") {
+    environment_guard home{"HOME", folder.path()};
+    auto result = parse_config("[clusters.a]\nhost = \"x\"\nkey_files = [\"~/id_there\"]\n", "/etc/m.toml");
+    REQUIRE(result);
+    CHECK(result.value.clusters[0].settings.key_files == std::vector<std::string>{"~/id_there"});
+  }
+}
+
+TEST_CASE("text that is no TOML is refused with the place") {
+  auto problems = parse_config("[clusters.a]\nhost = x.example\n", "m.toml").problems;
+  REQUIRE(problems.size() == 1);
+  CHECK(problems[0].line == 2);
+  CHECK(problems[0].text.starts_with("not TOML: "));
+}
+
+TEST_CASE("everything wrong with a file is told at once, in its order") {
+  CHECK(
+      problems_of(
+          "[clusters.b]\nport = 0\n[defaults]\nuser = 5\npool_size = 0\n[nodes]\n[clusters.a]\nhost = 1\n") ==
+      "m.toml:1:11: clusters.b: host is missing; allowed: the name or address of the login node\n"
+      "m.toml:2:8: clusters.b.port: 0 is out of range; allowed: 1 to 65535\n"
+      "m.toml:4:8: defaults.user: an integer is the wrong type; allowed: a string\n"
+      "m.toml:5:13: defaults.pool_size: 0 is out of range; allowed: 1 to 10000\n"
+      "m.toml:6:2: nodes: there is no such section; did you mean node?\n"
+      "m.toml:8:8: clusters.a.host: an integer is the wrong type; allowed: a string\n");
+}
+
+TEST_CASE("a file that cannot be read is refused, and the throwing form says the same") {
+  support::scratch_folder folder;
+  auto gone = folder / "gone.toml";
+  auto result = try_load_config(gone);
+  REQUIRE(result.problems.size() == 1);
+  CHECK(to_string(result.problems[0]) == gone + ": cannot be read: No such file or directory");
+  CHECK_THROWS_AS(load_config(gone), config_error);
+  CHECK_THROWS_WITH(load_config(gone), gone + ": cannot be read: No such file or directory");
+  CHECK_THROWS_WITH(load_config(folder.path()), folder.path() + ": cannot be read: it is a folder");
+  CHECK_THROWS_WITH(load_config("/dev/zero"), "/dev/zero: is larger than 1MiB; no configuration is");
+  write_file(gone, "[clusters.a]\nhost = \"x\"\n");
+  CHECK(load_config(gone).cluster_names() == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("the file is looked for where the manual says") {
+  support::scratch_folder folder;
+  environment_guard named{"MOORAGE_CONFIG", folder / "named.toml"};
+  CHECK(find_config_file() == folder / "named.toml");
+  environment_guard unnamed{"MOORAGE_CONFIG", ""};
+  environment_guard home{"HOME", folder.path()};
+  std::filesystem::create_directories(folder / ".config/moorage");
+  write_file(folder / ".config/moorage/moorage.toml", "");
+  {
+    environment_guard relative{"XDG_CONFIG_HOME", "relative"};
+    CHECK(find_config_file() == folder / ".config/moorage/moorage.toml");
+  }
+  std::filesystem::create_directories(folder / "xdg/moorage");
+  environment_guard xdg{"XDG_CONFIG_HOME", folder / "xdg"};
+  CHECK(find_config_file() != folder / ".config/moorage/moorage.toml");
+  write_file(folder / "xdg/moorage/moorage.toml", "");
+  CHECK(find_config_file() == folder / "xdg/moorage/moorage.toml");
+}
+
+TEST_CASE("a cluster is a name of the file, or a destination that starts from the defaults") {
+  auto config = parsed(
+      "[defaults]\nuser = \"me\"\npool_size = 7\nport = 2200\n[clusters.lumi]\nhost = \"lumi.csc.fi\"\n");
+  cluster_config found;
+  REQUIRE(resolve_cluster(config, "lumi", found).code == errc::none);
+  CHECK(found.settings.host == "lumi.csc.fi");
+  REQUIRE(resolve_cluster(config, "you@h.example:2222", found).code == errc::none);
+  CHECK(found.settings.name == "you@h.example:2222");
+  CHECK(found.settings.host == "h.example");
+  CHECK(found.settings.user == "you");
+  CHECK(found.settings.port == 2222);
+  CHECK(found.settings.pool_size == 7);
+  CHECK(describe_origin(config, found, found.origin_of("host")) == "destination");
+  CHECK(describe_origin(config, found, found.origin_of("pool_size")) == "m.toml:3 [defaults]");
+  REQUIRE(resolve_cluster(config, "you@h.example", found).code == errc::none);
+  CHECK(found.settings.port == 2200);
+  auto wrong = resolve_cluster(config, "lumo", found);
+  CHECK(wrong.code == errc::unknown_cluster);
+  CHECK(wrong.text ==
+        "no cluster 'lumo' in m.toml; did you mean lumi? (one that is in no file is written user@host:port)");
+  CHECK(resolve_cluster(config, "mahti", found).text ==
+        "no cluster 'mahti' in m.toml; there are lumi (one that is in no file is written user@host:port)");
+  CHECK(resolve_cluster({}, "mahti", found).text ==
+        "no cluster 'mahti' in the configuration: there is no file (one that "
+        "is in no file is written user@host:port)");
+  CHECK(resolve_cluster(config, "@h:x", found).code == errc::invalid_request);
+}
+
+TEST_CASE("settings on the command line override the file, and are checked as it is") {
+  auto config = parsed("[clusters.lumi]\nhost = \"lumi.csc.fi\"\npool_size = 3\n");
+  auto lumi = config.clusters[0];
+  CHECK(
+      override_settings(lumi, {"pool_size=4", "connect_timeout=5s", "agent=no", "output_max=1MiB",
+                               "known_hosts_files=/a", "known_hosts_files=/b", "strict_host_keys=accept-new"})
+          .empty());
+  CHECK(lumi.settings.pool_size == 4);
+  CHECK(lumi.settings.connect_timeout == 5s);
+  CHECK_FALSE(lumi.settings.agent);
+  CHECK(lumi.settings.output_max == 1u << 20);
+  CHECK(lumi.settings.known_hosts_files == std::vector<std::string>{"/a", "/b"});
+  CHECK(lumi.settings.strict_host_keys == host_key_policy::accept_new);
+  CHECK(describe_origin(config, lumi, lumi.origin_of("pool_size")) == "command line");
+  auto before = lumi;
+  auto problems = override_settings(lumi, {"pool_sise=4", "pool_size", "pool_size=many", "key_files=/gone"});
+  std::string text;
+  for (const auto& each : problems)
+    text += to_string(each) + "\n";
+  CHECK(text ==
+        "-o pool_sise: there is no such setting; did you mean pool_size?\n"
+        "-o pool_size: no value; allowed: KEY=VALUE\n"
+        "-o pool_size: \"many\" is not understood; allowed: 1 to 10000\n"
+        "-o key_files: /gone is not there (No such file or directory); allowed: a file that can be read\n");
+  CHECK(lumi.settings == before.settings);
+  CHECK(override_settings(lumi, {"min_idle=9"}).size() == 1);
+}
+
+TEST_CASE("durations are written as people write them, and nothing is guessed") {
+  auto read = [](std::string_view text) { return parse_duration(text).value_or(-1ms).count(); };
+  CHECK(read("250ms") == 250);
+  CHECK(read("30s") == 30'000);
+  CHECK(read("5min") == 300'000);
+  CHECK(read("5m") == 300'000);
+  CHECK(read("1h") == 3'600'000);
+  CHECK(read("2d") == 172'800'000);
+  CHECK(read("1h30m") == 5'400'000);
+  CHECK(read("1.5s") == 1'500);
+  CHECK(read("0") == 0);
+  CHECK(read("0s") == 0);
+  for (auto bad : {"", "5", "s", "5 s", "-5s", "5x", "1.0001s", "1.s", "5S", "1h30", "99999999999999999999d",
+                   "9999999999d"}) {
+    INFO(bad);
+    CHECK(read(bad) == -1);
+  }
+  CHECK(format_duration(5'400'000ms) == "1h30min");
+  CHECK(format_duration(1'500ms) == "1s500ms");
+  CHECK(format_duration(0ms) == "0s");
+  for (auto value : {1ms, 999ms, 61'001ms, 86'400'000ms})
+    CHECK(parse_duration(format_duration(value)) == value);
+}
+
+TEST_CASE("sizes take binary and decimal units") {
+  auto read = [](std::string_view text) { return parse_size(text).value_or(77); };
+  CHECK(read("16MiB") == 16u << 20);
+  CHECK(read("64 KiB") == 65'536);
+  CHECK(read("1GiB") == 1u << 30);
+  CHECK(read("10MB") == 10'000'000);
+  CHECK(read("4096") == 4'096);
+  CHECK(read("4096B") == 4'096);
+  for (auto bad : {"", "MiB", "1.5MiB", "-1", "1mib", "99999999999999999999", "99999999TiB"}) {
+    INFO(bad);
+    CHECK(read(bad) == 77);
+  }
+  CHECK(format_size(16u << 20) == "16MiB");
+  CHECK(format_size(1'000'000) == "1000000B");
+}
+
+TEST_CASE("a slip of the finger is recognised, another word is not") {
+  std::vector<std::string> names{"pool_size", "user", "host"};
+  CHECK(did_you_mean("pool-size", names) == "pool_size");
+  CHECK(did_you_mean("PoolSize", names) == "pool_size");
+  CHECK(did_you_mean("poolsize", names) == "pool_size");
+  CHECK(did_you_mean("uesr", names) == "user");
+  CHECK(did_you_mean("colour", names).empty());
+  CHECK(edit_distance("abcd", "acbd") == 1);
+  CHECK(edit_distance("", "abc") == 3);
+}
+
+TEST_CASE("the sample parses, changes nothing, and shows every setting with its default") {
+  auto sample = sample_config();
+  CHECK(parsed(sample).defaults.settings == cluster_settings{});
+  std::ifstream shipped{std::filesystem::path{__FILE__}.parent_path() / "../../deploy/moorage.toml"};
+  CHECK(std::string{std::istreambuf_iterator<char>{shipped}, {}} == sample);
+  // Without the # in front of the settings it must be the same again.
+  std::string uncommented;
+  std::istringstream lines{sample};
+  auto settings = 0;
+  for (std::string line; std::getline(lines, line);) {
+    auto is_setting = line.starts_with("# ") && line.find(" = ") != std::string::npos &&
+                      find_cluster_field(line.substr(2, line.find(" = ") - 2)) != nullptr &&
+                      uncommented.find("[defaults]") != std::string::npos;
+    settings += is_setting ? 1 : 0;
+    uncommented += (is_setting ? line.substr(2) : line) + "\n";
+  }
+  CHECK(settings == static_cast<int>(cluster_fields().size()) - 1);
+  auto result = parsed(uncommented);
+  CHECK(result.defaults.settings == cluster_settings{});
+  for (const auto& field : cluster_fields())
+    if (!field.own)
+      CHECK(result.defaults.origin_of(field.name).from == setting_origin::source::defaults);
+}
