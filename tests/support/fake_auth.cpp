@@ -145,8 +145,7 @@ void fake_connection::deny_auth(ssh_message message) {
     return;
   }
   // As sshd does: the last failure is answered by the cut-off alone.
-  ssh_session_set_disconnect_message(session_, "Too many authentication failures");
-  break_off(breakage::disconnect);
+  break_off(breakage::disconnect, "Too many authentication failures");
 }
 
 } // namespace moorage::support

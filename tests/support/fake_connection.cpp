@@ -235,7 +235,7 @@ bool fake_connection::strike(phase at) {
   return true;
 }
 
-void fake_connection::break_off(breakage how) {
+void fake_connection::break_off(breakage how, const char* words) {
   if (state_ == state::gone)
     return;
   server_.count([](fake_counters& c) { ++c.broken; });
@@ -249,7 +249,7 @@ void fake_connection::break_off(breakage how) {
     // libssh writes at once only what it has seen room for: let it look first.
     while (ssh_message unanswered = ssh_message_get(session_))
       ssh_message_free(unanswered);
-    ssh_session_set_disconnect_message(session_, "told to disconnect");
+    ssh_session_set_disconnect_message(session_, words);
     ssh_disconnect(session_);
   }
   end(false);

@@ -31,7 +31,7 @@ public:
 
   /// Applies the breakage if the faults name this phase; true when they do.
   bool strike(phase at);
-  void break_off(breakage how);
+  void break_off(breakage how, const char* words = "told to disconnect");
   /// Falls silent for good: reads and writes nothing, closes nothing, fires no timer.
   void mute();
 
