@@ -131,22 +131,13 @@ failure resolve_cluster(const configuration& from, const std::string& name, clus
     }
     return {errc::unknown_cluster, text + " (one that is in no file is written user@host:port)"};
   }
-  cluster_settings destination;
-  if (auto wrong = parse_destination(name, destination); wrong.code != errc::none)
+  auto destination = from.defaults;
+  if (auto wrong = parse_destination(name, destination.settings); wrong.code != errc::none)
     return wrong;
-  result = from.defaults;
-  result.settings.name = destination.name;
-  result.settings.host = destination.host;
-  setting_origin origin{setting_origin::source::destination, 0};
-  result.note_origin("host", origin);
-  if (!destination.user.empty()) {
-    result.settings.user = destination.user;
-    result.note_origin("user", origin);
-  }
-  if (destination.port != cluster_settings{}.port || name.ends_with(":22")) {
-    result.settings.port = destination.port;
-    result.note_origin("port", origin);
-  }
+  for (const auto& field : cluster_fields())
+    if (field.get(destination.settings) != field.get(from.defaults.settings))
+      destination.note_origin(field.name, {setting_origin::source::destination, 0});
+  result = std::move(destination);
   return {};
 }
 

@@ -61,9 +61,8 @@ field entry(std::string_view name, std::string_view meaning, setting_rules rules
 constexpr std::array policies{"yes"sv, "accept-new"sv, "no"sv};
 constexpr std::array methods{"channel"sv, "exec"sv};
 
-constexpr std::uint64_t seconds = 1'000;
-constexpr std::uint64_t hours = 3'600 * seconds;
-constexpr std::uint64_t days = 24 * hours;
+constexpr std::uint64_t minutes = 60'000; // in milliseconds
+constexpr std::uint64_t days = 24 * 60 * minutes;
 
 using S = cluster_settings;
 
@@ -114,12 +113,12 @@ std::vector<field> transport_fields() {
       {
           entry<&S::connect_timeout>("connect_timeout",
                                      "One try to connect, from look-up to the end of authentication.",
-                                     {.least = 100, .most = 1 * hours, .ssh_name = "ConnectTimeout"}),
+                                     {.least = 100, .most = 10 * minutes, .ssh_name = "ConnectTimeout"}),
           entry<&S::keep_alive_interval>(
               "keep_alive_interval",
               "Silence after which the server is asked whether it is there; after three unanswered questions "
               "the link is lost. 0: never.",
-              {.least = 1 * seconds, .most = 1 * days, .zero = true, .ssh_name = "ServerAliveInterval"}),
+              {.least = 100, .most = 1 * days, .zero = true, .ssh_name = "ServerAliveInterval"}),
       });
 }
 
@@ -132,13 +131,13 @@ std::vector<field> pool_fields() {
           entry<&S::channels_per_connection>(
               "channels_per_connection",
               "Leases that one connection carries at once. sshd refuses more than MaxSessions (10).",
-              {.least = 1, .most = 1'000}),
+              {.least = 1, .most = 100}),
           entry<&S::connection_lifetime>(
               "connection_lifetime",
               "Idle connections older than this, less up to 10 % at random, are closed.",
-              {.least = 1 * seconds, .most = 365 * days}),
+              {.least = 100, .most = 30 * days}),
           entry<&S::idle_timeout>("idle_timeout", "Connections idle for longer are closed, down to min_idle.",
-                                  {.least = 1 * seconds, .most = 365 * days}),
+                                  {.least = 100, .most = 30 * days}),
           entry<&S::min_idle>(
               "min_idle",
               "Connections kept ready; no more than pool_size. 0: none is opened before somebody asks.",
@@ -148,9 +147,9 @@ std::vector<field> pool_fields() {
               "Openings in flight at most. sshd drops log-ins at random beyond MaxStartups (10).",
               {.least = 1, .most = 10'000}),
           entry<&S::queue_depth>("queue_depth", "Waiters at most; one more is refused at once.",
-                                 {.least = 0, .most = 1'000'000}),
+                                 {.least = 1, .most = 1'000'000}),
           entry<&S::acquire_timeout>("acquire_timeout", "Patience of an acquire that names none.",
-                                     {.least = 0, .most = 1 * days}),
+                                     {.least = 1, .most = 1 * days}),
       });
 }
 
@@ -160,8 +159,8 @@ std::vector<field> health_fields() {
       {
           entry<&S::probe_interval>("probe_interval",
                                     "Between two health checks, give or take 20 % at random.",
-                                    {.least = 1 * seconds, .most = 1 * days}),
-          entry<&S::probe_timeout>("probe_timeout", "One probe.", {.least = 100, .most = 1 * hours}),
+                                    {.least = 100, .most = 1 * days}),
+          entry<&S::probe_timeout>("probe_timeout", "One probe.", {.least = 10, .most = 10 * minutes}),
           entry<&S::probe>("probe",
                            "Opens a channel and closes it (channel), or runs probe_command (exec), which "
                            "starts a login shell on the login node.",

@@ -174,15 +174,14 @@ private:
       return;
     auto where = header;
     auto key = section;
-    for (const auto& field : cluster_fields())
-      if (auto line = cluster.origin_of(field.name).line;
-          found.text.starts_with(std::string{field.name} + " ") ||
-          found.text.starts_with(std::string{field.name} + ":")) {
-        key = key_path(section, field.name);
-        if (line != 0)
-          where.begin = values_[line];
-      }
-    problem(where, key, found.text);
+    auto text = found.text;
+    if (const auto* field = find_cluster_field(text.substr(0, text.find(':')))) {
+      key = key_path(section, field->name);
+      text.erase(0, std::min(text.size(), text.find(':') + 2));
+      if (auto line = cluster.origin_of(field->name).line; line != 0)
+        where.begin = values_[line];
+    }
+    problem(where, key, text);
   }
 
   void read_settings(const toml::table& table, const std::string& section, cluster_config& target,
