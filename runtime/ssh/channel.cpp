@@ -1,0 +1,176 @@
+#include "runtime/ssh/channel.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "runtime/ssh/transport_link.hpp"
+
+namespace moorage {
+
+session_channel::session_channel(ssh_link& link, channel_reader* reader) : link_(link), reader_(reader) {
+  ssh_callbacks_init(&callbacks_);
+  callbacks_.userdata = this;
+  callbacks_.channel_data_function = on_data;
+  callbacks_.channel_eof_function = on_eof;
+  callbacks_.channel_close_function = on_close;
+  callbacks_.channel_exit_status_function = on_exit_status;
+  callbacks_.channel_exit_signal_function = on_exit_signal;
+}
+
+session_channel::~session_channel() {
+  if (channel_ && link_.session())
+    ssh_remove_channel_callbacks(channel_, &callbacks_);
+}
+
+/// Have packets come since libssh was last asked? Asking in between costs a system call and cannot help.
+bool session_channel::news() {
+  return std::exchange(heard_, link_.packets_in()) != link_.packets_in();
+}
+
+session_channel::opening session_channel::open() {
+  switch (stage_) {
+  case stage::fresh:
+    channel_ = ssh_channel_new(link_.session());
+    if (!channel_)
+      return opening::broken;
+    ssh_set_channel_callbacks(channel_, &callbacks_);
+    stage_ = stage::opening;
+    heard_ = link_.packets_in();
+    break;
+  case stage::opening:
+    if (!ssh_channel_is_open(channel_) && !news())
+      return opening::waiting;
+    break;
+  case stage::open:
+    return opening::open;
+  case stage::refused:
+    return opening::refused;
+  case stage::gone:
+    return opening::broken;
+  }
+  int rc = ssh_channel_open_session(channel_);
+  if (rc == SSH_OK) {
+    stage_ = stage::open;
+    return opening::open;
+  }
+  if (link_.broken())
+    return opening::broken;
+  if (rc == SSH_AGAIN)
+    return opening::waiting;
+  stage_ = stage::refused;
+  refusal_ = ssh_get_error(link_.session());
+  // "Channel opening failure: channel 43 error (1) open failed": the words behind the code are the server's.
+  if (auto at = refusal_.find(") "); at != std::string::npos)
+    refusal_ = refusal_.substr(at + 2);
+  return opening::refused;
+}
+
+session_channel::reply session_channel::answer(int rc) const {
+  return rc == SSH_AGAIN || link_.broken() ? reply::waiting : rc == SSH_OK ? reply::yes : reply::no;
+}
+
+session_channel::reply session_channel::set_environment(const std::string& name, const std::string& value) {
+  if (asked_ && !news())
+    return reply::waiting;
+  heard_ = link_.packets_in();
+  auto said = answer(ssh_channel_request_env(channel_, name.c_str(), value.c_str()));
+  asked_ = said == reply::waiting;
+  return said;
+}
+
+session_channel::reply session_channel::execute(const std::string& command) {
+  if (asked_ && !news())
+    return reply::waiting;
+  heard_ = link_.packets_in();
+  auto said = answer(ssh_channel_request_exec(channel_, command.c_str()));
+  asked_ = said == reply::waiting;
+  return said;
+}
+
+int session_channel::write(const char* bytes, std::size_t size) {
+  auto window = std::size_t{ssh_channel_window_size(channel_)};
+  size = std::min(size, window); // beyond it libssh would poll for more
+  if (size == 0)
+    return closed_by_peer_ ? -1 : 0;
+  int taken = ssh_channel_write(channel_, bytes, static_cast<std::uint32_t>(size));
+  return taken < 0 ? -1 : taken;
+}
+
+void session_channel::end_input() {
+  // SSH_AGAIN only says that it waits in the session's buffer.
+  ssh_channel_send_eof(channel_);
+}
+
+int session_channel::read(output_kind kind, char* bytes, std::size_t size) {
+  auto wanted = static_cast<std::uint32_t>(std::min<std::size_t>(size, std::numeric_limits<int>::max()));
+  return ssh_channel_read_nonblocking(channel_, bytes, wanted, kind == output_kind::error_output);
+}
+
+void session_channel::widen(std::uint32_t window) {
+  // Asking for more than the window has makes libssh raise it. What comes meanwhile goes to the callback, so
+  // the buffer stays untouched: the system gives it no memory.
+  std::unique_ptr<char[]> never_written{new char[window]};
+  int got = ssh_channel_read_timeout(channel_, never_written.get(), window, 0, 0);
+  if (got > 0 && reader_)
+    reader_->output(output_kind::output, never_written.get(), static_cast<std::size_t>(got));
+}
+
+bool session_channel::settle() {
+  leave();
+  if (!link_.session() || link_.broken()) {
+    channel_ = nullptr; // freed with the session
+    return true;
+  }
+  if (stage_ == stage::opening && open() == opening::waiting)
+    return false;
+  if (stage_ == stage::open && !closed_by_us_) {
+    // Two messages, and each waits for room: called until it has no more to send.
+    for (int i = 0; i < 3 && !closed_by_us_; ++i)
+      closed_by_us_ = ssh_channel_close(channel_) == SSH_OK;
+    if (!closed_by_us_ && link_.broken()) {
+      channel_ = nullptr;
+      return true;
+    }
+  }
+  if (stage_ == stage::open && !(closed_by_us_ && closed_by_peer_))
+    return false;
+  if (channel_) {
+    ssh_remove_channel_callbacks(channel_, &callbacks_);
+    ssh_channel_free(channel_);
+    channel_ = nullptr;
+  }
+  stage_ = stage::gone;
+  return true;
+}
+
+int session_channel::on_data(ssh_session, ssh_channel, void* bytes, std::uint32_t size, int is_stderr,
+                             void* self) {
+  auto* reader = static_cast<session_channel*>(self)->reader_;
+  if (!reader)
+    return static_cast<int>(size);
+  auto kind = is_stderr ? output_kind::error_output : output_kind::output;
+  return static_cast<int>(reader->output(kind, static_cast<const char*>(bytes), size));
+}
+
+void session_channel::on_eof(ssh_session, ssh_channel, void* self) {
+  static_cast<session_channel*>(self)->end_of_output_ = true;
+}
+
+void session_channel::on_close(ssh_session, ssh_channel, void* self) {
+  static_cast<session_channel*>(self)->closed_by_peer_ = true;
+}
+
+void session_channel::on_exit_status(ssh_session, ssh_channel, int status, void* self) {
+  if (auto* reader = static_cast<session_channel*>(self)->reader_)
+    reader->exit_status(status);
+}
+
+void session_channel::on_exit_signal(ssh_session, ssh_channel, const char* name, int, const char* words,
+                                     const char*, void* self) {
+  if (auto* reader = static_cast<session_channel*>(self)->reader_)
+    reader->exit_signal(name ? name : "", words ? words : "");
+}
+
+} // namespace moorage

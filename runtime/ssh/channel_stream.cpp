@@ -1,0 +1,393 @@
+#include "runtime/ssh/channel_stream.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "runtime/ssh/channel_command.hpp"
+#include "runtime/ssh/transport_link.hpp"
+#include "runtime/ssh/wording.hpp"
+
+namespace moorage {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How long output may still come after the command's end, when the server does not close the channel because a
+/// background child holds it: this long a silence, and then a round trip without any.
+constexpr auto quiet_time = 250ms;
+/// How long to wait for a slot that a channel of ours is about to give back.
+constexpr auto slot_patience = 1s;
+
+// How libssh 0.10 sizes the peer's window (channels.c).
+constexpr std::uint64_t window_at_first = 64'000;
+constexpr std::uint64_t window_low = 640'000; ///< refilled below
+constexpr std::uint64_t window_full = 1'280'000;
+/// For readers with so much credit: one window a round trip bounds the rate, 4 MiB carry 200 MiB/s over 20 ms.
+constexpr std::uint64_t window_wide = 4u << 20;
+
+/// Bytes handled before others have their turn.
+constexpr std::size_t share = 256u << 10;
+/// As much as libssh puts into two packets: larger pieces only make its buffer grow.
+constexpr std::size_t write_max = 64u << 10;
+/// Output events are joined up to this size.
+constexpr std::size_t piece_max = 256u << 10;
+
+constexpr std::array kinds{output_kind::output, output_kind::error_output};
+
+constexpr std::size_t index_of(output_kind kind) {
+  return static_cast<std::size_t>(kind);
+}
+
+} // namespace
+
+command_stream::command_stream(stream_id id, exec_request request, std::uint64_t credit,
+                               stream_surroundings& around)
+    : id_(id), around_(around), request_(std::make_unique<exec_request>(std::move(request))), credit_(credit),
+      window_(window_at_first), timeout_(request_->timeout) {
+  input(std::exchange(request_->input, {}));
+}
+
+void command_stream::input(std::string bytes) {
+  if (!bytes.empty() && !over() && !input_refused_)
+    input_.push_back(std::move(bytes));
+}
+
+void command_stream::cancel(failure cause) {
+  if (!cancelled_)
+    cancelled_ = std::move(cause);
+}
+
+time_point command_stream::next_due() const {
+  if (over())
+    return time_point::max();
+  auto due = std::min(overdue_, slot_due_);
+  return proof_ == proof::none && !undelivered() ? std::min(due, quiet_at_) : due;
+}
+
+void command_stream::advance() {
+  if (over())
+    return;
+  eager_ = false;
+  if (phase_ == phase::fresh && timeout_.count() > 0)
+    overdue_ = around_.now + timeout_;
+  if (!cancelled_ && around_.now >= overdue_)
+    cancelled_ =
+        failure{errc::cancelled, around_.destination +
+                                     ": the command was given up: it took longer than its timeout of " +
+                                     in_words(timeout_)};
+  if (cancelled_) {
+    if (ended_)
+      return finish(*ended_);
+    return finish({sent() ? outcome_kind::maybe_ran : outcome_kind::never_sent, 0, {}, *cancelled_});
+  }
+  while (step()) {
+  }
+}
+
+/// True: go on.
+bool command_stream::step() {
+  switch (phase_) {
+  case phase::fresh:
+    if (auto wrong = check_request(*request_); !wrong.empty()) {
+      give_up(errc::invalid_request, wrong);
+      return false;
+    }
+    phase_ = phase::opening;
+    return true;
+  case phase::waiting_for_slot:
+    if (around_.channels_ended == slots_seen_ && around_.now < slot_due_)
+      return false;
+    slot_due_ = time_point::max();
+    phase_ = phase::opening;
+    return true;
+  case phase::opening:
+    return open_channel();
+  case phase::environment:
+    return set_environment();
+  case phase::executing:
+    if (execute())
+      phase_ = phase::running;
+    [[fallthrough]];
+  case phase::running:
+    if (over())
+      return false;
+    feed();
+    drain();
+    widen_window();
+    look_for_end();
+    return false;
+  case phase::over:
+    return false;
+  }
+  return false;
+}
+
+bool command_stream::open_channel() {
+  if (!channel_)
+    channel_ = std::make_unique<session_channel>(around_.link, this);
+  switch (channel_->open()) {
+  case session_channel::opening::open:
+    phase_ = phase::environment;
+    return true;
+  case session_channel::opening::refused:
+    if (around_.channel_ending && slots_seen_ == 0) {
+      // The server counts a channel that we are closing: try once more when it is gone.
+      channel_->settle();
+      channel_ = nullptr;
+      slots_seen_ = around_.channels_ended;
+      slot_due_ = around_.now + slot_patience;
+      phase_ = phase::waiting_for_slot;
+      return false;
+    }
+    give_up(
+        errc::exec_refused,
+        "the server refused to open a channel (" + printable(channel_->refusal()) +
+            "); it allows only so many sessions on one connection (sshd_config: MaxSessions, 10 by default): "
+            "lower channels_per_connection, or wait for commands that still run there");
+    return false;
+  case session_channel::opening::waiting:
+  case session_channel::opening::broken:
+    return false;
+  }
+  return false;
+}
+
+bool command_stream::set_environment() {
+  if (channel_->closed_by_peer()) {
+    give_up(errc::exec_refused, "the server closed the channel before the command was sent");
+    return false;
+  }
+  auto& variables = request_->environment;
+  while (variable_at_ < variables.size()) {
+    auto& variable = variables[variable_at_];
+    if (!around_.refused_variables.count(variable.name)) {
+      auto said = channel_->set_environment(variable.name, variable.value);
+      if (said == session_channel::reply::waiting)
+        return false;
+      if (said == session_channel::reply::no)
+        around_.refused_variables.insert(variable.name);
+    }
+    if (around_.refused_variables.count(variable.name))
+      prefixed_.push_back(std::move(variable));
+    ++variable_at_;
+  }
+  if (!prefixed_.empty())
+    request_->command = with_environment(prefixed_, request_->command);
+  phase_ = phase::executing;
+  return true;
+}
+
+/// True: the server has accepted.
+bool command_stream::execute() {
+  auto said = channel_->execute(request_->command);
+  if (said == session_channel::reply::no) {
+    phase_ = phase::environment; // nothing runs: safe to repeat
+    give_up(errc::exec_refused,
+            "the server refused to start the command; the account may be limited to other services "
+            "(sshd_config: ForceCommand, authorized_keys: restrict)");
+  }
+  return said == session_channel::reply::yes;
+}
+
+/// Standard input goes ahead of the server's reply to the request: a round trip less.
+void command_stream::feed() {
+  std::size_t fed = 0;
+  while (!input_.empty() && !around_.link.write_pending()) {
+    if (fed >= share) {
+      eager_ = true;
+      break;
+    }
+    auto& front = input_.front();
+    int taken = channel_->write(front.data() + input_at_, std::min(front.size() - input_at_, write_max));
+    if (taken < 0) {
+      input_refused_ = true;
+      input_.clear();
+    }
+    if (taken <= 0)
+      break;
+    fed += static_cast<std::size_t>(taken);
+    input_at_ += static_cast<std::size_t>(taken);
+    if (input_at_ == front.size()) {
+      input_.pop_front();
+      input_at_ = 0;
+    }
+  }
+  if (fed > 0)
+    around_.events->emplace_back(stream_input_taken{id_, fed});
+  if (input_ends_ && !input_ended_ && input_.empty() && !channel_->closed_by_peer()) {
+    input_ended_ = true;
+    channel_->end_input();
+  }
+}
+
+/// Delivers what waited for credit.
+void command_stream::drain() {
+  std::size_t given = 0;
+  while (credit_ > 0 && undelivered()) {
+    if (given >= share) {
+      eager_ = true;
+      return;
+    }
+    if (ahead_[0].empty() && ahead_[1].empty()) {
+      read_ahead();
+      if (ahead_[0].empty() && ahead_[1].empty())
+        return;
+    }
+    for (auto kind : kinds) {
+      auto& ahead = ahead_[index_of(kind)];
+      auto& at = ahead_at_[index_of(kind)];
+      auto size = static_cast<std::size_t>(std::min<std::uint64_t>({credit_, ahead.size() - at, piece_max}));
+      if (size == 0)
+        continue;
+      credit_ -= size;
+      given += size;
+      deliver(kind, ahead.substr(at, size));
+      at += size;
+      if (at == ahead.size()) {
+        std::string{}.swap(ahead);
+        at = 0;
+      }
+    }
+  }
+}
+
+/// Takes all that libssh holds. Reading makes it refill the window, however much it still holds: reading piece by
+/// piece at a slow reader's pace would let the peer send, and libssh store, without bound.
+void command_stream::read_ahead() {
+  for (auto kind : kinds) {
+    auto& unread = unread_[index_of(kind)];
+    if (unread == 0)
+      continue;
+    std::string bytes(unread, '\0');
+    int got = channel_->read(kind, bytes.data(), bytes.size());
+    unread = 0;
+    if (got <= 0)
+      continue;
+    bytes.resize(static_cast<std::size_t>(got));
+    ahead_[index_of(kind)] = std::move(bytes);
+    if (window_ < window_low)
+      window_ = window_full;
+  }
+}
+
+std::size_t command_stream::output(output_kind kind, const char* bytes, std::size_t size) {
+  auto& unread = unread_[index_of(kind)];
+  auto fresh = static_cast<std::uint64_t>(size - std::min(size, unread));
+  window_ -= std::min(window_, fresh);
+  if (ended_) {
+    quiet_at_ = around_.now + quiet_time;
+    proof_ = proof::none;
+  }
+  std::size_t taken = 0;
+  if (ahead_[index_of(kind)].empty())
+    taken = static_cast<std::size_t>(std::min<std::uint64_t>(size, credit_));
+  unread = size - taken;
+  if (window_ + unread < window_low)
+    window_ = window_full;
+  if (taken > 0) {
+    credit_ -= taken;
+    deliver(kind, std::string(bytes, taken));
+  }
+  return taken;
+}
+
+void command_stream::deliver(output_kind kind, std::string bytes) {
+  if (!around_.events->empty())
+    if (auto* last = std::get_if<stream_output>(&around_.events->back());
+        last && last->stream == id_ && last->kind == kind && last->bytes.size() + bytes.size() <= piece_max) {
+      last->bytes += bytes;
+      return;
+    }
+  around_.events->emplace_back(stream_output{id_, kind, std::move(bytes)});
+}
+
+void command_stream::widen_window() {
+  if (credit_ < window_wide || window_ >= window_wide / 2 || undelivered() || ended_ ||
+      channel_->end_of_output() || channel_->closed_by_peer() || phase_ != phase::running ||
+      window_ == window_at_first)
+    return;
+  window_ = window_wide; // before the call: what comes in it counts against the new one
+  channel_->widen(static_cast<std::uint32_t>(window_wide));
+}
+
+void command_stream::exit_status(int status) {
+  if (!ended_)
+    ended_ = outcome{outcome_kind::exited, status, {}, {}};
+  quiet_at_ = around_.now + quiet_time;
+}
+
+void command_stream::exit_signal(const std::string& name, const std::string&) {
+  if (!ended_)
+    ended_ = outcome{outcome_kind::signalled, 0, name, {}};
+  quiet_at_ = around_.now + quiet_time;
+}
+
+void command_stream::look_for_end() {
+  if (over() || undelivered())
+    return;
+  if (channel_->closed_by_peer()) {
+    if (ended_)
+      return finish(*ended_);
+    return give_up(errc::connection_lost,
+                   "the server closed the channel without a word on how the command ended");
+  }
+  if (!ended_ || around_.now < quiet_at_ || proof_ != proof::none)
+    return;
+  if (channel_->end_of_output())
+    return finish(*ended_);
+  proof_ = proof::wanted;
+}
+
+void command_stream::proved() {
+  if (over() || proof_ != proof::asked)
+    return;
+  if (undelivered())
+    proof_ = proof::none;
+  else
+    finish(*ended_);
+}
+
+void command_stream::broken(const ssh_error& why) {
+  if (over())
+    return;
+  bool complete =
+      ended_ && channel_ && !undelivered() && (channel_->closed_by_peer() || channel_->end_of_output());
+  if (complete)
+    return finish(*ended_);
+  if (ended_)
+    return give_up(errc::connection_lost,
+                   "the command has ended, but the link broke before all of its output had come: " +
+                       why.text);
+  give_up(errc::connection_lost, why.text);
+}
+
+void command_stream::closing() {
+  if (over())
+    return;
+  if (ended_)
+    return finish(*ended_);
+  give_up(errc::connection_lost, "the connection was closed while the command was under way");
+}
+
+/// The end without a known outcome.
+void command_stream::give_up(errc code, const std::string& text) {
+  bool named = text.rfind(around_.destination, 0) == 0;
+  finish({sent() ? outcome_kind::maybe_ran : outcome_kind::never_sent,
+          0,
+          {},
+          {code, named ? text : around_.destination + ": " + text}});
+}
+
+void command_stream::finish(outcome ended) {
+  phase_ = phase::over;
+  eager_ = false;
+  if (channel_)
+    channel_->leave();
+  input_.clear();
+  request_ = nullptr;
+  around_.events->emplace_back(stream_over{id_, std::move(ended)});
+}
+
+} // namespace moorage

@@ -1,0 +1,114 @@
+// One command on a channel of its own, from `start` to its last word.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "actors/transport.hpp"
+#include "runtime/ssh/channel.hpp"
+
+namespace moorage {
+
+/// What the streams of one transport share.
+struct stream_surroundings {
+  ssh_link& link;
+  std::string destination;                        ///< for texts
+  std::set<std::string> refused_variables;        ///< what this server has not accepted: not asked for again
+  std::uint64_t channels_ended = 0;               ///< grows when a channel of ours gives its slot back
+  bool channel_ending = false;                    ///< one will soon
+  std::vector<transport_event>* events = nullptr; ///< during a pump
+  time_point now;                                 ///< of this pump
+};
+
+class command_stream final : public channel_reader {
+public:
+  command_stream(stream_id id, exec_request request, std::uint64_t credit, stream_surroundings& around);
+
+  void grant(std::uint64_t bytes) { credit_ += bytes; }
+  void input(std::string bytes);
+  void end_input() { input_ends_ = true; }
+  void cancel(failure cause);
+
+  /// Goes as far as can be gone at once, within a share of bytes.
+  void advance();
+  /// The link broke: this is the end, unless all has been seen.
+  void broken(const ssh_error& why);
+  /// The transport closes by our own wish.
+  void closing();
+
+  stream_id id() const { return id_; }
+  bool over() const { return phase_ == phase::over; }
+  time_point next_due() const;
+  /// Output that waits for credit inside libssh, in bytes.
+  std::size_t unread() const { return unread_[0] + unread_[1]; }
+  /// There is more to do at once.
+  bool eager() const { return eager_; }
+
+  /// The command has ended, the channel is open and silent: is the peer holding anything back? A round trip
+  /// that begins now and brings no output says no.
+  bool wants_proof() const { return phase_ == phase::running && proof_ == proof::wanted; }
+  void proof_asked() { proof_ = proof::asked; }
+  void proved();
+
+  /// What is left of the channel, to be settled.
+  std::unique_ptr<session_channel> release() { return std::move(channel_); }
+
+  // channel_reader
+  std::size_t output(output_kind kind, const char* bytes, std::size_t size) override;
+  void exit_status(int status) override;
+  void exit_signal(const std::string& name, const std::string& words) override;
+
+private:
+  enum class phase : std::uint8_t { fresh, waiting_for_slot, opening, environment, executing, running, over };
+  enum class proof : std::uint8_t { none, wanted, asked };
+
+  bool step();
+  bool open_channel();
+  bool set_environment();
+  bool execute();
+  void feed();
+  void drain();
+  void read_ahead();
+  bool undelivered() const { return unread() > 0 || !ahead_[0].empty() || !ahead_[1].empty(); }
+  void widen_window();
+  void look_for_end();
+  void deliver(output_kind kind, std::string bytes);
+  void finish(outcome ended);
+  void give_up(errc code, const std::string& text);
+  bool sent() const { return phase_ == phase::executing || phase_ == phase::running; }
+
+  stream_id id_;
+  stream_surroundings& around_;
+  std::unique_ptr<exec_request> request_; ///< until it has been sent
+  std::unique_ptr<session_channel> channel_;
+  phase phase_ = phase::fresh;
+  proof proof_ = proof::none;
+  bool input_ends_ = false;
+  bool input_ended_ = false;
+  bool input_refused_ = false;
+  bool eager_ = false;
+  std::size_t variable_at_ = 0;
+  std::vector<environment_variable> prefixed_; ///< not accepted: set by the command line
+  std::uint64_t credit_ = 0;
+  /// Output that waits for credit, by kind: first what we have read ahead, then what libssh still holds.
+  std::string ahead_[2];
+  std::size_t ahead_at_[2] = {0, 0};
+  std::size_t unread_[2] = {0, 0};
+  std::uint64_t window_; ///< what the peer may still send, as libssh counts it
+  std::deque<std::string> input_;
+  std::size_t input_at_ = 0;     ///< bytes of the front that have gone
+  std::optional<outcome> ended_; ///< what the peer said of the command's end
+  std::optional<failure> cancelled_;
+  time_point overdue_ = time_point::max(); ///< the request's own timeout
+  std::chrono::milliseconds timeout_{0};
+  time_point quiet_at_ = time_point::max(); ///< after the end: when silence has lasted long enough
+  time_point slot_due_ = time_point::max();
+  std::uint64_t slots_seen_ = 0;
+};
+
+} // namespace moorage

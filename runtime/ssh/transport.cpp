@@ -1,0 +1,149 @@
+#include "runtime/ssh/transport.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/ssh/transport_ssh.hpp"
+
+namespace moorage {
+
+std::unique_ptr<transport> make_ssh_transport(const cluster_settings& settings, waker wake,
+                                              const transport_world& world) {
+  return std::make_unique<ssh_transport>(settings, std::move(wake), world);
+}
+
+ssh_transport::ssh_transport(const cluster_settings& settings, waker wake, const transport_world& world)
+    : wake_(std::move(wake)), destination_((settings.user.empty() ? "" : settings.user + "@") +
+                                           known_hosts_name(settings.host, settings.port)),
+      opening_(std::make_unique<opening_state>(settings, world)), shared_{link_, destination_, {}, 0,
+                                                                          false, nullptr,      {}} {}
+
+ssh_transport::~ssh_transport() {
+  release();
+  streams_.clear();
+  ending_.clear();
+}
+
+void ssh_transport::open() {
+  if (phase_ == phase::fresh)
+    phase_ = phase::preparing;
+}
+
+void ssh_transport::start(stream_id stream, exec_request request, std::uint64_t credit) {
+  streams_.push_back(std::make_unique<command_stream>(stream, std::move(request), credit, shared_));
+}
+
+command_stream* ssh_transport::find(stream_id stream) {
+  for (auto& one : streams_)
+    if (one->id() == stream && !one->over())
+      return one.get();
+  return nullptr; // over already: the word of it crossed with the command
+}
+
+void ssh_transport::grant_credit(stream_id stream, std::uint64_t bytes) {
+  if (auto* found = find(stream))
+    found->grant(bytes);
+}
+
+void ssh_transport::input(stream_id stream, std::string bytes) {
+  if (auto* found = find(stream))
+    found->input(std::move(bytes));
+}
+
+void ssh_transport::end_input(stream_id stream) {
+  if (auto* found = find(stream))
+    found->end_input();
+}
+
+void ssh_transport::cancel(stream_id stream, failure cause) {
+  if (auto* found = find(stream))
+    found->cancel(std::move(cause));
+}
+
+void ssh_transport::ask(std::uint64_t asked) {
+  if (phase_ == phase::over)
+    return;
+  if (!next_)
+    next_ = std::make_unique<question>();
+  next_->asked.push_back(asked);
+}
+
+void ssh_transport::close() {
+  close_asked_ = true;
+}
+
+bool ssh_transport::pump(time_point now, std::vector<transport_event>& events) {
+  shared_.events = &events;
+  shared_.now = now;
+  bool more = false;
+  if (close_asked_ && phase_ != phase::over && phase_ != phase::closing) {
+    for (auto& stream : streams_)
+      stream->closing();
+    phase_ = phase::closing;
+    close_due_ = now + std::chrono::milliseconds{200};
+  }
+  if (phase_ == phase::preparing || (phase_ > phase::preparing && phase_ < phase::open))
+    pump_opening();
+  if (phase_ == phase::open)
+    more = pump_open();
+  if (phase_ == phase::closing)
+    pump_closing();
+  shared_.events = nullptr;
+  return more;
+}
+
+time_point ssh_transport::next_due() const {
+  auto due = close_due_;
+  if (opening_ && phase_ > phase::fresh && phase_ < phase::open) {
+    due = std::min(due, opening_->deadline);
+    if (opening_->connecting && phase_ == phase::connecting)
+      due = std::min(due, opening_->connecting->next_due());
+    if (opening_->logging_in)
+      due = std::min(due, opening_->logging_in->next_due());
+  }
+  if (phase_ == phase::open)
+    for (const auto& stream : streams_)
+      due = std::min(due, stream->next_due());
+  return due;
+}
+
+void ssh_transport::note_heard() {
+  if (std::exchange(packets_seen_, link_.packets_in()) != link_.packets_in())
+    last_heard_ = shared_.now;
+}
+
+void ssh_transport::watch_socket() {
+  if (!watch_.arm(true, link_.write_pending()) && phase_ != phase::over)
+    fail({stage(), ssh_failure::descriptor_limit, destination_ + ": the system watches no more descriptors"});
+}
+
+/// The link broke while it was open.
+void ssh_transport::break_link() {
+  fail(link_error(ssh_stage::session, "on the open connection"));
+}
+
+/// Ends everything: streams first, then the transport.
+void ssh_transport::fail(ssh_error error) {
+  for (auto& stream : streams_)
+    stream->broken(error);
+  std::vector<opening_step> steps;
+  if (opening_)
+    steps = std::move(opening_->steps);
+  release();
+  shared_.events->emplace_back(transport_failed{std::move(error), std::move(steps)});
+}
+
+/// Gives back everything that costs a descriptor or memory.
+void ssh_transport::release() {
+  phase_ = phase::over;
+  close_due_ = time_point::max();
+  opening_ = nullptr; // first: its authenticator works on the session
+  watch_.end();
+  link_.drop(); // frees the channels too
+  asked_ = nullptr;
+  next_ = nullptr;
+  ending_.clear();
+  streams_.clear();
+}
+
+} // namespace moorage

@@ -1,0 +1,180 @@
+#include "runtime/ssh/transport_link.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utility>
+
+#include "runtime/ssh/connector.hpp"
+
+namespace moorage {
+
+namespace {
+
+/// libssh keeps 16 bits of a descriptor's number (SSH_OPTIONS_FD): a higher one would be someone else's.
+constexpr int descriptor_max = 0xffff;
+
+/// A file that is not there, for files that libssh must not read: it does so on the caller's thread.
+constexpr const char* no_file = "/nonexistent";
+
+} // namespace
+
+ssh_link::~ssh_link() {
+  drop();
+}
+
+ssh_error ssh_link::start(owned_fd socket, const link_settings& settings) {
+  socket_ = std::move(socket);
+  std::string destination = settings.user + "@" + settings.host;
+  int duplicate = ::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0);
+  if (duplicate < 0)
+    return descriptor_limit_error(ssh_stage::key_exchange, destination, errno);
+  if (duplicate > descriptor_max) {
+    ::close(duplicate);
+    return {ssh_stage::key_exchange, ssh_failure::descriptor_limit,
+            destination + ": the SSH library takes no descriptor above 65535; make the pools smaller"};
+  }
+  duplicate_ = duplicate;
+  session_ = ssh_new();
+  if (!session_) {
+    return {ssh_stage::key_exchange, ssh_failure::protocol, destination + ": out of memory"};
+  }
+  ssh_set_blocking(session_, 0);
+  bool process_config = false;
+  unsigned port = settings.port;
+  auto set = [this](ssh_options_e option, const void* value) {
+    return ssh_options_set(session_, option, value) == SSH_OK;
+  };
+  // The user and the folder are named so that libssh does not ask the password database for them.
+  bool all_set = set(SSH_OPTIONS_PROCESS_CONFIG, &process_config) &&
+                 set(SSH_OPTIONS_HOST, settings.host.c_str()) && set(SSH_OPTIONS_PORT, &port) &&
+                 set(SSH_OPTIONS_USER, settings.user.c_str()) && set(SSH_OPTIONS_SSH_DIR, no_file) &&
+                 set(SSH_OPTIONS_KNOWNHOSTS, no_file) && set(SSH_OPTIONS_GLOBAL_KNOWNHOSTS, no_file) &&
+                 set(SSH_OPTIONS_FD, &duplicate) &&
+                 (settings.host_key_algorithms.empty() ||
+                  set(SSH_OPTIONS_HOSTKEYS, settings.host_key_algorithms.c_str()));
+  if (!all_set) {
+    return {ssh_stage::key_exchange, ssh_failure::protocol,
+            destination + ": the SSH library refuses a setting: " + ssh_get_error(session_)};
+  }
+  ssh_set_counters(session_, &bytes_, &packets_);
+  connecting_ = true;
+  return {};
+}
+
+bool ssh_link::restore_nonblocking() const {
+  // libssh makes its socket blocking on connect; a peer that stops reading would then hold up this thread.
+  return ::fcntl(socket_.get(), F_SETFL, O_RDWR | O_NONBLOCK) == 0;
+}
+
+bool ssh_link::add_event() {
+  event_ = ssh_event_new();
+  return event_ && ssh_event_add_session(event_, session_) == SSH_OK;
+}
+
+ssh_link::exchange ssh_link::exchange_keys() {
+  for (;;) {
+    auto before = bytes_.in_bytes;
+    int rc = ssh_connect(session_);
+    duplicate_ = -1;
+    if (before == 0 && !restore_nonblocking()) // it is made blocking before anything is read
+      poll_failed_ = true;
+    if (rc == SSH_OK || rc == SSH_AGAIN) {
+      if (!event_ && !add_event())
+        poll_failed_ = true;
+      if (poll_failed_)
+        return exchange::failed;
+    }
+    if (rc == SSH_OK) {
+      connecting_ = false;
+      return exchange::done;
+    }
+    if (rc != SSH_AGAIN)
+      return exchange::failed;
+    if (bytes_.in_bytes == before && !write_pending())
+      return exchange::waiting;
+    if (bytes_.in_bytes == before) { // written or not: the next poll tells
+      auto out = bytes_.out_bytes;
+      poll();
+      if (bytes_.out_bytes == out && bytes_.in_bytes == before)
+        return broken() ? exchange::failed : exchange::waiting;
+    }
+  }
+}
+
+void ssh_link::poll() {
+  if (event_ && ssh_event_dopoll(event_, 0) == SSH_ERROR)
+    poll_failed_ = true;
+}
+
+bool ssh_link::broken() const {
+  return !session_ || poll_failed_ || (ssh_get_status(session_) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0 ||
+         ssh_get_fd(session_) < 0;
+}
+
+ssh_failure ssh_link::why(std::string& words) const {
+  words = session_ ? ssh_get_error(session_) : "";
+  constexpr const char* disconnect = "Received SSH_MSG_DISCONNECT: ";
+  if (words.rfind(disconnect, 0) == 0) {
+    auto text = words.find(':', std::strlen(disconnect));
+    words =
+        "the server ended the connection: " + (text == std::string::npos ? words : words.substr(text + 1));
+    return ssh_failure::reset;
+  }
+  char byte = 0;
+  auto got = ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  bool gone = got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+  constexpr const char* socket_error = "Socket error: ";
+  if (words.rfind(socket_error, 0) == 0) {
+    words = words.substr(std::strlen(socket_error));
+    if (words == "disconnected")
+      words = "the server closed the connection";
+    else if (words == std::strerror(ETIMEDOUT))
+      return ssh_failure::timed_out;
+    gone = true;
+  } else if (gone && words.empty()) {
+    words = "the connection was closed";
+  }
+  return gone ? ssh_failure::reset : ssh_failure::protocol;
+}
+
+bool ssh_link::write_pending() const {
+  return session_ && (ssh_get_status(session_) & SSH_WRITE_PENDING) != 0;
+}
+
+ssh_link::goodbye ssh_link::say_goodbye() {
+  if (broken() || connecting_ || !event_)
+    return goodbye::impossible;
+  // Writable now? libssh drops what it cannot send at once. A poll that also reads leaves the wish to write
+  // standing, hence more than one.
+  constexpr int polls_max = 8;
+  for (int i = 0; i < polls_max && (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0; ++i) {
+    poll();
+    if (broken())
+      return goodbye::impossible;
+  }
+  if ((ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0)
+    return goodbye::waiting;
+  // With no descriptor among its options, libssh itself closes its duplicate, on every path.
+  ssh_options_set(session_, SSH_OPTIONS_FD, nullptr);
+  ssh_event_remove_session(event_, session_);
+  ssh_disconnect(session_);
+  drop();
+  return goodbye::said;
+}
+
+void ssh_link::drop() {
+  if (event_ && session_)
+    ssh_event_remove_session(event_, session_);
+  if (session_) // closes the duplicate, unless an error did
+    ssh_free(std::exchange(session_, nullptr));
+  if (event_)
+    ssh_event_free(std::exchange(event_, nullptr));
+  if (duplicate_ >= 0)
+    ::close(std::exchange(duplicate_, -1));
+  socket_.reset();
+}
+
+} // namespace moorage

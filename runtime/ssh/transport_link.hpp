@@ -1,0 +1,78 @@
+// One libssh session on one socket, with what libssh leaves to its caller: who closes which descriptor, the
+// non-blocking flag, the event it is polled through, and whether the link is broken.
+//
+// The socket is ours, for the readiness loop and for looking at it; libssh gets a duplicate, which it closes
+// on some paths and not on others. No call here blocks.
+#pragma once
+
+#include <libssh/callbacks.h>
+#include <libssh/libssh.h>
+
+#include <cstdint>
+#include <string>
+
+#include "messages/ssh_error.hpp"
+#include "runtime/ssh/agent.hpp"
+
+namespace moorage {
+
+struct link_settings {
+  std::string host;
+  std::uint16_t port = 22;
+  std::string user;
+  std::string host_key_algorithms; ///< for SSH_OPTIONS_HOSTKEYS
+};
+
+class ssh_link {
+public:
+  ssh_link() = default;
+  ~ssh_link();
+  ssh_link(const ssh_link&) = delete;
+  ssh_link& operator=(const ssh_link&) = delete;
+
+  /// Takes a connected, non-blocking socket. Kind `none` when all is well.
+  ssh_error start(owned_fd socket, const link_settings& settings);
+
+  enum class exchange { waiting, done, failed };
+  /// Key exchange, as far as it goes at once.
+  exchange exchange_keys();
+
+  /// One poll: at most 4,096 bytes are read, what waits is written, and the channels' callbacks run.
+  void poll();
+
+  /// The link is gone, or the two sides do not understand each other; nothing more comes of it.
+  bool broken() const;
+  /// What broke it: `reset` (also timed out, unreachable) when the link is gone, else `protocol`; with
+  /// libssh's words or the peer's.
+  ssh_failure why(std::string& words) const;
+
+  /// Bytes wait in libssh for the socket to take them.
+  bool write_pending() const;
+
+  enum class goodbye { said, waiting, impossible };
+  /// Sends SSH_MSG_DISCONNECT and ends the session, once the socket can take it. Every channel is freed then.
+  goodbye say_goodbye();
+  /// Frees everything at once without a word. Channels are freed too.
+  void drop();
+
+  ssh_session session() const { return session_; }
+  int socket() const { return socket_.get(); }
+  std::uint64_t packets_in() const { return packets_.in_packets; }
+  std::uint64_t bytes_in() const { return bytes_.in_bytes; }
+  std::uint64_t bytes_out() const { return bytes_.out_bytes; }
+
+private:
+  bool add_event();
+  bool restore_nonblocking() const;
+
+  owned_fd socket_;
+  ssh_session session_ = nullptr;
+  ssh_event event_ = nullptr;
+  ssh_counter_struct bytes_{};   ///< on the socket
+  ssh_counter_struct packets_{}; ///< of the protocol
+  int duplicate_ = -1;           ///< until the first `ssh_connect` has made it libssh's to close
+  bool connecting_ = false;
+  bool poll_failed_ = false;
+};
+
+} // namespace moorage

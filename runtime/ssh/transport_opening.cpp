@@ -1,0 +1,298 @@
+// From the first pump to an authenticated session.
+#include <algorithm>
+#include <sys/socket.h>
+#include <utility>
+
+#include "runtime/ssh/transport_ssh.hpp"
+#include "runtime/ssh/wording.hpp"
+
+namespace moorage {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Sent bytes that stay unacknowledged for so long mean that the peer or the way to it is gone. Longer than the
+/// keep-alive takes to find out in an orderly way.
+std::chrono::milliseconds silence_max(const cluster_settings& settings) {
+  auto alive = settings.keep_alive_interval * 4;
+  return alive.count() == 0 ? 0ms
+                            : std::max({settings.connect_timeout, alive, std::chrono::milliseconds{30s}});
+}
+
+} // namespace
+
+void ssh_transport::pump_opening() {
+  while (phase_ < phase::open) {
+    if (opening_->began == time_point{}) {
+      if (!begin())
+        return;
+    } else if (shared_.now >= opening_->deadline) {
+      return fail(overdue());
+    }
+    bool advanced = false;
+    switch (phase_) {
+    case phase::preparing:
+      advanced = prepare();
+      break;
+    case phase::connecting:
+      advanced = connect();
+      break;
+    case phase::exchanging_keys:
+      advanced = exchange_keys();
+      break;
+    case phase::verifying:
+      advanced = verify();
+      break;
+    case phase::remembering:
+      advanced = remember();
+      break;
+    case phase::logging_in:
+      advanced = log_in();
+      break;
+    default:
+      return;
+    }
+    if (!advanced)
+      return;
+  }
+}
+
+bool ssh_transport::begin() {
+  auto& o = *opening_;
+  o.began = o.stage_began = last_heard_ = shared_.now;
+  o.deadline = shared_.now + o.settings.connect_timeout;
+  if (const auto& problem = o.world.loop.problem(); !problem.empty()) {
+    fail({ssh_stage::prepare, ssh_failure::descriptor_limit, destination_ + ": " + problem});
+    return false;
+  }
+  o.preparing = std::make_unique<preparation>(o.settings, o.world.threads, o.world.resolve, o.world.secrets,
+                                              wake_, o.world.around);
+  return true;
+}
+
+void ssh_transport::step_done(ssh_stage stage, std::string text) {
+  auto& o = *opening_;
+  o.steps.push_back({stage, shared_.now - o.stage_began, std::move(text)});
+  o.stage_began = shared_.now;
+}
+
+bool ssh_transport::prepare() {
+  auto& o = *opening_;
+  switch (o.preparing->poll()) {
+  case preparation::state::waiting:
+    return false;
+  case preparation::state::failed:
+    fail(o.preparing->error());
+    return false;
+  case preparation::state::ready:
+    break;
+  }
+  o.ready = std::make_unique<prepared>(o.preparing->take());
+  o.preparing = nullptr;
+  o.steps = std::move(o.ready->steps);
+  o.stage_began = shared_.now;
+  destination_ = o.ready->user + "@" + known_hosts_name(o.settings.host, o.settings.port);
+  shared_.destination = destination_;
+  o.connecting = std::make_unique<connector>(std::move(o.ready->endpoints), destination_, o.deadline,
+                                             silence_max(o.settings), o.world.loop, wake_);
+  phase_ = phase::connecting;
+  return true;
+}
+
+bool ssh_transport::connect() {
+  auto& o = *opening_;
+  switch (o.connecting->step(shared_.now)) {
+  case connector::state::waiting:
+    return false;
+  case connector::state::failed:
+    fail(o.connecting->error());
+    return false;
+  case connector::state::connected:
+    break;
+  }
+  step_done(ssh_stage::connect, o.connecting->text());
+  link_settings with{o.settings.host, o.settings.port, o.ready->user, host_key_algorithms(o.ready->known)};
+  if (auto error = link_.start(o.connecting->take(), with)) {
+    fail(std::move(error));
+    return false;
+  }
+  watch_ = o.world.loop.add(link_.socket(), wake_);
+  phase_ = phase::exchanging_keys;
+  return true;
+}
+
+bool ssh_transport::exchange_keys() {
+  auto& o = *opening_;
+  if (o.first_bytes.empty()) {
+    char bytes[256];
+    auto got = ::recv(link_.socket(), bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+    if (got > 0)
+      o.first_bytes.assign(bytes, static_cast<std::size_t>(got));
+  }
+  auto got = link_.exchange_keys();
+  note_heard();
+  if (got == ssh_link::exchange::waiting) {
+    watch_socket();
+    return false;
+  }
+  if (got == ssh_link::exchange::failed) {
+    fail(link_error(ssh_stage::key_exchange, "during the key exchange"));
+    return false;
+  }
+  auto word = [](const char* text) { return std::string(text ? text : "?"); };
+  auto cipher = word(ssh_get_cipher_in(link_.session()));
+  step_done(ssh_stage::key_exchange,
+            word(ssh_get_kex_algo(link_.session())) + ", " + cipher +
+                (cipher.find("gcm") != std::string::npos || cipher.find("poly1305") != std::string::npos
+                     ? ""
+                     : ", " + word(ssh_get_hmac_in(link_.session()))) +
+                ", " + printable(word(ssh_get_serverbanner(link_.session()))));
+  phase_ = phase::verifying;
+  return true;
+}
+
+bool ssh_transport::verify() {
+  auto& o = *opening_;
+  auto verdict = judge_host_key(o.ready->known, shown_host_key(link_.session()), o.settings.strict_host_keys);
+  if (!verdict.accepted) {
+    fail(std::move(verdict.error));
+    return false;
+  }
+  o.host_key_text = std::move(verdict.text);
+  phase_ = phase::remembering;
+  if (!verdict.line_to_write.empty() && !o.ready->known.files.empty())
+    o.remembering =
+        o.world.threads.ask([file = o.ready->known.files.front(), line = std::move(verdict.line_to_write)](
+                                const abandonment&) { return append_known_host(file, line); },
+                            wake_);
+  return true;
+}
+
+bool ssh_transport::remember() {
+  auto& o = *opening_;
+  if (o.remembering.asked()) {
+    auto problem = o.remembering.take();
+    if (!problem)
+      return false;
+    // As ssh(1) does: a key that cannot be written down is trusted this time.
+    if (!problem->empty())
+      o.host_key_text += " (not written down: " + *problem + ")";
+    o.remembering = {};
+  }
+  step_done(ssh_stage::host_key, std::move(o.host_key_text));
+  o.logging_in = std::make_unique<authenticator>(link_.session(), o.ready->user, std::move(o.ready->keys));
+  phase_ = phase::logging_in;
+  return true;
+}
+
+bool ssh_transport::log_in() {
+  auto& o = *opening_;
+  auto state = o.logging_in->step(shared_.now);
+  note_heard();
+  int agent = state == authenticator::state::waiting ? o.logging_in->agent_fd() : -1;
+  if (agent != o.agent_watched) {
+    o.agent_watch = agent < 0 ? watch{} : o.world.loop.add(agent, wake_);
+    o.agent_watched = agent;
+  }
+  switch (state) {
+  case authenticator::state::waiting:
+    if (agent >= 0)
+      o.agent_watch.arm(!o.logging_in->agent_wants_write(), o.logging_in->agent_wants_write());
+    watch_socket();
+    return false;
+  case authenticator::state::failed: {
+    auto error = o.logging_in->error();
+    fail(std::move(error));
+    return false;
+  }
+  case authenticator::state::logged_in:
+    step_done(ssh_stage::authenticate, o.logging_in->text());
+    enter_open();
+    return true;
+  }
+  return false;
+}
+
+void ssh_transport::enter_open() {
+  auto steps = std::move(opening_->steps);
+  opening_->agent_watch.end();
+  opening_ = nullptr;
+  phase_ = phase::open;
+  last_heard_ = shared_.now;
+  readable_ = true;
+  shared_.events->emplace_back(transport_opened{std::move(steps)});
+}
+
+ssh_stage ssh_transport::stage() const {
+  switch (phase_) {
+  case phase::fresh:
+  case phase::preparing:
+    return ssh_stage::prepare;
+  case phase::connecting:
+    return ssh_stage::connect;
+  case phase::exchanging_keys:
+    return ssh_stage::key_exchange;
+  case phase::verifying:
+  case phase::remembering:
+    return ssh_stage::host_key;
+  case phase::logging_in:
+    return ssh_stage::authenticate;
+  default:
+    return ssh_stage::session;
+  }
+}
+
+/// The opening's deadline has passed: who kept us waiting?
+ssh_error ssh_transport::overdue() const {
+  const auto& o = *opening_;
+  auto patience = o.settings.connect_timeout;
+  if (phase_ == phase::preparing)
+    return o.preparing->overdue();
+  if (phase_ == phase::connecting)
+    return o.connecting->overdue(patience);
+  std::string text =
+      destination_ + " (" + o.connecting->peer().text + "): not open within " + in_words(patience) + ": ";
+  if (phase_ == phase::exchanging_keys && o.first_bytes.empty())
+    text += "the server took the connection and has said nothing since; it may be overloaded, or a firewall "
+            "in between "
+            "answers for it";
+  else if (phase_ == phase::exchanging_keys && !ssh_get_serverbanner(link_.session()))
+    return {ssh_stage::key_exchange, ssh_failure::protocol,
+            text + "what listens there does not speak SSH: it said \"" + printable(o.first_bytes, 80) +
+                "\"; check host and port"};
+  else if (phase_ == phase::exchanging_keys)
+    text += "the server (" + printable(ssh_get_serverbanner(link_.session())) +
+            ") fell silent in the key exchange";
+  else if (phase_ == phase::logging_in)
+    text += o.logging_in->waiting_for() + "; log-in on busy login nodes can take long: raise connect_timeout";
+  else
+    text += "the new host key could not be written to known_hosts in time";
+  return {stage(), ssh_failure::timed_out, text};
+}
+
+/// The link broke, or libssh gave it up.
+ssh_error ssh_transport::link_error(ssh_stage stage, const char* doing) const {
+  std::string words;
+  auto kind = link_.why(words);
+  std::string where = destination_;
+  if (opening_ && opening_->connecting)
+    where += " (" + opening_->connecting->peer().text + ")";
+  std::string text = where + ": " + printable(words) + " " + doing;
+  if (opening_) {
+    text += " (" + in_words(shared_.now - opening_->began) + " after the start)";
+    bool ssh = opening_->first_bytes.rfind("SSH-", 0) == 0;
+    if (!opening_->first_bytes.empty() && !ssh)
+      text += "; it said \"" + printable(opening_->first_bytes, 80) + "\"";
+    if (kind == ssh_failure::reset)
+      text += "; servers do so when too many log in at once (sshd_config: MaxStartups) or when they ban an "
+              "address: "
+              "lower connects_at_once, or ask the site";
+    else if (kind == ssh_failure::protocol)
+      text += ssh ? "; the two sides have no common algorithm or disagree on the protocol"
+                  : "; check host and port: is it an SSH server?";
+  }
+  return {stage, kind, text};
+}
+
+} // namespace moorage

@@ -1,0 +1,124 @@
+// The transport's inside; see transport.hpp.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "runtime/ssh/authenticator.hpp"
+#include "runtime/ssh/channel_stream.hpp"
+#include "runtime/ssh/connector.hpp"
+#include "runtime/ssh/transport.hpp"
+#include "runtime/ssh/transport_link.hpp"
+
+namespace moorage {
+
+/// What only an opening needs; freed when it is over, since thousands of connections stay open for hours.
+struct opening_state {
+  opening_state(const cluster_settings& wanted, const transport_world& with)
+      : settings(wanted), world(with) {}
+
+  cluster_settings settings;
+  transport_world world;
+  time_point began;
+  time_point deadline;
+  time_point stage_began;
+  std::unique_ptr<preparation> preparing;
+  std::unique_ptr<prepared> ready;
+  std::unique_ptr<connector> connecting;
+  std::string first_bytes; ///< of what the peer said, before libssh takes it
+  std::string host_key_text;
+  pending<std::string> remembering; ///< a new host key being written down
+  std::unique_ptr<authenticator> logging_in;
+  watch agent_watch; ///< before `logging_in` goes
+  int agent_watched = -1;
+  std::vector<opening_step> steps;
+};
+
+class ssh_transport final : public transport {
+public:
+  ssh_transport(const cluster_settings& settings, waker wake, const transport_world& world);
+  ~ssh_transport() override;
+
+  void open() override;
+  void start(stream_id stream, exec_request request, std::uint64_t credit) override;
+  void grant_credit(stream_id stream, std::uint64_t bytes) override;
+  void input(stream_id stream, std::string bytes) override;
+  void end_input(stream_id stream) override;
+  void cancel(stream_id stream, failure cause) override;
+  void ask(std::uint64_t question) override;
+  void close() override;
+  bool pump(time_point now, std::vector<transport_event>& events) override;
+  time_point next_due() const override;
+  time_point last_heard() const override { return last_heard_; }
+
+private:
+  enum class phase : std::uint8_t {
+    fresh,
+    preparing,
+    connecting,
+    exchanging_keys,
+    verifying,
+    remembering,
+    logging_in,
+    open,
+    closing,
+    over
+  };
+
+  /// Questions to the peer, answered by the opening (or refusal) of a channel.
+  struct question {
+    std::unique_ptr<session_channel> channel;
+    std::vector<std::uint64_t> asked;
+    std::vector<stream_id> proofs; ///< streams that want to know whether more is to come
+  };
+
+  command_stream* find(stream_id stream);
+  void note_heard();
+  void watch_socket();
+  void break_link();
+  void fail(ssh_error error);
+  void release();
+
+  // transport_opening.cpp
+  void pump_opening();
+  bool begin();
+  bool prepare();
+  bool connect();
+  bool exchange_keys();
+  bool verify();
+  bool remember();
+  bool log_in();
+  void enter_open();
+  void step_done(ssh_stage stage, std::string text);
+  ssh_error overdue() const;
+  ssh_error link_error(ssh_stage stage, const char* doing) const;
+  ssh_stage stage() const;
+
+  // transport_streams.cpp
+  bool pump_open();
+  bool advance();
+  void ask_next();
+  void hear_answer();
+  void settle();
+  void pump_closing();
+
+  waker wake_;
+  phase phase_ = phase::fresh;
+  bool close_asked_ = false;
+  bool readable_ = false;   ///< the socket may have more to read
+  std::string destination_; ///< "user@host:port", for texts
+  std::unique_ptr<opening_state> opening_;
+  ssh_link link_;
+  watch watch_; // after the link: it must stop watching before the socket is closed
+  stream_surroundings shared_;
+  std::vector<std::unique_ptr<command_stream>> streams_;
+  std::vector<std::unique_ptr<session_channel>> ending_; ///< channels that nobody wants any more
+  std::unique_ptr<question> asked_;                      ///< on its way
+  std::unique_ptr<question> next_; ///< to be asked when that is answered: the answer must be younger
+  std::uint64_t packets_seen_ = 0;
+  time_point last_heard_;
+  time_point close_due_ = time_point::max();
+};
+
+} // namespace moorage
