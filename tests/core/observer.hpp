@@ -1,0 +1,153 @@
+// An outside observer of a pool core. It sees the events that go in and the effects that come out, keeps books of its
+// own from these alone, and complains, in words, as soon as the pool breaks a promise. It shares no code with the core.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "actors/pool_protocol.hpp"
+
+namespace moorage::test {
+
+/// `what()` is the promise that was broken.
+struct broken_promise : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+class observer {
+public:
+  enum class phase : std::uint8_t { unknown, trying, between_tries, open, closing, gone };
+
+  struct connection_book {
+    phase now = phase::unknown;
+    std::uint32_t attempt = 0;
+    time_point began, opened, failed;
+    ssh_failure failure = ssh_failure::none;
+    bool condemned = false;
+    bool evicted = false, other_transport = false, abandoned = false, failed_under_lease = false;
+    std::uint32_t probe_failures = 0;
+    probe_id probe;
+    time_point probe_by;
+    std::vector<lease_id> live, asked;
+
+    std::size_t in_use() const { return live.size() + asked.size(); }
+    bool idle() const { return now == phase::open && in_use() == 0; }
+    bool opening() const { return now == phase::trying || now == phase::between_tries; }
+  };
+
+  struct lease_book {
+    connection_id connection;
+    holder_id holder;
+    request_id request;
+    time_point granted;
+    bool known = false, confirmed = false, live = false, released = false;
+  };
+
+  struct request_book {
+    bool known = false, answered = false, acquire = false;
+    holder_id holder;
+    time_point deadline;
+    std::uint64_t step = 0;
+  };
+
+  explicit observer(cluster_settings settings) : settings_(std::move(settings)) {}
+
+  /// What the pool is told; before it is.
+  void told(time_point now, const pool_event& event);
+  /// What it did about it, and what it says of itself afterwards.
+  void did(const pool_effects& effects, const pool_status& status, time_point next_due);
+
+  const std::vector<connection_book>& connections() const { return connections_; }
+  const std::vector<lease_book>& leases() const { return leases_; }
+  const std::vector<request_book>& requests() const { return requests_; }
+  const std::vector<request_id>& waiting() const { return waiting_; }
+  const cluster_settings& settings() const { return settings_; }
+  bool paused() const { return paused_; }
+  bool stopping() const { return stopping_; }
+  bool latched() const { return latched_; }
+
+private:
+  struct expected_end {
+    lease_id lease;
+    bool ask;
+  };
+  struct expected_answer {
+    request_id request;
+    errc code; ///< none: acknowledged
+  };
+
+  void hear(const acquire_requested& event);
+  void hear(const acquire_cancelled& event);
+  void hear(const lease_confirmed& event);
+  void hear(const lease_released& event);
+  void hear(const holder_lost& event);
+  void hear(const lease_ended& event);
+  void hear(const connection_opened& event);
+  void hear(const connection_failed& event);
+  void hear(const connection_lost& event);
+  void hear(const connection_closed& event);
+  void hear(const probe_passed& event);
+  void hear(const probe_failed& event);
+  void hear(const time_passed&) {}
+  void hear(const settings_changed& event);
+  void hear(const pause_requested& event);
+  void hear(const resume_requested& event);
+  void hear(const probe_requested& event);
+  void hear(const eviction_requested& event);
+  void hear(const lease_revoked& event);
+  void hear(const reset_requested& event);
+  void hear(const disconnect_requested& event);
+  void hear(const stop_requested& event);
+  void silent_probes();
+  void unconfirmed_grants();
+
+  void see(const open_connection& effect);
+  void see(const close_connection& effect);
+  void see(const grant& effect);
+  void see(const refuse& effect);
+  void see(const acknowledge& effect);
+  void see(const end_lease& effect);
+  void see(const notify_holder& effect);
+  void see(const start_probe& effect);
+  void see(const announce&) {}
+  void check_reason(const connection_book& c, removal_reason reason) const;
+  void check_choice(connection_id chosen) const;
+  void check_expectations();
+  void check_waiters(time_point next_due) const;
+  void check_connections() const;
+  void check_status(const pool_status& status) const;
+
+  void end(lease_id lease, bool ask, bool notice);
+  void end_everything(request_id request);
+  void gave_up(connection_book& c, ssh_failure kind);
+  void probe_failed_on(connection_book& c);
+  void fresh_request(request_id request);
+  void expect_answer(request_id request, errc code);
+  bool expect_stopping(request_id request);
+  void answered(request_id request);
+  bool grantable(const connection_book& c) const;
+  std::size_t count(phase a, phase b) const;
+  std::size_t count_open(bool sound_only) const;
+  errc late_release(lease_id lease, holder_id holder) const;
+
+  cluster_settings settings_;
+  time_point now_{};
+  std::uint64_t step_ = 0;
+  std::vector<connection_book> connections_; ///< by id
+  std::vector<lease_book> leases_;           ///< by id
+  std::vector<request_book> requests_;       ///< by id
+  std::vector<request_id> waiting_;          ///< first come first
+  std::vector<expected_end> ends_;
+  std::vector<expected_answer> answers_;
+  std::vector<lease_id> notices_;
+  std::vector<std::pair<request_id, connection_id>> pending_; ///< answered once none up to it is left
+  std::size_t waited_before_ = 0;
+  std::uint64_t last_probe_ = 0;
+  time_point not_before_ = time_point::min();
+  std::uint32_t given_up_ = 0;
+  bool gave_up_now_ = false;
+  bool paused_ = false, stopping_ = false, latched_ = false, disconnected_now_ = false;
+};
+
+} // namespace moorage::test

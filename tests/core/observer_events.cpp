@@ -1,0 +1,312 @@
+// What the pool is told, as the observer books it.
+#include <algorithm>
+
+#include "observer.hpp"
+
+namespace moorage::test {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+template <class Book, class Tag>
+Book& at(std::vector<Book>& books, id<Tag> id) {
+  if (id.value >= books.size())
+    books.resize(id.value + 1);
+  return books[id.value];
+}
+
+template <class T>
+bool take(std::vector<T>& from, const T& what) {
+  auto position = std::find(from.begin(), from.end(), what);
+  if (position == from.end())
+    return false;
+  from.erase(position);
+  return true;
+}
+
+} // namespace
+
+void observer::told(time_point now, const pool_event& event) {
+  now_ = now;
+  ++step_;
+  waited_before_ = waiting_.size();
+  gave_up_now_ = disconnected_now_ = false;
+  ends_.clear();
+  answers_.clear();
+  notices_.clear();
+  std::visit([this](const auto& what) { hear(what); }, event);
+  unconfirmed_grants();
+  silent_probes();
+}
+
+/// From now on the lease is over; the pool must say so to the connection, and to the holder if it is to be noticed.
+void observer::end(lease_id lease, bool ask, bool notice) {
+  auto& book = leases_[lease.value];
+  auto& c = connections_[book.connection.value];
+  book.live = false;
+  take(c.live, lease);
+  if (ask)
+    c.asked.push_back(lease);
+  ends_.push_back({lease, ask});
+  if (notice)
+    notices_.push_back(lease);
+}
+
+void observer::fresh_request(request_id request) {
+  if (!request)
+    return;
+  auto& book = at(requests_, request);
+  book = {};
+  book.known = true;
+  book.step = step_;
+}
+
+void observer::expect_answer(request_id request, errc code) {
+  fresh_request(request);
+  if (request)
+    answers_.push_back({request, code});
+}
+
+bool observer::expect_stopping(request_id request) {
+  if (stopping_)
+    expect_answer(request, errc::stopping);
+  return stopping_;
+}
+
+void observer::hear(const acquire_requested& event) {
+  fresh_request(event.request);
+  auto& book = at(requests_, event.request);
+  book.acquire = true;
+  book.holder = event.holder;
+  book.deadline = event.deadline;
+  waiting_.push_back(event.request);
+}
+
+void observer::hear(const acquire_cancelled& event) {
+  auto& book = at(requests_, event.request);
+  if (!book.known || !book.acquire)
+    return;
+  if (!book.answered)
+    answers_.push_back({event.request, errc::cancelled});
+  for (std::uint64_t i = 0; i < leases_.size(); ++i)
+    if (leases_[i].live && leases_[i].request == event.request && !leases_[i].confirmed)
+      end(lease_id{i}, true, false);
+}
+
+void observer::hear(const lease_confirmed& event) {
+  at(leases_, event.lease).confirmed = true;
+}
+
+errc observer::late_release(lease_id lease, holder_id holder) const {
+  if (lease.value >= leases_.size() || !leases_[lease.value].known || leases_[lease.value].holder != holder)
+    return errc::unknown_lease;
+  return leases_[lease.value].released ? errc::already_released : errc::lease_ended;
+}
+
+void observer::hear(const lease_released& event) {
+  auto& book = at(leases_, event.lease);
+  if (!book.live || book.holder != event.holder)
+    return expect_answer(event.request, late_release(event.lease, event.holder));
+  end(event.lease, false, false);
+  book.released = true;
+  expect_answer(event.request, errc::none);
+}
+
+void observer::hear(const holder_lost& event) {
+  for (auto request : waiting_)
+    if (requests_[request.value].holder == event.holder)
+      answers_.push_back({request, errc::cancelled});
+  for (std::uint64_t i = 0; i < leases_.size(); ++i)
+    if (leases_[i].live && leases_[i].holder == event.holder)
+      end(lease_id{i}, true, false);
+}
+
+void observer::hear(const lease_ended& event) {
+  auto& c = at(connections_, event.connection);
+  if (c.now == phase::open && take(c.asked, event.lease) && event.was_running)
+    c.condemned = c.abandoned = true;
+}
+
+void observer::hear(const connection_opened& event) {
+  auto& c = at(connections_, event.connection);
+  if (c.now != phase::trying)
+    return;
+  c.now = phase::open;
+  c.opened = now_;
+  given_up_ = 0;
+  not_before_ = time_point::min();
+}
+
+/// Books the end of an opening that is not tried again.
+void observer::gave_up(connection_book& c, ssh_failure kind) {
+  gave_up_now_ = true;
+  if (is_latching(kind))
+    latched_ = true;
+  if (latched_ || c.began < not_before_)
+    return;
+  auto delay = std::min(1000ms * (1u << std::min(given_up_, 10u)), 10000ms);
+  ++given_up_;
+  not_before_ = now_ + delay * 4 / 5;
+}
+
+void observer::hear(const connection_failed& event) {
+  auto& c = at(connections_, event.connection);
+  if (c.now != phase::trying)
+    return;
+  c.now = phase::between_tries;
+  c.failed = now_;
+  c.failure = event.error.kind;
+}
+
+void observer::hear(const connection_lost& event) {
+  auto& c = at(connections_, event.connection);
+  if (c.now == phase::unknown || c.now == phase::gone)
+    return;
+  if (c.opening()) {
+    c.now = phase::gone;
+    return gave_up(c, event.error.kind);
+  }
+  c.now = phase::gone;
+  for (auto lease : c.live) {
+    leases_[lease.value].live = false;
+    notices_.push_back(lease);
+  }
+  c.live.clear();
+  c.asked.clear();
+  c.probe = {};
+}
+
+void observer::hear(const connection_closed& event) {
+  if (at(connections_, event.connection).now == phase::closing)
+    connections_[event.connection.value].now = phase::gone;
+  else
+    hear(connection_lost{event.connection, {ssh_stage::session, ssh_failure::closed, {}}});
+}
+
+void observer::hear(const probe_passed& event) {
+  auto& c = at(connections_, event.connection);
+  if (c.now != phase::open || !c.probe || c.probe != event.probe)
+    return;
+  c.probe = {};
+  c.probe_failures = 0;
+}
+
+void observer::probe_failed_on(connection_book& c) {
+  c.probe = {};
+  ++c.probe_failures;
+  if (c.in_use() > 0)
+    c.condemned = c.failed_under_lease = true;
+}
+
+void observer::hear(const probe_failed& event) {
+  auto& c = at(connections_, event.connection);
+  if (c.now == phase::open && c.probe && c.probe == event.probe)
+    probe_failed_on(c);
+}
+
+void observer::hear(const settings_changed& event) {
+  if (expect_stopping(event.request))
+    return;
+  if (event.settings.host != settings_.host)
+    for (auto& c : connections_)
+      if (c.now == phase::open || c.opening())
+        c.condemned = c.other_transport = true;
+  settings_ = event.settings;
+  latched_ = false;
+  given_up_ = 0;
+  not_before_ = time_point::min();
+  expect_answer(event.request, errc::none);
+}
+
+void observer::hear(const pause_requested& event) {
+  if (expect_stopping(event.request))
+    return;
+  paused_ = true;
+  expect_answer(event.request, errc::none);
+}
+
+void observer::hear(const resume_requested& event) {
+  if (expect_stopping(event.request))
+    return;
+  paused_ = false;
+  expect_answer(event.request, errc::none);
+}
+
+void observer::hear(const probe_requested& event) {
+  if (!expect_stopping(event.request))
+    expect_answer(event.request, errc::none);
+}
+
+void observer::hear(const eviction_requested& event) {
+  auto& c = at(connections_, event.connection);
+  if (c.now == phase::unknown || c.now == phase::gone)
+    return expect_answer(event.request, errc::unknown_connection);
+  if (c.now != phase::closing)
+    c.condemned = c.evicted = true;
+  expect_answer(event.request, errc::none);
+}
+
+void observer::hear(const lease_revoked& event) {
+  auto& book = at(leases_, event.lease);
+  if (!book.live)
+    return expect_answer(event.request, late_release(event.lease, book.holder));
+  end(event.lease, true, true);
+  expect_answer(event.request, errc::none);
+}
+
+void observer::hear(const reset_requested& event) {
+  if (expect_stopping(event.request))
+    return;
+  latched_ = false;
+  given_up_ = 0;
+  not_before_ = time_point::min();
+  for (auto& c : connections_)
+    c.probe_failures = 0;
+  expect_answer(event.request, errc::none);
+}
+
+void observer::end_everything(request_id request) {
+  disconnected_now_ = true;
+  for (auto waiting : waiting_)
+    answers_.push_back({waiting, stopping_ ? errc::stopping : errc::cluster_removed});
+  for (std::uint64_t i = 0; i < leases_.size(); ++i)
+    if (leases_[i].live)
+      end(lease_id{i}, false, true);
+  for (auto& c : connections_)
+    if (c.now == phase::open || c.opening()) {
+      c.condemned = true;
+      c.asked.clear();
+    }
+  fresh_request(request);
+  connection_id last;
+  for (std::uint64_t i = 0; i < connections_.size(); ++i)
+    if (connections_[i].now != phase::unknown)
+      last = connection_id{i};
+  pending_.push_back({request, last});
+}
+
+void observer::hear(const disconnect_requested& event) {
+  end_everything(event.request);
+}
+
+void observer::hear(const stop_requested& event) {
+  stopping_ = true;
+  end_everything(event.request);
+}
+
+/// Grants that nobody confirmed in time and that nothing else ends now.
+void observer::unconfirmed_grants() {
+  for (std::uint64_t i = 0; i < leases_.size(); ++i)
+    if (leases_[i].live && !leases_[i].confirmed && now_ - leases_[i].granted >= std::chrono::seconds{5})
+      end(lease_id{i}, true, true);
+}
+
+/// A probe that has told nothing a second after its time counts as failed.
+void observer::silent_probes() {
+  for (auto& c : connections_)
+    if (c.now == phase::open && c.probe && c.probe_by <= now_ && !disconnected_now_)
+      probe_failed_on(c);
+}
+
+} // namespace moorage::test
