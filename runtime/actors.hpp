@@ -1,0 +1,17 @@
+// The embedding API for actors: the same by messages. A host's actor sends to the manager what messages/interfaces.hpp
+// lists, naming itself as holder:
+//
+//   self->request(moorage::manager_of(rt), caf::infinite, moorage::acquire{"lumi", self_ptr, 1, 5s, "sync"})
+#pragma once
+
+#include "messages/interfaces.hpp"
+#include "runtime/runtime.hpp"
+
+namespace moorage {
+
+/// The runtime's manager, or the node's. Valid until the runtime stops.
+manager_actor manager_of(const runtime& of);
+/// The actor system that the runtime lives in.
+caf::actor_system& system_of(const runtime& of);
+
+} // namespace moorage

@@ -1,0 +1,382 @@
+#include "runtime/client.hpp"
+
+namespace moorage {
+
+namespace {
+
+/// How long answers that are still on their way may take after a lease was lost.
+constexpr std::chrono::seconds last_words{1};
+constexpr std::uint32_t event_credit = 256;
+
+struct errand {
+  client_gate::work what;
+  client_gate::refusal refused;
+  bool done = false;
+
+  ~errand() {
+    if (!done && refused)
+      refused({errc::stopping, "the runtime has stopped"});
+  }
+};
+
+caf::behavior watcher(caf::event_based_actor* self, manager_actor manager, std::string cluster,
+                      std::function<void(const event_record&)> callback) {
+  auto taken = std::make_shared<std::uint32_t>(0);
+  return {[self, manager, cluster, callback, taken](const event_record& record) {
+    callback(record);
+    if (++*taken == event_credit / 2) {
+      caf::anon_send(manager, grant_event_credit{cluster, caf::strong_actor_ptr{self->ctrl()}, *taken});
+      *taken = 0;
+    }
+  }};
+}
+
+failure lost_lease(lease_id lease) {
+  return {errc::lease_ended, "lease " + to_string(lease) + " is not held any more; acquire anew"};
+}
+
+} // namespace
+
+// --- the gate -----------------------------------------------------------------------------------------------------
+
+void client_gate::post(work what, refusal refused) {
+  auto order = std::make_shared<errand>(errand{std::move(what), std::move(refused)});
+  std::lock_guard guard{mutex_};
+  if (client_)
+    caf::anon_send(client_, local_call{std::move(order)});
+  // Else the errand says that it was refused, as it would if the actor ended before it came to it.
+}
+
+std::uint64_t client_gate::next_call() {
+  std::lock_guard guard{mutex_};
+  return ++calls_;
+}
+
+void client_gate::open(caf::actor client) {
+  std::lock_guard guard{mutex_};
+  client_ = std::move(client);
+}
+
+void client_gate::close() {
+  std::lock_guard guard{mutex_};
+  client_ = nullptr;
+}
+
+// --- the actor ----------------------------------------------------------------------------------------------------
+
+outcome outcome_of(const failure& reason) {
+  switch (reason.code) {
+  case errc::lease_ended:
+  case errc::already_released:
+  case errc::unknown_lease:
+  case errc::would_block_scheduler:
+  case errc::invalid_request:
+  case errc::exec_refused:
+    return {outcome_kind::never_sent, 0, {}, reason};
+  default:
+    return {outcome_kind::maybe_ran, 0, {}, reason};
+  }
+}
+
+client_state::~client_state() {
+  fail_everything({errc::stopping, "the runtime stopped"});
+  for (auto& [number, actor] : watchers_)
+    caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+}
+
+caf::behavior client_state::begin(manager_actor manager, std::shared_ptr<client_gate> gate, bool remote,
+                                  std::function<void()> on_loss) {
+  manager_ = std::move(manager);
+  gate_ = std::move(gate);
+  remote_ = remote;
+  on_loss_ = std::move(on_loss);
+  self_->monitor(manager_);
+  self_->set_error_handler([](caf::scheduled_actor*, caf::error&) {});
+  self_->set_down_handler([this](const caf::down_msg& down) { take(down); });
+  self_->set_default_handler(caf::drop);
+  return {
+      [this](const local_call& call) {
+        auto order = std::static_pointer_cast<errand>(call.what);
+        order->done = true;
+        order->what(*this);
+      },
+      [this](const lease_lost& lost) { take(lost); },
+      [this](stream_chunk& chunk) {
+        if (auto found = streams_.find(chunk.call); found != streams_.end())
+          found->second.pipe->push(chunk.kind, std::move(chunk.bytes));
+      },
+      [this](const stream_room& room) {
+        auto found = streams_.find(room.call);
+        if (found == streams_.end())
+          return;
+        if (found->second.stream)
+          found->second.pipe->add_room(room.bytes);
+        else
+          found->second.early_room += room.bytes;
+      },
+      [this](stream_end& end) { finish(end.call, std::move(end.ended)); },
+  };
+}
+
+template <class Answer, class Target, class Request>
+void client_state::ask(const Target& target, lease_id lease, Request request,
+                       std::function<void(result<Answer>)> answer) {
+  if (gone_.code != errc::none) {
+    answer(gone_);
+    return;
+  }
+  auto number = ++asks_;
+  asked_.emplace(number, asked{lease, [answer](const failure& reason) { answer(reason); }});
+  self_->request(target, caf::infinite, std::move(request))
+      .then(
+          [this, number, answer](Answer& value) {
+            if (asked_.erase(number) > 0)
+              answer(std::move(value));
+          },
+          [this, number, answer](const caf::error& error) {
+            if (asked_.erase(number) == 0)
+              return;
+            if (error == caf::sec::request_receiver_down) // it never read the request
+              answer(failure{errc::lease_ended, "the connection had ended; nothing was sent"});
+            else
+              answer(to_failure(error));
+          });
+}
+
+connection_actor client_state::connection_of(lease_id lease) const {
+  auto found = leases_.find(lease);
+  return found != leases_.end() ? caf::actor_cast<connection_actor>(found->second.connection)
+                                : connection_actor{};
+}
+
+void client_state::acquire_lease(const std::string& cluster, std::uint64_t call,
+                                 std::chrono::nanoseconds patience, const std::string& label,
+                                 std::function<void(result<lease>)> answer) {
+  acquire request{cluster, caf::strong_actor_ptr{self_->ctrl()}, call, patience, label};
+  ask<lease_grant>(manager_, {}, std::move(request), [this, answer](result<lease_grant> granted) {
+    if (granted)
+      hold(std::move(*granted), answer);
+    else
+      answer(granted.reason());
+  });
+}
+
+void client_state::hold(lease_grant grant, const std::function<void(result<lease>)>& answer) {
+  caf::anon_send(caf::actor_cast<pool_actor>(grant.pool), confirm_lease{grant.lease});
+  lease held;
+  held.gate_ = gate_;
+  held.id_ = grant.lease;
+  held.connection_ = grant.connection_number;
+  held.cluster_ = grant.cluster;
+  leases_.emplace(grant.lease, std::move(grant));
+  answer(std::move(held));
+}
+
+void client_state::cancel_acquire_of(const std::string& cluster, std::uint64_t call) {
+  caf::anon_send(manager_, cancel_acquire{cluster, caf::strong_actor_ptr{self_->ctrl()}, call});
+}
+
+void client_state::run(lease_id lease, std::uint64_t call, exec_request request,
+                       std::function<void(exec_result)> answer) {
+  auto connection = connection_of(lease);
+  if (!connection) {
+    exec_result refused;
+    refused.ended = outcome_of(lost_lease(lease));
+    answer(std::move(refused));
+    return;
+  }
+  ask<exec_result>(connection, lease, run_command{lease, call, std::move(request)},
+                   [answer](result<exec_result> finished) {
+                     if (finished) {
+                       answer(std::move(*finished));
+                     } else {
+                       exec_result failed;
+                       failed.ended = outcome_of(finished.reason());
+                       answer(std::move(failed));
+                     }
+                   });
+}
+
+void client_state::cancel_run(lease_id lease, std::uint64_t call) {
+  if (auto connection = connection_of(lease))
+    caf::anon_send(connection, cancel_command{lease, call});
+}
+
+void client_state::round_trip(lease_id lease, std::function<void(result<std::chrono::nanoseconds>)> answer) {
+  auto connection = connection_of(lease);
+  if (!connection) {
+    answer(lost_lease(lease));
+    return;
+  }
+  ask<probe_answer>(connection, lease, probe_request{}, [answer](result<probe_answer> passed) {
+    if (passed)
+      answer(passed->rtt);
+    else
+      answer(passed.reason());
+  });
+}
+
+void client_state::release(lease_id lease, std::function<void(result<void>)> answer) {
+  auto node = leases_.extract(lease);
+  auto self = caf::strong_actor_ptr{self_->ctrl()};
+  if (node.empty()) {
+    if (answer)
+      answer(lost_lease(lease));
+    return;
+  }
+  auto pool = caf::actor_cast<pool_actor>(node.mapped().pool);
+  if (!answer) {
+    caf::anon_send(pool, release_lease{lease, self});
+    return;
+  }
+  ask<done>(pool, {}, release_lease{lease, self}, [answer](result<done> ended) {
+    if (ended)
+      answer(result<void>{});
+    else
+      answer(ended.reason());
+  });
+}
+
+// --- streams ------------------------------------------------------------------------------------------------------
+
+void client_state::open(lease_id lease, std::uint64_t call, exec_request request,
+                        std::shared_ptr<stream_pipe> pipe, std::uint64_t credit) {
+  auto connection = connection_of(lease);
+  if (!connection) {
+    pipe->finish(outcome_of(lost_lease(lease)));
+    return;
+  }
+  streams_.emplace(call, open_stream_entry{std::move(pipe), connection, lease, {}});
+  open_stream order{lease, call, std::move(request), caf::strong_actor_ptr{self_->ctrl()}, credit};
+  ask<stream_opened>(connection, lease, std::move(order), [this, call](result<stream_opened> started) {
+    if (started)
+      opened(call, started->stream);
+    else
+      finish(call, outcome_of(started.reason()));
+  });
+}
+
+void client_state::opened(std::uint64_t call, stream_id stream) {
+  auto found = streams_.find(call);
+  if (found == streams_.end())
+    return;
+  auto& entry = found->second;
+  entry.stream = stream;
+  if (entry.cancelled)
+    caf::anon_send(entry.connection, cancel_stream{stream});
+  else if (entry.input_ended)
+    caf::anon_send(entry.connection, end_stream_input{stream});
+  if (entry.early_room > 0)
+    entry.pipe->add_room(entry.early_room);
+}
+
+void client_state::grant_credit(std::uint64_t call, std::uint64_t bytes) {
+  if (auto found = streams_.find(call); found != streams_.end())
+    caf::anon_send(found->second.connection, grant_stream_credit{found->second.stream, bytes});
+}
+
+void client_state::send_input(std::uint64_t call, std::string bytes) {
+  if (auto found = streams_.find(call); found != streams_.end())
+    caf::anon_send(found->second.connection, send_stream_input{found->second.stream, std::move(bytes)});
+}
+
+void client_state::end_input(std::uint64_t call) {
+  auto found = streams_.find(call);
+  if (found == streams_.end())
+    return;
+  found->second.input_ended = true;
+  if (found->second.stream)
+    caf::anon_send(found->second.connection, end_stream_input{found->second.stream});
+}
+
+void client_state::cancel_stream_of(std::uint64_t call) {
+  auto found = streams_.find(call);
+  if (found == streams_.end())
+    return;
+  found->second.cancelled = true;
+  if (found->second.stream)
+    caf::anon_send(found->second.connection, cancel_stream{found->second.stream});
+}
+
+void client_state::finish(std::uint64_t call, outcome ended) {
+  if (auto node = streams_.extract(call); !node.empty())
+    node.mapped().pipe->finish(std::move(ended));
+}
+
+// --- events, and ends ---------------------------------------------------------------------------------------------
+
+void client_state::watch(std::uint64_t number, const std::string& cluster,
+                         std::function<void(const event_record&)> callback,
+                         std::function<void(result<void>)> answer) {
+  auto actor = self_->spawn(watcher, manager_, cluster, std::move(callback));
+  watchers_.emplace(number, actor);
+  subscribe order{cluster, caf::actor_cast<caf::strong_actor_ptr>(actor), event_credit};
+  ask<done>(manager_, {}, std::move(order), [this, number, answer](result<done> subscribed) {
+    if (subscribed) {
+      answer(result<void>{});
+    } else {
+      unwatch(number);
+      answer(subscribed.reason());
+    }
+  });
+}
+
+void client_state::unwatch(std::uint64_t number) {
+  if (auto node = watchers_.extract(number); !node.empty())
+    caf::anon_send_exit(node.mapped(), caf::exit_reason::user_shutdown);
+}
+
+void client_state::take(const lease_lost& lost) {
+  // The answers of what ran under it are on their way. What has none after a while was sent to an actor that had ended.
+  if (leases_.erase(lost.lease) > 0) {
+    self_->delayed_send(self_, last_words, lost);
+    return;
+  }
+  for (auto entry = asked_.begin(); entry != asked_.end();) {
+    if (entry->second.lease != lost.lease) {
+      ++entry;
+      continue;
+    }
+    auto fail = std::move(entry->second.fail);
+    entry = asked_.erase(entry);
+    fail({errc::connection_lost, lost.reason.text});
+  }
+  std::vector<std::uint64_t> orphans;
+  for (auto& [call, entry] : streams_)
+    if (entry.lease == lost.lease)
+      orphans.push_back(call);
+  for (auto call : orphans)
+    finish(call, {outcome_kind::maybe_ran, 0, {}, {errc::connection_lost, lost.reason.text}});
+}
+
+void client_state::take(const caf::down_msg& down) {
+  if (down.source != manager_.address())
+    return;
+  if (remote_)
+    gone_ = {errc::node_lost, "the node went away (" + caf::to_string(down.reason) +
+                                  "); what ran on it may have run: connect again"};
+  else
+    gone_ = {errc::stopping, "the runtime is stopping"};
+  fail_everything(gone_);
+  if (on_loss_)
+    on_loss_();
+}
+
+void client_state::fail_everything(const failure& reason) {
+  leases_.clear();
+  auto asked = std::move(asked_);
+  asked_.clear();
+  for (auto& [number, entry] : asked)
+    entry.fail(reason);
+  auto streams = std::move(streams_);
+  streams_.clear();
+  for (auto& [call, entry] : streams)
+    entry.pipe->finish({outcome_kind::maybe_ran, 0, {}, reason});
+}
+
+caf::behavior client(client_state::self_pointer self, manager_actor manager,
+                     std::shared_ptr<client_gate> gate, bool remote, std::function<void()> on_loss) {
+  return self->state.begin(std::move(manager), std::move(gate), remote, std::move(on_loss));
+}
+
+} // namespace moorage

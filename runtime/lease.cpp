@@ -1,0 +1,195 @@
+#include "runtime/lease.hpp"
+
+#include <optional>
+
+#include "runtime/answer_slot.hpp"
+#include "runtime/client.hpp"
+#include "runtime/scheduler_thread.hpp"
+
+namespace moorage {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+/// What a connection that is alive needs at most to answer after a command's own time is up.
+constexpr std::chrono::seconds answer_margin{5};
+
+failure would_block() {
+  return {errc::would_block_scheduler,
+          "a blocking call on a thread of the actor system; use the future, callback or message form there"};
+}
+
+exec_result failed(failure reason) {
+  exec_result result;
+  result.ended = outcome_of(reason);
+  return result;
+}
+
+exec_result empty_lease() {
+  return failed({errc::unknown_lease, "this lease is empty: it was moved or released"});
+}
+
+/// Withdraws a call when the token says so. Lives until whoever needs the answer has it.
+using withdrawal = std::stop_callback<std::function<void()>>;
+
+} // namespace
+
+// --- stream -------------------------------------------------------------------------------------------------------
+
+stream& stream::operator=(stream&& other) noexcept {
+  if (this != &other) {
+    if (pipe_)
+      pipe_->cancel();
+    pipe_ = std::move(other.pipe_);
+  }
+  return *this;
+}
+
+stream::~stream() {
+  if (pipe_)
+    pipe_->cancel();
+}
+
+bool stream::read(chunk& into) {
+  return pipe_ && !on_scheduler_thread() && pipe_->read(into);
+}
+
+bool stream::write(std::string_view bytes) {
+  return pipe_ && !on_scheduler_thread() && pipe_->write(bytes);
+}
+
+void stream::end_input() {
+  if (pipe_)
+    pipe_->end_input();
+}
+
+void stream::cancel() {
+  if (pipe_)
+    pipe_->cancel();
+}
+
+outcome stream::ended() {
+  if (!pipe_)
+    return empty_lease().ended;
+  if (on_scheduler_thread())
+    return outcome_of(would_block());
+  return pipe_->wait();
+}
+
+// --- lease --------------------------------------------------------------------------------------------------------
+
+lease& lease::operator=(lease&& other) noexcept {
+  if (this != &other) {
+    let_go();
+    gate_ = std::move(other.gate_);
+    id_ = other.id_;
+    connection_ = other.connection_;
+    cluster_ = std::move(other.cluster_);
+  }
+  return *this;
+}
+
+lease::~lease() {
+  let_go();
+}
+
+void lease::let_go() {
+  if (auto gate = std::move(gate_))
+    gate->post([id = id_](client_state& client) { client.release(id, {}); });
+}
+
+result<void> lease::release() {
+  if (!gate_)
+    return failure{errc::already_released, "this lease is empty: it was moved or released"};
+  if (on_scheduler_thread())
+    return would_block();
+  auto gate = std::move(gate_);
+  auto slot = std::make_shared<answer_slot<result<void>>>();
+  gate->post(
+      [id = id_, slot](client_state& client) {
+        client.release(id, [slot](result<void> answer) { slot->give(std::move(answer)); });
+      },
+      [slot](failure reason) { slot->give(std::move(reason)); });
+  if (auto answer = slot->wait_until(clock::now() + answer_margin))
+    return std::move(*answer);
+  return failure{errc::node_lost, "the node did not answer; the lease ends with its client"};
+}
+
+void lease::run(exec_request request, std::function<void(exec_result)> callback) {
+  if (!gate_) {
+    callback(empty_lease());
+    return;
+  }
+  gate_->post([id = id_, call = gate_->next_call(), request = std::move(request), callback](
+                  client_state& client) mutable { client.run(id, call, std::move(request), callback); },
+              [callback](failure reason) {
+                callback({{outcome_kind::never_sent, 0, {}, std::move(reason)}, {}, {}, false, {}});
+              });
+}
+
+std::future<exec_result> lease::run_async(exec_request request) {
+  auto promise = std::make_shared<std::promise<exec_result>>();
+  auto future = promise->get_future();
+  run(std::move(request), [promise](exec_result finished) { promise->set_value(std::move(finished)); });
+  return future;
+}
+
+exec_result lease::run(exec_request request, std::stop_token stop) {
+  if (on_scheduler_thread())
+    return failed(would_block());
+  if (!gate_)
+    return empty_lease();
+  auto deadline = clock::time_point::max();
+  if (request.timeout.count() > 0)
+    deadline = clock::now() + request.timeout + answer_margin;
+  auto gate = gate_;
+  auto call = gate->next_call();
+  auto slot = std::make_shared<answer_slot<exec_result>>();
+  auto give = [slot](exec_result finished) { slot->give(std::move(finished)); };
+  gate->post([id = id_, call, request = std::move(request),
+              give](client_state& client) mutable { client.run(id, call, std::move(request), give); },
+             [give](failure reason) {
+               give({{outcome_kind::never_sent, 0, {}, std::move(reason)}, {}, {}, false, {}});
+             });
+  withdrawal withdraw{stop, [gate, id = id_, call] {
+                        gate->post([id, call](client_state& client) { client.cancel_run(id, call); });
+                      }};
+  if (auto finished = slot->wait_until(deadline))
+    return std::move(*finished);
+  return failed({errc::node_lost, "no answer for a command whose time was up: the node is silent"});
+}
+
+stream lease::open(exec_request request, std::uint64_t window) {
+  if (!gate_)
+    return {};
+  auto call = gate_->next_call();
+  auto pipe = std::make_shared<stream_pipe>(gate_, call, std::max<std::uint64_t>(window, 4));
+  gate_->post([id = id_, call, request = std::move(request), pipe, window](
+                  client_state& client) mutable { client.open(id, call, std::move(request), pipe, window); },
+              [pipe](failure reason) {
+                pipe->finish({outcome_kind::never_sent, 0, {}, std::move(reason)});
+              });
+  return moorage::stream{std::move(pipe)};
+}
+
+outcome lease::stream(exec_request request, const output_sink& sink, std::stop_token stop,
+                      std::uint64_t window) {
+  if (on_scheduler_thread())
+    return outcome_of(would_block());
+  if (!gate_)
+    return empty_lease().ended;
+  auto output = open(std::move(request), window);
+  output.end_input();
+  withdrawal withdraw{stop, [&output] { output.cancel(); }};
+  stream::chunk chunk;
+  while (output.read(chunk)) {
+    if (!sink(chunk.kind, chunk.bytes)) {
+      output.cancel();
+      break;
+    }
+  }
+  return output.ended();
+}
+
+} // namespace moorage

@@ -1,0 +1,106 @@
+// A lease in a host application's hands, and what can be done under it.
+//
+// Every member may be called from any host thread, several at once; a lease or stream itself is moved by one at a time.
+// The blocking forms must not be called on a thread of CAF's scheduler (an actor's handler, a callback given to this
+// API): they are refused there with `would_block_scheduler`, since they would starve the very actors they wait for.
+// Callbacks run on a thread of CAF's scheduler: they must not block, and must not throw.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "messages/exec.hpp"
+#include "messages/ids.hpp"
+#include "runtime/result.hpp"
+
+namespace moorage {
+
+class client_gate;
+class stream_pipe;
+
+/// Output of a command as it comes, and its input. Made by `lease::open`. Destroying it cancels the command.
+class stream {
+public:
+  stream() = default;
+  stream(stream&&) noexcept = default;
+  stream& operator=(stream&& other) noexcept;
+  ~stream();
+
+  struct chunk {
+    output_kind kind = output_kind::output;
+    std::string bytes;
+  };
+  /// Waits for more output. False: there is no more, and `ended` has the outcome. What is read is granted anew, so a
+  /// reader that stops reading stops the command, in constant memory.
+  bool read(chunk& into);
+  /// Waits until there is room, then passes it on. False: the command takes no more input.
+  bool write(std::string_view bytes);
+  void end_input();
+  /// Closes the channel. `read` gives what had come, then false. Harmless twice, and afterwards.
+  void cancel();
+  /// Waits for the outcome, throwing away output that was not read.
+  outcome ended();
+
+private:
+  friend class lease;
+  explicit stream(std::shared_ptr<stream_pipe> pipe) : pipe_(std::move(pipe)) {}
+  std::shared_ptr<stream_pipe> pipe_;
+};
+
+/// Takes output as it comes, on the thread that called `lease::stream`; returns false to cancel the command. What it
+/// has taken is granted anew after it returns: a slow one slows the command down.
+using output_sink = std::function<bool(output_kind kind, std::string_view bytes)>;
+
+/// The right to use one slot of one connection, given back by the destructor.
+class lease {
+public:
+  lease() = default;
+  lease(lease&&) noexcept = default;
+  lease& operator=(lease&& other) noexcept;
+  ~lease();
+
+  explicit operator bool() const { return gate_ != nullptr; }
+  lease_id id() const { return id_; }
+  connection_id connection() const { return connection_; }
+  const std::string& cluster() const { return cluster_; }
+
+  /// Runs a command and waits for its end. Never throws for what becomes of the command: the outcome says it,
+  /// `never_sent` with the cause included. `stop` closes the channel.
+  exec_result run(exec_request request, std::stop_token stop = {});
+  exec_result run(std::string command) { return run(exec_request{std::move(command), {}, {}, {}, 0}); }
+  std::future<exec_result> run_async(exec_request request);
+  void run(exec_request request, std::function<void(exec_result)> callback);
+
+  /// Runs a command, giving its output to the sink as it comes; waits for its end. At most `window` bytes are under way.
+  outcome stream(exec_request request, const output_sink& sink, std::stop_token stop = {},
+                 std::uint64_t window = stream_window);
+  outcome stream(std::string command, const output_sink& sink, std::stop_token stop = {}) {
+    return stream(exec_request{std::move(command), {}, {}, {}, 0}, sink, std::move(stop));
+  }
+  /// The same with the output to be read, and input to be written, by the caller.
+  moorage::stream open(exec_request request, std::uint64_t window = stream_window);
+
+  /// Gives it back and waits for the answer: `already_released` and `lease_ended` tell a second release and a late one
+  /// apart. The lease is empty afterwards, whatever the answer.
+  result<void> release();
+
+  /// Output of one stream that may be under way before it is read: twice what a fast link moves in 10 ms.
+  static constexpr std::uint64_t stream_window = 2 << 20;
+
+private:
+  friend class client_gate;
+  friend class client_state;
+  void let_go();
+
+  std::shared_ptr<client_gate> gate_;
+  lease_id id_;
+  connection_id connection_;
+  std::string cluster_;
+};
+
+} // namespace moorage

@@ -1,0 +1,86 @@
+#include "runtime/log.hpp"
+
+#include <map>
+#include <spdlog/async.h>
+#include <spdlog/async_logger.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "runtime/result.hpp"
+
+namespace moorage {
+
+namespace {
+
+/// Lines that may wait for the disk; older ones are then dropped, and the pools never wait.
+constexpr std::size_t lines_waiting_max = 4096;
+
+spdlog::level::level_enum level_of(const std::string& what) {
+  using namespace spdlog::level;
+  static const std::map<std::string, level_enum> levels{
+      {"internal", critical}, {"open_failed", warn}, {"lost", warn},      {"latched", err},
+      {"probe_failed", warn}, {"backing_off", warn}, {"reclaimed", warn}, {"condemned", info},
+      {"opened", info},       {"closed", info},      {"paused", info},    {"resumed", info},
+      {"changed", info},      {"stopped", info},     {"closing", info},   {"refused", info},
+  };
+  auto found = levels.find(what);
+  return found != levels.end() ? found->second : debug;
+}
+
+} // namespace
+
+struct event_log::inside {
+  // Its own thread pool: spdlog's global one belongs to the host.
+  std::shared_ptr<spdlog::details::thread_pool> pool =
+      std::make_shared<spdlog::details::thread_pool>(lines_waiting_max, 1);
+  std::shared_ptr<spdlog::async_logger> logger;
+};
+
+event_log::event_log(const std::string& level, const std::string& file) {
+  auto threshold = spdlog::level::from_str(level == "warning" ? "warn" : level);
+  if (threshold == spdlog::level::off)
+    return;
+  spdlog::sink_ptr sink;
+  try {
+    if (file.empty())
+      sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    else
+      sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
+  } catch (const spdlog::spdlog_ex& problem) {
+    throw error{{errc::local_failure, "cannot open the log file: " + std::string{problem.what()}}};
+  }
+  inside_ = std::make_unique<inside>();
+  inside_->logger = std::make_shared<spdlog::async_logger>("moorage", std::move(sink), inside_->pool,
+                                                           spdlog::async_overflow_policy::overrun_oldest);
+  inside_->logger->set_level(threshold);
+  inside_->logger->flush_on(spdlog::level::info);
+  inside_->logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z moorage %l: %v");
+}
+
+event_log::~event_log() = default;
+
+void event_log::write(const event_record& record) {
+  if (!inside_)
+    return;
+  auto level = level_of(record.what);
+  if (!inside_->logger->should_log(level))
+    return;
+  auto line = record.cluster + ": " + record.what;
+  if (record.connection)
+    line += " " + to_string(record.connection);
+  if (record.lease)
+    line += " " + to_string(record.lease);
+  if (!record.text.empty())
+    line += ": " + record.text;
+  if (record.missed > 0)
+    line += " (" + std::to_string(record.missed) + " events before this one were missed)";
+  inside_->logger->log(level, line);
+}
+
+void event_log::bug(const std::string& cluster, const std::string& text) {
+  if (inside_)
+    inside_->logger->critical("{}: {}", cluster, text);
+}
+
+} // namespace moorage

@@ -1,0 +1,29 @@
+// The log: what the pools tell, written by a thread of its own, so that a slow disk or a full pipe never keeps an actor.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "messages/events.hpp"
+
+namespace moorage {
+
+class event_log {
+public:
+  /// `level` as in the configuration ("off": nothing is opened). `file`: appended to; empty: stderr.
+  /// Throws `error` (`local_failure`) when the file cannot be opened.
+  event_log(const std::string& level, const std::string& file);
+  ~event_log();
+  event_log(const event_log&) = delete;
+  event_log& operator=(const event_log&) = delete;
+
+  bool wanted() const { return inside_ != nullptr; }
+  void write(const event_record& record);
+  void bug(const std::string& cluster, const std::string& text);
+
+private:
+  struct inside;
+  std::unique_ptr<inside> inside_;
+};
+
+} // namespace moorage

@@ -1,0 +1,304 @@
+#include "runtime/runtime.hpp"
+
+#include <optional>
+
+#include "runtime/actors.hpp"
+#include "runtime/answer_slot.hpp"
+#include "runtime/client.hpp"
+#include "runtime/runtime_parts.hpp"
+#include "runtime/scheduler_thread.hpp"
+
+namespace moorage {
+
+struct runtime_access {
+  static const runtime_parts& parts(const runtime& of) { return *of.parts_; }
+};
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+/// A pool answers by the deadline it was given; what is added here is for the way there and back. Only a frozen node
+/// needs longer, and is then given up.
+constexpr std::chrono::seconds answer_margin{5};
+
+failure would_block() {
+  return {errc::would_block_scheduler,
+          "a blocking call on a thread of the actor system; use the future, callback or message form there"};
+}
+
+failure silent_node() {
+  return {errc::node_lost, "the node did not answer in time; is it stopped or frozen?"};
+}
+
+/// Asks the manager and waits.
+template <class Answer, class Request>
+result<Answer> ask(client_gate& gate, Request request) {
+  if (on_scheduler_thread())
+    return would_block();
+  auto slot = std::make_shared<answer_slot<result<Answer>>>();
+  gate.post(
+      [slot, request = std::move(request)](client_state& client) mutable {
+        client.ask_manager<Answer>(std::move(request),
+                                   [slot](result<Answer> answer) { slot->give(std::move(answer)); });
+      },
+      [slot](failure reason) { slot->give(std::move(reason)); });
+  if (auto answer = slot->wait_until(clock::now() + answer_margin))
+    return std::move(*answer);
+  return silent_node();
+}
+
+template <class Request>
+result<void> order(client_gate& gate, Request request) {
+  auto answer = ask<done>(gate, std::move(request));
+  return answer ? result<void>{} : result<void>{answer.reason()};
+}
+
+/// The part of an answer that the caller wants.
+template <class Answer, class Part, class Request>
+result<Part> ask_part(client_gate& gate, Request request, Part Answer::*part) {
+  auto answer = ask<Answer>(gate, std::move(request));
+  if (!answer)
+    return answer.reason();
+  return std::move((*answer).*part);
+}
+
+std::unique_ptr<runtime_parts> parts_with(caf::actor_system* system, const configuration& config) {
+  auto parts = std::make_unique<runtime_parts>();
+  parts->system = system;
+  parts->begin(config);
+  return parts;
+}
+
+} // namespace
+
+manager_actor manager_of(const runtime& of) {
+  return runtime_access::parts(of).manager;
+}
+
+caf::actor_system& system_of(const runtime& of) {
+  return *runtime_access::parts(of).system;
+}
+
+// --- life ---------------------------------------------------------------------------------------------------------
+
+runtime::runtime(configuration config) : parts_(parts_with(nullptr, config)) {}
+
+runtime::runtime(caf::actor_system& system, configuration config) : parts_(parts_with(&system, config)) {}
+
+runtime::runtime(std::unique_ptr<runtime_parts> parts) : parts_(std::move(parts)) {}
+
+runtime::runtime(runtime&&) noexcept = default;
+
+runtime& runtime::operator=(runtime&&) noexcept = default;
+
+runtime::~runtime() = default;
+
+result<runtime> runtime::try_connect(const std::string& socket, std::chrono::milliseconds timeout) {
+  if (on_scheduler_thread())
+    return would_block();
+  auto parts = std::make_unique<runtime_parts>();
+  if (auto refused = parts->join(socket, timeout); refused.code != errc::none)
+    return refused;
+  return runtime{std::move(parts)};
+}
+
+runtime runtime::connect(const std::string& socket, std::chrono::milliseconds timeout) {
+  return try_connect(socket, timeout).take();
+}
+
+void runtime::stop() {
+  if (parts_)
+    parts_->stop();
+}
+
+secret_store& runtime::secrets() {
+  return *parts_->secrets;
+}
+
+result<std::string> runtime::serve(const std::string& socket) {
+  if (!parts_->own_system || parts_->link)
+    return failure{errc::invalid_request, "only a runtime that brought its own actor system can serve"};
+  auto published =
+      publish_node(*parts_->system, parts_->manager, socket.empty() ? usual_node_socket() : socket);
+  if (!published)
+    return to_failure(published.error());
+  parts_->published.emplace(std::move(*published));
+  return parts_->published->path();
+}
+
+bool runtime::wait_for_loss(std::chrono::milliseconds timeout) {
+  return parts_->loss->wait_until(clock::now() + timeout).has_value();
+}
+
+// --- leases -------------------------------------------------------------------------------------------------------
+
+void runtime::acquire(const std::string& cluster, acquire_options options,
+                      std::function<void(result<lease>)> callback) {
+  if (options.stop.stop_requested()) {
+    callback(failure{errc::cancelled, "the acquire was cancelled before it began"});
+    return;
+  }
+  using withdrawal = std::stop_callback<std::function<void()>>;
+  auto gate = parts_->gate;
+  auto call = gate->next_call();
+  // Shared with the answer, so that whichever side is done last lets go of the token.
+  auto withdraw = std::make_shared<std::optional<withdrawal>>();
+  gate->post(
+      [cluster, call, patience = options.patience, label = std::move(options.label), callback,
+       withdraw](client_state& client) {
+        client.acquire_lease(cluster, call, patience, label,
+                             [callback, withdraw](result<lease> answer) { callback(std::move(answer)); });
+      },
+      [callback](failure reason) { callback(std::move(reason)); });
+  if (options.stop.stop_possible())
+    withdraw->emplace(options.stop, [gate, cluster, call] {
+      gate->post([cluster, call](client_state& client) { client.cancel_acquire_of(cluster, call); });
+    });
+}
+
+result<lease> runtime::try_acquire(const std::string& cluster, acquire_options options) {
+  if (on_scheduler_thread())
+    return would_block();
+  auto deadline = clock::time_point::max();
+  if (options.patience.count() >= 0 && options.patience < std::chrono::hours{24})
+    deadline = clock::now() + options.patience + answer_margin;
+  auto slot = std::make_shared<answer_slot<result<lease>>>();
+  acquire(cluster, std::move(options), [slot](result<lease> answer) { slot->give(std::move(answer)); });
+  if (auto answer = slot->wait_until(deadline))
+    return std::move(*answer);
+  return silent_node();
+}
+
+lease runtime::acquire(const std::string& cluster, acquire_options options) {
+  return try_acquire(cluster, std::move(options)).take();
+}
+
+lease runtime::acquire(const std::string& cluster, std::chrono::nanoseconds patience, std::string label) {
+  return acquire(cluster, acquire_options{patience, std::move(label), {}});
+}
+
+std::future<lease> runtime::acquire_async(const std::string& cluster, acquire_options options) {
+  auto promise = std::make_shared<std::promise<lease>>();
+  auto future = promise->get_future();
+  acquire(cluster, std::move(options), [promise](result<lease> answer) {
+    if (answer)
+      promise->set_value(std::move(*answer));
+    else
+      promise->set_exception(std::make_exception_ptr(error{answer.reason()}));
+  });
+  return future;
+}
+
+result<std::chrono::nanoseconds> runtime::round_trip(const lease& lease) {
+  if (on_scheduler_thread())
+    return would_block();
+  auto slot = std::make_shared<answer_slot<result<std::chrono::nanoseconds>>>();
+  auto give = [slot](result<std::chrono::nanoseconds> answer) { slot->give(std::move(answer)); };
+  parts_->gate->post([id = lease.id(), give](client_state& client) { client.round_trip(id, give); },
+                     [give](failure reason) { give(std::move(reason)); });
+  if (auto answer = slot->wait_until(clock::now() + answer_margin))
+    return std::move(*answer);
+  return failure{errc::connection_lost, "no answer within 5 s"};
+}
+
+// --- clusters and administration ----------------------------------------------------------------------------------
+
+result<void> runtime::register_cluster(cluster_settings settings) {
+  return order(*parts_->gate, moorage::register_cluster{std::move(settings)});
+}
+
+result<void> runtime::remove_cluster(const std::string& cluster) {
+  return order(*parts_->gate, moorage::remove_cluster{cluster});
+}
+
+result<std::vector<cluster_settings>> runtime::clusters() {
+  return ask_part(*parts_->gate, list_clusters{}, &cluster_list::clusters);
+}
+
+result<std::vector<pool_status>> runtime::pools() {
+  return ask_part(*parts_->gate, get_pools{}, &pool_list::pools);
+}
+
+result<pool_status> runtime::pool(const std::string& cluster) {
+  return ask<pool_status>(*parts_->gate, get_pool{cluster});
+}
+
+result<std::vector<connection_status>> runtime::connections(const std::string& cluster) {
+  return ask_part(*parts_->gate, get_connections{cluster}, &connection_list::connections);
+}
+
+result<std::vector<lease_status>> runtime::leases(const std::string& cluster) {
+  return ask_part(*parts_->gate, get_leases{cluster}, &lease_list::leases);
+}
+
+result<std::vector<waiter_status>> runtime::waiters(const std::string& cluster) {
+  return ask_part(*parts_->gate, get_waiters{cluster}, &waiter_list::waiters);
+}
+
+result<void> runtime::pause(const std::string& cluster) {
+  return order(*parts_->gate, pause_pool{cluster});
+}
+
+result<void> runtime::resume(const std::string& cluster) {
+  return order(*parts_->gate, resume_pool{cluster});
+}
+
+result<void> runtime::probe(const std::string& cluster) {
+  return order(*parts_->gate, probe_pool{cluster});
+}
+
+result<void> runtime::evict(const std::string& cluster, connection_id connection) {
+  return order(*parts_->gate, evict_connection{cluster, connection});
+}
+
+result<void> runtime::revoke(const std::string& cluster, lease_id lease) {
+  return order(*parts_->gate, revoke_lease{cluster, lease});
+}
+
+result<void> runtime::resize(const std::string& cluster, std::uint32_t size) {
+  return order(*parts_->gate, resize_pool{cluster, size});
+}
+
+result<void> runtime::reset(const std::string& cluster) {
+  return order(*parts_->gate, reset_pool{cluster});
+}
+
+result<void> runtime::disconnect(const std::string& cluster) {
+  return order(*parts_->gate, disconnect_pool{cluster});
+}
+
+// --- events -------------------------------------------------------------------------------------------------------
+
+result<subscription> runtime::subscribe(const std::string& cluster,
+                                        std::function<void(const event_record&)> callback) {
+  if (on_scheduler_thread())
+    return would_block();
+  subscription made;
+  made.gate_ = parts_->gate;
+  made.number_ = parts_->gate->next_call();
+  auto slot = std::make_shared<answer_slot<result<void>>>();
+  auto give = [slot](result<void> answer) { slot->give(std::move(answer)); };
+  parts_->gate->post([number = made.number_, cluster, callback = std::move(callback),
+                      give](client_state& client) { client.watch(number, cluster, callback, give); },
+                     [give](failure reason) { give(std::move(reason)); });
+  auto answer = slot->wait_until(clock::now() + answer_margin);
+  if (!answer)
+    return silent_node();
+  if (!*answer)
+    return answer->reason();
+  return made;
+}
+
+subscription& subscription::operator=(subscription&& other) noexcept {
+  std::swap(gate_, other.gate_);
+  std::swap(number_, other.number_);
+  return *this;
+}
+
+subscription::~subscription() {
+  if (gate_)
+    gate_->post([number = number_](client_state& client) { client.unwatch(number); });
+}
+
+} // namespace moorage

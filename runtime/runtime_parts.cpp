@@ -1,0 +1,142 @@
+#include "runtime/runtime_parts.hpp"
+
+#include <caf/io/middleman.hpp>
+#include <random>
+#include <signal.h>
+
+#include "actors/manager.hpp"
+#include "runtime/scheduler_thread.hpp"
+#include "runtime/ssh/transport.hpp"
+
+namespace moorage {
+
+namespace {
+
+/// What the pools may take to close their connections before they are ended without a good-bye. A connection itself
+/// gives the peer 250 ms.
+constexpr std::chrono::milliseconds stop_patience{600};
+
+} // namespace
+
+std::shared_ptr<void> life_count::enter(const std::shared_ptr<life_count>& self) {
+  {
+    std::lock_guard guard{self->mutex_};
+    ++self->alive_;
+  }
+  return {nullptr, [self](void*) {
+            {
+              std::lock_guard guard{self->mutex_};
+              --self->alive_;
+            }
+            self->changed_.notify_all();
+          }};
+}
+
+bool life_count::wait_for_none(std::chrono::milliseconds timeout) {
+  std::unique_lock guard{mutex_};
+  return changed_.wait_for(guard, timeout, [this] { return alive_ == 0; });
+}
+
+void runtime::configure(caf::actor_system_config& config) {
+  add_message_types(config);
+  mark_scheduler_threads(config);
+}
+
+runtime_parts::~runtime_parts() {
+  stop();
+}
+
+void runtime_parts::make_own_system() {
+  own_config = std::make_unique<caf::actor_system_config>();
+  // The default policy, stealing, polls: ten times the latency from a host thread, and never quite idle.
+  own_config->set("scheduler.policy", caf::atom("sharing"));
+  runtime::configure(*own_config);
+  own_config->load<caf::io::middleman>();
+  configure_node(*own_config);
+  own_system = std::make_unique<caf::actor_system>(*own_config);
+  system = own_system.get();
+}
+
+void runtime_parts::start_client(bool remote) {
+  auto told = loss;
+  client = system->spawn(moorage::client, manager, gate, remote, [told] { told->give(true); });
+  gate->open(client);
+}
+
+void runtime_parts::begin(const configuration& config) {
+  log = std::make_shared<event_log>(config.log_level, config.log_file);
+  threads = std::make_unique<blocking_threads>();
+  loop = std::make_unique<readiness>();
+  if (!loop->problem().empty())
+    throw error{{errc::local_failure, "cannot watch sockets: " + loop->problem()}};
+  if (system == nullptr)
+    make_own_system();
+  auto world = std::make_shared<transport_world>(transport_world{*loop, *threads, secrets});
+  manager_world handed;
+  handed.transports = [world, count = transports](const cluster_settings& settings, waker wake) {
+    // The transport keeps its waker as long as it lives, and so the token.
+    return make_ssh_transport(
+        settings, [wake = std::move(wake), token = life_count::enter(count)] { wake(); }, *world);
+  };
+  handed.seed = std::random_device{}();
+  handed.report_bug = [to = log](const std::string& cluster, const std::string& text) {
+    to->bug(cluster, text);
+  };
+  std::vector<cluster_settings> clusters;
+  for (const auto& cluster : config.clusters)
+    clusters.push_back(cluster.settings);
+  manager = system->spawn(moorage::manager, std::move(clusters), std::move(handed));
+  start_client(false);
+  if (log->wanted())
+    gate->post([to = log, number = gate->next_call()](client_state& state) {
+      state.watch(
+          number, {}, [to](const event_record& record) { to->write(record); }, [](result<void>) {});
+    });
+}
+
+failure runtime_parts::join(const std::string& socket, std::chrono::milliseconds timeout) {
+  make_own_system();
+  auto path = socket.empty() ? usual_node_socket() : socket;
+  auto connected = connect_node<manager_actor>(*system, path, timeout);
+  if (!connected)
+    return to_failure(connected.error());
+  link.emplace(std::move(*connected));
+  manager = link->actor_as<manager_actor>();
+  start_client(true);
+  return {};
+}
+
+void runtime_parts::stop() {
+  if (std::exchange(stopped, true))
+    return;
+  gate->close();
+  if (published)
+    published->close();
+  if (system == nullptr)
+    return;
+  {
+    caf::scoped_actor self{*system};
+    if (manager && !link) {
+      self->monitor(manager);
+      self->request(manager, caf::duration{stop_patience}, stop_all{})
+          .receive([](const done&) {},
+                   [this](caf::error&) { caf::anon_send_exit(manager, caf::exit_reason::kill); });
+      self->receive([](const caf::down_msg&) {}, caf::after(stop_patience) >> [] {});
+    }
+    if (client) {
+      self->monitor(client);
+      caf::anon_send_exit(client, caf::exit_reason::user_shutdown);
+      self->receive([](const caf::down_msg&) {}, caf::after(stop_patience) >> [] {});
+    }
+  }
+  transports->wait_for_none(stop_patience);
+  if (link)
+    link->close();
+  manager = nullptr;
+  client = nullptr;
+  own_system.reset();
+  own_config.reset();
+  system = nullptr;
+}
+
+} // namespace moorage
