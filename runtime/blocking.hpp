@@ -51,10 +51,10 @@ public:
   }
 
   void abandon() {
-    std::optional<T> dropped; // destroyed after the lock is released
-    std::lock_guard guard{mutex_};
+    std::unique_lock lock{mutex_};
     abandoned_ = true;
-    dropped.swap(value_);
+    std::optional<T> dropped{std::exchange(value_, std::nullopt)};
+    lock.unlock(); // the result is destroyed after that
   }
 
   bool abandoned() const {

@@ -110,6 +110,9 @@ authenticator::state authenticator::machine::step(time_point now) {
     agent_.pump(now);
     while (!over_ && advance(now)) {
     }
+    // After the server's DISCONNECT libssh says "again" for ever.
+    if (!over_ && !ssh_is_connected(session_))
+      link_broke();
   }
   if (!over_)
     return state::waiting;
