@@ -170,6 +170,8 @@ void real_sshd::write_config() const {
   for (const auto& type : settings_.host_key_types)
     out << "HostKey " << (folder_ / ("host_" + type)) << "\n";
   out << "AuthorizedKeysFile " << (folder_ / "authorized_keys") << "\n"
+      // The sessions' home is the scratch folder: the user's own shell start-up files must neither run nor cost time.
+      << "SetEnv HOME=" << folder_.path() << "\n"
       << "PidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin yes\nUseDNS no\nPrintMotd no\n"
       << "PasswordAuthentication no\nKbdInteractiveAuthentication no\nLogLevel VERBOSE\n"
       << "Subsystem sftp internal-sftp\n"
