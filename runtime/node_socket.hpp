@@ -1,0 +1,164 @@
+// A node offers an actor to other processes of the same user, over a Unix-domain socket that carries CAF's
+// network protocol. No TCP port is opened, ever. Both ends live here: `publish_node` and `connect_node`.
+//
+// Who may connect: whoever can open the file, which is its owner and root (file mode 0600, in a folder that
+// nobody else may write to), and both ends ask the kernel who is at the other end. It must be so: whoever can
+// speak this protocol can reach, and end, every actor of the process behind it.
+//
+// What both ends need in their configuration: `configure_node`, see there.
+//
+// When the other end goes away:
+//  - Killed or crashed: the kernel closes its socket at once, and every monitor on an actor of its process
+//  gets its
+//    `down_msg` (reason `remote_link_unreachable`) within a millisecond or so, on both sides.
+//  - Frozen (SIGSTOP, Ctrl-Z): only heartbeats notice it, after `node_silence_max`.
+//  - Requests that were under way when the link was lost are not answered by CAF, not with an error either,
+//  and nor are
+//    later ones to the same handle. So whoever sends requests monitors the actor and ends them itself when it
+//    goes down. A handle never comes back to life: connect again for a new one.
+//  - A process that forks without exec while a link is open gives its child a copy of the link, which then
+//  stays open
+//    until the child, too, is gone. All our descriptors are closed on exec.
+//
+// What ends cleanly: a system with links or published sockets is destroyed without waiting for any peer,
+// frozen ones included. But CAF keeps every actor that was published, or whose handle was sent to the other
+// process, or that itself sent a message there, until the actor ends: such actors must quit, or be sent an
+// exit, before ~actor_system.
+//
+// How nodes are told apart: CAF's node id is made of the hash of all MAC addresses of the machine and the
+// UUID of the root file system in /etc/fstab, the process id, and a count of the actor systems in the process
+// (0 to 255). Two containers that share a socket but no process ids can collide, since their processes may
+// all have the same id. `connect_node` then refuses: give the containers different MAC addresses, or a common
+// pid namespace.
+//
+// One system has one link to a node: a second `connect_node` to it rides on the first one's.
+#pragma once
+
+#include <caf/actor_cast.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/expected.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <sys/types.h>
+
+namespace moorage {
+
+/// How often either end says that it is there. Costs a wake-up each time, and nothing else.
+constexpr std::chrono::seconds node_heartbeat{10};
+/// After how long a silence the link is given up. Long enough for a Ctrl-Z and a second thought, a debugger's
+/// stop or a machine that swaps; short enough that a frozen client does not hold its leases for ever.
+constexpr std::chrono::seconds node_silence_max{60};
+/// The largest message: CAF sets memory aside for whatever size is announced. A larger one ends the link, so
+/// whoever sends cuts collected output to less, and streams the rest.
+constexpr std::size_t node_message_max = std::size_t{256} << 20;
+/// Both ends must name the same one, which changes with the meaning of any message.
+constexpr const char* node_application = "moorage.node.1";
+
+/// Sets what both ends of a link must agree on: heartbeats (on one side only, a healthy idle link would be
+/// cut after the silence) and the application's name, by which a system that was not configured so is refused
+/// in the handshake. A host's own application names are kept: set them before. The caller loads
+/// `caf::io::middleman` into `config`.
+void configure_node(caf::actor_system_config& config);
+
+/// Where a node listens unless told otherwise: $XDG_RUNTIME_DIR/moorage/node.sock,
+/// /run/user/UID/moorage/node.sock, or /tmp/moorage-UID/node.sock; the first whose outer folder exists and is
+/// ours (su and sudo may leave $XDG_RUNTIME_DIR pointing to somebody else's). Nothing is created.
+std::string usual_node_socket();
+
+/// A node's socket for as long as it is offered. Move-only; used by one thread at a time.
+class published_node {
+public:
+  published_node(published_node&&) noexcept;
+  published_node& operator=(published_node&&) noexcept;
+  ~published_node(); ///< close()
+
+  /// Absolute.
+  const std::string& path() const;
+
+  /// Accepts no more connections, and removes the file if it is still ours. Links that exist live on; they
+  /// end with the actor system. Blocks for no peer. May be called before or after the end of the actor
+  /// system, and twice.
+  void close();
+
+private:
+  struct state;
+  friend caf::expected<published_node> publish_node(caf::actor_system&, const caf::strong_actor_ptr&,
+                                                    std::set<std::string>, const std::string&);
+  explicit published_node(std::unique_ptr<state> from);
+
+  std::unique_ptr<state> state_;
+};
+
+/// Offers `whom` to every process that may open `path`. `interface` is what its clients may demand of it, as
+/// in `system.message_types(handle)`. The folder is created 0700 if it is missing (its parent must exist). A
+/// file that a dead node left behind is replaced.
+///
+/// Errors: `node_running` if a node listens there already (with its pid); `local_failure` if the folder or
+/// the file is not as it must be; `invalid_request` for an impossible path, an invalid actor, or a system
+/// without middleman.
+caf::expected<published_node> publish_node(caf::actor_system& system, const caf::strong_actor_ptr& whom,
+                                           std::set<std::string> interface, const std::string& path);
+
+/// The same for a typed actor, with its interface.
+template <class Handle>
+caf::expected<published_node> publish_node(caf::actor_system& system, const Handle& whom,
+                                           const std::string& path) {
+  return publish_node(system, caf::actor_cast<caf::strong_actor_ptr>(whom), system.message_types(whom), path);
+}
+
+/// A link to a node, and the actor that the node offers. Move-only; used by one thread at a time.
+class node_link {
+public:
+  node_link(node_link&&) noexcept;
+  node_link& operator=(node_link&&) noexcept;
+  ~node_link(); ///< close()
+
+  const caf::strong_actor_ptr& actor() const;
+  /// The actor as a typed handle. The interface must have been demanded of `connect_node`.
+  template <class Handle>
+  Handle actor_as() const {
+    return caf::actor_cast<Handle>(actor());
+  }
+  const std::set<std::string>& interface() const;
+  /// The node's process; 0 if it is in another pid namespace.
+  pid_t pid() const;
+
+  /// Ends the link: every monitor on an actor at the other end fires, on both sides. A link that rides on
+  /// another connect's is not ended by this one. Blocks for no peer. May be called before or after the end of
+  /// the actor system, and twice.
+  void close();
+
+private:
+  struct state;
+  friend caf::expected<node_link> connect_node(caf::actor_system&, const std::string&,
+                                               std::chrono::milliseconds, const std::set<std::string>&);
+  explicit node_link(std::unique_ptr<state> from);
+
+  std::unique_ptr<state> state_;
+};
+
+/// Connects to the node that listens at `path`, and answers within `timeout` whatever is there. With an
+/// `interface`, what the node offers must have it (all of it, and perhaps more). Blocks its thread: never
+/// call it from an actor. Keep the result as long as the actor is used: its destructor ends the link.
+///
+/// Errors: `no_node` if nobody listens there; `node_lost` if what listens does not answer, is no node of
+/// ours, or is one of another version; `local_failure` if we may not open it, or it is somebody else's;
+/// `invalid_request` for an impossible path or a system without middleman.
+caf::expected<node_link> connect_node(caf::actor_system& system, const std::string& path,
+                                      std::chrono::milliseconds timeout,
+                                      const std::set<std::string>& interface = {});
+
+/// The same, demanding the interface of a typed handle.
+template <class Handle>
+caf::expected<node_link> connect_node(caf::actor_system& system, const std::string& path,
+                                      std::chrono::milliseconds timeout) {
+  return connect_node(system, path, timeout, system.message_types<Handle>());
+}
+
+} // namespace moorage

@@ -1,0 +1,65 @@
+// A second, real process: this test program again, in one of the roles of roles.cpp. Parent and child talk in lines.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace node_tests {
+
+using namespace std::chrono_literals;
+
+class other_process {
+public:
+  /// Starts `role` for the node at `socket`.
+  other_process(const std::string& role, const std::string& socket);
+  other_process(const other_process&) = delete;
+  ~other_process(); ///< Kills and reaps it.
+
+  pid_t pid() const { return pid_; }
+  void say(const std::string& line);
+  /// Its next line; "(silence)" after `patience`, "(end)" once it is gone.
+  std::string line(std::chrono::milliseconds patience = 10s);
+  void send_signal(int number);
+  /// Kills it with -9, frozen or not, and reaps it.
+  void kill();
+
+private:
+  pid_t pid_ = -1;
+  int to_ = -1;
+  int from_ = -1;
+  std::string buffered_;
+};
+
+/// In the child: a line to the parent, from any thread.
+void tell_parent(const std::string& line);
+/// In the child: the parent's next line; "" once it is gone.
+std::string line_from_parent();
+
+/// Open descriptors of this process.
+std::size_t open_descriptors();
+/// Listening TCP sockets of this process.
+std::size_t tcp_listeners();
+/// Processor time of this process so far.
+std::chrono::microseconds processor_time();
+/// Waits until `condition` holds; false if it never does within `patience`.
+bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds patience = 5s);
+/// Lets `span` pass in which nothing is to happen.
+void let_pass(std::chrono::milliseconds span);
+
+/// A folder of our own in /tmp, mode 0700, that goes with everything in it.
+class own_folder {
+public:
+  own_folder();
+  own_folder(const own_folder&) = delete;
+  ~own_folder();
+  const std::string& path() const { return path_; }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+private:
+  std::string path_;
+};
+
+} // namespace node_tests

@@ -1,0 +1,130 @@
+// What the two processes of these tests say to each other, and the actor systems they say it in.
+#pragma once
+
+#include "messages/type_ids.hpp"
+#include "runtime/node_socket.hpp"
+
+#include <caf/all.hpp>
+#include <caf/io/all.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace node_tests {
+
+/// An actor of the client, which the server monitors and asks.
+using friend_actor = caf::typed_actor<caf::replies_to<std::string>::with<std::string>>;
+
+} // namespace node_tests
+
+CAF_BEGIN_TYPE_ID_BLOCK(node_tests, ::moorage::next_type_id)
+CAF_ADD_TYPE_ID(node_tests, (node_tests::friend_actor))
+CAF_ADD_ATOM(node_tests, node_tests, watch_atom, "watch")
+CAF_ADD_ATOM(node_tests, node_tests, call_atom, "callback")
+CAF_END_TYPE_ID_BLOCK(node_tests)
+
+namespace node_tests {
+
+using namespace std::chrono_literals;
+
+/// What the server offers: echo; be told of an actor and watch it; ask that actor and pass on its answer.
+using echo_actor = caf::typed_actor<caf::replies_to<std::string>::with<std::string>,
+                                    caf::replies_to<watch_atom, friend_actor>::with<bool>,
+                                    caf::replies_to<call_atom, friend_actor, std::string>::with<std::string>>;
+
+/// Something that the server does not offer.
+using other_actor = caf::typed_actor<caf::replies_to<double>::with<double>>;
+
+struct node_config : caf::actor_system_config {
+  node_config() {
+    load<caf::io::middleman>();
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", 2);
+    moorage::add_message_types(*this);
+    add_message_types<caf::id_block::node_tests>();
+    moorage::configure_node(*this);
+  }
+};
+
+/// A system that measures its own end.
+class node_system {
+public:
+  node_system() : system_(std::make_unique<caf::actor_system>(config_)) {}
+
+  caf::actor_system& operator*() { return *system_; }
+  caf::actor_system* operator->() { return system_.get(); }
+
+  std::chrono::milliseconds end() {
+    auto start = std::chrono::steady_clock::now();
+    system_.reset();
+    return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+  }
+
+private:
+  node_config config_;
+  std::unique_ptr<caf::actor_system> system_;
+};
+
+/// The server's actor. `tell` is called with "down REASON" for every watched actor that goes.
+inline echo_actor spawn_echo(caf::actor_system& system, std::function<void(std::string)> tell) {
+  return system.spawn([tell](echo_actor::pointer self) -> echo_actor::behavior_type {
+    self->set_error_handler([](caf::error&) {});
+    self->set_down_handler([=](caf::down_msg& down) { tell("down " + self->system().render(down.reason)); });
+    return {
+        [](std::string& text) { return std::move(text); },
+        [=](watch_atom, const friend_actor& whom) {
+          self->monitor(whom);
+          return true;
+        },
+        [=](call_atom, const friend_actor& whom, std::string& text) -> caf::result<std::string> {
+          auto promise = self->make_response_promise<std::string>();
+          self->request(whom, 5s, std::move(text))
+              .then([=](std::string& answer) mutable { promise.deliver(std::move(answer)); },
+                    [=](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
+          return promise;
+        },
+    };
+  });
+}
+
+inline friend_actor spawn_friend(caf::actor_system& system) {
+  return system.spawn([](friend_actor::pointer self) -> friend_actor::behavior_type {
+    self->set_error_handler([](caf::error&) {});
+    return {[](const std::string& text) { return "friend of " + text; }};
+  });
+}
+
+/// Calls `tell` with "down REASON" when `whom` goes.
+inline caf::actor spawn_watcher(caf::actor_system& system, const caf::strong_actor_ptr& whom,
+                                std::function<void(std::string)> tell) {
+  return system.spawn([=](caf::event_based_actor* self) -> caf::behavior {
+    self->set_down_handler([=](caf::down_msg& down) {
+      tell("down " + self->system().render(down.reason));
+      self->quit();
+    });
+    self->monitor(caf::actor_cast<caf::actor>(whom));
+    return {[](caf::unit_t) {}};
+  });
+}
+
+/// One request from a thread that is no actor. An error is given back as "error: TEXT".
+template <class Answer = std::string, class Handle, class... Ts>
+std::string ask(caf::actor_system& system, const Handle& whom, Ts&&... what) {
+  caf::scoped_actor self{system, true};
+  std::string result;
+  self->request(whom, 5s, std::forward<Ts>(what)...)
+      .receive(
+          [&](Answer& answer) {
+            if constexpr (std::is_same_v<Answer, bool>)
+              result = answer ? "yes" : "no";
+            else
+              result = std::move(answer);
+          },
+          [&](caf::error& reason) { result = "error: " + system.render(reason); });
+  return result;
+}
+
+} // namespace node_tests

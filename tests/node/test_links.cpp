@@ -1,0 +1,274 @@
+// Two processes that talk, and what each learns of the other's end.
+#include "tests/node/other_process.hpp"
+#include "tests/node/protocol.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+using namespace node_tests;
+using clock_type = std::chrono::steady_clock;
+
+namespace {
+
+/// A watcher's line, waited for by the test's thread.
+class awaited_line {
+public:
+  std::function<void(std::string)> teller() {
+    auto fd = ends_[1];
+    return [fd](const std::string& line) {
+      auto text = line + "\n";
+      [[maybe_unused]] auto size = ::write(fd, text.data(), text.size());
+    };
+  }
+  awaited_line() { REQUIRE(::pipe(ends_) == 0); }
+  ~awaited_line() {
+    ::close(ends_[0]);
+    ::close(ends_[1]);
+  }
+  std::string get(std::chrono::milliseconds patience = 5s) {
+    pollfd ready{ends_[0], POLLIN, 0};
+    char bytes[512];
+    if (::poll(&ready, 1, static_cast<int>(patience.count())) <= 0)
+      return "(silence)";
+    auto size = ::read(ends_[0], bytes, sizeof(bytes));
+    return {bytes, static_cast<std::size_t>(std::max<ssize_t>(size - 1, 0))};
+  }
+
+private:
+  int ends_[2];
+};
+
+} // namespace
+
+TEST_CASE("two processes ask each other, through typed actors, and open no TCP port") {
+  own_folder folder;
+  other_process server{"serve", folder / "node.sock"};
+  REQUIRE(server.line() == "ready");
+  other_process client{"connect", folder / "node.sock"};
+  REQUIRE(client.line() == "watched yes");
+  client.say("callback");
+  CHECK(client.line() == "friend of the client");
+  client.say("tcp");
+  CHECK(client.line() == "0");
+  server.say("tcp");
+  CHECK(server.line() == "0");
+}
+
+TEST_CASE("a link tells the interface and the process at the other end") {
+  own_folder folder;
+  other_process server{"serve", folder / "node.sock"};
+  REQUIRE(server.line() == "ready");
+  node_system system;
+  auto link = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+  REQUIRE(link);
+  CHECK(link->pid() == server.pid());
+  CHECK(link->interface() == system->message_types<echo_actor>());
+  CHECK(ask(*system, link->actor_as<echo_actor>(), std::string{"hello"}) == "hello");
+}
+
+TEST_CASE("a wrong interface is a clear error, and leaves nothing behind") {
+  own_folder folder;
+  other_process server{"serve", folder / "node.sock"};
+  REQUIRE(server.line() == "ready");
+  node_system system;
+  auto before = open_descriptors();
+  auto link = moorage::connect_node<other_actor>(*system, folder / "node.sock", 5s);
+  REQUIRE(!link);
+  auto wrong = moorage::to_failure(link.error());
+  CHECK(wrong.code == moorage::errc::node_lost);
+  CHECK(wrong.text.find("does not offer what is expected of it") != std::string::npos);
+  CHECK(wrong.text.find("double") != std::string::npos);
+  CHECK(wrong.text.find(folder / "node.sock") != std::string::npos);
+  CHECK(eventually([&] { return open_descriptors() == before; }));
+  CHECK(system.end() < 1s);
+}
+
+TEST_CASE("when a client is killed, the server's monitor on its actor fires at once") {
+  own_folder folder;
+  other_process server{"serve", folder / "node.sock"};
+  REQUIRE(server.line() == "ready");
+  other_process client{"connect", folder / "node.sock"};
+  REQUIRE(client.line() == "watched yes");
+  auto start = clock_type::now();
+  client.kill();
+  CHECK(server.line() == "down exit_reason(remote_link_unreachable)");
+  CHECK(clock_type::now() - start < 500ms);
+}
+
+TEST_CASE("when the server is killed, the client's monitor on its actor fires at once") {
+  own_folder folder;
+  other_process server{"serve", folder / "node.sock"};
+  REQUIRE(server.line() == "ready");
+  other_process client{"connect", folder / "node.sock"};
+  REQUIRE(client.line() == "watched yes");
+  auto start = clock_type::now();
+  server.kill();
+  CHECK(client.line() == "down exit_reason(remote_link_unreachable)");
+  CHECK(clock_type::now() - start < 500ms);
+  client.say("quit");
+  CHECK(client.line() <= "ended 999");
+}
+
+TEST_CASE("a client that closes its link is noticed at once, on both sides") {
+  own_folder folder;
+  other_process server{"serve", folder / "node.sock"};
+  REQUIRE(server.line() == "ready");
+  other_process client{"connect", folder / "node.sock"};
+  REQUIRE(client.line() == "watched yes");
+  client.say("close");
+  CHECK(server.line() == "down exit_reason(remote_link_unreachable)");
+  CHECK(client.line() == "down exit_reason(remote_link_unreachable)");
+}
+
+TEST_CASE("closing what is published keeps the links that exist, and lets nobody else in") {
+  own_folder folder;
+  other_process server{"serve", folder / "node.sock"};
+  REQUIRE(server.line() == "ready");
+  other_process client{"connect", folder / "node.sock"};
+  REQUIRE(client.line() == "watched yes");
+  server.say("close");
+  server.say("tcp");
+  REQUIRE(server.line() == "0");
+  client.say("callback");
+  CHECK(client.line() == "friend of the client");
+  other_process late{"connect", folder / "node.sock"};
+  CHECK(late.line().starts_with("error no_node: no node listens on"));
+}
+
+TEST_CASE("two clients at once are served apart, and one's death is nothing to the other") {
+  own_folder folder;
+  other_process server{"serve", folder / "node.sock"};
+  REQUIRE(server.line() == "ready");
+  other_process one{"connect", folder / "node.sock"};
+  other_process two{"connect", folder / "node.sock"};
+  REQUIRE(one.line() == "watched yes");
+  REQUIRE(two.line() == "watched yes");
+  one.kill();
+  CHECK(server.line() == "down exit_reason(remote_link_unreachable)");
+  two.say("callback");
+  CHECK(two.line() == "friend of the client");
+  two.say("quit");
+  CHECK(two.line() < "ended 999");
+}
+
+TEST_CASE("clients that come and go leave no descriptor in the server") {
+  own_folder folder;
+  other_process server{"serve", folder / "node.sock"};
+  REQUIRE(server.line() == "ready");
+  server.say("descriptors");
+  auto before = server.line();
+  other_process one{"come and go", folder / "node.sock"};
+  other_process two{"come and go", folder / "node.sock"};
+  CHECK(one.line(60s) == "hello");
+  CHECK(two.line(60s) == "hello");
+  CHECK(eventually([&] {
+    server.say("descriptors");
+    return server.line() == before;
+  }));
+  server.say("quit");
+  CHECK(server.line() <= "ended 999");
+}
+
+TEST_CASE("a server that stops says so by closing, and its client connects to its successor") {
+  own_folder folder;
+  auto server = std::make_unique<other_process>("serve", folder / "node.sock");
+  REQUIRE(server->line() == "ready");
+  node_system system;
+  auto link = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+  REQUIRE(link);
+  awaited_line news;
+  auto watcher = spawn_watcher(*system, link->actor(), news.teller());
+  REQUIRE(ask(*system, link->actor_as<echo_actor>(), std::string{"one"}) == "one");
+  server->say("quit");
+  CHECK(server->line() <= "ended 999");
+  CHECK(news.get().starts_with("down "));
+  server = std::make_unique<other_process>("serve", folder / "node.sock");
+  REQUIRE(server->line() == "ready");
+  link = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+  REQUIRE(link);
+  CHECK(ask(*system, link->actor_as<echo_actor>(), std::string{"two"}) == "two");
+}
+
+TEST_CASE("a second connect to the same node rides on the first one's link") {
+  own_folder folder;
+  other_process server{"serve", folder / "node.sock"};
+  REQUIRE(server.line() == "ready");
+  node_system system;
+  auto first = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+  REQUIRE(first);
+  {
+    auto second = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+    REQUIRE(second);
+    CHECK(second->actor() == first->actor());
+    CHECK(ask(*system, second->actor_as<echo_actor>(), std::string{"ride"}) == "ride");
+  }
+  CHECK(ask(*system, first->actor_as<echo_actor>(), std::string{"still here"}) == "still here");
+}
+
+TEST_CASE("two systems of one process are told apart") {
+  own_folder folder;
+  node_system server;
+  node_system client;
+  auto echo = spawn_echo(*server, [](const std::string&) {});
+  auto node = moorage::publish_node(*server, echo, folder / "node.sock");
+  REQUIRE(node);
+  auto link = moorage::connect_node<echo_actor>(*client, folder / "node.sock", 5s);
+  REQUIRE(link);
+  CHECK(link->actor()->node() == server->node());
+  CHECK(ask(*client, link->actor_as<echo_actor>(), std::string{"hello"}) == "hello");
+  CHECK(client.end() < 1s);
+  caf::anon_send_exit(echo, caf::exit_reason::user_shutdown);
+}
+
+TEST_CASE("messages of 64 KiB go back and forth at a good rate") {
+  own_folder folder;
+  other_process server{"serve", folder / "node.sock"};
+  REQUIRE(server.line() == "ready");
+  node_system system;
+  auto link = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+  REQUIRE(link);
+  auto echo = link->actor_as<echo_actor>();
+  constexpr int total = 2'000;
+  caf::scoped_actor self{*system, true};
+  std::string text(64 << 10, 'x');
+  int sent = 0;
+  int intact = 0;
+  auto start = clock_type::now();
+  caf::actor asker = system->spawn([&](caf::event_based_actor* me) -> caf::behavior {
+    auto next = std::make_shared<std::function<void()>>();
+    *next = [&, me, next] {
+      if (++sent > total)
+        return;
+      me->request(echo, caf::infinite, text).then([&, me, next](const std::string& answer) {
+        if (answer.size() == text.size() && ++intact == total)
+          me->quit();
+        else
+          (*next)();
+      });
+    };
+    for (int i = 0; i < 16; ++i)
+      (*next)();
+    return {[](caf::unit_t) {}};
+  });
+  self->wait_for(asker);
+  asker = nullptr;
+  auto seconds = std::chrono::duration<double>(clock_type::now() - start).count();
+  auto rate = total * 2 * 64.0 / 1024 / seconds;
+  CHECK(intact == total);
+  INFO(rate << " MiB/s, both ways together");
+  CHECK(rate > 50); // ten times as much on a quiet machine
+}
+
+TEST_CASE("a message of 32 MiB arrives whole") {
+  own_folder folder;
+  other_process server{"serve", folder / "node.sock"};
+  REQUIRE(server.line() == "ready");
+  node_system system;
+  auto link = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+  REQUIRE(link);
+  std::string text(32 << 20, 'x');
+  CHECK(ask(*system, link->actor_as<echo_actor>(), text) == text);
+}
