@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 constexpr auto quiet_time = 250ms;
 /// How long to wait for a slot that a channel of ours is about to give back.
 constexpr auto slot_patience = 1s;
+constexpr int refusals_max = 3;
 
 // How libssh 0.10 sizes the peer's window (channels.c).
 constexpr std::uint64_t window_at_first = 64'000;
@@ -132,15 +133,8 @@ bool command_stream::open_channel() {
     phase_ = phase::environment;
     return true;
   case session_channel::opening::refused:
-    if (around_.channel_ending && slots_seen_ == 0) {
-      // The server counts a channel that we are closing: try once more when it is gone.
-      channel_->settle();
-      channel_ = nullptr;
-      slots_seen_ = around_.channels_ended;
-      slot_due_ = around_.now + slot_patience;
-      phase_ = phase::waiting_for_slot;
-      return false;
-    }
+    if (try_again())
+      return phase_ == phase::opening;
     give_up(
         errc::exec_refused,
         "the server refused to open a channel (" + printable(channel_->refusal()) +
@@ -152,6 +146,22 @@ bool command_stream::open_channel() {
     return false;
   }
   return false;
+}
+
+/// A refusal because of a channel of ours that is closing, or that the server had not yet cleared away, is not for
+/// the user: sshd counts a session until it has looked after all that came in one batch.
+bool command_stream::try_again() {
+  bool just_ended = around_.channel_ended_at >= around_.now - slot_patience;
+  if (++refusals_ > refusals_max || !(around_.channel_ending || just_ended))
+    return false;
+  channel_->settle();
+  channel_ = nullptr;
+  if (just_ended)
+    return true;
+  slots_seen_ = around_.channels_ended;
+  slot_due_ = around_.now + slot_patience;
+  phase_ = phase::waiting_for_slot;
+  return true;
 }
 
 bool command_stream::set_environment() {

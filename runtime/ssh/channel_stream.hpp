@@ -17,12 +17,13 @@ namespace moorage {
 /// What the streams of one transport share.
 struct stream_surroundings {
   ssh_link& link;
-  std::string destination;                        ///< for texts
-  std::set<std::string> refused_variables;        ///< what this server has not accepted: not asked for again
-  std::uint64_t channels_ended = 0;               ///< grows when a channel of ours gives its slot back
-  bool channel_ending = false;                    ///< one will soon
-  std::vector<transport_event>* events = nullptr; ///< during a pump
-  time_point now;                                 ///< of this pump
+  std::string destination;                         ///< for texts
+  std::set<std::string> refused_variables = {};    ///< what this server has not accepted: not asked for again
+  std::uint64_t channels_ended = 0;                ///< grows when a channel of ours gives its slot back
+  time_point channel_ended_at = time_point::min(); ///< the last one
+  bool channel_ending = false;                     ///< one will soon
+  std::vector<transport_event>* events = nullptr;  ///< during a pump
+  time_point now{};                                ///< of this pump
 };
 
 class command_stream final : public channel_reader {
@@ -69,6 +70,7 @@ private:
 
   bool step();
   bool open_channel();
+  bool try_again();
   bool set_environment();
   bool execute();
   void feed();
@@ -109,6 +111,7 @@ private:
   time_point quiet_at_ = time_point::max(); ///< after the end: when silence has lasted long enough
   time_point slot_due_ = time_point::max();
   std::uint64_t slots_seen_ = 0;
+  int refusals_ = 0;
 };
 
 } // namespace moorage

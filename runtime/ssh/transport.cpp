@@ -15,13 +15,10 @@ std::unique_ptr<transport> make_ssh_transport(const cluster_settings& settings, 
 ssh_transport::ssh_transport(const cluster_settings& settings, waker wake, const transport_world& world)
     : wake_(std::move(wake)), destination_((settings.user.empty() ? "" : settings.user + "@") +
                                            known_hosts_name(settings.host, settings.port)),
-      opening_(std::make_unique<opening_state>(settings, world)), shared_{link_, destination_, {}, 0,
-                                                                          false, nullptr,      {}} {}
+      opening_(std::make_unique<opening_state>(settings, world)), shared_{link_, destination_} {}
 
 ssh_transport::~ssh_transport() {
   release();
-  streams_.clear();
-  ending_.clear();
 }
 
 void ssh_transport::open() {

@@ -118,6 +118,8 @@ void ssh_transport::settle() {
   streams_.erase(over, streams_.end());
   auto gone =
       std::remove_if(ending_.begin(), ending_.end(), [](const auto& channel) { return channel->settle(); });
+  if (gone != ending_.end())
+    shared_.channel_ended_at = shared_.now;
   shared_.channels_ended += static_cast<std::uint64_t>(ending_.end() - gone);
   ending_.erase(gone, ending_.end());
 }
