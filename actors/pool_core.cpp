@@ -23,6 +23,10 @@ void pool_core::step(time_point now, const pool_event& event, pool_effects& effe
   std::visit([this](const auto& what) { on(what); }, event);
   fall_due();
   settle();
+  // An acquire does not carry the start of a round on its back: `next_due` says that there is more to do at once.
+  if (!std::holds_alternative<acquire_requested>(event))
+    start_probes();
+  answer_pending();
 }
 
 pool_effects pool_core::step(time_point now, const pool_event& event) {
@@ -52,8 +56,6 @@ void pool_core::settle() {
     refuse_waiters(latched_);
   retry_due();
   open_wanted();
-  start_probes();
-  answer_pending();
 }
 
 time_point pool_core::next_due() const {

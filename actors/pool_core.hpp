@@ -55,7 +55,7 @@ public:
   static constexpr std::chrono::seconds probe_grace{1};
   /// Probes that one step starts at most; the rest of the round follows at once in steps of their own, so
   /// that acquires come in between.
-  static constexpr std::size_t probes_per_step = 64;
+  static constexpr std::size_t probes_per_step = 32;
   /// Ended leases that are remembered, so that a late or double release is told apart from a wrong one.
   static constexpr std::size_t ended_leases_kept = 1024;
 
