@@ -1,0 +1,150 @@
+// `moorage admin …`: looking into the node's pools, and steering them.
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+
+#include <nlohmann/json.hpp>
+
+#include "deploy/moorage/commands.hpp"
+#include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/present.hpp"
+#include "deploy/moorage/reach.hpp"
+#include "deploy/moorage/signals.hpp"
+
+namespace moorage::cli {
+
+namespace {
+
+template <class T>
+ending show(const options& from, const char* name, result<std::vector<T>> items,
+            std::string (*text)(const std::vector<T>&, bool)) {
+  if (!items)
+    return refuse(items.reason());
+  return say(from.json ? json_text({{name, list_to_json(*items)}}) : text(*items, has_colours(1)));
+}
+
+ending confirm(const options& from, const result<void>& answer, const std::string& what) {
+  if (!answer)
+    return refuse(answer.reason());
+  return say(from.json ? json_line({{"done", from.admin.action}, {"cluster", from.cluster}}) : what + "\n");
+}
+
+ending show_pools(const options& from, runtime& node) {
+  if (from.cluster.empty())
+    return show(from, "pools", node.pools(), pools_text);
+  auto one = node.pool(from.cluster);
+  if (!one)
+    return refuse(one.reason());
+  return show(from, "pools", result<std::vector<pool_status>>{std::vector{std::move(*one)}}, pools_text);
+}
+
+// Events on their way from the actor system's threads to this one, which may wait for a slow terminal.
+class event_queue {
+public:
+  void add(const event_record& event) {
+    std::lock_guard guard{mutex_};
+    if (events_.size() < depth_max)
+      events_.push_back(event);
+    else
+      ++missed_;
+    changed_.notify_one();
+  }
+  std::deque<event_record> take(std::chrono::milliseconds patience) {
+    std::unique_lock guard{mutex_};
+    changed_.wait_for(guard, patience, [&] { return !events_.empty() || ended_; });
+    if (!events_.empty())
+      events_.front().missed += std::exchange(missed_, 0);
+    return std::exchange(events_, {});
+  }
+  void end() {
+    std::lock_guard guard{mutex_};
+    ended_ = true;
+    changed_.notify_one();
+  }
+
+private:
+  static constexpr std::size_t depth_max = 10'000;
+  // edge: threads of the actor system put events in, this one takes them out.
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<event_record> events_;
+  std::uint64_t missed_ = 0;
+  bool ended_ = false;
+};
+
+ending follow_events(const options& from, runtime& node, signal_watch& signals) {
+  // Shared with the callback, which may still run for a moment when the subscription has ended.
+  auto queue = std::make_shared<event_queue>();
+  auto subscribed = node.subscribe(from.cluster, [queue](const event_record& event) { queue->add(event); });
+  if (!subscribed)
+    return refuse(subscribed.reason());
+  std::stop_callback wake{signals.token(), [queue] { queue->end(); }};
+  auto colours = has_colours(1);
+  while (!signals.token().stop_requested()) {
+    std::string text;
+    for (const auto& event : queue->take(std::chrono::milliseconds{500}))
+      text += from.json ? json_line(to_json(event)) : event_text(event, colours);
+    if (auto end = say(text); end.signal != 0 || end.code != 0)
+      return end;
+    if (text.empty() && node.wait_for_loss(std::chrono::milliseconds{0}))
+      return refuse({errc::node_lost, "the node went away"});
+  }
+  return {success, signals.caught()};
+}
+
+ending steer(const options& from, runtime& node) {
+  const auto& [action, number] = from.admin;
+  const auto& cluster = from.cluster;
+  auto text = std::to_string(number);
+  if (action == "pause")
+    return confirm(from, node.pause(cluster),
+                   cluster + " is paused; resume with: moorage admin resume " + cluster);
+  if (action == "resume")
+    return confirm(from, node.resume(cluster), cluster + " is resumed");
+  if (action == "probe")
+    return confirm(from, node.probe(cluster), "the idle connections of " + cluster + " are being probed");
+  if (action == "evict")
+    return confirm(from, node.evict(cluster, connection_id{number}),
+                   "c" + text + " of " + cluster + " is evicted");
+  if (action == "revoke")
+    return confirm(from, node.revoke(cluster, lease_id{number}),
+                   "l" + text + " of " + cluster + " is revoked");
+  if (action == "resize")
+    return confirm(from, node.resize(cluster, static_cast<std::uint32_t>(number)),
+                   cluster + " has the size " + text);
+  if (action == "reset")
+    return confirm(from, node.reset(cluster), cluster + " is reset");
+  return confirm(from, node.disconnect(cluster), cluster + " is disconnected");
+}
+
+} // namespace
+
+ending run_admin(const options& from) {
+  if (from.embedded) {
+    complain("admin steers a node; pools of our own end with the command");
+    return {wrong_usage, 0};
+  }
+  std::optional<signal_watch> signals;
+  const auto& action = from.admin.action;
+  if (action == "events")
+    signals.emplace();
+  auto config = read_configuration(from);
+  if (!config)
+    return {wrong_config, 0};
+  auto reached = reach_node(from, *config);
+  if (!reached.pools)
+    return refuse(reached.reason);
+  auto& node = *reached.pools;
+  if (action == "pools")
+    return show_pools(from, node);
+  if (action == "connections")
+    return show(from, "connections", node.connections(from.cluster), connections_text);
+  if (action == "leases")
+    return show(from, "leases", node.leases(from.cluster), leases_text);
+  if (action == "waiters")
+    return show(from, "waiters", node.waiters(from.cluster), waiters_text);
+  return action == "events" ? follow_events(from, node, *signals) : steer(from, node);
+}
+
+} // namespace moorage::cli

@@ -1,0 +1,188 @@
+// `moorage check`: whether a cluster can be used, and how long each step takes.
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+
+#include <nlohmann/json.hpp>
+
+#include "deploy/moorage/commands.hpp"
+#include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/present.hpp"
+#include "deploy/moorage/reach.hpp"
+#include "deploy/moorage/signals.hpp"
+
+namespace moorage::cli {
+
+using clock = std::chrono::steady_clock;
+using json = nlohmann::ordered_json;
+
+namespace {
+
+// Openings as the pool tells of them.
+class openings {
+public:
+  void add(const event_record& event) {
+    if (event.what != "opened" && event.what != "open_failed")
+      return;
+    std::lock_guard guard{mutex_};
+    events_.push_back(event);
+    changed_.notify_one();
+  }
+  // All so far, once one of the connection is among them or the time is up. Word of an opening may come after the
+  // lease that it made possible.
+  std::vector<event_record> of(connection_id connection, std::chrono::milliseconds patience) {
+    std::unique_lock guard{mutex_};
+    changed_.wait_for(guard, patience, [&] {
+      return std::any_of(events_.begin(), events_.end(),
+                         [&](const auto& x) { return x.connection == connection; });
+    });
+    return events_;
+  }
+
+private:
+  // edge: threads of the actor system put events in, this one takes them out.
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<event_record> events_;
+};
+
+struct finding {
+  std::string step;
+  std::chrono::nanoseconds took{0};
+  std::string text;
+  bool failed = false;
+};
+
+struct findings {
+  std::string destination;
+  bool of_node = false;
+  bool was_open = false;
+  std::vector<finding> steps;
+  failure trouble; ///< code `none`: all is well
+};
+
+std::string in_words(ssh_stage stage) {
+  auto result = to_string(stage);
+  std::replace(result.begin(), result.end(), '_', ' ');
+  return result;
+}
+
+void add_openings(findings& found, const std::vector<event_record>& events) {
+  for (const auto& event : events) {
+    for (const auto& step : event.steps)
+      found.steps.push_back({in_words(step.stage), step.took, step.text, false});
+    if (event.what == "open_failed")
+      found.steps.push_back({"try failed", {}, event.text, true});
+  }
+}
+
+bool was_open_before(runtime& pools, const std::string& cluster, std::vector<connection_id>& before) {
+  auto listed = pools.connections(cluster);
+  if (listed)
+    for (const auto& each : *listed)
+      if (each.state != connection_state::opening)
+        before.push_back(each.connection);
+  return static_cast<bool>(listed);
+}
+
+void use_lease(findings& found, runtime& pools, lease& lease, const signal_watch& signals) {
+  auto rtt = pools.round_trip(lease);
+  if (!rtt) {
+    found.steps.push_back({"probe", {}, rtt.reason().text, true});
+    found.trouble = rtt.reason();
+    return;
+  }
+  found.steps.push_back({"probe", *rtt, "a channel opened and closed", false});
+  auto ran = lease.run({"true", {}, {}, std::chrono::seconds{30}, 0}, signals.token());
+  auto well = ran.ended.succeeded();
+  found.steps.push_back({"command", ran.took, "true " + to_string(ran.ended), !well});
+  if (!well)
+    found.trouble = {ran.ended.cause.code == errc::none ? errc::exec_refused : ran.ended.cause.code,
+                     "the command true did not end well: " + to_string(ran.ended)};
+}
+
+findings look(const options& from, pools_at_hand& reached, const signal_watch& signals) {
+  findings found;
+  auto& pools = *reached.pools;
+  found.of_node = reached.of_node;
+  if (auto status = pools.pool(from.cluster))
+    found.destination = status->destination;
+  std::vector<connection_id> before;
+  was_open_before(pools, from.cluster, before);
+  // Shared with the callback, which may still run for a moment when the subscription has ended.
+  auto opened = std::make_shared<openings>();
+  auto subscribed =
+      pools.subscribe(from.cluster, [opened](const event_record& event) { opened->add(event); });
+  auto lease = pools.try_acquire(from.cluster, {from.patience, "check", signals.token()});
+  if (!lease) {
+    add_openings(found, opened->of({}, std::chrono::milliseconds{0}));
+    found.trouble = lease.reason();
+    return found;
+  }
+  found.was_open = std::find(before.begin(), before.end(), lease->connection()) != before.end();
+  if (!found.was_open && subscribed)
+    add_openings(found, opened->of(lease->connection(), std::chrono::seconds{2}));
+  use_lease(found, pools, *lease, signals);
+  return found;
+}
+
+std::string text_of(const options& from, const findings& found, std::chrono::nanoseconds took) {
+  auto colours = has_colours(1);
+  auto result = from.cluster;
+  if (!found.destination.empty() && found.destination != from.cluster)
+    result += " (" + found.destination + ")";
+  result += found.of_node ? ", by the node" : ", by a connection of our own";
+  result += found.was_open ? ", which was open already\n" : "\n";
+  table steps{{"STEP", ">TOOK", "RESULT"}};
+  for (const auto& each : found.steps)
+    steps.add({{each.step, each.failed ? colour::bad : colour::none},
+               each.took.count() == 0 ? std::string{"-"} : human(each.took),
+               {each.text, each.failed ? colour::bad : colour::none}});
+  if (!steps.empty())
+    result += steps.text(colours);
+  return result +
+         (found.trouble.code == errc::none ? painted("all is well", colour::good, colours)
+                                           : painted("not well", colour::bad, colours)) +
+         " after " + human(took) + "\n";
+}
+
+std::string json_of(const options& from, const findings& found, std::chrono::nanoseconds took) {
+  auto steps = json::array();
+  for (const auto& each : found.steps)
+    steps.push_back({{"step", each.step},
+                     {"took_seconds", seconds_of(each.took)},
+                     {"text", each.text},
+                     {"failed", each.failed}});
+  return json_text({{"cluster", from.cluster},
+                    {"destination", found.destination},
+                    {"well", found.trouble.code == errc::none},
+                    {"by_node", found.of_node},
+                    {"was_open", found.was_open},
+                    {"took_seconds", seconds_of(took)},
+                    {"steps", steps},
+                    {"trouble", found.trouble.code == errc::none ? json{} : to_json(found.trouble)}});
+}
+
+} // namespace
+
+ending run_check(const options& from) {
+  signal_watch signals;
+  auto config = read_configuration(from);
+  if (!config)
+    return {wrong_config, 0};
+  auto begin = clock::now();
+  auto reached = reach_cluster(from, *config);
+  if (!reached.pools)
+    return refuse(reached.reason);
+  auto found = look(from, reached, signals);
+  auto took = clock::now() - begin;
+  reached.pools->stop();
+  auto end = say(from.json ? json_of(from, found, took) : text_of(from, found, took));
+  if (signals.caught() != 0)
+    return {refused, signals.caught()};
+  if (found.trouble.code == errc::none || end.signal != 0)
+    return end;
+  return refuse(found.trouble);
+}
+
+} // namespace moorage::cli

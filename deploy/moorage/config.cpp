@@ -1,0 +1,125 @@
+// `moorage config`: the settings in force, and where each comes from.
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "deploy/moorage/commands.hpp"
+#include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/present.hpp"
+#include "deploy/moorage/reach.hpp"
+#include "runtime/config_fields.hpp"
+#include "runtime/config_values.hpp"
+
+namespace moorage::cli {
+
+using json = nlohmann::ordered_json;
+
+namespace {
+
+bool is_bare_key(const std::string& name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return (std::isalnum(c) != 0 && c < 0x80) || c == '-' || c == '_';
+  });
+}
+
+std::string cluster_text(const configuration& config, const cluster_config& cluster, bool colours) {
+  const auto& name = cluster.settings.name;
+  auto result = "[clusters." + (is_bare_key(name) ? name : quote_toml(name)) + "]\n";
+  std::size_t width = 0;
+  std::vector<std::string> lines;
+  for (const auto& field : cluster_fields()) {
+    lines.push_back(std::string{field.name} + " = " + format_value(field, field.get(cluster.settings)));
+    if (columns_of(lines.back()) <= 40)
+      width = std::max(width, columns_of(lines.back()));
+  }
+  auto line = lines.begin();
+  for (const auto& field : cluster_fields()) {
+    auto origin = cluster.origin_of(field.name);
+    auto padding = std::string(width - std::min(width, columns_of(*line)), ' ');
+    auto set = origin.from != setting_origin::source::built_in;
+    result += *line++ + padding +
+              painted("  # " + describe_origin(config, cluster, origin), set ? colour::good : colour::faint,
+                      colours) +
+              "\n";
+  }
+  return result;
+}
+
+json value_json(const setting<cluster_settings>& field, const cluster_settings& settings) {
+  auto value = field.get(settings);
+  if (const auto* flag = std::get_if<bool>(&value))
+    return *flag;
+  if (const auto* span = std::get_if<std::chrono::milliseconds>(&value))
+    return seconds_of(*span);
+  if (const auto* list = std::get_if<std::vector<std::string>>(&value))
+    return *list;
+  if (const auto* text = std::get_if<std::string>(&value))
+    return *text;
+  auto number = std::get<std::uint64_t>(value);
+  return field.type == setting_type::choice ? json(field.choices[number]) : json(number);
+}
+
+json cluster_json(const configuration& config, const cluster_config& cluster) {
+  json result;
+  for (const auto& field : cluster_fields()) {
+    auto origin = cluster.origin_of(field.name);
+    auto name = std::string{field.name} + (field.type == setting_type::duration ? "_seconds" : "");
+    result[name] = {{"value", value_json(field, cluster.settings)},
+                    {"origin", describe_origin(config, cluster, origin)}};
+  }
+  return result;
+}
+
+std::string whole_json(const options& from, const configuration& config,
+                       const std::vector<cluster_config>& clusters) {
+  json result{{"file", config.file.empty() ? json{} : json(config.file)}};
+  result["clusters"] = json::object();
+  for (const auto& each : clusters)
+    result["clusters"][each.settings.name] = cluster_json(config, each);
+  result["node"] = {{"socket", node_socket(from, config)}};
+  result["log"] = {{"level", config.log_level}, {"file", config.log_file}};
+  return json_text(result);
+}
+
+std::string whole_text(const options& from, const configuration& config,
+                       const std::vector<cluster_config>& clusters) {
+  auto colours = has_colours(1);
+  std::string result = config.file.empty() ? "# no configuration file; see: moorage config --sample\n"
+                                           : "# " + config.file + "\n";
+  for (const auto& each : clusters)
+    result += "\n" + cluster_text(config, each, colours);
+  return result + "\n[node]\nsocket = " + quote_toml(node_socket(from, config)) +
+         "\n\n[log]\nlevel = " + quote_toml(config.log_level) + "\nfile = " + quote_toml(config.log_file) +
+         "\n";
+}
+
+} // namespace
+
+ending refuse(const failure& reason) {
+  complain(reason.text.empty() ? to_string(reason.code) : reason.text);
+  return {code_for(reason.code), 0};
+}
+
+ending run_config(const options& from) {
+  if (from.config.sample)
+    return say(sample_config());
+  auto config = read_configuration(from);
+  if (!config)
+    return {wrong_config, 0};
+  if (from.config.names) {
+    std::string names;
+    for (const auto& each : config->cluster_names())
+      names += each + "\n";
+    return say(names);
+  }
+  auto clusters = config->clusters;
+  if (!from.cluster.empty()) {
+    cluster_config chosen;
+    if (auto unknown = resolve_cluster(*config, from.cluster, chosen); unknown.code != errc::none)
+      return refuse(unknown);
+    clusters = {chosen};
+  }
+  return say(from.json ? whole_json(from, *config, clusters) : whole_text(from, *config, clusters));
+}
+
+} // namespace moorage::cli

@@ -1,0 +1,194 @@
+// `moorage exec`: one command on a cluster, as if it ran here.
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include <nlohmann/json.hpp>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "deploy/moorage/commands.hpp"
+#include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/present.hpp"
+#include "deploy/moorage/reach.hpp"
+#include "deploy/moorage/signals.hpp"
+
+namespace moorage::cli {
+
+namespace {
+
+// Collected output of --json; as much as the library collects unless told otherwise.
+constexpr std::size_t json_output_max = 16u << 20;
+
+// Standard input on its way to the command, on a thread of its own: both sides may be slow.
+class input_pump {
+public:
+  explicit input_pump(stream& to) : to_(to), wake_(eventfd(0, EFD_CLOEXEC)) {
+    thread_ = std::jthread{[this](std::stop_token end) { pump(std::move(end)); }};
+  }
+  // The stream must have ended or been cancelled, which frees a write that waits for room.
+  ~input_pump() {
+    thread_.request_stop();
+    std::uint64_t one = 1;
+    [[maybe_unused]] auto written = write(wake_, &one, sizeof one);
+    thread_.join();
+    close(wake_);
+  }
+  input_pump(const input_pump&) = delete;
+  input_pump& operator=(const input_pump&) = delete;
+
+private:
+  void pump(std::stop_token end) {
+    std::array<char, 64 << 10> buffer{};
+    while (!end.stop_requested()) {
+      std::array<pollfd, 2> both{pollfd{STDIN_FILENO, POLLIN, 0}, pollfd{wake_, POLLIN, 0}};
+      if (poll(both.data(), both.size(), -1) < 0 || both[1].revents != 0)
+        continue;
+      auto got = read(STDIN_FILENO, buffer.data(), buffer.size());
+      if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        continue;
+      if (got <= 0) {
+        to_.end_input();
+        return;
+      }
+      if (!to_.write({buffer.data(), static_cast<std::size_t>(got)}))
+        return;
+    }
+  }
+
+  stream& to_;
+  int wake_;
+  std::jthread thread_;
+};
+
+std::string quoted(const std::string& word) {
+  std::string result = "'";
+  for (auto c : word)
+    if (c == '\'')
+      result += "'\\''";
+    else
+      result += c;
+  return result + "'";
+}
+
+std::string command_of(const exec_options& from) {
+  std::string result;
+  for (const auto& word : from.words)
+    result += (result.empty() ? "" : " ") + (from.quote ? quoted(word) : word);
+  return result;
+}
+
+failure make_request(const options& from, exec_request& request) {
+  request.command = command_of(from.exec);
+  request.timeout = from.exec.timeout;
+  for (const auto& each : from.exec.environment) {
+    auto equals = each.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return {errc::invalid_request, "--env takes NAME=VALUE, not '" + each + "'"};
+    request.environment.push_back({each.substr(0, equals), each.substr(equals + 1)});
+  }
+  return {};
+}
+
+struct collected {
+  std::string output;
+  std::string error_output;
+  bool cut = false;
+};
+
+// What comes of a command's output: passed on, or kept for JSON. False: nobody reads it any more.
+bool take(const stream::chunk& chunk, bool keep, collected& kept) {
+  auto is_output = chunk.kind == output_kind::output;
+  if (!keep)
+    // A closed stderr loses what is written there, and nothing else.
+    return put(is_output ? STDOUT_FILENO : STDERR_FILENO, chunk.bytes) || !is_output;
+  auto room = json_output_max - kept.output.size() - kept.error_output.size();
+  (is_output ? kept.output : kept.error_output).append(chunk.bytes, 0, room);
+  kept.cut = kept.cut || chunk.bytes.size() > room;
+  return true;
+}
+
+// Says what happened where an exit code cannot.
+void explain(const options& from, const outcome& ended, bool interrupted) {
+  auto cluster = from.cluster + ": ";
+  auto cause = ended.cause.text.empty() ? to_string(ended.cause.code) : ended.cause.text;
+  if (ended.kind == outcome_kind::signalled)
+    complain(cluster + "the command was ended by signal " + ended.signal);
+  else if (interrupted && ended.kind != outcome_kind::never_sent)
+    complain(cluster + "interrupted; the command may still run there");
+  else if (ended.kind == outcome_kind::maybe_ran)
+    complain(cluster + cause + "; the command may have run: look before you run it again");
+  else if (ended.kind == outcome_kind::never_sent)
+    complain(cluster + cause + "; the command did not run: it is safe to run it again");
+}
+
+ending report(const options& from, const outcome& ended, const collected& kept, int signal,
+              bool nobody_reads) {
+  if (ended.kind != outcome_kind::exited && !nobody_reads)
+    explain(from, ended, signal != 0);
+  auto code = ended.kind == outcome_kind::exited ? ended.code & 255 : static_cast<int>(exec_failed);
+  if (from.json) {
+    auto object = to_json(ended);
+    put_bytes(object, "output", kept.output);
+    put_bytes(object, "error_output", kept.error_output);
+    object["output_cut"] = kept.cut;
+    auto end = say(json_text(object), code);
+    nobody_reads = end.signal != 0;
+  }
+  if (ended.kind == outcome_kind::exited && !nobody_reads)
+    return {code, 0};
+  return {code, nobody_reads ? SIGPIPE : signal};
+}
+
+ending work(const options& from, runtime& pools, signal_watch& signals, exec_request request) {
+  acquire_options how{from.patience, "exec: " + request.command.substr(0, 80), signals.token()};
+  auto lease = pools.try_acquire(from.cluster, std::move(how));
+  if (!lease) {
+    outcome never{outcome_kind::never_sent, 0, {}, lease.reason()};
+    return report(from, never, {}, signals.caught(), false);
+  }
+  auto stream = lease->open(std::move(request));
+  collected kept;
+  auto nobody_reads = false;
+  {
+    std::stop_callback cancel{signals.token(), [&stream] { stream.cancel(); }};
+    std::optional<input_pump> input;
+    if (from.exec.no_input)
+      stream.end_input();
+    else
+      input.emplace(stream);
+    for (stream::chunk chunk; stream.read(chunk);)
+      if (!nobody_reads && !take(chunk, from.json, kept)) {
+        nobody_reads = true;
+        stream.cancel();
+      }
+    stream.cancel();
+  }
+  return report(from, stream.ended(), kept, signals.caught(), nobody_reads);
+}
+
+} // namespace
+
+ending run_exec(const options& from) {
+  signal_watch signals;
+  exec_request request;
+  if (auto wrong = make_request(from, request); wrong.code != errc::none) {
+    complain(wrong.text);
+    return {exec_failed, 0};
+  }
+  auto config = read_configuration(from);
+  if (!config)
+    return {exec_failed, 0};
+  auto reached = reach_cluster(from, *config);
+  if (!reached.pools) {
+    refuse(reached.reason);
+    return {exec_failed, 0};
+  }
+  auto end = work(from, *reached.pools, signals, std::move(request));
+  reached.pools->stop();
+  return end;
+}
+
+} // namespace moorage::cli

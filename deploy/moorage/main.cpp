@@ -1,0 +1,72 @@
+// The program `moorage`.
+#include <csignal>
+#include <ctime>
+
+#include <cstdlib>
+#include <string>
+
+#include "deploy/moorage/commands.hpp"
+#include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/signals.hpp"
+
+using namespace moorage::cli;
+
+namespace {
+
+// The manual's date: the day it is made, or the one that a reproducible build names.
+std::string today() {
+  auto when = std::time(nullptr);
+  if (const char* epoch = std::getenv("SOURCE_DATE_EPOCH"))
+    when = static_cast<std::time_t>(std::strtoll(epoch, nullptr, 10));
+  std::tm day{};
+  gmtime_r(&when, &day);
+  std::string text(10, ' ');
+  std::strftime(text.data(), text.size() + 1, "%Y-%m-%d", &day);
+  return text;
+}
+
+ending run(const command_line& line) {
+  const auto& from = line.parsed();
+  switch (from.which) {
+  case command::exec:
+    return run_exec(from);
+  case command::status:
+    return run_status(from);
+  case command::check:
+    return run_check(from);
+  case command::bench:
+    return run_bench(from);
+  case command::config:
+    return run_config(from);
+  case command::serve:
+    return run_serve(from);
+  case command::admin:
+    return run_admin(from);
+  case command::completion:
+    return say(completion_script(line.page(), from.shell));
+  case command::man:
+    return say(manual_page(line.page(), MOORAGE_VERSION, today()));
+  case command::none:
+    break;
+  }
+  return {wrong_usage, 0};
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  // A reader that has gone is an answer of write(2), not the end of a process that has connections to close.
+  std::signal(SIGPIPE, SIG_IGN);
+  command_line line;
+  ending end;
+  if (auto parsing = line.parse(argc, argv); parsing.finished) {
+    if (!parsing.complaint.empty())
+      complain(parsing.complaint);
+    end = say(parsing.output, parsing.code);
+  } else {
+    end = run(line);
+  }
+  if (end.signal != 0)
+    end_by_signal(end.signal);
+  return end.code;
+}

@@ -1,0 +1,180 @@
+// The manual page, in the man(7) macros.
+#include <string_view>
+
+#include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/pages.hpp"
+#include "runtime/config_fields.hpp"
+
+namespace moorage::cli {
+
+namespace {
+
+// Text for roff: nothing in it is a command, and a dash is the one that can be typed.
+std::string escaped(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto c = text[i];
+    if (c == '\\')
+      result += "\\e";
+    else if (c == '-')
+      result += "\\-";
+    else if (text.substr(i).starts_with("…"))
+      result += "...", i += 2;
+    else if ((c == '.' || c == '\'') && (i == 0 || text[i - 1] == '\n'))
+      (result += "\\&") += c;
+    else
+      result += c;
+  }
+  return result;
+}
+
+// One sentence a line, as roff wants it.
+std::string sentences(std::string_view text) {
+  std::string result;
+  for (std::size_t from = 0; from < text.size();) {
+    auto end = text.find(". ", from);
+    auto sentence = text.substr(from, end == std::string_view::npos ? end : end + 1 - from);
+    result += escaped(sentence) + "\n";
+    from = end == std::string_view::npos ? text.size() : end + 2;
+  }
+  return result;
+}
+
+std::string bold(std::string_view text) {
+  return "\\fB" + escaped(text) + "\\fR";
+}
+std::string italic(std::string_view text) {
+  return "\\fI" + escaped(text) + "\\fR";
+}
+
+std::string synopsis(const command_page& page) {
+  auto result = bold(page.path) + (page.options.empty() ? "" : " [" + italic("OPTION…") + "]");
+  if (!page.commands.empty())
+    result += " " + italic("COMMAND");
+  for (const auto& each : page.arguments) {
+    auto name = italic(each.name + (each.many ? "…" : ""));
+    result += each.many ? " " + bold("--") + " " + name : each.required ? " " + name : " [" + name + "]";
+  }
+  return result;
+}
+
+std::string option_list(const command_page& page) {
+  std::string result;
+  for (const auto& option : page.options) {
+    result += ".TP\n";
+    for (const auto& spelling : option.spellings)
+      result += (&spelling == &option.spellings.front() ? "" : ", ") + bold(spelling);
+    result += (option.value.empty() ? "" : " " + italic(option.value)) + "\n" + sentences(option.text);
+  }
+  return result;
+}
+
+std::string example_list(const command_page& page) {
+  std::string result;
+  for (const auto& each : page.examples)
+    result += ".TP\n" + bold(each.line) + "\n" + escaped(each.purpose) + "\n";
+  return result;
+}
+
+std::string command_section(const command_page& page) {
+  auto result = ".SS " + escaped(page.path.substr(page.path.find(' ') + 1)) + "\n" + synopsis(page) +
+                "\n.PP\n" + sentences(page.summary + ".");
+  for (const auto& each : page.paragraphs)
+    result += ".PP\n" + sentences(each);
+  for (const auto& each : page.arguments)
+    result += ".TP\n" + italic(each.name) + "\n" + sentences(each.text);
+  command_page options = page;
+  // -h is the same everywhere.
+  std::erase_if(options.options, [](const option_page& x) { return x.spellings.front() == "-h"; });
+  result += option_list(options);
+  for (const auto& each : page.commands) {
+    result += ".TP\n" + bold(each.name);
+    for (const auto& argument : each.arguments)
+      result += " " + (argument.required ? italic(argument.name) : "[" + italic(argument.name) + "]");
+    result += "\n" + sentences(each.summary);
+  }
+  return result + example_list(page);
+}
+
+std::string exit_code_section() {
+  std::string result = ".SH EXIT STATUS\n";
+  for (const auto& each : exit_code_meanings)
+    result += ".TP\n" + bold(std::to_string(each.code)) + "\n" + sentences(each.meaning);
+  return result + ".PP\n" + sentences(exec_exit_codes);
+}
+
+std::string settings_section() {
+  std::string result = ".SH CONFIGURATION\n"
+                       "The file is in TOML: a table [clusters.\\fINAME\\fR] for each cluster, which needs a "
+                       "host; [defaults] for what all "
+                       "start from; [node] with\n"
+                       ".BR socket ;\n"
+                       "[log] with\n"
+                       ".B level\nand\n.BR file .\n"
+                       "Durations are written \\(dq250ms\\(dq, \\(dq30s\\(dq, \\(dq5min\\(dq, "
+                       "\\(dq1h30m\\(dq; sizes \\(dq16MiB\\(dq or in "
+                       "bytes.\n"
+                       "A key that is unknown, a value of the wrong type or out of range, and a key file "
+                       "that is not there are errors; all "
+                       "that is wrong with a file is told at once.\n";
+  std::string_view section;
+  for (const auto& field : cluster_fields()) {
+    if (field.section != section)
+      result += ".SS " + escaped(section = field.section) + "\n";
+    result += ".TP\n" + bold(field.name) + " = " +
+              italic(field.example.empty() ? format_value(field, field.get(cluster_settings{}))
+                                           : std::string{field.example});
+    result += "\n" + sentences(field.meaning);
+    if (field.example.empty())
+      result += "This is the default.\n";
+    if (auto range = allowed_range(field); !range.empty())
+      result += sentences("Allowed: " + range + ".");
+    else if (!field.choices.empty())
+      result += sentences("Allowed: " + allowed_values(field) + ".");
+    if (!field.ssh_name.empty())
+      result += sentences("As " + std::string{field.ssh_name} + " of ssh_config(5).");
+  }
+  return result;
+}
+
+constexpr std::string_view files_section =
+    ".SH FILES\n"
+    ".TP\n.I ~/.config/moorage/moorage.toml\n"
+    "The configuration; $XDG_CONFIG_HOME/moorage/moorage.toml where that is set.\n"
+    ".TP\n.I /etc/moorage/moorage.toml\n"
+    "The configuration of users who have none.\n"
+    ".TP\n.I $XDG_RUNTIME_DIR/moorage/node.sock\n"
+    "Where the node listens unless told otherwise.\n"
+    ".SH ENVIRONMENT\n"
+    ".TP\n.B MOORAGE_CONFIG\n"
+    "Names the configuration file.\n"
+    ".TP\n.B SSH_AUTH_SOCK\n"
+    "The socket of the authentication agent.\n"
+    ".TP\n.B NO_COLOR\n"
+    "Set to anything: no colours on a terminal.\n"
+    ".SH SEE ALSO\n"
+    ".BR ssh (1),\n"
+    ".BR ssh\\-agent (1),\n"
+    ".BR ssh_config (5)\n";
+
+} // namespace
+
+std::string manual_page(const command_page& root, const std::string& version, const std::string& date) {
+  auto result = ".TH MOORAGE 1 " + date + " \"moorage " + version +
+                "\" \"User Commands\"\n.SH NAME\nmoorage \\- " + escaped(root.summary) + "\n.SH SYNOPSIS\n";
+  auto first = true;
+  for (const auto& each : root.commands) {
+    result += (first ? "" : ".br\n") + synopsis(each) + "\n";
+    first = false;
+  }
+  result += ".SH DESCRIPTION\n";
+  for (const auto& each : root.paragraphs)
+    result += (&each == &root.paragraphs.front() ? "" : ".PP\n") + sentences(each);
+  result += ".SH OPTIONS\nThese go before or after the command.\n" + option_list(root) + ".SH COMMANDS\n";
+  for (const auto& each : root.commands)
+    result += command_section(each);
+  return result + exit_code_section() + settings_section() + ".SH EXAMPLES\n" + example_list(root) +
+         std::string{files_section};
+}
+
+} // namespace moorage::cli

@@ -1,0 +1,262 @@
+#include "deploy/moorage/options.hpp"
+
+#include <algorithm>
+
+#include <CLI/CLI.hpp>
+
+#include "deploy/moorage/exit_codes.hpp"
+#include "runtime/config.hpp"
+#include "runtime/config_values.hpp"
+
+namespace moorage::cli {
+
+using std::chrono::milliseconds;
+
+command_line::command_line()
+    : app_(std::make_unique<CLI::App>("SSH connections to clusters, kept ready and shared", "moorage")) {
+  app_->require_subcommand(1);
+  app_->fallthrough();
+  app_->set_help_flag("-h,--help", "Say this and end. A command's own: moorage COMMAND --help");
+  app_->set_version_flag("--version", "moorage " MOORAGE_VERSION, "Say the version and end");
+  app_->formatter_fn([this](const CLI::App* app, std::string, CLI::AppFormatMode) { return help_of(*app); });
+  auto& text = texts_[app_.get()];
+  text.paragraphs = {"A pool keeps authenticated SSH connections to each cluster open and healthy, and lends "
+                     "them out. Commands use the "
+                     "pools of a running node (moorage serve) when there is one, so that they need not log "
+                     "in again; without one, each "
+                     "makes a pool of its own.",
+                     "CLUSTER is a name from the configuration file, or user@host:port."};
+  text.examples = {{"moorage check me@login.example.org", "does it work, and how long does each step take"},
+                   {"moorage exec lumi -- squeue --me", "run a command; the exit code is the command's"},
+                   {"moorage serve &", "keep connections for all later commands"},
+                   {"moorage status", "see what the pools do"},
+                   {"moorage config", "see the settings in force, and where each comes from"}};
+  text.exit_codes = true;
+  add_globals();
+  add_exec();
+  add_questions();
+  add_bench();
+  add_config();
+  add_serve();
+  add_admin();
+  add_generators();
+}
+
+command_line::~command_line() = default;
+
+CLI::App* command_line::add(CLI::App& parent, const std::string& name, const std::string& summary,
+                            command_page text) {
+  auto* result = parent.add_subcommand(name, summary);
+  result->set_help_flag("-h,--help", "Say this and end");
+  texts_[result] = std::move(text);
+  return result;
+}
+
+CLI::App* command_line::add(command which, const std::string& name, const std::string& summary,
+                            command_page text) {
+  auto* result = add(*app_, name, summary, std::move(text));
+  result->callback([this, which] { options_.which = which; });
+  return result;
+}
+
+void command_line::add_globals() {
+  app_->add_option("--config", options_.config_file,
+                   "Configuration file. Otherwise $MOORAGE_CONFIG, then ~/.config/moorage/moorage.toml, then "
+                   "/etc/moorage/moorage.toml")
+      ->type_name("FILE");
+  app_->add_option(
+          "-o", options_.settings,
+          "Set a cluster's setting as in the configuration file, such as -o pool_size=2; may be repeated. "
+          "Works embedded, since a node has its own settings")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app_->add_option("--socket", options_.socket, "The node's socket; there must be a node on it")
+      ->type_name("FILE");
+  app_->add_flag("--embedded", options_.embedded,
+                 "Use no node, but connections of our own for this one command");
+  app_->add_flag("--json", options_.json, "Write JSON, for scripts; durations are in seconds");
+  app_->add_flag("-v,--verbose", options_.verbose, "Log more to standard error; twice: everything");
+  app_->add_flag("-q,--quiet", options_.quiet, "Log errors only; twice: nothing");
+  std::set<std::string> levels{log_levels().begin(), log_levels().end()};
+  app_->add_option("--log-level", options_.log_level,
+                   "Log from this level on: trace, debug, info, warning, error, critical or off")
+      ->type_name("LEVEL")
+      ->check(CLI::IsMember(levels, CLI::ignore_case));
+}
+
+void command_line::add_cluster(CLI::App& to, bool required, const std::string& text) {
+  to.add_option("CLUSTER", options_.cluster, text)->required(required)->type_name("");
+}
+
+void command_line::add_duration(CLI::App& to, const std::string& name, milliseconds& target,
+                                const std::string& text) {
+  auto take = [name, &target](const std::string& written) {
+    auto value = parse_duration(written);
+    if (!value)
+      throw CLI::ValidationError(name, "'" + written + "' is no duration such as 250ms, 30s, 5min or 1h30m");
+    target = *value;
+  };
+  to.add_option_function<std::string>(name, take, text)->type_name("DURATION");
+}
+
+void command_line::add_patience(CLI::App& to) {
+  add_duration(to, "--wait", options_.patience,
+               "How long to wait for a free connection, such as 30s; 0: not at all. Otherwise the cluster's "
+               "acquire_timeout");
+}
+
+void command_line::add_exec() {
+  auto* exec = add(
+      command::exec, "exec", "Run a command on a cluster",
+      {.paragraphs = {"Output comes as it is written, standard input is passed on. The words are joined with "
+                      "blanks and given to the login shell there, as ssh does. The command has no terminal.",
+                      std::string{exec_exit_codes}},
+       .examples = {{"moorage exec lumi -- squeue --me", "one command"},
+                    {"moorage exec lumi -- 'cd run7 && tail -f log' | head", "a shell line; ends with head"},
+                    {"moorage exec lumi --quote -- grep 'two words' notes", "words as they are"},
+                    {"moorage exec lumi -- 'cat > job.sh' < job.sh", "standard input"},
+                    {"moorage exec lumi --json -- hostname", "outcome and output as JSON"}}});
+  add_cluster(*exec, true);
+  exec->add_option("COMMAND", options_.exec.words, "the command, after --")->expected(-1)->type_name("");
+  exec->add_option("-e,--env", options_.exec.environment,
+                   "Set an environment variable for the command; may be repeated")
+      ->type_name("NAME=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_duration(*exec, "--timeout", options_.exec.timeout, "End the command after this time, such as 10min");
+  add_patience(*exec);
+  exec->add_flag("-n,--no-input", options_.exec.no_input, "Pass no standard input on");
+  exec->add_flag("--quote", options_.exec.quote, "Quote each word, so that no shell splits or expands it");
+}
+
+void command_line::add_questions() {
+  auto* status = add(command::status, "status", "Say what the pools of the node do",
+                     {.paragraphs = {"Needs a node: pools of our own would be empty."},
+                      .examples = {{"moorage status", "all pools"},
+                                   {"moorage status lumi --json", "one pool, for a script"}},
+                      .exit_codes = true});
+  add_cluster(*status, false);
+  auto* check = add(
+      command::check, "check", "Connect to a cluster, and say how long each step took and which failed",
+      {.paragraphs = {"Connects (or takes a connection that a node has open), probes it, runs true, and "
+                      "gives it back."},
+       .examples = {{"moorage check lumi", "is it well"},
+                    {"moorage check lumi --embedded", "with a connection of our own, whatever a node has"}},
+       .exit_codes = true});
+  add_cluster(*check, true);
+  add_patience(*check);
+}
+
+void command_line::add_bench() {
+  auto* bench = add(
+      command::bench, "bench", "Measure leases and commands a second on a cluster",
+      {.paragraphs = {"Several callers at once acquire and release, then run a command under each lease. Be "
+                      "considerate: it loads the login node."},
+       .examples = {{"moorage bench lumi --time 2s --callers 4", "a short one"}},
+       .exit_codes = true});
+  add_cluster(*bench, true);
+  add_duration(*bench, "--time", options_.bench.time, "Time of each of the two measurements (5s)");
+  bench
+      ->add_option("--callers", options_.bench.callers,
+                   "Callers at once, 1 to 256 (twice the leases that the pool can give)")
+      ->type_name("NUMBER")
+      ->check(CLI::Range(1, 256));
+  bench->add_option("--command", options_.bench.command, "What to run (true)")->type_name("COMMAND");
+  add_patience(*bench);
+}
+
+void command_line::add_config() {
+  auto* config = add(
+      command::config, "config", "Show the settings in force, and where each comes from",
+      {.paragraphs = {"Checks the configuration file and prints it whole, as TOML: every setting of every "
+                      "cluster (or of one) with a comment that says where its value comes from.",
+                      "An error in the file is told with line and column, and ends with the code 3."},
+       .examples = {{"moorage config lumi -o pool_size=2", "what a command with this option would use"},
+                    {"moorage config --sample", "a commented file to start from"}},
+       .exit_codes = true});
+  add_cluster(*config, false);
+  config->add_flag("--names", options_.config.names, "Print the clusters' names only");
+  config->add_flag("--sample", options_.config.sample, "Print a commented sample of the file");
+}
+
+void command_line::add_serve() {
+  add(command::serve, "serve", "Keep the pools for other commands and programs of this user",
+      {.paragraphs = {"Listens on a Unix-domain socket that only its owner may use, and on nothing else, "
+                      "until it is ended "
+                      "by SIGTERM or Ctrl-C. SIGHUP reads the configuration again: clusters that are new or "
+                      "changed are "
+                      "taken over, those that are gone are closed; a file with an error changes nothing.",
+                      "Under systemd it tells when it is ready (Type=notify)."},
+       .examples = {{"moorage serve &", "in the background of a session"},
+                    {"systemctl --user enable --now moorage",
+                     "always, with the unit that comes with moorage"}},
+       .exit_codes = true});
+}
+
+CLI::App* command_line::add_action(CLI::App& admin, const std::string& name, const std::string& summary,
+                                   bool cluster_required) {
+  auto* action = add(admin, name, summary, {.exit_codes = true});
+  add_cluster(*action, cluster_required);
+  action->callback([this, name] { options_.admin.action = name; });
+  return action;
+}
+
+void command_line::add_admin() {
+  auto* admin = add(command::admin, "admin", "Look into the pools of the node, and steer them",
+                    {.paragraphs = {"Needs a node: start one with moorage serve."},
+                     .examples = {{"moorage admin connections lumi", "each connection, its state and age"},
+                                  {"moorage admin evict lumi c3", "close one"},
+                                  {"moorage admin reset lumi", "try again after a denied log-in was mended"},
+                                  {"moorage admin events", "what happens, as it happens"}},
+                     .exit_codes = true});
+  admin->require_subcommand(1);
+  admin->fallthrough();
+  add_action(*admin, "pools", "The pools and their counts", false);
+  add_action(*admin, "connections", "The connections of a pool", true);
+  add_action(*admin, "leases", "Who holds which lease of a pool", true);
+  add_action(*admin, "waiters", "Who waits for a lease", true);
+  add_action(*admin, "pause", "Grant no more leases and open no more connections", true);
+  add_action(*admin, "resume", "End the pause", true);
+  add_action(*admin, "probe", "Check the idle connections now", true);
+  auto add_number = [this](CLI::App* to, const std::string& name, const std::string& prefix,
+                           const std::string& text) {
+    auto take = [this, name, prefix](const std::string& written) {
+      auto digits = std::string_view{written};
+      if (!prefix.empty() && digits.starts_with(prefix))
+        digits.remove_prefix(prefix.size());
+      auto value = parse_count(digits);
+      if (!value || *value > UINT32_MAX)
+        throw CLI::ValidationError(name, "'" + written + "' is no number" +
+                                             (prefix.empty() ? "" : " such as " + prefix + "3"));
+      options_.admin.number = *value;
+    };
+    to->add_option_function<std::string>(name, take, text)->required()->type_name("");
+  };
+  add_number(add_action(*admin, "evict", "Close a connection; a leased one when its leases end", true),
+             "CONNECTION", "c", "as `admin connections` shows it, such as c3");
+  add_number(add_action(*admin, "revoke", "End a lease against its holder's will", true), "LEASE", "l",
+             "as `admin leases` shows it, such as l7");
+  add_number(add_action(*admin, "resize", "Change the pool's size until the node ends", true), "SIZE", "",
+             "connections at most");
+  add_action(*admin, "reset", "Forget a denied log-in, a refused host key, and the waits after failures",
+             true);
+  add_action(*admin, "disconnect", "Close all connections and refuse the waiters", true);
+  add_action(*admin, "events", "Tell what happens as it happens, until Ctrl-C", false);
+}
+
+void command_line::add_generators() {
+  auto* completion =
+      add(command::completion, "completion", "Print a completion script for a shell",
+          {.examples = {{"source <(moorage completion bash)", "bash, in ~/.bashrc"},
+                        {"moorage completion zsh > ~/.zfunc/_moorage", "zsh, with ~/.zfunc in $fpath"},
+                        {"moorage completion fish | source", "fish, in config.fish"}}});
+  completion->add_option("SHELL", options_.shell, "bash, zsh or fish")
+      ->required()
+      ->type_name("")
+      ->check(CLI::IsMember(std::set<std::string>{"bash", "zsh", "fish"}));
+  add(command::man, "man", "Print the manual page, in roff",
+      {.examples = {{"moorage man | man -l -", "read it"}}});
+}
+
+} // namespace moorage::cli

@@ -1,0 +1,115 @@
+// The command line: its tree of commands and options, and what was written on it as plain values.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "deploy/moorage/pages.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace moorage::cli {
+
+enum class command : std::uint8_t { none, exec, status, check, bench, config, serve, admin, completion, man };
+
+struct exec_options {
+  std::vector<std::string> words;       ///< the command
+  std::vector<std::string> environment; ///< NAME=VALUE
+  std::chrono::milliseconds timeout{0}; ///< 0: none
+  bool no_input = false;
+  bool quote = false; ///< each word reaches the command as it is
+};
+
+struct bench_options {
+  std::chrono::milliseconds time{5'000}; ///< of each measurement
+  std::uint32_t callers = 0;             ///< 0: twice the leases that the pool can give
+  std::string command = "true";
+};
+
+struct config_options {
+  bool names = false;
+  bool sample = false;
+};
+
+struct admin_options {
+  std::string action;
+  std::uint64_t number = 0; ///< a connection, a lease, or a size
+};
+
+/// What was written on the command line.
+struct options {
+  command which = command::none;
+
+  std::string config_file;           ///< empty: the usual places
+  std::string socket;                ///< empty: the configuration's
+  std::vector<std::string> settings; ///< KEY=VALUE
+  std::string log_level;             ///< empty: the configuration's
+  int verbose = 0;
+  int quiet = 0;
+  bool embedded = false;
+  bool json = false;
+
+  std::string cluster;                    ///< empty: none named
+  std::chrono::milliseconds patience{-1}; ///< negative: the cluster's
+  exec_options exec;
+  bench_options bench;
+  config_options config;
+  admin_options admin;
+  std::string shell; ///< of completion
+};
+
+class command_line {
+public:
+  command_line();
+  ~command_line();
+  command_line(const command_line&) = delete;
+  command_line& operator=(const command_line&) = delete;
+
+  /// What came of the parsing: go on, or end with this code after printing.
+  struct parsing {
+    bool finished = false;
+    int code = 0;
+    std::string output;    ///< for stdout
+    std::string complaint; ///< for stderr
+  };
+  parsing parse(int argc, const char* const* argv);
+
+  const options& parsed() const { return options_; }
+  command_page page() const;
+
+private:
+  CLI::App* add(CLI::App& parent, const std::string& name, const std::string& summary,
+                command_page text = {});
+  CLI::App* add(command which, const std::string& name, const std::string& summary, command_page text = {});
+  CLI::App* add_action(CLI::App& admin, const std::string& name, const std::string& summary,
+                       bool cluster_required);
+  void add_globals();
+  void add_exec();
+  void add_questions();
+  void add_bench();
+  void add_config();
+  void add_serve();
+  void add_admin();
+  void add_generators();
+  void add_cluster(CLI::App& to, bool required, const std::string& text = "its name, or user@host:port");
+  void add_patience(CLI::App& to);
+  void add_duration(CLI::App& to, const std::string& name, std::chrono::milliseconds& target,
+                    const std::string& text);
+  command_page page_of(const CLI::App& app, const std::string& path) const;
+  std::string help_of(const CLI::App& app) const;
+  std::string complaint_about(const std::exception& error) const;
+
+  options options_;
+  std::unique_ptr<CLI::App> app_;
+  /// Paragraphs, examples and the like, which the tree has no place for.
+  std::map<const CLI::App*, command_page> texts_;
+};
+
+} // namespace moorage::cli

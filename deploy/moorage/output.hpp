@@ -1,0 +1,58 @@
+// What goes to a terminal, a pipe or a file.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace moorage::cli {
+
+/// How the program ends: with a code, or as if a signal had ended it.
+struct ending {
+  int code = 0;
+  int signal = 0; ///< not 0: with this signal, so that a shell sees what happened
+};
+
+/// Writes it all, waiting for a slow reader. False: nobody reads any more.
+bool put(int descriptor, std::string_view bytes);
+/// To stdout; the ending of a program whose stdout is closed when it is.
+ending say(std::string_view text, int code = 0);
+/// "moorage: …" on a line of stderr.
+void complain(std::string_view text);
+
+/// "850 ns", "1.2 ms", "12 s", "3.4 min", "2.1 h", "4.0 d": three digits at most.
+std::string human(std::chrono::nanoseconds value);
+
+enum class colour : std::uint8_t { none, good, busy, bad, faint };
+
+/// A terminal that wants colours: not with NO_COLOR, nor with TERM=dumb.
+bool has_colours(int descriptor);
+std::string painted(std::string_view text, colour with, bool colours);
+
+/// Columns under headings, as wide as they need.
+class table {
+public:
+  struct cell {
+    std::string text;
+    colour with = colour::none;
+    cell(std::string text, colour with = colour::none) : text(std::move(text)), with(with) {}
+    cell(const char* text) : text(text) {}
+    cell(std::uint64_t number) : text(std::to_string(number)) {}
+  };
+  /// A heading that begins with '>' is of a column of numbers, set to the right.
+  explicit table(std::vector<std::string> headings);
+  void add(std::vector<cell> row) { rows_.push_back(std::move(row)); }
+  bool empty() const { return rows_.empty(); }
+  std::string text(bool colours) const;
+
+private:
+  std::vector<std::string> headings_;
+  std::vector<std::vector<cell>> rows_;
+};
+
+/// The number of characters, not bytes, of UTF-8.
+std::size_t columns_of(std::string_view text);
+
+} // namespace moorage::cli

@@ -1,0 +1,154 @@
+// From argv to options, and from CLI11's complaints to ours; and the tree as pages.
+#include <algorithm>
+#include <set>
+
+#include <CLI/CLI.hpp>
+
+#include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/options.hpp"
+#include "runtime/config_values.hpp"
+
+namespace moorage::cli {
+
+namespace {
+
+// The command that was being parsed when the error came up.
+const CLI::App* innermost(const CLI::App* app) {
+  auto chosen = app->get_subcommands();
+  return chosen.empty() ? app : innermost(chosen.front());
+}
+
+std::string path_of(const CLI::App* app) {
+  return app->get_parent() == nullptr ? "moorage" : path_of(app->get_parent()) + " " + app->get_name();
+}
+
+std::vector<std::string> spellings_of(const CLI::Option& option) {
+  std::vector<std::string> result;
+  for (const auto& name : option.get_snames())
+    result.push_back("-" + name);
+  for (const auto& name : option.get_lnames())
+    result.push_back("--" + name);
+  return result;
+}
+
+std::vector<std::string> known_words(const CLI::App* app, bool dashed) {
+  std::vector<std::string> result;
+  for (; app != nullptr; app = app->get_parent()) {
+    if (!dashed)
+      for (const auto* each : app->get_subcommands([](const CLI::App*) { return true; }))
+        result.push_back(each->get_name());
+    else
+      for (const auto* option : app->get_options())
+        for (auto& spelling : spellings_of(*option))
+          result.push_back(std::move(spelling));
+  }
+  return result;
+}
+
+// Whether the values that are given without a name can fill the option.
+bool takes_many(const CLI::Option& option) {
+  return option.get_items_expected_max() > 1;
+}
+
+} // namespace
+
+command_line::parsing command_line::parse(int argc, const char* const* argv) {
+  std::vector<std::string> words{argv + std::min(argc, 1), argv + argc};
+  if (!words.empty() && words.front() == "help") {
+    words.erase(words.begin());
+    words.push_back("--help");
+  }
+  // What follows -- is the remote command's, to the letter.
+  auto mark = std::find(words.begin(), words.end(), "--");
+  auto marked = mark != words.end();
+  std::vector<std::string> rest(marked ? mark + 1 : mark, words.end());
+  words.erase(mark, words.end());
+  auto wrong = [&](const std::string& text) {
+    auto of_exec =
+        std::find(words.begin(), words.end(), "exec") != words.end() && app_->got_subcommand("exec");
+    auto page = path_of(innermost(app_.get()));
+    return parsing{true,
+                   of_exec ? static_cast<int>(exec_failed) : static_cast<int>(wrong_usage),
+                   {},
+                   text + " (" + page + " --help)"};
+  };
+  try {
+    std::reverse(words.begin(), words.end()); // as CLI11 wants it
+    app_->parse(words);
+  } catch (const CLI::CallForHelp&) {
+    return {true, success, app_->help(), {}};
+  } catch (const CLI::CallForVersion& version) {
+    return {true, success, std::string{version.what()} + "\n", {}};
+  } catch (const CLI::ParseError& error) {
+    std::reverse(words.begin(), words.end());
+    return wrong(complaint_about(error));
+  }
+  std::reverse(words.begin(), words.end());
+  if (options_.which != command::exec)
+    return marked ? wrong("-- is for the command of exec") : parsing{};
+  options_.exec.words.insert(options_.exec.words.end(), rest.begin(), rest.end());
+  if (options_.exec.words.empty())
+    return wrong("no command; write it after --");
+  return {};
+}
+
+std::string command_line::complaint_about(const std::exception& error) const {
+  const auto* where = innermost(app_.get());
+  auto extras = app_->remaining(true);
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extras.empty()) {
+    const auto& word = extras.front();
+    auto dashed = word.starts_with('-');
+    auto is_command = !dashed && !where->get_subcommands([](const CLI::App*) { return true; }).empty();
+    auto text = (dashed       ? "unknown option '"
+                 : is_command ? "unknown command '"
+                              : "one argument too many: '") +
+                word + "'";
+    if (auto meant = did_you_mean(word, known_words(where, dashed)); (dashed || is_command) && !meant.empty())
+      text += "; did you mean " + meant + "?";
+    else if (dashed && where->get_name() == "exec")
+      text += "; write -- before the command";
+    return text;
+  }
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+    auto commands = where->get_subcommands([](const CLI::App*) { return true; });
+    if (!commands.empty() && !extras.empty())
+      return "unknown command '" + extras.front() + "'";
+    if (!commands.empty())
+      return "no command";
+    for (const auto* option : where->get_options())
+      if (option->get_required() && option->count() == 0)
+        return option->get_name() + " is missing";
+  }
+  return error.what();
+}
+
+command_page command_line::page() const {
+  return page_of(*app_, "");
+}
+
+std::string command_line::help_of(const CLI::App& app) const {
+  return help_text(page_of(app, app.get_parent() == nullptr ? "" : path_of(app.get_parent())));
+}
+
+command_page command_line::page_of(const CLI::App& app, const std::string& path) const {
+  auto result = texts_.at(&app);
+  result.name = app.get_name();
+  result.path = path.empty() ? result.name : path + " " + result.name;
+  result.summary = app.get_description();
+  for (const auto* option : app.get_options()) {
+    if (option->get_positional())
+      result.arguments.push_back(
+          {option->get_name(), option->get_description(), option->get_required(), takes_many(*option)});
+    else if (option->get_group().empty())
+      continue;
+    else
+      result.options.push_back({spellings_of(*option),
+                                option->get_items_expected_max() == 0 ? "" : option->get_type_name(),
+                                option->get_description()});
+  }
+  for (const auto* each : app.get_subcommands([](const CLI::App*) { return true; }))
+    result.commands.push_back(page_of(*each, result.path));
+  return result;
+}
+
+} // namespace moorage::cli

@@ -1,0 +1,127 @@
+#include "deploy/moorage/present.hpp"
+
+#include <ctime>
+
+#include <array>
+#include <cstdio>
+
+#include "deploy/moorage/output.hpp"
+
+namespace moorage::cli {
+
+namespace {
+
+std::string or_dash(std::chrono::nanoseconds value) {
+  return value.count() == 0 ? "-" : human(value);
+}
+
+table::cell state_of(const pool_status& pool) {
+  if (pool.latched.code != errc::none)
+    return {"latched: " + to_string(pool.latched.code), colour::bad};
+  if (pool.paused)
+    return {"paused", colour::busy};
+  if (pool.backing_off.code != errc::none)
+    return {"backing off", colour::bad};
+  if (pool.total == 0)
+    return {"ready, not connected", colour::faint};
+  return {pool.waiters > 0 ? "busy" : "ready", pool.waiters > 0 ? colour::busy : colour::good};
+}
+
+table::cell state_of(const connection_status& connection) {
+  auto text = to_string(connection.state);
+  if (connection.probing)
+    text += ", probing";
+  if (connection.condemned)
+    text += ", condemned";
+  auto bad = connection.condemned || connection.probe_failures > 0;
+  auto idle = connection.state == connection_state::idle || connection.state == connection_state::leased;
+  return {text, bad ? colour::bad : idle ? colour::good : colour::busy};
+}
+
+// A column of its own for text that somebody else wrote: no control characters, and not too long.
+std::string tame(std::string text) {
+  for (auto& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      c = ' ';
+  if (text.size() > 60)
+    text = text.substr(0, 57) + "...";
+  return text.empty() ? "-" : text;
+}
+
+} // namespace
+
+std::string pools_text(const std::vector<pool_status>& pools, bool colours) {
+  if (pools.empty())
+    return "no clusters\n";
+  table result{{"CLUSTER", "DESTINATION", "STATE", ">SIZE", ">IDLE", ">LEASED", ">OPENING", ">CLOSING",
+                ">WAITERS", ">ACQUIRES", ">P50", ">P99"}};
+  std::string remarks;
+  for (const auto& pool : pools) {
+    result.add({pool.cluster, pool.destination, state_of(pool), std::uint64_t{pool.size},
+                std::uint64_t{pool.idle}, std::uint64_t{pool.leased}, std::uint64_t{pool.opening},
+                std::uint64_t{pool.closing}, std::uint64_t{pool.waiters}, pool.counters.acquires,
+                or_dash(pool.acquire_latency.p50), or_dash(pool.acquire_latency.p99)});
+    for (const auto* reason : {&pool.latched, &pool.backing_off})
+      if (reason->code != errc::none)
+        remarks += pool.cluster + ": " + reason->text + "\n";
+  }
+  return result.text(colours) + (remarks.empty() ? "" : "\n" + remarks);
+}
+
+std::string connections_text(const std::vector<connection_status>& connections, bool colours) {
+  if (connections.empty())
+    return "no connections\n";
+  table result{
+      {"CONNECTION", "STATE", ">LEASES", ">SERVED", ">AGE", ">IDLE FOR", ">LAST PROBE", ">FAILED PROBES"}};
+  for (const auto& each : connections)
+    result.add({to_string(each.connection), state_of(each), std::uint64_t{each.leases}, each.leases_served,
+                human(each.age), each.state == connection_state::idle ? human(each.idle) : "-",
+                or_dash(each.last_rtt), std::uint64_t{each.probe_failures}});
+  return result.text(colours);
+}
+
+std::string leases_text(const std::vector<lease_status>& leases, bool colours) {
+  if (leases.empty())
+    return "no leases\n";
+  table result{{"LEASE", "CONNECTION", "HOLDER", ">AGE", "STATE", "LABEL"}};
+  for (const auto& each : leases)
+    result.add({to_string(each.lease),
+                to_string(each.connection),
+                to_string(each.holder),
+                human(each.age),
+                {each.confirmed ? "confirmed" : "granted", each.confirmed ? colour::good : colour::busy},
+                tame(each.label)});
+  return result.text(colours);
+}
+
+std::string waiters_text(const std::vector<waiter_status>& waiters, bool colours) {
+  if (waiters.empty())
+    return "no waiters\n";
+  table result{{"REQUEST", "HOLDER", ">AHEAD", ">WAITED", ">LEFT", "LABEL"}};
+  for (const auto& each : waiters)
+    result.add({to_string(each.request), to_string(each.holder), std::uint64_t{each.ahead},
+                human(each.waited), human(each.left), tame(each.label)});
+  return result.text(colours);
+}
+
+std::string event_text(const event_record& event, bool colours) {
+  auto seconds = std::chrono::duration_cast<std::chrono::seconds>(event.at);
+  auto when = static_cast<std::time_t>(seconds.count());
+  std::tm local{};
+  localtime_r(&when, &local);
+  std::array<char, 32> time{};
+  std::snprintf(time.data(), time.size(), "%02d:%02d:%02d.%03d", local.tm_hour, local.tm_min, local.tm_sec,
+                static_cast<int>((event.at - seconds).count() / 1'000));
+  auto result = painted(time.data(), colour::faint, colours) + " " + event.cluster + " " + event.what;
+  if (event.connection)
+    result += " " + to_string(event.connection);
+  if (event.lease)
+    result += " " + to_string(event.lease);
+  if (!event.text.empty())
+    result += ": " + event.text;
+  if (event.missed > 0)
+    result += " (" + std::to_string(event.missed) + " events before this one were missed)";
+  return result + "\n";
+}
+
+} // namespace moorage::cli

@@ -1,0 +1,44 @@
+// What the pools say, for people and for scripts.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <string>
+#include <vector>
+
+#include "messages/events.hpp"
+#include "messages/exec.hpp"
+#include "messages/status.hpp"
+
+namespace moorage::cli {
+
+// For people: a table each.
+std::string pools_text(const std::vector<pool_status>& pools, bool colours);
+std::string connections_text(const std::vector<connection_status>& connections, bool colours);
+std::string leases_text(const std::vector<lease_status>& leases, bool colours);
+std::string waiters_text(const std::vector<waiter_status>& waiters, bool colours);
+/// One line: "14:03:07.123 lumi opened c3 …"
+std::string event_text(const event_record& event, bool colours);
+
+// For scripts. Durations are in seconds, ids as the tables show them.
+nlohmann::ordered_json to_json(const pool_status& pool);
+nlohmann::ordered_json to_json(const connection_status& connection);
+nlohmann::ordered_json to_json(const lease_status& lease);
+nlohmann::ordered_json to_json(const waiter_status& waiter);
+nlohmann::ordered_json to_json(const event_record& event);
+nlohmann::ordered_json to_json(const opening_step& step);
+nlohmann::ordered_json to_json(const failure& reason);
+nlohmann::ordered_json to_json(const outcome& ended);
+
+template <class T>
+nlohmann::ordered_json list_to_json(const std::vector<T>& items);
+
+double seconds_of(std::chrono::nanoseconds value);
+/// Text for JSON: as it is where it is UTF-8, else in base64 under "NAME_base64".
+void put_bytes(nlohmann::ordered_json& object, const std::string& name, const std::string& bytes);
+/// Indented, with a newline.
+std::string json_text(const nlohmann::ordered_json& value);
+/// On one line.
+std::string json_line(const nlohmann::ordered_json& value);
+
+} // namespace moorage::cli

@@ -1,0 +1,186 @@
+#include <array>
+
+#include <nlohmann/json.hpp>
+
+#include "deploy/moorage/present.hpp"
+
+namespace moorage::cli {
+
+using json = nlohmann::ordered_json;
+
+namespace {
+
+json quantiles(const latency_quantiles& from) {
+  return {{"count", from.count},
+          {"p50_seconds", seconds_of(from.p50)},
+          {"p90_seconds", seconds_of(from.p90)},
+          {"p99_seconds", seconds_of(from.p99)},
+          {"max_seconds", seconds_of(from.max)}};
+}
+
+json counters(const pool_counters& from) {
+  json removed;
+  for (std::size_t i = 0; i < from.removed.size(); ++i)
+    removed[to_string(static_cast<removal_reason>(i))] = from.removed[i];
+  return {{"acquires", from.acquires},
+          {"grants", from.grants},
+          {"timeouts", from.timeouts},
+          {"cancelled", from.cancelled},
+          {"refusals", from.refusals},
+          {"releases", from.releases},
+          {"reclaimed", from.reclaimed},
+          {"openings", from.openings},
+          {"opened", from.opened},
+          {"open_failures", from.open_failures},
+          {"probe_rounds", from.probe_rounds},
+          {"probes_passed", from.probes_passed},
+          {"probes_failed", from.probes_failed},
+          {"removed", std::move(removed)}};
+}
+
+// Null where there is none, so that a script can ask for it simply.
+json failure_or_null(const failure& reason) {
+  return reason.code == errc::none ? json{} : to_json(reason);
+}
+
+template <class Id>
+json id_or_null(const Id& id) {
+  return id ? json(to_string(id)) : json{};
+}
+
+bool is_utf8(const std::string& bytes) {
+  try {
+    [[maybe_unused]] auto text = json(bytes).dump();
+    return true;
+  } catch (const json::type_error&) {
+    return false;
+  }
+}
+
+std::string base64(const std::string& bytes) {
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string result;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    auto byte = [&](std::size_t at) {
+      return at < bytes.size() ? static_cast<unsigned>(static_cast<unsigned char>(bytes[at])) : 0u;
+    };
+    auto group = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
+    for (std::size_t j = 0; j < 4; ++j)
+      result += i + j > bytes.size() ? '=' : digits[group >> (18 - 6 * j) & 63];
+  }
+  return result;
+}
+
+} // namespace
+
+double seconds_of(std::chrono::nanoseconds value) {
+  return std::chrono::duration<double>(value).count();
+}
+
+void put_bytes(json& object, const std::string& name, const std::string& bytes) {
+  if (is_utf8(bytes))
+    object[name] = bytes;
+  else
+    object[name + "_base64"] = base64(bytes);
+}
+
+// What a server said may hold any bytes; a script must get valid JSON all the same.
+std::string json_text(const json& value) {
+  return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+std::string json_line(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+json to_json(const failure& reason) {
+  return {{"code", to_string(reason.code)}, {"text", reason.text}};
+}
+
+json to_json(const opening_step& step) {
+  return {{"step", to_string(step.stage)}, {"took_seconds", seconds_of(step.took)}, {"text", step.text}};
+}
+
+json to_json(const outcome& ended) {
+  json result{{"outcome", to_string(ended.kind)}};
+  result["code"] = ended.kind == outcome_kind::exited ? json(ended.code) : json{};
+  result["signal"] = ended.kind == outcome_kind::signalled ? json(ended.signal) : json{};
+  result["cause"] = failure_or_null(ended.cause);
+  return result;
+}
+
+json to_json(const pool_status& pool) {
+  return {{"cluster", pool.cluster},
+          {"destination", pool.destination},
+          {"size", pool.size},
+          {"total", pool.total},
+          {"opening", pool.opening},
+          {"idle", pool.idle},
+          {"leased", pool.leased},
+          {"closing", pool.closing},
+          {"leases", pool.leases},
+          {"waiters", pool.waiters},
+          {"probing", pool.probing},
+          {"paused", pool.paused},
+          {"latched", failure_or_null(pool.latched)},
+          {"backing_off", failure_or_null(pool.backing_off)},
+          {"average_age_seconds", seconds_of(pool.average_age)},
+          {"average_idle_seconds", seconds_of(pool.average_idle)},
+          {"counters", counters(pool.counters)},
+          {"acquire_latency", quantiles(pool.acquire_latency)},
+          {"probe_round_trip", quantiles(pool.probe_rtt)}};
+}
+
+json to_json(const connection_status& from) {
+  return {{"connection", to_string(from.connection)},
+          {"state", to_string(from.state)},
+          {"leases", from.leases},
+          {"leases_served", from.leases_served},
+          {"probing", from.probing},
+          {"condemned", from.condemned},
+          {"probe_failures", from.probe_failures},
+          {"age_seconds", seconds_of(from.age)},
+          {"idle_seconds", seconds_of(from.idle)},
+          {"last_round_trip_seconds", from.last_rtt.count() == 0 ? json{} : json(seconds_of(from.last_rtt))}};
+}
+
+json to_json(const lease_status& from) {
+  return {{"lease", to_string(from.lease)},   {"connection", to_string(from.connection)},
+          {"holder", to_string(from.holder)}, {"label", from.label},
+          {"confirmed", from.confirmed},      {"age_seconds", seconds_of(from.age)}};
+}
+
+json to_json(const waiter_status& from) {
+  return {{"request", to_string(from.request)},
+          {"holder", to_string(from.holder)},
+          {"label", from.label},
+          {"ahead", from.ahead},
+          {"waited_seconds", seconds_of(from.waited)},
+          {"left_seconds", seconds_of(from.left)}};
+}
+
+json to_json(const event_record& from) {
+  json result{
+      {"at_seconds", seconds_of(from.at)},         {"cluster", from.cluster},         {"event", from.what},
+      {"connection", id_or_null(from.connection)}, {"lease", id_or_null(from.lease)}, {"text", from.text}};
+  if (!from.steps.empty())
+    result["steps"] = list_to_json(from.steps);
+  if (from.missed > 0)
+    result["missed"] = from.missed;
+  return result;
+}
+
+template <class T>
+json list_to_json(const std::vector<T>& items) {
+  auto result = json::array();
+  for (const auto& each : items)
+    result.push_back(to_json(each));
+  return result;
+}
+
+template json list_to_json(const std::vector<pool_status>&);
+template json list_to_json(const std::vector<connection_status>&);
+template json list_to_json(const std::vector<lease_status>&);
+template json list_to_json(const std::vector<waiter_status>&);
+template json list_to_json(const std::vector<opening_step>&);
+
+} // namespace moorage::cli

@@ -1,0 +1,147 @@
+#include "deploy/moorage/reach.hpp"
+
+#include <algorithm>
+
+#include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/output.hpp"
+#include "runtime/node_socket.hpp"
+
+namespace moorage::cli {
+
+namespace {
+
+// -v and -q move the level up and down from the configuration's.
+std::string log_level(const options& from, const std::string& configured) {
+  if (!from.log_level.empty())
+    return from.log_level;
+  const auto& levels = log_levels();
+  auto place = std::find(levels.begin(), levels.end(), configured) - levels.begin();
+  if (from.verbose > 0)
+    place = std::min<std::ptrdiff_t>(place, 3) - from.verbose;
+  if (from.quiet > 0)
+    place = from.quiet > 1 ? std::ssize(levels) - 1 : std::max<std::ptrdiff_t>(place, 4);
+  return levels[static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(place, 0, std::ssize(levels) - 1))];
+}
+
+bool apply_settings(const options& from, configuration& config) {
+  std::vector<std::string> told;
+  auto apply = [&](cluster_config& target) {
+    for (const auto& each : override_settings(target, from.settings))
+      if (auto text = to_string(each); std::find(told.begin(), told.end(), text) == told.end())
+        told.push_back(std::move(text));
+  };
+  apply(config.defaults);
+  for (auto& each : config.clusters)
+    apply(each);
+  for (const auto& each : told)
+    complain(each);
+  return told.empty();
+}
+
+std::optional<runtime> embedded(configuration config, failure& reason) {
+  try {
+    return runtime{std::move(config)};
+  } catch (const error& refused) {
+    reason = refused.reason();
+    return std::nullopt;
+  }
+}
+
+// A node that does not know the cluster is told of it, with our settings.
+failure make_known(runtime& node, const options& from, const configuration& config) {
+  auto known = node.pool(from.cluster);
+  if (known || known.reason().code != errc::unknown_cluster)
+    return known.reason();
+  cluster_config ours;
+  if (auto unknown = resolve_cluster(config, from.cluster, ours); unknown.code != errc::none)
+    return unknown;
+  return node.register_cluster(ours.settings).reason();
+}
+
+} // namespace
+
+int code_for(errc reason) {
+  switch (reason) {
+  case errc::none:
+    return success;
+  case errc::unknown_cluster:
+  case errc::invalid_settings:
+    return wrong_config;
+  case errc::no_node:
+  case errc::node_lost:
+  case errc::node_running:
+    return no_node;
+  case errc::internal:
+  case errc::local_failure:
+  case errc::invalid_request:
+  case errc::unknown_connection:
+  case errc::unknown_lease:
+  case errc::already_released:
+  case errc::would_block_scheduler:
+    return failed;
+  default:
+    return refused;
+  }
+}
+
+std::optional<configuration> read_configuration(const options& from) {
+  configuration config;
+  if (auto file = from.config_file.empty() ? find_config_file() : from.config_file; !file.empty()) {
+    auto read = try_load_config(file);
+    for (const auto& each : read.problems)
+      complain(to_string(each));
+    if (!read)
+      return std::nullopt;
+    config = std::move(read.value);
+  }
+  config.log_level = log_level(from, config.log_level);
+  if (!apply_settings(from, config))
+    return std::nullopt;
+  return config;
+}
+
+std::string node_socket(const options& from, const configuration& config) {
+  if (!from.socket.empty())
+    return from.socket;
+  return config.node_socket.empty() ? usual_node_socket() : config.node_socket;
+}
+
+pools_at_hand reach_cluster(const options& from, const configuration& config) {
+  pools_at_hand result;
+  if (!from.embedded && from.settings.empty()) {
+    auto node = runtime::try_connect(node_socket(from, config));
+    // Without a node we can do without; with one that does not answer, somebody should look after it.
+    if (node || node.reason().code != errc::no_node || !from.socket.empty()) {
+      result.reason = node ? make_known(*node, from, config) : node.reason();
+      result.of_node = true;
+      if (result.reason.code == errc::none)
+        result.pools = std::move(*node);
+      return result;
+    }
+  }
+  cluster_config cluster;
+  result.reason = resolve_cluster(config, from.cluster, cluster);
+  if (result.reason.code != errc::none)
+    return result;
+  cluster.settings.min_idle = 0;
+  auto ours = config;
+  ours.clusters = {cluster};
+  result.pools = embedded(std::move(ours), result.reason);
+  return result;
+}
+
+pools_at_hand reach_node(const options& from, const configuration& config) {
+  pools_at_hand result;
+  auto node = runtime::try_connect(node_socket(from, config));
+  result.of_node = true;
+  if (node)
+    result.pools = std::move(*node);
+  else
+    result.reason = node.reason();
+  if (result.reason.code == errc::no_node)
+    result.reason.text =
+        "no node listens on " + node_socket(from, config) + "; start one with: moorage serve &";
+  return result;
+}
+
+} // namespace moorage::cli

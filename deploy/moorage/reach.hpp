@@ -1,0 +1,30 @@
+// The way to the pools: the configuration, then a node's pools or pools of our own.
+#pragma once
+
+#include <optional>
+
+#include "deploy/moorage/options.hpp"
+#include "runtime/runtime.hpp"
+
+namespace moorage::cli {
+
+/// The configuration that the options ask for, with their settings in it. Nothing: it is wrong, and was complained of.
+std::optional<configuration> read_configuration(const options& from);
+
+/// The socket that the options, the configuration or habit name.
+std::string node_socket(const options& from, const configuration& config);
+
+struct pools_at_hand {
+  std::optional<runtime> pools; ///< nothing: `reason`
+  bool of_node = false;
+  failure reason;
+};
+
+/// Pools that know the cluster that the options name: the node's if there is one, else our own. Our own know only that
+/// cluster and keep no idle connection for later: there is no later.
+pools_at_hand reach_cluster(const options& from, const configuration& config);
+
+/// The node's pools. Without a node the reason says how to start one.
+pools_at_hand reach_node(const options& from, const configuration& config);
+
+} // namespace moorage::cli

@@ -1,0 +1,128 @@
+// `moorage serve`: a node that keeps the pools for everybody else of this user.
+#include <cstdlib>
+#include <cstring>
+
+#include <condition_variable>
+#include <mutex>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "deploy/moorage/commands.hpp"
+#include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/reach.hpp"
+#include "deploy/moorage/signals.hpp"
+
+namespace moorage::cli {
+
+namespace {
+
+// sd_notify(3), which is one datagram.
+void tell_systemd(std::string_view state) {
+  const char* path = std::getenv("NOTIFY_SOCKET");
+  sockaddr_un address{};
+  if (path == nullptr || (*path != '/' && *path != '@') || std::strlen(path) >= sizeof address.sun_path)
+    return;
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path, std::strlen(path));
+  if (*path == '@')
+    address.sun_path[0] = '\0';
+  auto descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0)
+    return;
+  auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
+  sendto(descriptor, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
+         length);
+  close(descriptor);
+}
+
+// What the signals' thread leaves for the main one to do.
+class errands {
+public:
+  enum class kind { reload, stop };
+  void leave(kind what) {
+    std::lock_guard guard{mutex_};
+    (what == kind::stop ? stop_ : reload_) = true;
+    changed_.notify_one();
+  }
+  kind wait() {
+    std::unique_lock guard{mutex_};
+    changed_.wait(guard, [&] { return stop_ || reload_; });
+    reload_ = false;
+    return stop_ ? kind::stop : kind::reload;
+  }
+
+private:
+  // edge: the signals' thread and the main one.
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stop_ = false;
+  bool reload_ = false;
+};
+
+std::string counted(std::size_t number, const std::string& what) {
+  return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
+}
+
+// Takes over what changed between the two files. Clusters that clients registered themselves stay.
+void take_over(runtime& pools, const configuration& before, const configuration& now) {
+  std::size_t changed = 0, gone = 0;
+  auto tell = [](const result<void>& answer, const std::string& name) {
+    if (!answer)
+      complain(name + ": " + answer.reason().text);
+    return static_cast<bool>(answer);
+  };
+  for (const auto& each : now.clusters) {
+    const auto* old = before.find(each.settings.name);
+    if (old == nullptr || old->settings != each.settings)
+      changed += tell(pools.register_cluster(each.settings), each.settings.name) ? 1 : 0;
+  }
+  for (const auto& name : before.cluster_names())
+    if (now.find(name) == nullptr)
+      gone += tell(pools.remove_cluster(name), name) ? 1 : 0;
+  complain("read the configuration again: " + counted(changed, "cluster") + " new or changed, " +
+           counted(gone, "cluster") + " removed");
+}
+
+} // namespace
+
+ending run_serve(const options& from) {
+  if (from.embedded) {
+    complain("serve is what --embedded does without");
+    return {wrong_usage, 0};
+  }
+  errands left;
+  signal_watch signals{[&left] { left.leave(errands::kind::reload); }};
+  std::stop_callback stop{signals.token(), [&left] { left.leave(errands::kind::stop); }};
+  auto config = read_configuration(from);
+  if (!config)
+    return {wrong_config, 0};
+  std::optional<runtime> pools;
+  try {
+    pools.emplace(*config);
+  } catch (const error& refused) {
+    return refuse(refused.reason());
+  }
+  auto path = pools->serve(node_socket(from, *config));
+  if (!path)
+    return refuse(path.reason());
+  complain("serving " + counted(config->clusters.size(), "cluster") + " on " + *path);
+  tell_systemd("READY=1\nSTATUS=serving on " + *path);
+  while (left.wait() == errands::kind::reload) {
+    tell_systemd("RELOADING=1");
+    if (auto now = read_configuration(from)) {
+      take_over(*pools, *config, *now);
+      config = std::move(now);
+    } else {
+      complain("the configuration in force stays as it is");
+    }
+    tell_systemd("READY=1");
+  }
+  tell_systemd("STOPPING=1");
+  pools->stop();
+  complain("stopped");
+  return {success, 0};
+}
+
+} // namespace moorage::cli

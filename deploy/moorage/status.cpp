@@ -1,0 +1,37 @@
+// `moorage status`: what the pools of the node do.
+#include <nlohmann/json.hpp>
+
+#include "deploy/moorage/commands.hpp"
+#include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/present.hpp"
+#include "deploy/moorage/reach.hpp"
+
+namespace moorage::cli {
+
+ending run_status(const options& from) {
+  if (from.embedded) {
+    complain("status asks a node; pools of our own would be empty");
+    return {wrong_usage, 0};
+  }
+  auto config = read_configuration(from);
+  if (!config)
+    return {wrong_config, 0};
+  auto reached = reach_node(from, *config);
+  if (!reached.pools)
+    return refuse(reached.reason);
+  std::vector<pool_status> pools;
+  if (from.cluster.empty()) {
+    auto all = reached.pools->pools();
+    if (!all)
+      return refuse(all.reason());
+    pools = std::move(*all);
+  } else {
+    auto one = reached.pools->pool(from.cluster);
+    if (!one)
+      return refuse(one.reason());
+    pools.push_back(std::move(*one));
+  }
+  return say(from.json ? json_text({{"pools", list_to_json(pools)}}) : pools_text(pools, has_colours(1)));
+}
+
+} // namespace moorage::cli
