@@ -120,7 +120,8 @@ TEST_CASE("the fake sshd breaks a connection in each phase in each way", "[fake]
   CHECK(c.channels_opened == (at >= phase::exec_request));
   CHECK(c.commands_ended == 0);
   const bool says_so = how == breakage::disconnect && at >= phase::authentication;
-  CHECK((error.find("told to disconnect") != std::string::npos) == says_so);
+  if (at != phase::command) // there the client is writing, and may hear the reset first
+    CHECK((error.find("told to disconnect") != std::string::npos) == says_so);
 }
 
 TEST_CASE("a command that breaks in the middle has sent its first output", "[fake]") {

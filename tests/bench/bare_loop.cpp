@@ -1,0 +1,186 @@
+#include "tests/bench/bare_loop.hpp"
+
+#include "tests/bench/bare_connection.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <stdexcept>
+#include <sys/epoll.h>
+#include <unistd.h>
+#include <vector>
+
+namespace moorage::bench {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+} // namespace
+
+class bare_loop::loop {
+public:
+  explicit loop(bare_target target) : target_(std::move(target)), epoll_(epoll_create1(EPOLL_CLOEXEC)) {
+    if (ssh_pki_import_privkey_file(target_.key_file.c_str(), nullptr, nullptr, nullptr, &key_) != SSH_OK)
+      throw std::runtime_error("cannot read " + target_.key_file);
+  }
+
+  ~loop() {
+    close();
+    ssh_key_free(key_);
+    ::close(epoll_);
+  }
+
+  duration open(std::size_t count, std::size_t at_once) {
+    const auto start = clock::now();
+    const auto goal = connections_.size() + count;
+    connections_.reserve(goal);
+    watched_.resize(goal, 0);
+    auto begin_one = [&] {
+      connections_.push_back(std::make_unique<bare_connection>(target_, key_, connections_.size()));
+      connections_.back()->start_connect();
+      watch(*connections_.back());
+    };
+    for (std::size_t i = 0; i < std::min(count, at_once); ++i)
+      begin_one();
+    drive(count, [&](bare_connection& c) {
+      if (!c.log_in())
+        return false;
+      if (connections_.size() < goal)
+        begin_one();
+      return true;
+    });
+    return clock::now() - start;
+  }
+
+  duration run(const std::string& command, std::size_t times, const std::string& output, int status) {
+    const auto start = clock::now();
+    std::size_t left = times;
+    std::vector<char> busy(connections_.size(), 0);
+    // True when this connection has nothing to do any more.
+    auto advance = [&](bare_connection& c) {
+      for (auto& is_busy = busy[c.index()];;) {
+        if (!is_busy) {
+          if (left == 0)
+            return true;
+          --left;
+          is_busy = 1;
+        }
+        if (!c.run(command, output, status))
+          return false;
+        is_busy = 0;
+      }
+    };
+    drive_all(advance);
+    return clock::now() - start;
+  }
+
+  duration health_round() {
+    const auto start = clock::now();
+    drive_all([](bare_connection& c) { return c.probe(); });
+    return clock::now() - start;
+  }
+
+  duration close() {
+    const auto start = clock::now();
+    for (auto& c : connections_)
+      c->say_goodbye();
+    connections_.clear();
+    watched_.clear();
+    return clock::now() - start;
+  }
+
+  std::size_t size() const { return connections_.size(); }
+
+private:
+  void watch(bare_connection& c) {
+    auto& now = watched_[c.index()];
+    std::uint32_t wanted = EPOLLIN | (c.write_pending() ? EPOLLOUT : 0U);
+    if (now == wanted)
+      return;
+    epoll_event event{};
+    event.events = wanted;
+    event.data.ptr = &c;
+    epoll_ctl(epoll_, now == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, c.fd(), &event);
+    now = wanted;
+  }
+
+  /// After a write libssh wants to see the socket writable once more, and it
+  /// polls in every call: calling again is cheaper than a round through epoll,
+  /// and takes the input that the poll may have brought with it.
+  static bool advance_fully(bare_connection& c, const std::function<bool(bare_connection&)>& advance) {
+    bool finished = advance(c);
+    for (int more = 2; !finished && more > 0 && c.write_pending(); --more)
+      finished = advance(c);
+    return finished;
+  }
+
+  /// Calls `advance` for ready connections until it has said "finished" `count` times.
+  void drive(std::size_t count, const std::function<bool(bare_connection&)>& advance) {
+    finished_.assign(watched_.size(), 0);
+    await(count, advance);
+  }
+
+  /// The same for all connections, which are first called once without being ready.
+  void drive_all(const std::function<bool(bare_connection&)>& advance) {
+    finished_.assign(watched_.size(), 0);
+    std::size_t left = connections_.size();
+    for (auto& c : connections_) {
+      finished_[c->index()] = advance_fully(*c, advance);
+      left -= static_cast<std::size_t>(finished_[c->index()]);
+      watch(*c);
+    }
+    await(left, advance);
+  }
+
+  void await(std::size_t left, const std::function<bool(bare_connection&)>& advance) {
+    epoll_event events[256];
+    while (left > 0) {
+      int got = epoll_wait(epoll_, events, 256, 30'000);
+      if (got == 0)
+        throw std::runtime_error("nothing has moved for 30 s");
+      for (int i = 0; i < got; ++i) {
+        auto& c = *static_cast<bare_connection*>(events[i].data.ptr);
+        if (finished_[c.index()]) {
+          c.drain();
+        } else if (advance_fully(c, advance)) {
+          finished_[c.index()] = 1;
+          --left;
+        }
+        watch(c);
+      }
+    }
+  }
+
+  bare_target target_;
+  int epoll_;
+  ssh_key key_ = nullptr;
+  std::vector<std::unique_ptr<bare_connection>> connections_;
+  std::vector<std::uint32_t> watched_; ///< what epoll has been told, by index; 0: nothing yet
+  std::vector<char> finished_;
+};
+
+bare_loop::bare_loop(bare_target target) : loop_(std::make_unique<loop>(std::move(target))) {}
+
+bare_loop::~bare_loop() = default;
+
+bare_loop::duration bare_loop::open(std::size_t count, std::size_t at_once) {
+  return loop_->open(count, std::max<std::size_t>(at_once, 1));
+}
+
+bare_loop::duration bare_loop::run(const std::string& command, std::size_t times,
+                                   const std::string& output_expected, int status_expected) {
+  return loop_->run(command, times, output_expected, status_expected);
+}
+
+bare_loop::duration bare_loop::health_round() {
+  return loop_->health_round();
+}
+
+bare_loop::duration bare_loop::close() {
+  return loop_->close();
+}
+
+std::size_t bare_loop::size() const {
+  return loop_->size();
+}
+
+} // namespace moorage::bench
