@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <functional>
+#include <future>
+#include <memory>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -31,6 +33,21 @@ private:
   int to_ = -1;
   int from_ = -1;
   std::string buffered_;
+};
+
+/// A line from an actor, waited for by the test's thread.
+class awaited_line {
+public:
+  std::function<void(std::string)> teller() {
+    return [line = line_](const std::string& text) { line->set_value(text); };
+  }
+  std::string get(std::chrono::milliseconds patience = 10s) {
+    auto line = line_->get_future();
+    return line.wait_for(patience) == std::future_status::ready ? line.get() : "(silence)";
+  }
+
+private:
+  std::shared_ptr<std::promise<std::string>> line_ = std::make_shared<std::promise<std::string>>();
 };
 
 /// In the child: a line to the parent, from any thread.

@@ -38,21 +38,31 @@ using echo_actor = caf::typed_actor<caf::replies_to<std::string>::with<std::stri
 /// Something that the server does not offer.
 using other_actor = caf::typed_actor<caf::replies_to<double>::with<double>>;
 
+/// How often the two ends show that they live: as shipped, or fast enough for a test that waits for their silence.
+enum class heartbeat { shipped, quick };
+constexpr auto quick_heartbeat = 100ms;
+constexpr auto quick_silence_max = 1s;
+
 struct node_config : caf::actor_system_config {
-  node_config() {
+  explicit node_config(heartbeat pace) {
     load<caf::io::middleman>();
     set("scheduler.policy", caf::atom("sharing"));
     set("scheduler.max-threads", 2);
     moorage::add_message_types(*this);
     add_message_types<caf::id_block::node_tests>();
     moorage::configure_node(*this);
+    if (pace == heartbeat::quick) {
+      set("middleman.heartbeat-interval", caf::timespan{quick_heartbeat});
+      set("middleman.connection-timeout", caf::timespan{quick_silence_max});
+    }
   }
 };
 
 /// A system that measures its own end.
 class node_system {
 public:
-  node_system() : system_(std::make_unique<caf::actor_system>(config_)) {}
+  explicit node_system(heartbeat pace = heartbeat::shipped)
+      : config_(pace), system_(std::make_unique<caf::actor_system>(config_)) {}
 
   caf::actor_system& operator*() { return *system_; }
   caf::actor_system* operator->() { return system_.get(); }
@@ -68,15 +78,19 @@ private:
   std::unique_ptr<caf::actor_system> system_;
 };
 
-/// The server's actor. `tell` is called with "down REASON" for every watched actor that goes.
-inline echo_actor spawn_echo(caf::actor_system& system, std::function<void(std::string)> tell) {
-  return system.spawn([tell](echo_actor::pointer self) -> echo_actor::behavior_type {
+/// The server's actor. `tell` is called with "down REASON" for every watched actor that goes, `met` with every actor
+/// that is to be watched.
+inline echo_actor spawn_echo(
+    caf::actor_system& system, std::function<void(std::string)> tell,
+    std::function<void(const friend_actor&)> met = [](const friend_actor&) {}) {
+  return system.spawn([tell, met](echo_actor::pointer self) -> echo_actor::behavior_type {
     self->set_error_handler([](caf::error&) {});
     self->set_down_handler([=](caf::down_msg& down) { tell("down " + self->system().render(down.reason)); });
     return {
         [](std::string& text) { return std::move(text); },
         [=](watch_atom, const friend_actor& whom) {
           self->monitor(whom);
+          met(whom);
           return true;
         },
         [=](call_atom, const friend_actor& whom, std::string& text) -> caf::result<std::string> {

@@ -19,8 +19,8 @@ std::string render(caf::actor_system& system, const caf::error& reason) {
 }
 
 /// Publishes an echo actor until told to quit.
-void serve(const std::string& socket) {
-  node_system system;
+void serve(const std::string& socket, heartbeat pace = heartbeat::shipped) {
+  node_system system{pace};
   auto echo = spawn_echo(*system, tell_parent);
   auto node = moorage::publish_node(*system, echo, socket);
   if (!node) {
@@ -46,8 +46,8 @@ void serve(const std::string& socket) {
 }
 
 /// Connects, lets the server watch an actor of its own, and watches the server's.
-void connect(const std::string& socket) {
-  node_system system;
+void connect(const std::string& socket, heartbeat pace = heartbeat::shipped) {
+  node_system system{pace};
   auto link = moorage::connect_node<echo_actor>(*system, socket, 5s);
   if (!link)
     return tell_parent(render(*system, link.error()));
@@ -122,7 +122,11 @@ TEST_CASE("the second process of a test", "[.role]") {
   else if (role == "serve with umask 0") {
     ::umask(0);
     serve(socket);
-  } else if (role == "connect")
+  } else if (role == "serve with quick heartbeats")
+    serve(socket, heartbeat::quick);
+  else if (role == "connect with quick heartbeats")
+    connect(socket, heartbeat::quick);
+  else if (role == "connect")
     connect(socket);
   else if (role == "come and go")
     come_and_go(socket);

@@ -4,44 +4,12 @@
 
 #include <catch2/catch.hpp>
 
-#include <poll.h>
+#include <future>
 #include <signal.h>
-#include <unistd.h>
+#include <vector>
 
 using namespace node_tests;
 using clock_type = std::chrono::steady_clock;
-
-namespace {
-
-/// A watcher's line, waited for by the test's thread.
-class awaited_line {
-public:
-  std::function<void(std::string)> teller() {
-    auto fd = ends_[1];
-    return [fd](const std::string& line) {
-      auto text = line + "\n";
-      [[maybe_unused]] auto size = ::write(fd, text.data(), text.size());
-    };
-  }
-  awaited_line() { REQUIRE(::pipe(ends_) == 0); }
-  ~awaited_line() {
-    ::close(ends_[0]);
-    ::close(ends_[1]);
-  }
-  std::string get(std::chrono::milliseconds patience = 5s) {
-    pollfd ready{ends_[0], POLLIN, 0};
-    char bytes[512];
-    if (::poll(&ready, 1, static_cast<int>(patience.count())) <= 0)
-      return "(silence)";
-    auto size = ::read(ends_[0], bytes, sizeof(bytes));
-    return {bytes, static_cast<std::size_t>(std::max<ssize_t>(size - 1, 0))};
-  }
-
-private:
-  int ends_[2];
-};
-
-} // namespace
 
 TEST_CASE("two processes ask each other, through typed actors, and open no TCP port") {
   own_folder folder;
@@ -221,6 +189,26 @@ TEST_CASE("two systems of one process are told apart") {
   CHECK(ask(*client, link->actor_as<echo_actor>(), std::string{"hello"}) == "hello");
   CHECK(client.end() < 1s);
   caf::anon_send_exit(echo, caf::exit_reason::user_shutdown);
+}
+
+TEST_CASE("threads that connect at once from one system are all served") {
+  own_folder folder;
+  other_process server{"serve", folder / "node.sock"};
+  REQUIRE(server.line() == "ready");
+  node_system system;
+  std::vector<std::future<caf::expected<moorage::node_link>>> attempts;
+  for (int i = 0; i < 8; ++i)
+    attempts.push_back(std::async(std::launch::async, [&] {
+      return moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+    }));
+  std::vector<moorage::node_link> links;
+  for (auto& attempt : attempts) {
+    auto link = attempt.get();
+    REQUIRE(link);
+    links.push_back(std::move(*link));
+  }
+  for (auto& link : links)
+    CHECK(ask(*system, link.actor_as<echo_actor>(), std::string{"hello"}) == "hello");
 }
 
 TEST_CASE("messages of 64 KiB go back and forth at a good rate") {

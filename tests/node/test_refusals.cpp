@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include <fstream>
+#include <future>
 #include <signal.h>
 #include <sys/stat.h>
 #include <thread>
@@ -220,17 +221,22 @@ TEST_CASE("a client frozen with a full socket does not hold up the server's end"
   own_folder folder;
   auto before = open_descriptors();
   {
-    other_process client{"connect", folder / "node.sock"};
-    client.send_signal(SIGSTOP);
     node_system system;
-    auto echo = spawn_echo(*system, [](const std::string&) {});
+    std::promise<friend_actor> met;
+    auto echo = spawn_echo(
+        *system, [](const std::string&) {}, [&](const friend_actor& whom) { met.set_value(whom); });
     auto node = moorage::publish_node(*system, echo, folder / "node.sock");
     REQUIRE(node);
-    client.send_signal(SIGCONT);
+    other_process client{"connect", folder / "node.sock"};
     REQUIRE(client.line() == "watched yes");
     client.send_signal(SIGSTOP);
+    auto frozen = met.get_future().get();
+    for (int i = 0; i < 16; ++i)
+      caf::anon_send(frozen, std::string(1 << 20, 'x'));
+    let_pass(50ms); // until they are on their way
     caf::anon_send_exit(echo, caf::exit_reason::user_shutdown);
     echo = nullptr;
+    frozen = nullptr;
     CHECK(system.end() < 1s);
   }
   CHECK(open_descriptors() == before);
