@@ -1,0 +1,24 @@
+#include "messages/exec.hpp"
+
+#include <array>
+
+namespace moorage {
+
+std::string to_string(outcome_kind kind) {
+  constexpr std::array names{"exited", "signalled", "never_sent", "maybe_ran"};
+  auto index = static_cast<std::size_t>(kind);
+  return index < names.size() ? names[index] : std::to_string(index);
+}
+
+std::string to_string(const outcome& value) {
+  switch (value.kind) {
+  case outcome_kind::exited:
+    return "exited " + std::to_string(value.code);
+  case outcome_kind::signalled:
+    return "signalled " + value.signal;
+  default:
+    return to_string(value.kind) + ": " + to_string(value.cause.code) + ": " + value.cause.text;
+  }
+}
+
+} // namespace moorage

@@ -1,0 +1,164 @@
+// What the pool promises of its health checks, with every actor real and the network scripted.
+#include <catch2/catch.hpp>
+
+#include "actors/connection.hpp"
+#include "tests/actors/virtual_world.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+
+namespace {
+
+/// Opens `count` connections and gives their leases back, so that they are idle.
+void warm_up(virtual_world& world, std::uint32_t count) {
+  holder host{world};
+  for (std::uint32_t i = 0; i < count; ++i)
+    host.acquire();
+  world.settle();
+  for (std::uint32_t i = 0; i < count; ++i)
+    host.release(i);
+  world.settle();
+  REQUIRE(world.status().idle == count);
+}
+
+} // namespace
+
+TEST_CASE("an acquire during a health check is answered at once") {
+  virtual_world world{plain_cluster(2)};
+  warm_up(world, 2);
+  world.network->silent = {0, 1};
+  world.ask<done>(probe_pool{"alpha"});
+  REQUIRE(world.status().probing == 2);
+  holder host{world};
+  auto before = world.now();
+  host.acquire();
+  REQUIRE(host.heard->grants.size() == 1);
+  CHECK(host.heard->answered_at.at(0) == before);
+}
+
+TEST_CASE("checks of 200 ms each take 200 ms together, however many") {
+  auto cluster = plain_cluster(20);
+  cluster.connects_at_once = 20;
+  virtual_world world{cluster};
+  warm_up(world, 20);
+  world.network->answer_takes = 200ms;
+  world.ask<done>(probe_pool{"alpha"});
+  world.pass(190ms);
+  CHECK(world.status().counters.probes_passed == 0);
+  world.pass(20ms);
+  CHECK(world.status().counters.probes_passed == 20);
+  CHECK(world.status().probing == 0);
+}
+
+TEST_CASE("the unhealthy connection is removed at the threshold, and the healthy one stays") {
+  auto cluster = plain_cluster(2);
+  cluster.keep_alive_interval = 0ms; // this is about probes
+  virtual_world world{cluster};
+  warm_up(world, 2);
+  auto all = world.connections();
+  world.network->silent = {0};
+  auto probes_of = [&] { return world.status().counters.probes_failed; };
+  world.ask<done>(probe_pool{"alpha"});
+  world.pass(5s + 20ms, 20ms);
+  CHECK(probes_of() == 1);
+  CHECK(world.status().idle == 2);
+  world.pass(15s + 100ms, 20ms); // probed again 10 s after a failure, not a round later
+  CHECK(probes_of() == 2);
+  CHECK(world.status().idle == 2);
+  world.pass(16s, 20ms);
+  CHECK(probes_of() == 3);
+  auto left = world.connections();
+  REQUIRE(left.size() == 1);
+  CHECK(left.at(0).connection == all.at(1).connection);
+  CHECK(left.at(0).state == moorage::connection_state::idle);
+  CHECK(world.status().counters.removed.at(static_cast<std::size_t>(removal_reason::probe_failures)) == 1);
+}
+
+TEST_CASE("a stale connection goes without a check, and so does one that idled too long") {
+  SECTION("lifetime") {
+    auto cluster = plain_cluster(1);
+    cluster.connection_lifetime = 30s;
+    virtual_world world{cluster};
+    warm_up(world, 1);
+    world.pass(31s);
+    CHECK(world.status().counters.removed.at(static_cast<std::size_t>(removal_reason::lifetime)) == 1);
+    CHECK(world.network->questions == 0);
+  }
+  SECTION("idle") {
+    auto cluster = plain_cluster(1);
+    cluster.idle_timeout = 20s;
+    virtual_world world{cluster};
+    warm_up(world, 1);
+    world.pass(21s);
+    CHECK(world.status().counters.removed.at(static_cast<std::size_t>(removal_reason::idle)) == 1);
+    CHECK(world.network->questions == 0);
+  }
+}
+
+TEST_CASE("a leased connection is skipped by the health check") {
+  virtual_world world{plain_cluster(2)};
+  warm_up(world, 2);
+  holder host{world};
+  host.acquire();
+  world.ask<done>(probe_pool{"alpha"});
+  world.settle();
+  CHECK(world.network->questions == 1);
+}
+
+TEST_CASE("a probe of a connection that ends meanwhile touches no other") {
+  virtual_world world{plain_cluster(2)};
+  warm_up(world, 2);
+  world.network->answer_takes = 300ms;
+  world.ask<done>(probe_pool{"alpha"});
+  world.network->broken = {0};
+  world.pass(400ms);
+  auto status = world.status();
+  CHECK(status.counters.probes_passed == 1);
+  CHECK(status.total == 1);
+  CHECK(status.counters.removed.at(static_cast<std::size_t>(removal_reason::lost)) == 1);
+}
+
+TEST_CASE("the probe method exec runs the probe's command") {
+  auto cluster = plain_cluster(1);
+  cluster.probe = probe_method::exec;
+  virtual_world world{cluster};
+  warm_up(world, 1);
+  world.network->run_takes = 50ms;
+  world.ask<done>(probe_pool{"alpha"});
+  world.pass(60ms);
+  CHECK(world.status().counters.probes_passed == 1);
+  CHECK(world.network->questions == 0);
+}
+
+TEST_CASE(
+    "a link that falls silent under a lease is found by its keep-alive, and what ran on it may have run") {
+  auto cluster = plain_cluster(1);
+  cluster.keep_alive_interval = 10s;
+  virtual_world world{cluster};
+  holder host{world};
+  host.acquire();
+  REQUIRE(host.heard->grants.size() == 1);
+  world.network->silent = {0};
+  host.run("long");
+  world.pass(39s, 100ms);
+  CHECK(world.network->questions == keep_alive_count_max);
+  CHECK(host.heard->lost.empty());
+  world.pass(2s, 100ms);
+  REQUIRE(host.heard->lost.size() == 1);
+  CHECK(host.heard->lost.at(0).reason.code == errc::connection_lost);
+  REQUIRE(host.heard->results.size() == 1);
+  CHECK(host.heard->results.at(0).ended.kind == outcome_kind::maybe_ran);
+  CHECK(world.network->alive == 0);
+}
+
+TEST_CASE("a peer that answers its keep-alives is kept") {
+  auto cluster = plain_cluster(1);
+  cluster.keep_alive_interval = 10s;
+  cluster.idle_timeout = 1h;
+  cluster.probe_interval = 1h;
+  virtual_world world{cluster};
+  warm_up(world, 1);
+  world.pass(10min, 1s);
+  CHECK(world.status().idle == 1);
+  CHECK(world.network->questions >= 30);
+}

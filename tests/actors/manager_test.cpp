@@ -1,0 +1,134 @@
+// Clusters that come, change, go and fail.
+#include <catch2/catch.hpp>
+
+#include "tests/actors/virtual_world.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+
+TEST_CASE("a cluster can be registered, changed and removed while the manager runs") {
+  virtual_world world{plain_cluster(1)};
+  auto beta = plain_cluster(3);
+  beta.name = "beta";
+  CHECK(world.ask<done>(register_cluster{beta})->text == "registered");
+  CHECK(world.ask<pool_status>(get_pool{"beta"})->size == 3);
+  beta.pool_size = 4;
+  CHECK(world.ask<done>(register_cluster{beta}));
+  CHECK(world.ask<pool_status>(get_pool{"beta"})->size == 4);
+  CHECK(world.ask<pool_list>(get_pools{})->pools.size() == 2);
+  CHECK(world.ask<done>(remove_cluster{"beta"}));
+  CHECK_FALSE(world.ask<pool_status>(get_pool{"beta"}));
+  CHECK(world.refused.code == errc::unknown_cluster);
+  CHECK(world.refused.text.find("alpha") != std::string::npos);
+}
+
+TEST_CASE("settings that make no sense are refused, and change nothing") {
+  virtual_world world{plain_cluster(1)};
+  auto changed = world.cluster;
+  changed.pool_size = 0;
+  CHECK_FALSE(world.ask<done>(register_cluster{changed}));
+  CHECK(world.refused.code == errc::invalid_settings);
+  CHECK_FALSE(world.ask<done>(resize_pool{"alpha", 0}));
+  CHECK(world.refused.code == errc::invalid_settings);
+  CHECK(world.status().size == 1);
+}
+
+TEST_CASE(
+    "a pool that a bug ends tells its waiters, closes its connections, and is replaced by a fresh one") {
+  virtual_world world{plain_cluster(1)};
+  holder busy{world}, waiting{world};
+  busy.acquire();
+  waiting.acquire();
+  REQUIRE(world.network->alive == 1);
+  caf::anon_send_exit(busy.heard->grants.at(0).pool, caf::exit_reason::kill);
+  world.settle();
+  REQUIRE(waiting.heard->refusals.size() == 1);
+  CHECK(waiting.heard->refusals.at(0).code == errc::internal);
+  CHECK(world.network->alive == 0);
+  busy.run("under the old pool");
+  CHECK(busy.heard->results.empty());
+  waiting.acquire();
+  REQUIRE(waiting.heard->grants.size() == 1);
+  CHECK(waiting.heard->grants.at(0).lease > busy.heard->grants.at(0).lease);
+}
+
+TEST_CASE("a connection's actor that dies of a bug is a lost connection, no more") {
+  virtual_world world{plain_cluster(1)};
+  holder host{world};
+  host.acquire();
+  caf::anon_send_exit(host.heard->grants.at(0).connection, caf::exit_reason::kill);
+  world.settle();
+  REQUIRE(host.heard->lost.size() == 1);
+  CHECK(world.status().total == 0);
+  host.acquire();
+  CHECK(host.heard->grants.size() == 2);
+}
+
+TEST_CASE("stopping closes every connection, refuses the waiters, and ends every actor") {
+  virtual_world world{plain_cluster(2)};
+  holder busy{world}, waiting{world};
+  busy.acquire();
+  busy.acquire();
+  waiting.acquire();
+  CHECK(world.ask<done>(stop_all{}));
+  CHECK(waiting.heard->refusals.at(0).code == errc::stopping);
+  CHECK(busy.heard->lost.size() == 2);
+  CHECK(world.network->alive == 0);
+}
+
+TEST_CASE("a paused pool grants nothing and loses nobody; resumed, it serves its queue") {
+  virtual_world world{plain_cluster(1)};
+  CHECK(world.ask<done>(pause_pool{"alpha"}));
+  CHECK(world.ask<done>(pause_pool{"alpha"}));
+  holder host{world};
+  host.acquire();
+  world.pass(1s);
+  CHECK(host.heard->grants.empty());
+  CHECK(world.network->made == 0);
+  CHECK(world.ask<done>(resume_pool{"alpha"}));
+  CHECK(host.heard->grants.size() == 1);
+}
+
+TEST_CASE("admins see connections, leases and waiters, and evict by number") {
+  virtual_world world{plain_cluster(1)};
+  holder busy{world, "sync"}, waiting{world, "list"};
+  busy.acquire();
+  waiting.acquire();
+  auto leases = world.ask<lease_list>(get_leases{"alpha"})->leases;
+  REQUIRE(leases.size() == 1);
+  CHECK(leases.at(0).label == "sync");
+  CHECK(leases.at(0).confirmed);
+  auto waiters = world.ask<waiter_list>(get_waiters{"alpha"})->waiters;
+  REQUIRE(waiters.size() == 1);
+  CHECK(waiters.at(0).label == "list");
+  CHECK_FALSE(world.ask<done>(evict_connection{"alpha", connection_id{999}}));
+  CHECK(world.refused.code == errc::unknown_connection);
+  CHECK(world.ask<done>(evict_connection{"alpha", leases.at(0).connection}));
+  busy.release();
+  world.settle();
+  CHECK(waiting.heard->grants.size() == 1);
+  CHECK(world.network->made == 2);
+}
+
+TEST_CASE("events reach subscribers within their credit, and what they missed is counted") {
+  virtual_world world{plain_cluster(1)};
+  std::vector<event_record> events;
+  auto subscriber = world.system.spawn([&events](caf::event_based_actor*) -> caf::behavior {
+    return {[&events](const event_record& record) { events.push_back(record); }};
+  });
+  auto whom = caf::actor_cast<caf::strong_actor_ptr>(subscriber);
+  CHECK(world.ask<done>(subscribe{"", whom, 2}));
+  holder host{world};
+  for (int i = 0; i < 3; ++i) {
+    host.acquire();
+    host.release(static_cast<std::size_t>(i));
+  }
+  CHECK(events.size() == 2);
+  caf::anon_send(world.manager, grant_event_credit{"", whom, 10});
+  host.acquire();
+  world.settle();
+  REQUIRE(events.size() > 2);
+  CHECK(events.at(2).missed > 0);
+  caf::anon_send_exit(subscriber, caf::exit_reason::kill);
+  world.settle();
+}

@@ -1,0 +1,196 @@
+#include "tests/actors/virtual_world.hpp"
+
+#include <algorithm>
+
+namespace moorage::test {
+
+namespace {
+
+/// Makes the configuration ready before the system is made of it.
+caf::actor_system_config& prepared(caf::actor_system_config& config) {
+  config.set("scheduler.policy", caf::atom("testing"));
+  add_message_types(config);
+  return config;
+}
+
+/// Work for a holder, done by it.
+struct chore {
+  std::function<void(caf::event_based_actor*)> what;
+};
+
+} // namespace
+
+// --- the network --------------------------------------------------------------------------------------------------
+
+bool scripted_transport::is_in(const std::vector<std::size_t>& list) const {
+  return std::find(list.begin(), list.end(), number_) != list.end();
+}
+
+bool scripted_transport::pump(time_point now, std::vector<transport_event>& events) {
+  due_ = time_point::max();
+  if (opening_ && !open_)
+    pump_opening(now, events);
+  if (open_ && !is_in(network_->silent))
+    pump_open(now, events);
+  for (auto& event : std::exchange(soon_, {}))
+    events.push_back(std::move(event));
+  if (open_ && is_in(network_->broken)) {
+    for (auto& [stream, run] : std::exchange(running_, {}))
+      events.push_back(
+          stream_over{stream, {outcome_kind::maybe_ran, 0, {}, {errc::connection_lost, "reset"}}});
+    events.push_back(transport_failed{{ssh_stage::session, ssh_failure::reset, "reset by peer"}, {}});
+  }
+  return false;
+}
+
+void scripted_transport::pump_opening(time_point now, std::vector<transport_event>& events) {
+  if (network_->open_hangs)
+    return;
+  if (!opens_at_)
+    opens_at_ = now + network_->open_takes;
+  if (now < *opens_at_) {
+    due(*opens_at_);
+    return;
+  }
+  if (network_->open_fails) {
+    events.push_back(transport_failed{network_->open_fails, {}});
+    return;
+  }
+  open_ = true;
+  ++network_->opened;
+  heard_ = now;
+  events.push_back(transport_opened{});
+}
+
+void scripted_transport::pump_open(time_point now, std::vector<transport_event>& events) {
+  for (auto& [question, answered] : asked_)
+    if (!answered)
+      answered = now + network_->answer_takes;
+  std::erase_if(asked_, [&](const auto& entry) {
+    if (now < *entry.second) {
+      due(*entry.second);
+      return false;
+    }
+    heard_ = now;
+    events.push_back(question_answered{entry.first});
+    return true;
+  });
+  for (auto& [stream, run] : running_)
+    if (!run.ends)
+      run.ends = now + network_->run_takes;
+  std::erase_if(running_, [&](const auto& entry) {
+    const auto& [stream, run] = entry;
+    if (now < *run.ends) {
+      due(*run.ends);
+      return false;
+    }
+    heard_ = now;
+    events.push_back(stream_output{stream, output_kind::output, run.command});
+    events.push_back(stream_over{stream, {outcome_kind::exited, 0, {}, {}}});
+    return true;
+  });
+}
+
+// --- the world ----------------------------------------------------------------------------------------------------
+
+virtual_world::virtual_world(cluster_settings settings)
+    : system(prepared(config)), sched(dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler())),
+      cluster(std::move(settings)) {
+  manager_world world;
+  world.transports = [network = network](const cluster_settings&, waker wake) -> std::unique_ptr<transport> {
+    return std::make_unique<scripted_transport>(network, std::move(wake));
+  };
+  manager = system.spawn(moorage::manager, std::vector{cluster}, std::move(world));
+  sched.run();
+}
+
+virtual_world::~virtual_world() {
+  caf::anon_send(manager, stop_all{});
+  pass(1s);
+  caf::anon_send_exit(manager, caf::exit_reason::kill);
+  manager = nullptr;
+  sched.run();
+}
+
+void virtual_world::pass(std::chrono::nanoseconds time, std::chrono::nanoseconds step) {
+  sched.run();
+  while (time > 0ns) {
+    auto part = std::min(time, step);
+    sched.advance_time(part);
+    sched.run();
+    time -= part;
+  }
+}
+
+// --- holders ------------------------------------------------------------------------------------------------------
+
+holder::holder(virtual_world& world, std::string label) : world_(world), label_(std::move(label)) {
+  auto memory = heard;
+  actor_ = world.system.spawn([memory](caf::event_based_actor* self) -> caf::behavior {
+    self->set_default_handler(caf::drop);
+    return {
+        [self](const local_call& call) { std::static_pointer_cast<chore>(call.what)->what(self); },
+        [memory](const lease_lost& lost) { memory->lost.push_back(lost); },
+    };
+  });
+  world.sched.run();
+}
+
+template <class F>
+void holder::act(F what) {
+  caf::anon_send(actor_, local_call{std::make_shared<chore>(chore{std::move(what)})});
+  world_.sched.run();
+}
+
+void holder::acquire(std::chrono::nanoseconds patience) {
+  auto call = ++calls_;
+  act([=, this, memory = heard, manager = world_.manager](caf::event_based_actor* self) {
+    moorage::acquire request{world_.cluster.name, caf::strong_actor_ptr{self->ctrl()}, call, patience,
+                             label_};
+    self->request(manager, caf::infinite, std::move(request))
+        .then(
+            [=](lease_grant& grant) {
+              memory->answered_at.push_back(self->clock().now().time_since_epoch());
+              if (memory->confirms)
+                caf::anon_send(caf::actor_cast<pool_actor>(grant.pool), confirm_lease{grant.lease});
+              memory->grants.push_back(std::move(grant));
+            },
+            [=](const caf::error& error) {
+              memory->answered_at.push_back(self->clock().now().time_since_epoch());
+              memory->refusals.push_back(to_failure(error));
+            });
+  });
+}
+
+void holder::cancel(std::uint64_t call) {
+  act([=, this, manager = world_.manager](caf::event_based_actor* self) {
+    caf::anon_send(manager, cancel_acquire{world_.cluster.name, caf::strong_actor_ptr{self->ctrl()}, call});
+  });
+}
+
+void holder::release(std::size_t index) {
+  act([memory = heard, grant = heard->grants.at(index)](caf::event_based_actor* self) {
+    self->request(caf::actor_cast<pool_actor>(grant.pool), caf::infinite, release_lease{grant.lease, nullptr})
+        .then([=](const done&) { memory->releases.push_back({}); },
+              [=](const caf::error& error) { memory->releases.push_back(to_failure(error)); });
+  });
+}
+
+void holder::run(const std::string& command, std::size_t index) {
+  act([=, memory = heard, grant = heard->grants.at(index)](caf::event_based_actor* self) {
+    run_command order{grant.lease, 1, {command, {}, {}, {}, 0}};
+    self->request(caf::actor_cast<connection_actor>(grant.connection), caf::infinite, std::move(order))
+        .then([=](exec_result& finished) { memory->results.push_back(std::move(finished)); },
+              [=](const caf::error& error) { memory->run_errors.push_back(to_failure(error)); });
+  });
+}
+
+void holder::die() {
+  if (!actor_)
+    return;
+  caf::anon_send_exit(actor_, caf::exit_reason::kill);
+  actor_ = nullptr;
+  world_.sched.run();
+}
+
+} // namespace moorage::test

@@ -1,0 +1,174 @@
+// Actors in virtual time: CAF's test coordinator runs every message on this thread, and the clock moves only when a
+// test moves it. The network is a script: how each connection opens, answers and breaks.
+#pragma once
+
+#include <caf/all.hpp>
+#include <caf/scheduler/test_coordinator.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "actors/manager.hpp"
+#include "messages/interfaces.hpp"
+
+namespace moorage::test {
+
+using namespace std::chrono_literals;
+
+/// How transports behave; looked at when they act, so a test may change its mind on the way.
+struct scripted_network {
+  std::chrono::nanoseconds open_takes{0};
+  ssh_error open_fails; ///< none: it succeeds
+  bool open_hangs = false;
+  std::chrono::nanoseconds answer_takes{0}; ///< of a question
+  std::chrono::nanoseconds run_takes{0};
+  /// Transports, by the order in which they were made, that have fallen silent: nothing is answered any more.
+  std::vector<std::size_t> silent;
+  /// Transports to break at their next pump.
+  std::vector<std::size_t> broken;
+  std::size_t made = 0;
+  std::size_t alive = 0;
+  std::size_t opened = 0;
+  std::uint64_t questions = 0;
+};
+
+class scripted_transport final : public transport {
+public:
+  scripted_transport(std::shared_ptr<scripted_network> network, waker wake)
+      : network_(std::move(network)), wake_(std::move(wake)), number_(network_->made++) {
+    ++network_->alive;
+  }
+  ~scripted_transport() override { --network_->alive; }
+
+  void open() override { opening_ = true; }
+  void start(stream_id stream, exec_request request, std::uint64_t) override {
+    running_.emplace(stream, run{std::move(request.command), {}});
+  }
+  void grant_credit(stream_id, std::uint64_t) override {}
+  void input(stream_id, std::string) override {}
+  void end_input(stream_id) override {}
+  void cancel(stream_id stream, failure cause) override {
+    if (running_.erase(stream) > 0)
+      soon_.push_back(stream_over{stream, {outcome_kind::maybe_ran, 0, {}, std::move(cause)}});
+  }
+  void ask(std::uint64_t question) override {
+    ++network_->questions;
+    asked_.emplace_back(question, std::nullopt);
+  }
+  void close() override { soon_.push_back(transport_closed{}); }
+  bool pump(time_point now, std::vector<transport_event>& events) override;
+  time_point next_due() const override { return due_; }
+  time_point last_heard() const override { return heard_; }
+
+private:
+  struct run {
+    std::string command;
+    std::optional<time_point> ends;
+  };
+
+  bool is_in(const std::vector<std::size_t>& list) const;
+  void pump_opening(time_point now, std::vector<transport_event>& events);
+  void pump_open(time_point now, std::vector<transport_event>& events);
+  void due(time_point when) { due_ = std::min(due_, when); }
+
+  std::shared_ptr<scripted_network> network_;
+  waker wake_;
+  std::size_t number_;
+  bool opening_ = false;
+  bool open_ = false;
+  std::optional<time_point> opens_at_;
+  std::map<stream_id, run> running_;
+  std::vector<std::pair<std::uint64_t, std::optional<time_point>>> asked_;
+  std::vector<transport_event> soon_;
+  time_point due_ = time_point::max();
+  time_point heard_{};
+};
+
+class virtual_world {
+public:
+  explicit virtual_world(cluster_settings settings);
+  ~virtual_world();
+
+  /// Runs every message that is ready, then moves the clock, in steps small enough for every timer to have its turn.
+  void pass(std::chrono::nanoseconds time, std::chrono::nanoseconds step = 10ms);
+  void settle() { sched.run(); }
+  std::chrono::nanoseconds now() const { return sched_clock().time_since_epoch(); }
+
+  /// One request to the manager, answered without time passing. No value: no answer yet (or an error: see `refused`).
+  template <class Answer, class Request>
+  std::optional<Answer> ask(Request request) {
+    refused = {};
+    std::optional<Answer> answer;
+    caf::scoped_actor self{system};
+    auto handle = self->request(manager, caf::infinite, std::move(request));
+    sched.run();
+    handle.receive([&](Answer& value) { answer = std::move(value); },
+                   [&](caf::error& error) { refused = to_failure(error); });
+    return answer;
+  }
+
+  pool_status status() { return ask<pool_status>(get_pool{cluster.name}).value(); }
+  std::vector<connection_status> connections() {
+    return ask<connection_list>(get_connections{cluster.name}).value().connections;
+  }
+
+  caf::actor_system_config config;
+  caf::actor_system system;
+  caf::scheduler::test_coordinator& sched;
+  std::shared_ptr<scripted_network> network = std::make_shared<scripted_network>();
+  cluster_settings cluster;
+  manager_actor manager;
+  failure refused;
+
+private:
+  time_point sched_clock() const { return const_cast<virtual_world*>(this)->sched.clock().now(); }
+};
+
+/// A holder that writes down what it hears. It asks for leases and confirms them unless told not to.
+class holder {
+public:
+  explicit holder(virtual_world& world, std::string label = "test");
+  ~holder() { die(); }
+  holder(const holder&) = delete;
+  holder& operator=(const holder&) = delete;
+
+  void acquire(std::chrono::nanoseconds patience = 30s);
+  void cancel(std::uint64_t call);
+  /// The `index`th lease that was granted to it.
+  void release(std::size_t index = 0);
+  void run(const std::string& command, std::size_t index = 0);
+  void die();
+
+  struct memory {
+    bool confirms = true;
+    std::vector<lease_grant> grants;
+    std::vector<failure> refusals;
+    std::vector<lease_lost> lost;
+    std::vector<exec_result> results;
+    std::vector<failure> run_errors;
+    std::vector<failure> releases; ///< answers; code none: done
+    std::vector<std::chrono::nanoseconds> answered_at;
+  };
+  std::shared_ptr<memory> heard = std::make_shared<memory>();
+
+private:
+  template <class F>
+  void act(F what);
+
+  virtual_world& world_;
+  std::string label_;
+  std::uint64_t calls_ = 0;
+  caf::actor actor_;
+};
+
+inline cluster_settings plain_cluster(std::uint32_t size = 2) {
+  cluster_settings settings;
+  settings.name = "alpha";
+  settings.host = "alpha.example.org";
+  settings.user = "me";
+  settings.pool_size = size;
+  return settings;
+}
+
+} // namespace moorage::test

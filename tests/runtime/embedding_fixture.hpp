@@ -1,0 +1,37 @@
+// A runtime and real sshds on loopback, as most tests of the embedding API want them.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "runtime/runtime.hpp"
+#include "tests/support/real_sshd.hpp"
+
+namespace moorage::test {
+
+using namespace std::chrono_literals;
+
+inline cluster_settings settings_for(const support::real_sshd& sshd, const std::string& name) {
+  cluster_settings settings;
+  settings.name = name;
+  settings.host = sshd.host();
+  settings.port = sshd.port();
+  settings.user = sshd.user();
+  settings.key_files = {sshd.client_key()};
+  settings.agent = false;
+  settings.known_hosts_files = {sshd.known_hosts()};
+  return settings;
+}
+
+inline configuration quiet_configuration(std::vector<cluster_settings> clusters = {}) {
+  configuration config;
+  config.log_level = "off";
+  for (auto& settings : clusters) {
+    cluster_config cluster;
+    cluster.settings = std::move(settings);
+    config.clusters.push_back(std::move(cluster));
+  }
+  return config;
+}
+
+} // namespace moorage::test
