@@ -169,7 +169,8 @@ void real_sshd::write_config() const {
     out << "ListenAddress ::1\n";
   for (const auto& type : settings_.host_key_types)
     out << "HostKey " << (folder_ / ("host_" + type)) << "\n";
-  out << "AuthorizedKeysFile " << (folder_ / "authorized_keys") << "\n"
+  out << "AuthorizedKeysFile " << (folder_ / "authorized_keys")
+      << "\n"
       // The sessions' home is the scratch folder: the user's own shell start-up files must neither run nor cost time.
       << "SetEnv HOME=" << folder_.path() << "\n"
       << "PidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin yes\nUseDNS no\nPrintMotd no\n"
@@ -289,7 +290,8 @@ int real_sshd::connections() const {
 }
 
 int real_sshd::logins() const {
-  return log_count("Accepted ");
+  // "Accepted key …" only says which line of authorized_keys matched; "Accepted publickey for …" follows it.
+  return log_count("Accepted ") - log_count("Accepted key ");
 }
 
 int real_sshd::connects() const {
