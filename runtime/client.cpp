@@ -9,6 +9,10 @@ constexpr std::chrono::seconds last_words{1};
 constexpr std::uint32_t event_credit = 256;
 
 struct errand {
+  errand(client_gate::work what, client_gate::refusal refused) : what(std::move(what)), refused(std::move(refused)) {}
+  errand(const errand&) = delete;
+  errand& operator=(const errand&) = delete;
+
   client_gate::work what;
   client_gate::refusal refused;
   bool done = false;
@@ -40,7 +44,7 @@ failure lost_lease(lease_id lease) {
 // --- the gate -----------------------------------------------------------------------------------------------------
 
 void client_gate::post(work what, refusal refused) {
-  auto order = std::make_shared<errand>(errand{std::move(what), std::move(refused)});
+  auto order = std::make_shared<errand>(std::move(what), std::move(refused));
   std::lock_guard guard{mutex_};
   if (client_)
     caf::anon_send(client_, local_call{std::move(order)});
@@ -116,31 +120,6 @@ caf::behavior client_state::begin(manager_actor manager, std::shared_ptr<client_
       },
       [this](stream_end& end) { finish(end.call, std::move(end.ended)); },
   };
-}
-
-template <class Answer, class Target, class Request>
-void client_state::ask(const Target& target, lease_id lease, Request request,
-                       std::function<void(result<Answer>)> answer) {
-  if (gone_.code != errc::none) {
-    answer(gone_);
-    return;
-  }
-  auto number = ++asks_;
-  asked_.emplace(number, asked{lease, [answer](const failure& reason) { answer(reason); }});
-  self_->request(target, caf::infinite, std::move(request))
-      .then(
-          [this, number, answer](Answer& value) {
-            if (asked_.erase(number) > 0)
-              answer(std::move(value));
-          },
-          [this, number, answer](const caf::error& error) {
-            if (asked_.erase(number) == 0)
-              return;
-            if (error == caf::sec::request_receiver_down) // it never read the request
-              answer(failure{errc::lease_ended, "the connection had ended; nothing was sent"});
-            else
-              answer(to_failure(error));
-          });
 }
 
 connection_actor client_state::connection_of(lease_id lease) const {

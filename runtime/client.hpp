@@ -117,6 +117,31 @@ private:
   std::unordered_map<std::uint64_t, caf::actor> watchers_;
 };
 
+template <class Answer, class Target, class Request>
+void client_state::ask(const Target& target, lease_id lease, Request request,
+                       std::function<void(result<Answer>)> answer) {
+  if (gone_.code != errc::none) {
+    answer(gone_);
+    return;
+  }
+  auto number = ++asks_;
+  asked_.emplace(number, asked{lease, [answer](const failure& reason) { answer(reason); }});
+  self_->request(target, caf::infinite, std::move(request))
+      .then(
+          [this, number, answer](Answer& value) {
+            if (asked_.erase(number) > 0)
+              answer(std::move(value));
+          },
+          [this, number, answer](const caf::error& error) {
+            if (asked_.erase(number) == 0)
+              return;
+            if (error == caf::sec::request_receiver_down) // it never read the request
+              answer(failure{errc::lease_ended, "the connection had ended; nothing was sent"});
+            else
+              answer(to_failure(error));
+          });
+}
+
 caf::behavior client(client_state::self_pointer self, manager_actor manager,
                      std::shared_ptr<client_gate> gate, bool remote, std::function<void()> on_loss);
 
