@@ -19,7 +19,8 @@ std::string reach(plain_client& client, const fake_sshd& sshd) {
 
 } // namespace
 
-TEST_CASE("the fake sshd refuses, delays or ignores the opening of a channel; the rest works on", "[fake]") {
+TEST_CASE("the fake sshd refuses, delays or ignores the opening of a channel, and the rest works on",
+          "[fake]") {
   fake_sshd sshd;
   plain_client client{short_patience};
   REQUIRE(reach(client, sshd) == "");

@@ -91,7 +91,7 @@ public:
 
   // What it saw.
   int connections() const; ///< connections it is serving now (one child each)
-  int logins() const;      ///< "Accepted …" lines since the start of the fixture
+  int logins() const;      ///< "Accepted METHOD for …" lines since the start of the fixture
   int connects() const;    ///< "Connection from …" lines since the start of the fixture
   std::string log() const; ///< sshd's whole log (LogLevel VERBOSE)
   int log_count(const std::string& text) const; ///< how often the text occurs in the log
