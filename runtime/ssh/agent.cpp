@@ -80,7 +80,6 @@ agent_connection connect_agent(const std::string& path, std::chrono::millisecond
 
 agent_client::state agent_client::fail(std::string why) {
   problem_ = "the agent " + std::move(why);
-  socket_.reset();
   return state_ = state::failed;
 }
 

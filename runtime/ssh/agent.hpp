@@ -49,7 +49,8 @@ struct agent_key {
   std::string comment;
 };
 
-/// One conversation with an agent: one request at a time, each with its deadline. Never blocks.
+/// One conversation with an agent: one request at a time, each with its deadline. Never blocks. After a failure there is
+/// nothing more to be had from it; its socket stays open until it goes, since somebody may still be watching the number.
 class agent_client {
 public:
   explicit agent_client(owned_fd socket) : socket_(std::move(socket)) {}

@@ -9,8 +9,6 @@ agent_talk::agent_talk(bool wanted, pending<agent_connection> connect)
 
 agent_talk::state agent_talk::give_up(std::string why) {
   problem_ = std::move(why);
-  client_.reset();
-  connect_ = {};
   keys_.clear();
   return state_ = state::none;
 }

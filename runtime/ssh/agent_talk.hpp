@@ -26,6 +26,7 @@ public:
   void ask_signature(std::string request, time_point now);
   const std::string& signature_answer() const { return client_->answer(); }
 
+  /// To be watched; open until this object goes.
   int fd() const { return waiting_on_client() ? client_->fd() : -1; }
   bool wants_write() const { return waiting_on_client() && client_->wants_write(); }
   time_point deadline() const { return state_ == state::waiting ? deadline_ : time_point::max(); }

@@ -53,7 +53,7 @@ public:
 
   state step(time_point now);
 
-  int agent_fd() const { return agent_.fd(); }
+  int agent_fd() const { return over_ ? -1 : agent_.fd(); }
   bool agent_wants_write() const { return agent_.wants_write(); }
   time_point next_due() const { return over_ ? time_point::max() : agent_.deadline(); }
   const std::string& text() const { return text_; }
@@ -324,11 +324,10 @@ bool authenticator::machine::give_up() {
   return false;
 }
 
-/// Keys and password go as soon as they are of no more use.
+/// Keys and password go as soon as they are of no more use. The agent's socket stays until its watcher has let go.
 void authenticator::machine::finish() {
   over_ = true;
   signer_.reset();
-  agent_ = agent_talk{false, {}};
   files_.clear();
   with_ = {};
 }
