@@ -115,6 +115,9 @@ void connector::fail_all() {
     advice = "no SSH server listens there, or it turns us away; check host and port";
   else if (error_.kind == ssh_failure::timed_out)
     advice = "nothing answers there; check the address, the firewall and the VPN";
+  else if (error_.kind == ssh_failure::reset)
+    advice = "the server or a firewall turns us away: too many log-ins at once, or a ban; ask the site if it "
+             "lasts";
   error_.text = destination_ + ": cannot connect: " + failures_ + "; " + advice;
 }
 

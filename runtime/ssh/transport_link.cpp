@@ -147,13 +147,16 @@ bool ssh_link::write_pending() const {
 ssh_link::goodbye ssh_link::say_goodbye() {
   if (broken() || connecting_ || !event_)
     return goodbye::impossible;
-  // Writable now? libssh drops what it cannot send at once. A poll that also reads leaves the wish to write
-  // standing, hence more than one.
+  // libssh drops what the socket does not take at once; and closing a socket with unread bytes in it resets the
+  // link, which may cost the peer the message. So poll until the socket takes all and holds nothing.
   constexpr int polls_max = 8;
-  for (int i = 0; i < polls_max && (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0; ++i) {
+  for (int i = 0; i < polls_max; ++i) {
+    auto before = bytes_.in_bytes;
     poll();
     if (broken())
       return goodbye::impossible;
+    if (bytes_.in_bytes == before && (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) == 0)
+      break;
   }
   if ((ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0)
     return goodbye::waiting;
@@ -161,7 +164,6 @@ ssh_link::goodbye ssh_link::say_goodbye() {
   ssh_options_set(session_, SSH_OPTIONS_FD, nullptr);
   ssh_event_remove_session(event_, session_);
   ssh_disconnect(session_);
-  drop();
   return goodbye::said;
 }
 

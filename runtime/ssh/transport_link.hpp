@@ -50,7 +50,7 @@ public:
   bool write_pending() const;
 
   enum class goodbye { said, waiting, impossible };
-  /// Sends SSH_MSG_DISCONNECT and ends the session, once the socket can take it. Every channel is freed then.
+  /// Sends SSH_MSG_DISCONNECT once the socket can take it; every channel is freed then, and only `drop` is left.
   goodbye say_goodbye();
   /// Frees everything at once without a word. Channels are freed too.
   void drop();

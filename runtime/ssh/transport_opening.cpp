@@ -203,6 +203,8 @@ bool ssh_transport::log_in() {
     return false;
   case authenticator::state::failed: {
     auto error = o.logging_in->error();
+    if (error.text.find(destination_) == std::string::npos)
+      error.text = destination_ + ": " + error.text;
     fail(std::move(error));
     return false;
   }

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <poll.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace moorage::test {
@@ -173,14 +174,19 @@ std::size_t descriptors() {
   return count - 1; // the one that lists them
 }
 
-bool descriptors_come_to(std::size_t count, std::chrono::milliseconds patience) {
-  auto deadline = clock::now() + patience;
-  while (descriptors() != count) {
-    if (clock::now() >= deadline)
-      return false;
-    ::poll(nullptr, 0, 5); // nothing announces what another thread closes
+std::size_t sockets_to(const support::fake_sshd& server) {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(std::stoi(entry.path().filename()), reinterpret_cast<sockaddr*>(&peer), &size) != 0)
+      continue;
+    auto port = peer.ss_family == AF_INET6  ? reinterpret_cast<sockaddr_in6&>(peer).sin6_port
+                : peer.ss_family == AF_INET ? reinterpret_cast<sockaddr_in&>(peer).sin_port
+                                            : in_port_t{0};
+    count += ntohs(port) == server.port();
   }
-  return true;
+  return count;
 }
 
 std::size_t resident() {

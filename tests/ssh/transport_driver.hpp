@@ -109,8 +109,8 @@ private:
 
 /// Open descriptors of this process.
 std::size_t descriptors();
-/// Waits until the process has this many descriptors: threads that were abandoned give theirs back on their own.
-bool descriptors_come_to(std::size_t count, std::chrono::milliseconds patience = std::chrono::seconds(5));
+/// Our sockets to a server in this process: its own ends, which some faults keep open, do not count.
+std::size_t sockets_to(const support::fake_sshd& server);
 /// Resident memory in bytes.
 std::size_t resident();
 

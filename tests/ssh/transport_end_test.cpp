@@ -1,0 +1,282 @@
+// How commands and connections end when something goes wrong: honest outcomes, prompt and complete.
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "tests/ssh/transport_driver.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+using namespace std::chrono_literals;
+using support::breakage;
+using support::ending;
+using support::fake_faults;
+using support::fake_sshd;
+using support::phase;
+using support::reply;
+
+namespace {
+
+outcome exited(int code) {
+  return {outcome_kind::exited, code, {}, {}};
+}
+
+struct opened {
+  explicit opened(const fake_faults& faults = {})
+      : server(faults), link(around, around.settings_for(server)) {
+    REQUIRE(link.open());
+  }
+  fake_sshd server;
+  world around;
+  driven link;
+};
+
+} // namespace
+
+TEST_CASE("however the server ends a command, the outcome is the true one", "[transport]") {
+  fake_faults faults;
+  SECTION("status after the end of output") {
+    opened o{faults};
+    CHECK(o.link.run("exit 3").ended == exited(3));
+  }
+  SECTION("output after the status") {
+    faults.end = ending::data_after_status;
+    opened o{faults};
+    auto said = o.link.run("echo first");
+    CHECK(said.ended == exited(0));
+    CHECK(said.output == "first\nafter status\n");
+  }
+  SECTION("late close") {
+    faults.close_delay = 150ms;
+    opened o{faults};
+    CHECK(o.link.run("exit 4").ended == exited(4));
+  }
+  SECTION("no close") {
+    faults.end = ending::no_close;
+    opened o{faults};
+    auto said = o.link.run("echo held");
+    CHECK(said.ended == exited(0));
+    CHECK(said.output == "held\n");
+    CHECK(said.took < 5s);
+    CHECK(said.took >= 250ms);
+  }
+  SECTION("no status") {
+    faults.end = ending::no_status;
+    opened o{faults};
+    auto ended = o.link.run("true").ended;
+    CHECK(ended.kind == outcome_kind::maybe_ran);
+    CHECK(ended.cause.text.find("without a word") != std::string::npos);
+  }
+  SECTION("by a signal") {
+    faults.end = ending::by_signal;
+    opened o{faults};
+    CHECK(o.link.run("true").ended == outcome{outcome_kind::signalled, 0, "TERM", {}});
+  }
+}
+
+TEST_CASE("a link that breaks before the command was sent: never sent; afterwards: maybe ran",
+          "[transport]") {
+  auto how = GENERATE(breakage::reset, breakage::close, breakage::disconnect);
+  auto [at, kind] = GENERATE(table<phase, outcome_kind>({
+      {phase::channel_open, outcome_kind::never_sent},
+      {phase::exec_request, outcome_kind::maybe_ran},
+      {phase::command, outcome_kind::maybe_ran},
+  }));
+  CAPTURE(static_cast<int>(how), static_cast<int>(at));
+  fake_faults faults;
+  faults.break_at = at;
+  faults.break_how = how;
+  opened o{faults};
+  auto id = o.link.start("echo x; hang");
+  REQUIRE(o.link.until([&] { return o.link.failed.has_value(); }));
+  CHECK(o.link.failed->stage == ssh_stage::session);
+  CHECK(o.link.failed->kind == ssh_failure::reset);
+  REQUIRE(o.link.streams[id.value].ended);
+  CHECK(o.link.streams[id.value].ended->kind == kind);
+  CHECK(o.link.streams[id.value].ended->cause.code == errc::connection_lost);
+  CHECK(o.around.loop.watched() == 0);
+  CHECK(sockets_to(o.server) == 0);
+}
+
+TEST_CASE("what the server refuses was never sent, and the connection serves on", "[transport]") {
+  opened o;
+  SECTION("the channel") {
+    o.server.set([](auto& f) { f.channel_open = reply::refuse; });
+  }
+  SECTION("the command") {
+    o.server.set([](auto& f) { f.exec = reply::refuse; });
+  }
+  auto ended = o.link.run("true").ended;
+  CHECK(ended.kind == outcome_kind::never_sent);
+  CHECK(ended.cause.code == errc::exec_refused);
+  o.server.set([](auto& f) { f.channel_open = f.exec = reply::normal; });
+  CHECK(o.link.run("true").ended == exited(0));
+}
+
+TEST_CASE("a command is given up at its timeout, not before", "[transport]") {
+  opened o;
+  struct silence {
+    const char* what;
+    std::function<void(fake_faults&)> set;
+    outcome_kind kind;
+  };
+  auto which = GENERATE(0, 1, 2);
+  const silence all[] = {
+      {"channel", [](auto& f) { f.channel_open = reply::never; }, outcome_kind::never_sent},
+      {"request", [](auto& f) { f.exec = reply::never; }, outcome_kind::maybe_ran},
+      {"command", [](auto&) {}, outcome_kind::maybe_ran},
+  };
+  CAPTURE(all[which].what);
+  o.server.set(all[which].set);
+  auto ended = o.link.run({"hang", {}, {}, 300ms, 0});
+  CHECK(ended.took >= 300ms);
+  CHECK(ended.took < 2s);
+  CHECK(ended.ended.kind == all[which].kind);
+  CHECK(ended.ended.cause.text.find("300 ms") != std::string::npos);
+}
+
+TEST_CASE("a cancelled command ends at once in every phase, and its slot comes back", "[transport]") {
+  opened o;
+  auto cancel = [&](stream_id id) {
+    o.link.it->cancel(id, {errc::cancelled, "not wanted"});
+    REQUIRE(o.link.finish(id, 1s));
+    auto ended = *o.link.streams[id.value].ended;
+    CHECK(ended.cause.text == "not wanted");
+    return ended.kind;
+  };
+  SECTION("before anything was sent") {
+    CHECK(cancel(o.link.start("hang")) == outcome_kind::never_sent);
+  }
+  SECTION("while the channel opens") {
+    o.server.set([](auto& f) { f.channel_open_delay = 300ms; });
+    auto id = o.link.start("hang");
+    o.link.pump();
+    CHECK(cancel(id) == outcome_kind::never_sent);
+  }
+  SECTION("while the request is on its way") {
+    o.server.set([](auto& f) { f.exec_delay = 300ms; });
+    auto id = o.link.start("hang");
+    REQUIRE(o.link.until([&] { return o.server.counters().execs == 1; }));
+    CHECK(cancel(id) == outcome_kind::maybe_ran);
+  }
+  SECTION("while it runs") {
+    auto id = o.link.start("echo x; hang");
+    REQUIRE(o.link.until([&] { return o.link.streams[id.value].received == 2; }));
+    CHECK(cancel(id) == outcome_kind::maybe_ran);
+  }
+  SECTION("while its output floods") {
+    auto id = o.link.start("flood 1000000000", 100'000);
+    REQUIRE(o.link.until([&] { return o.link.streams[id.value].received == 100'000; }));
+    CHECK(cancel(id) == outcome_kind::maybe_ran);
+  }
+  REQUIRE(o.link.until([&] { return o.server.counters().channels_open == 0; }));
+  o.server.set([](auto& f) { f.channel_open_delay = f.exec_delay = 0ms; });
+  CHECK(o.link.run("true").ended == exited(0));
+}
+
+TEST_CASE("channels whose opening is never answered are parked, and cost nobody anything", "[transport]") {
+  opened o;
+  o.server.set([](auto& f) { f.channel_open = reply::never; });
+  for (int i = 0; i < 5; ++i) {
+    auto id = o.link.start("true");
+    o.link.pump();
+    o.link.it->cancel(id, {errc::cancelled, "not wanted"});
+    CHECK(o.link.finish(id, 1s));
+  }
+  REQUIRE(o.server.wait_until([](const auto& c) { return c.channel_requests == 5; }));
+  o.server.set([](auto& f) { f.channel_open = reply::normal; });
+  CHECK(o.link.run("true").ended == exited(0));
+  CHECK(o.link.close() < 250ms);
+}
+
+TEST_CASE("a question is answered by a server that opens a channel and by one that refuses", "[transport]") {
+  opened o;
+  CHECK(o.link.ask(1));
+  o.server.set([](auto& f) { f.channel_open = reply::refuse; });
+  CHECK(o.link.ask(2));
+  o.server.set([](auto& f) { f.channel_open = reply::normal; });
+  for (std::uint64_t i = 3; i < 10; ++i)
+    o.link.it->ask(i);
+  REQUIRE(o.link.until([&] { return o.link.answered.size() == 9; }));
+  REQUIRE(o.link.until([&] { return o.server.counters().channels_open == 0; }));
+  CHECK(o.server.counters().execs == 0);
+}
+
+TEST_CASE("a frozen peer answers nothing, holds up nobody, and after the thaw all is answered",
+          "[transport]") {
+  opened o;
+  auto running = o.link.start("sleep 10; echo late");
+  REQUIRE(o.link.until([&] { return o.server.counters().execs == 1; }));
+  o.server.freeze();
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    o.link.it->ask(i);
+    o.link.pump();
+  }
+  auto id = o.link.start(exec_request{"cat", {}, std::string(8u << 20, 'x'), 300ms, 0});
+  REQUIRE(o.link.finish(id));
+  CHECK(o.link.answered.empty());
+  CHECK(o.link.longest_pump < 100ms);
+  CHECK(!o.link.failed);
+  o.server.thaw();
+  CHECK(o.link.until([&] { return o.link.answered.size() == 3; }));
+  CHECK(o.link.finish(running));
+}
+
+TEST_CASE("closing takes less than 250 ms whatever the peer does, and says good-bye where it can",
+          "[transport]") {
+  fake_faults faults;
+  SECTION("healthy") {
+    opened o{faults};
+    auto id = o.link.start("echo x; hang");
+    REQUIRE(o.link.until([&] { return o.link.streams[id.value].received == 2; }));
+    CHECK(o.link.close() < 250ms);
+    CHECK(o.link.closed);
+    REQUIRE(o.link.streams[id.value].ended);
+    CHECK(o.link.streams[id.value].ended->kind == outcome_kind::maybe_ran);
+    CHECK(o.server.wait_until([](const auto& c) { return c.goodbyes == 1 && c.open == 0; }));
+  }
+  SECTION("frozen") {
+    opened o{faults};
+    o.server.freeze();
+    CHECK(o.link.close() < 250ms);
+    CHECK(o.link.closed);
+  }
+  SECTION("frozen, with a full socket") {
+    opened o{faults};
+    auto id = o.link.start(exec_request{"cat", {}, std::string(16u << 20, 'x'), {}, 0}, 0, false);
+    REQUIRE(o.link.until([&] { return o.link.streams[id.value].input_taken > 0; }));
+    o.server.freeze();
+    o.link.until([] { return false; }, 200ms);
+    CHECK(o.link.close() < 250ms);
+    CHECK(o.link.closed);
+    CHECK(o.link.longest_pump < 100ms);
+  }
+}
+
+TEST_CASE("an idle connection notices at once that its peer has gone", "[transport]") {
+  opened o;
+  SECTION("reset") {
+    o.server.reset_all();
+  }
+  SECTION("end of file") {
+    o.server.close_all();
+  }
+  SECTION("a word of farewell") {
+    o.server.disconnect_all();
+  }
+  REQUIRE(o.link.until([&] { return o.link.failed.has_value(); }, 2s));
+  CHECK(o.link.failed->stage == ssh_stage::session);
+  CHECK(o.link.failed->kind == ssh_failure::reset);
+}
+
+TEST_CASE("the peer was last heard of when its last packet came", "[transport]") {
+  opened o;
+  auto at_first = o.link.it->last_heard();
+  CHECK(at_first != time_point{});
+  CHECK(o.link.run("true").ended == exited(0));
+  auto after = o.link.it->last_heard();
+  CHECK(after > at_first);
+  o.server.freeze();
+  o.link.it->ask(1);
+  o.link.until([] { return false; }, 50ms);
+  CHECK(o.link.it->last_heard() == after);
+}
