@@ -8,8 +8,8 @@ namespace moorage {
 
 namespace {
 
-/// Ids of one pool's life: enough for an acquire every microsecond for two weeks before the next life begins.
-constexpr std::uint64_t ids_per_pool = std::uint64_t{1} << 40;
+/// Ids of one pool's life: enough for a thousand acquires a second for thirty years.
+constexpr std::uint64_t ids_per_life = 1'000'000'000'000;
 
 } // namespace
 
@@ -17,13 +17,14 @@ void manager_actor_state::begin(std::vector<cluster_settings> clusters, manager_
   world_ = std::move(world);
   for (auto& settings : clusters) {
     auto name = settings.name;
-    start_pool(clusters_.insert_or_assign(name, entry{std::move(settings), {}}).first->second);
+    start_pool(name, clusters_.insert_or_assign(name, entry{std::move(settings), {}}).first->second);
   }
 }
 
-void manager_actor_state::start_pool(entry& cluster) {
+void manager_actor_state::start_pool(const std::string& name, entry& cluster) {
   auto number = pools_started_++;
-  pool_world world{world_.transports, world_.seed + number * 0x9e3779b97f4a7c15u, number * ids_per_pool + 1};
+  pool_world world{world_.transports, world_.seed + number * 0x9e3779b97f4a7c15u,
+                   lives_[name]++ * ids_per_life + 1};
   cluster.pool = self_->spawn(pool, cluster.settings, std::move(world));
   self_->monitor(cluster.pool);
   for (auto& request : subscribers_)
@@ -62,7 +63,7 @@ void manager_actor_state::add(const register_cluster& request, caf::typed_respon
   auto [found, fresh] = clusters_.try_emplace(request.settings.name);
   found->second.settings = request.settings;
   if (fresh) {
-    start_pool(found->second);
+    start_pool(found->first, found->second);
     promise.deliver(done{"registered"});
   } else {
     promise.delegate(found->second.pool, request);
@@ -191,7 +192,7 @@ void manager_actor_state::lost(const caf::down_msg& down) {
     if (world_.report_bug)
       world_.report_bug(name, text);
     tell_subscribers(name, "internal", text);
-    start_pool(entry);
+    start_pool(name, entry);
   }
 }
 

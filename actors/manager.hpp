@@ -51,7 +51,7 @@ private:
     pool_actor pool;
   };
 
-  void start_pool(entry& cluster);
+  void start_pool(const std::string& name, entry& cluster);
   void one_stopped();
   void tell_subscribers(const std::string& cluster, const std::string& what, const std::string& text);
 
@@ -60,6 +60,8 @@ private:
   std::map<std::string, entry> clusters_;
   std::vector<subscribe> subscribers_;
   std::uint64_t pools_started_ = 0;
+  /// Pools that a name has had, also removed ones: a lease of an earlier life must not be taken for one of a later.
+  std::map<std::string, std::uint64_t> lives_;
   bool stopping_ = false;
   std::size_t still_stopping_ = 0;
   std::vector<caf::typed_response_promise<done>> stop_promises_;

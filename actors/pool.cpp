@@ -242,7 +242,7 @@ void pool_actor_state::apply(const end_lease& effect) {
 void pool_actor_state::apply(const notify_holder& effect) {
   if (auto found = holders_.find(effect.holder); found != holders_.end())
     if (auto whom = caf::actor_cast<caf::strong_actor_ptr>(found->second))
-      tell(whom, lease_lost{effect.lease, effect.reason});
+      tell(whom, lease_lost{settings_.name, effect.lease, effect.reason});
 }
 
 void pool_actor_state::apply(const start_probe& effect) {

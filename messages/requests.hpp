@@ -69,6 +69,7 @@ struct release_lease {
 };
 /// To the holder: this lease ended without your doing; the connection refuses further work under it.
 struct lease_lost {
+  std::string cluster;
   lease_id lease;
   failure reason;
 };
@@ -290,7 +291,7 @@ MOORAGE_INSPECT(cancel_acquire, x.cluster, x.holder, x.call)
 MOORAGE_INSPECT(lease_grant, x.cluster, x.lease, x.connection_number, x.pool, x.connection)
 MOORAGE_INSPECT(confirm_lease, x.lease)
 MOORAGE_INSPECT(release_lease, x.lease, x.holder)
-MOORAGE_INSPECT(lease_lost, x.lease, x.reason)
+MOORAGE_INSPECT(lease_lost, x.cluster, x.lease, x.reason)
 MOORAGE_INSPECT(run_command, x.lease, x.call, x.what)
 MOORAGE_INSPECT(cancel_command, x.lease, x.call)
 MOORAGE_INSPECT(open_stream, x.lease, x.call, x.what, x.sink, x.credit)

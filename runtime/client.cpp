@@ -9,7 +9,8 @@ constexpr std::chrono::seconds last_words{1};
 constexpr std::uint32_t event_credit = 256;
 
 struct errand {
-  errand(client_gate::work what, client_gate::refusal refused) : what(std::move(what)), refused(std::move(refused)) {}
+  errand(client_gate::work what, client_gate::refusal refused)
+      : what(std::move(what)), refused(std::move(refused)) {}
   errand(const errand&) = delete;
   errand& operator=(const errand&) = delete;
 
@@ -35,8 +36,10 @@ caf::behavior watcher(caf::event_based_actor* self, manager_actor manager, std::
   }};
 }
 
-failure lost_lease(lease_id lease) {
-  return {errc::lease_ended, "lease " + to_string(lease) + " is not held any more; acquire anew"};
+failure lost_lease(const lease_key& lease) {
+  return {errc::lease_ended, "lease " + to_string(lease.lease) + " on '" + lease.cluster +
+                                 "'"
+                                 " is not held any more; acquire anew"};
 }
 
 } // namespace
@@ -122,7 +125,7 @@ caf::behavior client_state::begin(manager_actor manager, std::shared_ptr<client_
   };
 }
 
-connection_actor client_state::connection_of(lease_id lease) const {
+connection_actor client_state::connection_of(const lease_key& lease) const {
   auto found = leases_.find(lease);
   return found != leases_.end() ? caf::actor_cast<connection_actor>(found->second.connection)
                                 : connection_actor{};
@@ -147,7 +150,8 @@ void client_state::hold(lease_grant grant, const std::function<void(result<lease
   held.id_ = grant.lease;
   held.connection_ = grant.connection_number;
   held.cluster_ = grant.cluster;
-  leases_.emplace(grant.lease, std::move(grant));
+  lease_key key{grant.cluster, grant.lease};
+  leases_.emplace(std::move(key), std::move(grant));
   answer(std::move(held));
 }
 
@@ -155,7 +159,7 @@ void client_state::cancel_acquire_of(const std::string& cluster, std::uint64_t c
   caf::anon_send(manager_, cancel_acquire{cluster, caf::strong_actor_ptr{self_->ctrl()}, call});
 }
 
-void client_state::run(lease_id lease, std::uint64_t call, exec_request request,
+void client_state::run(const lease_key& lease, std::uint64_t call, exec_request request,
                        std::function<void(exec_result)> answer) {
   auto connection = connection_of(lease);
   if (!connection) {
@@ -164,7 +168,7 @@ void client_state::run(lease_id lease, std::uint64_t call, exec_request request,
     answer(std::move(refused));
     return;
   }
-  ask<exec_result>(connection, lease, run_command{lease, call, std::move(request)},
+  ask<exec_result>(connection, lease, run_command{lease.lease, call, std::move(request)},
                    [answer](result<exec_result> finished) {
                      if (finished) {
                        answer(std::move(*finished));
@@ -176,12 +180,13 @@ void client_state::run(lease_id lease, std::uint64_t call, exec_request request,
                    });
 }
 
-void client_state::cancel_run(lease_id lease, std::uint64_t call) {
+void client_state::cancel_run(const lease_key& lease, std::uint64_t call) {
   if (auto connection = connection_of(lease))
-    caf::anon_send(connection, cancel_command{lease, call});
+    caf::anon_send(connection, cancel_command{lease.lease, call});
 }
 
-void client_state::round_trip(lease_id lease, std::function<void(result<std::chrono::nanoseconds>)> answer) {
+void client_state::round_trip(const lease_key& lease,
+                              std::function<void(result<std::chrono::nanoseconds>)> answer) {
   auto connection = connection_of(lease);
   if (!connection) {
     answer(lost_lease(lease));
@@ -195,7 +200,7 @@ void client_state::round_trip(lease_id lease, std::function<void(result<std::chr
   });
 }
 
-void client_state::release(lease_id lease, std::function<void(result<void>)> answer) {
+void client_state::release(const lease_key& lease, std::function<void(result<void>)> answer) {
   auto node = leases_.extract(lease);
   auto self = caf::strong_actor_ptr{self_->ctrl()};
   if (node.empty()) {
@@ -205,10 +210,10 @@ void client_state::release(lease_id lease, std::function<void(result<void>)> ans
   }
   auto pool = caf::actor_cast<pool_actor>(node.mapped().pool);
   if (!answer) {
-    caf::anon_send(pool, release_lease{lease, self});
+    caf::anon_send(pool, release_lease{lease.lease, self});
     return;
   }
-  ask<done>(pool, {}, release_lease{lease, self}, [answer](result<done> ended) {
+  ask<done>(pool, {}, release_lease{lease.lease, self}, [answer](result<done> ended) {
     if (ended)
       answer(result<void>{});
     else
@@ -218,7 +223,7 @@ void client_state::release(lease_id lease, std::function<void(result<void>)> ans
 
 // --- streams ------------------------------------------------------------------------------------------------------
 
-void client_state::open(lease_id lease, std::uint64_t call, exec_request request,
+void client_state::open(const lease_key& lease, std::uint64_t call, exec_request request,
                         std::shared_ptr<stream_pipe> pipe, std::uint64_t credit) {
   auto connection = connection_of(lease);
   if (!connection) {
@@ -226,7 +231,7 @@ void client_state::open(lease_id lease, std::uint64_t call, exec_request request
     return;
   }
   streams_.emplace(call, open_stream_entry{std::move(pipe), connection, lease, {}});
-  open_stream order{lease, call, std::move(request), caf::strong_actor_ptr{self_->ctrl()}, credit};
+  open_stream order{lease.lease, call, std::move(request), caf::strong_actor_ptr{self_->ctrl()}, credit};
   ask<stream_opened>(connection, lease, std::move(order), [this, call](result<stream_opened> started) {
     if (started)
       opened(call, started->stream);
@@ -307,12 +312,13 @@ void client_state::unwatch(std::uint64_t number) {
 
 void client_state::take(const lease_lost& lost) {
   // The answers of what ran under it are on their way. What has none after a while was sent to an actor that had ended.
-  if (leases_.erase(lost.lease) > 0) {
+  lease_key key{lost.cluster, lost.lease};
+  if (leases_.erase(key) > 0) {
     self_->delayed_send(self_, last_words, lost);
     return;
   }
   for (auto entry = asked_.begin(); entry != asked_.end();) {
-    if (entry->second.lease != lost.lease) {
+    if (entry->second.lease != key) {
       ++entry;
       continue;
     }
@@ -322,7 +328,7 @@ void client_state::take(const lease_lost& lost) {
   }
   std::vector<std::uint64_t> orphans;
   for (auto& [call, entry] : streams_)
-    if (entry.lease == lost.lease)
+    if (entry.lease == key)
       orphans.push_back(call);
   for (auto call : orphans)
     finish(call, {outcome_kind::maybe_ran, 0, {}, {errc::connection_lost, lost.reason.text}});

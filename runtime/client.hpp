@@ -5,6 +5,7 @@
 #include <caf/all.hpp>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,6 +20,13 @@
 namespace moorage {
 
 class client_state;
+
+/// A lease as the client knows it: ids are a pool's own.
+struct lease_key {
+  std::string cluster;
+  lease_id lease;
+  friend auto operator<=>(const lease_key&, const lease_key&) = default;
+};
 
 /// The way from host threads to the client actor; leases, streams and subscriptions hold it and so may outlive the
 /// runtime. edge: host threads meet the actor here, and find the door closed once the runtime has stopped.
@@ -57,17 +65,18 @@ public:
   void acquire_lease(const std::string& cluster, std::uint64_t call, std::chrono::nanoseconds patience,
                      const std::string& label, std::function<void(result<lease>)> answer);
   void cancel_acquire_of(const std::string& cluster, std::uint64_t call);
-  void run(lease_id lease, std::uint64_t call, exec_request request, std::function<void(exec_result)> answer);
-  void cancel_run(lease_id lease, std::uint64_t call);
-  void open(lease_id lease, std::uint64_t call, exec_request request, std::shared_ptr<stream_pipe> pipe,
-            std::uint64_t credit);
+  void run(const lease_key& lease, std::uint64_t call, exec_request request,
+           std::function<void(exec_result)> answer);
+  void cancel_run(const lease_key& lease, std::uint64_t call);
+  void open(const lease_key& lease, std::uint64_t call, exec_request request,
+            std::shared_ptr<stream_pipe> pipe, std::uint64_t credit);
   void grant_credit(std::uint64_t call, std::uint64_t bytes);
   void send_input(std::uint64_t call, std::string bytes);
   void end_input(std::uint64_t call);
   void cancel_stream_of(std::uint64_t call);
-  void round_trip(lease_id lease, std::function<void(result<std::chrono::nanoseconds>)> answer);
+  void round_trip(const lease_key& lease, std::function<void(result<std::chrono::nanoseconds>)> answer);
   /// Without `answer` nobody waits for it.
-  void release(lease_id lease, std::function<void(result<void>)> answer);
+  void release(const lease_key& lease, std::function<void(result<void>)> answer);
   void watch(std::uint64_t number, const std::string& cluster,
              std::function<void(const event_record&)> callback, std::function<void(result<void>)> answer);
   void unwatch(std::uint64_t number);
@@ -75,19 +84,19 @@ public:
   /// One request to the manager and its one answer.
   template <class Answer, class Request>
   void ask_manager(Request request, std::function<void(result<Answer>)> answer) {
-    ask<Answer>(manager_, lease_id{}, std::move(request), std::move(answer));
+    ask<Answer>(manager_, lease_key{}, std::move(request), std::move(answer));
   }
 
 private:
   /// A request under way: CAF never answers those whose node has gone, so each can be failed from here.
   struct asked {
-    lease_id lease; ///< 0: not under a lease
+    lease_key lease; ///< none: not under a lease
     std::function<void(const failure&)> fail;
   };
   struct open_stream_entry {
     std::shared_ptr<stream_pipe> pipe;
     connection_actor connection;
-    lease_id lease;
+    lease_key lease;
     stream_id stream; ///< 0: not opened yet
     std::uint64_t early_room = 0;
     bool input_ended = false;
@@ -95,9 +104,10 @@ private:
   };
 
   template <class Answer, class Target, class Request>
-  void ask(const Target& target, lease_id lease, Request request, std::function<void(result<Answer>)> answer);
+  void ask(const Target& target, const lease_key& lease, Request request,
+           std::function<void(result<Answer>)> answer);
   void hold(lease_grant grant, const std::function<void(result<lease>)>& answer);
-  connection_actor connection_of(lease_id lease) const;
+  connection_actor connection_of(const lease_key& lease) const;
   void opened(std::uint64_t call, stream_id stream);
   void finish(std::uint64_t call, outcome ended);
   void take(const lease_lost& lost);
@@ -112,13 +122,13 @@ private:
   failure gone_; ///< set once the manager is no more
   std::uint64_t asks_ = 0;
   std::unordered_map<std::uint64_t, asked> asked_;
-  std::unordered_map<lease_id, lease_grant> leases_;
+  std::map<lease_key, lease_grant> leases_;
   std::unordered_map<std::uint64_t, open_stream_entry> streams_;
   std::unordered_map<std::uint64_t, caf::actor> watchers_;
 };
 
 template <class Answer, class Target, class Request>
-void client_state::ask(const Target& target, lease_id lease, Request request,
+void client_state::ask(const Target& target, const lease_key& lease, Request request,
                        std::function<void(result<Answer>)> answer) {
   if (gone_.code != errc::none) {
     answer(gone_);

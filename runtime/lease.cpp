@@ -94,9 +94,11 @@ lease::~lease() {
   let_go();
 }
 
+lease_key lease::key() const { return {cluster_, id_}; }
+
 void lease::let_go() {
   if (auto gate = std::move(gate_))
-    gate->post([id = id_](client_state& client) { client.release(id, {}); });
+    gate->post([key = key()](client_state& client) { client.release(key, {}); });
 }
 
 result<void> lease::release() {
@@ -107,8 +109,8 @@ result<void> lease::release() {
   auto gate = std::move(gate_);
   auto slot = std::make_shared<answer_slot<result<void>>>();
   gate->post(
-      [id = id_, slot](client_state& client) {
-        client.release(id, [slot](result<void> answer) { slot->give(std::move(answer)); });
+      [key = key(), slot](client_state& client) {
+        client.release(key, [slot](result<void> answer) { slot->give(std::move(answer)); });
       },
       [slot](failure reason) { slot->give(std::move(reason)); });
   if (auto answer = slot->wait_until(clock::now() + answer_margin))
@@ -121,8 +123,8 @@ void lease::run(exec_request request, std::function<void(exec_result)> callback)
     callback(empty_lease());
     return;
   }
-  gate_->post([id = id_, call = gate_->next_call(), request = std::move(request), callback](
-                  client_state& client) mutable { client.run(id, call, std::move(request), callback); },
+  gate_->post([key = key(), call = gate_->next_call(), request = std::move(request), callback](
+                  client_state& client) mutable { client.run(key, call, std::move(request), callback); },
               [callback](failure reason) {
                 callback({{outcome_kind::never_sent, 0, {}, std::move(reason)}, {}, {}, false, {}});
               });
@@ -147,13 +149,13 @@ exec_result lease::run(exec_request request, std::stop_token stop) {
   auto call = gate->next_call();
   auto slot = std::make_shared<answer_slot<exec_result>>();
   auto give = [slot](exec_result finished) { slot->give(std::move(finished)); };
-  gate->post([id = id_, call, request = std::move(request),
-              give](client_state& client) mutable { client.run(id, call, std::move(request), give); },
+  gate->post([key = key(), call, request = std::move(request),
+              give](client_state& client) mutable { client.run(key, call, std::move(request), give); },
              [give](failure reason) {
                give({{outcome_kind::never_sent, 0, {}, std::move(reason)}, {}, {}, false, {}});
              });
-  withdrawal withdraw{stop, [gate, id = id_, call] {
-                        gate->post([id, call](client_state& client) { client.cancel_run(id, call); });
+  withdrawal withdraw{stop, [gate, key = key(), call] {
+                        gate->post([key, call](client_state& client) { client.cancel_run(key, call); });
                       }};
   if (auto finished = slot->wait_until(deadline))
     return std::move(*finished);
@@ -165,8 +167,8 @@ stream lease::open(exec_request request, std::uint64_t window) {
     return {};
   auto call = gate_->next_call();
   auto pipe = std::make_shared<stream_pipe>(gate_, call, std::max<std::uint64_t>(window, 4));
-  gate_->post([id = id_, call, request = std::move(request), pipe, window](
-                  client_state& client) mutable { client.open(id, call, std::move(request), pipe, window); },
+  gate_->post([key = key(), call, request = std::move(request), pipe, window](
+                  client_state& client) mutable { client.open(key, call, std::move(request), pipe, window); },
               [pipe](failure reason) {
                 pipe->finish({outcome_kind::never_sent, 0, {}, std::move(reason)});
               });

@@ -22,6 +22,7 @@ namespace moorage {
 
 class client_gate;
 class stream_pipe;
+struct lease_key;
 
 /// Output of a command as it comes, and its input. Made by `lease::open`. Destroying it cancels the command.
 class stream {
@@ -95,6 +96,8 @@ public:
 private:
   friend class client_gate;
   friend class client_state;
+  friend class runtime;
+  lease_key key() const;
   void let_go();
 
   std::shared_ptr<client_gate> gate_;

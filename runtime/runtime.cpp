@@ -195,7 +195,7 @@ result<std::chrono::nanoseconds> runtime::round_trip(const lease& lease) {
     return would_block();
   auto slot = std::make_shared<answer_slot<result<std::chrono::nanoseconds>>>();
   auto give = [slot](result<std::chrono::nanoseconds> answer) { slot->give(std::move(answer)); };
-  parts_->gate->post([id = lease.id(), give](client_state& client) { client.round_trip(id, give); },
+  parts_->gate->post([key = lease.key(), give](client_state& client) { client.round_trip(key, give); },
                      [give](failure reason) { give(std::move(reason)); });
   if (auto answer = slot->wait_until(clock::now() + answer_margin))
     return std::move(*answer);

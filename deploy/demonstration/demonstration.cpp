@@ -205,6 +205,8 @@ int demonstration::run() {
     auto line = fmt::format("{:<5} {}", event.cluster, event.what);
     if (event.connection)
       line += " " + to_string(event.connection);
+    if (!event.steps.empty())
+      line += " (" + steps_text(event.steps) + ")";
     say(event.text.empty() ? line : line + ": " + event.text);
   });
   warm_up();

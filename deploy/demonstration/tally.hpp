@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "messages/exec.hpp"
+#include "messages/ssh_error.hpp"
 #include "messages/status.hpp"
 #include "runtime/result.hpp"
 
@@ -25,6 +26,14 @@ inline std::string duration_text(std::optional<std::chrono::steady_clock::durati
   if (microseconds < 1'000'000)
     return fmt::format("{:.1f} ms", microseconds / 1'000);
   return fmt::format("{:.2f} s", microseconds / 1'000'000);
+}
+
+/// "connect 80 µs, key_exchange 12.1 ms, …"
+inline std::string steps_text(const std::vector<opening_step>& steps) {
+  std::string text;
+  for (auto& step : steps)
+    text += (text.empty() ? "" : ", ") + to_string(step.stage) + " " + duration_text(step.took);
+  return text;
 }
 
 /// "2 probe_failures, 1 lost", or "0".
