@@ -1,7 +1,7 @@
 // The only registration of message types with CAF. A host with types of its own starts its block at
 // `moorage::next_type_id`, since two blocks that start at the same id do not compile together:
 //
-//   CAF_BEGIN_TYPE_ID_BLOCK(my_types, moorage::next_type_id)
+//   CAF_BEGIN_TYPE_ID_BLOCK(my_types, ::moorage::next_type_id)   // with the leading ::, CAF has a moorage of its own
 #pragma once
 
 #include <caf/error.hpp>

@@ -1,0 +1,154 @@
+// The bad days, with real sshds: frozen, killed, gone, denied. What the user sees, and what others do not notice.
+#include <catch2/catch.hpp>
+
+#include <thread>
+
+#include "tests/runtime/embedding_fixture.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+using steady = std::chrono::steady_clock;
+
+namespace {
+
+/// Holds `count` leases at once and gives them back, so that as many connections are idle.
+void warm_up(runtime& rt, const std::string& cluster, int count) {
+  std::vector<lease> leases;
+  for (int i = 0; i < count; ++i)
+    leases.push_back(rt.acquire(cluster, 20s));
+  for (auto& each : leases)
+    REQUIRE(bool{each.release()});
+}
+
+} // namespace
+
+TEST_CASE(
+    "while a cluster is frozen its pool answers from memory, others notice nothing, and stop is quick") {
+  support::real_sshd frozen;
+  support::real_sshd sound;
+  auto settings = settings_for(frozen, "frozen");
+  settings.pool_size = 2;
+  runtime rt{quiet_configuration({settings, settings_for(sound, "sound")})};
+  warm_up(rt, "frozen", 2);
+  warm_up(rt, "sound", 1);
+  frozen.freeze();
+  REQUIRE(bool{rt.probe("frozen")});
+  CHECK(rt.pool("frozen").take().probing == 2);
+  auto began = steady::now();
+  auto first = rt.try_acquire("frozen", {0s, "one", {}});
+  auto second = rt.try_acquire("frozen", {0s, "two", {}});
+  auto third = rt.try_acquire("frozen", {0s, "three", {}});
+  CHECK(bool{first});
+  CHECK(bool{second});
+  CHECK(third.reason().code == errc::acquire_timeout);
+  INFO(third.reason().text);
+  CHECK(third.reason().text.find("2 of 2") != std::string::npos);
+  CHECK(steady::now() - began < 1s);
+  auto useful = rt.acquire("sound", 5s).run("echo useful");
+  CHECK(useful.output == "useful\n");
+  auto stuck = first->run({"echo never", {}, {}, 300ms, 0});
+  CHECK(stuck.ended.kind != outcome_kind::exited);
+  auto stopping = steady::now();
+  rt.stop();
+  CHECK(steady::now() - stopping < 1s);
+  frozen.thaw();
+}
+
+TEST_CASE("a connection that is killed in mid-command ends the command as maybe-ran, and the pool goes on") {
+  support::real_sshd sshd;
+  runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+  auto lease = rt.acquire("alpha", 20s);
+  auto output = lease.open({"echo started; sleep 600", {}, {}, {}, 0});
+  stream::chunk chunk;
+  REQUIRE(output.read(chunk));
+  sshd.kill_connections();
+  CHECK_FALSE(output.read(chunk));
+  auto ended = output.ended();
+  CHECK(ended.kind == outcome_kind::maybe_ran);
+  CHECK(ended.cause.code == errc::connection_lost);
+  CHECK(lease.run("true").ended.kind == outcome_kind::never_sent);
+  CHECK(lease.release().reason().code != errc::none);
+  CHECK(rt.acquire("alpha", 20s).run("true").ended.succeeded());
+}
+
+TEST_CASE("an idle connection whose server goes is noticed at once, without a check") {
+  support::real_sshd sshd;
+  runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+  std::promise<void> lost;
+  auto watching = rt.subscribe("alpha", [&lost](const event_record& event) {
+    if (event.what == "lost")
+      lost.set_value();
+  });
+  warm_up(rt, "alpha", 1);
+  sshd.kill_connections();
+  REQUIRE(lost.get_future().wait_for(5s) == std::future_status::ready);
+  CHECK(rt.pool("alpha").take().total == 0);
+}
+
+TEST_CASE("a cluster that refuses is told after three tries; when it comes back it is used") {
+  support::real_sshd sshd;
+  sshd.stop();
+  runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+  auto began = steady::now();
+  auto refused = rt.try_acquire("alpha", {30s, {}, {}});
+  CHECK(refused.reason().code == errc::connect_failed);
+  INFO(refused.reason().text);
+  CHECK(refused.reason().text.find("refused") != std::string::npos);
+  CHECK(steady::now() - began > 2s);
+  CHECK(steady::now() - began < 6s);
+  sshd.start();
+  CHECK(rt.acquire("alpha", 20s).run("true").ended.succeeded());
+}
+
+TEST_CASE("a denied key is refused once, latched, and works after the settings are mended") {
+  support::real_sshd sshd;
+  auto settings = settings_for(sshd, "alpha");
+  settings.key_files = {sshd.unauthorised_client_key()};
+  runtime rt{quiet_configuration({settings})};
+  for (int i = 0; i < 3; ++i)
+    CHECK(rt.try_acquire("alpha", {20s, {}, {}}).reason().code == errc::auth_denied);
+  CHECK(sshd.connects() == 1);
+  REQUIRE(bool{rt.register_cluster(settings_for(sshd, "alpha"))});
+  CHECK(rt.acquire("alpha", 20s).run("true").ended.succeeded());
+}
+
+TEST_CASE("a changed host key is refused with both keys and what to do") {
+  support::real_sshd sshd;
+  auto before = sshd.host_key_fingerprint();
+  sshd.change_host_keys();
+  runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+  auto refused = rt.try_acquire("alpha", {20s, {}, {}});
+  CHECK(refused.reason().code == errc::host_key_changed);
+  auto text = refused.reason().text;
+  INFO(text);
+  CHECK(text.find(before) != std::string::npos);
+  CHECK(text.find(sshd.host_key_fingerprint()) != std::string::npos);
+  CHECK(text.find("ssh-keygen -R") != std::string::npos);
+  CHECK(sshd.logins() == 0);
+}
+
+TEST_CASE("never more connections than the pool's size, and one log-in each, however many ask") {
+  support::real_sshd sshd;
+  auto settings = settings_for(sshd, "alpha");
+  settings.pool_size = 3;
+  runtime rt{quiet_configuration({settings})};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 30; ++i)
+    threads.emplace_back([&rt] { (void)rt.acquire("alpha", 30s).run("true"); });
+  for (auto& thread : threads)
+    thread.join();
+  CHECK(sshd.logins() == 3);
+  CHECK(sshd.connections() == 3);
+}
+
+TEST_CASE("a lease that is revoked ends what runs under it, and says so") {
+  support::real_sshd sshd;
+  runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+  auto lease = rt.acquire("alpha", 20s);
+  auto running = lease.run_async({"sleep 600", {}, {}, {}, 0});
+  REQUIRE(bool{rt.revoke("alpha", lease.id())});
+  auto ended = running.get().ended;
+  CHECK(ended.kind != outcome_kind::exited);
+  CHECK(ended.cause.code == errc::lease_ended);
+  CHECK(lease.release().reason().code != errc::none);
+}

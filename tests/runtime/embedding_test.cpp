@@ -1,0 +1,199 @@
+// The embedding API in its forms: blocking, future, callback, message; with a system of its own and with the host's.
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <caf/all.hpp>
+#include <filesystem>
+#include <thread>
+
+#include "runtime/actors.hpp"
+#include "tests/runtime/embedding_fixture.hpp"
+#include "tests/runtime/host_types.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+
+namespace {
+
+std::size_t entries_of(const char* folder) {
+  auto all = std::filesystem::directory_iterator{folder};
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+} // namespace
+
+TEST_CASE("futures and callbacks do what the blocking forms do") {
+  support::real_sshd sshd;
+  runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+  auto future = rt.acquire_async("alpha", {20s, "future", {}});
+  auto lease = future.get();
+  CHECK(lease.run_async({"exit 3", {}, {}, {}, 0}).get().ended.code == 3);
+  std::promise<int> told;
+  lease.run({"exit 4", {}, {}, {}, 0},
+            [&told](exec_result finished) { told.set_value(finished.ended.code); });
+  CHECK(told.get_future().get() == 4);
+  CHECK_THROWS_AS(rt.acquire_async("nowhere").get(), error);
+}
+
+TEST_CASE("a blocking call in a callback is refused, for it would starve the scheduler") {
+  support::real_sshd sshd;
+  runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+  std::promise<std::pair<errc, outcome>> told;
+  rt.acquire("alpha", {20s, {}, {}}, [&](result<lease> granted) {
+    auto refused = rt.try_acquire("alpha").reason().code;
+    told.set_value({refused, granted->run("true").ended});
+  });
+  auto [refused, ended] = told.get_future().get();
+  CHECK(refused == errc::would_block_scheduler);
+  CHECK(ended.kind == outcome_kind::never_sent);
+  CHECK(ended.cause.code == errc::would_block_scheduler);
+}
+
+TEST_CASE("many threads share the pool's connections, and every command's outcome is its own") {
+  support::real_sshd sshd;
+  runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+  std::atomic<int> right = 0;
+  std::vector<std::thread> threads;
+  for (int number = 0; number < 16; ++number)
+    threads.emplace_back([&, number] {
+      for (int round = 0; round < 5; ++round) {
+        auto lease = rt.acquire("alpha", 30s);
+        auto result = lease.run("echo " + std::to_string(number) + "; exit " + std::to_string(number));
+        right += result.ended.code == number && result.output == std::to_string(number) + "\n";
+      }
+    });
+  for (auto& thread : threads)
+    thread.join();
+  CHECK(right == 80);
+  CHECK(sshd.logins() <= 5);
+  auto status = rt.pool("alpha").take();
+  CHECK(status.counters.grants == 80);
+  CHECK(status.leased + status.leases == 0);
+}
+
+TEST_CASE("a stop token withdraws an acquire, and ends a command") {
+  support::real_sshd sshd;
+  auto settings = settings_for(sshd, "alpha");
+  settings.pool_size = 1;
+  runtime rt{quiet_configuration({settings})};
+  auto lease = rt.acquire("alpha", 20s);
+  std::stop_source stop;
+  auto waiting = rt.acquire_async("alpha", {60s, {}, stop.get_token()});
+  stop.request_stop();
+  try {
+    (void)waiting.get();
+    FAIL("it was granted");
+  } catch (const error& refused) {
+    CHECK(refused.code() == errc::cancelled);
+  }
+  std::stop_source stop_command;
+  std::jthread stopper{[&] { stop_command.request_stop(); }};
+  auto result = lease.run({"sleep 600", {}, {}, {}, 0}, stop_command.get_token());
+  CHECK(result.ended.kind != outcome_kind::exited);
+  CHECK(result.ended.cause.code == errc::cancelled);
+}
+
+TEST_CASE("collected output is cut at the cap and marked") {
+  support::real_sshd sshd;
+  runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+  auto lease = rt.acquire("alpha", 20s);
+  auto result = lease.run({"head -c 300000 /dev/zero; exit 5", {}, {}, {}, 1000});
+  CHECK(to_string(result.ended) == "exited 5");
+  CHECK(result.output.size() == 1000);
+  CHECK(result.output_cut);
+}
+
+TEST_CASE("a sink that has had enough ends the command") {
+  support::real_sshd sshd;
+  runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+  auto lease = rt.acquire("alpha", 20s);
+  std::size_t bytes = 0;
+  auto ended = lease.stream("yes", [&bytes](output_kind, std::string_view part) {
+    bytes += part.size();
+    return bytes < 100'000;
+  });
+  CHECK(ended.kind == outcome_kind::maybe_ran);
+  CHECK(ended.cause.code == errc::cancelled);
+  CHECK(lease.run("true").ended.succeeded());
+}
+
+TEST_CASE("a lease that outlives its runtime is empty words, not a crash") {
+  support::real_sshd sshd;
+  lease kept;
+  stream open;
+  {
+    runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+    kept = rt.acquire("alpha", 20s);
+    open = kept.open({"cat", {}, {}, {}, 0});
+  }
+  stream::chunk chunk;
+  CHECK_FALSE(open.read(chunk));
+  CHECK(open.ended().kind != outcome_kind::exited);
+  auto result = kept.run("true");
+  CHECK(result.ended.kind == outcome_kind::never_sent);
+  CHECK(result.ended.cause.code == errc::stopping);
+}
+
+TEST_CASE("a stopped runtime leaves no thread, descriptor or connection behind") {
+  support::real_sshd sshd;
+  auto threads = entries_of("/proc/self/task");
+  auto descriptors = entries_of("/proc/self/fd");
+  for (int life = 0; life < 3; ++life) {
+    runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+    std::vector<lease> leases;
+    for (int i = 0; i < 3; ++i)
+      leases.push_back(rt.acquire("alpha", 20s));
+    CHECK(leases[1].run("true").ended.succeeded());
+    auto began = std::chrono::steady_clock::now();
+    rt.stop();
+    CHECK(std::chrono::steady_clock::now() - began < 1s);
+  }
+  CHECK(entries_of("/proc/self/fd") == descriptors);
+  // A thread that looked something up may linger for its next task; it holds nothing.
+  CHECK(entries_of("/proc/self/task") <= threads + 3);
+  CHECK(sshd.wait_for_connections(0, 5s));
+}
+
+TEST_CASE("in the host's own actor system, with types of its own, an actor works by messages") {
+  support::real_sshd sshd;
+  caf::actor_system_config config;
+  runtime::configure(config);
+  config.add_message_types<caf::id_block::host_types>();
+  caf::actor_system system{config};
+  {
+    runtime rt{system, quiet_configuration({settings_for(sshd, "alpha")})};
+    std::promise<exec_result> told;
+    auto host =
+        system.spawn([&told, manager = manager_of(rt)](caf::event_based_actor* self) -> caf::behavior {
+          self->request(manager, caf::infinite,
+                        acquire{"alpha", caf::strong_actor_ptr{self->ctrl()}, 1, 20s, "actor"})
+              .then([self, &told](const lease_grant& grant) {
+                auto pool = caf::actor_cast<pool_actor>(grant.pool);
+                self->send(pool, confirm_lease{grant.lease});
+                self->request(caf::actor_cast<connection_actor>(grant.connection), caf::infinite,
+                              run_command{grant.lease, 1, {"echo by message", {}, {}, {}, 0}})
+                    .then([self, &told, pool, grant](exec_result& finished) {
+                      self->send(pool, release_lease{grant.lease, nullptr});
+                      told.set_value(std::move(finished));
+                    });
+              });
+          self->set_default_handler(caf::drop);
+          return {[](const host_message&) {}};
+        });
+    CHECK(told.get_future().get().output == "by message\n");
+    CHECK(system_of(rt).scheduler().num_workers() == system.scheduler().num_workers());
+    caf::anon_send_exit(host, caf::exit_reason::user_shutdown);
+  }
+}
+
+TEST_CASE("without patience one gets a lease at once or a refusal at once") {
+  support::real_sshd sshd;
+  auto settings = settings_for(sshd, "alpha");
+  settings.pool_size = 1;
+  runtime rt{quiet_configuration({settings})};
+  CHECK(rt.try_acquire("alpha", {0s, {}, {}}).reason().code == errc::acquire_timeout);
+  auto first = rt.acquire("alpha", 20s);
+  CHECK(rt.try_acquire("alpha", {0s, {}, {}}).reason().code == errc::acquire_timeout);
+  REQUIRE(bool{first.release()});
+  CHECK(bool{rt.try_acquire("alpha", {0s, {}, {}})});
+}
