@@ -70,6 +70,23 @@ void manager_actor_state::add(const register_cluster& request, caf::typed_respon
   }
 }
 
+void manager_actor_state::resize(const resize_pool& request, caf::typed_response_promise<done> promise) {
+  auto found = clusters_.find(request.cluster);
+  if (found == clusters_.end()) {
+    promise.deliver(unknown(request.cluster));
+    return;
+  }
+  // Remembered once the pool has taken it: it is what the cluster's settings say, and what a next life begins with.
+  self_->request(found->second.pool, caf::infinite, request)
+      .then(
+          [this, request, promise](const done& answer) mutable {
+            if (auto cluster = clusters_.find(request.cluster); cluster != clusters_.end())
+              cluster->second.settings.pool_size = request.size;
+            promise.deliver(answer);
+          },
+          [promise](caf::error& error) mutable { promise.deliver(std::move(error)); });
+}
+
 void manager_actor_state::remove(const std::string& cluster, caf::typed_response_promise<done> promise) {
   auto node = clusters_.extract(cluster);
   if (node.empty()) {

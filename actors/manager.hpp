@@ -37,6 +37,7 @@ public:
   caf::error unknown(const std::string& cluster) const;
 
   void add(const register_cluster& request, caf::typed_response_promise<done> promise);
+  void resize(const resize_pool& request, caf::typed_response_promise<done> promise);
   void remove(const std::string& cluster, caf::typed_response_promise<done> promise);
   cluster_list clusters() const;
   void collect(caf::typed_response_promise<pool_list> promise);

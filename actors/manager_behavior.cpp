@@ -34,7 +34,11 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
       [pass_done](probe_pool& request) { return pass_done(request); },
       [pass_done](evict_connection& request) { return pass_done(request); },
       [pass_done](revoke_lease& request) { return pass_done(request); },
-      [pass_done](resize_pool& request) { return pass_done(request); },
+      [self, state](const resize_pool& request) {
+        auto promise = self->make_response_promise<done>();
+        state->resize(request, promise);
+        return promise;
+      },
       [pass_done](reset_pool& request) { return pass_done(request); },
       [pass_done](disconnect_pool& request) { return pass_done(request); },
       [self, state, pass](subscribe& request) {

@@ -76,6 +76,17 @@ TEST_CASE("stopping closes every connection, refuses the waiters, and ends every
   CHECK(world.network->alive == 0);
 }
 
+TEST_CASE("a resized pool stays so, in the settings that are listed and in a next life") {
+  virtual_world world{plain_cluster(1)};
+  CHECK(world.ask<done>(resize_pool{"alpha", 3}));
+  CHECK(world.ask<cluster_list>(list_clusters{})->clusters.at(0).pool_size == 3);
+  holder host{world};
+  host.acquire();
+  caf::anon_send_exit(host.heard->grants.at(0).pool, caf::exit_reason::kill);
+  world.settle();
+  CHECK(world.status().size == 3);
+}
+
 TEST_CASE("a paused pool grants nothing and loses nobody; resumed, it serves its queue") {
   virtual_world world{plain_cluster(1)};
   CHECK(world.ask<done>(pause_pool{"alpha"}));
