@@ -210,7 +210,8 @@ std::string did_you_mean(std::string_view written, const std::vector<std::string
     return {};
   auto plain = plain_spelling(written);
   std::string best;
-  auto best_distance = 1 + plain.size() / 4;
+  // In a word of two letters, one that is wrong is another word.
+  auto best_distance = plain.size() < 3 ? 0 : 1 + plain.size() / 4;
   for (const auto& candidate : candidates) {
     auto distance = edit_distance(plain, plain_spelling(candidate));
     if (distance < best_distance || (best.empty() && distance == best_distance)) {

@@ -1,6 +1,5 @@
 // `moorage bench`: leases and commands a second.
 #include <algorithm>
-#include <atomic>
 #include <thread>
 
 #include <nlohmann/json.hpp>
@@ -151,6 +150,7 @@ ending run_bench(const options& from) {
         if (!lease)
           return lease.reason();
         auto ended = lease->run({from.bench.command, {}, {}, {}, 0}, std::move(token)).ended;
+        static_cast<void>(lease->release());
         return ended.succeeded()
                    ? failure{}
                    : failure{errc::exec_refused, "'" + from.bench.command + "' " + to_string(ended)};

@@ -123,6 +123,7 @@ findings look(const options& from, pools_at_hand& reached, const signal_watch& s
   if (!found.was_open && subscribed)
     add_openings(found, opened->of(lease->connection(), std::chrono::seconds{2}));
   use_lease(found, pools, *lease, signals);
+  static_cast<void>(lease->release());
   return found;
 }
 

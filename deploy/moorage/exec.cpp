@@ -166,7 +166,10 @@ ending work(const options& from, runtime& pools, signal_watch& signals, exec_req
       }
     stream.cancel();
   }
-  return report(from, stream.ended(), kept, signals.caught(), nobody_reads);
+  auto ended = stream.ended();
+  // Waits for the answer, so that the pool does not stop with the lease still out. What became of it changes nothing.
+  static_cast<void>(lease->release());
+  return report(from, ended, kept, signals.caught(), nobody_reads);
 }
 
 } // namespace

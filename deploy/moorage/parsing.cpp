@@ -45,6 +45,12 @@ std::vector<std::string> known_words(const CLI::App* app, bool dashed) {
   return result;
 }
 
+// "LEVEL" of CLI11's "LEVEL:{debug,info}": the text says what is allowed.
+std::string value_name(const CLI::Option& option) {
+  auto result = option.get_type_name();
+  return result.substr(0, result.find(':'));
+}
+
 // Whether the values that are given without a name can fill the option.
 bool takes_many(const CLI::Option& option) {
   return option.get_items_expected_max() > 1;
@@ -64,26 +70,19 @@ command_line::parsing command_line::parse(int argc, const char* const* argv) {
   std::vector<std::string> rest(marked ? mark + 1 : mark, words.end());
   words.erase(mark, words.end());
   auto wrong = [&](const std::string& text) {
-    auto of_exec =
-        std::find(words.begin(), words.end(), "exec") != words.end() && app_->got_subcommand("exec");
-    auto page = path_of(innermost(app_.get()));
-    return parsing{true,
-                   of_exec ? static_cast<int>(exec_failed) : static_cast<int>(wrong_usage),
-                   {},
-                   text + " (" + page + " --help)"};
+    auto code = app_->got_subcommand("exec") ? static_cast<int>(exec_failed) : static_cast<int>(wrong_usage);
+    return parsing{true, code, {}, text + " (" + path_of(innermost(app_.get())) + " --help)"};
   };
   try {
-    std::reverse(words.begin(), words.end()); // as CLI11 wants it
+    std::reverse(words.begin(), words.end()); // as CLI11 wants it, which takes them off the end
     app_->parse(words);
   } catch (const CLI::CallForHelp&) {
     return {true, success, app_->help(), {}};
   } catch (const CLI::CallForVersion& version) {
     return {true, success, std::string{version.what()} + "\n", {}};
   } catch (const CLI::ParseError& error) {
-    std::reverse(words.begin(), words.end());
     return wrong(complaint_about(error));
   }
-  std::reverse(words.begin(), words.end());
   if (options_.which != command::exec)
     return marked ? wrong("-- is for the command of exec") : parsing{};
   options_.exec.words.insert(options_.exec.words.end(), rest.begin(), rest.end());
@@ -94,11 +93,11 @@ command_line::parsing command_line::parse(int argc, const char* const* argv) {
 
 std::string command_line::complaint_about(const std::exception& error) const {
   const auto* where = innermost(app_.get());
-  auto extras = app_->remaining(true);
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extras.empty()) {
+  auto has_commands = !where->get_subcommands([](const CLI::App*) { return true; }).empty();
+  if (auto extras = app_->remaining(true); !extras.empty()) {
     const auto& word = extras.front();
     auto dashed = word.starts_with('-');
-    auto is_command = !dashed && !where->get_subcommands([](const CLI::App*) { return true; }).empty();
+    auto is_command = !dashed && has_commands;
     auto text = (dashed       ? "unknown option '"
                  : is_command ? "unknown command '"
                               : "one argument too many: '") +
@@ -110,10 +109,7 @@ std::string command_line::complaint_about(const std::exception& error) const {
     return text;
   }
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
-    auto commands = where->get_subcommands([](const CLI::App*) { return true; });
-    if (!commands.empty() && !extras.empty())
-      return "unknown command '" + extras.front() + "'";
-    if (!commands.empty())
+    if (has_commands)
       return "no command";
     for (const auto* option : where->get_options())
       if (option->get_required() && option->count() == 0)
@@ -143,7 +139,7 @@ command_page command_line::page_of(const CLI::App& app, const std::string& path)
       continue;
     else
       result.options.push_back({spellings_of(*option),
-                                option->get_items_expected_max() == 0 ? "" : option->get_type_name(),
+                                option->get_items_expected_max() == 0 ? "" : value_name(*option),
                                 option->get_description()});
   }
   for (const auto* each : app.get_subcommands([](const CLI::App*) { return true; }))

@@ -1,7 +1,7 @@
 // Signals as a request to stop, seen by one thread that waits for nothing else.
 #pragma once
 
-#include <atomic>
+#include <atomic> // edge: see `caught_`
 #include <functional>
 #include <stop_token>
 #include <thread>
@@ -27,6 +27,7 @@ private:
 
   std::function<void()> on_hangup_;
   std::stop_source stop_;
+  // edge: the watching thread writes it, everybody else asks.
   std::atomic<int> caught_ = 0;
   int signals_ = -1;
   int wake_ = -1;

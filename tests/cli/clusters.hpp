@@ -1,0 +1,43 @@
+// A home with a configuration for a real sshd on loopback.
+#pragma once
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "tests/cli/program.hpp"
+#include "tests/support/real_sshd.hpp"
+
+namespace moorage::cli_tests {
+
+struct home_with_cluster {
+  explicit home_with_cluster(support::real_sshd_settings settings = {}) : sshd(std::move(settings)) {
+    write_config();
+  }
+
+  /// The cluster's name is `here`.
+  void write_config(const std::string& more = {}) const {
+    std::ofstream{config()} << cluster("here") << more;
+  }
+  std::string cluster(const std::string& name) const {
+    return "[clusters." + name + "]\nhost = \"" + sshd.host() + "\"\nport = " + std::to_string(sshd.port()) +
+           "\nuser = \"" + sshd.user() + "\"\nkey_files = [\"" + sshd.client_key() + "\"]\nagent = false\n" +
+           "known_hosts_files = [\"" + sshd.known_hosts() + "\"]\nconnect_timeout = \"10s\"\n";
+  }
+  std::string config() const { return folder / "moorage.toml"; }
+  program_spec spec(std::vector<std::string> arguments, std::string input = {}) const {
+    return {std::move(arguments), folder.path(), std::move(input), {{"MOORAGE_CONFIG", config()}}};
+  }
+  finished moorage(std::vector<std::string> arguments, std::string input = {}) const {
+    return run(spec(std::move(arguments), std::move(input)));
+  }
+  /// Runs a command line on the cluster.
+  finished exec(const std::string& command, std::string input = {}) const {
+    return moorage({"exec", "here", "--", command}, std::move(input));
+  }
+
+  support::real_sshd sshd;
+  support::scratch_folder folder;
+};
+
+} // namespace moorage::cli_tests

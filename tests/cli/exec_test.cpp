@@ -1,0 +1,169 @@
+// `moorage exec`, `check` and `bench` against OpenSSH's sshd, with connections of their own.
+#include <catch2/catch.hpp>
+
+#include <csignal>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/clusters.hpp"
+
+using namespace moorage::cli_tests;
+using namespace std::chrono_literals;
+using Catch::Contains;
+using nlohmann::json;
+
+TEST_CASE("exec passes stdout, stderr and the exit code on as they are") {
+  home_with_cluster home;
+  auto ended = home.exec("echo out; echo err >&2; exit 7");
+  CHECK(ended.output == "out\n");
+  CHECK(ended.error_output == "err\n");
+  CHECK(ended.code == 7);
+  CHECK(home.exec("true").code == 0);
+  CHECK(home.exec("exit 255").error_output.empty());
+}
+
+TEST_CASE("exec passes standard input on, binary and large, and its end") {
+  home_with_cluster home;
+  std::string bytes;
+  for (auto i = 0; i < 3'000'000; ++i)
+    bytes += static_cast<char>(i * 7919 >> 3);
+  auto ended = home.exec("cat", bytes);
+  CHECK(ended.code == 0);
+  CHECK(ended.output == bytes);
+  CHECK(home.moorage({"exec", "here", "-n", "--", "cat"}, "not this").output.empty());
+}
+
+TEST_CASE("exec joins its words as ssh does, and quotes them when asked") {
+  home_with_cluster home;
+  CHECK(home.moorage({"exec", "here", "--", "echo", "a  b", "$((1+2))"}).output == "a b 3\n");
+  CHECK(home.moorage({"exec", "here", "--quote", "--", "printf", "%s|", "a  b", "it's", "$x"}).output ==
+        "a  b|it's|$x|");
+  CHECK(home.moorage({"exec", "here", "hostname"}).code == 0);
+}
+
+TEST_CASE("exec sets the environment that it is given") {
+  home_with_cluster home;
+  auto ended = home.moorage({"exec", "here", "-e", "GREETING=it's a \"test\"", "-e", "N=2", "--",
+                             "printf '%s %s' \"$GREETING\" $N"});
+  CHECK(ended.output == "it's a \"test\" 2");
+  CHECK(home.moorage({"exec", "here", "-e", "GREETING", "--", "true"}).code == 255);
+}
+
+TEST_CASE("a command that a signal ended is 255 with a line that says so") {
+  home_with_cluster home;
+  auto ended = home.exec("kill -KILL $$");
+  CHECK(ended.code == 255);
+  CHECK(ended.error_output == "moorage: here: the command was ended by signal KILL\n");
+}
+
+TEST_CASE("a link that is lost is 255 with a line that says whether the command may have run") {
+  home_with_cluster home;
+  program running{home.spec({"exec", "here", "--", "echo started; sleep 600"})};
+  REQUIRE(running.wrote("started"));
+  // The session's sshd only: the command itself must not be seen to end.
+  for (auto pid : home.sshd.processes().children())
+    kill(pid, SIGKILL);
+  auto ended = running.wait();
+  CHECK(ended.code == 255);
+  CHECK_THAT(ended.error_output, Contains("the command may have run: look before you run it again"));
+  home.sshd.stop();
+  auto refused = home.moorage({"exec", "here", "--wait", "15s", "--", "true"});
+  CHECK(refused.code == 255);
+  CHECK_THAT(refused.error_output, Contains("the command did not run: it is safe to run it again"));
+}
+
+TEST_CASE("a time-out ends the command's channel and is told") {
+  home_with_cluster home;
+  auto ended = home.moorage({"exec", "here", "--timeout", "300ms", "--", "sleep 600"});
+  CHECK(ended.code == 255);
+  CHECK_THAT(ended.error_output, Contains("may have run"));
+}
+
+TEST_CASE("Ctrl-C ends exec as it ends any program, and says that the command may still run") {
+  home_with_cluster home;
+  auto spec = home.spec({"exec", "here", "--", "echo started; exec sleep 600"});
+  spec.keep_input_open = true;
+  program running{spec};
+  REQUIRE(running.wrote("started"));
+  running.signal(SIGINT);
+  auto ended = running.wait(5s);
+  CHECK(ended.signal == SIGINT);
+  CHECK(ended.error_output == "moorage: here: interrupted; the command may still run there\n");
+  CHECK(home.sshd.wait_for_connections(0, 10s));
+}
+
+TEST_CASE("a closed stdout ends exec at once") {
+  home_with_cluster home;
+  program running{home.spec({"exec", "here", "--", "yes"})};
+  REQUIRE(running.wrote("y"));
+  running.close_output();
+  auto ended = running.wait(10s);
+  CHECK(ended.signal == SIGPIPE);
+  CHECK(ended.error_output.empty());
+}
+
+TEST_CASE("exec tells outcome and output as JSON") {
+  home_with_cluster home;
+  auto ended = home.moorage({"exec", "here", "--json", "--", "echo out; echo err >&2; exit 3"});
+  CHECK(ended.code == 3);
+  auto said = json::parse(ended.output);
+  CHECK(said["outcome"] == "exited");
+  CHECK(said["code"] == 3);
+  CHECK(said["output"] == "out\n");
+  CHECK(said["error_output"] == "err\n");
+  CHECK(said["cause"].is_null());
+  auto bytes = json::parse(home.moorage({"exec", "here", "--json", "--", "printf '\\377\\001'"}).output);
+  CHECK(bytes["output_base64"] == "/wE=");
+  auto killed = json::parse(home.moorage({"exec", "here", "--json", "--", "kill -TERM $$"}).output);
+  CHECK(killed["outcome"] == "signalled");
+  CHECK(killed["signal"] == "TERM");
+}
+
+TEST_CASE("a destination needs no configuration but its keys") {
+  home_with_cluster home;
+  auto destination = home.sshd.user() + "@" + home.sshd.host() + ":" + std::to_string(home.sshd.port());
+  auto ended =
+      home.moorage({"exec", destination, "-o", "key_files=" + home.sshd.client_key(), "-o",
+                    "known_hosts_files=" + home.sshd.known_hosts(), "-o", "agent=no", "--", "echo", "hello"});
+  CHECK(ended.output == "hello\n");
+  CHECK(ended.error_output.empty());
+}
+
+TEST_CASE("check tells how long each step took") {
+  home_with_cluster home;
+  auto ended = home.moorage({"check", "here"});
+  CHECK(ended.code == 0);
+  for (auto text : {"here (", "by a connection of our own", "connect", "key exchange", "host key",
+                    "authenticate", "probe", "true exited 0", "all is well after"})
+    CHECK_THAT(ended.output, Contains(text));
+  auto said = json::parse(home.moorage({"check", "here", "--json"}).output);
+  CHECK(said["well"] == true);
+  CHECK(said["trouble"].is_null());
+  CHECK(said["steps"].size() >= 6);
+  CHECK(said["steps"][0]["took_seconds"].is_number());
+}
+
+TEST_CASE("check tells which step failed, and ends with 5") {
+  home_with_cluster home;
+  auto denied = home.moorage({"check", "here", "-o", "key_files=" + home.sshd.unauthorised_client_key()});
+  CHECK(denied.code == 5);
+  CHECK_THAT(denied.output, Contains("key exchange") && Contains("denied") && Contains("not well"));
+  CHECK_FALSE(denied.error_output.empty());
+  home.sshd.change_host_keys();
+  auto changed = json::parse(home.moorage({"check", "here", "--json"}).output);
+  CHECK(changed["well"] == false);
+  CHECK(changed["trouble"]["code"] == "host_key_changed");
+}
+
+TEST_CASE("bench measures leases and commands") {
+  home_with_cluster home;
+  auto ended = home.moorage({"bench", "here", "--time", "200ms", "--callers", "2", "--json"});
+  CHECK(ended.error_output.empty());
+  REQUIRE(ended.code == 0);
+  auto said = json::parse(ended.output);
+  CHECK(said["leases"]["per_second"] > 0);
+  CHECK(said["commands"]["count"] > 0);
+  CHECK(said["commands"]["failed"] == 0);
+  CHECK_THAT(home.moorage({"bench", "here", "--time", "100ms"}).output,
+             Contains("acquire and release") && Contains("with true"));
+}

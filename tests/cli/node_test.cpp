@@ -1,0 +1,168 @@
+// `moorage serve`, and the commands that use the node.
+#include <catch2/catch.hpp>
+
+#include <csignal>
+
+#include <nlohmann/json.hpp>
+
+#include <sys/stat.h>
+
+#include "tests/cli/clusters.hpp"
+
+using namespace moorage::cli_tests;
+using namespace std::chrono_literals;
+using Catch::Contains;
+using nlohmann::json;
+
+namespace {
+
+struct node_home : home_with_cluster {
+  node_home() : node(spec({"serve"})) { REQUIRE(node.wrote("serving 1 cluster on ")); }
+
+  json ask(std::vector<std::string> arguments) const {
+    arguments.push_back("--json");
+    auto ended = moorage(std::move(arguments));
+    INFO(ended.error_output);
+    REQUIRE(ended.code == 0);
+    return json::parse(ended.output);
+  }
+  json pool() const { return ask({"status", "here"})["pools"][0]; }
+  // Asks over and over: each asking waits for an answer.
+  template <class Condition>
+  bool until(Condition holds) const {
+    auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (!holds())
+      if (std::chrono::steady_clock::now() > deadline)
+        return false;
+    return true;
+  }
+
+  program node;
+};
+
+} // namespace
+
+TEST_CASE("commands share the node's connection instead of logging in again") {
+  node_home home;
+  for (auto i = 0; i < 3; ++i)
+    CHECK(home.exec("echo hello").output == "hello\n");
+  CHECK(home.sshd.logins() == 1);
+  auto pool = home.pool();
+  CHECK(pool["cluster"] == "here");
+  CHECK(pool["total"] == 1);
+  CHECK(pool["counters"]["grants"] == 3);
+  CHECK_THAT(home.moorage({"status"}).output, Contains("CLUSTER") && Contains("here") && Contains("ready"));
+  CHECK_THAT(home.moorage({"check", "here"}).output, Contains("by the node, which was open already"));
+  CHECK(home.moorage({"exec", "here", "--embedded", "--", "true"}).code == 0);
+  CHECK(home.sshd.logins() == 2);
+}
+
+TEST_CASE("the node's socket is for its owner alone") {
+  node_home home;
+  struct stat status {};
+  REQUIRE(stat((home.folder / "moorage/node.sock").c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0600);
+  auto second = home.moorage({"serve"});
+  CHECK(second.code == 4);
+  CHECK_THAT(second.error_output, Contains("already"));
+}
+
+TEST_CASE("a client that is killed loses its leases at once") {
+  node_home home;
+  program client{home.spec({"exec", "here", "--", "echo started; sleep 600"})};
+  REQUIRE(client.wrote("started"));
+  CHECK(home.pool()["leases"] == 1);
+  auto leases = home.ask({"admin", "leases", "here"})["leases"];
+  REQUIRE(leases.size() == 1);
+  CHECK_THAT(leases[0]["label"].get<std::string>(), Contains("exec: echo started"));
+  client.signal(SIGKILL);
+  CHECK(client.wait().signal == SIGKILL);
+  CHECK(home.until([&] { return home.pool()["leases"] == 0; }));
+}
+
+TEST_CASE("a node that goes away ends every command with an honest error") {
+  node_home home;
+  program client{home.spec({"exec", "here", "--", "echo started; sleep 600"})};
+  REQUIRE(client.wrote("started"));
+  home.node.signal(SIGKILL);
+  auto ended = client.wait(10s);
+  CHECK(ended.code == 255);
+  CHECK_THAT(ended.error_output, Contains("the command may have run"));
+  CHECK(home.moorage({"status"}).code == 4);
+}
+
+TEST_CASE("an administrator looks into a pool and steers it") {
+  node_home home;
+  REQUIRE(home.exec("true").code == 0);
+  auto connections = home.ask({"admin", "connections", "here"})["connections"];
+  REQUIRE(connections.size() == 1);
+  CHECK(connections[0]["state"] == "idle");
+  auto number = connections[0]["connection"].get<std::string>();
+  CHECK_THAT(home.moorage({"admin", "connections", "here"}).output,
+             Contains("CONNECTION") && Contains(number));
+  CHECK(home.moorage({"admin", "resize", "here", "2"}).output == "here has the size 2\n");
+  CHECK(home.pool()["size"] == 2);
+  CHECK(home.moorage({"admin", "probe", "here"}).code == 0);
+  CHECK(home.until([&] { return home.pool()["counters"]["probes_passed"] == 1; }));
+  CHECK(home.moorage({"admin", "pause", "here"}).code == 0);
+  CHECK(home.pool()["paused"] == true);
+  auto waiting = home.moorage({"exec", "here", "--wait", "100ms", "--", "true"});
+  CHECK(waiting.code == 255);
+  CHECK_THAT(waiting.error_output, Contains("did not run"));
+  CHECK(home.moorage({"admin", "resume", "here"}).code == 0);
+  CHECK(home.moorage({"admin", "evict", "here", number}).code == 0);
+  CHECK(home.until([&] { return home.pool()["total"] == 0; }));
+  CHECK(home.moorage({"admin", "evict", "here", "c999"}).code == 1);
+  CHECK(home.moorage({"admin", "waiters", "here"}).output == "no waiters\n");
+  CHECK(home.moorage({"admin", "reset", "here"}).code == 0);
+  CHECK(home.moorage({"admin", "disconnect", "here"}).code == 0);
+  CHECK(home.moorage({"admin", "pause", "nowhere"}).code == 3);
+}
+
+TEST_CASE("events are told as they happen, until Ctrl-C") {
+  node_home home;
+  program events{home.spec({"admin", "events", "--json"})};
+  REQUIRE(home.until([&] { return home.exec("true").code == 0 && events.wrote("\"granted\"", 200ms); }));
+  events.signal(SIGINT);
+  auto ended = events.wait(5s);
+  CHECK(ended.signal == SIGINT);
+  CHECK(json::parse(ended.output.substr(0, ended.output.find('\n')))["cluster"] == "here");
+}
+
+TEST_CASE("a cluster that the node does not know is brought along by the client") {
+  node_home home;
+  home.write_config(home.cluster("there"));
+  CHECK(home.moorage({"exec", "there", "--", "echo", "hello"}).output == "hello\n");
+  CHECK(home.ask({"status"})["pools"].size() == 2);
+  CHECK_THAT(home.moorage({"exec", "nowhere", "--", "true"}).error_output, Contains("no cluster 'nowhere'"));
+}
+
+TEST_CASE("SIGHUP takes a changed configuration over, and a wrong one changes nothing") {
+  node_home home;
+  home.write_config(home.cluster("there"));
+  home.node.signal(SIGHUP);
+  REQUIRE(home.node.wrote("1 cluster new or changed, 0 clusters removed"));
+  CHECK(home.ask({"status"})["pools"].size() == 2);
+  home.write_config("[clusters.there]\nnonsense = 1\n");
+  home.node.signal(SIGHUP);
+  REQUIRE(home.node.wrote("the configuration in force stays as it is"));
+  home.write_config();
+  CHECK(home.ask({"status"})["pools"].size() == 2);
+  home.node.signal(SIGHUP);
+  REQUIRE(home.node.wrote("0 clusters new or changed, 1 cluster removed"));
+  CHECK(home.ask({"status"})["pools"].size() == 1);
+}
+
+TEST_CASE("a node ends within a second on SIGTERM, and takes its connections and its socket with it") {
+  node_home home;
+  REQUIRE(home.exec("true").code == 0);
+  auto begin = std::chrono::steady_clock::now();
+  home.node.signal(SIGTERM);
+  auto ended = home.node.wait();
+  CHECK(std::chrono::steady_clock::now() - begin < 2s);
+  CHECK(ended.code == 0);
+  CHECK_THAT(ended.error_output, Contains("moorage: stopped\n"));
+  CHECK(home.sshd.wait_for_connections(0, 10s));
+  struct stat status {};
+  CHECK(stat((home.folder / "moorage/node.sock").c_str(), &status) != 0);
+}

@@ -1,0 +1,241 @@
+// What the program says without any cluster: help, configuration, completion, manual page, and its exit codes.
+#include <catch2/catch.hpp>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/program.hpp"
+#include "tests/support/real_sshd.hpp"
+
+using namespace moorage::cli_tests;
+using Catch::Contains;
+using Catch::StartsWith;
+
+namespace {
+
+struct home_folder {
+  moorage::support::scratch_folder folder;
+
+  finished moorage(std::vector<std::string> arguments,
+                   std::map<std::string, std::string> environment = {}) const {
+    return run({std::move(arguments), folder.path(), {}, std::move(environment)});
+  }
+  std::string write(const std::string& name, const std::string& text) const {
+    std::ofstream{folder / name} << text;
+    return folder / name;
+  }
+};
+
+} // namespace
+
+TEST_CASE("help names every command, teaches by example, and lists the exit codes") {
+  home_folder home;
+  auto help = home.moorage({"--help"});
+  CHECK(help.code == 0);
+  CHECK(help.error_output.empty());
+  for (auto text : {"Usage: moorage [OPTION…] COMMAND", "exec", "status", "check", "bench", "config", "serve",
+                    "admin", "completion", "man", "Examples:", "Exit codes:", "255"})
+    CHECK_THAT(help.output, Contains(text));
+  for (const std::string name :
+       {"exec", "status", "check", "bench", "config", "serve", "admin", "completion", "man"}) {
+    auto of_command = home.moorage({name, "--help"});
+    CHECK(of_command.code == 0);
+    CHECK_THAT(of_command.output, Contains("Usage: moorage " + name));
+    CHECK(home.moorage({"help", name}).output == of_command.output);
+  }
+  CHECK_THAT(home.moorage({"admin", "evict", "--help"}).output,
+             Contains("moorage admin evict [OPTION…] CLUSTER CONNECTION"));
+  CHECK_THAT(home.moorage({"--version"}).output, StartsWith("moorage "));
+}
+
+TEST_CASE("no line of help is longer than a hundred columns") {
+  home_folder home;
+  for (const std::string name : {"--help", "exec", "config", "serve", "admin", "bench"}) {
+    std::istringstream lines{name == "--help" ? home.moorage({name}).output
+                                              : home.moorage({name, "--help"}).output};
+    for (std::string line; std::getline(lines, line);) {
+      INFO(line);
+      CHECK(line.size() <= 104); // an ellipsis is three bytes
+    }
+  }
+}
+
+TEST_CASE("wrong usage is told in one line with what was meant, and ends with 2") {
+  home_folder home;
+  auto complaint = [&](std::vector<std::string> arguments) {
+    auto ended = home.moorage(std::move(arguments));
+    CHECK(ended.code == 2);
+    CHECK(ended.output.empty());
+    return ended.error_output;
+  };
+  CHECK(complaint({}) == "moorage: no command (moorage --help)\n");
+  CHECK(complaint({"statsu"}) ==
+        "moorage: unknown command 'statsu'; did you mean status? (moorage --help)\n");
+  CHECK(complaint({"status", "--jsno"}) ==
+        "moorage: unknown option '--jsno'; did you mean --json? (moorage status --help)\n");
+  CHECK(complaint({"check"}) == "moorage: CLUSTER is missing (moorage check --help)\n");
+  CHECK(complaint({"status", "a", "b"}) == "moorage: one argument too many: 'b' (moorage status --help)\n");
+  CHECK(complaint({"admin"}) == "moorage: no command (moorage admin --help)\n");
+  CHECK(complaint({"admin", "evict", "lumi"}) ==
+        "moorage: CONNECTION is missing (moorage admin evict --help)\n");
+  CHECK_THAT(complaint({"admin", "evict", "lumi", "seven"}), Contains("'seven' is no number such as c3"));
+  CHECK_THAT(complaint({"bench", "lumi", "--time", "5"}), Contains("'5' is no duration such as 250ms"));
+  CHECK_THAT(complaint({"--log-level", "loud", "config"}), Contains("--log-level"));
+  CHECK_THAT(complaint({"status", "--embedded"}), Contains("status asks a node"));
+}
+
+TEST_CASE("exec ends with 255 for whatever is not the command's own code") {
+  home_folder home;
+  CHECK(home.moorage({"exec", "lumi"}).error_output ==
+        "moorage: no command; write it after -- (moorage exec --help)\n");
+  CHECK(home.moorage({"exec", "lumi"}).code == 255);
+  CHECK(home.moorage({"exec", "lumi", "ls", "-l"}).error_output ==
+        "moorage: unknown option '-l'; write -- before the command (moorage exec --help)\n");
+  auto unknown = home.moorage({"exec", "lumi", "--", "true"});
+  CHECK(unknown.code == 255);
+  CHECK(unknown.error_output ==
+        "moorage: no cluster 'lumi' in the configuration: there is no file (one that is in no file "
+        "is written user@host:port)\n");
+  auto config = home.write("m.toml", "nonsense");
+  CHECK(home.moorage({"--config", config, "exec", "lumi", "--", "true"}).code == 255);
+}
+
+TEST_CASE("config shows every setting with its origin, as a file that reads back the same") {
+  home_folder home;
+  auto file = home.write(
+      "m.toml", "[defaults]\npool_size = 7\n[clusters.lumi]\nhost = \"lumi.csc.fi\"\nuser = \"me\"\n");
+  auto shown = home.moorage({"config", "--config", file, "-o", "probe_timeout=2s"});
+  CHECK(shown.error_output.empty());
+  REQUIRE(shown.code == 0);
+  for (auto line :
+       {"[clusters.lumi]", "host = \"lumi.csc.fi\"", "# m.toml:4 [clusters.lumi]", "pool_size = 7",
+        "# m.toml:2 [defaults]", "probe_timeout = \"2s\"", "# command line", "port = 22", "# default"})
+    CHECK_THAT(shown.output, Contains(line));
+  auto again = home.moorage({"config", "--config", home.write("again.toml", shown.output), "--json"});
+  REQUIRE(again.code == 0);
+  auto settings = nlohmann::json::parse(again.output)["clusters"]["lumi"];
+  CHECK(settings["pool_size"]["value"] == 7);
+  CHECK(settings["probe_timeout_seconds"]["value"] == 2.0);
+  CHECK(settings["strict_host_keys"]["value"] == "yes");
+  CHECK(home.moorage({"config", "--config", file, "--names"}).output == "lumi\n");
+  CHECK_THAT(home.moorage({"config", "me@h.example:2222", "--config", file}).output,
+             Contains("[clusters.\"me@h.example:2222\"]") && Contains("port = 2222") &&
+                 Contains("# destination"));
+}
+
+TEST_CASE("the configuration is found where the manual says, and none is fine") {
+  home_folder home;
+  auto none = home.moorage({"config"});
+  CHECK(none.code == 0);
+  CHECK_THAT(none.output, StartsWith("# no configuration file"));
+  std::filesystem::create_directories(home.folder / ".config/moorage");
+  home.write(".config/moorage/moorage.toml", "[clusters.home]\nhost = \"h\"\n");
+  CHECK(home.moorage({"config", "--names"}).output == "home\n");
+  auto named = home.write("named.toml", "[clusters.named]\nhost = \"h\"\n");
+  CHECK(home.moorage({"config", "--names"}, {{"MOORAGE_CONFIG", named}}).output == "named\n");
+}
+
+TEST_CASE("everything wrong with a configuration is told, and ends with 3") {
+  home_folder home;
+  auto file = home.write("m.toml", "[defaults]\npool_sise = 7\n[clusters.lumi]\nport = 0\n");
+  auto shown = home.moorage({"config", "--config", file});
+  CHECK(shown.code == 3);
+  CHECK(shown.output.empty());
+  CHECK(shown.error_output ==
+        "moorage: " + file + ":2:1: defaults.pool_sise: there is no such setting; did you mean pool_size?\n" +
+            "moorage: " + file +
+            ":3:11: clusters.lumi: host is missing; allowed: the name or address of the login node\n" +
+            "moorage: " + file + ":4:8: clusters.lumi.port: 0 is out of range; allowed: 1 to 65535\n");
+  CHECK(home.moorage({"config", "-o", "pool_size=many"}).error_output ==
+        "moorage: -o pool_size: \"many\" is not understood; allowed: 1 to 10000\n");
+  CHECK(home.moorage({"config", "--config", "/gone"}).code == 3);
+}
+
+TEST_CASE("the sample that the program prints is a configuration") {
+  home_folder home;
+  auto sample = home.moorage({"config", "--sample"});
+  CHECK(sample.code == 0);
+  auto read = home.moorage({"config", "--config", home.write("sample.toml", sample.output)});
+  CHECK(read.code == 0);
+  CHECK(read.error_output.empty());
+}
+
+TEST_CASE("without a node, status and admin say so and how to start one, and end with 4") {
+  home_folder home;
+  for (const auto& arguments :
+       {std::vector<std::string>{"status"}, {"admin", "pools"}, {"admin", "pause", "lumi"}}) {
+    auto ended = home.moorage(arguments);
+    CHECK(ended.code == 4);
+    CHECK(ended.output.empty());
+    CHECK_THAT(ended.error_output, StartsWith("moorage: no node listens on ") && Contains("moorage serve"));
+  }
+}
+
+TEST_CASE("the manual page has every command, option and setting, and no fault that mandoc finds") {
+  home_folder home;
+  auto page = home.moorage({"man"}, {{"SOURCE_DATE_EPOCH", "0"}});
+  REQUIRE(page.code == 0);
+  CHECK_THAT(page.output, StartsWith(".TH MOORAGE 1 1970-01-01"));
+  for (auto text : {".SH EXIT STATUS", "pool_size", "probe_failures_max", "admin evict", "\\-\\-embedded",
+                    "MOORAGE_CONFIG"})
+    CHECK_THAT(page.output, Contains(text));
+  auto file = home.write("moorage.1", page.output);
+  auto lint = run({{"-Tlint", "-Wwarning", file}, home.folder.path(), {}, {}, false, "mandoc"});
+  if (lint.code != 127) {
+    CHECK(lint.output == "");
+    CHECK(lint.code == 0);
+  }
+}
+
+TEST_CASE("bash completes commands, options, levels and the clusters of the configuration") {
+  home_folder home;
+  std::filesystem::create_directories(home.folder / ".config/moorage");
+  home.write(".config/moorage/moorage.toml",
+             "[clusters.lumi]\nhost = \"h\"\n[clusters.mahti]\nhost = \"h\"\n");
+  auto script = home.moorage({"completion", "bash"});
+  REQUIRE(script.code == 0);
+  auto file = home.write("completion.bash", script.output);
+  std::filesystem::create_directory(home.folder / "bin");
+  std::filesystem::create_symlink(MOORAGE_PROGRAM, home.folder / "bin/moorage");
+  auto complete = [&](const std::string& line) {
+    auto ask = "PATH=" + home.folder / "bin" + ":$PATH; source " + file + "; COMP_WORDS=(" + line +
+               "); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _moorage; echo \"${COMPREPLY[*]}\"";
+    auto answer = run({{"--norc", "-c", ask}, home.folder.path(), {}, {}, false, "bash"});
+    CHECK(answer.error_output.empty());
+    return answer.output;
+  };
+  CHECK(complete("moorage st") == "status\n");
+  CHECK(complete("moorage exec ''") == "lumi mahti\n");
+  CHECK(complete("moorage exec --wait 5s m") == "mahti\n");
+  CHECK(complete("moorage exec --ti") == "--timeout\n");
+  CHECK(complete("moorage --log-level w") == "warning\n");
+  CHECK(complete("moorage admin ev") == "evict events\n");
+  CHECK(complete("moorage admin evict l") == "lumi\n");
+  CHECK(complete("moorage completion z") == "zsh\n");
+  CHECK(complete("moorage status lumi ''") == "\n");
+}
+
+TEST_CASE("every shell's completion script is there, and no other") {
+  home_folder home;
+  for (const std::string shell : {"bash", "zsh", "fish"}) {
+    auto script = home.moorage({"completion", shell});
+    CHECK(script.code == 0);
+    for (auto word : {"exec", "admin", "evict", "--embedded", "config --names"})
+      CHECK_THAT(script.output,
+                 Contains(shell == "fish" && word[0] == '-' ? std::string{word}.substr(2) : word));
+  }
+  CHECK(home.moorage({"completion", "tcsh"}).code == 2);
+}
+
+TEST_CASE("a closed stdout ends the program as it ends any other") {
+  home_folder home;
+  program closed{{{"man"}, home.folder.path()}};
+  closed.close_output();
+  auto ended = closed.wait();
+  // The page may have gone out before the end was closed.
+  CHECK((ended.signal == SIGPIPE || ended.code == 0));
+  CHECK(ended.error_output.empty());
+}
