@@ -65,6 +65,12 @@ public:
   void exit_signal(const std::string& name, const std::string& words) override;
 
 private:
+  /// How long output may still come after the command's end, when the server does not close the channel because a
+  /// background child holds it: this long a silence, and then a round trip without any.
+  static constexpr std::chrono::milliseconds quiet_time{250};
+  /// A new channel's window (libssh 0.10, channels.c).
+  static constexpr std::uint64_t window_at_first = 64'000;
+
   enum class phase : std::uint8_t { fresh, waiting_for_slot, opening, environment, executing, running, over };
   enum class proof : std::uint8_t { none, wanted, asked };
 

@@ -73,7 +73,7 @@ TEST_CASE("however the server ends a command, the outcome is the true one", "[tr
   }
 }
 
-TEST_CASE("a link that breaks before the command was sent: never sent; afterwards: maybe ran",
+TEST_CASE("a command that was not yet sent when the link breaks never ran, one that was may have run",
           "[transport]") {
   auto how = GENERATE(breakage::reset, breakage::close, breakage::disconnect);
   auto [at, kind] = GENERATE(table<phase, outcome_kind>({
