@@ -225,6 +225,17 @@ TEST_CASE("connections that have not logged in are dropped beyond MaxStartups", 
   CHECK(third.connect(sshd.host(), sshd.port()) == "");
 }
 
+TEST_CASE("a client that closes one connection before it opens the next never counts as two", "[fake]") {
+  fake_sshd sshd;
+  for (int i = 0; i < 200; ++i) {
+    plain_client client;
+    REQUIRE(reach(client, sshd) == "");
+    i % 2 ? client.disconnect() : client.drop();
+  }
+  CHECK(sshd.counters().connects == 200);
+  CHECK(sshd.counters().open_max == 1);
+}
+
 TEST_CASE("the fake sshd's books add up over a hundred connections", "[fake]") {
   fake_sshd sshd;
   std::vector<std::unique_ptr<plain_client>> clients;

@@ -86,7 +86,7 @@ void fake_connection::judge_auth(ssh_message message) {
   if (method == "keyboard-interactive")
     return judge_answers(message);
   const char* given = ssh_message_auth_password(message);
-  given&& f.password_expected == given ? grant_auth(message, method) : deny_auth(message);
+  given&& f.password_expected == given ? grant_auth(message) : deny_auth(message);
 }
 
 void fake_connection::judge_key(ssh_message message) {
@@ -103,7 +103,7 @@ void fake_connection::judge_key(ssh_message message) {
     ssh_message_auth_reply_pk_ok_simple(message);
     return;
   case SSH_PUBLICKEY_STATE_VALID:
-    return willing ? grant_auth(message, "publickey") : deny_auth(message);
+    return willing ? grant_auth(message) : deny_auth(message);
   default:
     return deny_auth(message);
   }
@@ -123,19 +123,19 @@ void fake_connection::judge_answers(ssh_message message) {
   bool right = ssh_userauth_kbdint_getnanswers(session_) == static_cast<int>(f.answers_expected.size());
   for (unsigned i = 0; right && i < f.answers_expected.size(); ++i)
     right = f.answers_expected[i] == ssh_userauth_kbdint_getanswer(session_, i);
-  right ? grant_auth(message, "keyboard-interactive") : deny_auth(message);
+  right ? grant_auth(message) : deny_auth(message);
 }
 
-void fake_connection::grant_auth(ssh_message message, const std::string&) {
+void fake_connection::grant_auth(ssh_message message) {
   const auto& chain = faults().auth_chain;
   const bool partial = !chain.empty() && ++chain_step_ < chain.size();
   ssh_message_auth_set_methods(message, methods_open());
+  if (!partial) { // in the books before the client can know
+    logged_in();
+    server_.note_user(user_);
+    server_.count([](fake_counters& c) { ++c.logins; });
+  }
   ssh_message_auth_reply_success(message, partial);
-  if (partial)
-    return;
-  logged_in();
-  server_.note_user(user_);
-  server_.count([](fake_counters& c) { ++c.logins; });
 }
 
 void fake_connection::deny_auth(ssh_message message) {

@@ -64,7 +64,7 @@ private:
   void judge_auth(ssh_message message);
   void judge_key(ssh_message message);
   void judge_answers(ssh_message message);
-  void grant_auth(ssh_message message, const std::string& method);
+  void grant_auth(ssh_message message);
   void deny_auth(ssh_message message);
   bool method_open(const std::string& method) const;
   int methods_open() const;

@@ -48,17 +48,21 @@ void fake_connection::accept_channel(ssh_message message) {
   const auto& f = faults();
   const bool welcome = ssh_message_subtype(message) == SSH_CHANNEL_SESSION &&
                        f.channel_open == reply::normal && static_cast<int>(channels_.size()) < f.sessions_max;
-  ssh_channel channel = welcome ? ssh_message_channel_request_open_reply_accept(message) : nullptr;
-  if (!channel) {
+  if (!welcome) {
     server_.count([](fake_counters& c) { ++c.channels_refused; });
     ssh_message_reply_default(message);
     return;
   }
-  channels_.push_back(std::make_unique<fake_channel>(*this, channel, ++last_serial_));
+  // Counted before it is answered, so that a client that has its answer finds it in the books.
   server_.count([](fake_counters& c) {
     ++c.channels_opened;
     c.channels_open_max = std::max(c.channels_open_max, ++c.channels_open);
   });
+  ssh_channel channel = ssh_message_channel_request_open_reply_accept(message);
+  if (channel)
+    channels_.push_back(std::make_unique<fake_channel>(*this, channel, ++last_serial_));
+  else
+    server_.count([](fake_counters& c) { --c.channels_opened, --c.channels_open; });
 }
 
 fake_channel* fake_connection::channel_of(ssh_message message) {

@@ -8,6 +8,7 @@
 #include <future>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <optional>
 #include <poll.h>
 #include <stdexcept>
 #include <sys/epoll.h>
@@ -180,53 +181,77 @@ void fake_server::await_and_dispatch() {
     poll(&p, 1, -1);
     return;
   }
+  accept_due_ = false;
+  dispatch_ready(timeout_ms());
+  if (!accept_due_)
+    return;
+  // A client that closes one connection and then opens another has never had both.
+  // So take the new ones off the queue, look once more for the ends of old ones, and
+  // only then count: whatever ended before an accepted one began is ready by now.
+  auto fresh = accept_all();
+  dispatch_ready(0);
+  for (int fd : fresh)
+    adopt(fd);
+}
+
+void fake_server::dispatch_ready(int timeout) {
   epoll_event events[256];
-  int got = epoll_wait(epoll_, events, 256, timeout_ms());
-  for (int i = 0; i < got; ++i)
-    dispatch(events[i].data.u64, events[i].events);
+  for (int got = 256; got == 256; timeout = 0) {
+    got = epoll_wait(epoll_, events, 256, timeout);
+    for (int i = 0; i < got; ++i)
+      dispatch(events[i].data.u64, events[i].events);
+  }
 }
 
 void fake_server::dispatch(std::uint64_t token, std::uint32_t events) {
   auto which = static_cast<descriptor>(token & 3);
   if (which == descriptor::wake)
     return;
-  if (which == descriptor::listener)
-    return accept_all();
+  if (which == descriptor::listener) {
+    accept_due_ = true;
+    return;
+  }
   if (auto found = connections_.find(token >> 2); found != connections_.end())
     found->second->ready(which, events);
 }
 
-void fake_server::accept_all() {
+std::vector<int> fake_server::accept_all() {
+  std::vector<int> fresh;
   for (;;) {
     int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0) {
-      if (errno == EMFILE || errno == ENFILE) { // readiness would not let go: look again in a while
-        watch(listener_, 0, descriptor::listener, 0, true);
-        after(std::chrono::milliseconds(50), 0, [this] {
-          if (listening_)
-            watch(listener_, 0, descriptor::listener, EPOLLIN, true);
-        });
-      }
-      return;
+    if (fd >= 0) {
+      fresh.push_back(fd);
+      continue;
     }
-    std::optional<fake_faults> own;
-    if (!overrides_.empty()) {
-      own = std::move(overrides_.front());
-      overrides_.pop_front();
+    if (errno == EMFILE || errno == ENFILE) { // readiness would not let go: look again in a while
+      watch(listener_, 0, descriptor::listener, 0, true);
+      after(std::chrono::milliseconds(50), 0, [this] {
+        if (listening_)
+          watch(listener_, 0, descriptor::listener, EPOLLIN, true);
+      });
     }
-    {
-      std::lock_guard lock(books_mutex_);
-      connect_times_.push_back(clock::now());
-    }
-    count([](fake_counters& c) {
-      ++c.connects;
-      c.open_max = std::max(c.open_max, ++c.open);
-    });
-    auto id = ++last_id_;
-    auto& made = connections_[id];
-    made = std::make_unique<fake_connection>(*this, id, fd, std::move(own));
-    made->begin();
+    return fresh;
   }
+}
+
+void fake_server::adopt(int fd) {
+  std::optional<fake_faults> own;
+  if (!overrides_.empty()) {
+    own = std::move(overrides_.front());
+    overrides_.pop_front();
+  }
+  {
+    std::lock_guard lock(books_mutex_);
+    connect_times_.push_back(clock::now());
+  }
+  count([](fake_counters& c) {
+    ++c.connects;
+    c.open_max = std::max(c.open_max, ++c.open);
+  });
+  auto id = ++last_id_;
+  auto& made = connections_[id];
+  made = std::make_unique<fake_connection>(*this, id, fd, std::move(own));
+  made->begin();
 }
 
 void fake_server::fire_timers() {

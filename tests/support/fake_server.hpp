@@ -74,7 +74,9 @@ private:
   void dispatch(std::uint64_t token, std::uint32_t events);
   void run_tasks();
   void fire_timers();
-  void accept_all();
+  void dispatch_ready(int timeout);
+  std::vector<int> accept_all();
+  void adopt(int fd);
   void bind_port();
   int timeout_ms() const;
 
@@ -86,6 +88,7 @@ private:
   ssh_bind_struct* bind_ = nullptr;
   ssh_key_struct* key_ = nullptr;
   bool listening_ = false;
+  bool accept_due_ = false;
   bool frozen_ = false;
   bool stopping_ = false;
   std::uint64_t last_id_ = 0;
