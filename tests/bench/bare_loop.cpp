@@ -81,8 +81,11 @@ public:
 
   duration close() {
     const auto start = clock::now();
-    for (auto& c : connections_)
+    for (auto& c : connections_) {
+      // libssh may keep its copy of the descriptor open, and epoll would go on telling of a connection that is gone.
+      epoll_ctl(epoll_, EPOLL_CTL_DEL, c->fd(), nullptr);
       c->say_goodbye();
+    }
     connections_.clear();
     watched_.clear();
     return clock::now() - start;

@@ -1,0 +1,131 @@
+#include <caf/all.hpp>
+#include <fmt/format.h>
+
+#include "runtime/actors.hpp"
+#include "tests/bench/figures.hpp"
+#include "tests/bench/pools.hpp"
+
+namespace moorage::bench {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+/// One acquire and nothing else is timed; the lease goes back before the next.
+samples time_acquires(runtime& rt, int times) {
+  samples taken;
+  for (int i = 0; i < times; ++i) {
+    auto began = steady::now();
+    auto lease = rt.acquire("alpha", 20s);
+    taken.add(steady::now() - began);
+  }
+  return taken;
+}
+
+} // namespace
+
+void quiet_acquire(const effort& effort, figures& into) {
+  fake_cluster cluster;
+  runtime rt{quiet({still(cluster.at(), "alpha", 5)})};
+  wait_idle(rt, "alpha", 5);
+  auto& system = system_of(rt);
+  auto echo = system.spawn([]() -> caf::behavior { return {[](int number) { return number; }}; });
+  {
+    caf::scoped_actor self{system};
+    auto ask = [&] { self->request(echo, caf::infinite, 1).receive([](int) {}, [](const caf::error&) {}); };
+    auto by_destructor = [&] { rt.acquire("alpha", 20s); };
+    auto answered = [&] { rt.acquire("alpha", 20s).release().take(); };
+    auto times = effort.some(2'000);
+    auto compare = [&](figure made, const std::function<void()>& ours) {
+      measure_pairs(made, effort.pairs(), [&](bool first) {
+        return in_order(
+            first, [&] { return microseconds_of(time_each(times, ours).median()); },
+            [&] { return microseconds_of(time_each(times, ask).median()); });
+      });
+      into.push_back(std::move(made));
+    };
+    figure made;
+    made.baseline = "an empty CAF request and reply from the same thread";
+    made.unit = "us";
+    made.bar = bar_kind::at_most;
+    made.limit = 3;
+    made.name = "acquire";
+    made.what = "acquire + release (by the destructor), quiet, p50";
+    made.note = "the next acquire waits behind the release, so both are in it";
+    compare(made, by_destructor);
+    made.name = "acquire-answered";
+    made.what = "acquire + release that waits for its answer, quiet, p50";
+    made.note = "two round trips, each through the runtime's client and the manager";
+    compare(made, answered);
+  }
+  caf::anon_send_exit(echo, caf::exit_reason::user_shutdown);
+}
+
+void acquire_while_hung(const effort& effort, figures& into) {
+  for (std::uint32_t count : {10u, 100u, 1'000u}) {
+    if (effort.quick && count > 100)
+      continue;
+    fake_cluster cluster;
+    runtime rt{quiet({still(cluster.at(), "alpha", count)})};
+    wait_idle(rt, "alpha", count);
+    auto times = effort.some(5'000);
+    figure made;
+    made.name = fmt::format("hung-acquire/{}", count);
+    made.what = fmt::format("acquire p99 while {} connections hang in their probes", count);
+    made.baseline = "the quiet p99";
+    made.unit = "us";
+    made.bar = bar_kind::at_most;
+    made.limit = 1.2;
+    made.note = "fake sshd in another process, frozen; every probe is in flight during the whole block";
+    auto quiet_p99 = [&] { return microseconds_of(time_acquires(rt, times).quantile(0.99)); };
+    auto hung_p99 = [&] {
+      cluster.sshd.order("freeze");
+      rt.probe("alpha").take();
+      wait_until(rt, "alpha", [count](const pool_status& status) { return status.probing == count; });
+      auto taken = time_acquires(rt, times);
+      if (rt.pool("alpha").take().probing != count)
+        throw std::runtime_error("a probe ended while the sshd was frozen");
+      cluster.sshd.order("thaw");
+      wait_idle(rt, "alpha", count);
+      return microseconds_of(taken.quantile(0.99));
+    };
+    measure_pairs(made, effort.pairs(), [&](bool first) { return in_order(first, hung_p99, quiet_p99); });
+    into.push_back(std::move(made));
+  }
+}
+
+void acquire_while_opening(const effort& effort, figures& into) {
+  constexpr std::uint32_t there = 10;
+  std::uint32_t opened = effort.quick ? 20 : 100;
+  fake_cluster cluster;
+  auto small = still(cluster.at(), "alpha", there);
+  auto large = still(cluster.at(), "alpha", there + opened);
+  large.connects_at_once = opened;
+  runtime rt{quiet({small})};
+  wait_idle(rt, "alpha", there);
+  figure made;
+  made.name = "opening-acquire";
+  made.what = fmt::format("acquire p99 while {} connections are being opened", opened);
+  made.baseline = "the quiet p99";
+  made.unit = "us";
+  made.note = "the key exchanges take what processors there are: on few of them this measures the machine";
+  auto quiet_p99 = [&] { return microseconds_of(time_acquires(rt, effort.some(5'000)).quantile(0.99)); };
+  auto opening_p99 = [&] {
+    rt.register_cluster(large).take();
+    samples taken;
+    for (std::uint32_t opening = opened; opening > 0; opening = rt.pool("alpha").take().opening)
+      for (int i = 0; i < 50; ++i) {
+        auto began = steady::now();
+        auto lease = rt.acquire("alpha", 20s);
+        taken.add(steady::now() - began);
+      }
+    wait_idle(rt, "alpha", there + opened);
+    rt.register_cluster(small).take();
+    wait_idle(rt, "alpha", there);
+    return microseconds_of(taken.quantile(0.99));
+  };
+  measure_pairs(made, effort.pairs(), [&](bool first) { return in_order(first, opening_p99, quiet_p99); });
+  into.push_back(std::move(made));
+}
+
+} // namespace moorage::bench

@@ -1,0 +1,40 @@
+// What is measured. Each function measures one row of the table, and appends a figure or several.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tests/bench/measure.hpp"
+
+namespace moorage::bench {
+
+using figures = std::vector<figure>;
+
+// acquiring.cpp
+void quiet_acquire(const effort& effort, figures& into);
+void acquire_while_hung(const effort& effort, figures& into);
+void acquire_while_opening(const effort& effort, figures& into);
+// commands.cpp
+void commands_against_bare_loop(const effort& effort, figures& into);
+void commands_against_control_master(const effort& effort, figures& into);
+// rounds.cpp
+void health_round(const effort& effort, figures& into);
+void hung_health_round(const effort& effort, figures& into);
+void warming(const effort& effort, figures& into);
+// idling.cpp
+void thousand_idle(const effort& effort, figures& into);
+void idle_runtime(const effort& effort, figures& into);
+// other_process.cpp
+void other_process(const effort& effort, figures& into);
+// pool_actor.cpp
+void busy_pool(const effort& effort, figures& into);
+
+// What this program does when it is started by itself for a figure; each speaks over its standard streams and ends with
+// the end of its input.
+
+/// Prints what many idle connections cost this process.
+int footprint_role(const std::vector<std::string>& arguments);
+/// Serves one pool on a Unix-domain socket.
+int serve_role(const std::vector<std::string>& arguments);
+
+} // namespace moorage::bench

@@ -1,0 +1,62 @@
+#include <cstdio>
+#include <fmt/format.h>
+#include <iostream>
+
+#include "tests/bench/figures.hpp"
+#include "tests/bench/own_process.hpp"
+#include "tests/bench/pools.hpp"
+
+namespace moorage::bench {
+
+using namespace std::chrono_literals;
+
+int serve_role(const std::vector<std::string>& arguments) {
+  runtime rt{quiet({still(address::from({arguments.begin() + 1, arguments.end()}), "alpha", 2)})};
+  wait_idle(rt, "alpha", 2);
+  rt.serve(arguments.at(0)).take();
+  std::puts("ready");
+  std::fflush(stdout);
+  for (std::string line; std::getline(std::cin, line);)
+    ;
+  return 0;
+}
+
+void other_process(const effort& effort, figures& into) {
+  support::real_sshd sshd;
+  support::scratch_folder folder;
+  auto socket = folder / "node.sock";
+  auto arguments = address_of(sshd).words();
+  arguments.insert(arguments.begin(), socket);
+  own_process node{"serve", arguments};
+  node.read_line();
+  auto remote = runtime::connect(socket);
+  runtime embedded{quiet({still(address_of(sshd), "alpha", 2)})};
+  wait_idle(embedded, "alpha", 2);
+  auto acquire = [](runtime& rt) { rt.acquire("alpha", 20s).release().take(); };
+  auto command = [](runtime& rt) {
+    auto lease = rt.acquire("alpha", 20s);
+    if (!lease.run("true").ended.succeeded())
+      throw std::runtime_error("true failed");
+    lease.release().take();
+  };
+  auto compare = [&](const std::string& name, const std::string& what, int times, auto once) {
+    figure made;
+    made.name = name;
+    made.what = what;
+    made.baseline = "the embedded runtime";
+    made.unit = "us";
+    made.note = "a node in another process; release waits for its answer in both";
+    auto p50 = [&](runtime& rt) { return microseconds_of(time_each(times, [&] { once(rt); }).median()); };
+    measure_pairs(made, effort.pairs(), [&](bool first) {
+      return in_order(
+          first, [&] { return p50(remote); }, [&] { return p50(embedded); });
+    });
+    into.push_back(std::move(made));
+  };
+  compare("other-process-acquire", "acquire + release over the Unix socket, p50", effort.some(1'000),
+          acquire);
+  compare("other-process-command", "acquire, `true`, release over the Unix socket, p50", effort.some(100),
+          command);
+}
+
+} // namespace moorage::bench
