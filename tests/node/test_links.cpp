@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <functional>
 #include <future>
 #include <signal.h>
 #include <vector>
@@ -225,20 +226,19 @@ TEST_CASE("messages of 64 KiB go back and forth at a good rate") {
   int sent = 0;
   int intact = 0;
   auto start = clock_type::now();
+  std::function<void(caf::event_based_actor*)> next = [&](caf::event_based_actor* me) {
+    if (++sent > total)
+      return;
+    me->request(echo, caf::infinite, text).then([&, me](const std::string& answer) {
+      if (answer.size() == text.size() && ++intact == total)
+        me->quit();
+      else
+        next(me);
+    });
+  };
   caf::actor asker = system->spawn([&](caf::event_based_actor* me) -> caf::behavior {
-    auto next = std::make_shared<std::function<void()>>();
-    *next = [&, me, next] {
-      if (++sent > total)
-        return;
-      me->request(echo, caf::infinite, text).then([&, me, next](const std::string& answer) {
-        if (answer.size() == text.size() && ++intact == total)
-          me->quit();
-        else
-          (*next)();
-      });
-    };
     for (int i = 0; i < 16; ++i)
-      (*next)();
+      next(me);
     return {[](caf::unit_t) {}};
   });
   self->wait_for(asker);

@@ -299,13 +299,14 @@ TEST_CASE("a server out of descriptors turns clients away, and serves again when
   auto before = processor_time();
   for (auto& connection : waiting)
     connection.connect(folder / "node.sock");
-  CHECK(waiting[0].ended());
-  CHECK(waiting[2].ended());
+  auto turned_away = waiting[0].ended() && waiting[1].ended() && waiting[2].ended();
   let_pass(200ms);
-  CHECK(processor_time() - before < 150ms);
-  for (auto fd : fillers)
+  auto used = processor_time() - before;
+  for (auto fd : fillers) // before any check: a sanitizer needs descriptors of its own
     ::close(fd);
   ::setrlimit(RLIMIT_NOFILE, &limit);
+  CHECK(turned_away);
+  CHECK(used < 150ms);
   node_system client;
   CHECK(moorage::connect_node<echo_actor>(*client, folder / "node.sock", 5s));
 }
