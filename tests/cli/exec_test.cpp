@@ -25,7 +25,7 @@ TEST_CASE("exec passes stdout, stderr and the exit code on as they are") {
 TEST_CASE("exec passes standard input on, binary and large, and its end") {
   home_with_cluster home;
   std::string bytes;
-  for (auto i = 0; i < 3'000'000; ++i)
+  for (std::uint32_t i = 0; i < 3'000'000; ++i)
     bytes += static_cast<char>(i * 7919 >> 3);
   auto ended = home.exec("cat", bytes);
   CHECK(ended.code == 0);
