@@ -56,6 +56,8 @@ void pool_core::on(const settings_changed& event) {
     if (c.open())
       set_lifetime(c);
     refresh(c);
+    if (c.open() && c.failures >= settings_.probe_failures_max)
+      condemn(c, removal_reason::probe_failures, "fewer failures are allowed now");
   }
   answer(event.request);
 }

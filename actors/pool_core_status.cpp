@@ -105,6 +105,7 @@ void pool_core::verify_connection(const connection& c) const {
   ensure(!c.condemned || c.state == connection_state::leased || c.state == connection_state::closing,
          "a condemned connection is closed as soon as it carries no lease");
   ensure(!c.probe || c.open(), "only an open connection is under probe");
+  ensure(c.servable == (c.open() && !c.condemned), "what is open and not condemned may serve");
   ensure(!c.grantable || (c.open() && !c.condemned && (c.failures == 0 || idle)),
          "a connection that is condemned, or doubtful and leased, is not granted");
   ensure(!c.grantable || c.in_use() < settings_.channels_per_connection, "no slot is granted twice");
@@ -177,9 +178,6 @@ void pool_core::verify_work() const {
   ensure(next_round_ > now_, "a round of probes that is due is begun");
   ensure(next_round_ != time_point::max() || !servable() || settings_.probe_interval.count() <= 0,
          "open connections are probed sooner or later");
-  ensure(settings_.probes_at_once == 0 || probing_ <= settings_.probes_at_once || probe_queue_.empty() ||
-             !may_probe(),
-         "no more probes at once than allowed");
   ensure(!stopping_ || (live() == 0 && leases_.empty()),
          "a pool that is stopping has only closing connections");
 }

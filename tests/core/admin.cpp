@@ -79,7 +79,8 @@ TEST_CASE("a larger pool opens for its waiters at once") {
   CHECK(s.step(settings_changed{r3, lumi(2)}) == "acknowledge r3, open c2");
 }
 
-TEST_CASE("a smaller pool closes what is idle, the longest idle first, then openings, then what is given back") {
+TEST_CASE(
+    "a smaller pool closes what is idle, the longest idle first, then openings, then what is given back") {
   auto s = busy();
   s.acquire(r4, h2);
   CHECK(s.status().leased == 2);
@@ -128,6 +129,15 @@ TEST_CASE("what only concerns the pool applies to the living") {
   CHECK(s.release(l1, h1) == "end l1 c1, close c1 lifetime");
 }
 
+TEST_CASE("when fewer failures are allowed, a connection that has more already is closed") {
+  auto s = busy();
+  s.step(probe_requested{});
+  s.step(probe_failed{p1, c2, "x"});
+  auto settings = lumi(3);
+  settings.probe_failures_max = 1;
+  CHECK(s.step(settings_changed{r4, settings}) == "close c2 probe_failures, acknowledge r4");
+}
+
 TEST_CASE("a reset ends the back-off and clears the failures of probes") {
   auto s = busy();
   s.step(probe_requested{});
@@ -174,8 +184,9 @@ TEST_CASE("stopping ends everything for good, and is done when nothing is left")
   auto s = busy();
   s.step(pause_requested{});
   s.acquire(r4, h2, 1h);
-  CHECK(s.step(stop_requested{r5}) == "refuse r4 stopping, end l1 c1, notify h1 l1 stopping, close c1 disconnected, "
-                                      "close c2 disconnected, close c3 disconnected");
+  CHECK(s.step(stop_requested{r5}) ==
+        "refuse r4 stopping, end l1 c1, notify h1 l1 stopping, close c1 disconnected, "
+        "close c2 disconnected, close c3 disconnected");
   CHECK(s.acquire(r6, h1) == "refuse r6 stopping");
   CHECK(s.step(resume_requested{r7}) == "refuse r7 stopping");
   CHECK(s.step(settings_changed{r8, lumi()}) == "refuse r8 stopping");
@@ -194,11 +205,11 @@ TEST_CASE("those who watch are told what happens, in words") {
   s.step(connection_opened{c1});
   s.release(l1, h1);
   CHECK(s.announced == std::vector<std::string>{
-                         "announce opening c1 try 1 of 3",
-                         "announce open_failed c1 try 1 of 3: connect: refused: port 22",
-                         "announce opening c1 try 2 of 3",
-                         "announce opened c1",
-                         "announce granted c1 l1 sync",
-                         "announce released c1 l1",
+                           "announce opening c1 try 1 of 3",
+                           "announce open_failed c1 try 1 of 3: connect: refused: port 22",
+                           "announce opening c1 try 2 of 3",
+                           "announce opened c1",
+                           "announce granted c1 l1 sync",
+                           "announce released c1 l1",
                        });
 }

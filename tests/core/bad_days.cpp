@@ -97,7 +97,7 @@ TEST_CASE("after an outage the reserve is full again within the longest back-off
   lumi.play(s.now + 10min);
   CHECK(s.status().idle == 0);
   // Ten minutes of three tries and 10 s of rest each, two at once.
-  CHECK(lumi.logins <= 2 * 3 * 10min / 14s);
+  CHECK(lumi.logins <= static_cast<std::size_t>(2 * 3 * 10min / 14s));
   lumi.up = true;
   lumi.play(s.now + 12s + 6s + 2s);
   CHECK(s.status().idle == 4);

@@ -133,7 +133,8 @@ TEST_CASE("a round of a thousand is started in portions, with acquires in betwee
   CHECK(s.core.next_due() > s.now);
 }
 
-TEST_CASE("connections idle for too long are closed without a check, when their time comes, down to the reserve") {
+TEST_CASE(
+    "connections idle for too long are closed without a check, when their time comes, down to the reserve") {
   auto settings = lumi(5);
   settings.probe_interval = 10h;
   settings.min_idle = 1;

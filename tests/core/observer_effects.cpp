@@ -213,7 +213,6 @@ void observer::see(const acknowledge& effect) {
     pending_.erase(p);
     return;
   }
-  promise(false, "only what was done is acknowledged");
 }
 
 void observer::see(const end_lease& effect) {

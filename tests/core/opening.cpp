@@ -84,8 +84,9 @@ TEST_CASE("when the third try fails, those who wait are told the last error") {
   s.acquire(r1, h1, 1min);
   s.acquire(r2, h1, 1min);
   CHECK(fail_all(s, c1) == "close c1 not_opened, refuse r1 connect_failed, refuse r2 connect_failed");
-  CHECK(s.refusal.find("cannot connect to 'lumi': connect: timed_out: as the test says (3 tries); the pool tries "
-                       "again in ") == 0);
+  CHECK(s.refusal.find(
+            "cannot connect to 'lumi': connect: timed_out: as the test says (3 tries); the pool tries "
+            "again in ") == 0);
   CHECK(s.status().backing_off.code == errc::connect_failed);
   CHECK(s.step(connection_closed{c1}) == "");
 }
@@ -110,7 +111,8 @@ TEST_CASE("one opening's failure refuses nobody whom another opening can serve")
 TEST_CASE("after an opening was given up, the next ones back off, doubling up to 10 s") {
   story s{lumi()};
   for (std::chrono::milliseconds expected : {1s, 2s, 4s, 8s, 10s, 10s}) {
-    auto c = connection_id{s.core.status(s.now).counters.removed[static_cast<int>(removal_reason::not_opened)] + 1};
+    auto c = connection_id{
+        s.core.status(s.now).counters.removed[static_cast<int>(removal_reason::not_opened)] + 1};
     s.acquire(request_id{100 + c.value}, h1, 1min);
     REQUIRE(s.step(connection_failed{c, error_of(ssh_failure::descriptor_limit)}) ==
             "close " + to_string(c) + " not_opened, refuse r10" + std::to_string(c.value) + " local_failure");
@@ -178,8 +180,9 @@ TEST_CASE("a denied log-in is not repeated, and latches the pool until it is res
   s.acquire(r1, h1);
   CHECK(s.step(connection_failed{c1, error_of(ssh_failure::denied, "publickey denied")}) ==
         "close c1 not_opened, refuse r1 auth_denied");
-  CHECK(s.refusal == "cannot connect to 'lumi': authenticate: denied: publickey denied; mend the credentials, then "
-                     "change the settings or `moorage admin reset lumi`");
+  CHECK(s.refusal ==
+        "cannot connect to 'lumi': authenticate: denied: publickey denied; mend the credentials, then "
+        "change the settings or `moorage admin reset lumi`");
   s.step(connection_closed{c1});
   CHECK(s.wait(1h) == "");
   CHECK(s.acquire(r2, h1) == "refuse r2 auth_denied");
@@ -209,7 +212,8 @@ TEST_CASE("a latched pool still serves from the connections it has, and refuses 
   s.step(connection_closed{c2});
   CHECK(s.release(l1, h1) == "end l1 c1, grant r2 l2 c1 h2");
   CHECK(s.acquire(r3, h1) == "");
-  CHECK(s.step(connection_lost{c1, error_of(ssh_failure::reset)}) == "notify h2 l2 connection_lost, refuse r3 auth_denied");
+  CHECK(s.step(connection_lost{c1, error_of(ssh_failure::reset)}) ==
+        "notify h2 l2 connection_lost, refuse r3 auth_denied");
 }
 
 TEST_CASE("when one log-in is denied, a try under way may end, but no other follows") {

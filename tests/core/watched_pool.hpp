@@ -19,9 +19,11 @@ public:
     effects.clear();
     watch.told(now, event);
     core.step(now, event, effects);
+    status = core.status(now);
+    due = core.next_due();
     if (tamper)
-      tamper(effects);
-    watch.did(effects, core.status(now), core.next_due());
+      tamper(*this);
+    watch.did(effects, status, due);
     if (verified_)
       core.verify();
   }
@@ -35,8 +37,12 @@ public:
   pool_core core;
   observer watch;
   time_point now{std::chrono::hours{1}};
-  pool_effects effects; ///< of the last step
-  std::function<void(pool_effects&)> tamper;
+  // What the pool did and said in the last step.
+  pool_effects effects;
+  pool_status status;
+  time_point due;
+  /// Stands between the pool and the observer, and falsifies what the pool did or said: a planted bug.
+  std::function<void(watched_pool&)> tamper;
 
 private:
   bool verified_;

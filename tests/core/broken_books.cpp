@@ -1,0 +1,227 @@
+// Promises: each check of the pool's own books is seen failing once. The surgeon falsifies one entry; `verify` names what
+// should have held.
+#include "messages/ensure.hpp"
+#include "story.hpp"
+
+namespace moorage {
+
+class pool_core_surgeon {
+public:
+  using cut = void (*)(pool_core&);
+  using rank = pool_core::rank;
+  struct operation {
+    const char* invariant;
+    cut falsify;
+  };
+
+  static const std::vector<operation>& on_connections();
+  static const std::vector<operation>& on_leases();
+  static const std::vector<operation>& on_a_queue();
+  static const std::vector<operation>& on_a_paused_queue();
+
+private:
+  static auto& c(pool_core& core, std::uint64_t id) { return core.connections_.at(connection_id{id}); }
+};
+
+namespace {
+
+using namespace moorage::test;
+using surgeon = pool_core_surgeon;
+
+/// c1 leased as l1 and confirmed, c2 leased as l2 and not yet, c3 idle, c4 giving up l4, c5 between two tries.
+pool_core busy() {
+  auto settings = lumi(5);
+  settings.connects_at_once = 5;
+  story s{settings};
+  for (std::uint64_t i = 1; i <= 5; ++i)
+    s.acquire(request_id{i}, h1, 1h);
+  for (std::uint64_t i = 1; i <= 4; ++i)
+    s.step(connection_opened{connection_id{i}});
+  s.step(lease_confirmed{l1});
+  s.step(acquire_cancelled{r5});
+  s.release(l3, h1);
+  s.step(lease_revoked{{}, l4});
+  s.step(connection_failed{c5, error_of(ssh_failure::reset)});
+  REQUIRE(s.status().opening == 1);
+  REQUIRE(s.status().idle == 1);
+  REQUIRE(s.status().waiters == 0);
+  return s.core;
+}
+
+/// c1 leased as l1, and r2 waiting.
+pool_core queued() {
+  story s{lumi()};
+  s.acquire(r1, h1);
+  s.step(connection_opened{c1});
+  s.acquire(r2, h2, 10s);
+  return s.core;
+}
+
+/// Nothing but r1 waiting.
+pool_core paused() {
+  story s{lumi()};
+  s.step(pause_requested{});
+  s.acquire(r1, h1, 10s);
+  return s.core;
+}
+
+void check_all(const pool_core& sound, const std::vector<surgeon::operation>& operations) {
+  CHECK_NOTHROW(sound.verify());
+  for (const auto& operation : operations) {
+    auto broken = sound;
+    operation.falsify(broken);
+    std::string noticed = "nothing";
+    try {
+      broken.verify();
+    } catch (const broken_invariant& e) {
+      noticed = e.what();
+    }
+    CHECK(noticed == operation.invariant);
+  }
+}
+
+} // namespace
+
+const std::vector<surgeon::operation>& surgeon::on_connections() {
+  static const std::vector<operation> all{
+      {"a connection is filed under its id", [](pool_core& p) { c(p, 1).id = connection_id{77}; }},
+      {"total = opening + idle + leased + closing", [](pool_core& p) { ++p.counts_[1]; }},
+      {"the servable connections are counted", [](pool_core& p) { ++p.servable_; }},
+      {"the probes in flight are counted", [](pool_core& p) { ++p.probing_; }},
+      {"an index holds nothing that is gone",
+       [](pool_core& p) {
+         p.grantable_.insert(rank{9, false, 0, 0, connection_id{99}});
+       }},
+      {"every idle connection is listed as idle",
+       [](pool_core& p) {
+         p.idle_.insert({999, connection_id{99}});
+       }},
+      {"every opening is listed", [](pool_core& p) { p.openings_.insert(connection_id{99}); }},
+      {"exactly the leased connections carry leases", [](pool_core& p) { c(p, 1).leases.clear(); }},
+      {"a condemned connection is closed as soon as it carries no lease",
+       [](pool_core& p) { c(p, 3).condemned = true, c(p, 3).servable = false, --p.servable_; }},
+      {"only an open connection is under probe",
+       [](pool_core& p) { c(p, 5).probe = probe_id{9}, ++p.probing_; }},
+      {"what is open and not condemned may serve",
+       [](pool_core& p) { c(p, 3).servable = false, --p.servable_; }},
+      {"a connection that is condemned, or doubtful and leased, is not granted",
+       [](pool_core& p) { c(p, 1).failures = 1, c(p, 1).grantable = true, p.grantable_.insert(rank{}); }},
+      {"no slot is granted twice",
+       [](pool_core& p) { c(p, 1).grantable = true, p.grantable_.insert(rank{}); }},
+      {"the order of granting agrees with the connection",
+       [](pool_core& p) { p.grantable_.clear(), p.grantable_.insert(rank{}); }},
+      {"the order of idleness agrees with the connection",
+       [](pool_core& p) {
+         p.idle_.clear(), p.idle_.insert({999, connection_id{99}});
+       }},
+      {"a try that is due is listed", [](pool_core& p) { p.retries_.clear(); }},
+      {"the openings are listed",
+       [](pool_core& p) { p.openings_.clear(), p.openings_.insert(connection_id{99}); }},
+      {"a connection's next time is known", [](pool_core& p) { c(p, 3).expires = p.now_ + 1ns; }},
+      {"a connection's next time is listed",
+       [](pool_core& p) {
+         auto size = p.timers_.size();
+         p.timers_.clear();
+         for (std::uint64_t i = 0; i < size; ++i)
+           p.timers_.insert({p.now_, connection_id{90 + i}});
+       }},
+      {"a pool that was made smaller keeps only what is leased",
+       [](pool_core& p) { p.settings_.pool_size = 1; }},
+      {"a pool backs off for a reason", [](pool_core& p) { p.back_off_until_ = p.now_ + 1s; }},
+      {"a try that is due is made",
+       [](pool_core& p) {
+         c(p, 5).retry_at = p.now_;
+         p.retries_ = {{p.now_, c5}};
+       }},
+      {"what falls due is done",
+       [](pool_core& p) {
+         p.timers_.erase({c(p, 3).due, c3});
+         c(p, 3).expires = c(p, 3).due = p.now_;
+         p.timers_.insert({p.now_, c3});
+       }},
+      {"a round of probes that is due is begun", [](pool_core& p) { p.next_round_ = p.now_; }},
+      {"open connections are probed sooner or later",
+       [](pool_core& p) { p.next_round_ = time_point::max(); }},
+      {"a pool that is stopping has only closing connections", [](pool_core& p) { p.stopping_ = true; }},
+  };
+  return all;
+}
+
+const std::vector<surgeon::operation>& surgeon::on_leases() {
+  static const std::vector<operation> all{
+      {"a connection carries leases that exist", [](pool_core& p) { c(p, 1).leases[0] = lease_id{99}; }},
+      {"a lease that was taken back is over", [](pool_core& p) { c(p, 4).ending.push_back(l1); }},
+      {"a lease is known to its holder", [](pool_core& p) { p.leases_of_.clear(); }},
+      {"an unconfirmed lease is watched", [](pool_core& p) { p.leases_.at(l2).confirmed = true; }},
+      {"a grant that nobody confirms is taken back in time",
+       [](pool_core& p) { p.leases_.at(l2).granted -= 6s; }},
+      {"a lease belongs to exactly one connection",
+       [](pool_core& p) {
+         p.leases_.emplace(lease_id{99}, p.leases_.at(l1));
+         p.leases_of_.insert({h1, lease_id{99}});
+       }},
+      {"a lease has exactly one holder",
+       [](pool_core& p) {
+         p.leases_of_.insert({h3, l1});
+       }},
+      {"nothing is watched that is confirmed", [](pool_core& p) { p.unconfirmed_requests_.emplace(r9, l1); }},
+      {"a lease ends once: released or reclaimed", [](pool_core& p) { ++p.counters_.grants; }},
+      {"an acquire is answered once", [](pool_core& p) { ++p.counters_.acquires; }},
+  };
+  return all;
+}
+
+const std::vector<surgeon::operation>& surgeon::on_a_queue() {
+  static const std::vector<operation> all{
+      {"nobody waits beyond the deadline",
+       [](pool_core& p) { p.waiters_.begin()->second.deadline = p.now_; }},
+      {"a deadline is watched", [](pool_core& p) { p.deadlines_.clear(); }},
+      {"a waiter is known to its holder", [](pool_core& p) { p.waiters_of_.clear(); }},
+      {"a waiter is found by its request", [](pool_core& p) { p.tickets_.clear(); }},
+      {"a deadline has its waiter",
+       [](pool_core& p) {
+         p.deadlines_.insert({p.now_ + 1s, 99});
+       }},
+      {"nobody waits twice", [](pool_core& p) { p.tickets_.emplace(r9, 1); }},
+      {"nobody waits while a slot may be granted",
+       [](pool_core& p) {
+         p.settings_.channels_per_connection = 2;
+         p.refresh(c(p, 1));
+       }},
+      {"nobody waits for a pool that is stopping", [](pool_core& p) { p.stopping_ = true; }},
+  };
+  return all;
+}
+
+const std::vector<surgeon::operation>& surgeon::on_a_paused_queue() {
+  static const std::vector<operation> all{
+      {"nobody waits for a pool that cannot serve",
+       [](pool_core& p) {
+         p.latched_ = {errc::auth_denied, "x"};
+       }},
+      {"what is needed is being opened, unless the pool backs off", [](pool_core& p) { p.paused_ = false; }},
+  };
+  return all;
+}
+
+TEST_CASE("verify notices wrong books of connections", "[planted]") {
+  check_all(busy(), surgeon::on_connections());
+}
+
+TEST_CASE("verify notices wrong books of leases", "[planted]") {
+  check_all(busy(), surgeon::on_leases());
+}
+
+TEST_CASE("verify notices wrong books of waiters", "[planted]") {
+  check_all(queued(), surgeon::on_a_queue());
+  check_all(paused(), surgeon::on_a_paused_queue());
+}
+
+TEST_CASE("a broken invariant says in words what should have held") {
+  CHECK_THROWS_AS(ensure(false, "water is wet"), broken_invariant);
+  CHECK_THROWS_WITH(ensure(false, "water is wet"), "water is wet");
+  CHECK_NOTHROW(ensure(true, "water is wet"));
+  CHECK_THROWS_AS((pool_core{lumi(), 1, 0}), broken_invariant);
+}
+
+} // namespace moorage

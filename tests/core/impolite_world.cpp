@@ -1,0 +1,224 @@
+#include "impolite_world.hpp"
+
+#include <algorithm>
+
+namespace moorage::test {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+/// The generator is owned by the world, which is made after its pool.
+seeded_random first_draw(std::uint64_t seed) {
+  return seeded_random{seed * 2 + 1};
+}
+
+} // namespace
+
+cluster_settings impolite_world::draw_settings(seeded_random& random) {
+  auto below = [&](std::uint64_t limit) { return static_cast<std::uint32_t>(random.next() % limit); };
+  cluster_settings settings;
+  settings.name = "lumi";
+  settings.host = "h";
+  settings.pool_size = 1 + below(6);
+  settings.channels_per_connection = 1 + below(3);
+  settings.min_idle = below(3);
+  settings.connects_at_once = 1 + below(3);
+  settings.queue_depth = 1 + below(12);
+  settings.probes_at_once = below(3);
+  settings.probe_failures_max = 1 + below(3);
+  settings.probe_interval = std::chrono::seconds{5 + below(60)};
+  settings.idle_timeout = std::chrono::seconds{10 + below(100)};
+  settings.connection_lifetime = std::chrono::seconds{30 + below(300)};
+  return settings;
+}
+
+impolite_world::impolite_world(std::uint64_t seed)
+    : pool(
+          [&] {
+            auto random = first_draw(seed);
+            return draw_settings(random);
+          }(),
+          seed),
+      random_(seed), trouble_(random_.unit() * 0.6),
+      pace_(std::chrono::milliseconds{200 + below(8) * below(8) * 400}) {}
+
+std::chrono::nanoseconds impolite_world::up_to(std::chrono::nanoseconds longest) {
+  // Many short ones, few long ones.
+  auto share = random_.unit();
+  return std::chrono::nanoseconds{
+      static_cast<std::int64_t>(static_cast<double>(longest.count()) * share * share)};
+}
+
+void impolite_world::later(std::chrono::nanoseconds delay, pool_event event) {
+  coming_.emplace(pool.now + delay, std::move(event));
+}
+
+void impolite_world::step(const pool_event& event) {
+  pool.step(event);
+  auto effects = pool.effects; // answered with events of their own
+  for (const auto& effect : effects)
+    std::visit([this](const auto& what) { answer(what); }, effect);
+}
+
+void impolite_world::answer(const open_connection& effect) {
+  connections_.push_back(effect.connection);
+  auto c = effect.connection;
+  if (kind_ || !chance(trouble_))
+    return later(up_to(3s), connection_opened{c});
+  constexpr ssh_failure kinds[] = {ssh_failure::refused,     ssh_failure::reset,
+                                   ssh_failure::unreachable, ssh_failure::name_not_found,
+                                   ssh_failure::protocol,    ssh_failure::descriptor_limit};
+  if (chance(0.03))
+    return later(up_to(3s), connection_failed{c, {ssh_stage::authenticate, ssh_failure::denied, "denied"}});
+  if (chance(0.1))
+    return later(30s, connection_failed{c, {ssh_stage::connect, ssh_failure::timed_out, "hangs"}});
+  if (chance(0.05))
+    return later(up_to(3s), connection_lost{c, {ssh_stage::connect, ssh_failure::closed, "its actor died"}});
+  later(up_to(3s), connection_failed{c, {ssh_stage::connect, kinds[below(std::size(kinds))], "fails"}});
+}
+
+void impolite_world::answer(const close_connection& effect) {
+  later(up_to(chance(0.1) ? 20s : 300ms), connection_closed{effect.connection});
+}
+
+void impolite_world::answer(const grant& effect) {
+  leases_.push_back(effect.lease);
+  if (kind_ || chance(0.95))
+    later(up_to(chance(0.03) ? 8s : 10ms), lease_confirmed{effect.lease});
+  auto holds = up_to(kind_ ? 1s : 20s);
+  if (kind_ || chance(0.95))
+    later(holds, lease_released{chance(0.5) ? fresh() : request_id{}, effect.lease, effect.holder});
+  if (!kind_ && chance(0.05))
+    later(holds + up_to(5s), lease_released{fresh(), effect.lease, effect.holder});
+  if (!kind_ && chance(0.03))
+    later(up_to(10s), holder_lost{effect.holder});
+}
+
+void impolite_world::answer(const end_lease& effect) {
+  if (effect.ask)
+    later(up_to(2s), lease_ended{effect.connection, effect.lease, chance(0.4)});
+}
+
+void impolite_world::answer(const start_probe& effect) {
+  if (kind_ || !chance(trouble_ * 0.7))
+    return later(up_to(1s), probe_passed{effect.probe, effect.connection, up_to(100ms)});
+  if (!chance(0.2)) // else it dies without a word
+    later(up_to(5s), probe_failed{effect.probe, effect.connection, "no answer"});
+}
+
+void impolite_world::ask() {
+  auto patience = chance(0.2) ? 0s : chance(0.1) ? up_to(5min) : up_to(20s);
+  auto deadline = chance(0.03) ? time_point::max() : pool.now + patience;
+  auto request = fresh();
+  if (chance(0.1))
+    later(up_to(10s), acquire_cancelled{request});
+  step(acquire_requested{request, anyone(), deadline, chance(0.5) ? "sync" : ""});
+}
+
+void impolite_world::be_rude() {
+  auto some_lease = leases_.empty() ? lease_id{1} : leases_[below(leases_.size())];
+  auto some_connection = connections_.empty() ? connection_id{1} : connections_[below(connections_.size())];
+  switch (below(8)) {
+  case 0:
+    return step(lease_released{fresh(), some_lease, anyone()});
+  case 1:
+    return step(lease_confirmed{some_lease});
+  case 2:
+    return step(lease_ended{some_connection, some_lease, true});
+  case 3:
+    return step(connection_lost{some_connection, {ssh_stage::session, ssh_failure::reset, "cut"}});
+  case 4:
+    return step(probe_failed{probe_id{below(50)}, some_connection, "late"});
+  case 5:
+    return step(acquire_cancelled{request_id{1 + below(requests_ + 1)}});
+  case 6:
+    return step(connection_opened{some_connection});
+  default:
+    return step(holder_lost{anyone()});
+  }
+}
+
+void impolite_world::administrate() {
+  auto settings = pool.watch.settings();
+  switch (below(10)) {
+  case 0:
+    later(up_to(20s), resume_requested{fresh()});
+    return step(pause_requested{fresh()});
+  case 1:
+    return step(resume_requested{fresh()});
+  case 2:
+    return step(probe_requested{fresh()});
+  case 3:
+    return step(eviction_requested{fresh(), connection_id{1 + below(connections_.size() + 2)}});
+  case 4:
+    return step(lease_revoked{fresh(), leases_.empty() ? lease_id{1} : leases_.back()});
+  case 5:
+  case 6:
+    return step(reset_requested{fresh()});
+  case 7:
+    return step(disconnect_requested{chance(0.8) ? fresh() : request_id{}});
+  case 8:
+    settings = draw_settings(random_);
+    return step(settings_changed{fresh(), settings});
+  default:
+    settings.host = settings.host == "h" ? "i" : "h";
+    return step(settings_changed{chance(0.8) ? fresh() : request_id{}, settings});
+  }
+}
+
+void impolite_world::step_once() {
+  auto next = pool.now + up_to(pace_);
+  auto first = coming_.empty() ? time_point::max() : coming_.begin()->first;
+  auto due = pool.core.next_due();
+  if (first <= next && first <= due) {
+    pool.now = std::max(pool.now, first);
+    auto event = std::move(coming_.begin()->second);
+    coming_.erase(coming_.begin());
+    if (!kind_ && chance(0.01)) // a message may come twice
+      step(event);
+    // The answer that is given once is asked for once.
+    if (auto* r = std::get_if<lease_released>(&event); r != nullptr && r->request)
+      r->request = fresh();
+    return step(event);
+  }
+  if (due <= next) {
+    pool.now = std::max(pool.now, due);
+    return step(time_passed{});
+  }
+  pool.now = next;
+  if (kind_)
+    return step(time_passed{});
+  auto what = random_.unit();
+  what < 0.8 ? ask() : what < 0.95 ? be_rude() : administrate();
+}
+
+void impolite_world::run(std::size_t steps) {
+  while (steps-- > 0)
+    step_once();
+}
+
+void impolite_world::make_peace() {
+  kind_ = true;
+  step(resume_requested{fresh()});
+  step(reset_requested{fresh()});
+  // Those who would have kept their lease for ever give it back.
+  for (std::uint64_t i = 0; i < pool.watch.leases().size(); ++i)
+    if (auto& l = pool.watch.leases()[i]; l.live)
+      later(up_to(5s), lease_released{{}, lease_id{i}, l.holder});
+  for (int i = 0; i < 2000 && !pool.watch.waiting().empty(); ++i)
+    step_once();
+  if (!pool.watch.waiting().empty())
+    throw broken_promise{"in a kind world everybody is served"};
+  auto last = fresh();
+  step(stop_requested{last});
+  for (int i = 0; i < 500 && !pool.watch.requests()[last.value].answered; ++i)
+    step_once();
+  if (!pool.watch.requests()[last.value].answered || pool.core.status(pool.now).total > 0)
+    throw broken_promise{"a stopped pool ends"};
+  coming_.clear();
+  while (pool.core.next_due() != time_point::max())
+    step_once();
+}
+
+} // namespace moorage::test

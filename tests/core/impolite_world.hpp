@@ -1,0 +1,57 @@
+// A world that is rude to a pool: servers that deny, fail, hang and hang up, holders that forget, die, or give back what
+// is not theirs, admins who change their minds. Everything is drawn from one seed.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "actors/seeded_random.hpp"
+#include "watched_pool.hpp"
+
+namespace moorage::test {
+
+class impolite_world {
+public:
+  explicit impolite_world(std::uint64_t seed);
+
+  /// So many things happen, each at its time.
+  void run(std::size_t steps);
+  /// The world turns kind: everybody who waits must be served; then the pool is stopped, and nothing may be left.
+  void make_peace();
+
+  watched_pool pool;
+
+private:
+  static cluster_settings draw_settings(seeded_random& random);
+  bool chance(double share) { return random_.unit() < share; }
+  std::chrono::nanoseconds up_to(std::chrono::nanoseconds longest);
+  std::uint64_t below(std::uint64_t limit) { return random_.next() % limit; }
+  void later(std::chrono::nanoseconds delay, pool_event event);
+  void step(const pool_event& event);
+  void step_once();
+  void answer(const open_connection& effect);
+  void answer(const close_connection& effect);
+  void answer(const grant& effect);
+  void answer(const refuse&) {}
+  void answer(const acknowledge&) {}
+  void answer(const end_lease& effect);
+  void answer(const notify_holder&) {}
+  void answer(const start_probe& effect);
+  void answer(const announce&) {}
+  void ask();
+  void be_rude();
+  void administrate();
+  request_id fresh() { return request_id{++requests_}; }
+  holder_id anyone() { return holder_id{1 + below(5)}; }
+
+  seeded_random random_;
+  double trouble_;                ///< share of openings and probes that go wrong
+  std::chrono::nanoseconds pace_; ///< the longest time between two things that happen
+  bool kind_ = false;
+  std::uint64_t requests_ = 0;
+  std::multimap<time_point, pool_event> coming_;
+  std::vector<lease_id> leases_;
+  std::vector<connection_id> connections_;
+};
+
+} // namespace moorage::test

@@ -1,0 +1,59 @@
+// Promises: what always holds, holds through long lives in an impolite world. MOORAGE_SEED=n replays one life,
+// MOORAGE_LIVES=n lives so many.
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+
+#include "impolite_world.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+
+namespace {
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+  auto* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+std::string live(std::uint64_t seed, pool_counters& counters) {
+  impolite_world world{seed};
+  try {
+    world.run(2000);
+    world.make_peace();
+    counters = world.pool.core.status(world.pool.now).counters;
+    return "every promise was kept";
+  } catch (const std::exception& e) {
+    return e.what() + std::string{" (replay with MOORAGE_SEED="} + std::to_string(seed) + ")";
+  }
+}
+
+} // namespace
+
+TEST_CASE("in a long life in an impolite world every promise is kept", "[simulation]") {
+  auto first = from_environment("MOORAGE_SEED", 0);
+  auto lives = from_environment("MOORAGE_LIVES", first == 0 ? 60 : 1);
+  std::uint64_t grants = 0, reclaimed = 0, failures = 0, timeouts = 0;
+  std::array<std::uint64_t, static_cast<std::size_t>(removal_reason::count_)> removed{};
+  for (std::uint64_t seed = std::max<std::uint64_t>(first, 1); lives-- > 0; ++seed) {
+    pool_counters counters;
+    CHECK(live(seed, counters) == "every promise was kept");
+    grants += counters.grants;
+    reclaimed += counters.reclaimed;
+    failures += counters.open_failures;
+    timeouts += counters.timeouts;
+    for (std::size_t i = 0; i < removed.size(); ++i)
+      removed[i] += counters.removed[i];
+  }
+  if (first != 0)
+    return;
+  // A world in which nothing happens proves nothing.
+  CHECK(grants > 1000);
+  CHECK(reclaimed > 100);
+  CHECK(failures > 100);
+  CHECK(timeouts > 100);
+  for (std::size_t i = 0; i < removed.size(); ++i) {
+    INFO(to_string(static_cast<removal_reason>(i)));
+    CHECK(removed[i] > 0);
+  }
+}
