@@ -17,6 +17,12 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
     return promise;
   };
   auto pass_done = [self, pass](auto& request) { return pass(self->make_response_promise<done>(), request); };
+  // What the manager answers itself.
+  auto answer = [self](auto work) {
+    auto promise = self->make_response_promise<done>();
+    work(promise);
+    return promise;
+  };
   self->set_error_handler([](caf::scheduled_actor*, caf::error&) {});
   self->set_down_handler([state](const caf::down_msg& down) { state->lost(down); });
   state->begin(std::move(clusters), std::move(world));
@@ -34,10 +40,8 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
       [pass_done](probe_pool& request) { return pass_done(request); },
       [pass_done](evict_connection& request) { return pass_done(request); },
       [pass_done](revoke_lease& request) { return pass_done(request); },
-      [self, state](const resize_pool& request) {
-        auto promise = self->make_response_promise<done>();
-        state->resize(request, promise);
-        return promise;
+      [answer, state](const resize_pool& request) {
+        return answer([&](auto promise) { state->resize(request, promise); });
       },
       [pass_done](reset_pool& request) { return pass_done(request); },
       [pass_done](disconnect_pool& request) { return pass_done(request); },
@@ -60,15 +64,11 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
         if (auto pool = state->pool_of(request.cluster))
           caf::anon_send(pool, std::move(request));
       },
-      [self, state](const register_cluster& request) {
-        auto promise = self->make_response_promise<done>();
-        state->add(request, promise);
-        return promise;
+      [answer, state](const register_cluster& request) {
+        return answer([&](auto promise) { state->add(request, promise); });
       },
-      [self, state](const remove_cluster& request) {
-        auto promise = self->make_response_promise<done>();
-        state->remove(request.cluster, promise);
-        return promise;
+      [answer, state](const remove_cluster& request) {
+        return answer([&](auto promise) { state->remove(request.cluster, promise); });
       },
       [state](const list_clusters&) { return state->clusters(); },
       [self, state](const get_pools&) {
@@ -76,11 +76,7 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
         state->collect(promise);
         return promise;
       },
-      [self, state](const stop_all&) {
-        auto promise = self->make_response_promise<done>();
-        state->stop(promise);
-        return promise;
-      },
+      [answer, state](const stop_all&) { return answer([&](auto promise) { state->stop(promise); }); },
   };
 }
 

@@ -94,7 +94,9 @@ lease::~lease() {
   let_go();
 }
 
-lease_key lease::key() const { return {cluster_, id_}; }
+lease_key lease::key() const {
+  return {cluster_, id_};
+}
 
 void lease::let_go() {
   if (auto gate = std::move(gate_))

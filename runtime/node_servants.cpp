@@ -23,6 +23,7 @@ using caf::io::network::operation;
 constexpr int accepted_max = 32;
 
 /// Larger than any descriptor, which is what CAF uses for handles of its own.
+/// edge: host threads that connect and CAF's network thread both number connections.
 std::atomic<std::int64_t> last_handle{std::int64_t{1} << 32};
 
 std::int64_t next_handle() {

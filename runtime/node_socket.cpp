@@ -31,7 +31,7 @@ using caf::io::basp_broker;
 using caf::io::network::default_multiplexer;
 
 /// CAF's broker files what is published under a number, which for TCP is the port. Ours stay below 1024,
-/// where no unprivileged TCP port of a host's own can be in the way.
+/// where no unprivileged TCP port of a host's own can be in the way. edge: host threads publish.
 std::uint16_t next_port() {
   static std::atomic<std::uint16_t> last{0};
   return static_cast<std::uint16_t>(last++ % 1023 + 1);
@@ -234,7 +234,7 @@ struct node_link::state {
   caf::strong_actor_ptr actor;
   std::set<std::string> interface;
   pid_t pid = 0;
-  unique_fd socket; ///< A second descriptor; the first is the scribe's.
+  unique_fd socket;       ///< A second descriptor; the first is the scribe's.
   caf::actor_addr broker; ///< Weak, since it may outlive the actor system.
   caf::io::connection_handle handle;
 
@@ -262,10 +262,18 @@ node_link::node_link(std::unique_ptr<state> from) : state_(std::move(from)) {}
 node_link::node_link(node_link&&) noexcept = default;
 node_link& node_link::operator=(node_link&&) noexcept = default;
 node_link::~node_link() = default;
-const caf::strong_actor_ptr& node_link::actor() const { return state_->actor; }
-const std::set<std::string>& node_link::interface() const { return state_->interface; }
-pid_t node_link::pid() const { return state_->pid; }
-void node_link::close() { state_->close(); }
+const caf::strong_actor_ptr& node_link::actor() const {
+  return state_->actor;
+}
+const std::set<std::string>& node_link::interface() const {
+  return state_->interface;
+}
+pid_t node_link::pid() const {
+  return state_->pid;
+}
+void node_link::close() {
+  state_->close();
+}
 
 caf::expected<node_link> connect_node(caf::actor_system& system, const std::string& path,
                                       std::chrono::milliseconds timeout,

@@ -87,7 +87,7 @@ TEST_CASE("a resized pool stays so, in the settings that are listed and in a nex
   CHECK(world.status().size == 3);
 }
 
-TEST_CASE("a paused pool grants nothing and loses nobody; resumed, it serves its queue") {
+TEST_CASE("a paused pool grants nothing and loses nobody, and resumed it serves its queue") {
   virtual_world world{plain_cluster(1)};
   CHECK(world.ask<done>(pause_pool{"alpha"}));
   CHECK(world.ask<done>(pause_pool{"alpha"}));

@@ -85,7 +85,7 @@ TEST_CASE("an idle connection whose server goes is noticed at once, without a ch
   CHECK(rt.pool("alpha").take().total == 0);
 }
 
-TEST_CASE("a cluster that refuses is told after three tries; when it comes back it is used") {
+TEST_CASE("a cluster that refuses is told after three tries, and used when it comes back") {
   support::real_sshd sshd;
   sshd.stop();
   runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
