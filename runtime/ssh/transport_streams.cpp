@@ -130,6 +130,8 @@ void ssh_transport::pump_closing() {
     if (said == ssh_link::goodbye::waiting && watch_.arm(true, true))
       return;
   }
+  for (auto& stream : streams_) // those that were started while we waited
+    stream->closing();
   release();
   shared_.events->emplace_back(transport_closed{});
 }

@@ -242,12 +242,22 @@ TEST_CASE("closing takes less than 250 ms whatever the peer does, and says good-
   }
   SECTION("frozen, with a full socket") {
     opened o{faults};
-    auto id = o.link.start(exec_request{"cat", {}, std::string(16u << 20, 'x'), {}, 0}, 0, false);
-    REQUIRE(o.link.until([&] { return o.link.streams[id.value].input_taken > 0; }));
+    std::vector<stream_id> ids; // one window is less than a socket holds
+    for (int i = 0; i < 9; ++i)
+      ids.push_back(o.link.start(exec_request{"cat", {}, std::string(100'000, 'x'), {}, 0}, 1u << 20, false));
+    for (auto id : ids)
+      REQUIRE(o.link.until([&] { return o.link.streams[id.value].received == 100'000; }));
     o.server.freeze();
+    for (auto id : ids)
+      o.link.it->input(id, std::string(2u << 20, 'x'));
     o.link.until([] { return false; }, 200ms);
+    o.link.it->close();
+    o.link.pump();
+    auto late = o.link.start("true");
     CHECK(o.link.close() < 250ms);
     CHECK(o.link.closed);
+    REQUIRE(o.link.streams[late.value].ended);
+    CHECK(o.link.streams[late.value].ended->kind == outcome_kind::never_sent);
     CHECK(o.link.longest_pump < 100ms);
   }
 }

@@ -92,12 +92,12 @@ TEST_CASE("a reader that stops costs bounded memory, and others on the connectio
   } else {
     link.until([] { return false; }, 1s); // as much comes as may come
   }
-  CHECK(resident() < before + (40u << 20));
+  CHECK(resident() < before + growth_max(40u << 20));
   link.keep_output = false;
   link.it->grant_credit(stopped, 1u << 30);
   REQUIRE(link.finish(stopped, 60s));
   CHECK(*link.streams[stopped.value].ended == exited(0));
-  CHECK(resident() < before + (40u << 20));
+  CHECK(resident() < before + growth_max(40u << 20));
   CHECK(link.run("true").ended == exited(0));
 }
 
@@ -116,7 +116,7 @@ TEST_CASE("a slow reader costs bounded memory", "[transport]") {
     granted += 65'536;
     REQUIRE(link.until([&] { return s.received == granted; }));
   }
-  CHECK(resident() < before + (30u << 20));
+  CHECK(resident() < before + growth_max(30u << 20));
   link.it->cancel(id, {errc::cancelled, "enough"});
   REQUIRE(link.finish(id));
 }
@@ -168,7 +168,7 @@ TEST_CASE("a gibibyte each way passes in constant memory", "[transport][.slow]")
   }
   CHECK(*s.ended == exited(0));
   CHECK(s.received == all);
-  CHECK(resident() < before + (24u << 20));
+  CHECK(resident() < before + growth_max(24u << 20));
   auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   WARN("down: " << all / took / 1e6 << " MB/s");
 
@@ -187,7 +187,7 @@ TEST_CASE("a gibibyte each way passes in constant memory", "[transport][.slow]")
   link.keep_output = true;
   REQUIRE(link.finish(up));
   CHECK(u.output == "1073741824\n");
-  CHECK(resident() < before + (24u << 20));
+  CHECK(resident() < before + growth_max(24u << 20));
   took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   WARN("up: " << all / took / 1e6 << " MB/s");
 }
