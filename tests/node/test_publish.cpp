@@ -282,10 +282,13 @@ TEST_CASE("a server out of descriptors turns clients away, and serves again when
   publisher node;
   auto published = node.publish(folder / "node.sock");
   REQUIRE(published);
+  auto at_rest = open_descriptors();
   {
     raw_connection settled{folder / "node.sock"};
-    let_pass(20ms); // until it is accepted
+    REQUIRE(eventually([&] { return open_descriptors() == at_rest + 2; }));
   }
+  REQUIRE(eventually(
+      [&] { return open_descriptors() == at_rest; })); // or its descriptor would serve one of those below
   std::vector<raw_connection> waiting;
   for (int i = 0; i < 3; ++i)
     waiting.push_back(raw_connection::unconnected());
