@@ -125,6 +125,10 @@ ending run_admin(const options& from) {
     complain("admin steers a node; pools of our own end with the command");
     return {wrong_usage, 0};
   }
+  if (!from.settings.empty()) {
+    complain("a node has its own settings; -o is for commands that can work embedded");
+    return {wrong_usage, 0};
+  }
   std::optional<signal_watch> signals;
   const auto& action = from.admin.action;
   if (action == "events")

@@ -13,6 +13,10 @@ ending run_status(const options& from) {
     complain("status asks a node; pools of our own would be empty");
     return {wrong_usage, 0};
   }
+  if (!from.settings.empty()) {
+    complain("a node has its own settings; -o is for commands that can work embedded");
+    return {wrong_usage, 0};
+  }
   auto config = read_configuration(from);
   if (!config)
     return {wrong_config, 0};

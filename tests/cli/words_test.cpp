@@ -85,6 +85,8 @@ TEST_CASE("wrong usage is told in one line with what was meant, and ends with 2"
   CHECK_THAT(complaint({"bench", "lumi", "--time", "5"}), Contains("'5' is no duration such as 250ms"));
   CHECK_THAT(complaint({"--log-level", "loud", "config"}), Contains("--log-level"));
   CHECK_THAT(complaint({"status", "--embedded"}), Contains("status asks a node"));
+  CHECK_THAT(complaint({"status", "-o", "pool_size=2"}), Contains("a node has its own settings"));
+  CHECK_THAT(complaint({"admin", "pools", "-o", "pool_size=2"}), Contains("a node has its own settings"));
 }
 
 TEST_CASE("exec ends with 255 for whatever is not the command's own code") {
