@@ -144,13 +144,14 @@ void manager_actor_state::collect(caf::typed_response_promise<pool_list> promise
             [one_less](caf::error&) { one_less(); });
 }
 
-void manager_actor_state::subscribe_all(const subscribe& request) {
+done manager_actor_state::subscribe_all(const subscribe& request) {
   if (!request.subscriber)
-    return;
+    return {};
   self_->monitor(caf::actor_cast<caf::actor>(request.subscriber));
   subscribers_.push_back(request);
   for (auto& [name, entry] : clusters_)
     caf::anon_send(entry.pool, request);
+  return {};
 }
 
 void manager_actor_state::credit_all(const grant_event_credit& request) {

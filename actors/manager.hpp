@@ -41,7 +41,7 @@ public:
   void remove(const std::string& cluster, caf::typed_response_promise<done> promise);
   cluster_list clusters() const;
   void collect(caf::typed_response_promise<pool_list> promise);
-  void subscribe_all(const subscribe& request);
+  done subscribe_all(const subscribe& request);
   void credit_all(const grant_event_credit& request);
   void stop(caf::typed_response_promise<done> promise);
   void lost(const caf::down_msg& down);

@@ -17,7 +17,6 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
     return promise;
   };
   auto pass_done = [self, pass](auto& request) { return pass(self->make_response_promise<done>(), request); };
-  // What the manager answers itself.
   auto answer = [self](auto work) {
     auto promise = self->make_response_promise<done>();
     work(promise);
@@ -45,13 +44,10 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
       },
       [pass_done](reset_pool& request) { return pass_done(request); },
       [pass_done](disconnect_pool& request) { return pass_done(request); },
-      [self, state, pass](subscribe& request) {
-        auto promise = self->make_response_promise<done>();
+      [state, answer, pass_done](subscribe& request) {
         if (!request.cluster.empty())
-          return pass(promise, request);
-        state->subscribe_all(request);
-        promise.deliver(done{});
-        return promise;
+          return pass_done(request);
+        return answer([&](auto promise) { promise.deliver(state->subscribe_all(request)); });
       },
       [state](grant_event_credit& request) {
         if (request.cluster.empty())

@@ -1,5 +1,5 @@
 // Promises: who is granted what, who waits, and what those are told who get nothing.
-#include "story.hpp"
+#include "tests/core/story.hpp"
 
 using namespace moorage;
 using namespace moorage::test;

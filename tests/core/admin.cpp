@@ -1,5 +1,5 @@
 // Promises: what admins order is done at once, to the living too, and every order is answered.
-#include "story.hpp"
+#include "tests/core/story.hpp"
 
 using namespace moorage;
 using namespace moorage::test;

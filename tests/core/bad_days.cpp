@@ -1,5 +1,5 @@
 // Promises: how the pool behaves on the days that other pools are remembered for.
-#include "story.hpp"
+#include "tests/core/story.hpp"
 
 #include <deque>
 

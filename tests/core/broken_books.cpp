@@ -1,7 +1,7 @@
 // Promises: each check of the pool's own books is seen failing once. The surgeon falsifies one entry; `verify` names what
 // should have held.
 #include "messages/ensure.hpp"
-#include "story.hpp"
+#include "tests/core/story.hpp"
 
 namespace moorage {
 

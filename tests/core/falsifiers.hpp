@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "impolite_world.hpp"
+#include "tests/core/impolite_world.hpp"
 
 namespace moorage::test {
 

@@ -1,5 +1,5 @@
 // Promises: which connections go without a check, which are probed, and what their answers do.
-#include "story.hpp"
+#include "tests/core/story.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
@@ -32,7 +32,7 @@ TEST_CASE("idle connections are probed all at the same time, leased ones are ski
   CHECK(s.status().probing == 2);
 }
 
-TEST_CASE("no more probes at once than allowed; each answer makes room for the next") {
+TEST_CASE("no more probes at once than allowed, and each answer makes room for the next") {
   auto settings = lumi(5);
   settings.probes_at_once = 2;
   auto s = idle(5, settings);

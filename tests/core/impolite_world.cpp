@@ -1,4 +1,4 @@
-#include "impolite_world.hpp"
+#include "tests/core/impolite_world.hpp"
 
 #include <algorithm>
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "actors/seeded_random.hpp"
-#include "watched_pool.hpp"
+#include "tests/core/watched_pool.hpp"
 
 namespace moorage::test {
 

@@ -1,5 +1,5 @@
 // Promises: a lease ends once, is fenced before its slot is used again, and its holder knows.
-#include "story.hpp"
+#include "tests/core/story.hpp"
 
 using namespace moorage;
 using namespace moorage::test;

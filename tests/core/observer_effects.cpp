@@ -2,7 +2,7 @@
 // planted_bugs.cpp.
 #include <algorithm>
 
-#include "observer.hpp"
+#include "tests/core/observer.hpp"
 
 namespace moorage::test {
 

@@ -1,7 +1,7 @@
 // What the pool is told, as the observer books it.
 #include <algorithm>
 
-#include "observer.hpp"
+#include "tests/core/observer.hpp"
 
 namespace moorage::test {
 

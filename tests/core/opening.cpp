@@ -1,5 +1,5 @@
 // Promises: how connections are opened, tried again, given up, and when the pool leaves a server alone.
-#include "story.hpp"
+#include "tests/core/story.hpp"
 
 using namespace moorage;
 using namespace moorage::test;

@@ -2,7 +2,7 @@
 // makes the pool look as if it had one bug; lives in the impolite world go by until the observer notices.
 #include <catch2/catch.hpp>
 
-#include "falsifiers.hpp"
+#include "tests/core/falsifiers.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
@@ -175,6 +175,11 @@ TEST_CASE("an observer notices wrong openings", "[planted]") {
                 pool.status.backing_off.code != errc::none && pool.due < time_point::max() &&
                 pool.now + 500ms < pool.due && one(pool, opening).value == 0 && !pool.watch.waiting().empty();
        })},
+  });
+}
+
+TEST_CASE("an observer notices wrong tries", "[planted]") {
+  check_all({
       {"only a failed try is repeated", add<open_connection>([](watched_pool& pool, open_connection& e) {
          e = {one(pool, sound), 2};
          return calm(pool) && e.connection;
@@ -225,7 +230,7 @@ TEST_CASE("an observer notices wrong openings", "[planted]") {
   });
 }
 
-TEST_CASE("an observer notices wrong closings, probes and reports", "[planted]") {
+TEST_CASE("an observer notices wrong closings", "[planted]") {
   check_all({
       {"a connection is closed once", repeat<close_connection>()},
       {"a connection with a lease is not closed",
@@ -268,6 +273,11 @@ TEST_CASE("an observer notices wrong closings, probes and reports", "[planted]")
        drop<close_connection>([](watched_pool& pool, const close_connection& e) {
          return e.reason == removal_reason::shrunk && pool.watch.waiting().empty();
        })},
+  });
+}
+
+TEST_CASE("an observer notices wrong probes and reports", "[planted]") {
+  check_all({
       {"a probe's id is never used again", repeat<start_probe>()},
       {"only an idle connection is probed", change<start_probe>([](watched_pool& pool, start_probe& e) {
          e.connection = one(pool, [](const book& c) { return c.now == phase::open && c.in_use() > 0; });

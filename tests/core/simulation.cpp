@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "impolite_world.hpp"
+#include "tests/core/impolite_world.hpp"
 
 using namespace moorage;
 using namespace moorage::test;

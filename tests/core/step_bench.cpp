@@ -1,5 +1,5 @@
 // What a step costs; hidden, for `test_core "[.bench]"`.
-#include "story.hpp"
+#include "tests/core/story.hpp"
 
 #include <cstdio>
 

@@ -1,5 +1,5 @@
 // Promises: one connection's life from the first acquire to the last release.
-#include "story.hpp"
+#include "tests/core/story.hpp"
 
 using namespace moorage;
 using namespace moorage::test;

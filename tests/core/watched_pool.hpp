@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "actors/pool_core.hpp"
-#include "observer.hpp"
+#include "tests/core/observer.hpp"
 
 namespace moorage::test {
 
