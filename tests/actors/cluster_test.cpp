@@ -3,11 +3,12 @@
 
 #include "messages/cluster.hpp"
 
-using namespace moorage;
-using namespace std::chrono_literals;
-using Catch::Matchers::Contains;
+namespace moorage {
 
 namespace {
+
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
 
 cluster_settings sound() {
   cluster_settings settings;
@@ -132,3 +133,5 @@ TEST_CASE("enumerators are spelt as the config file spells them") {
   CHECK(to_string(probe_method::exec) == "exec");
   CHECK(to_string(static_cast<probe_method>(200)) == "200");
 }
+
+} // namespace moorage

@@ -10,12 +10,12 @@
 #include "tests/support/agents.hpp"
 #include "tests/support/real_sshd.hpp"
 
-using namespace moorage;
-using namespace moorage::support;
-using namespace std::chrono_literals;
-using Catch::Matchers::Contains;
+namespace moorage::support {
 
 namespace {
+
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
 
 time_point now() {
   return std::chrono::steady_clock::now();
@@ -137,3 +137,5 @@ TEST_CASE("only a signature is no refusal") {
   CHECK(agent_signer::refuses(""));
   CHECK_FALSE(agent_signer::refuses("\x0e"));
 }
+
+} // namespace moorage::support

@@ -12,12 +12,12 @@
 #include "tests/support/fake_sshd.hpp"
 #include "tests/support/real_sshd.hpp"
 
-using namespace moorage;
-using namespace moorage::support;
-using namespace std::chrono_literals;
-using Catch::Matchers::Contains;
+namespace moorage::support {
 
 namespace {
+
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
 
 /// The world of one log-in: settings, secrets, and an agent where the environment would name one.
 struct visitor {
@@ -174,6 +174,7 @@ TEST_CASE("of an agent with many keys only the listed one is tried, so that one 
   strict.config = {"MaxAuthTries 1"};
   real_sshd server{strict};
   std::vector<std::string> keys;
+  keys.reserve(8);
   for (int i = 0; i < 7; ++i)
     keys.push_back(server.unauthorised_client_key());
   keys.push_back(server.locked_client_key());
@@ -378,3 +379,5 @@ TEST_CASE("a link that breaks in mid-log-in is a reset, not a denial") {
   CHECK(result.error.kind == ssh_failure::reset);
   CHECK(is_transient(result.error.kind));
 }
+
+} // namespace moorage::support

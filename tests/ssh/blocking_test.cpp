@@ -10,12 +10,12 @@
 #include "tests/ssh/log_in_driver.hpp"
 #include "tests/support/real_sshd.hpp"
 
-using namespace moorage;
-using namespace moorage::support;
-using namespace std::chrono_literals;
-using Catch::Matchers::Contains;
+namespace moorage::support {
 
 namespace {
+
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
 
 /// A call that blocks until the test lets it go.
 struct stuck_call {
@@ -63,6 +63,7 @@ TEST_CASE("a stuck call holds up no other") {
   stuck_call stuck;
   bell woken;
   std::vector<pending<int>> hostages;
+  hostages.reserve(10);
   for (int i = 0; i < 10; ++i)
     hostages.push_back(threads.ask(
         [gate = stuck.opened](const abandonment&) {
@@ -179,6 +180,7 @@ TEST_CASE("asking and abandoning from many threads at once is safe") {
   blocking_threads threads{8};
   std::atomic<int> ran{0};
   std::vector<std::thread> askers;
+  askers.reserve(4);
   for (int i = 0; i < 4; ++i)
     askers.emplace_back([&] {
       for (int n = 0; n < 200; ++n) {
@@ -285,3 +287,5 @@ TEST_CASE("the steps of a preparation say what was found") {
   CHECK(ready.steps[0].text == "1 key file, 1 known_hosts line");
   CHECK_THAT(ready.steps[1].text, Contains(server.host() + ":"));
 }
+
+} // namespace moorage::support

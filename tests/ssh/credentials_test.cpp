@@ -12,11 +12,11 @@
 #include "tests/support/process_tree.hpp"
 #include "tests/support/real_sshd.hpp"
 
-using namespace moorage;
-using namespace moorage::support;
-using Catch::Matchers::Contains;
+namespace moorage::support {
 
 namespace {
+
+using Catch::Matchers::Contains;
 
 void write_file(const std::string& path, const std::string& text) {
   std::ofstream{path, std::ios::binary} << text;
@@ -211,3 +211,5 @@ TEST_CASE("only the usual key files that exist are loaded when none is listed") 
   CHECK(files[1].path == home / ".ssh/id_rsa");
   CHECK_FALSE(files[0].listed);
 }
+
+} // namespace moorage::support

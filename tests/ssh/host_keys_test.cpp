@@ -13,11 +13,11 @@
 #include "tests/support/process_tree.hpp"
 #include "tests/support/real_sshd.hpp"
 
-using namespace moorage;
-using namespace moorage::support;
-using Catch::Matchers::Contains;
+namespace moorage::support {
 
 namespace {
+
+using Catch::Matchers::Contains;
 
 /// Well-formed keys, each as good as any other.
 host_key key_of(const std::string& type, char fill) {
@@ -306,3 +306,5 @@ TEST_CASE("a file that cannot be written or read is a problem in words") {
   REQUIRE(known.problems.size() == 1);
   CHECK_THAT(known.problems[0], Contains("known_hosts is not an ordinary file"));
 }
+
+} // namespace moorage::support

@@ -32,7 +32,7 @@ public:
   }
   int fd() const { return fd_->get(); }
   void silence() const {
-    std::uint64_t count;
+    std::uint64_t count = 0;
     if (::read(fd_->get(), &count, sizeof count) < 0) {
     }
   }

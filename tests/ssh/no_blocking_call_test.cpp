@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -21,11 +22,11 @@
 #include "tests/support/fake_sshd.hpp"
 #include "tests/support/real_sshd.hpp"
 
-using namespace moorage;
-using namespace moorage::support;
-using namespace std::chrono_literals;
+namespace moorage::support {
 
 namespace {
+
+using namespace std::chrono_literals;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool traceable = false; // their runtimes make system calls of their own
@@ -106,11 +107,18 @@ public:
   std::vector<std::string> blocking;
 
 private:
-  static int first_number(const std::string& text) { return std::atoi(text.c_str()); }
+  static int first_number(const std::string& text) { return number_at(text, 0); }
+
+  /// 0 where there is none.
+  static int number_at(const std::string& text, std::size_t at) {
+    int value = 0;
+    std::from_chars(text.data() + at, text.data() + text.size(), value);
+    return value;
+  }
 
   static int result_of(const std::string& rest) {
     auto equals = rest.rfind(" = ");
-    return equals == std::string::npos ? -1 : std::atoi(rest.c_str() + equals + 3);
+    return equals == std::string::npos ? -1 : number_at(rest, rest.find_first_not_of(" =", equals));
   }
 
   /// Aliases of one open file share their flags.
@@ -268,7 +276,8 @@ TEST_CASE("no system call of an opening can block the worker") {
     std::string listed;
     for (const auto& line : seen.blocking)
       listed += line + "\n";
-    CHECK(listed == "");
+    INFO(listed);
+    CHECK(listed.empty());
   };
   SECTION("with a hung agent, preloaded known_hosts, and a password in the end") {
     fake_faults faults;
@@ -304,3 +313,5 @@ TEST_CASE("the reader of traces sees a blocking call where there is one") {
   CHECK(reader.blocking[1].find("1, 10)") != std::string::npos);
   CHECK(reader.blocking[2].find("openat") != std::string::npos);
 }
+
+} // namespace moorage::support
