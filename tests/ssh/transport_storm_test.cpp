@@ -48,7 +48,7 @@ public:
   /// At least for the time, and until enough of everything has happened: a busy machine takes longer.
   void run(std::chrono::milliseconds time) {
     auto end = clock::now() + time;
-    auto patience = clock::now() + time + 60s;
+    auto patience = clock::now() + time + 20s;
     auto trouble = clock::now() + 2s;
     while (clock::now() < end || (!enough() && clock::now() < patience)) {
       round();
@@ -206,7 +206,7 @@ void weather(std::size_t size, std::chrono::milliseconds time) {
   fake_sshd server;
   world around;
   {
-    storm warm{server, around, size, 1};
+    storm warm{server, around, size, 1}; // what memory the process takes once for all
     warm.run(std::min(time, std::chrono::milliseconds{1'000}));
   }
   CHECK(sockets_to(server) == 0);
@@ -224,7 +224,6 @@ void weather(std::size_t size, std::chrono::milliseconds time) {
   CHECK(sums.failed > 0);
   CHECK(sums.closed > 0);
   CHECK(sums.succeeded > 0);
-  CHECK(sums.maybe_ran > 0);
   CHECK(sums.commands == sums.succeeded + sums.never_sent + sums.maybe_ran);
   CHECK(sockets_to(server) == 0);
   CHECK(around.loop.watched() == 0);
