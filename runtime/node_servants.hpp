@@ -17,7 +17,7 @@
 //  an accept.
 //
 // All member functions run on the thread of CAF's multiplexer, save for the constructors. Used by
-// node_socket.cpp only.
+// node_socket.cpp and node_link.cpp only.
 #pragma once
 
 #include "runtime/unix_socket.hpp"

@@ -31,7 +31,7 @@
 // all have the same id. `connect_node` then refuses: give the containers different MAC addresses, or a common
 // pid namespace.
 //
-// One system has one link to a node: a second `connect_node` to it rides on the first one's.
+// One system has one connection to a node: whoever connects again shares it, and it ends with the last `node_link`.
 #pragma once
 
 #include <caf/actor_cast.hpp>
@@ -129,16 +129,21 @@ public:
   /// The node's process; 0 if it is in another pid namespace.
   pid_t pid() const;
 
-  /// Ends the link: every monitor on an actor at the other end fires, on both sides. A link that rides on
-  /// another connect's is not ended by this one. Blocks for no peer. May be called before or after the end of
-  /// the actor system, and twice.
+  /// Ends the link, unless another `connect_node` of the same system shares it: every monitor on an actor at the other
+  /// end fires, on both sides. Blocks for no peer. May be called before or after the end of the actor system, and
+  /// twice.
   void close();
 
 private:
+  struct connection;
+  struct place;
   struct state;
   friend caf::expected<node_link> connect_node(caf::actor_system&, const std::string&,
                                                std::chrono::milliseconds, const std::set<std::string>&);
   explicit node_link(std::unique_ptr<state> from);
+  static caf::expected<std::shared_ptr<connection>> connect(caf::actor_system&, const std::string&,
+                                                            std::chrono::milliseconds,
+                                                            std::chrono::steady_clock::time_point);
 
   std::unique_ptr<state> state_;
 };

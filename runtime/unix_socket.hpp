@@ -1,6 +1,6 @@
 // What the operating system must do for a node's socket, without a word about actors: folders that are ours
 // alone, listening so that two nodes never share a path, connecting with a deadline, knowing who is at the
-// other end. Used by runtime/node_socket.cpp only. Every error text names the path, what was wrong and what
+// other end. Used by node_socket.cpp and node_link.cpp only. Every error text names the path, what was wrong and what
 // to do.
 #pragma once
 

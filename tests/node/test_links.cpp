@@ -161,20 +161,42 @@ TEST_CASE("a server that stops says so by closing, and its client connects to it
   CHECK(ask(*system, link->actor_as<echo_actor>(), std::string{"two"}) == "two");
 }
 
-TEST_CASE("a second connect to the same node rides on the first one's link") {
+TEST_CASE("whoever connects again from the same system shares the link, which ends with the last of them") {
   own_folder folder;
   other_process server{"serve", folder / "node.sock"};
   REQUIRE(server.line() == "ready");
   node_system system;
   auto first = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
   REQUIRE(first);
-  {
-    auto second = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
-    REQUIRE(second);
-    CHECK(second->actor() == first->actor());
-    CHECK(ask(*system, second->actor_as<echo_actor>(), std::string{"ride"}) == "ride");
-  }
-  CHECK(ask(*system, first->actor_as<echo_actor>(), std::string{"still here"}) == "still here");
+  auto connected = open_descriptors();
+  auto second = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+  REQUIRE(second);
+  CHECK(open_descriptors() == connected);
+  CHECK(second->actor() == first->actor());
+  awaited_line news;
+  auto watcher = spawn_watcher(*system, first->actor(), news.teller());
+  first->close();
+  CHECK(ask(*system, second->actor_as<echo_actor>(), std::string{"still here"}) == "still here");
+  second->close();
+  CHECK(news.get() == "down exit_reason(remote_link_unreachable)");
+}
+
+TEST_CASE("a link that was cut is not shared: the next connect makes a new one") {
+  own_folder folder;
+  auto server = std::make_unique<other_process>("serve", folder / "node.sock");
+  REQUIRE(server->line() == "ready");
+  node_system system;
+  auto first = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+  REQUIRE(first);
+  server->kill();
+  auto none = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+  REQUIRE(!none);
+  CHECK(moorage::to_failure(none.error()).code == moorage::errc::no_node);
+  server = std::make_unique<other_process>("serve", folder / "node.sock");
+  REQUIRE(server->line() == "ready");
+  auto second = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+  REQUIRE(second);
+  CHECK(ask(*system, second->actor_as<echo_actor>(), std::string{"anew"}) == "anew");
 }
 
 TEST_CASE("two systems of one process are told apart") {
