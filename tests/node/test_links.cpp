@@ -269,7 +269,9 @@ TEST_CASE("messages of 64 KiB go back and forth at a good rate") {
   auto rate = total * 2 * 64.0 / 1024 / seconds;
   CHECK(intact == total);
   INFO(rate << " MiB/s, both ways together");
-  CHECK(rate > 50); // ten times as much on a quiet machine
+#ifndef __SANITIZE_THREAD__ // which is what would be measured
+  CHECK(rate > 50);         // ten times as much on a quiet machine
+#endif
 }
 
 TEST_CASE("a message of 32 MiB arrives whole") {
