@@ -107,6 +107,9 @@ private:
   std::uint64_t last_stream_ = 0;
 };
 
+/// What is promised within 250 ms, seen from a test on a busy machine.
+constexpr std::chrono::milliseconds prompt{750};
+
 /// Open descriptors of this process.
 std::size_t descriptors();
 /// Our sockets to a server in this process: its own ends, which some faults keep open, do not count.

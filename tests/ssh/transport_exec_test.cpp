@@ -32,7 +32,7 @@ TEST_CASE("a connection opens step by step and says what each step found", "[tra
   CHECK(link.steps[2].text == "127.0.0.1:" + std::to_string(server.port()));
   CHECK(link.steps[3].text.find("OpenSSH") != std::string::npos);
   CHECK(link.steps[4].text.find(server.host_key_fingerprint()) != std::string::npos);
-  CHECK(link.close() < 250ms);
+  CHECK(link.close() < prompt);
   CHECK(link.closed);
   CHECK(server.wait_for_connections(0, 5s));
 }
@@ -95,7 +95,7 @@ TEST_CASE("a background child that holds the pipes does not hold up the command'
   auto said = link.run("sleep 30 & echo started");
   CHECK(said.ended == exited(0));
   CHECK(said.output == "started\n");
-  CHECK(said.took < 10s);
+  CHECK(said.took < 25s);
   // What comes within the silence belongs to the command.
   auto late = link.run("(sleep 0.1; echo late) & echo early");
   CHECK(late.ended == exited(0));

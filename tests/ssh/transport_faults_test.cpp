@@ -31,7 +31,7 @@ ssh_error failure_of(world& around, const cluster_settings& settings, const fake
     CHECK(!link.open(settings.connect_timeout + 10s));
     REQUIRE(link.failed);
     error = *link.failed;
-    CHECK(link.longest_pump < 2s);
+    CHECK(link.longest_pump < 3s);
     CHECK(!link.pump());
     CHECK(sockets_to(server) == 0);
   }
@@ -138,11 +138,11 @@ TEST_CASE("the first address is dead and the second alive: it opens", "[transpor
     auto settings = around.settings_for(server);
     settings.host = "login.example";
     settings.strict_host_keys = host_key_policy::off;
-    settings.connect_timeout = 3s;
+    settings.connect_timeout = 5s;
     driven link{around, settings};
     REQUIRE(link.open());
-    CHECK(link.steps[2].took >= 1s);
-    CHECK(link.steps[2].took < 3s);
+    CHECK(link.steps[2].took >= 2s);
+    CHECK(link.steps[2].took < settings.connect_timeout);
   }
 }
 
@@ -344,7 +344,7 @@ TEST_CASE("an opening can be dropped or closed at any moment", "[transport]") {
       return server.counters().broken >= 2;
     };
     REQUIRE(closed.until(struck));
-    CHECK(closed.close() < 250ms);
+    CHECK(closed.close() < prompt);
     CHECK(closed.closed);
     CHECK(!closed.failed);
   }
