@@ -124,9 +124,11 @@ TEST_CASE("admins see connections, leases and waiters, and evict by number") {
 TEST_CASE("events reach subscribers within their credit, and what they missed is counted") {
   virtual_world world{plain_cluster(1)};
   std::vector<event_record> events;
-  auto subscriber = world.system.spawn([&events](caf::event_based_actor*) -> caf::behavior {
-    return {[&events](const event_record& record) { events.push_back(record); }};
-  });
+  auto subscriber = world.system.spawn(
+      [&events](caf::event_based_actor*, int) -> caf::behavior {
+        return {[&events](const event_record& record) { events.push_back(record); }};
+      },
+      0);
   auto whom = caf::actor_cast<caf::strong_actor_ptr>(subscriber);
   CHECK(world.ask<done>(subscribe{"", whom, 2}));
   holder host{world};

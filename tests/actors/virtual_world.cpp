@@ -126,13 +126,15 @@ void virtual_world::pass(std::chrono::nanoseconds time, std::chrono::nanoseconds
 
 holder::holder(virtual_world& world, std::string label) : world_(world), label_(std::move(label)) {
   auto memory = heard;
-  actor_ = world.system.spawn([memory](caf::event_based_actor* self) -> caf::behavior {
+  // Arguments, not captures: CAF 0.17.6 dereferences a null pointer to spawn a function that takes none.
+  auto act = [](caf::event_based_actor* self, std::shared_ptr<holder::memory> memory) -> caf::behavior {
     self->set_default_handler(caf::drop);
     return {
         [self](const local_call& call) { std::static_pointer_cast<chore>(call.what)->what(self); },
         [memory](const lease_lost& lost) { memory->lost.push_back(lost); },
     };
-  });
+  };
+  actor_ = world.system.spawn(act, memory);
   world.sched.run();
 }
 

@@ -23,7 +23,7 @@ finished cmake(const std::string& home, std::vector<std::string> arguments) {
 TEST_CASE("an installed moorage is found by find_package, and the example runs a command through it") {
   home_with_cluster home;
   auto prefix = home.folder / "prefix", build = home.folder / "example";
-  auto example = std::filesystem::absolute(__FILE__).parent_path() / "../../deploy/example";
+  auto example = std::filesystem::path{MOORAGE_SOURCE_DIR} / "deploy/example";
   cmake(home.folder.path(), {"--install", MOORAGE_BUILD_DIR, "--prefix", prefix});
   for (auto file : {"/bin/moorage", "/include/moorage/runtime/runtime.hpp", "/share/man/man1/moorage.1",
                     "/share/bash-completion/completions/moorage", "/lib/systemd/user/moorage.service"})

@@ -189,7 +189,7 @@ TEST_CASE("a slip of the finger is recognised, another word is not") {
 TEST_CASE("the sample parses, changes nothing, and shows every setting with its default") {
   auto sample = sample_config();
   CHECK(parsed(sample).defaults.settings == cluster_settings{});
-  std::ifstream shipped{std::filesystem::path{__FILE__}.parent_path() / "../../deploy/moorage.toml"};
+  std::ifstream shipped{std::filesystem::path{MOORAGE_SOURCE_DIR} / "deploy/moorage.toml"};
   CHECK(std::string{std::istreambuf_iterator<char>{shipped}, {}} == sample);
   // Without the # in front of the settings it must be the same again.
   std::string uncommented;

@@ -163,8 +163,8 @@ TEST_CASE("in the host's own actor system, with types of its own, an actor works
   {
     runtime rt{system, quiet_configuration({settings_for(sshd, "alpha")})};
     std::promise<exec_result> told;
-    auto host =
-        system.spawn([&told, manager = manager_of(rt)](caf::event_based_actor* self) -> caf::behavior {
+    auto host = system.spawn(
+        [&told, manager = manager_of(rt)](caf::event_based_actor* self, int) -> caf::behavior {
           self->request(manager, caf::infinite,
                         acquire{"alpha", caf::strong_actor_ptr{self->ctrl()}, 1, 20s, "actor"})
               .then([self, &told](const lease_grant& grant) {
@@ -179,7 +179,8 @@ TEST_CASE("in the host's own actor system, with types of its own, an actor works
               });
           self->set_default_handler(caf::drop);
           return {[](const host_message&) {}};
-        });
+        },
+        0);
     CHECK(told.get_future().get().output == "by message\n");
     CHECK(system_of(rt).scheduler().num_workers() == system.scheduler().num_workers());
     caf::anon_send_exit(host, caf::exit_reason::user_shutdown);
