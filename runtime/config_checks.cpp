@@ -1,7 +1,7 @@
 // Values of settings: what is allowed, and how each is read and written.
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -89,11 +89,11 @@ std::string check_file_name(const setting_rules& rules, const std::string& name)
   auto path = expand_home(name);
   struct stat status {};
   if (stat(path.c_str(), &status) != 0)
-    return path + " is not there (" + std::strerror(errno) + ")" + allowed;
+    return path + " is not there (" + std::generic_category().message(errno) + ")" + allowed;
   if (!S_ISREG(status.st_mode))
     return path + " is not a regular file" + allowed;
   if (access(path.c_str(), R_OK) != 0)
-    return path + " cannot be read (" + std::strerror(errno) + ")" + allowed;
+    return path + " cannot be read (" + std::generic_category().message(errno) + ")" + allowed;
   return {};
 }
 

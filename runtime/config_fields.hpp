@@ -60,7 +60,7 @@ std::string check_value(const setting_rules& rules, const setting_value& value);
 /// readable.
 std::string check_file_name(const setting_rules& rules, const std::string& name);
 /// Reads a value as written on the command line. What is wrong with it, or "".
-std::string parse_value(const setting_rules& rules, const std::string& text, setting_value& result);
+std::string parse_value(const setting_rules& rules, const std::string& written, setting_value& result);
 /// The value in TOML, as it may stand in the file.
 std::string format_value(const setting_rules& rules, const setting_value& value);
 

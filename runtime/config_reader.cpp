@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <map>
 #include <sstream>
+#include <system_error>
 
 #include <toml++/toml.h>
 #include <unistd.h>
@@ -339,7 +339,8 @@ config_result try_load_config(const std::filesystem::path& file) {
     text.resize(static_cast<std::size_t>(stream.gcount()));
   }
   if (!stream.is_open() || stream.bad())
-    return unreadable(file, std::string{"cannot be read: "} + std::strerror(errno == 0 ? EIO : errno));
+    return unreadable(file, std::string{"cannot be read: "} +
+                                std::generic_category().message(errno == 0 ? EIO : errno));
   if (text.size() > file_size_max)
     return unreadable(file, "is larger than 1MiB; no configuration is");
   return parse_config(text, file);

@@ -42,6 +42,7 @@ measurement measure(const piece_of_work& piece, std::uint32_t callers, std::chro
   auto begin = clock::now();
   {
     std::vector<std::jthread> threads;
+    threads.reserve(callers);
     for (auto& own : each)
       threads.emplace_back([&own, &piece, begin, time, stop] {
         while (!stop.stop_requested() && clock::now() - begin < time) {

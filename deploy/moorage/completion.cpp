@@ -145,8 +145,9 @@ std::string zsh_options(const command_page& page) {
                     : option.value == "FILE"  ? ":file:_files"
                     : option.value == "LEVEL" ? std::string{":level:("} + levels + ")"
                                               : ":" + option.value + ":";
-      result +=
-          " \\\n      " + single_quoted("*" + spelling + "[" + zsh_description(option.text) + "]" + action);
+      auto words = "*" + spelling;
+      words.append("[").append(zsh_description(option.text)).append("]").append(action);
+      result += " \\\n      " + single_quoted(words);
     }
   return result;
 }

@@ -42,7 +42,7 @@ rows option_rows(const command_page& page) {
     // All long names in one column, after the short ones.
     auto name = joined(option.spellings, ", ");
     if (option.spellings.size() == 1 && name.starts_with("--"))
-      name = "    " + name;
+      name.insert(0, "    ");
     result.emplace_back(name + (option.value.empty() ? "" : " " + option.value), option.text);
   }
   return result;

@@ -9,7 +9,7 @@
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/signals.hpp"
 
-using namespace moorage::cli;
+namespace moorage::cli {
 
 namespace {
 
@@ -52,9 +52,7 @@ ending run(const command_line& line) {
   return {wrong_usage, 0};
 }
 
-} // namespace
-
-int main(int argc, char** argv) {
+int run_program(int argc, const char* const* argv) {
   // A reader that has gone is an answer of write(2), not the end of a process that has connections to close.
   std::signal(SIGPIPE, SIG_IGN);
   command_line line;
@@ -69,4 +67,12 @@ int main(int argc, char** argv) {
   if (end.signal != 0)
     end_by_signal(end.signal);
   return end.code;
+}
+
+} // namespace
+
+} // namespace moorage::cli
+
+int main(int argc, char** argv) {
+  return moorage::cli::run_program(argc, argv);
 }

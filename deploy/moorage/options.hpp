@@ -11,7 +11,7 @@
 
 #include "deploy/moorage/pages.hpp"
 
-namespace CLI {
+namespace CLI { // NOLINT(readability-identifier-naming): CLI11 calls it so
 class App;
 }
 

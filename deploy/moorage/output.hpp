@@ -37,9 +37,11 @@ public:
   struct cell {
     std::string text;
     colour with = colour::none;
+    // NOLINTBEGIN(google-explicit-constructor): rows are written as lists of texts and numbers
     cell(std::string text, colour with = colour::none) : text(std::move(text)), with(with) {}
     cell(const char* text) : text(text) {}
     cell(std::uint64_t number) : text(std::to_string(number)) {}
+    // NOLINTEND(google-explicit-constructor)
   };
   /// A heading that begins with '>' is of a column of numbers, set to the right.
   explicit table(std::vector<std::string> headings);

@@ -46,7 +46,7 @@ std::string manual_page(const command_page& root, const std::string& version, co
 /// A completion script; empty for an unknown shell.
 std::string completion_script(const command_page& root, const std::string& shell);
 
-/// Lines of at most `width` columns, each begun with `indent` blanks but the first.
-std::string wrap(const std::string& text, std::size_t width, std::size_t indent);
+/// Lines of at most `columns`, each begun with `indent` blanks but the first.
+std::string wrap(const std::string& text, std::size_t columns, std::size_t indent);
 
 } // namespace moorage::cli

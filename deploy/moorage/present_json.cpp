@@ -130,42 +130,43 @@ json to_json(const pool_status& pool) {
           {"probe_round_trip", quantiles(pool.probe_rtt)}};
 }
 
-json to_json(const connection_status& from) {
-  return {{"connection", to_string(from.connection)},
-          {"state", to_string(from.state)},
-          {"leases", from.leases},
-          {"leases_served", from.leases_served},
-          {"probing", from.probing},
-          {"condemned", from.condemned},
-          {"probe_failures", from.probe_failures},
-          {"age_seconds", seconds_of(from.age)},
-          {"idle_seconds", seconds_of(from.idle)},
-          {"last_round_trip_seconds", from.last_rtt.count() == 0 ? json{} : json(seconds_of(from.last_rtt))}};
+json to_json(const connection_status& connection) {
+  return {{"connection", to_string(connection.connection)},
+          {"state", to_string(connection.state)},
+          {"leases", connection.leases},
+          {"leases_served", connection.leases_served},
+          {"probing", connection.probing},
+          {"condemned", connection.condemned},
+          {"probe_failures", connection.probe_failures},
+          {"age_seconds", seconds_of(connection.age)},
+          {"idle_seconds", seconds_of(connection.idle)},
+          {"last_round_trip_seconds",
+           connection.last_rtt.count() == 0 ? json{} : json(seconds_of(connection.last_rtt))}};
 }
 
-json to_json(const lease_status& from) {
-  return {{"lease", to_string(from.lease)},   {"connection", to_string(from.connection)},
-          {"holder", to_string(from.holder)}, {"label", from.label},
-          {"confirmed", from.confirmed},      {"age_seconds", seconds_of(from.age)}};
+json to_json(const lease_status& lease) {
+  return {{"lease", to_string(lease.lease)},   {"connection", to_string(lease.connection)},
+          {"holder", to_string(lease.holder)}, {"label", lease.label},
+          {"confirmed", lease.confirmed},      {"age_seconds", seconds_of(lease.age)}};
 }
 
-json to_json(const waiter_status& from) {
-  return {{"request", to_string(from.request)},
-          {"holder", to_string(from.holder)},
-          {"label", from.label},
-          {"ahead", from.ahead},
-          {"waited_seconds", seconds_of(from.waited)},
-          {"left_seconds", seconds_of(from.left)}};
+json to_json(const waiter_status& waiter) {
+  return {{"request", to_string(waiter.request)},
+          {"holder", to_string(waiter.holder)},
+          {"label", waiter.label},
+          {"ahead", waiter.ahead},
+          {"waited_seconds", seconds_of(waiter.waited)},
+          {"left_seconds", seconds_of(waiter.left)}};
 }
 
-json to_json(const event_record& from) {
+json to_json(const event_record& event) {
   json result{
-      {"at_seconds", seconds_of(from.at)},         {"cluster", from.cluster},         {"event", from.what},
-      {"connection", id_or_null(from.connection)}, {"lease", id_or_null(from.lease)}, {"text", from.text}};
-  if (!from.steps.empty())
-    result["steps"] = list_to_json(from.steps);
-  if (from.missed > 0)
-    result["missed"] = from.missed;
+      {"at_seconds", seconds_of(event.at)},         {"cluster", event.cluster},         {"event", event.what},
+      {"connection", id_or_null(event.connection)}, {"lease", id_or_null(event.lease)}, {"text", event.text}};
+  if (!event.steps.empty())
+    result["steps"] = list_to_json(event.steps);
+  if (event.missed > 0)
+    result["missed"] = event.missed;
   return result;
 }
 
