@@ -185,7 +185,7 @@ preparation::preparation(const cluster_settings& settings, blocking_threads& thr
       },
       wake_);
   if (auto numeric = numeric_endpoint(settings.host, settings.port)) {
-    look_up_.emplace();
+    look_up_.emplace(looked_up{});
     look_up_->found.endpoints.push_back(std::move(*numeric));
     return;
   }

@@ -46,7 +46,7 @@ public:
   void input(stream_id stream, std::string bytes) override;
   void end_input(stream_id stream) override;
   void cancel(stream_id stream, failure cause) override;
-  void ask(std::uint64_t question) override;
+  void ask(std::uint64_t asked) override;
   void close() override;
   bool pump(time_point now, std::vector<transport_event>& events) override;
   time_point next_due() const override;

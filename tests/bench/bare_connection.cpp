@@ -97,8 +97,7 @@ bool bare_connection::run(const std::string& command, const std::string& output,
       if (!closed_)
         return false;
       if (output_ != output || status_ != status)
-        fail_with(command.c_str(),
-                  ("ended with " + std::to_string(status_) + ", printed: " + output_).c_str());
+        fail_with(command, "ended with " + std::to_string(status_) + ", printed: " + output_);
       end_channel();
       return true;
     }

@@ -127,7 +127,7 @@ private:
     finished_.assign(watched_.size(), 0);
     std::size_t left = connections_.size();
     for (auto& c : connections_) {
-      finished_[c->index()] = advance_fully(*c, advance);
+      finished_[c->index()] = static_cast<char>(advance_fully(*c, advance));
       left -= static_cast<std::size_t>(finished_[c->index()]);
       watch(*c);
     }

@@ -231,7 +231,7 @@ int depth_of(int usual) {
   --usual; // each step costs ten times as much
 #endif
   auto* more = std::getenv("MOORAGE_DEPTH"); // deeper by so many, for a night
-  return usual + (more == nullptr ? 0 : std::atoi(more));
+  return usual + (more == nullptr ? 0 : static_cast<int>(std::strtol(more, nullptr, 10)));
 }
 
 void explore(const char* name, const watched_pool& start, const theme& what, int depth) {

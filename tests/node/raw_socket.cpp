@@ -90,8 +90,8 @@ std::string greeting_header(unsigned announced) {
   // Operation, padding, flags (one byte each but the padding's two), payload length, version, sender, receiver; in
   // network order.
   std::string bytes(32, '\0');
-  for (int i = 0; i < 4; ++i)
-    bytes[static_cast<std::size_t>(4 + i)] = static_cast<char>(announced >> (24 - 8 * i) & 0xff);
+  for (std::size_t i = 0; i < 4; ++i)
+    bytes[4 + i] = static_cast<char>(announced >> (24 - 8 * i) & 0xff);
   bytes[15] = 3;
   return bytes;
 }

@@ -75,7 +75,7 @@ struct deaf_port {
     port = ntohs(where.sin_port);
     for (auto& filler : fillers) {
       filler = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-      ::connect(filler, reinterpret_cast<sockaddr*>(&where), sizeof where);
+      (void)::connect(filler, reinterpret_cast<sockaddr*>(&where), sizeof where);
     }
   }
   ~deaf_port() {

@@ -22,9 +22,9 @@ const char* method_name(int subtype) {
 }
 
 int method_bit(const std::string& name) {
-  return name == "publickey"  ? SSH_AUTH_METHOD_PUBLICKEY
-         : name == "password" ? SSH_AUTH_METHOD_PASSWORD
-                              : SSH_AUTH_METHOD_INTERACTIVE;
+  return static_cast<int>(name == "publickey"  ? SSH_AUTH_METHOD_PUBLICKEY
+                          : name == "password" ? SSH_AUTH_METHOD_PASSWORD
+                                               : SSH_AUTH_METHOD_INTERACTIVE);
 }
 
 std::string text_of(ssh_key key) {

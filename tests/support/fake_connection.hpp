@@ -42,7 +42,7 @@ public:
   /// Runs later on this connection and pumps it; not once it is muted or gone.
   void after(std::chrono::milliseconds delay, std::function<void()> then);
   /// The same for one channel; not once that has gone.
-  void after_for(std::chrono::milliseconds delay, std::uint64_t channel,
+  void after_for(std::chrono::milliseconds delay, std::uint64_t serial,
                  std::function<void(fake_channel&)> then);
 
 private:
