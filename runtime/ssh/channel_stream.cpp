@@ -13,9 +13,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// How long to wait for a slot that a channel of ours is about to give back.
+/// How long to wait, from the first refusal, for a slot that a channel of ours is about to give back or has given back.
 constexpr auto slot_patience = 1s;
-constexpr int refusals_max = 3;
+/// A busy server clears a session away some time after it closed its channel: asked again after this long, doubling up
+/// to 64 times as long.
+constexpr auto slot_retry_first = 1ms;
+constexpr int slot_doublings_max = 6;
 
 } // namespace
 
@@ -128,14 +131,19 @@ bool command_stream::open_channel() {
 /// the user: sshd counts a session until it has looked after all that came in one batch.
 bool command_stream::try_again() {
   bool just_ended = around_.channel_ended_at >= around_.now - slot_patience;
-  if (++refusals_ > refusals_max || !(around_.channel_ending || just_ended))
+  if (refusals_++ == 0)
+    slot_until_ = around_.now + slot_patience;
+  if (around_.now >= slot_until_ || !(around_.channel_ending || just_ended))
     return false;
   channel_->settle();
   channel_ = nullptr;
-  if (just_ended)
+  if (just_ended && refusals_ == 1)
     return true;
   slots_seen_ = around_.channels_ended;
-  slot_due_ = around_.now + slot_patience;
+  slot_due_ = slot_until_;
+  if (just_ended)
+    slot_due_ = std::min(slot_due_,
+                         around_.now + slot_retry_first * (1 << std::min(refusals_ - 2, slot_doublings_max)));
   phase_ = phase::waiting_for_slot;
   return true;
 }

@@ -116,6 +116,7 @@ private:
   std::chrono::milliseconds timeout_{0};
   time_point quiet_at_ = time_point::max(); ///< after the end: when silence has lasted long enough
   time_point slot_due_ = time_point::max();
+  time_point slot_until_ = time_point::max(); ///< refusals are borne until then
   std::uint64_t slots_seen_ = 0;
   int refusals_ = 0;
 };

@@ -148,7 +148,7 @@ TEST_CASE("a question takes no session away from a command", "[transport]") {
   world around;
   driven link{around, around.settings_for(server)};
   REQUIRE(link.open());
-  for (std::uint64_t i = 1; i <= 5; ++i) {
+  for (std::uint64_t i = 1; i <= 25; ++i) {
     link.it->ask(i);
     CHECK(link.run("echo between").output == "between\n");
     CHECK(link.until([&] { return link.answered.size() == i; }));
