@@ -1,6 +1,7 @@
 #include "runtime/blocking.hpp"
 
 #include <csignal>
+#include <cstdlib>
 
 #include <condition_variable>
 #include <deque>
@@ -8,6 +9,59 @@
 #include <thread>
 
 namespace moorage {
+
+namespace {
+
+constexpr std::chrono::milliseconds exit_patience{250};
+
+/// What runs, in the whole process. Never destroyed: threads look at it until the very end.
+/// edge: the exiting thread waits here for tasks.
+struct running_tasks {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t count = 0;
+  bool exiting = false;
+
+  static running_tasks& all() {
+    static auto* tasks = new running_tasks;
+    return *tasks;
+  }
+
+  void begin() {
+    std::unique_lock lock{mutex};
+    go_on(lock);
+    ++count;
+  }
+
+  void end() {
+    std::unique_lock lock{mutex};
+    --count;
+    changed.notify_all();
+    go_on(lock);
+  }
+
+  void check() {
+    std::unique_lock lock{mutex};
+    if (!exiting)
+      return;
+    --count;
+    changed.notify_all();
+    go_on(lock);
+  }
+
+  /// Does not return once the process exits.
+  void go_on(std::unique_lock<std::mutex>& lock) {
+    changed.wait(lock, [this] { return !exiting; });
+  }
+
+  void settle() {
+    std::unique_lock lock{mutex};
+    exiting = true;
+    changed.wait_for(lock, exit_patience, [this] { return count == 0; });
+  }
+};
+
+} // namespace
 
 // edge: askers hand tasks to threads that may outlive everything else, so the state is owned by whoever is
 // left.
@@ -78,18 +132,30 @@ void blocking_threads::work(const std::shared_ptr<state>& s) {
     auto task = std::move(s->tasks.front());
     s->tasks.pop_front();
     lock.unlock();
+    running_tasks::all().begin();
     try {
       task();
     } catch (...) {
       // Out of memory, in practice. Nobody is given a result, and the asker's deadline says so.
     }
     task = nullptr; // what it owned goes before the lock is taken
+    running_tasks::all().end();
     lock.lock();
   }
   --s->threads;
 }
 
+void blocking_threads::settle_at_exit() {
+  static const bool registered = [] {
+    running_tasks::all();
+    return std::atexit([] { running_tasks::all().settle(); }) == 0;
+  }();
+  static_cast<void>(registered);
+}
+
+/// Asked by tasks, between one blocking call and the next.
 bool blocking_threads::stopped(const state& s) {
+  running_tasks::all().check();
   std::lock_guard guard{s.mutex};
   return s.stopped;
 }

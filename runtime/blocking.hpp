@@ -135,6 +135,11 @@ public:
     return pending<result>{std::move(slot), taken};
   }
 
+  /// At the process's exit, gives tasks that still run 250 ms to finish, and lets none go on after that: what they use
+  /// (OpenSSL above all) is being taken down then. To be called once that is in use, so that at exit this comes first;
+  /// further calls do nothing.
+  static void settle_at_exit();
+
   std::size_t threads() const; ///< alive now
   std::size_t queued() const;  ///< tasks that wait for a thread
 

@@ -7,6 +7,7 @@
 #include <caf/sec.hpp>
 
 #include <algorithm>
+#include <condition_variable>
 #include <future>
 #include <map>
 #include <mutex>
@@ -134,11 +135,30 @@ void node_link::connection::end() {
 /// for each other, so that there is never a second connection to it. CAF closes a second one by itself, but when more
 /// than one of them goes at the same time, the other end sends its answers into one that is about to close.
 struct node_link::place {
-  std::timed_mutex connecting;
-  std::weak_ptr<connection> current;
+  std::mutex mutex;
+  std::condition_variable left;
+  bool taken = false;
+  std::weak_ptr<connection> current; ///< belongs to who has taken the place
 
+  /// Takes the place until the result goes; nothing when the time is up.
+  static std::shared_ptr<void> take(const std::shared_ptr<place>& self, clock::time_point deadline);
   static std::shared_ptr<place> of(caf::actor_system& system, const std::string& path);
 };
+
+std::shared_ptr<void> node_link::place::take(const std::shared_ptr<place>& self, clock::time_point deadline) {
+  // Not a timed mutex: ThreadSanitizer of g++ 12 does not know its lock, and calls every unlock a mistake.
+  std::unique_lock guard{self->mutex};
+  if (!self->left.wait_until(guard, deadline, [&self] { return !self->taken; }))
+    return nullptr;
+  self->taken = true;
+  return {self.get(), [self](void*) {
+            {
+              std::lock_guard guard{self->mutex};
+              self->taken = false;
+            }
+            self->left.notify_one();
+          }};
+}
 
 std::shared_ptr<node_link::place> node_link::place::of(caf::actor_system& system, const std::string& path) {
   struct stat facts {};
@@ -245,8 +265,8 @@ caf::expected<node_link> connect_node(caf::actor_system& system, const std::stri
                                       const std::set<std::string>& interface) {
   auto deadline = clock::now() + timeout;
   auto place = node_link::place::of(system, path);
-  std::unique_lock guard{place->connecting, deadline};
-  if (!guard)
+  auto taken = node_link::place::take(place, deadline);
+  if (!taken)
     return silent(path, 0, timeout);
   auto shared = place->current.lock();
   if (!shared || !shared->alive()) {

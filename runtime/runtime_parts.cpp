@@ -65,6 +65,7 @@ void runtime_parts::start_client(bool remote) {
 
 void runtime_parts::begin(const configuration& config) {
   log = std::make_shared<event_log>(config.log_level, config.log_file);
+  let_openssl_begin();
   threads = std::make_unique<blocking_threads>();
   loop = std::make_unique<readiness>();
   if (!loop->problem().empty())

@@ -131,11 +131,6 @@ std::optional<secret> find_secret(secret_store* secrets, const std::string& name
   return found;
 }
 
-/// OpenSSL reads its configuration file when a process first uses it: here, and not on a worker in a key exchange.
-void let_openssl_read_its_configuration() {
-  fingerprint({"ssh-ed25519", "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"});
-}
-
 /// A hung agent costs a thread for a while: it is only troubled when the files leave something to be wished for.
 bool agent_needed(const credentials& keys) {
   if (!keys.any_listed())
@@ -147,6 +142,16 @@ bool agent_needed(const credentials& keys) {
 }
 
 } // namespace
+
+void let_openssl_begin() {
+  static const bool begun = [] {
+    fingerprint({"ssh-ed25519", "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"});
+    blocking_threads::
+        settle_at_exit(); // after OpenSSL's own handler was registered, and so before it at exit
+    return true;
+  }();
+  static_cast<void>(begun);
+}
 
 resolver system_resolver() {
   return look_up;
@@ -202,7 +207,7 @@ preparation::preparation(const cluster_settings& settings, blocking_threads& thr
 preparation::read_files preparation::read(const cluster_settings& settings, secret_store* secrets,
                                           const surroundings& around, const abandonment& sign) {
   read_files result;
-  let_openssl_read_its_configuration();
+  let_openssl_begin();
   auto self = around.use_environment ? own_account() : account{};
   auto home = around.home.empty() ? self.home : around.home;
   result.user = !settings.user.empty() ? settings.user : !around.user.empty() ? around.user : self.name;
