@@ -142,6 +142,8 @@ struct node_link::place {
 
   /// Takes the place until the result goes; nothing when the time is up.
   static std::shared_ptr<void> take(const std::shared_ptr<place>& self, clock::time_point deadline);
+  /// Nobody is in it, and it leads nowhere.
+  bool idle();
   static std::shared_ptr<place> of(caf::actor_system& system, const std::string& path);
 };
 
@@ -160,6 +162,11 @@ std::shared_ptr<void> node_link::place::take(const std::shared_ptr<place>& self,
           }};
 }
 
+bool node_link::place::idle() {
+  std::lock_guard guard{mutex};
+  return !taken && current.expired();
+}
+
 std::shared_ptr<node_link::place> node_link::place::of(caf::actor_system& system, const std::string& path) {
   struct stat facts {};
   if (::stat(path.c_str(), &facts) != 0)
@@ -170,7 +177,7 @@ std::shared_ptr<node_link::place> node_link::place::of(caf::actor_system& system
   std::lock_guard guard{mutex};
   std::erase_if(places, [](auto& entry) {
     auto& [_, kept] = entry;
-    return kept.use_count() == 1 && kept->current.expired();
+    return kept.use_count() == 1 && kept->idle();
   });
   auto& result = places[{&system, facts.st_dev, facts.st_ino}];
   if (!result)

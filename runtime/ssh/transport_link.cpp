@@ -125,18 +125,19 @@ ssh_failure ssh_link::why(std::string& words) const {
   }
   char byte = 0;
   auto got = ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  bool gone = got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+  // What the peer said before it cut the link may still lie unread; libssh can only quarrel with what it has read.
+  bool gone = bytes_.in_bytes == 0 || got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
   constexpr const char* socket_error = "Socket error: ";
   if (words.rfind(socket_error, 0) == 0) {
     words = words.substr(std::strlen(socket_error));
     if (words == "disconnected")
       words = "the server closed the connection";
-    else if (words == std::strerror(ETIMEDOUT))
-      return ssh_failure::timed_out;
     gone = true;
   } else if (gone && words.empty()) {
     words = "the connection was closed";
   }
+  if (gone && words == std::strerror(ETIMEDOUT))
+    return ssh_failure::timed_out;
   return gone ? ssh_failure::reset : ssh_failure::protocol;
 }
 

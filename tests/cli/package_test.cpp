@@ -28,15 +28,16 @@ TEST_CASE("an installed moorage is found by find_package, and the example runs a
   for (auto file : {"/bin/moorage", "/include/moorage/runtime/runtime.hpp", "/share/man/man1/moorage.1",
                     "/share/bash-completion/completions/moorage", "/lib/systemd/user/moorage.service"})
     CHECK(std::filesystem::exists(prefix + file));
-  // A library with a sanitizer in it wants the same of its users.
+  // A library with a sanitizer in it wants the same of its users, and the libraries that it was built with.
   auto flags = std::string{MOORAGE_SANITIZE}.empty() ? "" : std::string{"-fsanitize="} + MOORAGE_SANITIZE;
   cmake(home.folder.path(),
-        {"-S", example.string(), "-B", build, "-DCMAKE_PREFIX_PATH=" + prefix, "-DCMAKE_CXX_FLAGS=" + flags});
+        {"-S", example.string(), "-B", build, "-DCMAKE_PREFIX_PATH=" + prefix + ";" MOORAGE_INSTRUMENTED,
+         "-DCMAKE_CXX_FLAGS=" + flags});
   cmake(home.folder.path(), {"--build", build});
   auto spec = home.spec({"echo hello"});
   spec.executable = build + "/squeue_everywhere";
   auto ended = run(spec);
-  CHECK(ended.error_output.empty());
+  CHECK(ended.error_output == "");
   CHECK(ended.output == "== here: exited 0 ==\nhello\n");
   CHECK(ended.code == 0);
 }
