@@ -87,8 +87,11 @@ TEST_CASE("a reader that stops costs bounded memory, and others on the connectio
   REQUIRE(link.until([&] { return link.streams[stopped.value].received == 1'000'000; }));
   link.keep_output = true;
   if (command.front() == 'f' && command.size() < 100) {
-    for (int i = 0; i < 20; ++i)
-      CHECK(link.run("echo on").output == "on\n");
+    for (int i = 0; i < 20; ++i) {
+      auto beside = link.run("echo on");
+      CHECK(to_string(beside.ended) == "exited 0");
+      CHECK(beside.output == "on\n");
+    }
   } else {
     link.until([] { return false; }, 1s); // as much comes as may come
   }

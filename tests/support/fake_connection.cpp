@@ -119,6 +119,7 @@ void fake_connection::speak() {
   int ssh_fd = fcntl(wire_ ? wire_->ssh_side() : fd_, F_DUPFD_CLOEXEC, 0);
   if (ssh_fd < 0 || ssh_bind_accept_fd(server_.bind(), session_, ssh_fd) != SSH_OK)
     return end(false);
+  ssh_set_counters(session_, &bytes_, &packets_);
   callbacks_.userdata = this;
   callbacks_.global_request_function = [](ssh_session, ssh_message request, void* self) {
     auto& connection = *static_cast<fake_connection*>(self);
@@ -182,6 +183,7 @@ void fake_connection::pump() {
     }
   }
   for (int round = 0; exchanged_ && round < rounds_max && state_ == state::speaking; ++round) {
+    auto heard = packets_.in_packets;
     more = false;
     while (ssh_message message = state_ == state::speaking ? ssh_message_get(session_) : nullptr) {
       on_message(message);
@@ -189,6 +191,8 @@ void fake_connection::pump() {
     }
     if (state_ == state::speaking)
       more |= progress_channels();
+    // libssh also reads while it writes: what came then waits in its queue, and no event will tell.
+    more |= packets_.in_packets != heard;
     if (!more)
       break;
   }

@@ -97,6 +97,8 @@ private:
 
   ssh_session session_ = nullptr;
   ssh_callbacks_struct callbacks_{};
+  ssh_counter_struct bytes_{};
+  ssh_counter_struct packets_{};
   std::vector<ssh_message> held_;
   std::size_t chain_step_ = 0;
   int auth_failures_ = 0;
