@@ -180,6 +180,7 @@ void pool_actor_state::resize(std::uint32_t size, caf::typed_response_promise<do
 
 void pool_actor_state::step(pool_event event) {
   effects_.clear();
+  core_->set_announcing(!subscribers_.empty());
   core_->step(self_->clock().now(), event, effects_);
   for (auto& effect : effects_)
     std::visit([this](auto& what) { apply(what); }, effect);

@@ -36,6 +36,7 @@ pool_effects pool_core::step(time_point now, const pool_event& event) {
 }
 
 void pool_core::fall_due() {
+  reclaim_from_gone();
   expire_waiters();
   expire_grants();
   while (!timers_.empty() && timers_.begin()->first <= now_) {
@@ -73,12 +74,14 @@ time_point pool_core::next_due() const {
     at(retries_.begin()->first);
   if (lacks_opening())
     at(std::max(back_off_until_, now_));
-  if (!probe_queue_.empty() && may_probe())
+  if (!gone_.empty() || (!probe_queue_.empty() && may_probe()))
     at(now_);
   return due;
 }
 
 void pool_core::note(announcement what, connection_id connection, lease_id lease, std::string text) {
+  if (!announcing_)
+    return;
   emit(announce{what, connection, lease, std::move(text)});
 }
 

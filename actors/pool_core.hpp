@@ -55,6 +55,9 @@ public:
   /// Probes that one step starts at most; the rest of the round follows at once in steps of their own, so
   /// that acquires come in between.
   static constexpr std::size_t probes_per_step = 32;
+  /// Waiters refused at their deadlines, and leases and waiters of holders that have gone, in one step at most; the
+  /// rest follows at once in steps of their own.
+  static constexpr std::size_t ends_per_step = 256;
   /// Ended leases that are remembered, so that a late or double release is told apart from a wrong one.
   static constexpr std::size_t ended_leases_kept = 1024;
 
@@ -66,6 +69,9 @@ public:
   /// still. Throws `broken_invariant`, after which this pool must not be used any more.
   void step(time_point now, const pool_event& event, pool_effects& effects);
   pool_effects step(time_point now, const pool_event& event);
+
+  /// Whether announcements are among the effects [yes]; while nobody hears them, their texts need not be written.
+  void set_announcing(bool wanted) { announcing_ = wanted; }
 
   /// When `time_passed` is due; it may lie in the past: at once. `time_point::max()`: nothing is due.
   time_point next_due() const;
@@ -215,6 +221,7 @@ private:
   waiter_map::iterator leave(waiter_map::iterator position);
   void refuse_waiter(waiter_map::iterator position, failure reason);
   void refuse_waiters(const failure& reason);
+  void reclaim_from_gone();
   void expire_waiters();
   void expire_grants();
 
@@ -271,7 +278,7 @@ private:
   // --- pool_core_text.cpp
   std::string situation() const;
   std::string advice() const;
-  failure timed_out(const waiter& w, std::size_t ahead, bool more_ahead) const;
+  failure timed_out(const waiter& w, const std::string& situation, std::size_t ahead, bool more_ahead) const;
 
   // --- pool_core_status.cpp
   void verify_connection(const connection& c) const;
@@ -310,6 +317,7 @@ private:
   std::unordered_map<request_id, ticket> tickets_;
   std::set<std::pair<holder_id, ticket>> waiters_of_;
   std::set<std::pair<time_point, ticket>> deadlines_;
+  bool more_expired_ = false; ///< than one step refuses
 
   std::uint32_t back_offs_ = 0; ///< openings given up in a row
   time_point back_off_until_ = time_point::min();
@@ -320,6 +328,9 @@ private:
   std::deque<connection_id> probe_queue_;
   std::uint32_t probing_ = 0;
 
+  std::set<holder_id> gone_; ///< holders whose leases and waiters are still being taken off the books
+
+  bool announcing_ = true;
   bool paused_ = false;
   bool stopping_ = false;
   bool dormant_ = false; ///< disconnected: nothing is opened before somebody asks

@@ -20,7 +20,7 @@ void pool_core::on(const acquire_requested& event) {
     return refuse_acquire(event.request, latched_);
   waiter w{event.request, event.holder, event.label, now_, event.deadline};
   if (event.deadline <= now_)
-    return refuse_acquire(event.request, timed_out(w, waiters_.size(), false));
+    return refuse_acquire(event.request, timed_out(w, situation(), waiters_.size(), false));
   if (waiters_.size() >= settings_.queue_depth)
     return refuse_acquire(event.request,
                           {errc::queue_full, "no lease for '" + settings_.name +
@@ -56,6 +56,8 @@ void pool_core::give(connection& c, request_id request, holder_id holder, std::s
 void pool_core::serve() {
   while (!paused_ && !waiters_.empty() && !grantable_.empty()) {
     auto first = waiters_.begin();
+    if (first->second.deadline <= now_)
+      return; // it is told so in a step that follows at once
     auto w = std::move(first->second);
     leave(first);
     give(need(grantable_.begin()->connection), w.request, w.holder, std::move(w.label), w.asked);
@@ -119,17 +121,20 @@ void pool_core::on(const lease_ended& event) {
 }
 
 void pool_core::on(const holder_lost& event) {
-  for (auto i = waiters_of_.lower_bound({event.holder, 0});
-       i != waiters_of_.end() && i->first == event.holder;) {
-    auto place = i->second;
-    ++i;
-    refuse_waiter(waiters_.find(place), {errc::cancelled, "the holder has gone"});
-  }
-  for (auto i = leases_of_.lower_bound({event.holder, {}});
-       i != leases_of_.end() && i->first == event.holder;) {
-    auto lost = i->second;
-    ++i;
-    take_back(leases_.find(lost), {errc::lease_ended, "its holder has gone"}, false);
+  gone_.insert(event.holder);
+}
+
+void pool_core::reclaim_from_gone() {
+  for (std::size_t ended = 0; !gone_.empty() && ended < ends_per_step; ++ended) {
+    auto holder = *gone_.begin();
+    auto waiting = waiters_of_.lower_bound({holder, 0});
+    auto held = leases_of_.lower_bound({holder, {}});
+    if (waiting != waiters_of_.end() && waiting->first == holder)
+      refuse_waiter(waiters_.find(waiting->second), {errc::cancelled, "the holder has gone"});
+    else if (held != leases_of_.end() && held->first == holder)
+      take_back(leases_.find(held->second), {errc::lease_ended, "its holder has gone"}, false);
+    else
+      gone_.erase(holder);
   }
 }
 
@@ -223,8 +228,9 @@ void pool_core::refuse_acquire(request_id request, failure reason) {
                   : reason.code == errc::cancelled     ? counters_.cancelled
                                                        : counters_.refusals;
   ++counter;
-  note(announcement::refused, {}, {},
-       to_string(request) + ": " + to_string(reason.code) + ": " + reason.text);
+  if (announcing_)
+    note(announcement::refused, {}, {},
+         to_string(request) + ": " + to_string(reason.code) + ": " + reason.text);
   emit(refuse{request, std::move(reason)});
 }
 
@@ -250,15 +256,20 @@ void pool_core::refuse_waiters(const failure& reason) {
 void pool_core::expire_waiters() {
   // Counting stops here: the text is for people, and the queue may be long.
   constexpr std::size_t counted_max = 100;
-  while (!deadlines_.empty() && deadlines_.begin()->first <= now_) {
+  std::string now_so; // the same for all
+  for (std::size_t ended = 0;
+       ended < ends_per_step && !deadlines_.empty() && deadlines_.begin()->first <= now_; ++ended) {
+    if (now_so.empty())
+      now_so = situation();
     auto position = waiters_.find(deadlines_.begin()->second);
     ensure(position != waiters_.end(), "a deadline has its waiter");
     std::size_t ahead = 0;
     auto before = position;
     for (; before != waiters_.begin() && ahead < counted_max; --before)
       ++ahead;
-    refuse_waiter(position, timed_out(position->second, ahead, before != waiters_.begin()));
+    refuse_waiter(position, timed_out(position->second, now_so, ahead, before != waiters_.begin()));
   }
+  more_expired_ = !now_so.empty() && !deadlines_.empty() && deadlines_.begin()->first <= now_;
 }
 
 void pool_core::expire_grants() {

@@ -150,7 +150,7 @@ void pool_core::verify_leases() const {
 void pool_core::verify_waiters() const {
   std::size_t with_deadline = 0;
   for (const auto& [place, w] : waiters_) {
-    ensure(w.deadline > now_, "nobody waits beyond the deadline");
+    ensure(w.deadline > now_ || more_expired_, "nobody waits beyond the deadline");
     with_deadline += w.deadline != time_point::max();
     ensure(w.deadline == time_point::max() || deadlines_.count({w.deadline, place}) == 1,
            "a deadline is watched");
@@ -160,7 +160,8 @@ void pool_core::verify_waiters() const {
   }
   ensure(deadlines_.size() == with_deadline, "a deadline has its waiter");
   ensure(tickets_.size() == waiters_.size() && waiters_of_.size() == waiters_.size(), "nobody waits twice");
-  ensure(paused_ || waiters_.empty() || grantable_.empty(), "nobody waits while a slot may be granted");
+  ensure(paused_ || waiters_.empty() || grantable_.empty() || waiters_.begin()->second.deadline <= now_,
+         "nobody waits while a slot may be granted");
   ensure(!stopping_ || waiters_.empty(), "nobody waits for a pool that is stopping");
   ensure(waiters_.empty() || latched_.code == errc::none || servable(),
          "nobody waits for a pool that cannot serve");

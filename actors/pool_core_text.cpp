@@ -56,9 +56,10 @@ std::string pool_core::advice() const {
 }
 
 /// For a waiter at its deadline.
-failure pool_core::timed_out(const waiter& w, std::size_t ahead, bool more_ahead) const {
+failure pool_core::timed_out(const waiter& w, const std::string& situation, std::size_t ahead,
+                             bool more_ahead) const {
   auto text =
-      "no lease for '" + settings_.name + "' after " + to_text(between(w.asked, now_)) + ": " + situation();
+      "no lease for '" + settings_.name + "' after " + to_text(between(w.asked, now_)) + ": " + situation;
   if (ahead > 0)
     text += "; " + std::string{more_ahead ? "more than " : ""} + plural(ahead, "waiter") +
             (ahead == 1 ? " was" : " were") + " ahead of you";

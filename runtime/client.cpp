@@ -135,16 +135,32 @@ void client_state::acquire_lease(const std::string& cluster, std::uint64_t call,
                                  std::chrono::nanoseconds patience, const std::string& label,
                                  std::function<void(result<lease>)> answer) {
   acquire request{cluster, caf::strong_actor_ptr{self_->ctrl()}, call, patience, label};
-  ask<lease_grant>(manager_, {}, std::move(request), [this, answer](result<lease_grant> granted) {
+  auto take = [this, answer](result<lease_grant> granted) {
     if (granted)
       hold(std::move(*granted), answer);
     else
       answer(granted.reason());
+  };
+  auto known = pools_.find(cluster);
+  if (known == pools_.end()) {
+    ask<lease_grant>(manager_, {}, std::move(request), take);
+    return;
+  }
+  // A pool that has ended or is about to may have a successor, and if not, the manager knows the words for it.
+  ask<lease_grant>(known->second, {}, request, [this, request, take](result<lease_grant> granted) {
+    if (granted || !(granted.reason().code == errc::stopping || granted.reason().code == errc::lease_ended)) {
+      take(std::move(granted));
+      return;
+    }
+    pools_.erase(request.cluster);
+    ask<lease_grant>(manager_, {}, request, take);
   });
 }
 
 void client_state::hold(lease_grant grant, const std::function<void(result<lease>)>& answer) {
-  caf::anon_send(caf::actor_cast<pool_actor>(grant.pool), confirm_lease{grant.lease});
+  auto pool = caf::actor_cast<pool_actor>(grant.pool);
+  caf::anon_send(pool, confirm_lease{grant.lease});
+  pools_.insert_or_assign(grant.cluster, std::move(pool));
   lease held;
   held.gate_ = gate_;
   held.id_ = grant.lease;
@@ -349,6 +365,7 @@ void client_state::take(const caf::down_msg& down) {
 
 void client_state::fail_everything(const failure& reason) {
   leases_.clear();
+  pools_.clear();
   auto asked = std::move(asked_);
   asked_.clear();
   for (auto& [number, entry] : asked)

@@ -123,6 +123,8 @@ private:
   std::uint64_t asks_ = 0;
   std::unordered_map<std::uint64_t, asked> asked_;
   std::map<lease_key, lease_grant> leases_;
+  /// Those that have granted: asked directly, without the manager in between.
+  std::unordered_map<std::string, pool_actor> pools_;
   std::unordered_map<std::uint64_t, open_stream_entry> streams_;
   std::unordered_map<std::uint64_t, caf::actor> watchers_;
 };

@@ -79,7 +79,8 @@ public:
 
   /// Prepares a host's configuration: adds our message types and errors (a host's own type ids start at
   /// `moorage::next_type_id`, messages/type_ids.hpp) and marks the scheduler's threads. Policy `sharing` is
-  /// recommended: the default costs ten times as much for a call from a host thread.
+  /// recommended: the default costs ten times as much for a call from a host thread; and no more threads than half the
+  /// processors (`scheduler.max-threads`, at least 2), as a runtime's own system has: more only wake each other.
   static void configure(caf::actor_system_config& config);
 
   // --- leases

@@ -1,8 +1,10 @@
 #include "runtime/runtime_parts.hpp"
 
+#include <algorithm>
 #include <caf/io/middleman.hpp>
 #include <random>
 #include <signal.h>
+#include <thread>
 
 #include "actors/manager.hpp"
 #include "runtime/scheduler_thread.hpp"
@@ -15,6 +17,14 @@ namespace {
 /// What the pools may take to close their connections before they are ended without a good-bye. A connection itself
 /// gives the peer 250 ms.
 constexpr std::chrono::milliseconds stop_patience{600};
+
+/// Half the processors, and between 2 and 8. Each message that finds a thread asleep wakes it: with CAF's default (all
+/// processors, at least 4) on two processors an acquire takes twice as long. The host's own threads need some too.
+std::size_t scheduler_threads() {
+  constexpr std::size_t fewest = 2;
+  constexpr std::size_t most = 8;
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency() / 2, fewest, most);
+}
 
 } // namespace
 
@@ -50,6 +60,7 @@ void runtime_parts::make_own_system() {
   own_config = std::make_unique<caf::actor_system_config>();
   // The default policy, stealing, polls: ten times the latency from a host thread, and never quite idle.
   own_config->set("scheduler.policy", caf::atom("sharing"));
+  own_config->set("scheduler.max-threads", scheduler_threads());
   runtime::configure(*own_config);
   own_config->load<caf::io::middleman>();
   configure_node(*own_config);

@@ -53,9 +53,10 @@ void quiet_acquire(const effort& effort, figures& into) {
     made.what = "acquire + release (by the destructor), quiet, p50";
     made.note = "the next acquire waits behind the release, so both are in it";
     compare(made, by_destructor);
+    made.bar = bar_kind::none;
     made.name = "acquire-answered";
     made.what = "acquire + release that waits for its answer, quiet, p50";
-    made.note = "two round trips, each through the runtime's client and the manager";
+    made.note = "two round trips, each through the runtime's client";
     compare(made, answered);
   }
   caf::anon_send_exit(echo, caf::exit_reason::user_shutdown);

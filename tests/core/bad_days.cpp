@@ -132,6 +132,7 @@ TEST_CASE("fifty thousand impatient askers are refused in bounded memory, and th
   CHECK(waiters == 1000);
   s.now += 10ms;
   lumi.step(lease_released{{}, l1, h1});
+  lumi.play(s.now); // they are told in portions, all of them at once
   CHECK(s.status().waiters == 0);
   CHECK(s.acquire(r2, h2) == "grant r2 l2 c1 h2");
 }

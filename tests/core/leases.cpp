@@ -90,6 +90,26 @@ TEST_CASE("a holder that dies loses its leases and its place in the queue") {
   CHECK(s.step(holder_lost{h1}) == "");
 }
 
+TEST_CASE("a holder of a great many leases is cleared away in portions") {
+  constexpr auto many = static_cast<std::uint32_t>(pool_core::ends_per_step + 10);
+  auto settings = lumi(many);
+  settings.connects_at_once = many;
+  story s{settings};
+  for (std::uint64_t i = 1; i <= many; ++i) {
+    s.acquire(request_id{i}, h1);
+    s.step(connection_opened{connection_id{i}});
+    s.step(lease_confirmed{lease_id{i}});
+  }
+  s.acquire(request_id{many + 1}, h2);
+  s.step(holder_lost{h1});
+  CHECK(s.core.leases(s.now).size() == 10);
+  CHECK(s.core.next_due() <= s.now);
+  s.step(time_passed{});
+  CHECK(s.core.leases(s.now).empty());
+  CHECK(s.core.next_due() > s.now);
+  CHECK(s.status().counters.reclaimed == many);
+}
+
 TEST_CASE("a connection on which a command was cut off is not used again") {
   auto s = leased();
   s.acquire(r2, h2);

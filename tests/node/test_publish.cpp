@@ -159,8 +159,9 @@ TEST_CASE("what was closed can be published again, on the same path and from the
     auto published = node.publish(folder / "node.sock");
     REQUIRE(published);
   }
-  eventually([&] { return open_descriptors() == before; });
-  CHECK(open_descriptors() == before);
+  // The system may still have been starting, with files open that it has closed since.
+  eventually([&] { return open_descriptors() <= before; });
+  CHECK(open_descriptors() <= before);
   node_system client;
   auto published = node.publish(folder / "node.sock");
   REQUIRE(published);
