@@ -152,3 +152,18 @@ TEST_CASE("a lease that is revoked ends what runs under it, and says so") {
   CHECK(ended.cause.code == errc::lease_ended);
   CHECK(lease.release().reason().code != errc::none);
 }
+
+TEST_CASE("a cluster that is removed is unknown at once, and known again when it is registered anew") {
+  support::real_sshd sshd;
+  runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+  for (int i = 0; i < 3; ++i) {
+    CHECK(rt.acquire("alpha", 20s).run("true").ended.succeeded());
+    REQUIRE(bool{rt.remove_cluster("alpha")});
+    CHECK(rt.try_acquire("alpha", {20s, {}, {}}).reason().code == errc::unknown_cluster);
+    REQUIRE(bool{rt.register_cluster(settings_for(sshd, "alpha"))});
+  }
+  auto held = rt.acquire("alpha", 20s);
+  REQUIRE(bool{rt.remove_cluster("alpha")});
+  REQUIRE(bool{rt.register_cluster(settings_for(sshd, "alpha"))});
+  CHECK(rt.acquire("alpha", 20s).run("true").ended.succeeded());
+}
