@@ -152,9 +152,7 @@ void pool_actor_state::take(const caf::down_msg& down) {
                      "its actor ended: " + caf::to_string(down.reason)};
       auto id = number;
       connections_.erase(id);
-      step(connection_failed{id, died});
-      step(connection_lost{id, died});
-      step(connection_closed{id});
+      step(connection_lost{id, std::move(died)}); // whatever its state was, this ends it
       return;
     }
   }

@@ -32,6 +32,7 @@ constexpr std::array names{
     "exec_refused",
     "unknown_connection",
     "invalid_request",
+    "command_timeout",
 };
 
 static_assert(names.size() == static_cast<std::size_t>(errc::count_), "every errc has a name");

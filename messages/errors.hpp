@@ -66,6 +66,8 @@ enum class errc : std::uint8_t {
   unknown_connection,
   /// The request itself makes no sense. The text says what is wrong with it.
   invalid_request,
+  /// The command took longer than its timeout and was given up. It may still run there; raise the timeout.
+  command_timeout,
   count_ // not an error: the number of values
 };
 

@@ -54,9 +54,9 @@ void command_stream::advance() {
     overdue_ = around_.now + timeout_;
   if (!cancelled_ && around_.now >= overdue_)
     cancelled_ =
-        failure{errc::cancelled, around_.destination +
-                                     ": the command was given up: it took longer than its timeout of " +
-                                     in_words(timeout_)};
+        failure{errc::command_timeout, around_.destination +
+                                           ": the command was given up: it took longer than its timeout of " +
+                                           in_words(timeout_)};
   if (cancelled_) {
     if (ended_)
       return finish(*ended_);

@@ -89,6 +89,7 @@ bool bare_connection::run(const std::string& command, const std::string& output,
     case stage::requesting:
       if (!done(ssh_channel_request_exec(channel_, command.c_str()), "exec"))
         return false;
+      ssh_channel_send_eof(channel_); // it has no input, as ours has none
       stage_ = stage::running;
       break;
     default:

@@ -77,6 +77,8 @@ TEST_CASE("a time-out ends the command's channel and is told") {
   auto ended = home.moorage({"exec", "here", "--timeout", "300ms", "--", "sleep 600"});
   CHECK(ended.code == 255);
   CHECK_THAT(ended.error_output, Contains("may have run"));
+  auto told = home.moorage({"exec", "here", "--json", "--timeout", "300ms", "--", "sleep 600"});
+  CHECK_THAT(told.output, Contains("command_timeout"));
 }
 
 TEST_CASE("Ctrl-C ends exec as it ends any program, and says that the command may still run") {
