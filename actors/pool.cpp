@@ -39,7 +39,6 @@ void pool_actor_state::begin(cluster_settings settings, pool_world world) {
 }
 
 // --- messages that become events
-// ----------------------------------------------------------------------------------
 
 request_id pool_actor_state::remember(caf::typed_response_promise<done> promise) {
   request_id request{++requests_};
@@ -174,7 +173,6 @@ void pool_actor_state::resize(std::uint32_t size, caf::typed_response_promise<do
 }
 
 // --- the core and its effects
-// -------------------------------------------------------------------------------------
 
 void pool_actor_state::step(pool_event event) {
   effects_.clear();
@@ -287,7 +285,6 @@ void pool_actor_state::set_timer() {
 }
 
 // --- reads and subscribers
-// ----------------------------------------------------------------------------------------
 
 void pool_actor_state::subscribe_to_events(const subscribe& request) {
   if (!request.subscriber)

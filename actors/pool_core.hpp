@@ -35,7 +35,6 @@ namespace moorage {
 class pool_core {
 public:
   // --- fixed times and limits
-  // ---------------------------------------------------------------------------------
   /// A grant that its holder has not confirmed after this long is taken back: the answer crossed with the
   /// asker's end.
   static constexpr std::chrono::seconds confirm_timeout{5};

@@ -23,7 +23,6 @@ namespace moorage {
 using time_point = std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds>;
 
 // --- events
-// -------------------------------------------------------------------------------------------------------
 
 /// Someone wants a lease by `deadline`. `request` is fresh and is answered exactly once: grant or refuse.
 struct acquire_requested {
@@ -136,7 +135,6 @@ using pool_event =
                  stop_requested>;
 
 // --- effects
-// ------------------------------------------------------------------------------------------------------
 
 /// Try to open this connection: a new one when `attempt` is 1, the same id again otherwise.
 struct open_connection {

@@ -30,7 +30,6 @@ struct cluster_settings {
   std::string name;
 
   // --- where, and as whom
-  // -------------------------------------------------------------------------------------
   std::string host;        ///< name or address (IPv4 or IPv6); required
   std::uint16_t port = 22; ///< RFC 4253, section 4
   std::string user;        ///< empty: the user who runs this process
@@ -50,7 +49,6 @@ struct cluster_settings {
   host_key_policy strict_host_keys = host_key_policy::strict;
 
   // --- the transport
-  // ------------------------------------------------------------------------------------------
   /// One try, from look-up to the end of authentication. Log-in on busy login nodes takes several seconds.
   std::chrono::milliseconds connect_timeout{30'000};
   /// Silence after which the peer is asked; three unanswered questions in a row and the link is lost. 0:
@@ -58,7 +56,6 @@ struct cluster_settings {
   std::chrono::milliseconds keep_alive_interval{60'000};
 
   // --- the pool
-  // -----------------------------------------------------------------------------------------------
   /// Connections at most, the opening and the closing ones counted. Sites watch the number of log-ins.
   std::uint32_t pool_size = 5;
   /// Leases that one connection carries at once. sshd refuses more than MaxSessions (10) channels.
@@ -79,7 +76,6 @@ struct cluster_settings {
   std::chrono::milliseconds acquire_timeout{30'000};
 
   // --- health
-  // -------------------------------------------------------------------------------------------------
   std::chrono::milliseconds probe_interval{60'000}; ///< between health checks, ± 20 % at random
   std::chrono::milliseconds probe_timeout{5'000};   ///< one probe
   probe_method probe = probe_method::channel;
@@ -88,7 +84,6 @@ struct cluster_settings {
   std::uint32_t probe_failures_max = 3; ///< this many failures in a row and the connection is closed
 
   // --- commands
-  // -----------------------------------------------------------------------------------------------
   /// Bytes collected of one command's output (stdout and stderr together), then cut and marked. Streams have
   /// no cap.
   std::uint64_t output_max = 16u << 20;

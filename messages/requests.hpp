@@ -23,7 +23,6 @@ struct done {
 };
 
 // --- leases
-// -------------------------------------------------------------------------------------------------------
 
 /// Patience that asks for the cluster's own `acquire_timeout`.
 constexpr std::chrono::nanoseconds default_patience{-1};
@@ -75,7 +74,6 @@ struct lease_lost {
 };
 
 // --- work under a lease
-// -------------------------------------------------------------------------------------------
 
 /// Runs a command and collects its output up to `output_max`. Answered with `exec_result`, also when the link
 /// is lost.
@@ -134,7 +132,6 @@ struct cancel_stream {
 };
 
 // --- clusters
-// -----------------------------------------------------------------------------------------------------
 
 /// Registers a cluster, or changes the settings of the one with this name; connections opened under other
 /// transport settings are closed when their leases end.
@@ -151,7 +148,6 @@ struct cluster_list {
 };
 
 // --- administration
-// -----------------------------------------------------------------------------------------------
 
 struct get_pools {};
 struct pool_list {
@@ -226,7 +222,6 @@ struct grant_event_credit {
 };
 
 // --- between our own actors
-// ---------------------------------------------------------------------------------------
 
 struct begin_lease {
   lease_id lease;
@@ -277,7 +272,6 @@ struct wake_up {
 struct stop_all {};
 
 // --- inspection
-// ---------------------------------------------------------------------------------------------------
 
 #define MOORAGE_INSPECT(type, ...)                                                                           \
   template <class Inspector>                                                                                 \

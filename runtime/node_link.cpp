@@ -63,8 +63,7 @@ caf::error no_handshake(const caf::actor_system& system, const std::string& path
   std::string text = "what listens on " + path;
   if (reason == caf::sec::disconnect_during_handshake)
     text += " closed the connection during the handshake: it is stopping, out of descriptors, or no node; "
-            "try again, "
-            "and look at its log";
+            "try again, and look at its log";
   else if (reason == caf::sec::incompatible_application_ids)
     text += " is a node of another version or application: use the same version of moorage on both sides";
   else if (reason == caf::sec::malformed_basp_message || reason == caf::sec::serializing_basp_payload_failed)

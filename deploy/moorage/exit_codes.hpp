@@ -29,17 +29,15 @@ inline constexpr std::array exit_code_meanings{
     exit_code_meaning{wrong_usage, "wrong usage of the command line"},
     exit_code_meaning{wrong_config, "the configuration is wrong, or has no such cluster"},
     exit_code_meaning{no_node, "no node listens, or it went away"},
-    exit_code_meaning{refused,
-                      "refused: the cluster cannot be reached or denies the log-in, its pool is full, or the "
-                      "wait was too long"},
+    exit_code_meaning{refused, "refused: the cluster cannot be reached or denies the log-in, its pool is "
+                               "full, or the wait was too long"},
 };
 
 inline constexpr std::string_view exec_exit_codes =
     "exec ends with the command's own exit code. It ends with 255, as ssh does, when there is none: the "
-    "command was "
-    "ended by a signal, the link failed, or the command could not be started (wrong usage and configuration "
-    "included). "
-    "A line on standard error tells these apart, and whether the command may have run.";
+    "command was ended by a signal, the link failed, or the command could not be started (wrong usage and "
+    "configuration included). A line on standard error tells these apart, and whether the command may have "
+    "run.";
 
 /// The exit code of every command but exec for a refusal.
 int code_for(errc reason);

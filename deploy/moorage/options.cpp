@@ -182,12 +182,11 @@ void command_line::add_config() {
 
 void command_line::add_serve() {
   add(command::serve, "serve", "Keep the pools for other commands and programs of this user",
-      {.paragraphs = {"Listens on a Unix-domain socket that only its owner may use, and on nothing else, "
-                      "until it is ended "
-                      "by SIGTERM or Ctrl-C. SIGHUP reads the configuration again: clusters that are new or "
-                      "changed are "
-                      "taken over, those that are gone are closed; a file with an error changes nothing.",
-                      "Under systemd it tells when it is ready (Type=notify)."},
+      {.paragraphs =
+           {"Listens on a Unix-domain socket that only its owner may use, and on nothing else, until it is "
+            "ended by SIGTERM or Ctrl-C. SIGHUP reads the configuration again: clusters that are new or "
+            "changed are taken over, those that are gone are closed; a file with an error changes nothing.",
+            "Under systemd it tells when it is ready (Type=notify)."},
        .examples = {{"moorage serve &", "in the background of a session"},
                     {"systemctl --user enable --now moorage",
                      "always, with the unit that comes with moorage"}},

@@ -257,8 +257,7 @@ ssh_error ssh_transport::overdue() const {
       destination_ + " (" + o.connecting->peer().text + "): not open within " + in_words(patience) + ": ";
   if (phase_ == phase::exchanging_keys && o.first_bytes.empty())
     text += "the server took the connection and has said nothing since; it may be overloaded, or a firewall "
-            "in between "
-            "answers for it";
+            "in between answers for it";
   else if (phase_ == phase::exchanging_keys && !ssh_get_serverbanner(link_.session()))
     return {ssh_stage::key_exchange, ssh_failure::protocol,
             text + "what listens there does not speak SSH: it said \"" + printable(o.first_bytes, 80) +
@@ -288,8 +287,7 @@ ssh_error ssh_transport::link_error(ssh_stage stage, const char* doing) const {
       text += "; it said \"" + printable(opening_->first_bytes, 80) + "\"";
     if (kind == ssh_failure::reset)
       text += "; servers do so when too many log in at once (sshd_config: MaxStartups) or when they ban an "
-              "address: "
-              "lower connects_at_once, or ask the site";
+              "address: lower connects_at_once, or ask the site";
     else if (kind == ssh_failure::protocol)
       text += ssh ? "; the two sides have no common algorithm or disagree on the protocol"
                   : "; check host and port: is it an SSH server?";

@@ -96,7 +96,8 @@ void commands_against_bare_loop(const effort& effort, figures& into) {
   runtime rt{quiet({still(address_of(sshd), "alpha", connections)})};
   wait_idle(rt, "alpha", connections);
   auto made = rate_figure("commands", "the bare loop", 0.9);
-  made.note = "both on the same sshd, 10 connections each; no input, output and status of every command checked";
+  made.note =
+      "both on the same sshd, 10 connections each; no input, output and status of every command checked";
   int times = effort.some(400);
   auto ours = [&] { return leased_rate(rt, times); };
   auto reference = [&] {

@@ -95,20 +95,17 @@ TEST_CASE("an unknown key is refused with the one that was probably meant") {
 TEST_CASE("a wrong type is refused with what is allowed") {
   CHECK(problems_of("[defaults]\nconnect_timeout = 30\n") ==
         "m.toml:2:19: defaults.connect_timeout: an integer is the wrong type; allowed: a duration such as "
-        "\"250ms\", "
-        "\"30s\", \"5min\" or \"1h30m\", 100ms to 10min\n");
+        "\"250ms\", \"30s\", \"5min\" or \"1h30m\", 100ms to 10min\n");
   CHECK(problems_of("[defaults]\npool_size = \"5\"\n") ==
         "m.toml:2:13: defaults.pool_size: a string is the wrong type; allowed: 1 to 10000\n");
   CHECK(problems_of("[defaults]\nagent = \"yes\"\n") ==
         "m.toml:2:9: defaults.agent: a string is the wrong type; allowed: true or false\n");
   CHECK(problems_of("[defaults]\nknown_hosts_files = \"~/.ssh/known_hosts\"\n") ==
         "m.toml:2:21: defaults.known_hosts_files: a string is the wrong type; allowed: a list of file names, "
-        "such as "
-        "[\"~/.ssh/id_ed25519\"]\n");
+        "such as [\"~/.ssh/id_ed25519\"]\n");
   CHECK(problems_of("[defaults]\nknown_hosts_files = [\"/a\", 5]\n") ==
         "m.toml:2:28: defaults.known_hosts_files[1]: an integer is the wrong type; allowed: a file's name, "
-        "absolute or "
-        "beginning with ~/\n");
+        "absolute or beginning with ~/\n");
   CHECK(problems_of("clusters = 5\n") ==
         "m.toml:1:12: clusters: an integer is the wrong type; allowed: a table, begun with [clusters]\n");
   CHECK(problems_of("[clusters]\nlumi = \"lumi.csc.fi\"\n") ==
@@ -127,16 +124,13 @@ TEST_CASE("a value out of range is refused with the range") {
         "m.toml:2:8: defaults.port: 65536 is out of range; allowed: 1 to 65535\n");
   CHECK(problems_of("[defaults]\nprobe_timeout = \"1ms\"\n") ==
         "m.toml:2:17: defaults.probe_timeout: 1ms is out of range; allowed: a duration such as \"250ms\", "
-        "\"30s\", "
-        "\"5min\" or \"1h30m\", 10ms to 10min\n");
+        "\"30s\", \"5min\" or \"1h30m\", 10ms to 10min\n");
   CHECK(problems_of("[defaults]\nprobe_timeout = \"5\"\n") ==
         "m.toml:2:17: defaults.probe_timeout: \"5\" is not understood; allowed: a duration such as "
-        "\"250ms\", \"30s\", "
-        "\"5min\" or \"1h30m\", 10ms to 10min\n");
+        "\"250ms\", \"30s\", \"5min\" or \"1h30m\", 10ms to 10min\n");
   CHECK(problems_of("[defaults]\nstrict_host_keys = \"maybe\"\n") ==
         "m.toml:2:20: defaults.strict_host_keys: \"maybe\" is not understood; allowed: \"yes\", "
-        "\"accept-new\" or "
-        "\"no\"\n");
+        "\"accept-new\" or \"no\"\n");
   CHECK(problems_of("[log]\nlevel = \"loud\"\n") == "m.toml:2:9: log.level: \"loud\" is not understood; "
                                                     "allowed: \"trace\", \"debug\", \"info\", \"warning\", "
                                                     "\"error\", \"critical\" or \"off\"\n");
