@@ -47,6 +47,11 @@ stream_id connection_actor_state::start(connection_command command, exec_request
   return stream;
 }
 
+void connection_actor_state::begin(const begin_lease& order) {
+  leases_.insert(order.lease);
+  settings.output_max = order.output_max;
+}
+
 void connection_actor_state::run(run_command& request, caf::typed_response_promise<exec_result> promise) {
   if (leases_.count(request.lease) == 0) {
     promise.deliver(make_error(errc::lease_ended, "lease " + to_string(request.lease) + " on '" +
@@ -60,6 +65,8 @@ void connection_actor_state::run(run_command& request, caf::typed_response_promi
   command.asker = self->current_sender();
   command.run = std::move(promise);
   command.collect_max = request.what.output_max != 0 ? request.what.output_max : settings.output_max;
+  if (command.asker && command.asker->node() != self->node())
+    command.collect_max = std::min<std::uint64_t>(command.collect_max, remote_bytes_max);
   start(std::move(command), std::move(request.what), unlimited_credit);
   drive();
 }
@@ -126,6 +133,8 @@ void connection_actor_state::answer_probe(const probe_request& request,
     command.probe = std::move(promise);
     exec_request what;
     what.command = request.command;
+    what.timeout =
+        request.timeout; // or slow answers would pile up channels until users' commands are refused
     start(std::move(command), std::move(what), unlimited_credit);
   } else {
     auto number = ++ids_;
@@ -379,7 +388,7 @@ connection_actor::behavior_type connection(connection_actor::stateful_pointer<co
         self->state.answer_probe(request, promise);
         return promise;
       },
-      [self](const begin_lease& begin) { self->state.begin(begin.lease); },
+      [self](const begin_lease& order) { self->state.begin(order); },
       [self](const fence_lease& request) { self->state.fence(request); },
       [self](const close_link&) { self->state.close(); },
       [self](const wake_up& wake) { self->state.wake(wake.generation); },

@@ -54,7 +54,7 @@ struct connection_actor_state {
   void take_input(send_stream_input& input);
   void cancel(stream_id stream, failure cause);
   void answer_probe(const probe_request& request, caf::typed_response_promise<probe_answer> promise);
-  void begin(lease_id lease) { leases_.insert(lease); }
+  void begin(const begin_lease& order);
   void fence(const fence_lease& request);
   void wake(std::uint64_t generation);
   void lose_sink(const caf::actor_addr& sink);
@@ -66,7 +66,7 @@ struct connection_actor_state {
 
   connection_actor::stateful_pointer<connection_actor_state> self;
   connection_id id;
-  cluster_settings settings;
+  cluster_settings settings; ///< of the opening; `output_max` as of the last lease
   pool_actor pool;
   std::unique_ptr<transport> link;
   phase now_in = phase::opening;

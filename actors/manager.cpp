@@ -13,6 +13,13 @@ constexpr std::uint64_t ids_per_life = 1'000'000'000'000;
 
 } // namespace
 
+manager_actor_state::~manager_actor_state() {
+  for (auto& [name, entry] : clusters_)
+    caf::anon_send_exit(entry.pool, caf::exit_reason::kill);
+  for (auto& pool : removed_)
+    caf::anon_send_exit(pool, caf::exit_reason::kill);
+}
+
 void manager_actor_state::begin(std::vector<cluster_settings> clusters, manager_world world) {
   world_ = std::move(world);
   for (auto& settings : clusters) {
@@ -28,7 +35,8 @@ void manager_actor_state::start_pool(const std::string& name, entry& cluster) {
   cluster.pool = self_->spawn(pool, cluster.settings, std::move(world));
   self_->monitor(cluster.pool);
   for (auto& request : subscribers_)
-    caf::anon_send(cluster.pool, request);
+    if (request.cluster.empty() || request.cluster == name)
+      caf::anon_send(cluster.pool, request);
 }
 
 pool_actor manager_actor_state::pool_of(const std::string& cluster) const {
@@ -95,14 +103,19 @@ void manager_actor_state::remove(const std::string& cluster, caf::typed_response
   }
   auto pool = node.mapped().pool;
   self_->demonitor(pool.address());
+  removed_.insert(pool);
+  auto end = [this, pool] {
+    removed_.erase(pool);
+    caf::anon_send_exit(pool, caf::exit_reason::user_shutdown);
+  };
   self_->request(pool, caf::infinite, stop_all{})
       .then(
-          [pool, promise](const done& answer) mutable {
-            caf::anon_send_exit(pool, caf::exit_reason::user_shutdown);
+          [end, promise](const done& answer) mutable {
+            end();
             promise.deliver(answer);
           },
-          [pool, promise](caf::error& error) mutable {
-            caf::anon_send_exit(pool, caf::exit_reason::user_shutdown);
+          [end, promise](caf::error& error) mutable {
+            end();
             promise.deliver(std::move(error));
           });
 }
@@ -144,11 +157,14 @@ void manager_actor_state::collect(caf::typed_response_promise<pool_list> promise
             [one_less](caf::error&) { one_less(); });
 }
 
-done manager_actor_state::subscribe_all(const subscribe& request) {
-  if (!request.subscriber)
-    return {};
+void manager_actor_state::remember(const subscribe& request) {
+  if (!request.subscriber || !(request.cluster.empty() || pool_of(request.cluster)))
+    return;
   self_->monitor(caf::actor_cast<caf::actor>(request.subscriber));
   subscribers_.push_back(request);
+}
+
+done manager_actor_state::subscribe_all(const subscribe& request) {
   for (auto& [name, entry] : clusters_)
     caf::anon_send(entry.pool, request);
   return {};
@@ -193,7 +209,8 @@ void manager_actor_state::tell_subscribers(const std::string& cluster, const std
   record.what = what;
   record.text = text;
   for (auto& entry : subscribers_)
-    caf::anon_send(caf::actor_cast<caf::actor>(entry.subscriber), record);
+    if (entry.cluster.empty() || entry.cluster == cluster)
+      caf::anon_send(caf::actor_cast<caf::actor>(entry.subscriber), record);
 }
 
 void manager_actor_state::lost(const caf::down_msg& down) {

@@ -7,6 +7,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "actors/transport.hpp"
@@ -29,6 +30,8 @@ public:
   static inline const char* name = "moorage.manager";
 
   explicit manager_actor_state(manager_actor::stateful_pointer<manager_actor_state> self) : self_(self) {}
+  /// Pools do not outlive their manager, however it ends.
+  ~manager_actor_state();
 
   void begin(std::vector<cluster_settings> clusters, manager_world world);
 
@@ -41,6 +44,8 @@ public:
   void remove(const std::string& cluster, caf::typed_response_promise<done> promise);
   cluster_list clusters() const;
   void collect(caf::typed_response_promise<pool_list> promise);
+  /// So that it also hears the pools that come later: a pool's replacement, or new clusters.
+  void remember(const subscribe& request);
   done subscribe_all(const subscribe& request);
   void credit_all(const grant_event_credit& request);
   void stop(caf::typed_response_promise<done> promise);
@@ -59,6 +64,7 @@ private:
   manager_actor::stateful_pointer<manager_actor_state> self_;
   manager_world world_;
   std::map<std::string, entry> clusters_;
+  std::set<pool_actor> removed_; ///< still closing
   std::vector<subscribe> subscribers_;
   std::uint64_t pools_started_ = 0;
   /// Pools that a name has had, also removed ones: a lease of an earlier life must not be taken for one of a later.

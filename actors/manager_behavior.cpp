@@ -45,9 +45,9 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
       [pass_done](reset_pool& request) { return pass_done(request); },
       [pass_done](disconnect_pool& request) { return pass_done(request); },
       [state, answer, pass_done](subscribe& request) {
-        if (!request.cluster.empty())
-          return pass_done(request);
-        return answer([&](auto promise) { promise.deliver(state->subscribe_all(request)); });
+        state->remember(request);
+        auto all = [&](auto promise) { promise.deliver(state->subscribe_all(request)); };
+        return request.cluster.empty() ? answer(all) : pass_done(request);
       },
       [state](grant_event_credit& request) {
         if (request.cluster.empty())

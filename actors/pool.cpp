@@ -27,6 +27,9 @@ pool_actor_state::~pool_actor_state() {
             promise.deliver(gone);
         },
         entry.promise);
+  if (core_)
+    for (const auto& lease : core_->leases(self_->clock().now()))
+      apply(notify_holder{lease.holder, lease.lease, to_failure(gone)});
   for (auto& [number, connection] : connections_)
     caf::anon_send_exit(connection, caf::exit_reason::kill);
 }
@@ -103,7 +106,11 @@ void pool_actor_state::take(opening_ended& report) {
   steps_ = std::move(report.steps);
   if (report.error) {
     connections_.erase(report.connection);
-    step(connection_failed{report.connection, std::move(report.error)});
+    if (closing_.erase(report.connection) >
+        0) // it crossed the order to close, which nobody is left to carry out
+      step(connection_closed{report.connection});
+    else
+      step(connection_failed{report.connection, std::move(report.error)});
   } else {
     step(connection_opened{report.connection});
   }
@@ -112,11 +119,13 @@ void pool_actor_state::take(opening_ended& report) {
 
 void pool_actor_state::take(link_lost& report) {
   connections_.erase(report.connection);
+  closing_.erase(report.connection);
   step(connection_lost{report.connection, std::move(report.error)});
 }
 
 void pool_actor_state::take(const link_closed& report) {
   connections_.erase(report.connection);
+  closing_.erase(report.connection);
   step(connection_closed{report.connection});
 }
 
@@ -151,6 +160,7 @@ void pool_actor_state::take(const caf::down_msg& down) {
                      "its actor ended: " + caf::to_string(down.reason)};
       auto id = number;
       connections_.erase(id);
+      closing_.erase(id);
       step(connection_lost{id, std::move(died)}); // whatever its state was, this ends it
       return;
     }
@@ -192,10 +202,12 @@ void pool_actor_state::apply(const open_connection& effect) {
 
 void pool_actor_state::apply(const close_connection& effect) {
   auto found = connections_.find(effect.connection);
-  if (found != connections_.end())
-    caf::anon_send(found->second, close_link{});
-  else // between two tries to open there is no actor that could answer
+  if (found == connections_.end()) { // between two tries to open there is no actor that could answer
     caf::anon_send(self_, link_closed{effect.connection});
+    return;
+  }
+  closing_.insert(effect.connection);
+  caf::anon_send(found->second, close_link{});
 }
 
 void pool_actor_state::forget_call(const asked& entry) {
@@ -205,7 +217,7 @@ void pool_actor_state::forget_call(const asked& entry) {
 
 void pool_actor_state::apply(const grant& effect) {
   auto& connection = connections_.at(effect.connection);
-  caf::anon_send(connection, begin_lease{effect.lease});
+  caf::anon_send(connection, begin_lease{effect.lease, settings_.output_max});
   auto node = waiting_.extract(effect.request);
   if (node.empty())
     return;
@@ -247,7 +259,7 @@ void pool_actor_state::apply(const start_probe& effect) {
     self_->spawn(probe, pool_actor{self_}, found->second,
                  probe_order{effect.probe,
                              effect.connection,
-                             {settings_.probe, settings_.probe_command},
+                             {settings_.probe, settings_.probe_command, settings_.probe_timeout},
                              settings_.probe_timeout});
 }
 

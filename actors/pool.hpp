@@ -7,6 +7,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <variant>
 #include <vector>
@@ -105,6 +106,7 @@ private:
   std::unordered_map<caf::actor_addr, holder_id> holder_ids_;
   std::unordered_map<holder_id, caf::actor_addr> holders_;
   std::unordered_map<connection_id, connection_actor> connections_;
+  std::set<connection_id> closing_; ///< those whose actors have been told to close
   std::vector<subscriber> subscribers_;
   /// Steps of the opening whose end is being announced.
   std::vector<opening_step> steps_;

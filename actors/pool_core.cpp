@@ -53,7 +53,8 @@ void pool_core::settle() {
   trim();
   close_replaced();
   serve();
-  if (latched_.code != errc::none && !waiters_.empty() && !servable())
+  refuse_doomed();
+  if (!doomed_ && latched_.code != errc::none && !waiters_.empty() && !servable())
     refuse_waiters(latched_);
   retry_due();
   open_wanted();
@@ -74,7 +75,7 @@ time_point pool_core::next_due() const {
     at(retries_.begin()->first);
   if (lacks_opening())
     at(std::max(back_off_until_, now_));
-  if (!gone_.empty() || (!probe_queue_.empty() && may_probe()))
+  if (!gone_.empty() || doomed_ || (!probe_queue_.empty() && may_probe()))
     at(now_);
   return due;
 }

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -54,7 +55,7 @@ public:
   /// Probes that one step starts at most; the rest of the round follows at once in steps of their own, so
   /// that acquires come in between.
   static constexpr std::size_t probes_per_step = 32;
-  /// Waiters refused at their deadlines, and leases and waiters of holders that have gone, in one step at most; the
+  /// Waiters refused at their deadlines or all at once, and leases and waiters of holders that have gone, in one step at most; the
   /// rest follows at once in steps of their own.
   static constexpr std::size_t ends_per_step = 256;
   /// Ended leases that are remembered, so that a late or double release is told apart from a wrong one.
@@ -219,7 +220,8 @@ private:
   void refuse_acquire(request_id request, failure reason);
   waiter_map::iterator leave(waiter_map::iterator position);
   void refuse_waiter(waiter_map::iterator position, failure reason);
-  void refuse_waiters(const failure& reason);
+  void refuse_waiters(failure reason);
+  void refuse_doomed();
   void reclaim_from_gone();
   void expire_waiters();
   void expire_grants();
@@ -316,7 +318,12 @@ private:
   std::unordered_map<request_id, ticket> tickets_;
   std::set<std::pair<holder_id, ticket>> waiters_of_;
   std::set<std::pair<time_point, ticket>> deadlines_;
-  bool more_expired_ = false; ///< than one step refuses
+  struct doom {
+    failure reason;
+    ticket last = 0;
+  };
+  std::optional<doom> doomed_; ///< waiters up to `last` are being refused; until then a slot may still come
+  bool more_expired_ = false;  ///< than one step refuses
 
   std::uint32_t back_offs_ = 0; ///< openings given up in a row
   time_point back_off_until_ = time_point::min();

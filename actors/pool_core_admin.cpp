@@ -124,6 +124,8 @@ void pool_core::on(const stop_requested& event) {
 
 void pool_core::close_everything(const failure& reason) {
   refuse_waiters(reason);
+  while (doomed_)
+    refuse_doomed();
   for (auto& [id, c] : connections_) {
     if (c.state == connection_state::closing)
       continue;

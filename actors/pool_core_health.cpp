@@ -16,8 +16,11 @@ void pool_core::set_lifetime(connection& c) {
 }
 
 void pool_core::connection_due(connection& c) {
-  if (c.probe && c.probe_by <= now_)
-    return probe_has_failed(c, "its probe has told nothing");
+  if (c.probe && c.probe_by <= now_) {
+    probe_has_failed(c, "its probe has told nothing");
+    if (!c.open() || c.due > now_)
+      return; // else its lifetime ended too, while nobody looked
+  }
   if (c.open() &&
       (c.outlived ? c.state == connection_state::idle && c.replace_by <= now_ : c.expires <= now_))
     return lifetime_over(c);

@@ -248,9 +248,21 @@ void pool_core::refuse_waiter(waiter_map::iterator position, failure reason) {
   refuse_acquire(request, std::move(reason));
 }
 
-void pool_core::refuse_waiters(const failure& reason) {
-  while (!waiters_.empty())
-    refuse_waiter(waiters_.begin(), reason);
+/// All that wait now; in portions.
+void pool_core::refuse_waiters(failure reason) {
+  doomed_ = doom{std::move(reason), next_ticket_ - 1};
+  refuse_doomed();
+}
+
+void pool_core::refuse_doomed() {
+  for (std::size_t refused = 0; doomed_ && refused < ends_per_step; ++refused) {
+    if (waiters_.empty() || waiters_.begin()->first > doomed_->last)
+      doomed_.reset();
+    else
+      refuse_waiter(waiters_.begin(), doomed_->reason);
+  }
+  if (doomed_ && (waiters_.empty() || waiters_.begin()->first > doomed_->last))
+    doomed_.reset();
 }
 
 void pool_core::expire_waiters() {

@@ -163,7 +163,7 @@ void pool_core::verify_waiters() const {
   ensure(paused_ || waiters_.empty() || grantable_.empty() || waiters_.begin()->second.deadline <= now_,
          "nobody waits while a slot may be granted");
   ensure(!stopping_ || waiters_.empty(), "nobody waits for a pool that is stopping");
-  ensure(waiters_.empty() || latched_.code == errc::none || servable(),
+  ensure(waiters_.empty() || doomed_ || latched_.code == errc::none || servable(),
          "nobody waits for a pool that cannot serve");
 }
 

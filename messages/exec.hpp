@@ -19,6 +19,9 @@ struct environment_variable {
 };
 
 /// A command for the user's login shell on the cluster (RFC 4254, section 6.5).
+/// What one message between processes carries of a command's input or output: half of what a link takes.
+inline constexpr std::size_t remote_bytes_max = std::size_t{128} << 20;
+
 struct exec_request {
   std::string command;
   /// Sent as SSH `env` requests; what the server's AcceptEnv refuses is set by a quoted prefix to the
@@ -30,7 +33,8 @@ struct exec_request {
   /// From the request to the end of the command; 0: none. At its end the channel is closed (which does not
   /// reliably end the process: it has no terminal) and the outcome is `maybe_ran`.
   std::chrono::milliseconds timeout{0};
-  /// Cap on collected output in bytes; 0: the cluster's `output_max`. Streams have no cap.
+  /// Cap on collected output in bytes; 0: the cluster's `output_max`; at most `remote_bytes_max` to another process.
+  /// Streams have no cap.
   std::uint64_t output_max = 0;
 
   friend bool operator==(const exec_request&, const exec_request&) = default;

@@ -225,6 +225,8 @@ struct grant_event_credit {
 
 struct begin_lease {
   lease_id lease;
+  std::size_t output_max =
+      0; ///< what is collected of a command that does not say it: the cluster's setting of now
 };
 /// Refuse further work under the lease and end what runs; `ask`: answer the pool with `lease_cleared`.
 struct fence_lease {
@@ -254,6 +256,7 @@ struct link_closed {
 struct probe_request {
   probe_method method = probe_method::channel;
   std::string command;
+  std::chrono::milliseconds timeout{0}; ///< after which the command is given up; 0: never
 };
 struct probe_answer {
   std::chrono::nanoseconds rtt{0};
@@ -318,13 +321,13 @@ MOORAGE_INSPECT(reset_pool, x.cluster)
 MOORAGE_INSPECT(disconnect_pool, x.cluster)
 MOORAGE_INSPECT(subscribe, x.cluster, x.subscriber, x.credit)
 MOORAGE_INSPECT(grant_event_credit, x.cluster, x.subscriber, x.credit)
-MOORAGE_INSPECT(begin_lease, x.lease)
+MOORAGE_INSPECT(begin_lease, x.lease, x.output_max)
 MOORAGE_INSPECT(fence_lease, x.lease, x.ask)
 MOORAGE_INSPECT(lease_cleared, x.connection, x.lease, x.was_running)
 MOORAGE_INSPECT(opening_ended, x.connection, x.error, x.steps)
 MOORAGE_INSPECT(link_lost, x.connection, x.error)
 MOORAGE_INSPECT(link_closed, x.connection)
-MOORAGE_INSPECT(probe_request, x.method, x.command)
+MOORAGE_INSPECT(probe_request, x.method, x.command, x.timeout)
 MOORAGE_INSPECT(probe_answer, x.rtt)
 MOORAGE_INSPECT(probe_report, x.probe, x.connection, x.passed, x.rtt, x.text)
 MOORAGE_INSPECT(wake_up, x.generation)

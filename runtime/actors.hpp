@@ -11,7 +11,8 @@ namespace moorage {
 
 /// The runtime's manager, or the node's. Valid until the runtime stops.
 manager_actor manager_of(const runtime& of);
-/// The actor system that the runtime lives in.
+/// The actor system that the runtime lives in. A thread that has had a `scoped_actor` of one that the runtime brought holds
+/// up the runtime's stop until it ends, unless it is the one that stops it (CAF 0.17.6: it keeps the system's log).
 caf::actor_system& system_of(const runtime& of);
 
 } // namespace moorage

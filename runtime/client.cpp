@@ -1,12 +1,26 @@
 #include "runtime/client.hpp"
 
+#include <algorithm>
+#include <utility>
+
+#include "runtime/node_socket.hpp"
+
 namespace moorage {
 
 namespace {
 
 /// How long answers that are still on their way may take after a lease was lost.
 constexpr std::chrono::seconds last_words{1};
-constexpr std::uint32_t event_credit = 256;
+static_assert(remote_bytes_max < node_message_max);
+
+/// For a connection on another node. Empty: the request can be sent.
+std::string unfit_for_node(const exec_request& request) {
+  if (request.input.size() <= remote_bytes_max)
+    return {};
+  return "standard input of " + std::to_string(request.input.size()) +
+         " bytes is more than fits into a message to the node (" + std::to_string(remote_bytes_max) +
+         "): write it to a stream";
+}
 
 struct errand {
   errand(client_gate::work what, client_gate::refusal refused)
@@ -23,18 +37,6 @@ struct errand {
       refused({errc::stopping, "the runtime has stopped"});
   }
 };
-
-caf::behavior watcher(caf::event_based_actor* self, manager_actor manager, std::string cluster,
-                      std::function<void(const event_record&)> callback) {
-  auto taken = std::make_shared<std::uint32_t>(0);
-  return {[self, manager, cluster, callback, taken](const event_record& record) {
-    callback(record);
-    if (++*taken == event_credit / 2) {
-      caf::anon_send(manager, grant_event_credit{cluster, caf::strong_actor_ptr{self->ctrl()}, *taken});
-      *taken = 0;
-    }
-  }};
-}
 
 failure lost_lease(const lease_key& lease) {
   return {errc::lease_ended, "lease " + to_string(lease.lease) + " on '" + lease.cluster +
@@ -86,9 +88,13 @@ outcome outcome_of(const failure& reason) {
 }
 
 client_state::~client_state() {
-  fail_everything({errc::stopping, "the runtime stopped"});
-  for (auto& [number, actor] : watchers_)
-    caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+  if (gone_.code == errc::none)
+    gone_ = {errc::stopping, "the runtime stopped"}; // an answer that asks again is refused at once
+  fail_everything(failure{gone_});
+  for (auto& [number, entry] : watchers_) {
+    entry.callback->end();
+    caf::anon_send_exit(entry.actor, caf::exit_reason::user_shutdown);
+  }
 }
 
 caf::behavior client_state::begin(manager_actor manager, std::shared_ptr<client_gate> gate, bool remote,
@@ -160,7 +166,9 @@ void client_state::acquire_lease(const std::string& cluster, std::uint64_t call,
 void client_state::hold(lease_grant grant, const std::function<void(result<lease>)>& answer) {
   auto pool = caf::actor_cast<pool_actor>(grant.pool);
   caf::anon_send(pool, confirm_lease{grant.lease});
-  pools_.insert_or_assign(grant.cluster, std::move(pool));
+  // Another node's pool may end without a word to those who ask it: there the manager knows its successor.
+  if (!remote_)
+    pools_.insert_or_assign(grant.cluster, std::move(pool));
   lease held;
   held.gate_ = gate_;
   held.id_ = grant.lease;
@@ -182,6 +190,10 @@ void client_state::run(const lease_key& lease, std::uint64_t call, exec_request 
     exec_result refused;
     refused.ended = outcome_of(lost_lease(lease));
     answer(std::move(refused));
+    return;
+  }
+  if (auto wrong = remote_ ? unfit_for_node(request) : std::string{}; !wrong.empty()) {
+    answer({outcome_of({errc::invalid_request, wrong}), {}, {}, false, {}});
     return;
   }
   ask<exec_result>(connection, lease, run_command{lease.lease, call, std::move(request)},
@@ -246,6 +258,10 @@ void client_state::open(const lease_key& lease, std::uint64_t call, exec_request
     pipe->finish(outcome_of(lost_lease(lease)));
     return;
   }
+  if (auto wrong = remote_ ? unfit_for_node(request) : std::string{}; !wrong.empty()) {
+    pipe->finish(outcome_of({errc::invalid_request, wrong}));
+    return;
+  }
   streams_.emplace(call, open_stream_entry{std::move(pipe), connection, lease, {}});
   open_stream order{lease.lease, call, std::move(request), caf::strong_actor_ptr{self_->ctrl()}, credit};
   ask<stream_opened>(connection, lease, std::move(order), [this, call](result<stream_opened> started) {
@@ -303,28 +319,7 @@ void client_state::finish(std::uint64_t call, outcome ended) {
     node.mapped().pipe->finish(std::move(ended));
 }
 
-// --- events, and ends ---------------------------------------------------------------------------------------------
-
-void client_state::watch(std::uint64_t number, const std::string& cluster,
-                         std::function<void(const event_record&)> callback,
-                         std::function<void(result<void>)> answer) {
-  auto actor = self_->spawn(watcher, manager_, cluster, std::move(callback));
-  watchers_.emplace(number, actor);
-  subscribe order{cluster, caf::actor_cast<caf::strong_actor_ptr>(actor), event_credit};
-  ask<done>(manager_, {}, std::move(order), [this, number, answer](result<done> subscribed) {
-    if (subscribed) {
-      answer(result<void>{});
-    } else {
-      unwatch(number);
-      answer(subscribed.reason());
-    }
-  });
-}
-
-void client_state::unwatch(std::uint64_t number) {
-  if (auto node = watchers_.extract(number); !node.empty())
-    caf::anon_send_exit(node.mapped(), caf::exit_reason::user_shutdown);
-}
+// --- ends ---------------------------------------------------------------------------------------------
 
 void client_state::take(const lease_lost& lost) {
   // The answers of what ran under it are on their way. What has none after a while was sent to an actor that had ended.

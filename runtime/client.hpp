@@ -50,6 +50,20 @@ private:
   std::uint64_t calls_ = 0;
 };
 
+/// A subscriber's callback, and its end: after `end` no call begins, and none is under way on another thread.
+/// edge: the thread that ends a subscription and the one that calls back meet here.
+class event_callback {
+public:
+  explicit event_callback(std::function<void(const event_record&)> call) : call_(std::move(call)) {}
+  void operator()(const event_record& record);
+  void end();
+
+private:
+  std::recursive_mutex mutex_; // a callback may end its own subscription
+  bool ended_ = false;
+  std::function<void(const event_record&)> call_;
+};
+
 class client_state {
 public:
   static inline const char* name = "moorage.client";
@@ -77,8 +91,8 @@ public:
   void round_trip(const lease_key& lease, std::function<void(result<std::chrono::nanoseconds>)> answer);
   /// Without `answer` nobody waits for it.
   void release(const lease_key& lease, std::function<void(result<void>)> answer);
-  void watch(std::uint64_t number, const std::string& cluster,
-             std::function<void(const event_record&)> callback, std::function<void(result<void>)> answer);
+  void watch(std::uint64_t number, const std::string& cluster, std::shared_ptr<event_callback> callback,
+             std::function<void(result<void>)> answer);
   void unwatch(std::uint64_t number);
 
   /// One request to the manager and its one answer.
@@ -126,7 +140,11 @@ private:
   /// Those that have granted: asked directly, without the manager in between.
   std::unordered_map<std::string, pool_actor> pools_;
   std::unordered_map<std::uint64_t, open_stream_entry> streams_;
-  std::unordered_map<std::uint64_t, caf::actor> watchers_;
+  struct watcher_entry {
+    caf::actor actor;
+    std::shared_ptr<event_callback> callback;
+  };
+  std::unordered_map<std::uint64_t, watcher_entry> watchers_;
 };
 
 template <class Answer, class Target, class Request>

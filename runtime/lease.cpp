@@ -168,7 +168,8 @@ stream lease::open(exec_request request, std::uint64_t window) {
   if (!gate_)
     return {};
   auto call = gate_->next_call();
-  auto pipe = std::make_shared<stream_pipe>(gate_, call, std::max<std::uint64_t>(window, 4));
+  window = std::max<std::uint64_t>(window, 4);
+  auto pipe = std::make_shared<stream_pipe>(gate_, call, window);
   gate_->post([key = key(), call, request = std::move(request), pipe, window](
                   client_state& client) mutable { client.open(key, call, std::move(request), pipe, window); },
               [pipe](failure reason) {

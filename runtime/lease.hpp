@@ -1,9 +1,12 @@
 // A lease in a host application's hands, and what can be done under it.
 //
-// Every member may be called from any host thread, several at once; a lease or stream itself is moved by one at a time.
+// Every member may be called from any host thread, several at once; but a lease or stream is moved, released or destroyed
+// by one thread, while no other uses it.
 // The blocking forms must not be called on a thread of CAF's scheduler (an actor's handler, a callback given to this
 // API): they are refused there with `would_block_scheduler`, since they would starve the very actors they wait for.
-// Callbacks run on a thread of CAF's scheduler: they must not block, and must not throw.
+// Callbacks run on a thread of CAF's scheduler, or, when the call is refused at once (the runtime has stopped, the lease is
+// empty), on the caller's before the call returns: they must not block, must not throw, and must not take a lock that the
+// caller holds.
 #pragma once
 
 #include <cstdint>

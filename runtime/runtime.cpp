@@ -63,8 +63,8 @@ result<Part> ask_part(client_gate& gate, Request request, Part Answer::*part) {
   return std::move((*answer).*part);
 }
 
-std::unique_ptr<runtime_parts> parts_with(caf::actor_system* system, const configuration& config) {
-  auto parts = std::make_unique<runtime_parts>();
+std::shared_ptr<runtime_parts> parts_with(caf::actor_system* system, const configuration& config) {
+  auto parts = std::make_shared<runtime_parts>();
   parts->system = system;
   parts->begin(config);
   return parts;
@@ -86,18 +86,24 @@ runtime::runtime(configuration config) : parts_(parts_with(nullptr, config)) {}
 
 runtime::runtime(caf::actor_system& system, configuration config) : parts_(parts_with(&system, config)) {}
 
-runtime::runtime(std::unique_ptr<runtime_parts> parts) : parts_(std::move(parts)) {}
+runtime::runtime(std::shared_ptr<runtime_parts> parts) : parts_(std::move(parts)) {}
 
 runtime::runtime(runtime&&) noexcept = default;
 
-runtime& runtime::operator=(runtime&&) noexcept = default;
+runtime& runtime::operator=(runtime&& other) noexcept {
+  if (this != &other)
+    runtime_parts::end(std::exchange(parts_, std::move(other.parts_)));
+  return *this;
+}
 
-runtime::~runtime() = default;
+runtime::~runtime() {
+  runtime_parts::end(std::move(parts_));
+}
 
 result<runtime> runtime::try_connect(const std::string& socket, std::chrono::milliseconds timeout) {
   if (on_scheduler_thread())
     return would_block();
-  auto parts = std::make_unique<runtime_parts>();
+  auto parts = std::make_shared<runtime_parts>();
   if (auto refused = parts->join(socket, timeout); refused.code != errc::none)
     return refused;
   return runtime{std::move(parts)};
@@ -108,8 +114,7 @@ runtime runtime::connect(const std::string& socket, std::chrono::milliseconds ti
 }
 
 void runtime::stop() {
-  if (parts_)
-    parts_->stop();
+  runtime_parts::end(parts_);
 }
 
 secret_store& runtime::secrets() {
@@ -119,6 +124,7 @@ secret_store& runtime::secrets() {
 result<std::string> runtime::serve(const std::string& socket) {
   if (!parts_->own_system || parts_->link)
     return failure{errc::invalid_request, "only a runtime that brought its own actor system can serve"};
+  log_let_go let_go;
   auto published =
       publish_node(*parts_->system, parts_->manager, socket.empty() ? usual_node_socket() : socket);
   if (!published)
@@ -128,7 +134,7 @@ result<std::string> runtime::serve(const std::string& socket) {
 }
 
 bool runtime::wait_for_loss(std::chrono::milliseconds timeout) {
-  return parts_->loss->wait_until(clock::now() + timeout).has_value();
+  return parts_->loss.wait_for(timeout) == std::future_status::ready;
 }
 
 // --- leases -------------------------------------------------------------------------------------------------------
@@ -277,9 +283,10 @@ result<subscription> runtime::subscribe(const std::string& cluster,
   subscription made;
   made.gate_ = parts_->gate;
   made.number_ = parts_->gate->next_call();
+  made.callback_ = std::make_shared<event_callback>(std::move(callback));
   auto slot = std::make_shared<answer_slot<result<void>>>();
   auto give = [slot](result<void> answer) { slot->give(std::move(answer)); };
-  parts_->gate->post([number = made.number_, cluster, callback = std::move(callback),
+  parts_->gate->post([number = made.number_, cluster, callback = made.callback_,
                       give](client_state& client) { client.watch(number, cluster, callback, give); },
                      [give](failure reason) { give(std::move(reason)); });
   auto answer = slot->wait_until(clock::now() + answer_margin);
@@ -293,10 +300,13 @@ result<subscription> runtime::subscribe(const std::string& cluster,
 subscription& subscription::operator=(subscription&& other) noexcept {
   std::swap(gate_, other.gate_);
   std::swap(number_, other.number_);
+  std::swap(callback_, other.callback_);
   return *this;
 }
 
 subscription::~subscription() {
+  if (callback_)
+    callback_->end();
   if (gate_)
     gate_->post([number = number_](client_state& client) { client.unwatch(number); });
 }

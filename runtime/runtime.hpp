@@ -33,6 +33,7 @@ class actor_system_config;
 namespace moorage {
 
 class client_gate;
+class event_callback;
 struct runtime_parts;
 
 /// How long an acquire may wait.
@@ -45,7 +46,8 @@ struct acquire_options {
   std::stop_token stop;
 };
 
-/// Events go to its callback until it is destroyed; a call that is under way then may still finish.
+/// Events go to its callback until it is destroyed or its runtime stops, which wait for a call that is under way (but for
+/// the call that does it); so a callback must not wait for whoever destroys it.
 class subscription {
 public:
   subscription() = default;
@@ -57,6 +59,7 @@ private:
   friend class runtime;
   std::shared_ptr<client_gate> gate_;
   std::uint64_t number_ = 0;
+  std::shared_ptr<event_callback> callback_;
 };
 
 class runtime {
@@ -72,6 +75,7 @@ public:
   static result<runtime> try_connect(const std::string& socket = {},
                                      std::chrono::milliseconds timeout = std::chrono::seconds{3});
 
+  /// Every member may be called from any host thread, several at once; only moving and destroying it are for one.
   runtime(runtime&&) noexcept;
   runtime& operator=(runtime&&) noexcept;
   /// `stop()`.
@@ -125,7 +129,8 @@ public:
   /// Offers this runtime's pools to other processes of this user on a Unix-domain socket (empty: the usual one) until it
   /// stops. Only for a runtime that brought its own actor system. Gives back the socket's path.
   result<std::string> serve(const std::string& socket = {});
-  /// Returns when the node that this runtime is connected to has gone away, or after `timeout`; true if gone.
+  /// Returns when the node that this runtime is connected to has gone away, or after `timeout`; true if gone, however
+  /// often it is asked.
   bool wait_for_loss(std::chrono::milliseconds timeout);
 
   /// Where passwords and passphrases come from; in memory.
@@ -133,12 +138,14 @@ public:
 
   /// Refuses what waits, closes every connection, and ends all actors and threads; less than a second, whatever the
   /// peers do. Leases that are still out become empty words: their commands end with `never_sent` or `maybe_ran`.
+  /// Called in a callback, where nothing may wait, it returns at once and is done by another thread; so is the end of a
+  /// runtime that is destroyed there.
   void stop();
 
 private:
   friend struct runtime_access;
-  explicit runtime(std::unique_ptr<runtime_parts> parts);
-  std::unique_ptr<runtime_parts> parts_;
+  explicit runtime(std::shared_ptr<runtime_parts> parts);
+  std::shared_ptr<runtime_parts> parts_;
 };
 
 } // namespace moorage

@@ -69,8 +69,7 @@ void runtime_parts::make_own_system() {
 }
 
 void runtime_parts::start_client(bool remote) {
-  auto told = loss;
-  client = system->spawn(moorage::client, manager, gate, remote, [told] { told->give(true); });
+  client = system->spawn(moorage::client, manager, gate, remote, [told = lost] { told->set_value(); });
   gate->open(client);
 }
 
@@ -81,8 +80,11 @@ void runtime_parts::begin(const configuration& config) {
   loop = std::make_unique<readiness>();
   if (!loop->problem().empty())
     throw error{{errc::local_failure, "cannot watch sockets: " + loop->problem()}};
-  if (system == nullptr)
+  std::optional<log_let_go> let_go;
+  if (system == nullptr) {
+    let_go.emplace();
     make_own_system();
+  }
   auto world = std::make_shared<transport_world>(transport_world{*loop, *threads, secrets});
   manager_world handed;
   handed.transports = [world, count = transports](const cluster_settings& settings, waker wake) {
@@ -101,12 +103,13 @@ void runtime_parts::begin(const configuration& config) {
   start_client(false);
   if (log->wanted())
     gate->post([to = log, number = gate->next_call()](client_state& state) {
-      state.watch(
-          number, {}, [to](const event_record& record) { to->write(record); }, [](result<void>) {});
+      auto write = [to](const event_record& record) { to->write(record); };
+      state.watch(number, {}, std::make_shared<event_callback>(std::move(write)), [](result<void>) {});
     });
 }
 
 failure runtime_parts::join(const std::string& socket, std::chrono::milliseconds timeout) {
+  log_let_go let_go;
   make_own_system();
   auto path = socket.empty() ? usual_node_socket() : socket;
   auto connected = connect_node<manager_actor>(*system, path, timeout);
@@ -119,8 +122,19 @@ failure runtime_parts::join(const std::string& socket, std::chrono::milliseconds
 }
 
 void runtime_parts::stop() {
-  if (std::exchange(stopped, true))
+  std::call_once(stopped_, [this] { take_down(); });
+}
+
+void runtime_parts::end(std::shared_ptr<runtime_parts> parts) {
+  if (!parts)
     return;
+  if (on_scheduler_thread())
+    std::thread{[parts = std::move(parts)] { parts->stop(); }}.detach();
+  else
+    parts->stop();
+}
+
+void runtime_parts::take_down() {
   gate->close();
   if (published)
     published->close();
@@ -141,7 +155,11 @@ void runtime_parts::stop() {
       self->receive([](const caf::down_msg&) {}, caf::after(stop_patience) >> [] {});
     }
   }
-  transports->wait_for_none(stop_patience);
+  if (!transports->wait_for_none(stop_patience) && !own_system) {
+    // In a host's starved system something of ours may still be on its way: better a leak than a crash.
+    static_cast<void>(loop.release());
+    static_cast<void>(threads.release());
+  }
   if (link)
     link->close();
   manager = nullptr;

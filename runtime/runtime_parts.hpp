@@ -3,12 +3,12 @@
 
 #include <caf/all.hpp>
 #include <condition_variable>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
 
 #include "messages/interfaces.hpp"
-#include "runtime/answer_slot.hpp"
 #include "runtime/blocking.hpp"
 #include "runtime/client.hpp"
 #include "runtime/log.hpp"
@@ -34,6 +34,16 @@ private:
   std::size_t alive_ = 0;
 };
 
+/// CAF has every thread that spawns an actor or has a `scoped_actor` keep the system's log alive, and a system waits for its
+/// log's end: a host thread that has made a runtime and lives on would hold up, for ever, whoever stops it. To be there
+/// for as long as a host thread does such things.
+struct log_let_go {
+  log_let_go() = default;
+  log_let_go(const log_let_go&) = delete;
+  log_let_go& operator=(const log_let_go&) = delete;
+  ~log_let_go() { caf::logger::set_current_actor_system(nullptr); }
+};
+
 /// Members end in the reverse order: the actor system before everything that its actors use.
 struct runtime_parts {
   runtime_parts() = default;
@@ -47,7 +57,11 @@ struct runtime_parts {
   failure join(const std::string& socket, std::chrono::milliseconds timeout);
   void make_own_system();
   void start_client(bool remote);
+  /// Once; whoever else calls it meanwhile waits for the end.
   void stop();
+  /// What happens to the parts of a runtime that ends on this thread. A thread of the actor system cannot wait for its
+  /// own end: there another thread does it, and nobody waits.
+  static void end(std::shared_ptr<runtime_parts> parts);
 
   std::shared_ptr<memory_secret_store> secrets = std::make_shared<memory_secret_store>();
   std::shared_ptr<event_log> log;
@@ -57,13 +71,17 @@ struct runtime_parts {
   std::unique_ptr<caf::actor_system> own_system;
   caf::actor_system* system = nullptr;
   std::shared_ptr<client_gate> gate = std::make_shared<client_gate>();
-  std::shared_ptr<answer_slot<bool>> loss = std::make_shared<answer_slot<bool>>();
+  std::shared_ptr<std::promise<void>> lost = std::make_shared<std::promise<void>>();
+  std::shared_future<void> loss = lost->get_future().share();
   std::shared_ptr<life_count> transports = std::make_shared<life_count>();
   manager_actor manager;
   caf::actor client;
   std::optional<published_node> published;
   std::optional<node_link> link;
-  bool stopped = false;
+
+private:
+  void take_down();
+  std::once_flag stopped_; // edge: host threads that stop the same runtime wait here for each other
 };
 
 } // namespace moorage

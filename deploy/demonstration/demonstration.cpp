@@ -4,10 +4,12 @@
 #include <csignal>
 #include <cstdio>
 #include <fmt/format.h>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 #include "deploy/demonstration/tally.hpp"
 #include "runtime/runtime.hpp"
@@ -25,6 +27,12 @@ constexpr int acquires_each = 2'000;
 constexpr auto frozen_for = 8s;
 
 std::atomic<bool> interrupted = false;
+
+/// Never throws: whoever read it may have gone.
+template <class... Parts>
+void print(fmt::format_string<Parts...> text, Parts&&... parts) {
+  std::fputs(fmt::format(text, std::forward<Parts>(parts)...).c_str(), stdout);
+}
 
 class demonstration {
 public:
@@ -55,7 +63,7 @@ private:
 void demonstration::say(const std::string& line) {
   std::lock_guard guard{printing_};
   auto since = std::chrono::duration<double>(steady::now() - began_).count();
-  fmt::print("[{:6.2f} s] {}\n", since, line);
+  print("[{:6.2f} s] {}\n", since, line);
   std::fflush(stdout);
 }
 
@@ -63,8 +71,8 @@ void demonstration::progress(const std::string& what, int done, int all) {
   if (isatty(STDOUT_FILENO) == 0 && done != all)
     return;
   std::lock_guard guard{printing_};
-  fmt::print("{}           {} {}/{}{}", isatty(STDOUT_FILENO) ? "\r" : "", what, done, all,
-             done == all ? "\n" : "");
+  print("{}           {} {}/{}{}", isatty(STDOUT_FILENO) ? "\r" : "", what, done, all,
+        done == all ? "\n" : "");
   std::fflush(stdout);
 }
 
@@ -155,7 +163,9 @@ void demonstration::freeze_one() {
   auto since = steady::now();
   runtime_->probe("beta").take();
   say(fmt::format("health check of beta in flight: {} probes", runtime_->pool("beta").take().probing));
-  std::thread useful_beta{[&] { useful_beta_ = first_useful_command("beta", since); }};
+  std::jthread useful_beta{[&] { useful_beta_ = first_useful_command("beta", since); }};
+  // Whatever happens: that thread waits for it.
+  std::shared_ptr<void> thaw_at_last{nullptr, [this](void*) { beta_.thaw(); }};
   useful_alpha_ = first_useful_command("alpha", since);
   frozen_alpha_ = acquire_many("alpha");
   frozen_beta_ = acquire_many("beta");
@@ -170,9 +180,9 @@ void demonstration::print_table() {
   auto alpha = runtime_->pool("alpha").take();
   auto beta = runtime_->pool("beta").take();
   auto row = [](const std::string& what, const std::string& a, const std::string& b) {
-    fmt::print("  {:<44} {:>16} {:>16}\n", what, a, b);
+    print("  {:<44} {:>16} {:>16}\n", what, a, b);
   };
-  fmt::print("\n");
+  print("\n");
   row("", "alpha", "beta (frozen)");
   row("acquire p50 / p99, quiet", quiet_alpha_.text(), quiet_beta_.text());
   row("acquire p50 / p99, beta frozen", frozen_alpha_.text(), frozen_beta_.text());
@@ -184,13 +194,13 @@ void demonstration::print_table() {
       fmt::format("{} / {}", beta.counters.probes_passed, beta.counters.probes_failed));
   row("connections opened", std::to_string(alpha.counters.opened), std::to_string(beta.counters.opened));
   row("connections removed", removed_text(alpha.counters), removed_text(beta.counters));
-  fmt::print("\n{}", tally_.text());
+  print("\n{}", tally_.text());
 }
 
 int demonstration::run() {
-  fmt::print("Two throwaway clusters on loopback: alpha (port {}) and beta (port {}), user {}, files in {} "
-             "and {}.\n",
-             alpha_.port(), beta_.port(), alpha_.user(), alpha_.folder(), beta_.folder());
+  print("Two throwaway clusters on loopback: alpha (port {}) and beta (port {}), user {}, files in {} "
+        "and {}.\n",
+        alpha_.port(), beta_.port(), alpha_.user(), alpha_.folder(), beta_.folder());
   configuration config;
   config.log_level = "off";
   for (auto& settings : {settings_of(alpha_, "alpha"), settings_of(beta_, "beta")}) {
@@ -226,8 +236,8 @@ int demonstration::run() {
   watching = result<subscription>{subscription{}};
   auto stopping = steady::now();
   runtime_->stop();
-  fmt::print("Stopped in {}. Everything that was started is stopped and removed.\n",
-             duration_text(steady::now() - stopping));
+  print("Stopped in {}. Everything that was started is stopped and removed.\n",
+        duration_text(steady::now() - stopping));
   return lost == 0 ? 0 : 1;
 }
 
@@ -239,6 +249,8 @@ int main() {
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGHUP, &action, nullptr);
+  // Whoever reads may go first, as `tee` does on the same Ctrl-C: that must not keep us from cleaning up.
+  std::signal(SIGPIPE, SIG_IGN);
   try {
     return demonstration{}.run();
   } catch (const std::exception& problem) {

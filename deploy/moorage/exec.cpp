@@ -96,14 +96,19 @@ struct collected {
   std::string output;
   std::string error_output;
   bool cut = false;
+  int unwritten = 0; ///< the errno of a write to stdout that failed
 };
 
-// What comes of a command's output: passed on, or kept for JSON. False: nobody reads it any more.
+// What comes of a command's output: passed on, or kept for JSON. False: it cannot be written any more.
 bool take(const stream::chunk& chunk, bool keep, collected& kept) {
   auto is_output = chunk.kind == output_kind::output;
-  if (!keep)
+  if (!keep) {
     // A closed stderr loses what is written there, and nothing else.
-    return put(is_output ? STDOUT_FILENO : STDERR_FILENO, chunk.bytes) || !is_output;
+    if (put(is_output ? STDOUT_FILENO : STDERR_FILENO, chunk.bytes) || !is_output)
+      return true;
+    kept.unwritten = errno;
+    return false;
+  }
   auto room = json_output_max - kept.output.size() - kept.error_output.size();
   (is_output ? kept.output : kept.error_output).append(chunk.bytes, 0, room);
   kept.cut = kept.cut || chunk.bytes.size() > room;
@@ -124,8 +129,13 @@ void explain(const options& from, const outcome& ended, bool interrupted) {
     complain(cluster + cause + "; the command did not run: it is safe to run it again");
 }
 
-ending report(const options& from, const outcome& ended, const collected& kept, int signal,
-              bool nobody_reads) {
+ending report(const options& from, const outcome& ended, const collected& kept, int signal) {
+  if (kept.unwritten != 0 && kept.unwritten != EPIPE) {
+    complain(from.cluster + ": cannot write to standard output: " + std::strerror(kept.unwritten) +
+             "; the command was cancelled and may have run in part");
+    return {exec_failed, 0};
+  }
+  auto nobody_reads = kept.unwritten != 0;
   if (ended.kind != outcome_kind::exited && !nobody_reads)
     explain(from, ended, signal != 0);
   auto code = ended.kind == outcome_kind::exited ? ended.code & 255 : static_cast<int>(exec_failed);
@@ -135,6 +145,8 @@ ending report(const options& from, const outcome& ended, const collected& kept, 
     put_bytes(object, "error_output", kept.error_output);
     object["output_cut"] = kept.cut;
     auto end = say(json_text(object), code);
+    if (end.signal == 0 && end.code != code)
+      return {exec_failed, 0};
     nobody_reads = end.signal != 0;
   }
   if (ended.kind == outcome_kind::exited && !nobody_reads)
@@ -147,11 +159,10 @@ ending work(const options& from, runtime& pools, signal_watch& signals, exec_req
   auto lease = pools.try_acquire(from.cluster, std::move(how));
   if (!lease) {
     outcome never{outcome_kind::never_sent, 0, {}, lease.reason()};
-    return report(from, never, {}, signals.caught(), false);
+    return report(from, never, {}, signals.caught());
   }
   auto stream = lease->open(std::move(request));
   collected kept;
-  auto nobody_reads = false;
   {
     std::stop_callback cancel{signals.token(), [&stream] { stream.cancel(); }};
     std::optional<input_pump> input;
@@ -160,16 +171,14 @@ ending work(const options& from, runtime& pools, signal_watch& signals, exec_req
     else
       input.emplace(stream);
     for (stream::chunk chunk; stream.read(chunk);)
-      if (!nobody_reads && !take(chunk, from.json, kept)) {
-        nobody_reads = true;
+      if (kept.unwritten == 0 && !take(chunk, from.json, kept))
         stream.cancel();
-      }
     stream.cancel();
   }
   auto ended = stream.ended();
   // Waits for the answer, so that the pool does not stop with the lease still out. What became of it changes nothing.
   static_cast<void>(lease->release());
-  return report(from, ended, kept, signals.caught(), nobody_reads);
+  return report(from, ended, kept, signals.caught());
 }
 
 } // namespace

@@ -1,9 +1,11 @@
 // The program `moorage`.
 #include <csignal>
-#include <ctime>
-
 #include <cstdlib>
+#include <ctime>
 #include <string>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
@@ -53,6 +55,10 @@ ending run(const command_line& line) {
 }
 
 int run_program(int argc, const char* const* argv) {
+  // Or a descriptor of ours would be taken for standard input or output.
+  for (int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (fcntl(standard, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+      return failed;
   // A reader that has gone is an answer of write(2), not the end of a process that has connections to close.
   std::signal(SIGPIPE, SIG_IGN);
   command_line line;

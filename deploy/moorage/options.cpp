@@ -82,7 +82,7 @@ void command_line::add_globals() {
   app_->add_option("--log-level", options_.log_level,
                    "Log from this level on: trace, debug, info, warning, error, critical or off")
       ->type_name("LEVEL")
-      ->check(CLI::IsMember(levels, CLI::ignore_case));
+      ->transform(CLI::IsMember(levels, CLI::ignore_case));
 }
 
 void command_line::add_cluster(CLI::App& to, bool required, const std::string& text) {

@@ -108,6 +108,10 @@ std::string node_socket(const options& from, const configuration& config) {
 
 pools_at_hand reach_cluster(const options& from, const configuration& config) {
   pools_at_hand result;
+  if (!from.socket.empty() && !from.settings.empty()) {
+    result.reason = {errc::invalid_request, "a node has its own settings: leave out --socket, or -o"};
+    return result;
+  }
   if (!from.embedded && from.settings.empty()) {
     auto node = runtime::try_connect(node_socket(from, config));
     // Without a node we can do without; with one that does not answer, somebody should look after it.

@@ -32,7 +32,7 @@ sigset_t watched() {
 signal_watch::signal_watch(std::function<void()> on_hangup) : on_hangup_(std::move(on_hangup)) {
   auto set = watched();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  signals_ = signalfd(-1, &set, SFD_CLOEXEC);
+  signals_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   wake_ = eventfd(0, EFD_CLOEXEC);
   thread_ = std::jthread{[this](std::stop_token end) { watch(std::move(end)); }};
 }

@@ -58,7 +58,7 @@ void command_stream::advance() {
                                            ": the command was given up: it took longer than its timeout of " +
                                            in_words(timeout_)};
   if (cancelled_) {
-    if (ended_)
+    if (complete())
       return finish(*ended_);
     return finish({sent() ? outcome_kind::maybe_ran : outcome_kind::never_sent, 0, {}, *cancelled_});
   }
@@ -222,12 +222,15 @@ void command_stream::proved() {
     finish(*ended_);
 }
 
+/// The end is known, and all of the output has been delivered.
+bool command_stream::complete() const {
+  return ended_ && channel_ && !undelivered() && (channel_->closed_by_peer() || channel_->end_of_output());
+}
+
 void command_stream::broken(const ssh_error& why) {
   if (over())
     return;
-  bool complete =
-      ended_ && channel_ && !undelivered() && (channel_->closed_by_peer() || channel_->end_of_output());
-  if (complete)
+  if (complete())
     return finish(*ended_);
   if (ended_)
     return give_up(errc::connection_lost,
@@ -239,9 +242,11 @@ void command_stream::broken(const ssh_error& why) {
 void command_stream::closing() {
   if (over())
     return;
-  if (ended_)
+  if (complete())
     return finish(*ended_);
-  give_up(errc::connection_lost, "the connection was closed while the command was under way");
+  give_up(errc::connection_lost, ended_ ? "the command has ended, but the connection was closed before all "
+                                          "of its output had come"
+                                        : "the connection was closed while the command was under way");
 }
 
 /// The end without a known outcome.

@@ -65,6 +65,7 @@ public:
   void exit_signal(const std::string& name, const std::string& words) override;
 
 private:
+  bool complete() const;
   /// How long output may still come after the command's end, when the server does not close the channel because a
   /// background child holds it: this long a silence, and then a round trip without any.
   static constexpr std::chrono::milliseconds quiet_time{250};

@@ -173,6 +173,8 @@ bool ssh_transport::remember() {
   auto& o = *opening_;
   if (o.remembering.asked()) {
     auto problem = o.remembering.take();
+    if (!problem && o.remembering.refused())
+      problem = "the system gives us no thread";
     if (!problem)
       return false;
     // As ssh(1) does: a key that cannot be written down is trusted this time.

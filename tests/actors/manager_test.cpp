@@ -45,6 +45,8 @@ TEST_CASE(
   REQUIRE(waiting.heard->refusals.size() == 1);
   CHECK(waiting.heard->refusals.at(0).code == errc::internal);
   CHECK(world.network->alive == 0);
+  REQUIRE(busy.heard->lost.size() == 1);
+  CHECK(busy.heard->lost.at(0).reason.code == errc::internal);
   busy.run("under the old pool");
   CHECK(busy.heard->results.empty());
   waiting.acquire();
@@ -62,6 +64,20 @@ TEST_CASE("a connection's actor that dies of a bug is a lost connection, no more
   CHECK(world.status().total == 0);
   host.acquire();
   CHECK(host.heard->grants.size() == 2);
+}
+
+TEST_CASE("the failure of an opening that crosses the order to close leaves nothing behind") {
+  virtual_world world{plain_cluster(1)};
+  world.network->open_fails = {ssh_stage::connect, ssh_failure::refused, "nobody listens"};
+  caf::scoped_actor self{world.system};
+  auto who = caf::strong_actor_ptr{self.ptr()->ctrl()};
+  auto asked = self->request(world.manager, caf::infinite, acquire{"alpha", who, 0, 30s, "test"});
+  auto closed = self->request(world.manager, caf::infinite, disconnect_pool{"alpha"});
+  world.settle();
+  REQUIRE(world.status().total == 0);
+  closed.receive([](const done&) {}, [](const caf::error& error) { FAIL(to_failure(error).text); });
+  asked.receive([](const lease_grant&) { FAIL("granted"); },
+                [](const caf::error& error) { CHECK(to_failure(error).code == errc::cluster_removed); });
 }
 
 TEST_CASE("stopping closes every connection, refuses the waiters, and ends every actor") {

@@ -121,6 +121,35 @@ TEST_CASE("exec tells outcome and output as JSON") {
   CHECK(killed["signal"] == "TERM");
 }
 
+TEST_CASE("a full disk is 255 with a line that says so") {
+  home_with_cluster home;
+  for (auto json : {false, true}) {
+    auto spec = home.spec({"-c", std::string{MOORAGE_PROGRAM " exec here "} + (json ? "--json " : "") +
+                                     "-- echo hello >/dev/full"});
+    spec.executable = "sh";
+    auto ended = run(spec);
+    CHECK(ended.code == 255);
+    CHECK_THAT(ended.error_output, Contains("cannot write to standard output"));
+  }
+}
+
+TEST_CASE("a closed standard input is an empty one") {
+  home_with_cluster home;
+  auto spec = home.spec({"-c", MOORAGE_PROGRAM " exec here -- wc -c <&-"});
+  spec.executable = "sh";
+  CHECK(run(spec).output == "0\n");
+}
+
+TEST_CASE("every setting can be given on the command line, the host too") {
+  home_with_cluster home;
+  CHECK(home.moorage({"exec", "here", "-o", "host=127.0.0.1", "--", "true"}).code == 0);
+  auto torn = home.moorage({"exec", "here", "--socket", "/nowhere", "-o", "pool_size=2", "--", "true"});
+  CHECK(torn.code == 255);
+  CHECK_THAT(torn.error_output, Contains("a node has its own settings"));
+  auto loud = home.moorage({"exec", "here", "--log-level", "DEBUG", "--", "true"});
+  CHECK_THAT(loud.error_output, Contains("moorage debug"));
+}
+
 TEST_CASE("a destination needs no configuration but its keys") {
   home_with_cluster home;
   auto destination = home.sshd.user() + "@" + home.sshd.host() + ":" + std::to_string(home.sshd.port());

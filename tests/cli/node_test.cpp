@@ -7,6 +7,7 @@
 
 #include <sys/stat.h>
 
+#include "runtime/runtime.hpp"
 #include "tests/cli/clusters.hpp"
 
 using namespace moorage::cli_tests;
@@ -89,6 +90,48 @@ TEST_CASE("a node that goes away ends every command with an honest error") {
   CHECK(ended.code == 255);
   CHECK_THAT(ended.error_output, Contains("the command may have run"));
   CHECK(home.moorage({"status"}).code == 4);
+}
+
+TEST_CASE("the loss of the node is told to whoever asks, however often, and ends `admin events`") {
+  node_home home;
+  auto rt = moorage::runtime::connect(home.folder / "moorage/node.sock");
+  CHECK(!rt.wait_for_loss(1ms));
+  program events{home.spec({"admin", "events"})};
+  home.exec("true");
+  REQUIRE(events.wrote("granted"));
+  // It asks after every half a second without an event; after it has asked once, it must still hear of the loss.
+  CHECK(!events.wrote("never", 1200ms));
+  home.node.signal(SIGKILL);
+  CHECK(rt.wait_for_loss(10s));
+  CHECK(rt.wait_for_loss(0ms));
+  auto ended = events.wait(10s);
+  CHECK(ended.code == 4);
+  CHECK_THAT(ended.error_output, Contains("the node went away"));
+}
+
+TEST_CASE("a cluster that a node drops and takes up again serves a client that was there before") {
+  node_home home;
+  auto rt = moorage::runtime::connect(home.folder / "moorage/node.sock");
+  for (int i = 0; i < 3; ++i) {
+    auto settings = rt.clusters().take().at(0);
+    CHECK(rt.acquire("here", 20s).run("true").ended.succeeded());
+    REQUIRE(bool{rt.remove_cluster("here")});
+    CHECK(rt.try_acquire("here", {20s, {}, {}}).reason().code == moorage::errc::unknown_cluster);
+    REQUIRE(bool{rt.register_cluster(settings)});
+  }
+}
+
+TEST_CASE("a client that stops answers its own waiting calls, whatever the node does") {
+  node_home home;
+  auto rt = moorage::runtime::connect(home.folder / "moorage/node.sock");
+  REQUIRE(bool{rt.resize("here", 1)});
+  auto held = rt.acquire("here", 20s);
+  auto waiting = rt.acquire_async("here", {1h, "in vain", {}});
+  REQUIRE(home.until([&] { return rt.waiters("here").take().size() == 1; }));
+  home.node.signal(SIGSTOP);
+  rt.stop();
+  CHECK_THROWS_AS(waiting.get(), moorage::error);
+  home.node.signal(SIGCONT);
 }
 
 TEST_CASE("an administrator looks into a pool and steers it") {

@@ -119,6 +119,20 @@ TEST_CASE("a probe that tells nothing counts as failed a second after its time")
   CHECK(s.step(probe_passed{p1, c1, 6s}) == "");
 }
 
+TEST_CASE("a pool that slept through a probe's time and a connection's lifetime wakes up well") {
+  for (auto failures : {1u, 3u}) {
+    auto settings = lasting();
+    settings.probe_failures_max = failures;
+    auto s = idle(1, settings);
+    s.now += 54min;
+    s.step(probe_requested{});
+    s.now += 1h;
+    s.step(time_passed{});
+    CHECK(s.status().counters.probes_failed == 1);
+    CHECK(s.status().closing == 1);
+  }
+}
+
 TEST_CASE("a round of a thousand is started in portions, with acquires in between") {
   auto settings = lumi(1000);
   settings.connects_at_once = 1000;

@@ -191,6 +191,28 @@ TEST_CASE("a denied log-in is not repeated, and latches the pool until it is res
   CHECK(s.acquire(r4, h1) == "open c2");
 }
 
+TEST_CASE("a great many waiters that cannot be served are told so in portions, and nobody later with them") {
+  constexpr auto portion = pool_core::ends_per_step;
+  auto settings = lumi();
+  settings.queue_depth = 10'000;
+  story s{settings};
+  for (std::uint64_t i = 0; i < 3 * portion; ++i)
+    s.acquire(request_id{100 + i}, h1, 1h);
+  for (int i = 0; i < 2; ++i) {
+    s.step(connection_failed{c1, error_of(ssh_failure::timed_out)});
+    s.wait(3s);
+  }
+  s.step(connection_failed{c1, error_of(ssh_failure::timed_out)});
+  CHECK(s.status().waiters == portion);
+  CHECK(s.core.next_due() <= s.now);
+  s.acquire(r1, h2, 1h);
+  s.step(time_passed{});
+  CHECK(s.status().waiters == 1);
+  CHECK(s.status().counters.refusals == 3 * portion);
+  s.step(connection_closed{c1});
+  CHECK(s.core.next_due() > s.now);
+}
+
 TEST_CASE("new settings lift the latch") {
   story s{lumi()};
   s.acquire(r1, h1);

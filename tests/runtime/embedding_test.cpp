@@ -4,6 +4,7 @@
 #include <atomic>
 #include <caf/all.hpp>
 #include <filesystem>
+#include <future>
 #include <thread>
 
 #include "runtime/actors.hpp"
@@ -197,4 +198,59 @@ TEST_CASE("without patience one gets a lease at once or a refusal at once") {
   CHECK(rt.try_acquire("alpha", {0s, {}, {}}).reason().code == errc::acquire_timeout);
   REQUIRE(bool{first.release()});
   CHECK(bool{rt.try_acquire("alpha", {0s, {}, {}})});
+}
+
+TEST_CASE("a runtime may be stopped by several threads at once, and each returns when it is over") {
+  support::real_sshd sshd;
+  runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+  auto lease = rt.acquire("alpha", 20s);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] {
+      rt.stop();
+      CHECK(rt.try_acquire("alpha", {1s, {}, {}}).reason().code == errc::stopping);
+    });
+  for (auto& thread : threads)
+    thread.join();
+}
+
+TEST_CASE("a runtime may be stopped, and may end, in a callback of its own") {
+  support::real_sshd sshd;
+  auto rt = std::make_shared<runtime>(quiet_configuration({settings_for(sshd, "alpha")}));
+  std::promise<errc> over;
+  rt->acquire("alpha", {20s, {}, {}}, [&over, mine = rt](result<lease> granted) mutable {
+    mine->stop();
+    mine = nullptr;
+    over.set_value(granted ? errc::none : granted.reason().code);
+  });
+  rt = nullptr;
+  CHECK(over.get_future().get() == errc::none);
+  CHECK(sshd.wait_for_connections(0, 20s));
+}
+
+TEST_CASE("after a subscription's end no call to its callback begins, and it may end itself in one") {
+  support::real_sshd sshd;
+  runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+  std::atomic<bool> over = false;
+  std::atomic<int> late = 0;
+  std::promise<void> heard;
+  auto once = std::make_shared<subscription>();
+  auto end_itself = [&, once](const event_record&) {
+    *once = {};
+    heard.set_value(); // a second time would throw
+  };
+  *once = rt.subscribe({}, end_itself).take();
+  for (int round = 0; round < 50; ++round) {
+    over = false;
+    auto watching = rt.subscribe("alpha", [&](const event_record&) { late += over; }).take();
+    std::thread busy{[&] {
+      for (int i = 0; i < 20; ++i)
+        rt.acquire("alpha", 20s);
+    }};
+    watching = {};
+    over = true;
+    busy.join();
+  }
+  CHECK(late == 0);
+  heard.get_future().get();
 }

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pwd.h>
+#include <shadow.h>
 #include <sstream>
 #include <stdexcept>
 #include <sys/inotify.h>
@@ -158,6 +159,18 @@ void real_sshd::make_host_keys() {
     make_key(folder_ / ("host_" + type), type, "");
 }
 
+namespace {
+
+/// Without PAM sshd turns root away, keys and all, where root has no password, as on machines that are run by sudo.
+bool is_locked_root() {
+  if (geteuid() != 0)
+    return false;
+  const auto* entry = getspnam("root");
+  return entry != nullptr && entry->sp_pwdp != nullptr && entry->sp_pwdp[0] == '!';
+}
+
+} // namespace
+
 void real_sshd::write_config() const {
   std::ofstream out(folder_ / "sshd_config", std::ios::trunc);
   for (const auto& line : settings_.config) // sshd takes the first value it finds
@@ -173,7 +186,8 @@ void real_sshd::write_config() const {
       << "\n"
       // The sessions' home is the scratch folder: the user's own shell start-up files must neither run nor cost time.
       << "SetEnv HOME=" << folder_.path() << "\n"
-      << "PidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin yes\nUseDNS no\nPrintMotd no\n"
+      << "PidFile none\nUsePAM " << (is_locked_root() ? "yes" : "no")
+      << "\nStrictModes no\nPermitRootLogin yes\nUseDNS no\nPrintMotd no\n"
       << "PasswordAuthentication no\nKbdInteractiveAuthentication no\nLogLevel VERBOSE\n"
       << "Subsystem sftp internal-sftp\n"
       << "MaxSessions " << settings_.max_sessions << "\nMaxStartups " << settings_.max_startups << "\n";
