@@ -104,6 +104,19 @@ TEST_CASE("collected output is cut at the cap and marked") {
   CHECK(result.output_cut);
 }
 
+TEST_CASE("a cap that is changed holds from the next lease on, on the connection that is open") {
+  support::real_sshd sshd;
+  auto settings = settings_for(sshd, "alpha");
+  runtime rt{quiet_configuration({settings})};
+  CHECK(!rt.acquire("alpha", 20s).run("head -c 10000 /dev/zero").output_cut);
+  settings.output_max = 4096;
+  REQUIRE(bool{rt.register_cluster(settings)});
+  auto result = rt.acquire("alpha", 20s).run("head -c 10000 /dev/zero");
+  CHECK(result.output_cut);
+  CHECK(result.output.size() == 4096);
+  CHECK(sshd.logins() == 1);
+}
+
 TEST_CASE("a sink that has had enough ends the command") {
   support::real_sshd sshd;
   runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};

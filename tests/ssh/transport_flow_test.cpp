@@ -104,6 +104,32 @@ TEST_CASE("a reader that stops costs bounded memory, and others on the connectio
   CHECK(link.run("true").ended == exited(0));
 }
 
+TEST_CASE("a command that has ended is not called whole while its output waits for a reader", "[transport]") {
+  support::fake_sshd server;
+  world around;
+  driven link{around, around.settings_for(server)};
+  REQUIRE(link.open());
+  auto id = link.start(exec_request{"flood 100000", {}, {}, 500ms, 0}, 50'000);
+  auto& s = link.streams[id.value];
+  REQUIRE(link.until([&] { return s.received == 50'000; }));
+  CHECK(link.ask(1)); // a round trip later its end has come
+  auto code = errc::none;
+  SECTION("when its time is up") {
+    code = errc::command_timeout;
+  }
+  SECTION("when it is cancelled") {
+    link.it->cancel(id, {errc::cancelled, "enough"});
+    code = errc::cancelled;
+  }
+  SECTION("when the connection is closed") {
+    link.close();
+    code = errc::connection_lost;
+  }
+  REQUIRE(link.finish(id));
+  CHECK(s.ended->kind == outcome_kind::maybe_ran);
+  CHECK(s.ended->cause.code == code);
+}
+
 TEST_CASE("a slow reader costs bounded memory", "[transport]") {
   support::fake_sshd server;
   world around;
