@@ -217,14 +217,14 @@ TEST_CASE("a runtime may be stopped by several threads at once, and each returns
   support::real_sshd sshd;
   runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
   auto lease = rt.acquire("alpha", 20s);
-  std::vector<std::thread> threads;
+  std::vector<std::future<errc>> stopped;
   for (int i = 0; i < 4; ++i)
-    threads.emplace_back([&] {
+    stopped.push_back(std::async(std::launch::async, [&rt] {
       rt.stop();
-      CHECK(rt.try_acquire("alpha", {1s, {}, {}}).reason().code == errc::stopping);
-    });
-  for (auto& thread : threads)
-    thread.join();
+      return rt.try_acquire("alpha", {1s, {}, {}}).reason().code;
+    }));
+  for (auto& each : stopped)
+    CHECK(each.get() == errc::stopping);
 }
 
 TEST_CASE("a runtime may be stopped, and may end, in a callback of its own") {
