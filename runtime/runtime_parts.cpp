@@ -164,9 +164,14 @@ void runtime_parts::take_down() {
     link->close();
   manager = nullptr;
   client = nullptr;
+  system = nullptr;
+  if (!own_system)
+    return; // the host's workers may be letting go of the last of us: the destructor comes later
   own_system.reset();
   own_config.reset();
-  system = nullptr;
+  loop.reset();
+  threads.reset();
+  log.reset();
 }
 
 } // namespace moorage
