@@ -74,8 +74,8 @@ int footprint_role(const std::vector<std::string>& arguments) {
 
 void thousand_idle(const effort& effort, figures& into) {
   int count = effort.quick ? 100 : 1'000;
-  int windows = effort.quick ? 1 : 3;
-  auto window = effort.quick ? 1'000 : 10'000;
+  int windows = effort.pairs();
+  auto window = effort.quick ? 1'000 : 5'000;
   auto memory =
       at_most("idle-memory", fmt::format("memory of each of {} idle connections", count), "KiB", 40);
   memory.note = "resident set of a process of its own, before and after; the fake sshd is another process";
@@ -112,7 +112,7 @@ void idle_runtime(const effort& effort, figures& into) {
   wait_idle(rt, "alpha", 10);
   samples all;
   auto window = effort.quick ? 1'000ms : 10'000ms;
-  for (int i = 0; i < (effort.quick ? 1 : 3); ++i) {
+  for (int i = 0; i < effort.pairs(); ++i) {
     auto cpu = process_cpu();
     let_pass(window);
     add(made, milliseconds_of(process_cpu() - cpu) * (10'000.0 / static_cast<double>(window.count())), all);
