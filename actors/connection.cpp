@@ -52,7 +52,8 @@ void connection_actor_state::begin(const begin_lease& order) {
   settings.output_max = order.output_max;
 }
 
-void connection_actor_state::run(run_command& request, caf::typed_response_promise<exec_result> promise) {
+void connection_actor_state::run(run_command& request, const caf::strong_actor_ptr& asker,
+                                 caf::typed_response_promise<exec_result> promise) {
   if (leases_.count(request.lease) == 0) {
     promise.deliver(make_error(errc::lease_ended, "lease " + to_string(request.lease) + " on '" +
                                                       settings.name +
@@ -62,10 +63,9 @@ void connection_actor_state::run(run_command& request, caf::typed_response_promi
   connection_command command;
   command.lease = request.lease;
   command.call = request.call;
-  command.asker = self->current_sender();
   command.run = std::move(promise);
   command.collect_max = request.what.output_max != 0 ? request.what.output_max : settings.output_max;
-  if (command.asker && command.asker->node() != self->node())
+  if (asker && asker->node() != self->node())
     command.collect_max = std::min<std::uint64_t>(command.collect_max, remote_bytes_max);
   start(std::move(command), std::move(request.what), unlimited_credit);
   drive();
@@ -133,8 +133,8 @@ void connection_actor_state::answer_probe(const probe_request& request,
     command.probe = std::move(promise);
     exec_request what;
     what.command = request.command;
-    what.timeout =
-        request.timeout; // or slow answers would pile up channels until users' commands are refused
+    // Or slow answers would pile up channels until users' commands are refused.
+    what.timeout = request.timeout;
     start(std::move(command), std::move(what), unlimited_credit);
   } else {
     auto number = ++ids_;
@@ -365,8 +365,9 @@ connection_actor::behavior_type connection(connection_actor::stateful_pointer<co
   state.drive();
   return {
       [self](run_command& request) {
+        auto asker = self->current_sender(); // before the promise, which takes it away
         auto promise = self->make_response_promise<exec_result>();
-        self->state.run(request, promise);
+        self->state.run(request, asker, promise);
         return promise;
       },
       [self](const cancel_command& request) { self->state.cancel_run(request); },

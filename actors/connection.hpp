@@ -23,7 +23,6 @@ namespace moorage {
 struct connection_command {
   lease_id lease; ///< 0: a probe
   std::uint64_t call = 0;
-  caf::strong_actor_ptr asker;
   caf::typed_response_promise<exec_result> run;
   exec_result collected;
   std::uint64_t collect_max = 0;
@@ -48,7 +47,8 @@ struct connection_actor_state {
   /// Answers whoever still waits: runs on quit, on an exception and on a kill alike.
   ~connection_actor_state();
 
-  void run(run_command& request, caf::typed_response_promise<exec_result> promise);
+  void run(run_command& request, const caf::strong_actor_ptr& asker,
+           caf::typed_response_promise<exec_result> promise);
   caf::result<stream_opened> stream(open_stream& request);
   void cancel_run(const cancel_command& request);
   void take_input(send_stream_input& input);

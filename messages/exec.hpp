@@ -18,10 +18,10 @@ struct environment_variable {
   friend bool operator==(const environment_variable&, const environment_variable&) = default;
 };
 
-/// A command for the user's login shell on the cluster (RFC 4254, section 6.5).
 /// What one message between processes carries of a command's input or output: half of what a link takes.
 inline constexpr std::size_t remote_bytes_max = std::size_t{128} << 20;
 
+/// A command for the user's login shell on the cluster (RFC 4254, section 6.5).
 struct exec_request {
   std::string command;
   /// Sent as SSH `env` requests; what the server's AcceptEnv refuses is set by a quoted prefix to the

@@ -121,6 +121,19 @@ TEST_CASE("a cluster that a node drops and takes up again serves a client that w
   }
 }
 
+TEST_CASE("what does not fit into a message to a node is refused or cut, and the link lives on") {
+  node_home home;
+  auto rt = moorage::runtime::connect(home.folder / "moorage/node.sock");
+  auto lease = rt.acquire("here", 20s);
+  auto refused = lease.run({"wc -c", {}, std::string(moorage::remote_bytes_max + 1, 'x'), {}, 0});
+  CHECK(refused.ended.kind == moorage::outcome_kind::never_sent);
+  CHECK(refused.ended.cause.code == moorage::errc::invalid_request);
+  auto cut = lease.run({"head -c 200000000 /dev/zero", {}, {}, {}, 1u << 30});
+  CHECK(cut.output_cut);
+  CHECK(cut.output.size() == moorage::remote_bytes_max);
+  CHECK(lease.run("true").ended.succeeded());
+}
+
 TEST_CASE("a client that stops answers its own waiting calls, whatever the node does") {
   node_home home;
   auto rt = moorage::runtime::connect(home.folder / "moorage/node.sock");
