@@ -106,8 +106,8 @@ void pool_actor_state::take(opening_ended& report) {
   steps_ = std::move(report.steps);
   if (report.error) {
     connections_.erase(report.connection);
-    if (closing_.erase(report.connection) >
-        0) // it crossed the order to close, which nobody is left to carry out
+    // The report may have crossed the order to close, which nobody is left to carry out.
+    if (closing_.erase(report.connection) > 0)
       step(connection_closed{report.connection});
     else
       step(connection_failed{report.connection, std::move(report.error)});

@@ -225,8 +225,8 @@ struct grant_event_credit {
 
 struct begin_lease {
   lease_id lease;
-  std::size_t output_max =
-      0; ///< what is collected of a command that does not say it: the cluster's setting of now
+  /// What is collected of a command that does not say it: the cluster's setting of now.
+  std::size_t output_max = 0;
 };
 /// Refuse further work under the lease and end what runs; `ask`: answer the pool with `lease_cleared`.
 struct fence_lease {

@@ -75,7 +75,8 @@ public:
   static result<runtime> try_connect(const std::string& socket = {},
                                      std::chrono::milliseconds timeout = std::chrono::seconds{3});
 
-  /// Every member may be called from any host thread, several at once; only moving and destroying it are for one.
+  /// Every member may be called from any host thread, several at once; only `serve`, moving and destroying
+  /// it are for one, while no other stops it.
   runtime(runtime&&) noexcept;
   runtime& operator=(runtime&&) noexcept;
   /// `stop()`.

@@ -146,8 +146,8 @@ bool agent_needed(const credentials& keys) {
 void let_openssl_begin() {
   static const bool begun = [] {
     fingerprint({"ssh-ed25519", "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"});
-    blocking_threads::
-        settle_at_exit(); // after OpenSSL's own handler was registered, and so before it at exit
+    // After OpenSSL's own handler was registered, and so before it at exit.
+    blocking_threads::settle_at_exit();
     return true;
   }();
   static_cast<void>(begun);

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/runtime/embedding_fixture.hpp"
+#include "tests/support/fake_sshd.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
@@ -166,4 +167,29 @@ TEST_CASE("a cluster that is removed is unknown at once, and known again when it
   REQUIRE(bool{rt.remove_cluster("alpha")});
   REQUIRE(bool{rt.register_cluster(settings_for(sshd, "alpha"))});
   CHECK(rt.acquire("alpha", 20s).run("true").ended.succeeded());
+}
+
+TEST_CASE("a probe command that never ends is given up with its probe, and takes no channel from users") {
+  support::fake_sshd sshd;
+  support::real_sshd keys; // only for its client's key: the fake one takes any
+  support::scratch_folder folder;
+  sshd.write_known_hosts(folder / "known_hosts");
+  auto settings = settings_for(keys, "alpha");
+  settings.host = sshd.host();
+  settings.port = sshd.port();
+  settings.known_hosts_files = {folder / "known_hosts"};
+  settings.pool_size = 1;
+  settings.probe = probe_method::exec;
+  settings.probe_command = "hang";
+  settings.probe_timeout = 200ms;
+  settings.probe_failures_max = 1'000;
+  runtime rt{quiet_configuration({settings})};
+  CHECK(rt.acquire("alpha", 20s).run("true").ended.succeeded());
+  for (int round = 1; round <= 5; ++round) {
+    auto opened = sshd.counters().channels_opened;
+    REQUIRE(bool{rt.probe("alpha")});
+    REQUIRE(sshd.wait_until([&](const auto& c) { return c.channels_opened > opened; }, 20s));
+    CHECK(sshd.wait_until([](const auto& c) { return c.channels_open == 0; }, 20s));
+  }
+  CHECK(sshd.counters().channels_open_max <= 2);
 }
