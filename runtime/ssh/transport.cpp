@@ -80,7 +80,7 @@ bool ssh_transport::pump(time_point now, std::vector<transport_event>& events) {
     close_due_ = now + std::chrono::milliseconds{200};
   }
   if (phase_ == phase::preparing || (phase_ > phase::preparing && phase_ < phase::open))
-    pump_opening();
+    more = pump_opening();
   if (phase_ == phase::open)
     more = pump_open();
   if (phase_ == phase::closing)

@@ -19,6 +19,9 @@ constexpr int descriptor_max = 0xffff;
 /// A file that is not there, for files that libssh must not read: it does so on the caller's thread.
 constexpr const char* no_file = "/nonexistent";
 
+/// Of a key exchange, before others have their turn; each round reads 4 KiB at most.
+constexpr int exchange_rounds_max = 16;
+
 } // namespace
 
 ssh_link::~ssh_link() {
@@ -75,7 +78,7 @@ bool ssh_link::add_event() {
 }
 
 ssh_link::exchange ssh_link::exchange_keys() {
-  for (;;) {
+  for (int round = 0; round < exchange_rounds_max; ++round) {
     auto before = bytes_.in_bytes;
     int rc = ssh_connect(session_);
     duplicate_ = -1;
@@ -102,6 +105,7 @@ ssh_link::exchange ssh_link::exchange_keys() {
         return broken() ? exchange::failed : exchange::waiting;
     }
   }
+  return exchange::more;
 }
 
 void ssh_link::poll() {

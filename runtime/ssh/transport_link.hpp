@@ -33,8 +33,14 @@ public:
   /// Takes a connected, non-blocking socket. Kind `none` when all is well.
   ssh_error start(owned_fd socket, const link_settings& settings);
 
-  enum class exchange { waiting, done, failed };
-  /// Key exchange, as far as it goes at once.
+  enum class exchange {
+    waiting, ///< for the peer
+    more,    ///< it has sent more than is read at once: call again after others had their turn
+    done,
+    failed
+  };
+  /// Key exchange, as far as it goes at once, but never more than a bounded piece of work: 64 KiB read, which is
+  /// more than a whole exchange, and so no more than the computing of one.
   exchange exchange_keys();
 
   /// One poll: at most 4,096 bytes are read, what waits is written, and the channels' callbacks run.

@@ -20,16 +20,22 @@ std::chrono::milliseconds silence_max(const cluster_settings& settings) {
                             : std::max({settings.connect_timeout, alive, std::chrono::milliseconds{30s}});
 }
 
+/// What a server may say until the log-in is done. The longest that is honest is a banner of some 10 KiB.
+constexpr std::uint64_t before_log_in_max = 1u << 20;
+
 } // namespace
 
-void ssh_transport::pump_opening() {
+/// True: there is more to do at once.
+bool ssh_transport::pump_opening() {
   while (phase_ < phase::open) {
     if (opening_->began == time_point{}) {
       if (!begin())
-        return;
+        return false;
     } else if (shared_.now >= opening_->deadline) {
-      return fail(overdue());
+      fail(overdue());
+      return false;
     }
+    more_ = false;
     bool advanced = false;
     switch (phase_) {
     case phase::preparing:
@@ -51,11 +57,12 @@ void ssh_transport::pump_opening() {
       advanced = log_in();
       break;
     default:
-      return;
+      return false;
     }
     if (!advanced)
-      return;
+      return more_;
   }
+  return false;
 }
 
 bool ssh_transport::begin() {
@@ -132,6 +139,12 @@ bool ssh_transport::exchange_keys() {
   }
   auto got = link_.exchange_keys();
   note_heard();
+  if (says_too_much())
+    return false;
+  if (got == ssh_link::exchange::more) {
+    more_ = true;
+    return false;
+  }
   if (got == ssh_link::exchange::waiting) {
     watch_socket();
     return false;
@@ -149,6 +162,19 @@ bool ssh_transport::exchange_keys() {
                      : ", " + word(ssh_get_hmac_in(link_.session()))) +
                 ", " + printable(word(ssh_get_serverbanner(link_.session()))));
   phase_ = phase::verifying;
+  return true;
+}
+
+/// Whoever feeds us without end before the log-in must not keep us busy until the deadline. True: it is over.
+bool ssh_transport::says_too_much() {
+  if (link_.bytes_in() <= before_log_in_max)
+    return false;
+  const auto& first = opening_->first_bytes;
+  fail({stage(), ssh_failure::protocol,
+        destination_ + " (" + opening_->connecting->peer().text +
+            "): the server sent more than 1 MiB before the log-in was done, which no SSH server does" +
+            (first.rfind("SSH-", 0) == 0 ? "" : "; it said \"" + printable(first, 80) + "\"") +
+            "; check host and port"});
   return true;
 }
 
@@ -192,6 +218,8 @@ bool ssh_transport::log_in() {
   auto& o = *opening_;
   auto state = o.logging_in->step(shared_.now);
   note_heard();
+  if (says_too_much())
+    return false;
   int agent = state == authenticator::state::waiting ? o.logging_in->agent_fd() : -1;
   if (agent != o.agent_watched) {
     o.agent_watch = agent < 0 ? watch{} : o.world.loop.add(agent, wake_);

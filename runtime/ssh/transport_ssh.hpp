@@ -81,11 +81,12 @@ private:
   void release();
 
   // transport_opening.cpp
-  void pump_opening();
+  bool pump_opening();
   bool begin();
   bool prepare();
   bool connect();
   bool exchange_keys();
+  bool says_too_much();
   bool verify();
   bool remember();
   bool log_in();
@@ -106,6 +107,7 @@ private:
   waker wake_;
   phase phase_ = phase::fresh;
   bool close_asked_ = false;
+  bool more_ = false;       ///< the opening has more to do at once
   bool readable_ = false;   ///< the socket may have more to read
   std::string destination_; ///< "user@host:port", for texts
   std::unique_ptr<opening_state> opening_;

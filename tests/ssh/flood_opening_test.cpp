@@ -1,0 +1,84 @@
+// Servers that send and send before they have logged us in: they cost a bounded piece of work and a bounded number
+// of bytes, whatever they send.
+#include <catch2/catch.hpp>
+
+#include "tests/ssh/transport_driver.hpp"
+#include "tests/support/raw_peer.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+using namespace std::chrono_literals;
+using support::clear_packet;
+using support::fake_sshd;
+using support::raw_peer;
+
+namespace {
+
+constexpr const char* banner = "SSH-2.0-flood\r\n";
+/// Far beyond what one pump takes on a busy machine, far below for ever.
+constexpr auto pump_max = 2s;
+
+cluster_settings settings_for(world& around, const raw_peer& peer) {
+  fake_sshd for_its_key;
+  auto settings = around.settings_for(for_its_key);
+  settings.host = peer.host();
+  settings.port = peer.port();
+  settings.strict_host_keys = host_key_policy::off;
+  return settings;
+}
+
+} // namespace
+
+TEST_CASE("a server that sends without end before the log-in is cut off after 1 MiB, in short pumps",
+          "[transport][flood]") {
+  struct flood {
+    const char* name;
+    std::string first;
+    std::string again;
+  };
+  const flood floods[] = {
+      {"lines before the banner", "", "welcome to this machine\r\n"},
+      {"empty lines", "", "\r\n"},
+      {"SSH_MSG_IGNORE, small", banner, clear_packet(support::ignore_payload(0))},
+      {"SSH_MSG_IGNORE, large", banner, clear_packet(support::ignore_payload(30'000))},
+      {"SSH_MSG_DEBUG", banner, clear_packet(support::debug_payload("attend to me"))},
+      {"a message that nobody knows", banner, clear_packet("\xc8 and some words")},
+  };
+  for (const auto& one : floods) {
+    INFO(one.name);
+    raw_peer peer{one.first, one.again};
+    world around;
+    auto settings = settings_for(around, peer);
+    driven link{around, settings};
+    auto before = resident();
+    REQUIRE_FALSE(link.open(settings.connect_timeout + 10s));
+    REQUIRE(link.failed);
+    INFO(link.failed->text);
+    CHECK(link.failed->stage == ssh_stage::key_exchange);
+    CHECK(link.failed->kind == ssh_failure::protocol);
+    CHECK(link.failed->text.find("1 MiB") != std::string::npos);
+    CHECK(link.failed->text.find(peer.host() + ":" + std::to_string(peer.port())) != std::string::npos);
+    CHECK(link.longest_pump < pump_max);
+    CHECK(resident() < before + growth_max(4u << 20));
+    CHECK(around.loop.watched() == 0);
+  }
+}
+
+TEST_CASE("a server that keeps sending is given up at the deadline, not when it pauses",
+          "[transport][flood]") {
+  // One pump after another is worked off: the deadline is looked at between them, however much has come.
+  raw_peer peer{"", "welcome to this machine\r\n"};
+  world around;
+  auto settings = settings_for(around, peer);
+  driven link{around, settings};
+  link.it->open();
+  bool more = false;
+  // The first pumps look up, connect, and read: stop at the first that has more to do than it may do at once.
+  REQUIRE(link.until([&] { return more || (more = link.pump()) || link.failed; }));
+  REQUIRE_FALSE(link.failed);
+  std::vector<transport_event> events;
+  CHECK_FALSE(link.it->pump(std::chrono::steady_clock::now() + settings.connect_timeout, events));
+  REQUIRE(events.size() == 1);
+  REQUIRE(std::holds_alternative<transport_failed>(events[0]));
+  CHECK(std::get<transport_failed>(events[0]).error.text.find("not open within") != std::string::npos);
+}
