@@ -49,12 +49,16 @@ struct duration_range {
 /// A day is longer than any wait makes sense; a lifetime may be a month.
 constexpr duration_range durations[] = {
     {"connect_timeout", &cluster_settings::connect_timeout, 100ms, 10min},
+    {"agent_timeout", &cluster_settings::agent_timeout, 100ms, 10min, true},
     {"keep_alive_interval", &cluster_settings::keep_alive_interval, 100ms, 24h, true},
     {"connection_lifetime", &cluster_settings::connection_lifetime, 100ms, 720h},
     {"idle_timeout", &cluster_settings::idle_timeout, 100ms, 720h},
     {"acquire_timeout", &cluster_settings::acquire_timeout, 1ms, 24h},
     {"probe_interval", &cluster_settings::probe_interval, 100ms, 24h},
     {"probe_timeout", &cluster_settings::probe_timeout, 10ms, 10min},
+    {"proving_time", &cluster_settings::proving_time, 100ms, 24h, true},
+    {"reply_timeout", &cluster_settings::reply_timeout, 100ms, 1h},
+    {"linger", &cluster_settings::linger, 1ms, 24h, true},
 };
 
 struct number_range {
@@ -128,12 +132,14 @@ failure check_ranges(const cluster_settings& settings) {
     return invalid("strict_host_keys: must be yes, accept-new or no");
   if (static_cast<unsigned>(settings.probe) > static_cast<unsigned>(probe_method::exec))
     return invalid("probe: must be channel or exec");
+  if (static_cast<unsigned>(settings.environment_fallback) > static_cast<unsigned>(variable_fallback::none))
+    return invalid("environment_fallback: must be prefix or none");
   for (const auto& range : durations) {
     auto value = settings.*range.setting;
     if ((value < range.least || value > range.most) && !(range.zero && value == 0ms))
       return invalid(std::string{range.key} + ": " + duration_text(value) + " is not from " +
                      duration_text(range.least) + " to " + duration_text(range.most) +
-                     (range.zero ? ", nor 0 (never)" : ""));
+                     (range.zero ? ", nor 0" : ""));
   }
   for (const auto& range : numbers) {
     auto value = settings.*range.setting;
@@ -228,6 +234,16 @@ std::string to_string(probe_method method) {
     return "exec";
   }
   return std::to_string(static_cast<unsigned>(method));
+}
+
+std::string to_string(variable_fallback fallback) {
+  switch (fallback) {
+  case variable_fallback::prefix:
+    return "prefix";
+  case variable_fallback::none:
+    return "none";
+  }
+  return std::to_string(static_cast<unsigned>(fallback));
 }
 
 } // namespace moorage

@@ -24,6 +24,12 @@ enum class probe_method : std::uint8_t {
   exec     ///< run `probe_command`; starts a login shell on the login node every time
 };
 
+/// What becomes of variables that the server's AcceptEnv turns down.
+enum class variable_fallback : std::uint8_t {
+  prefix, ///< the command is rewritten so that it sets them itself
+  none    ///< as ssh(1): the command runs without them, and the outcome names them
+};
+
 struct cluster_settings {
   /// Short, such as `lumi`: letters, digits, `-`, `_`, `.`, `@`, `:` (and `[`, `]` for literal IPv6
   /// addresses).
@@ -51,6 +57,9 @@ struct cluster_settings {
   // --- the transport
   /// One try, from look-up to the end of authentication. Log-in on busy login nodes takes several seconds.
   std::chrono::milliseconds connect_timeout{30'000};
+  /// The agent's answer to one question; it may ask its user for a touch or a fingerprint. 0: what is left of
+  /// `connect_timeout`, as ssh(1) waits.
+  std::chrono::milliseconds agent_timeout{0};
   /// Silence after which the peer is asked; three unanswered questions in a row and the link is lost. 0:
   /// never.
   std::chrono::milliseconds keep_alive_interval{60'000};
@@ -82,11 +91,24 @@ struct cluster_settings {
   std::string probe_command = "true";   ///< for the method exec
   std::uint32_t probes_at_once = 0;     ///< 0: no limit
   std::uint32_t probe_failures_max = 3; ///< this many failures in a row and the connection is closed
+  /// A connection has proved itself once it served a lease or passed a probe so long after it was opened. One
+  /// that ends before counts as a failed opening: a full login node lets in and cuts off seconds later.
+  std::chrono::milliseconds proving_time{10'000};
 
   // --- commands
   /// Bytes collected of one command's output (stdout and stderr together), then cut and marked. Streams have
   /// no cap.
   std::uint64_t output_max = 16u << 20;
+  /// Each reply that a command waits for before it runs: to the channel's opening, its variables, the command
+  /// itself. Long, since a busy login node forks slowly.
+  std::chrono::milliseconds reply_timeout{30'000};
+  /// How long after a command's exit status its output is still waited for while the server keeps the channel
+  /// open, as it does for whatever else holds the pipes. 0: not at all.
+  std::chrono::milliseconds linger{10'000};
+  variable_fallback environment_fallback = variable_fallback::prefix;
+  /// Whether a command that was ended early is also looked for by a marker in its environment, to end what
+  /// escaped its process group. Costs a process on the login node, so it is asked for.
+  bool sweep = false;
 
   friend bool operator==(const cluster_settings&, const cluster_settings&) = default;
 };
@@ -101,14 +123,16 @@ failure parse_destination(const std::string& text, cluster_settings& result);
 
 std::string to_string(host_key_policy policy);
 std::string to_string(probe_method method);
+std::string to_string(variable_fallback fallback);
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, cluster_settings& x) {
   return f(x.name, x.host, x.port, x.user, x.key_files, x.agent, x.password_secret, x.passphrase_secret,
-           x.known_hosts_files, x.strict_host_keys, x.connect_timeout, x.keep_alive_interval, x.pool_size,
-           x.channels_per_connection, x.connection_lifetime, x.idle_timeout, x.min_idle, x.connects_at_once,
-           x.queue_depth, x.acquire_timeout, x.probe_interval, x.probe_timeout, x.probe, x.probe_command,
-           x.probes_at_once, x.probe_failures_max, x.output_max);
+           x.known_hosts_files, x.strict_host_keys, x.connect_timeout, x.agent_timeout, x.keep_alive_interval,
+           x.pool_size, x.channels_per_connection, x.connection_lifetime, x.idle_timeout, x.min_idle,
+           x.connects_at_once, x.queue_depth, x.acquire_timeout, x.probe_interval, x.probe_timeout, x.probe,
+           x.probe_command, x.probes_at_once, x.probe_failures_max, x.proving_time, x.output_max,
+           x.reply_timeout, x.linger, x.environment_fallback, x.sweep);
 }
 
 } // namespace moorage

@@ -33,6 +33,12 @@ constexpr std::array names{
     "unknown_connection",
     "invalid_request",
     "command_timeout",
+    "host_key_revoked",
+    "known_hosts_unreadable",
+    "too_many_requests",
+    "receiver_gone",
+    "request_timeout",
+    "no_reply",
 };
 
 static_assert(names.size() == static_cast<std::size_t>(errc::count_), "every errc has a name");

@@ -68,6 +68,18 @@ enum class errc : std::uint8_t {
   invalid_request,
   /// The command took longer than its timeout and was given up. It may still run there; raise the timeout.
   command_timeout,
+  /// A known_hosts file says that the server's key is revoked (@revoked); latched. Tell the site.
+  host_key_revoked,
+  /// A known_hosts file could not be read whole, so the server's key cannot be judged; latched. The text says which and why.
+  known_hosts_unreadable,
+  /// This application has more requests outstanding than it may. Wait for answers first.
+  too_many_requests,
+  /// The actor that was asked, or that was to receive, is gone.
+  receiver_gone,
+  /// The asker's own time-out for the request ended before an answer came.
+  request_timeout,
+  /// The server did not answer a request of ours within `reply_timeout`.
+  no_reply,
   count_ // not an error: the number of values
 };
 

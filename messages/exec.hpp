@@ -36,6 +36,10 @@ struct exec_request {
   /// Cap on collected output in bytes; 0: the cluster's `output_max`; at most `remote_bytes_max` to another process.
   /// Streams have no cap.
   std::uint64_t output_max = 0;
+  /// How long after the exit status output is still waited for while the channel is open; negative: the cluster's `linger`.
+  std::chrono::milliseconds linger{-1};
+  /// Wait until the server closes the channel, as ssh(1) does, however long something holds the command's output open.
+  bool wait_for_close = false;
 
   friend bool operator==(const exec_request&, const exec_request&) = default;
 };
@@ -53,6 +57,10 @@ struct outcome {
   std::int32_t code = 0; ///< for `exited`
   std::string signal;    ///< for `signalled`, without SIG: "KILL" (RFC 4254, section 6.10)
   failure cause;         ///< for the two that are not known: why
+  /// The command ended, but something still held its output open when `linger` was over: more may have been written.
+  bool output_open = false;
+  /// Variables that the command did not get: turned down by the server (`environment_fallback`), or names no shell takes.
+  std::vector<std::string> variables_refused = {};
 
   bool succeeded() const { return kind == outcome_kind::exited && code == 0; }
   friend bool operator==(const outcome&, const outcome&) = default;
@@ -82,12 +90,12 @@ typename Inspector::result_type inspect(Inspector& f, environment_variable& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, exec_request& x) {
-  return f(x.command, x.environment, x.input, x.timeout, x.output_max);
+  return f(x.command, x.environment, x.input, x.timeout, x.output_max, x.linger, x.wait_for_close);
 }
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, outcome& x) {
-  return f(x.kind, x.code, x.signal, x.cause);
+  return f(x.kind, x.code, x.signal, x.cause, x.output_open, x.variables_refused);
 }
 
 template <class Inspector>

@@ -22,10 +22,12 @@ constexpr std::array failure_names{"none",
                                    "no_credentials",
                                    "descriptor_limit",
                                    "silent",
-                                   "closed"};
+                                   "closed",
+                                   "host_key_revoked",
+                                   "known_hosts_unreadable"};
 
 static_assert(stage_names.size() == static_cast<std::size_t>(ssh_stage::session) + 1);
-static_assert(failure_names.size() == static_cast<std::size_t>(ssh_failure::closed) + 1);
+static_assert(failure_names.size() == static_cast<std::size_t>(ssh_failure::known_hosts_unreadable) + 1);
 
 template <class Names, class Enum>
 std::string name_of(const Names& names, Enum value) {
@@ -50,7 +52,8 @@ bool is_transient(ssh_failure kind) {
 
 bool is_latching(ssh_failure kind) {
   return kind == ssh_failure::denied || kind == ssh_failure::host_key_unknown ||
-         kind == ssh_failure::host_key_changed;
+         kind == ssh_failure::host_key_changed || kind == ssh_failure::host_key_revoked ||
+         kind == ssh_failure::known_hosts_unreadable;
 }
 
 errc refusal_for(ssh_failure kind) {
@@ -61,6 +64,10 @@ errc refusal_for(ssh_failure kind) {
     return errc::host_key_unknown;
   case ssh_failure::host_key_changed:
     return errc::host_key_changed;
+  case ssh_failure::host_key_revoked:
+    return errc::host_key_revoked;
+  case ssh_failure::known_hosts_unreadable:
+    return errc::known_hosts_unreadable;
   case ssh_failure::no_credentials:
   case ssh_failure::descriptor_limit:
     return errc::local_failure;

@@ -60,6 +60,7 @@ field entry(std::string_view name, std::string_view meaning, setting_rules rules
 
 constexpr std::array policies{"yes"sv, "accept-new"sv, "no"sv};
 constexpr std::array methods{"channel"sv, "exec"sv};
+constexpr std::array fallbacks{"prefix"sv, "none"sv};
 
 constexpr std::uint64_t minutes = 60'000; // in milliseconds
 constexpr std::uint64_t days = 24 * 60 * minutes;
@@ -114,6 +115,11 @@ std::vector<field> transport_fields() {
           entry<&S::connect_timeout>("connect_timeout",
                                      "One try to connect, from look-up to the end of authentication.",
                                      {.least = 100, .most = 10 * minutes, .ssh_name = "ConnectTimeout"}),
+          entry<&S::agent_timeout>(
+              "agent_timeout",
+              "The agent's answer to one question, which its user may have to allow. 0: what is "
+              "left of connect_timeout.",
+              {.least = 100, .most = 10 * minutes, .zero = true}),
           entry<&S::keep_alive_interval>(
               "keep_alive_interval",
               "Silence after which the server is asked whether it is there; after three unanswered questions "
@@ -172,17 +178,39 @@ std::vector<field> health_fields() {
           entry<&S::probe_failures_max>("probe_failures_max",
                                         "After this many failed probes in a row the connection is closed.",
                                         {.least = 1, .most = 1'000}),
+          entry<&S::proving_time>(
+              "proving_time",
+              "A connection that ends before it served a lease or passed a probe so long after it "
+              "was opened counts as a failed opening. 0: none does.",
+              {.least = 100, .most = 1 * days, .zero = true}),
       });
 }
 
 std::vector<field> command_fields() {
-  return section("Commands",
-                 {
-                     entry<&S::output_max>("output_max",
-                                           "Output collected of one command, stdout and stderr together; the "
-                                           "rest is cut off and the result says so. Streams have no cap.",
-                                           {.least = 1, .most = 1ull << 40}),
-                 });
+  return section(
+      "Commands",
+      {
+          entry<&S::output_max>("output_max",
+                                "Output collected of one command, stdout and stderr together; the "
+                                "rest is cut off and the result says so. Streams have no cap.",
+                                {.least = 1, .most = 1ull << 40}),
+          entry<&S::reply_timeout>("reply_timeout",
+                                   "Each reply that a command waits for before it runs: to the channel's "
+                                   "opening, its variables, the command itself.",
+                                   {.least = 100, .most = 60 * minutes}),
+          entry<&S::linger>("linger",
+                            "How long after a command's exit status its output is still waited for while "
+                            "the server keeps the channel open. 0: not at all.",
+                            {.least = 1, .most = 1 * days, .zero = true}),
+          entry<&S::environment_fallback>(
+              "environment_fallback",
+              "Variables that the server's AcceptEnv turns down are set by a rewritten command (prefix), or "
+              "left out and named in the outcome (none), as for a forced command, which sees the rewriting.",
+              {.choices = fallbacks}),
+          entry<&S::sweep>("sweep",
+                           "Look for what a command that was ended early has left behind, by a marker in "
+                           "its environment, and end that too."),
+      });
 }
 
 const std::vector<field>& all_fields() {

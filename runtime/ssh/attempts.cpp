@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "messages/printable.hpp"
 #include "runtime/ssh/wire.hpp"
 
 namespace moorage {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "messages/printable.hpp"
 #include "runtime/ssh/agent_signer.hpp"
 #include "runtime/ssh/agent_talk.hpp"
 #include "runtime/ssh/attempts.hpp"

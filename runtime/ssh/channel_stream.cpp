@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "messages/printable.hpp"
 #include "runtime/ssh/channel_command.hpp"
 #include "runtime/ssh/transport_link.hpp"
 #include "runtime/ssh/wording.hpp"

@@ -8,6 +8,7 @@
 #include <ctime>
 #include <utility>
 
+#include "messages/printable.hpp"
 #include "runtime/ssh/file_text.hpp"
 #include "runtime/ssh/wire.hpp"
 

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <utility>
 
+#include "messages/printable.hpp"
 #include "runtime/ssh/transport_ssh.hpp"
 #include "runtime/ssh/wording.hpp"
 

@@ -93,18 +93,4 @@ std::string to_base64(std::string_view bytes) {
   return text;
 }
 
-std::string printable(std::string_view text, std::size_t length_max) {
-  bool cut = text.size() > length_max;
-  std::string result{text.substr(0, length_max)};
-  while (!result.empty() && (result.back() == '\n' || result.back() == '\r' || result.back() == ' '))
-    result.pop_back();
-  for (char& c : result) {
-    if (c == '\n' || c == '\r' || c == '\t')
-      c = ' ';
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      c = '?';
-  }
-  return cut ? result + "…" : result;
-}
-
 } // namespace moorage

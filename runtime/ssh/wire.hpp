@@ -31,7 +31,4 @@ void append_string(std::string& to, std::string_view value);
 std::optional<std::string> from_base64(std::string_view text);
 std::string to_base64(std::string_view bytes);
 
-/// Text of the other side's that goes into an error: control characters become '?', long texts are cut.
-std::string printable(std::string_view text, std::size_t length_max = 200);
-
 } // namespace moorage

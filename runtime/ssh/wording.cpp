@@ -1,7 +1,5 @@
 #include "runtime/ssh/wording.hpp"
 
-#include <cstdio>
-
 namespace moorage {
 
 std::string in_words(std::chrono::nanoseconds time) {
@@ -12,20 +10,6 @@ std::string in_words(std::chrono::nanoseconds time) {
   if (auto tenths = milliseconds % 1'000 / 100)
     text += "." + std::to_string(tenths);
   return text + " s";
-}
-
-std::string printable(const std::string& bytes, std::size_t length_max) {
-  std::string text;
-  for (unsigned char byte : bytes.substr(0, length_max)) {
-    if (byte >= 0x20 && byte < 0x7f) {
-      text += static_cast<char>(byte);
-    } else {
-      char code[5];
-      std::snprintf(code, sizeof code, "\\x%02x", byte);
-      text += code;
-    }
-  }
-  return bytes.size() > length_max ? text + "…" : text;
 }
 
 } // namespace moorage
