@@ -2,12 +2,11 @@
 
 #include <caf/all.hpp>
 
+#include "actors/durations.hpp"
+
 namespace moorage {
 
 namespace {
-
-/// For runs: their output is capped by what is kept, and the rest must be drained for the command to end.
-constexpr std::uint64_t unlimited_credit = std::uint64_t{1} << 62;
 
 void tell(const caf::strong_actor_ptr& whom, caf::message what) {
   // Anonymous on purpose: a receiver that does not know the message must not end this connection.
@@ -17,7 +16,7 @@ void tell(const caf::strong_actor_ptr& whom, caf::message what) {
 } // namespace
 
 connection_actor_state::~connection_actor_state() {
-  failure gone{errc::connection_lost, "the connection to '" + settings.name + "' ended"};
+  auto gone = this->gone();
   for (auto& [stream, command] : commands_) {
     outcome ended{outcome_kind::maybe_ran, 0, {}, gone};
     if (command.run.pending()) {
@@ -39,6 +38,8 @@ stream_id connection_actor_state::start(connection_command command, exec_request
   stream_id stream{++ids_};
   command.started = self->clock().now();
   command.own_input_left = request.input.size();
+  if (request.timeout.count() > 0)
+    command.overdue = after(command.started, request.timeout);
   bool input_ends = !command.sink;
   commands_.emplace(stream, std::move(command));
   link->start(stream, std::move(request), credit);
@@ -55,9 +56,7 @@ void connection_actor_state::begin(const begin_lease& order) {
 void connection_actor_state::run(run_command& request, const caf::strong_actor_ptr& asker,
                                  caf::typed_response_promise<exec_result> promise) {
   if (leases_.count(request.lease) == 0) {
-    promise.deliver(make_error(errc::lease_ended, "lease " + to_string(request.lease) + " on '" +
-                                                      settings.name +
-                                                      "' has ended; the command was not sent: acquire anew"));
+    promise.deliver(make_error(lease_over(request.lease)));
     return;
   }
   connection_command command;
@@ -73,8 +72,7 @@ void connection_actor_state::run(run_command& request, const caf::strong_actor_p
 
 caf::result<stream_opened> connection_actor_state::stream(open_stream& request) {
   if (leases_.count(request.lease) == 0)
-    return make_error(errc::lease_ended, "lease " + to_string(request.lease) + " on '" + settings.name +
-                                             "' has ended; the command was not sent: acquire anew");
+    return make_error(lease_over(request.lease));
   if (!request.sink)
     return make_error(errc::invalid_request, "a stream needs a sink");
   connection_command command;
@@ -95,8 +93,10 @@ caf::result<stream_opened> connection_actor_state::stream(open_stream& request) 
 
 void connection_actor_state::cancel_run(const cancel_command& request) {
   for (auto& [stream, command] : commands_)
-    if (command.run.pending() && command.lease == request.lease && command.call == request.call)
+    if (command.run.pending() && command.lease == request.lease && command.call == request.call) {
+      cut_short(command);
       link->cancel(stream, {errc::cancelled, "the command was cancelled"});
+    }
   drive();
 }
 
@@ -116,41 +116,26 @@ void connection_actor_state::take_input(send_stream_input& input) {
 }
 
 void connection_actor_state::cancel(stream_id stream, failure cause) {
-  if (commands_.count(stream) != 0) {
+  if (auto found = commands_.find(stream); found != commands_.end()) {
+    cut_short(found->second);
     link->cancel(stream, std::move(cause));
     drive();
   }
 }
 
-void connection_actor_state::answer_probe(const probe_request& request,
-                                          caf::typed_response_promise<probe_answer> promise) {
-  if (now_in != phase::open) {
-    promise.deliver(make_error(errc::connection_lost, "not open"));
-    return;
-  }
-  if (request.method == probe_method::exec) {
-    connection_command command;
-    command.probe = std::move(promise);
-    exec_request what;
-    what.command = request.command;
-    // Or slow answers would pile up channels until users' commands are refused.
-    what.timeout = request.timeout;
-    start(std::move(command), std::move(what), unlimited_credit);
-  } else {
-    auto number = ++ids_;
-    questions_.emplace(number, connection_question{std::move(promise), self->clock().now()});
-    link->ask(number);
-  }
-  drive();
-}
-
 void connection_actor_state::fence(const fence_lease& request) {
-  leases_.erase(request.lease);
+  if (leases_.erase(request.lease) > 0) {
+    fenced_.emplace_back(request.lease, request.reason);
+    if (fenced_.size() > fenced_kept)
+      fenced_.pop_front();
+  }
   bool was_running = false;
   for (auto& [stream, command] : commands_) {
     if (command.lease == request.lease && request.lease) {
       was_running = true;
-      link->cancel(stream, {errc::lease_ended, "the lease ended while the command ran"});
+      cut_short(command);
+      link->cancel(stream, {errc::lease_ended, "the lease ended while the command ran" +
+                                                   (request.reason.empty() ? "" : ": " + request.reason)});
     }
   }
   if (request.ask)
@@ -165,6 +150,7 @@ void connection_actor_state::lose_sink(const caf::actor_addr& sink) {
     if (command.sink && caf::actor_cast<caf::actor_addr>(command.sink) == sink) {
       command.sink = nullptr;
       any = true;
+      cut_short(command);
       link->cancel(stream, {errc::cancelled, "the receiver of the stream is gone"});
     }
   }
@@ -176,6 +162,7 @@ void connection_actor_state::close() {
   if (now_in == phase::closing || now_in == phase::over)
     return;
   now_in = phase::closing;
+  why_gone_ = "it was closed";
   link->close();
   drive();
 }
@@ -203,6 +190,8 @@ void connection_actor_state::drive() {
   events_ = std::move(events);
   if (now_in == phase::over)
     return;
+  watch_answers(now);
+  watch_cuts(now);
   watch_silence(now);
   if (now_in == phase::over)
     return;
@@ -217,13 +206,18 @@ void connection_actor_state::fold(transport_opened& event) {
   if (now_in != phase::opening)
     return;
   now_in = phase::open;
-  caf::anon_send(pool, opening_ended{id, {}, std::move(event.steps)});
+  caf::anon_send(
+      pool,
+      opening_ended{id, {}, std::move(event.steps), std::move(event.warnings), std::move(event.banner)});
 }
 
 void connection_actor_state::fold(transport_failed& event) {
+  why_gone_ = event.error.text;
   switch (now_in) {
   case phase::opening:
-    caf::anon_send(pool, opening_ended{id, std::move(event.error), std::move(event.steps)});
+    caf::anon_send(
+        pool,
+        opening_ended{id, std::move(event.error), std::move(event.steps), std::move(event.warnings), {}});
     break;
   case phase::open:
     caf::anon_send(pool, link_lost{id, std::move(event.error)});
@@ -277,15 +271,19 @@ void connection_actor_state::fold(stream_over& event) {
     return;
   auto& command = node.mapped();
   auto took = self->clock().now() - command.started;
+  if (event.ended.kind == outcome_kind::exited || event.ended.kind == outcome_kind::signalled)
+    hear_answer(true);
   if (command.run.pending()) {
     command.collected.ended = std::move(event.ended);
     command.collected.took = took;
     command.run.deliver(std::move(command.collected));
   } else if (command.probe.pending()) {
+    commands_doubted_ = !event.ended.succeeded();
     if (event.ended.succeeded())
-      command.probe.deliver(probe_answer{took});
+      command.probe.deliver(probe_answer{took, "the command " + settings.probe_command + " succeeded"});
     else
-      command.probe.deliver(make_error(errc::exec_refused, "the probe's command " + to_string(event.ended)));
+      command.probe.deliver(make_error(errc::exec_refused, "the probe's command " + settings.probe_command +
+                                                               ": " + to_string(event.ended)));
   } else if (command.sink) {
     self->demonitor(caf::actor_cast<caf::actor_addr>(command.sink));
     for (auto& [stream, other] : commands_) // one demonitor takes every monitor of that sink with it
@@ -297,48 +295,25 @@ void connection_actor_state::fold(stream_over& event) {
   }
 }
 
-void connection_actor_state::fold(question_answered& event) {
-  auto found = questions_.find(event.question);
-  if (found == questions_.end())
-    return; // our own keep-alive: that something was heard is all it says
-  auto& question = found->second;
-  question.promise.deliver(probe_answer{self->clock().now() - question.asked});
-  questions_.erase(found);
-}
-
-void connection_actor_state::watch_silence(time_point now) {
-  silence_due_ = time_point::max();
-  if (now_in != phase::open || settings.keep_alive_interval.count() == 0)
-    return;
-  auto heard = link->last_heard();
-  if (heard >= asked_at_)
-    unanswered_ = 0;
-  auto due = std::max(heard, asked_at_) + settings.keep_alive_interval;
-  if (due <= now) {
-    if (unanswered_ >= keep_alive_count_max) {
-      auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - heard).count();
-      transport_failed silent{{ssh_stage::session, ssh_failure::silent,
-                               "nothing heard for " + std::to_string(seconds) + " s and " +
-                                   std::to_string(keep_alive_count_max) + " keep-alive questions unanswered"},
-                              {}};
-      fold(silent);
-      return;
-    }
-    ++unanswered_;
-    asked_at_ = now;
-    link->ask(++ids_);
-    due = now + settings.keep_alive_interval;
-    caf::anon_send(self, wake_up{0}); // the question leaves with the next pump
-  }
-  silence_due_ = due;
-}
-
 void connection_actor_state::set_timer(time_point now) {
-  auto due = std::min(link->next_due(), silence_due_);
+  auto due = std::min({link->next_due(), silence_due_, answer_due_});
   if (due >= timer_due_)
     return; // the timer that runs comes earlier and sets the next
   timer_due_ = due;
   self->delayed_send(self, std::max(due - now, std::chrono::nanoseconds{0}), wake_up{++timer_generation_});
+}
+
+failure connection_actor_state::lease_over(lease_id lease) const {
+  auto text = "lease " + to_string(lease) + " on '" + settings.name + "' has ended";
+  for (const auto& [ended, reason] : fenced_)
+    if (ended == lease && !reason.empty())
+      text += " (" + reason + ")";
+  return {errc::lease_ended, text + "; the command was not sent: acquire anew"};
+}
+
+failure connection_actor_state::gone() const {
+  return {errc::connection_lost,
+          "the connection to '" + settings.name + "' ended" + (why_gone_.empty() ? "" : ": " + why_gone_)};
 }
 
 void connection_actor_state::end() {
@@ -391,6 +366,7 @@ connection_actor::behavior_type connection(connection_actor::stateful_pointer<co
       },
       [self](const begin_lease& order) { self->state.begin(order); },
       [self](const fence_lease& request) { self->state.fence(request); },
+      [self](const change_probes& order) { self->state.change(order); },
       [self](const close_link&) { self->state.close(); },
       [self](const wake_up& wake) { self->state.wake(wake.generation); },
   };

@@ -12,6 +12,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
+#include <deque>
 #include <map>
 #include <set>
 #include <vector>
@@ -32,6 +33,8 @@ struct connection_command {
   std::uint64_t own_input_left =
       0; ///< bytes of the request's own input that have not left; they give no room
   time_point started{};
+  time_point overdue = time_point::max(); ///< by the request's own time-out
+  bool cut_short = false;                 ///< by its user, and the pool has heard what that says
 };
 
 struct connection_question {
@@ -56,6 +59,7 @@ struct connection_actor_state {
   void answer_probe(const probe_request& request, caf::typed_response_promise<probe_answer> promise);
   void begin(const begin_lease& order);
   void fence(const fence_lease& request);
+  void change(const change_probes& order);
   void wake(std::uint64_t generation);
   void lose_sink(const caf::actor_addr& sink);
   void close();
@@ -80,9 +84,18 @@ private:
   void fold(stream_input_taken& event);
   void fold(stream_over& event);
   void fold(question_answered& event);
-  void watch_silence(time_point now);
+  failure lease_over(lease_id lease) const;
+  failure gone() const;
   void set_timer(time_point now);
   void end();
+
+  // connection_health.cpp
+  void watch_silence(time_point now);
+  void watch_answers(time_point now);
+  void watch_cuts(time_point now);
+  void cut_short(connection_command& command);
+  void doubt(bool silent, std::string text);
+  void hear_answer(bool ran);
 
   std::set<lease_id> leases_;
   std::map<stream_id, connection_command> commands_;
@@ -92,6 +105,14 @@ private:
   std::uint32_t unanswered_ = 0;
   time_point asked_at_{};
   time_point silence_due_ = time_point::max();
+  time_point answer_due_ = time_point::max();
+  time_point silence_told_ =
+      time_point::min();          ///< since when it was silent when the pool was told of it last
+  std::uint64_t answers_ = 0;     ///< of the transport, as of the last pump
+  bool peer_doubted_ = false;     ///< since its last answer
+  bool commands_doubted_ = false; ///< since a command last ran to its end
+  std::deque<std::pair<lease_id, std::string>> fenced_; ///< the latest, and why they ended
+  std::string why_gone_; ///< the link's end, for those who hear of nothing else
   time_point timer_due_ = time_point::max();
   std::uint64_t timer_generation_ = 0;
   bool more_queued_ = false;
@@ -99,6 +120,10 @@ private:
 
 /// Keep-alive questions that may go unanswered (ssh_config(5): ServerAliveCountMax 3).
 constexpr std::uint32_t keep_alive_count_max = 3;
+/// For runs and probes: output is capped by what is kept, and the rest must be drained for the command to end.
+constexpr std::uint64_t unlimited_credit = std::uint64_t{1} << 62;
+/// Leases that have ended and whose reasons are kept for a holder that has not heard of it.
+constexpr std::size_t fenced_kept = 64;
 /// What a stream's sender of input may have under way.
 constexpr std::uint64_t stream_input_room = 256 << 10;
 

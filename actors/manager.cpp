@@ -3,6 +3,8 @@
 #include <caf/all.hpp>
 
 #include "actors/pool.hpp"
+#include "messages/exit_words.hpp"
+#include "messages/printable.hpp"
 
 namespace moorage {
 
@@ -55,9 +57,63 @@ caf::error manager_actor_state::unknown(const std::string& cluster) const {
     }
     names += (names.empty() ? "" : ", ") + name;
   }
-  return make_error(errc::unknown_cluster, "no cluster '" + cluster + "' is registered" +
+  return make_error(errc::unknown_cluster, "no cluster '" + printable(cluster) + "' is registered" +
                                                (names.empty() ? "; none is" : "; there are: " + names));
 }
+
+// --- acquires
+
+void manager_actor_state::pass(acquire request) {
+  if (!request.holder)
+    request.holder = self_->current_sender();
+  if (!request.holder)
+    return; // nobody could be told
+  auto found = clusters_.find(request.cluster);
+  if (stopping_ || found == clusters_.end()) {
+    acquire_refused refusal{request.cluster, request.call, to_failure(unknown(request.cluster))};
+    caf::anon_send(caf::actor_cast<caf::actor>(request.holder), std::move(refusal));
+    return;
+  }
+  auto& pool = found->second.pool;
+  self_->send(pool, passed_acquire{++passed_, request});
+  unread_[pool.address()].acquires.emplace(passed_, unread::passed{std::move(request), self_->clock().now()});
+}
+
+void manager_actor_state::cancel(cancel_acquire request) {
+  if (!request.holder)
+    request.holder = self_->current_sender();
+  auto pool = pool_of(request.cluster);
+  if (!pool)
+    return;
+  caf::anon_send(pool, request);
+  if (auto found = unread_.find(pool.address()); found != unread_.end())
+    found->second.cancels.push_back({std::move(request), passed_});
+}
+
+void manager_actor_state::take(const acquire_taken& read) {
+  auto found = unread_.find(caf::actor_cast<caf::actor_addr>(self_->current_sender()));
+  if (found == unread_.end())
+    return;
+  auto& [acquires, cancels] = found->second;
+  acquires.erase(read.number);
+  if (acquires.empty()) {
+    unread_.erase(found);
+    return;
+  }
+  while (!cancels.empty() && cancels.front().after < acquires.begin()->first)
+    cancels.pop_front();
+}
+
+void manager_actor_state::pass_again(unread lost) {
+  for (auto& [number, passed] : lost.acquires) {
+    passed.request.waited += self_->clock().now() - passed.at;
+    pass(std::move(passed.request));
+  }
+  for (auto& each : lost.cancels)
+    cancel(std::move(each.request));
+}
+
+// --- clusters
 
 void manager_actor_state::add(const register_cluster& request, caf::typed_response_promise<done> promise) {
   if (stopping_) {
@@ -102,21 +158,20 @@ void manager_actor_state::remove(const std::string& cluster, caf::typed_response
     return;
   }
   auto pool = node.mapped().pool;
-  self_->demonitor(pool.address());
   removed_.insert(pool);
   auto end = [this, pool] {
     removed_.erase(pool);
     caf::anon_send_exit(pool, caf::exit_reason::user_shutdown);
   };
-  self_->request(pool, caf::infinite, stop_all{})
+  self_->request(pool, caf::infinite, remove_cluster{cluster})
       .then(
           [end, promise](const done& answer) mutable {
             end();
             promise.deliver(answer);
           },
-          [end, promise](caf::error& error) mutable {
+          [end, promise](caf::error&) mutable { // it ended by itself: nothing is left, as was asked
             end();
-            promise.deliver(std::move(error));
+            promise.deliver(done{});
           });
 }
 
@@ -207,7 +262,7 @@ void manager_actor_state::tell_subscribers(const std::string& cluster, const std
   record.at = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::system_clock::now().time_since_epoch());
   record.what = what;
-  record.text = text;
+  record.text = printable(text, printable_whole);
   for (auto& entry : subscribers_)
     if (entry.cluster.empty() || entry.cluster == cluster)
       caf::anon_send(caf::actor_cast<caf::actor>(entry.subscriber), record);
@@ -223,12 +278,14 @@ void manager_actor_state::lost(const caf::down_msg& down) {
   for (auto& [name, entry] : clusters_) {
     if (entry.pool.address() != down.source || stopping_)
       continue;
-    auto text = "the pool ended by a bug (" + caf::to_string(down.reason) + "); a fresh one takes its place";
+    auto text = "the pool ended by a bug (" + in_words(down.reason) + "); a fresh one takes its place";
     if (world_.report_bug)
       world_.report_bug(name, text);
     tell_subscribers(name, "internal", text);
     start_pool(name, entry);
   }
+  if (auto node = unread_.extract(down.source); !node.empty())
+    pass_again(std::move(node.mapped()));
 }
 
 } // namespace moorage

@@ -6,8 +6,10 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
+#include <deque>
 #include <map>
 #include <set>
+#include <unordered_map>
 #include <vector>
 
 #include "actors/transport.hpp"
@@ -39,6 +41,11 @@ public:
   pool_actor pool_of(const std::string& cluster) const;
   caf::error unknown(const std::string& cluster) const;
 
+  /// Passes it on to its cluster's pool, which answers the holder; keeps it until the pool has read it.
+  void pass(acquire request);
+  void cancel(cancel_acquire request);
+  void take(const acquire_taken& read);
+
   void add(const register_cluster& request, caf::typed_response_promise<done> promise);
   void resize(const resize_pool& request, caf::typed_response_promise<done> promise);
   void remove(const std::string& cluster, caf::typed_response_promise<done> promise);
@@ -57,7 +64,22 @@ private:
     pool_actor pool;
   };
 
+  /// What a pool has been passed and has not said that it read: lost with it when it ends, and then asked again.
+  struct unread {
+    struct passed {
+      acquire request;
+      std::chrono::steady_clock::time_point at;
+    };
+    struct cancelled {
+      cancel_acquire request;
+      std::uint64_t after = 0; ///< the last acquire passed before it
+    };
+    std::map<std::uint64_t, passed> acquires; ///< by number, in the order of passing
+    std::deque<cancelled> cancels;            ///< those that may concern one of these
+  };
+
   void start_pool(const std::string& name, entry& cluster);
+  void pass_again(unread lost);
   void one_stopped();
   void tell_subscribers(const std::string& cluster, const std::string& what, const std::string& text);
 
@@ -65,6 +87,8 @@ private:
   manager_world world_;
   std::map<std::string, entry> clusters_;
   std::set<pool_actor> removed_; ///< still closing
+  std::unordered_map<caf::actor_addr, unread> unread_;
+  std::uint64_t passed_ = 0;
   std::vector<subscribe> subscribers_;
   std::uint64_t pools_started_ = 0;
   /// Pools that a name has had, also removed ones: a lease of an earlier life must not be taken for one of a later.

@@ -55,11 +55,8 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
         else if (auto pool = state->pool_of(request.cluster))
           caf::anon_send(pool, std::move(request));
       },
-      [self, pass](acquire& request) { return pass(self->make_response_promise<lease_grant>(), request); },
-      [state](cancel_acquire& request) {
-        if (auto pool = state->pool_of(request.cluster))
-          caf::anon_send(pool, std::move(request));
-      },
+      [state](acquire& request) { state->pass(std::move(request)); },
+      [state](cancel_acquire& request) { state->cancel(std::move(request)); },
       [answer, state](const register_cluster& request) {
         return answer([&](auto promise) { state->add(request, promise); });
       },
@@ -73,6 +70,7 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
         return promise;
       },
       [answer, state](const stop_all&) { return answer([&](auto promise) { state->stop(promise); }); },
+      [state](const acquire_taken& read) { state->take(read); },
   };
 }
 

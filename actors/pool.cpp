@@ -4,6 +4,8 @@
 
 #include "actors/connection.hpp"
 #include "actors/probe.hpp"
+#include "messages/exit_words.hpp"
+#include "messages/printable.hpp"
 
 namespace moorage {
 
@@ -18,18 +20,17 @@ void tell(const caf::strong_actor_ptr& whom, T what) {
 } // namespace
 
 pool_actor_state::~pool_actor_state() {
-  auto gone =
-      make_error(errc::internal, "the pool of '" + settings_.name + "' ended unexpectedly; ask again");
-  for (auto& [request, entry] : waiting_)
-    std::visit(
-        [&gone](auto& promise) {
-          if (promise.pending())
-            promise.deliver(gone);
-        },
-        entry.promise);
+  failure gone{errc::internal, "the pool of '" + settings_.name + "' ended unexpectedly; ask again"};
+  if (core_ && core_->stopping())
+    gone = {errc::stopping, "'" + settings_.name + "' is stopping"};
+  for (auto& [request, promise] : promises_)
+    if (promise.pending())
+      promise.deliver(make_error(gone));
+  for (auto& [request, entry] : askers_)
+    tell(entry.holder, acquire_refused{settings_.name, entry.call, gone});
   if (core_)
     for (const auto& lease : core_->leases(self_->clock().now()))
-      apply(notify_holder{lease.holder, lease.lease, to_failure(gone)});
+      apply(notify_holder{lease.holder, lease.lease, gone});
   for (auto& [number, connection] : connections_)
     caf::anon_send_exit(connection, caf::exit_reason::kill);
 }
@@ -45,8 +46,15 @@ void pool_actor_state::begin(cluster_settings settings, pool_world world) {
 
 request_id pool_actor_state::remember(caf::typed_response_promise<done> promise) {
   request_id request{++requests_};
-  waiting_.emplace(request, asked{std::move(promise), {}, 0});
+  promises_.emplace(request, std::move(promise));
   return request;
+}
+
+template <class T>
+void pool_actor_state::tell(holder_id holder, T what) {
+  if (auto found = holders_.find(holder); found != holders_.end())
+    if (auto whom = caf::actor_cast<caf::strong_actor_ptr>(found->second))
+      moorage::tell(whom, std::move(what));
 }
 
 holder_id pool_actor_state::holder_of(const caf::strong_actor_ptr& whom) {
@@ -62,25 +70,30 @@ holder_id pool_actor_state::holder_of(const caf::strong_actor_ptr& whom) {
   return entry->second;
 }
 
-void pool_actor_state::take(const acquire& request, caf::typed_response_promise<lease_grant> promise) {
-  if (!request.holder) {
-    promise.deliver(make_error(errc::invalid_request, "an acquire must name its holder"));
-    return;
-  }
+void pool_actor_state::take(acquire& request) {
+  using std::chrono::nanoseconds;
+  if (!request.holder)
+    request.holder = self_->current_sender();
+  if (!request.holder)
+    return; // nobody could be told
   auto now = self_->clock().now();
   auto holder = holder_of(request.holder);
   request_id id{++requests_};
-  if (request.call != 0 && !calls_.try_emplace({holder, request.call}, id).second) {
-    promise.deliver(make_error(errc::invalid_request, "this holder's call " + std::to_string(request.call) +
-                                                          " is still waiting: number calls afresh"));
-    return;
-  }
-  waiting_.emplace(id, asked{std::move(promise), holder, request.call});
-  auto patience =
-      request.patience < std::chrono::nanoseconds{0} ? settings_.acquire_timeout : request.patience;
+  if (request.call != 0 && !calls_.try_emplace({holder, request.call}, id).second)
+    return; // asked twice, answered once
+  askers_.emplace(id, asker{holder, request.call});
   // Longer than a year is for ever, and must not overflow the clock.
-  patience = std::min<std::chrono::nanoseconds>(patience, std::chrono::hours{24 * 365});
-  step(acquire_requested{id, holder, now + patience, request.label});
+  constexpr nanoseconds for_ever = std::chrono::hours{24 * 365};
+  auto patience = request.patience < nanoseconds{0} ? settings_.acquire_timeout : request.patience;
+  auto waited = std::clamp(request.waited, nanoseconds{0}, for_ever);
+  auto deadline = now + std::min(patience, for_ever) - waited;
+  step(acquire_requested{id, holder, deadline, std::move(request.label), request.wait_for_ready, waited});
+}
+
+void pool_actor_state::take(passed_acquire& passed) {
+  if (auto manager = self_->current_sender())
+    self_->send(caf::actor_cast<manager_actor>(manager), acquire_taken{passed.number});
+  take(passed.request);
 }
 
 void pool_actor_state::take(const cancel_acquire& request) {
@@ -104,6 +117,9 @@ void pool_actor_state::take(release_lease& request, caf::typed_response_promise<
 
 void pool_actor_state::take(opening_ended& report) {
   steps_ = std::move(report.steps);
+  for (auto& warning : report.warnings)
+    apply(announce{announcement::warned, report.connection, {}, std::move(warning)});
+  banner_ = {report.connection, std::move(report.banner)};
   if (report.error) {
     connections_.erase(report.connection);
     // The report may have crossed the order to close, which nobody is left to carry out.
@@ -115,6 +131,7 @@ void pool_actor_state::take(opening_ended& report) {
     step(connection_opened{report.connection});
   }
   steps_.clear();
+  banner_ = {};
 }
 
 void pool_actor_state::take(link_lost& report) {
@@ -127,6 +144,10 @@ void pool_actor_state::take(const link_closed& report) {
   connections_.erase(report.connection);
   closing_.erase(report.connection);
   step(connection_closed{report.connection});
+}
+
+void pool_actor_state::take(const lease_cleared& report) {
+  step(lease_ended{report.connection, report.lease, report.was_running});
 }
 
 void pool_actor_state::take(const probe_report& report) {
@@ -156,8 +177,7 @@ void pool_actor_state::take(const caf::down_msg& down) {
   // A connection says why it ends before it does; one that is still in the table died of something else.
   for (auto& [number, connection] : connections_) {
     if (connection.address() == down.source) {
-      ssh_error died{ssh_stage::session, ssh_failure::closed,
-                     "its actor ended: " + caf::to_string(down.reason)};
+      ssh_error died{ssh_stage::session, ssh_failure::closed, "its actor ended: " + in_words(down.reason)};
       auto id = number;
       connections_.erase(id);
       closing_.erase(id);
@@ -174,6 +194,8 @@ void pool_actor_state::change(const cluster_settings& settings, caf::typed_respo
   }
   settings_ = settings;
   request(settings_changed{{}, settings}, std::move(promise));
+  for (auto& [number, connection] : connections_)
+    caf::anon_send(connection, change_probes{settings.probe, settings.probe_command, settings.probe_timeout});
 }
 
 void pool_actor_state::resize(std::uint32_t size, caf::typed_response_promise<done> promise) {
@@ -210,57 +232,55 @@ void pool_actor_state::apply(const close_connection& effect) {
   caf::anon_send(found->second, close_link{});
 }
 
-void pool_actor_state::forget_call(const asked& entry) {
-  if (entry.call != 0)
-    calls_.erase({entry.holder, entry.call});
+pool_actor_state::asker pool_actor_state::forget(std::unordered_map<request_id, asker>::iterator entry) {
+  auto who = entry->second;
+  if (who.call != 0)
+    calls_.erase({who.holder, who.call});
+  askers_.erase(entry);
+  return who;
 }
 
 void pool_actor_state::apply(const grant& effect) {
   auto& connection = connections_.at(effect.connection);
   caf::anon_send(connection, begin_lease{effect.lease, settings_.output_max});
-  auto node = waiting_.extract(effect.request);
-  if (node.empty())
+  auto found = askers_.find(effect.request);
+  if (found == askers_.end())
     return;
-  auto& entry = node.mapped();
-  forget_call(entry);
-  std::get<caf::typed_response_promise<lease_grant>>(entry.promise)
-      .deliver(lease_grant{settings_.name, effect.lease, effect.connection,
-                           caf::strong_actor_ptr{self_->ctrl()},
-                           caf::actor_cast<caf::strong_actor_ptr>(connection)});
+  auto who = forget(found);
+  tell(who.holder,
+       lease_grant{settings_.name, who.call, effect.lease, effect.connection,
+                   caf::strong_actor_ptr{self_->ctrl()}, caf::actor_cast<caf::strong_actor_ptr>(connection),
+                   // Told once, to the first whom a new connection serves: nobody waited longer for it.
+                   banner_.first == effect.connection ? std::exchange(banner_.second, {}) : ""});
 }
 
 void pool_actor_state::apply(const refuse& effect) {
-  auto node = waiting_.extract(effect.request);
-  if (node.empty())
-    return;
-  forget_call(node.mapped());
-  std::visit([&effect](auto& promise) { promise.deliver(make_error(effect.reason)); }, node.mapped().promise);
+  if (auto found = askers_.find(effect.request); found != askers_.end()) {
+    auto who = forget(found);
+    tell(who.holder, acquire_refused{settings_.name, who.call, effect.reason});
+  } else if (auto node = promises_.extract(effect.request); !node.empty()) {
+    node.mapped().deliver(make_error(effect.reason));
+  }
 }
 
 void pool_actor_state::apply(const acknowledge& effect) {
-  auto node = waiting_.extract(effect.request);
-  if (!node.empty())
-    std::get<caf::typed_response_promise<done>>(node.mapped().promise).deliver(done{});
+  if (auto node = promises_.extract(effect.request); !node.empty())
+    node.mapped().deliver(done{});
 }
 
 void pool_actor_state::apply(const end_lease& effect) {
   if (auto found = connections_.find(effect.connection); found != connections_.end())
-    caf::anon_send(found->second, fence_lease{effect.lease, effect.ask});
+    caf::anon_send(found->second, fence_lease{effect.lease, effect.ask, effect.reason});
 }
 
 void pool_actor_state::apply(const notify_holder& effect) {
-  if (auto found = holders_.find(effect.holder); found != holders_.end())
-    if (auto whom = caf::actor_cast<caf::strong_actor_ptr>(found->second))
-      tell(whom, lease_lost{settings_.name, effect.lease, effect.reason});
+  tell(effect.holder, lease_lost{settings_.name, effect.lease, effect.reason});
 }
 
 void pool_actor_state::apply(const start_probe& effect) {
   if (auto found = connections_.find(effect.connection); found != connections_.end())
     self_->spawn(probe, pool_actor{self_}, found->second,
-                 probe_order{effect.probe,
-                             effect.connection,
-                             {settings_.probe, settings_.probe_command, settings_.probe_timeout},
-                             settings_.probe_timeout});
+                 probe_order{effect.probe, effect.connection, {effect.run}, settings_.probe_timeout});
 }
 
 void pool_actor_state::apply(const announce& effect) {
@@ -273,9 +293,15 @@ void pool_actor_state::apply(const announce& effect) {
   record.what = to_string(effect.what);
   record.connection = effect.connection;
   record.lease = effect.lease;
-  record.text = effect.text;
-  if (effect.what == announcement::opened || effect.what == announcement::open_failed)
+  // Labels, a peer's words, paths: nothing in them may look like the end of a line, and of a record.
+  record.text = printable(effect.text, printable_whole);
+  if (effect.what == announcement::opened || effect.what == announcement::open_failed) {
     record.steps = steps_;
+    for (auto& step : record.steps)
+      step.text = printable(step.text, printable_whole);
+  }
+  if (effect.what == announcement::opened && !banner_.second.empty())
+    record.text = "the server says: " + printable(banner_.second, printable_whole);
   for (auto& entry : subscribers_) {
     if (entry.credit == 0) {
       ++entry.missed;
@@ -283,7 +309,7 @@ void pool_actor_state::apply(const announce& effect) {
     }
     --entry.credit;
     record.missed = std::exchange(entry.missed, 0);
-    tell(entry.whom, record);
+    moorage::tell(entry.whom, record);
   }
 }
 

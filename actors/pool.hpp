@@ -9,7 +9,6 @@
 #include <map>
 #include <set>
 #include <unordered_map>
-#include <variant>
 #include <vector>
 
 #include "actors/pool_core.hpp"
@@ -41,12 +40,14 @@ public:
   void begin(cluster_settings settings, pool_world world);
 
   // Messages that become events.
-  void take(const acquire& request, caf::typed_response_promise<lease_grant> promise);
+  void take(acquire& request);
+  void take(passed_acquire& passed);
   void take(const cancel_acquire& request);
   void take(release_lease& request, caf::typed_response_promise<done> promise);
   void take(opening_ended& report);
   void take(link_lost& report);
   void take(const link_closed& report);
+  void take(const lease_cleared& report);
   void take(const probe_report& report);
   void take(const wake_up& wake);
   void take(const caf::down_msg& down);
@@ -69,8 +70,8 @@ public:
   void credit_events(const grant_event_credit& request);
 
 private:
-  struct asked {
-    std::variant<caf::typed_response_promise<lease_grant>, caf::typed_response_promise<done>> promise;
+  /// Who is to be told what becomes of an acquire, and under which number of its own.
+  struct asker {
     holder_id holder;
     std::uint64_t call = 0;
   };
@@ -82,7 +83,9 @@ private:
 
   request_id remember(caf::typed_response_promise<done> promise);
   holder_id holder_of(const caf::strong_actor_ptr& whom);
-  void forget_call(const asked& entry);
+  template <class T>
+  void tell(holder_id holder, T what);
+  asker forget(std::unordered_map<request_id, asker>::iterator entry);
 
   void apply(const open_connection& effect);
   void apply(const close_connection& effect);
@@ -101,7 +104,8 @@ private:
   transport_factory transports_;
   std::uint64_t requests_ = 0;
   std::uint64_t holders_seen_ = 0;
-  std::unordered_map<request_id, asked> waiting_;
+  std::unordered_map<request_id, caf::typed_response_promise<done>> promises_;
+  std::unordered_map<request_id, asker> askers_;
   std::map<std::pair<holder_id, std::uint64_t>, request_id> calls_;
   std::unordered_map<caf::actor_addr, holder_id> holder_ids_;
   std::unordered_map<holder_id, caf::actor_addr> holders_;
@@ -110,6 +114,8 @@ private:
   std::vector<subscriber> subscribers_;
   /// Steps of the opening whose end is being announced.
   std::vector<opening_step> steps_;
+  /// What the server said when it let this connection in; for the step that folds that in.
+  std::pair<connection_id, std::string> banner_;
   pool_effects effects_;
   time_point timer_due_ = time_point::max();
   std::uint64_t timer_generation_ = 0;

@@ -44,11 +44,8 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> se
         return done{};
       },
       [state](const grant_event_credit& request) { state->credit_events(request); },
-      [self, state](const acquire& request) {
-        auto promise = self->make_response_promise<lease_grant>();
-        state->take(request, promise);
-        return promise;
-      },
+      [state](acquire& request) { state->take(request); },
+      [state](passed_acquire& passed) { state->take(passed); },
       [state](const cancel_acquire& request) { state->take(request); },
       [state](const confirm_lease& confirm) { state->step(lease_confirmed{confirm.lease}); },
       [self, state](release_lease& request) {
@@ -64,14 +61,17 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> se
         state->change(request.settings, promise);
         return promise;
       },
+      [answer](const remove_cluster&) {
+        return answer(stop_requested{{}, true});
+      },
       [answer](const stop_all&) { return answer(stop_requested{}); },
       [state](opening_ended& report) { state->take(report); },
       [state](link_lost& report) { state->take(report); },
       [state](const link_closed& report) { state->take(report); },
-      [state](const lease_cleared& cleared) {
-        state->step(lease_ended{cleared.connection, cleared.lease, cleared.was_running});
-      },
+      [state](const lease_cleared& report) { state->take(report); },
       [state](const probe_report& report) { state->take(report); },
+      [state](connection_doubted& doubt) { state->step(std::move(doubt)); },
+      [state](const connection_answered& answer) { state->step(answer); },
       [state](const wake_up& wake) { state->take(wake); },
   };
 }

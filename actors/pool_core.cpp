@@ -66,7 +66,7 @@ time_point pool_core::next_due() const {
   if (!deadlines_.empty())
     at(deadlines_.begin()->first);
   if (!unconfirmed_.empty())
-    at(after(leases_.at(unconfirmed_.begin()->first).granted, confirm_timeout));
+    at(after(leases_.at(*unconfirmed_.begin()).granted, confirm_timeout));
   if (!timers_.empty())
     at(timers_.begin()->first);
   if (idle_.size() > settings_.min_idle && settings_.idle_timeout.count() > 0)
@@ -114,11 +114,10 @@ time_point pool_core::due_of(const connection& c) const {
   // Found out under a lease too, so that a lease does not touch the timers.
   if (c.open() && !c.outlived)
     due = std::min(due, c.expires);
-  if (c.state != connection_state::idle)
-    return due;
-  if (c.outlived)
+  auto idle = c.state == connection_state::idle;
+  if (idle && c.outlived)
     due = std::min(due, c.replace_by);
-  if (c.failures > 0 && !c.probe && !c.probe_queued)
+  if (c.failures > 0 && !c.probe && !c.probe_queued && (idle || (c.open() && c.in_question())))
     due = std::min(due, c.probe_again);
   return due;
 }
@@ -147,11 +146,11 @@ void pool_core::refresh(connection& c) {
     c.servable = sound;
     sound ? ++servable_ : --servable_;
   }
-  // Once a probe has failed, only an idle connection is granted, so that one doubtful link does not cost two
+  // Once it has failed, only an idle connection is granted, so that one doubtful link does not cost two
   // leases.
   auto grantable =
       sound && c.in_use() < settings_.channels_per_connection && (c.failures == 0 || c.in_use() == 0);
-  auto doubt = static_cast<std::uint8_t>(c.failures > 0 ? 2 : c.outlived ? 1 : 0);
+  auto doubt = static_cast<std::uint8_t>(c.failures > 0 ? 3 : c.doubted ? 2 : c.outlived ? 1 : 0);
   rank place{doubt, static_cast<bool>(c.probe), c.in_use(), ~c.stamp, c.id};
   if (c.grantable && (!grantable || place != c.place)) {
     grantable_.erase(c.place);
@@ -205,6 +204,8 @@ void pool_core::condemn(connection& c, removal_reason reason, std::string text) 
 void pool_core::close(connection& c, removal_reason reason, std::string text) {
   ensure(c.state != connection_state::closing, "a connection is closed once");
   ensure(c.in_use() == 0, "a connection that is closed carries no lease");
+  if (reason == removal_reason::probe_failures)
+    count_if_useless(c, "its probes failed" + (text.empty() ? "" : ": " + text));
   probe_ended(c);
   openings_.erase(c.id);
   c.reason = reason;

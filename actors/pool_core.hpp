@@ -77,6 +77,7 @@ public:
   time_point next_due() const;
 
   const cluster_settings& settings() const { return settings_; }
+  bool stopping() const { return stopping_; }
   pool_status status(time_point now) const;
   /// In the order in which they were made; waiters: in the order in which they will be served.
   std::vector<connection_status> connections(time_point now) const;
@@ -92,7 +93,8 @@ private:
 
   /// The order in which connections are granted: the smallest first.
   struct rank {
-    /// 0: sound. 1: past its lifetime, kept until its replacement is open. 2: failed its last probe.
+    /// 0: sound. 1: past its lifetime, kept until its replacement is open. 2: doubted, and not answered since.
+    /// 3: failed its last probe, or fell silent.
     std::uint8_t doubt = 0;
     bool probing = false;
     /// Fewest leases first: an open idle connection costs nothing more, has its whole link for the new lease,
@@ -124,8 +126,15 @@ private:
     std::uint64_t leases_served = 0;
     std::uint64_t stamp = 0; ///< grows each time a connection becomes idle
     time_point idle_since;
-    std::uint32_t failures = 0;
-    probe_id probe; ///< in flight; 0: none
+    std::uint32_t failures = 0; ///< in a row: probes that failed and silences
+    std::uint32_t exec_failures =
+        0;                   ///< among them: commands of probes, which only a command's end makes good
+    time_point failed_at;    ///< the last of them
+    bool doubted = false;    ///< a user cut something short, and no answer has come since
+    bool served = false;     ///< a holder gave a lease back
+    bool proved = false;     ///< of use some time after it was opened
+    probe_id probe;          ///< in flight; 0: none
+    bool probe_runs = false; ///< the pool's command
     time_point probe_by;
     bool probe_queued = false;
     time_point probe_again;
@@ -141,12 +150,13 @@ private:
 
     std::uint32_t in_use() const { return static_cast<std::uint32_t>(leases.size() + ending.size()); }
     bool open() const { return state == connection_state::idle || state == connection_state::leased; }
+    /// Its peer is in doubt, so that it is asked under a lease, too.
+    bool in_question() const { return !condemned && (doubted || failures > exec_failures); }
   };
 
   struct lease {
     connection_id connection;
     holder_id holder;
-    request_id request;
     std::string label;
     bool confirmed = false;
     time_point granted;
@@ -158,6 +168,7 @@ private:
     std::string label;
     time_point asked;
     time_point deadline;
+    bool wait_for_ready = false;
   };
 
   enum class lease_end : std::uint8_t { unknown, released, involuntary };
@@ -165,6 +176,7 @@ private:
     lease_id lease;
     holder_id holder;
     lease_end how = lease_end::unknown;
+    std::string why; ///< for `involuntary`
   };
 
   /// Acknowledged when no connection up to and including `last` is left.
@@ -212,7 +224,7 @@ private:
   void on(const lease_revoked& event);
   void give(connection& c, request_id request, holder_id holder, std::string label, time_point asked);
   void serve();
-  lease_map::iterator forget(lease_map::iterator position, lease_end how);
+  lease_map::iterator forget(lease_map::iterator position, lease_end how, const std::string& why = {});
   void take_back(lease_map::iterator position, failure reason, bool notify);
   void cut_off(connection& c, const failure& reason, bool tell_connection);
   ended_lease ended(lease_id id) const;
@@ -220,7 +232,8 @@ private:
   void refuse_acquire(request_id request, failure reason);
   waiter_map::iterator leave(waiter_map::iterator position);
   void refuse_waiter(waiter_map::iterator position, failure reason);
-  void refuse_waiters(failure reason);
+  enum class whom : std::uint8_t { all, impatient };
+  void refuse_waiters(failure reason, whom which = whom::all);
   void refuse_doomed();
   void reclaim_from_gone();
   void expire_waiters();
@@ -239,15 +252,19 @@ private:
   void try_failed(connection& c, const ssh_error& error);
   void give_up(connection& c);
   failure cannot_connect(std::uint32_t tries, const ssh_error& error) const;
-  void given_up(time_point began, failure reason, bool latching);
+  void given_up(time_point began, failure reason, ssh_failure kind);
   void back_off(time_point began, failure reason);
   void latch(failure reason);
   void end_back_off();
+  void was_of_use(connection& c);
+  void count_if_useless(const connection& c, const std::string& text);
   bool servable() const { return servable_ > 0; }
 
   // --- pool_core_health.cpp: ageing and probes
   void on(const probe_passed& event);
   void on(const probe_failed& event);
+  void on(const connection_doubted& event);
+  void on(const connection_answered& event);
   void connection_due(connection& c);
   void lifetime_over(connection& c);
   void close_idle();
@@ -255,11 +272,13 @@ private:
   void set_lifetime(connection& c);
   void begin_round();
   void schedule_round();
-  void queue_probe(connection& c);
+  void queue_probe(connection& c, bool first = false);
   void start_probes();
   bool may_probe() const;
   void probe_ended(connection& c);
   void probe_has_failed(connection& c, const std::string& text);
+  void has_failed(connection& c, announcement what, const std::string& text);
+  void has_answered(connection& c, bool ran);
 
   // --- pool_core_admin.cpp
   void on(const settings_changed& event);
@@ -273,12 +292,14 @@ private:
   void answer(request_id request);
   void answer(request_id request, failure reason);
   bool refused_for_stopping(request_id request);
+  failure why_stopping() const;
   void close_everything(const failure& reason);
   void answer_pending();
 
   // --- pool_core_text.cpp
   std::string situation() const;
   std::string advice() const;
+  failure trouble() const;
   failure timed_out(const waiter& w, const std::string& situation, std::size_t ahead, bool more_ahead) const;
 
   // --- pool_core_status.cpp
@@ -310,22 +331,26 @@ private:
 
   lease_map leases_; ///< ids grow: in the order of granting
   std::set<std::pair<holder_id, lease_id>> leases_of_;
-  std::map<lease_id, request_id> unconfirmed_; ///< also in the order of their time-outs
-  std::unordered_map<request_id, lease_id> unconfirmed_requests_;
+  std::set<lease_id> unconfirmed_; ///< also in the order of their time-outs
   std::vector<ended_lease> ended_; ///< a lease has its place by its id
 
   waiter_map waiters_;
   std::unordered_map<request_id, ticket> tickets_;
   std::set<std::pair<holder_id, ticket>> waiters_of_;
   std::set<std::pair<time_point, ticket>> deadlines_;
+  /// Waiters up to `last` are being refused, from `next` on; until then a slot may still come.
   struct doom {
     failure reason;
     ticket last = 0;
+    whom which = whom::all; ///< `impatient`: but for those who wait for the cluster to be ready again
+    ticket next = 0;
   };
-  std::optional<doom> doomed_; ///< waiters up to `last` are being refused; until then a slot may still come
-  bool more_expired_ = false;  ///< than one step refuses
+  std::optional<doom> doomed_;
+  bool more_expired_ = false; ///< than one step refuses
 
-  std::uint32_t back_offs_ = 0; ///< openings given up in a row
+  std::uint32_t back_offs_ =
+      0; ///< openings given up in a row, and connections that ended before they were of use
+  time_point backed_off_at_ = time_point::min(); ///< the last time
   time_point back_off_until_ = time_point::min();
   failure back_off_reason_;
   failure latched_;
@@ -339,6 +364,7 @@ private:
   bool announcing_ = true;
   bool paused_ = false;
   bool stopping_ = false;
+  bool removed_ = false; ///< stopping since its cluster was removed
   bool dormant_ = false; ///< disconnected: nothing is opened before somebody asks
   std::vector<pending_request> pending_;
 

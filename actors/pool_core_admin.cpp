@@ -31,8 +31,15 @@ void pool_core::answer(request_id request, failure reason) {
 
 bool pool_core::refused_for_stopping(request_id request) {
   if (stopping_)
-    answer(request, {errc::stopping, "'" + settings_.name + "' is stopping"});
+    answer(request, why_stopping());
   return stopping_;
+}
+
+/// For those who come too late.
+failure pool_core::why_stopping() const {
+  if (removed_)
+    return {errc::unknown_cluster, "'" + settings_.name + "' is not registered any more"};
+  return {errc::stopping, "'" + settings_.name + "' is stopping"};
 }
 
 /// Applied to the living: connections opened under another transport are condemned, all else holds from now
@@ -103,7 +110,8 @@ void pool_core::on(const reset_requested& event) {
   end_back_off();
   dormant_ = false;
   for (auto& [id, c] : connections_) {
-    c.failures = 0;
+    c.failures = c.exec_failures = 0;
+    c.doubted = false;
     refresh(c);
   }
   note(announcement::changed, {}, {}, "reset: latch, back-off and failures are forgotten");
@@ -112,13 +120,17 @@ void pool_core::on(const reset_requested& event) {
 
 void pool_core::on(const disconnect_requested& event) {
   dormant_ = true;
-  close_everything({errc::cluster_removed, "'" + settings_.name + "' was disconnected"});
+  close_everything(
+      {errc::disconnected, "'" + settings_.name + "' was disconnected by an administrator; ask again"});
   pending_.push_back({event.request, connection_id{next_connection_ - 1}});
 }
 
 void pool_core::on(const stop_requested& event) {
+  removed_ = removed_ || (event.removed && !stopping_);
   stopping_ = true;
-  close_everything({errc::stopping, "'" + settings_.name + "' is stopping"});
+  close_everything(removed_
+                       ? failure{errc::cluster_removed, "the cluster '" + settings_.name + "' was removed"}
+                       : why_stopping());
   pending_.push_back({event.request, connection_id{next_connection_ - 1}});
 }
 

@@ -74,11 +74,13 @@ void pool_core::begin_round() {
     queue_probe(need(place.second));
 }
 
-void pool_core::queue_probe(connection& c) {
-  if (c.probe || c.probe_queued)
+void pool_core::queue_probe(connection& c, bool first) {
+  if (c.probe || (c.probe_queued && !first))
     return;
+  if (c.probe_queued)
+    probe_queue_.erase(std::find(probe_queue_.begin(), probe_queue_.end(), c.id));
   c.probe_queued = true;
-  probe_queue_.push_back(c.id);
+  first ? probe_queue_.push_front(c.id) : probe_queue_.push_back(c.id);
   refresh(c);
 }
 
@@ -93,12 +95,15 @@ void pool_core::start_probes() {
     if (c == nullptr)
       continue;
     c->probe_queued = false;
-    if (c->state == connection_state::idle && !c->probe) {
+    auto idle = c->state == connection_state::idle;
+    if (!c->probe && (idle || (c->open() && c->in_question()))) {
       c->probe = probe_id{next_probe_++};
+      // Under a lease only the peer's life is asked for: a command would take a session from its holder.
+      c->probe_runs = idle && settings_.probe == probe_method::exec;
       c->probe_by = after(after(now_, settings_.probe_timeout), probe_grace);
       ++probing_;
       ++started;
-      emit(start_probe{c->probe, c->id});
+      emit(start_probe{c->probe, c->id, c->probe_runs});
     }
     refresh(*c);
   }
@@ -116,11 +121,11 @@ void pool_core::on(const probe_passed& event) {
   if (c == nullptr || !c->probe || c->probe != event.probe)
     return;
   probe_ended(*c);
-  c->failures = 0;
   c->last_rtt = event.rtt;
   ++counters_.probes_passed;
   probe_rtt_.add(event.rtt);
-  refresh(*c);
+  has_answered(*c, c->probe_runs);
+  was_of_use(*c);
   note(announcement::probe_passed, c->id, {}, to_text(event.rtt));
 }
 
@@ -132,18 +137,52 @@ void pool_core::on(const probe_failed& event) {
 
 void pool_core::probe_has_failed(connection& c, const std::string& text) {
   probe_ended(c);
-  ++c.failures;
+  c.exec_failures += c.probe_runs;
   ++counters_.probes_failed;
+  has_failed(c, announcement::probe_failed, text);
+}
+
+void pool_core::has_failed(connection& c, announcement what, const std::string& text) {
+  ++c.failures;
+  c.doubted = false;
+  c.failed_at = now_;
   auto interval = std::chrono::nanoseconds{settings_.probe_interval};
   auto retry = std::chrono::nanoseconds{probe_retry_interval};
   c.probe_again = after(now_, interval.count() > 0 ? std::min(interval, retry) : retry);
   refresh(c);
-  note(announcement::probe_failed, c.id, {},
+  note(what, c.id, {},
        std::to_string(c.failures) + " of " + std::to_string(settings_.probe_failures_max) + ": " + text);
-  // Under a lease it is not probed again, so the first failure counts: no new lease, closed when this one
-  // ends.
-  if (c.state == connection_state::leased || c.failures >= settings_.probe_failures_max)
+  if (c.failures >= settings_.probe_failures_max)
     condemn(c, removal_reason::probe_failures, text);
+}
+
+/// A channel that opens does not say that commands run: where that is what probes ask, only a command's end does.
+void pool_core::has_answered(connection& c, bool ran) {
+  if (ran || settings_.probe == probe_method::channel)
+    c.exec_failures = 0;
+  c.failures = c.exec_failures;
+  c.doubted = false;
+  refresh(c);
+}
+
+void pool_core::on(const connection_doubted& event) {
+  auto* c = find(event.connection);
+  if (c == nullptr || !c->open() || c->condemned)
+    return;
+  if (!event.silent) {
+    if (!std::exchange(c->doubted, true))
+      queue_probe(*c, true);
+    return refresh(*c);
+  }
+  // One silence counts once: a probe in flight hears it too, and one that has failed just now has counted it.
+  if (!c->probe && (c->failures == 0 || after(c->failed_at, settings_.probe_timeout) <= now_))
+    has_failed(*c, announcement::silent, event.text);
+}
+
+void pool_core::on(const connection_answered& event) {
+  auto* c = find(event.connection);
+  if (c != nullptr && c->open())
+    has_answered(*c, event.ran);
 }
 
 } // namespace moorage

@@ -4,6 +4,7 @@
 #include "actors/durations.hpp"
 #include "actors/pool_core.hpp"
 #include "messages/ensure.hpp"
+#include "messages/printable.hpp"
 
 namespace moorage {
 
@@ -11,14 +12,15 @@ void pool_core::on(const acquire_requested& event) {
   ++counters_.acquires;
   dormant_ = false;
   if (stopping_)
-    return refuse_acquire(event.request,
-                          {errc::stopping, "no lease for '" + settings_.name + "': it is stopping"});
-  fall_due(); // what has expired must not be granted
+    return refuse_acquire(event.request, why_stopping());
+  auto label = printable(event.label); // it is shown in refusals, events, the log and lists
+  fall_due();                          // what has expired must not be granted
+  auto asked = now_ - event.waited;
   if (!paused_ && waiters_.empty() && !grantable_.empty())
-    return give(need(grantable_.begin()->connection), event.request, event.holder, event.label, now_);
+    return give(need(grantable_.begin()->connection), event.request, event.holder, std::move(label), asked);
   if (latched_.code != errc::none && !servable())
     return refuse_acquire(event.request, latched_);
-  waiter w{event.request, event.holder, event.label, now_, event.deadline};
+  waiter w{event.request, event.holder, std::move(label), asked, event.deadline, event.wait_for_ready};
   if (event.deadline <= now_)
     return refuse_acquire(event.request, timed_out(w, situation(), waiters_.size(), false));
   if (waiters_.size() >= settings_.queue_depth)
@@ -44,13 +46,12 @@ void pool_core::give(connection& c, request_id request, holder_id holder, std::s
   ++c.leases_served;
   c.state == connection_state::idle ? enter(c, connection_state::leased) : refresh(c);
   leases_of_.emplace(holder, id);
-  unconfirmed_.emplace_hint(unconfirmed_.end(), id, request);
-  unconfirmed_requests_.emplace(request, id);
+  unconfirmed_.insert(unconfirmed_.end(), id);
   ++counters_.grants;
   acquire_latency_.add(between(asked, now_));
   emit(grant{request, id, c.id, holder});
   note(announcement::granted, c.id, id, label);
-  leases_.emplace_hint(leases_.end(), id, lease{c.id, holder, request, std::move(label), false, now_});
+  leases_.emplace_hint(leases_.end(), id, lease{c.id, holder, std::move(label), false, now_});
 }
 
 void pool_core::serve() {
@@ -66,11 +67,7 @@ void pool_core::serve() {
 
 void pool_core::on(const acquire_cancelled& event) {
   if (auto waiting = tickets_.find(event.request); waiting != tickets_.end())
-    return refuse_waiter(waiters_.find(waiting->second), {errc::cancelled, "the asker withdrew the request"});
-  auto granted = unconfirmed_requests_.find(event.request);
-  if (granted != unconfirmed_requests_.end())
-    take_back(leases_.find(granted->second),
-              {errc::lease_ended, "the request was withdrawn as it was granted"}, false);
+    refuse_waiter(waiters_.find(waiting->second), {errc::cancelled, "the asker withdrew the request"});
 }
 
 void pool_core::on(const lease_confirmed& event) {
@@ -79,7 +76,6 @@ void pool_core::on(const lease_confirmed& event) {
     return;
   position->second.confirmed = true;
   unconfirmed_.erase(event.lease);
-  unconfirmed_requests_.erase(position->second.request);
 }
 
 void pool_core::on(const lease_released& event) {
@@ -93,9 +89,11 @@ void pool_core::on(const lease_released& event) {
     return answer(event.request, no_such_lease({}));
   auto& c = need(position->second.connection);
   ++counters_.releases;
-  emit(end_lease{c.id, event.lease, false});
+  emit(end_lease{c.id, event.lease, false, "it was given back"});
   note(announcement::released, c.id, event.lease);
   forget(position, lease_end::released);
+  c.served = true;
+  was_of_use(c);
   slot_freed(c);
   answer(event.request);
 }
@@ -142,12 +140,13 @@ void pool_core::on(const lease_revoked& event) {
   auto position = leases_.find(event.lease);
   if (position == leases_.end())
     return answer(event.request, no_such_lease(event.lease));
-  take_back(position, {errc::lease_ended, "the lease was revoked by an administrator; acquire anew"}, true);
+  take_back(position, {errc::lease_ended, "it was revoked by an administrator"}, true);
   answer(event.request);
 }
 
 /// Takes the lease off the books and remembers how it ended.
-pool_core::lease_map::iterator pool_core::forget(lease_map::iterator position, lease_end how) {
+pool_core::lease_map::iterator pool_core::forget(lease_map::iterator position, lease_end how,
+                                                 const std::string& why) {
   auto id = position->first;
   const auto& l = position->second;
   auto& held = need(l.connection).leases;
@@ -155,14 +154,12 @@ pool_core::lease_map::iterator pool_core::forget(lease_map::iterator position, l
   ensure(slot != held.end(), "a lease is known to its connection");
   held.erase(slot);
   leases_of_.erase({l.holder, id});
-  if (!l.confirmed) {
+  if (!l.confirmed)
     unconfirmed_.erase(id);
-    unconfirmed_requests_.erase(l.request);
-  }
   auto place = (id.value - first_id_) % ended_leases_kept;
   if (place >= ended_.size())
     ended_.resize(place + 1);
-  ended_[place] = {id, l.holder, how};
+  ended_[place] = {id, l.holder, how, why};
   return leases_.erase(position);
 }
 
@@ -173,10 +170,10 @@ void pool_core::take_back(lease_map::iterator position, failure reason, bool not
   auto holder = position->second.holder;
   auto& c = need(position->second.connection);
   ++counters_.reclaimed;
-  forget(position, lease_end::involuntary);
+  forget(position, lease_end::involuntary, reason.text);
   c.ending.push_back(id);
   refresh(c);
-  emit(end_lease{c.id, id, true});
+  emit(end_lease{c.id, id, true, reason.text});
   note(announcement::reclaimed, c.id, id, reason.text);
   if (notify)
     emit(notify_holder{holder, id, std::move(reason)});
@@ -190,9 +187,9 @@ void pool_core::cut_off(connection& c, const failure& reason, bool tell_connecti
     ensure(position != leases_.end(), "a lease that a connection carries is known");
     auto holder = position->second.holder;
     ++counters_.reclaimed;
-    forget(position, lease_end::involuntary);
+    forget(position, lease_end::involuntary, reason.text);
     if (tell_connection)
-      emit(end_lease{c.id, id, false});
+      emit(end_lease{c.id, id, false, reason.text});
     note(announcement::reclaimed, c.id, id, reason.text);
     emit(notify_holder{holder, id, reason});
   }
@@ -209,17 +206,18 @@ pool_core::ended_lease pool_core::ended(lease_id id) const {
 }
 
 failure pool_core::no_such_lease(lease_id id) const {
-  switch (ended(id).how) {
+  auto before = ended(id);
+  switch (before.how) {
   case lease_end::released:
     return {errc::already_released, "lease " + to_string(id) + " was given back already"};
   case lease_end::involuntary:
     return {errc::lease_ended,
-            "lease " + to_string(id) + " had ended before it was given back; acquire anew"};
+            "lease " + to_string(id) + " had ended before it was given back: " + before.why};
   case lease_end::unknown:
     break;
   }
   if (id.value >= first_id_ && id.value < next_lease_)
-    return {errc::lease_ended, "lease " + to_string(id) + " ended long ago"};
+    return {errc::lease_ended, "lease " + to_string(id) + " ended so long ago that nobody remembers why"};
   return {errc::unknown_lease, "'" + settings_.name + "' has granted the holder no such lease"};
 }
 
@@ -248,21 +246,23 @@ void pool_core::refuse_waiter(waiter_map::iterator position, failure reason) {
   refuse_acquire(request, std::move(reason));
 }
 
-/// All that wait now; in portions.
-void pool_core::refuse_waiters(failure reason) {
-  doomed_ = doom{std::move(reason), next_ticket_ - 1};
+/// Of those who wait now; in portions.
+void pool_core::refuse_waiters(failure reason, whom which) {
+  doomed_ = doom{std::move(reason), next_ticket_ - 1, which};
   refuse_doomed();
 }
 
 void pool_core::refuse_doomed() {
-  for (std::size_t refused = 0; doomed_ && refused < ends_per_step; ++refused) {
-    if (waiters_.empty() || waiters_.begin()->first > doomed_->last)
-      doomed_.reset();
-    else
-      refuse_waiter(waiters_.begin(), doomed_->reason);
+  for (std::size_t seen = 0; doomed_; ++seen) {
+    auto position = waiters_.lower_bound(doomed_->next);
+    if (position == waiters_.end() || position->first > doomed_->last)
+      return doomed_.reset();
+    if (seen == ends_per_step)
+      return;
+    doomed_->next = position->first + 1;
+    if (doomed_->which == whom::all || !position->second.wait_for_ready)
+      refuse_waiter(position, doomed_->reason);
   }
-  if (doomed_ && (waiters_.empty() || waiters_.begin()->first > doomed_->last))
-    doomed_.reset();
 }
 
 void pool_core::expire_waiters() {
@@ -286,7 +286,7 @@ void pool_core::expire_waiters() {
 
 void pool_core::expire_grants() {
   while (!unconfirmed_.empty()) {
-    auto position = leases_.find(unconfirmed_.begin()->first);
+    auto position = leases_.find(*unconfirmed_.begin());
     ensure(position != leases_.end(), "an unconfirmed lease exists");
     if (after(position->second.granted, confirm_timeout) > now_)
       return;

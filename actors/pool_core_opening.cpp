@@ -71,8 +71,10 @@ void pool_core::on(const connection_opened& event) {
   set_lifetime(*c);
   ++counters_.opened;
   // A latch stays: that this log-in was let in does not say why the other was denied. The connection serves
-  // meanwhile.
-  end_back_off();
+  // meanwhile. The next opening need not wait; how long one waits that follows a failure is told by what becomes of
+  // this one.
+  back_off_until_ = time_point::min();
+  back_off_reason_ = {};
   becomes_idle(*c);
   if (next_round_ == time_point::max())
     schedule_round();
@@ -99,10 +101,11 @@ void pool_core::on(const connection_lost& event) {
     auto began = c->began;
     auto reason = cannot_connect(c->attempt, event.error);
     remove(*c, removal_reason::not_opened);
-    return given_up(began, std::move(reason), is_latching(event.error.kind));
+    return given_up(began, std::move(reason), event.error.kind);
   }
   auto text = to_string(event.error);
   note(announcement::lost, c->id, {}, text);
+  count_if_useless(*c, text);
   cut_off(*c, {errc::connection_lost, "the connection to '" + settings_.name + "' was lost: " + text}, false);
   remove(*c, removal_reason::lost);
 }
@@ -134,9 +137,9 @@ void pool_core::try_failed(connection& c, const ssh_error& error) {
 void pool_core::give_up(connection& c) {
   auto began = c.began;
   auto reason = cannot_connect(c.attempt, c.last_error);
-  auto latching = is_latching(c.last_error.kind);
+  auto kind = c.last_error.kind;
   close(c, removal_reason::not_opened);
-  given_up(began, std::move(reason), latching);
+  given_up(began, std::move(reason), kind);
 }
 
 failure pool_core::cannot_connect(std::uint32_t tries, const ssh_error& error) const {
@@ -144,9 +147,10 @@ failure pool_core::cannot_connect(std::uint32_t tries, const ssh_error& error) c
                                        (tries > 1 ? " (" + std::to_string(tries) + " tries)" : "")};
 }
 
-/// One opening's end is no reason to refuse waiters whom another connection can still serve.
-void pool_core::given_up(time_point began, failure reason, bool latching) {
-  if (latching)
+/// One opening's end is no reason to refuse waiters whom another connection can still serve, nor, when the cause may
+/// pass, those who wait until it has.
+void pool_core::given_up(time_point began, failure reason, ssh_failure kind) {
+  if (is_latching(kind))
     latch(std::move(reason));
   else if (latched_.code == errc::none)
     back_off(began, std::move(reason));
@@ -156,7 +160,7 @@ void pool_core::given_up(time_point began, failure reason, bool latching) {
     return refuse_waiters(latched_);
   auto told = back_off_reason_;
   told.text += "; the pool tries again in " + to_text(between(now_, back_off_until_)) + " if it is asked to";
-  refuse_waiters(told);
+  refuse_waiters(told, is_transient(kind) ? whom::impatient : whom::all);
 }
 
 void pool_core::back_off(time_point began, failure reason) {
@@ -167,6 +171,7 @@ void pool_core::back_off(time_point began, failure reason) {
   auto doublings = std::min(back_offs_, 10u);
   auto delay = std::min<std::chrono::seconds>(back_off_first * (1u << doublings), back_off_max);
   ++back_offs_;
+  backed_off_at_ = now_;
   back_off_until_ = after(now_, random_.around(delay, spread));
   note(announcement::backing_off, {}, {},
        "next try in " + to_text(between(now_, back_off_until_)) + "; " + back_off_reason_.text);
@@ -176,6 +181,27 @@ void pool_core::end_back_off() {
   back_offs_ = 0;
   back_off_until_ = time_point::min();
   back_off_reason_ = {};
+}
+
+/// A server that lets in may still be of no use: only what a connection did some time after it was opened ends the
+/// series. One that was open before the last failure says nothing about it.
+void pool_core::was_of_use(connection& c) {
+  if (c.proved || now_ < after(c.began, settings_.proving_time))
+    return;
+  c.proved = true;
+  if (c.began >= backed_off_at_)
+    back_offs_ = 0;
+}
+
+/// A connection that ends, without our wish, before it was of any use is no better than one that could not be opened. One
+/// that served a lease, however young, was what somebody logged in for.
+void pool_core::count_if_useless(const connection& c, const std::string& text) {
+  auto in_use = c.in_use() > 0 && now_ >= after(c.began, settings_.proving_time);
+  if (c.proved || c.served || in_use || latched_.code != errc::none)
+    return;
+  back_off(c.began,
+           {errc::connect_failed, "the connection to '" + settings_.name + "' was of no use: it ended " +
+                                      to_text(between(c.began, now_)) + " after the log-in: " + text});
 }
 
 /// Trying again would be denied again, and sites ban those who do. Openings that wait for another try end; a

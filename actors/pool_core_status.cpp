@@ -105,6 +105,8 @@ void pool_core::verify_connection(const connection& c) const {
   ensure(!c.condemned || c.state == connection_state::leased || c.state == connection_state::closing,
          "a condemned connection is closed as soon as it carries no lease");
   ensure(!c.probe || c.open(), "only an open connection is under probe");
+  ensure(c.exec_failures <= c.failures, "a probe's command that failed is a failure");
+  ensure(!c.doubted || c.probe || c.probe_queued || c.condemned || !c.open(), "what is doubted is asked");
   ensure(c.servable == (c.open() && !c.condemned), "what is open and not condemned may serve");
   ensure(!c.grantable || (c.open() && !c.condemned && (c.failures == 0 || idle)),
          "a connection that is condemned, or doubtful and leased, is not granted");
@@ -138,8 +140,7 @@ void pool_core::verify_leases() const {
   }
   ensure(carried == leases_.size(), "a lease belongs to exactly one connection");
   ensure(leases_of_.size() == leases_.size(), "a lease has exactly one holder");
-  ensure(unconfirmed_.size() == unconfirmed && unconfirmed_requests_.size() == unconfirmed,
-         "nothing is watched that is confirmed");
+  ensure(unconfirmed_.size() == unconfirmed, "nothing is watched that is confirmed");
   ensure(counters_.grants == counters_.releases + counters_.reclaimed + leases_.size(),
          "a lease ends once: released or reclaimed");
   ensure(counters_.acquires == counters_.grants + counters_.timeouts + counters_.cancelled +

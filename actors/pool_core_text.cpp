@@ -55,9 +55,21 @@ std::string pool_core::advice() const {
   return "wait longer";
 }
 
+/// What keeps the cluster from being reached; code `none`: nothing does, as far as is known.
+failure pool_core::trouble() const {
+  if (servable() || paused_)
+    return {};
+  if (back_off_reason_.code != errc::none || openings_.empty())
+    return back_off_reason_;
+  const auto& c = connections_.at(*openings_.begin());
+  return c.last_error ? cannot_connect(c.attempt, c.last_error) : failure{};
+}
+
 /// For a waiter at its deadline.
 failure pool_core::timed_out(const waiter& w, const std::string& situation, std::size_t ahead,
                              bool more_ahead) const {
+  if (auto last = w.wait_for_ready ? trouble() : failure{}; last.code != errc::none)
+    return {last.code, last.text + "; it did not pass within " + to_text(between(w.asked, now_))};
   auto text =
       "no lease for '" + settings_.name + "' after " + to_text(between(w.asked, now_)) + ": " + situation;
   if (ahead > 0)
@@ -67,11 +79,12 @@ failure pool_core::timed_out(const waiter& w, const std::string& situation, std:
 }
 
 std::string to_string(announcement what) {
-  constexpr std::array names{"opening",     "opened",    "open_failed", "granted",      "refused",
-                             "released",    "reclaimed", "probe_round", "probe_passed", "probe_failed",
-                             "condemned",   "closing",   "closed",      "lost",         "latched",
-                             "backing_off", "paused",    "resumed",     "changed",      "stopped"};
-  static_assert(names.size() == static_cast<std::size_t>(announcement::stopped) + 1);
+  constexpr std::array names{"opening",  "opened",      "open_failed", "granted",      "refused",
+                             "released", "reclaimed",   "probe_round", "probe_passed", "probe_failed",
+                             "silent",   "condemned",   "closing",     "closed",       "lost",
+                             "latched",  "backing_off", "paused",      "resumed",      "changed",
+                             "stopped",  "warned"};
+  static_assert(names.size() == static_cast<std::size_t>(announcement::warned) + 1);
   auto index = static_cast<std::size_t>(what);
   return index < names.size() ? names[index] : std::to_string(index);
 }
@@ -118,7 +131,8 @@ struct effect_line {
     return line("notify", to_string(e.holder), to_string(e.lease), to_string(e.reason.code));
   }
   std::string operator()(const start_probe& e) const {
-    return line("probe", to_string(e.probe), to_string(e.connection));
+    return line("probe", to_string(e.probe), to_string(e.connection),
+                e.run ? std::string{"run"} : std::string{});
   }
   std::string operator()(const announce& e) const {
     return line("announce", to_string(e.what), text_of(e.connection), text_of(e.lease), e.text);
@@ -161,6 +175,13 @@ struct event_line {
   std::string operator()(const probe_failed& e) const {
     return line("probe_failed", to_string(e.probe), to_string(e.connection), e.text);
   }
+  std::string operator()(const connection_doubted& e) const {
+    return line("connection_doubted", to_string(e.connection),
+                e.silent ? std::string{"silent"} : std::string{});
+  }
+  std::string operator()(const connection_answered& e) const {
+    return line("connection_answered", to_string(e.connection), e.ran ? std::string{"ran"} : std::string{});
+  }
   std::string operator()(const time_passed&) const { return "time_passed"; }
   std::string operator()(const settings_changed& e) const {
     return line("settings_changed", text_of(e.request));
@@ -186,7 +207,9 @@ struct event_line {
   std::string operator()(const disconnect_requested& e) const {
     return line("disconnect_requested", text_of(e.request));
   }
-  std::string operator()(const stop_requested& e) const { return line("stop_requested", text_of(e.request)); }
+  std::string operator()(const stop_requested& e) const {
+    return line("stop_requested", text_of(e.request), e.removed ? std::string{"removed"} : std::string{});
+  }
 };
 
 } // namespace

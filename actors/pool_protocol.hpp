@@ -13,6 +13,7 @@
 
 #include "messages/cluster.hpp"
 #include "messages/errors.hpp"
+#include "messages/evidence.hpp"
 #include "messages/ids.hpp"
 #include "messages/ssh_error.hpp"
 #include "messages/status.hpp"
@@ -30,9 +31,13 @@ struct acquire_requested {
   holder_id holder;
   time_point deadline;
   std::string label;
+  /// Not refused for a passing failure before its deadline.
+  bool wait_for_ready = false;
+  /// Before it came here, for the text of a refusal.
+  std::chrono::nanoseconds waited{0};
 };
-/// The asker no longer wants it. A waiter is refused `cancelled`; a grant that crossed with this and is not
-/// confirmed is taken back; anything else is ignored.
+/// The asker no longer wants it. A waiter is refused `cancelled`; anything else is ignored: what was granted is the
+/// holder's to give back, whether it has heard of it yet or not.
 struct acquire_cancelled {
   request_id request;
 };
@@ -53,7 +58,8 @@ struct lease_released {
 struct holder_lost {
   holder_id holder;
 };
-/// The connection answers `end_lease`: nothing runs under it any more; `was_running`: a command was cut off.
+/// The connection answers `end_lease`: nothing runs under it any more; `was_running`: a command was cut off and not
+/// seen to end.
 struct lease_ended {
   connection_id connection;
   lease_id lease;
@@ -87,6 +93,9 @@ struct probe_failed {
   connection_id connection;
   std::string text;
 };
+// `connection_doubted` and `connection_answered` are in messages/evidence.hpp: what a connection tells is the event. Either may
+// come of a connection that has gone, and is ignored then.
+
 /// The time that `next_due` named has come (or any other: a spurious one is harmless).
 struct time_passed {};
 
@@ -116,23 +125,24 @@ struct lease_revoked {
 struct reset_requested {
   request_id request;
 };
-/// Close every connection, ending its leases, and refuse the waiters `cluster_removed`; later acquires open
+/// Close every connection, ending its leases, and refuse the waiters, `disconnected`; later acquires open
 /// anew. Acknowledged when the last of the connections there were is gone.
 struct disconnect_requested {
   request_id request;
 };
-/// For good: as disconnect, with `stopping`; every later acquire is refused. Acknowledged when nothing is
-/// left.
+/// For good: as disconnect, with `stopping`, or `cluster_removed` when it is the cluster that ends and not the
+/// runtime; later acquires are refused, `stopping` or `unknown_cluster`. Acknowledged when nothing is left.
 struct stop_requested {
   request_id request;
+  bool removed = false;
 };
 
 using pool_event =
     std::variant<acquire_requested, acquire_cancelled, lease_confirmed, lease_released, holder_lost,
                  lease_ended, connection_opened, connection_failed, connection_lost, connection_closed,
-                 probe_passed, probe_failed, time_passed, settings_changed, pause_requested, resume_requested,
-                 probe_requested, eviction_requested, lease_revoked, reset_requested, disconnect_requested,
-                 stop_requested>;
+                 probe_passed, probe_failed, connection_doubted, connection_answered, time_passed,
+                 settings_changed, pause_requested, resume_requested, probe_requested, eviction_requested,
+                 lease_revoked, reset_requested, disconnect_requested, stop_requested>;
 
 // --- effects
 
@@ -168,6 +178,7 @@ struct end_lease {
   connection_id connection;
   lease_id lease;
   bool ask = false;
+  std::string reason; ///< for people
 };
 /// A holder must be told that its lease ended without its doing.
 struct notify_holder {
@@ -178,6 +189,8 @@ struct notify_holder {
 struct start_probe {
   probe_id probe;
   connection_id connection;
+  /// The pool's command is run; else a channel is opened and closed.
+  bool run = false;
 };
 /// For those who watch: event subscribers and the log. Never changes anything.
 enum class announcement : std::uint8_t {
@@ -191,6 +204,7 @@ enum class announcement : std::uint8_t {
   probe_round,
   probe_passed,
   probe_failed,
+  silent,
   condemned,
   closing,
   closed,
@@ -200,7 +214,8 @@ enum class announcement : std::uint8_t {
   paused,
   resumed,
   changed,
-  stopped
+  stopped,
+  warned ///< of an opening, by the shell: something that a person should mend, such as a host key that was not written down
 };
 struct announce {
   announcement what;

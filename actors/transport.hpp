@@ -25,12 +25,17 @@ namespace moorage {
 /// Connected, host key verified, authenticated.
 struct transport_opened {
   std::vector<opening_step> steps;
+  std::vector<std::string> warnings; ///< for people; each is told on the log and as an event
+  /// What the server said to people during the log-in (RFC 4252, section 5.4), fit to be printed, with its lines. A
+  /// failure's text ends with it.
+  std::string banner;
 };
 /// It cannot be opened, or was open and broke. Ends every stream first (`stream_over`), then this, then
 /// nothing more.
 struct transport_failed {
   ssh_error error;
   std::vector<opening_step> steps;
+  std::vector<std::string> warnings;
 };
 /// The answer to `close`; nothing follows.
 struct transport_closed {};
@@ -54,6 +59,7 @@ struct stream_over {
 /// transport fails.
 struct question_answered {
   std::uint64_t question = 0;
+  std::string refusal; ///< why it opened no channel, in its words; empty: it did
 };
 
 using transport_event = std::variant<transport_opened, transport_failed, transport_closed, stream_output,
@@ -76,12 +82,14 @@ public:
   /// Whether standard input ends after the request's own `input` is said with `start`'s request by calling
   /// this next.
   virtual void end_input(stream_id stream) = 0;
-  /// Closes the channel; `stream_over` follows in the next pump, honest about whether the command may have
-  /// run.
+  /// Ends the command: what was not sent never is; what runs is sent SIGTERM, and SIGKILL 2 s later. `stream_over`
+  /// follows when the channel has closed, at the latest 3 s after, with what is known then. Output within the credit
+  /// comes until then.
   virtual void cancel(stream_id stream, failure cause) = 0;
   /// One round trip that proves the peer's SSH server alive: a session channel is opened and closed.
   virtual void ask(std::uint64_t question) = 0;
-  /// Says good-bye and closes; `transport_closed` follows within 250 ms, whatever the peer does.
+  /// Sends SIGTERM to what runs, says good-bye and closes; `transport_closed` follows within 250 ms, whatever the peer
+  /// does.
   virtual void close() = 0;
 
   /// Does what can be done at once, within a fair share; appends what came of it. True: there is more to do
@@ -92,6 +100,11 @@ public:
   virtual time_point next_due() const = 0;
   /// When the peer was last heard of: any packet counts.
   virtual time_point last_heard() const = 0;
+  /// Since when, without a pause, the peer has owed an answer: to the opening of a channel, to a request or to a
+  /// question. `time_point::max()`: it owes none; a command that runs owes neither output nor end.
+  virtual time_point owed_since() const = 0;
+  /// How many such answers have come, whether anybody still wanted them or not.
+  virtual std::uint64_t answers() const = 0;
 };
 
 /// Wakes the owner of a transport: it pumps soon. Callable from any thread, also after the owner has gone.

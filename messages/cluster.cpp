@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "messages/printable.hpp"
+
 namespace moorage {
 
 namespace {
@@ -35,8 +37,8 @@ std::string duration_text(std::chrono::milliseconds value) {
   return std::to_string(ms) + "ms";
 }
 
-failure invalid(std::string text) {
-  return {errc::invalid_settings, std::move(text)};
+failure invalid(const std::string& text) {
+  return {errc::invalid_settings, printable(text, printable_whole)};
 }
 
 struct duration_range {

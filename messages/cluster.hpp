@@ -57,8 +57,8 @@ struct cluster_settings {
   // --- the transport
   /// One try, from look-up to the end of authentication. Log-in on busy login nodes takes several seconds.
   std::chrono::milliseconds connect_timeout{30'000};
-  /// The agent's answer to one question; it may ask its user for a touch or a fingerprint. 0: what is left of
-  /// `connect_timeout`, as ssh(1) waits.
+  /// One signature of the agent's, which may ask its user for a touch or a fingerprint. 0: what is left of
+  /// `connect_timeout`, as ssh(1) waits. The list of its keys, which needs nobody, is waited for 5 s at most.
   std::chrono::milliseconds agent_timeout{0};
   /// Silence after which the peer is asked; three unanswered questions in a row and the link is lost. 0:
   /// never.

@@ -39,6 +39,7 @@ constexpr std::array names{
     "receiver_gone",
     "request_timeout",
     "no_reply",
+    "disconnected",
 };
 
 static_assert(names.size() == static_cast<std::size_t>(errc::count_), "every errc has a name");

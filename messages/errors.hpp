@@ -45,7 +45,7 @@ enum class errc : std::uint8_t {
   unknown_lease,
   /// The connection under the lease is gone. Acquire anew; an outcome says whether a command may have run.
   connection_lost,
-  /// The cluster was removed or disconnected while the request waited.
+  /// The cluster was removed while the request waited or the lease was held.
   cluster_removed,
   /// The runtime or node is stopping.
   stopping,
@@ -72,14 +72,16 @@ enum class errc : std::uint8_t {
   host_key_revoked,
   /// A known_hosts file could not be read whole, so the server's key cannot be judged; latched. The text says which and why.
   known_hosts_unreadable,
-  /// This application has more requests outstanding than it may. Wait for answers first.
+  /// This application has as many requests outstanding as it may (200,000). Wait for answers first.
   too_many_requests,
-  /// The actor that was asked, or that was to receive, is gone.
+  /// The actor that was asked, or that was to receive, is gone. A request to it was never read: nothing was done.
   receiver_gone,
   /// The asker's own time-out for the request ended before an answer came.
   request_timeout,
   /// The server did not answer a request of ours within `reply_timeout`.
   no_reply,
+  /// An administrator disconnected the cluster while the request waited or the lease was held. Ask again.
+  disconnected,
   count_ // not an error: the number of values
 };
 

@@ -12,7 +12,9 @@
 namespace moorage {
 
 struct environment_variable {
-  std::string name; ///< letters, digits and _, not beginning with a digit
+  /// Letters, digits and _, not beginning with a digit. Another is sent as it is; where the server turns it down no shell
+  /// could set it, so it is left out, and told in the outcome.
+  std::string name;
   std::string value;
 
   friend bool operator==(const environment_variable&, const environment_variable&) = default;
@@ -23,22 +25,30 @@ inline constexpr std::size_t remote_bytes_max = std::size_t{128} << 20;
 
 /// A command for the user's login shell on the cluster (RFC 4254, section 6.5).
 struct exec_request {
+  /// Longer than what a server takes in one packet (256 KiB for OpenSSH and libssh, 32 KiB for others: RFC 4253, section
+  /// 6.1; less 64 bytes) it is refused before it is sent: pass a script as standard input to `sh -s`.
   std::string command;
-  /// Sent as SSH `env` requests; what the server's AcceptEnv refuses is set by a quoted prefix to the
-  /// command.
+  /// Sent as SSH `env` requests; what the server's AcceptEnv refuses is set by a quoted prefix to the command, or left
+  /// out and told in the outcome (the cluster's `environment_fallback`).
   std::vector<environment_variable> environment;
   /// Standard input, whole; a stream can send more afterwards. Without it the command reads end of file at
   /// once.
   std::string input;
-  /// From the request to the end of the command; 0: none. At its end the channel is closed (which does not
-  /// reliably end the process: it has no terminal) and the outcome is `maybe_ran`.
+  /// From the request to the end of the command; 0: none. Then, as when it is cancelled or its lease ends, what was not
+  /// sent never is, and what runs is ended: SIGTERM, and SIGKILL 2 s later if it has not ended. (OpenSSH passes these on
+  /// to the process group of an ordinary user's command, not to root's commands nor to forced ones; what escapes is
+  /// found where the cluster says `sweep`.) The answer comes when the command's channel closes, at the latest 3 s after,
+  /// and says what is known by then, with the cause: `signalled` or `exited`, or `maybe_ran` and it may still run.
   std::chrono::milliseconds timeout{0};
   /// Cap on collected output in bytes; 0: the cluster's `output_max`; at most `remote_bytes_max` to another process.
   /// Streams have no cap.
   std::uint64_t output_max = 0;
-  /// How long after the exit status output is still waited for while the channel is open; negative: the cluster's `linger`.
+  /// All output has come when the server closes the channel, at once as a rule; but it keeps it open while anything that
+  /// the command left behind holds its output open, writing or not (a background job, bash's >(…)). This long after the
+  /// exit status that is waited for, not counting time in which the reader held output up; what is written later is
+  /// lost, and `outcome::output_open` says so. 0: at once; negative: the cluster's `linger`.
   std::chrono::milliseconds linger{-1};
-  /// Wait until the server closes the channel, as ssh(1) does, however long something holds the command's output open.
+  /// Wait for all output, however long something holds it open, as ssh(1) does.
   bool wait_for_close = false;
 
   friend bool operator==(const exec_request&, const exec_request&) = default;
@@ -56,8 +66,9 @@ struct outcome {
   outcome_kind kind = outcome_kind::never_sent;
   std::int32_t code = 0; ///< for `exited`
   std::string signal;    ///< for `signalled`, without SIG: "KILL" (RFC 4254, section 6.10)
-  failure cause;         ///< for the two that are not known: why
-  /// The command ended, but something still held its output open when `linger` was over: more may have been written.
+  failure cause;         ///< for the two that are not known, and for a command that we ended: why
+  /// The command ended, but its output was still open, or not all read, when the answer was given: more may have been
+  /// written than was delivered.
   bool output_open = false;
   /// Variables that the command did not get: turned down by the server (`environment_fallback`), or names no shell takes.
   std::vector<std::string> variables_refused = {};

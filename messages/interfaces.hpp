@@ -24,23 +24,27 @@ using admin_actor = caf::typed_actor<
 
 /// The way in: one per runtime. Knows the clusters, owns their pools, passes every request to the right one.
 using manager_actor = admin_actor::extend<
-    caf::replies_to<acquire>::with<lease_grant>, caf::reacts_to<cancel_acquire>,
+    caf::reacts_to<acquire>, caf::reacts_to<cancel_acquire>, // answered to the holder: `holder_actor`
     caf::replies_to<register_cluster>::with<done>, caf::replies_to<remove_cluster>::with<done>,
     caf::replies_to<list_clusters>::with<cluster_list>, caf::replies_to<get_pools>::with<pool_list>,
     // Closes everything, answers when nothing is left (within a second), and ends the manager.
-    caf::replies_to<stop_all>::with<done>>;
+    caf::replies_to<stop_all>::with<done>,
+    // From its pools.
+    caf::reacts_to<acquire_taken>>;
 
 /// The connections to one cluster, with the queue in front of them.
 using pool_actor = admin_actor::extend<
-    // From askers, mostly through the manager.
-    caf::replies_to<acquire>::with<lease_grant>, caf::reacts_to<cancel_acquire>,
+    // From askers, and through the manager.
+    caf::reacts_to<acquire>, caf::reacts_to<passed_acquire>, caf::reacts_to<cancel_acquire>,
     // From holders.
     caf::reacts_to<confirm_lease>, caf::replies_to<release_lease>::with<done>,
     // From the manager.
-    caf::replies_to<register_cluster>::with<done>, caf::replies_to<stop_all>::with<done>,
+    caf::replies_to<register_cluster>::with<done>, caf::replies_to<remove_cluster>::with<done>,
+    caf::replies_to<stop_all>::with<done>,
     // From its connections and probes.
     caf::reacts_to<opening_ended>, caf::reacts_to<link_lost>, caf::reacts_to<link_closed>,
-    caf::reacts_to<lease_cleared>, caf::reacts_to<probe_report>,
+    caf::reacts_to<lease_cleared>, caf::reacts_to<probe_report>, caf::reacts_to<connection_doubted>,
+    caf::reacts_to<connection_answered>,
     // From its own timer.
     caf::reacts_to<wake_up>>;
 
@@ -50,15 +54,17 @@ using connection_actor = caf::typed_actor<
     caf::replies_to<run_command>::with<exec_result>, caf::reacts_to<cancel_command>,
     caf::replies_to<open_stream>::with<stream_opened>, caf::reacts_to<grant_stream_credit>,
     caf::reacts_to<send_stream_input>, caf::reacts_to<end_stream_input>, caf::reacts_to<cancel_stream>,
-    // From probes.
+    // From probes, and from holders who want to know.
     caf::replies_to<probe_request>::with<probe_answer>,
     // From its pool.
-    caf::reacts_to<begin_lease>, caf::reacts_to<fence_lease>, caf::reacts_to<close_link>,
+    caf::reacts_to<begin_lease>, caf::reacts_to<fence_lease>, caf::reacts_to<change_probes>,
+    caf::reacts_to<close_link>,
     // From the readiness loop and its own timer.
     caf::reacts_to<wake_up>>;
 
 /// What a holder should be ready to hear; others are free to have a larger interface.
-using holder_actor = caf::typed_actor<caf::reacts_to<lease_lost>>;
+using holder_actor = caf::typed_actor<caf::reacts_to<lease_grant>, caf::reacts_to<acquire_refused>,
+                                      caf::reacts_to<lease_lost>>;
 
 /// What the receiver of a stream must be ready to hear.
 using sink_actor =

@@ -1,7 +1,7 @@
 #include "messages/printable.hpp"
 
+#include <algorithm>
 #include <array>
-#include <cstdint>
 #include <cstdio>
 
 namespace moorage {
@@ -40,35 +40,65 @@ bool misleads(std::uint32_t code) {
          (code >= 0x2066 && code <= 0x2069);
 }
 
-template <class Number>
-void append(std::string& text, const char* format, Number value) {
-  char code[16];
-  std::snprintf(code, sizeof code, format, static_cast<unsigned>(value));
-  text += code;
+std::string hexadecimal(const char* format, std::uint32_t code) {
+  char text[16];
+  std::snprintf(text, sizeof text, format, static_cast<unsigned>(code));
+  return text;
+}
+
+bool ends_line(char c) {
+  return c == '\n' || c == '\r';
 }
 
 } // namespace
 
 std::string printable(std::string_view bytes, std::size_t length_max, lines kept) {
+  const bool many = kept == lines::many;
+  while (!many && !bytes.empty() && ends_line(bytes.back()))
+    bytes.remove_suffix(1);
   std::string text;
-  std::size_t at = 0;
-  while (at < bytes.size()) {
+  text.reserve(std::min(bytes.size(), length_max));
+  for (std::size_t at = 0; at < bytes.size();) {
     auto next = first_of(bytes.substr(at));
-    std::size_t size = next.size == 0 ? 1 : next.size;
-    if (at + size > length_max)
+    std::size_t size = std::max<std::size_t>(next.size, 1);
+    if (size > length_max - at)
       return text + "…";
-    bool stays = kept == lines::many && (next.code == '\n' || next.code == '\t');
+    bool stays = many && (next.code == '\n' || next.code == '\t');
+    bool joins = many && next.code == '\r' && bytes.substr(at + 1).starts_with('\n');
     if (next.size == 0)
-      append(text, "\\x%02x", static_cast<unsigned char>(bytes[at]));
+      text += hexadecimal("\\x%02x", static_cast<unsigned char>(bytes[at]));
     else if (!misleads(next.code) || stays)
       text += bytes.substr(at, size);
-    else if (next.code < 0x100)
-      append(text, "\\x%02x", next.code);
-    else
-      append(text, "\\u{%x}", next.code);
+    else if (next.code < 0x80 && !joins)
+      text += hexadecimal("\\x%02x", next.code);
+    else if (!joins)
+      text += hexadecimal("\\u{%x}", next.code);
     at += size;
   }
   return text;
+}
+
+std::string with_escapes(std::string_view bytes, std::string (*spell)(std::uint32_t)) {
+  constexpr std::uint32_t replacement = 0xfffd;
+  std::string text;
+  while (!bytes.empty()) {
+    auto next = first_of(bytes);
+    std::size_t size = std::max<std::size_t>(next.size, 1);
+    if (next.size != 0 && !misleads(next.code))
+      text += bytes.substr(0, size);
+    else
+      text += spell(next.size == 0 ? replacement : next.code);
+    bytes.remove_prefix(size);
+  }
+  return text;
+}
+
+std::string signal_name(std::string_view told) {
+  constexpr std::size_t length_max = 64;
+  constexpr std::string_view allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@._-";
+  bool well =
+      !told.empty() && told.size() <= length_max && told.find_first_not_of(allowed) == std::string_view::npos;
+  return well ? std::string{told} : "unknown";
 }
 
 } // namespace moorage

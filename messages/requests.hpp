@@ -10,6 +10,7 @@
 
 #include "messages/cluster.hpp"
 #include "messages/errors.hpp"
+#include "messages/evidence.hpp"
 #include "messages/exec.hpp"
 #include "messages/ids.hpp"
 #include "messages/ssh_error.hpp"
@@ -27,35 +28,57 @@ struct done {
 /// Patience that asks for the cluster's own `acquire_timeout`.
 constexpr std::chrono::nanoseconds default_patience{-1};
 
-/// Asks for a lease; answered with `lease_grant` or an error, at the latest when the patience ends.
+/// Asks for a lease. One message to the holder answers it, under the holder's own number: `lease_grant`, or
+/// `acquire_refused`, at the latest when the patience ends. (Not CAF's response to a request: CAF searches a
+/// list of all that are outstanding for each, which with thousands of waiters slows everything that the asker does.)
+/// The manager sees to it that a pool's end loses none that it passed on; who asks a pool directly monitors it, and
+/// asks again what was not answered before it ended. What the manager itself had not read when it ended has no answer.
 struct acquire {
   std::string cluster;
   /// Whose life the lease shares. It is monitored; it must confirm; it hears of the lease's end by
-  /// `lease_lost`.
+  /// `lease_lost`. None: the sender.
   caf::strong_actor_ptr holder;
-  /// The holder's own number for this request, to cancel it by. 0: cannot be cancelled.
+  /// The holder's own number for this request: the answer carries it, and it cancels. While it waits, a second
+  /// acquire under the same number is the same one, asked again. 0: cannot be cancelled.
   std::uint64_t call = 0;
   /// From the arrival at the pool; 0: now or not at all; `default_patience`: the cluster's `acquire_timeout`.
   std::chrono::nanoseconds patience = default_patience;
   /// Who this is, for people who wonder who holds the leases.
   std::string label;
+  /// Rides out an outage: while the cluster cannot be reached for a cause that may pass, it stays in the queue and is
+  /// told the last error at its deadline. Without it the waiters are told as soon as an opening is given up.
+  bool wait_for_ready = false;
+  /// What of the patience is used up: it waited in another pool of this cluster, which ended.
+  std::chrono::nanoseconds waited{0};
 };
 
-/// Withdraws an acquire, which is then answered `cancelled`; one that was answered already is not touched, so
-/// a holder that still gets a grant gives it back.
+/// Withdraws an acquire, which is then answered `cancelled`. One that was answered already is not touched, so a
+/// holder that has a grant for it, or still gets one, gives it back.
 struct cancel_acquire {
   std::string cluster;
   caf::strong_actor_ptr holder;
   std::uint64_t call = 0;
 };
 
-/// The answer to `acquire`. Confirm to `pool` within 5 s, work with `connection`, then release to `pool`.
+/// To the holder, in answer to `acquire`. Confirm to `pool` within 5 s, work with `connection`, then release to
+/// `pool`.
 struct lease_grant {
   std::string cluster;
+  std::uint64_t call = 0;
   lease_id lease;
   connection_id connection_number;
   caf::strong_actor_ptr pool;       ///< a pool_actor
   caf::strong_actor_ptr connection; ///< a connection_actor
+  /// What the server said to people (RFC 4252, section 5.4) in the log-in that this acquire waited for, fit to be
+  /// printed, with its lines. Empty: nothing, or the connection was open already.
+  std::string banner;
+};
+
+/// To the holder, in answer to `acquire`: there is no lease.
+struct acquire_refused {
+  std::string cluster;
+  std::uint64_t call = 0;
+  failure reason;
 };
 
 struct confirm_lease {
@@ -138,7 +161,7 @@ struct cancel_stream {
 struct register_cluster {
   cluster_settings settings;
 };
-/// Closes its connections, refuses its waiters, forgets it.
+/// Closes its connections, refuses its waiters `cluster_removed`, forgets it.
 struct remove_cluster {
   std::string cluster;
 };
@@ -203,7 +226,7 @@ struct resize_pool {
 struct reset_pool {
   std::string cluster;
 };
-/// Closes every connection and refuses the waiters; the cluster stays registered.
+/// Closes every connection and refuses the waiters `disconnected`; the cluster stays registered.
 struct disconnect_pool {
   std::string cluster;
 };
@@ -223,6 +246,14 @@ struct grant_event_credit {
 
 // --- between our own actors
 
+/// From the manager to a pool, which says that it has read it: what a pool had not read when it ended is asked again.
+struct passed_acquire {
+  std::uint64_t number = 0;
+  acquire request;
+};
+struct acquire_taken {
+  std::uint64_t number = 0;
+};
 struct begin_lease {
   lease_id lease;
   /// What is collected of a command that does not say it: the cluster's setting of now.
@@ -232,6 +263,7 @@ struct begin_lease {
 struct fence_lease {
   lease_id lease;
   bool ask = false;
+  std::string reason; ///< why it ended, for whoever still works under it
 };
 struct lease_cleared {
   connection_id connection;
@@ -245,6 +277,8 @@ struct opening_ended {
   connection_id connection;
   ssh_error error;
   std::vector<opening_step> steps;
+  std::vector<std::string> warnings; ///< for people; each becomes an event
+  std::string banner;                ///< of the server, when it let us in
 };
 struct link_lost {
   connection_id connection;
@@ -253,13 +287,17 @@ struct link_lost {
 struct link_closed {
   connection_id connection;
 };
-struct probe_request {
+/// How the connection is probed from now on: its pool alone supplies the command, which runs without a lease.
+struct change_probes {
   probe_method method = probe_method::channel;
   std::string command;
-  std::chrono::milliseconds timeout{0}; ///< after which the command is given up; 0: never
+  /// After which the command is given up, and a peer that owes an answer counts as silent.
+  std::chrono::milliseconds timeout{0};
 };
-struct probe_answer {
-  std::chrono::nanoseconds rtt{0};
+/// Asks whether the connection is well.
+struct probe_request {
+  /// In the pool's own way; else by a channel that opens and closes, whatever the pool's way is.
+  bool as_pool = false;
 };
 struct probe_report {
   probe_id probe;
@@ -283,9 +321,12 @@ struct stop_all {};
   }
 
 MOORAGE_INSPECT(done, x.text)
-MOORAGE_INSPECT(acquire, x.cluster, x.holder, x.call, x.patience, x.label)
+MOORAGE_INSPECT(acquire, x.cluster, x.holder, x.call, x.patience, x.label, x.wait_for_ready, x.waited)
 MOORAGE_INSPECT(cancel_acquire, x.cluster, x.holder, x.call)
-MOORAGE_INSPECT(lease_grant, x.cluster, x.lease, x.connection_number, x.pool, x.connection)
+MOORAGE_INSPECT(lease_grant, x.cluster, x.call, x.lease, x.connection_number, x.pool, x.connection, x.banner)
+MOORAGE_INSPECT(acquire_refused, x.cluster, x.call, x.reason)
+MOORAGE_INSPECT(passed_acquire, x.number, x.request)
+MOORAGE_INSPECT(acquire_taken, x.number)
 MOORAGE_INSPECT(confirm_lease, x.lease)
 MOORAGE_INSPECT(release_lease, x.lease, x.holder)
 MOORAGE_INSPECT(lease_lost, x.cluster, x.lease, x.reason)
@@ -322,13 +363,13 @@ MOORAGE_INSPECT(disconnect_pool, x.cluster)
 MOORAGE_INSPECT(subscribe, x.cluster, x.subscriber, x.credit)
 MOORAGE_INSPECT(grant_event_credit, x.cluster, x.subscriber, x.credit)
 MOORAGE_INSPECT(begin_lease, x.lease, x.output_max)
-MOORAGE_INSPECT(fence_lease, x.lease, x.ask)
+MOORAGE_INSPECT(fence_lease, x.lease, x.ask, x.reason)
 MOORAGE_INSPECT(lease_cleared, x.connection, x.lease, x.was_running)
-MOORAGE_INSPECT(opening_ended, x.connection, x.error, x.steps)
+MOORAGE_INSPECT(opening_ended, x.connection, x.error, x.steps, x.warnings, x.banner)
 MOORAGE_INSPECT(link_lost, x.connection, x.error)
 MOORAGE_INSPECT(link_closed, x.connection)
-MOORAGE_INSPECT(probe_request, x.method, x.command, x.timeout)
-MOORAGE_INSPECT(probe_answer, x.rtt)
+MOORAGE_INSPECT(change_probes, x.method, x.command, x.timeout)
+MOORAGE_INSPECT(probe_request, x.as_pool)
 MOORAGE_INSPECT(probe_report, x.probe, x.connection, x.passed, x.rtt, x.text)
 MOORAGE_INSPECT(wake_up, x.generation)
 

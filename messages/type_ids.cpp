@@ -4,6 +4,8 @@
 #include <caf/all.hpp>
 #include <tuple>
 
+#include "messages/printable.hpp"
+
 namespace moorage {
 
 namespace {
@@ -19,8 +21,10 @@ std::string render(std::uint8_t code, caf::atom_value, const caf::message& conte
 
 } // namespace
 
-caf::error make_error(errc code, std::string text) {
-  return {static_cast<std::uint8_t>(code), category, caf::make_message(std::move(text))};
+caf::error make_error(errc code, const std::string& text) {
+  // Names, labels, paths and servers' words are in these texts, and they go to people.
+  return {static_cast<std::uint8_t>(code), category,
+          caf::make_message(printable(text, printable_whole, lines::many))};
 }
 
 failure to_failure(const caf::error& error) {
@@ -34,6 +38,13 @@ failure to_failure(const caf::error& error) {
       result.text = error.context().get_as<std::string>(0);
     return result;
   }
+  if (error == caf::sec::request_receiver_down)
+    return {errc::receiver_gone,
+            "what was asked had ended and never read the request: nothing was done; ask anew"};
+  if (error == caf::sec::request_timeout)
+    return {
+        errc::request_timeout,
+        "no answer within the time that the asker itself set for the request; it may still be carried out"};
   return {errc::internal, "unexpected error from the actor system: " + caf::to_string(error)};
 }
 

@@ -63,6 +63,7 @@ CAF_ADD_TYPE_ID(moorage, (moorage::done))
 CAF_ADD_TYPE_ID(moorage, (moorage::acquire))
 CAF_ADD_TYPE_ID(moorage, (moorage::cancel_acquire))
 CAF_ADD_TYPE_ID(moorage, (moorage::lease_grant))
+CAF_ADD_TYPE_ID(moorage, (moorage::acquire_refused))
 CAF_ADD_TYPE_ID(moorage, (moorage::confirm_lease))
 CAF_ADD_TYPE_ID(moorage, (moorage::release_lease))
 CAF_ADD_TYPE_ID(moorage, (moorage::lease_lost))
@@ -100,6 +101,8 @@ CAF_ADD_TYPE_ID(moorage, (moorage::reset_pool))
 CAF_ADD_TYPE_ID(moorage, (moorage::disconnect_pool))
 CAF_ADD_TYPE_ID(moorage, (moorage::subscribe))
 CAF_ADD_TYPE_ID(moorage, (moorage::grant_event_credit))
+CAF_ADD_TYPE_ID(moorage, (moorage::passed_acquire))
+CAF_ADD_TYPE_ID(moorage, (moorage::acquire_taken))
 CAF_ADD_TYPE_ID(moorage, (moorage::begin_lease))
 CAF_ADD_TYPE_ID(moorage, (moorage::fence_lease))
 CAF_ADD_TYPE_ID(moorage, (moorage::lease_cleared))
@@ -107,6 +110,9 @@ CAF_ADD_TYPE_ID(moorage, (moorage::close_link))
 CAF_ADD_TYPE_ID(moorage, (moorage::opening_ended))
 CAF_ADD_TYPE_ID(moorage, (moorage::link_lost))
 CAF_ADD_TYPE_ID(moorage, (moorage::link_closed))
+CAF_ADD_TYPE_ID(moorage, (moorage::connection_doubted))
+CAF_ADD_TYPE_ID(moorage, (moorage::connection_answered))
+CAF_ADD_TYPE_ID(moorage, (moorage::change_probes))
 CAF_ADD_TYPE_ID(moorage, (moorage::probe_request))
 CAF_ADD_TYPE_ID(moorage, (moorage::probe_answer))
 CAF_ADD_TYPE_ID(moorage, (moorage::probe_report))
@@ -122,11 +128,12 @@ constexpr caf::type_id_t next_type_id = caf::first_custom_type_id + 150;
 static_assert(caf::id_block::moorage::end <= next_type_id);
 
 /// A refusal as CAF's error; `to_failure` takes it apart again, on another node too.
-caf::error make_error(errc code, std::string text);
+caf::error make_error(errc code, const std::string& text);
 inline caf::error make_error(const failure& reason) {
   return make_error(reason.code, reason.text);
 }
-/// Any error as a refusal: CAF's own (a request that timed out, a receiver that is gone) become `internal`.
+/// Any error as a refusal: of CAF's own, a receiver that is gone is `receiver_gone`, the asker's own time-out for a
+/// request `request_timeout`; what else there may be is `internal`.
 failure to_failure(const caf::error& error);
 
 /// Adds our types and the rendering of our errors to a configuration. Idempotent per configuration object

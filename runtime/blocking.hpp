@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -22,6 +23,14 @@ public:
 
 private:
   std::function<bool()> asked_;
+};
+
+/// Why a call was not made.
+struct call_refusal {
+  bool stuck = false; ///< the cluster's threads are stuck in other calls; else the system gives us no thread
+  std::string text;   ///< in words, with what they are stuck in
+
+  explicit operator bool() const { return !text.empty(); }
 };
 
 /// What a thread hands back to the one who asked; held by both. edge: a look-up thread hands back its answer.
@@ -50,6 +59,21 @@ public:
     return value_.has_value();
   }
 
+  /// In place of a result.
+  void refuse(call_refusal why, const std::function<void()>& wake) {
+    {
+      std::lock_guard guard{mutex_};
+      refusal_ = std::move(why);
+    }
+    if (wake)
+      wake();
+  }
+
+  call_refusal refusal() const {
+    std::lock_guard guard{mutex_};
+    return refusal_;
+  }
+
   void abandon() {
     std::unique_lock lock{mutex_};
     abandoned_ = true;
@@ -65,6 +89,7 @@ public:
 private:
   mutable std::mutex mutex_;
   std::optional<T> value_;
+  call_refusal refusal_;
   bool abandoned_ = false;
 };
 
@@ -73,12 +98,10 @@ template <class T>
 class pending {
 public:
   pending() = default; ///< nothing was asked: never ready
-  explicit pending(std::shared_ptr<handed_back<T>> slot, bool taken = true)
-      : slot_(std::move(slot)), taken_(taken) {}
+  explicit pending(std::shared_ptr<handed_back<T>> slot) : slot_(std::move(slot)) {}
   pending(pending&&) noexcept = default;
   pending& operator=(pending&& other) noexcept {
     std::swap(slot_, other.slot_);
-    std::swap(taken_, other.taken_);
     return *this;
   }
   ~pending() {
@@ -87,52 +110,64 @@ public:
   }
 
   bool asked() const { return slot_ != nullptr; }
-  /// The system let us start no thread, and there will be no result.
-  bool refused() const { return !taken_; }
+  /// It was not made, and there will be no result.
+  bool refused() const { return static_cast<bool>(refusal()); }
+  call_refusal refusal() const { return slot_ ? slot_->refusal() : call_refusal{}; }
   bool ready() const { return slot_ && slot_->ready(); }
   /// The result, once.
   std::optional<T> take() { return slot_ ? slot_->take() : std::nullopt; }
 
 private:
   std::shared_ptr<handed_back<T>> slot_;
-  bool taken_ = true;
+};
+
+/// Who wants a call, and what it is.
+struct blocking_call {
+  std::string cluster; ///< whose threads it takes
+  std::string what;    ///< for texts: "the look-up of the name 'lumi'"
 };
 
 /// Threads for blocking calls. Callable from any thread.
 ///
-/// A thread is started whenever a task finds none idle, up to `threads_max`, so that a stuck call holds up no
-/// other. Beyond that tasks queue; whoever asked enforces their deadline. Idle threads end after `linger`.
-/// The destructor forgets queued tasks and abandons running ones: it waits for nobody.
+/// A cluster has at most two calls running, so that a resolver or a file server that never answers costs a bounded
+/// number of threads and holds up no other cluster: there is no limit for all together. While its two threads are busy a
+/// cluster's next calls wait their turn; whoever asked enforces their deadline. Once both have been in one call for
+/// `stuck_after`, the calls that wait and those that come are refused until one of the two ends.
+///
+/// Idle threads serve every cluster, and end after `linger`. The destructor forgets calls that wait and abandons running
+/// ones: it waits for nobody.
 class blocking_threads {
 public:
-  /// A pool opens few connections at once, but a resolver that never answers sticks for a minute or more: 64
-  /// lets many clusters be stuck while the others open.
-  static constexpr std::size_t threads_max_default = 64;
+  /// One looks the name up while the other reads the files.
+  static constexpr std::size_t threads_a_cluster = 2;
+  /// As long as a resolver waits for a name server before it asks the next (resolv.conf(5): timeout).
+  static constexpr std::chrono::milliseconds stuck_after_default{5'000};
 
-  explicit blocking_threads(std::size_t threads_max = threads_max_default,
+  explicit blocking_threads(std::chrono::milliseconds stuck_after = stuck_after_default,
                             std::chrono::milliseconds linger = std::chrono::seconds(5));
   ~blocking_threads();
   blocking_threads(const blocking_threads&) = delete;
   blocking_threads& operator=(const blocking_threads&) = delete;
 
-  /// Runs the task on one of the threads. It must own all it touches. What it throws is swallowed. When no
-  /// thread can be started and none is there, the task is dropped and `false` returned.
-  bool run(std::function<void()> task);
-
-  /// Runs `task(const abandonment&) -> T` and hands its result back; `wake` is called (on the thread) once it
-  /// is there. A task that was abandoned before it began is not run.
+  /// Runs `task(const abandonment&) -> T` on one of the threads and hands its result back; `wake` is called (on any
+  /// thread, also on this one) once that or a refusal is there. The task must own all it touches; what it throws is
+  /// swallowed. One that was abandoned before it began is not run.
   template <class F>
-  auto ask(F task, std::function<void()> wake) {
+  auto ask(blocking_call call, F task, std::function<void()> wake) {
     using result = std::invoke_result_t<F&, const abandonment&>;
     auto slot = std::make_shared<handed_back<result>>();
     // std::function wants copies; tasks own move-only things.
     auto shared = std::make_shared<F>(std::move(task));
-    bool taken = run([this_state = state_, slot, shared, wake = std::move(wake)] {
+    waiting_task wanted;
+    wanted.unwanted = [slot] { return slot->abandoned(); };
+    wanted.refuse = [slot, wake](call_refusal why) { slot->refuse(std::move(why), wake); };
+    wanted.run = [this_state = state_, slot, shared, wake = std::move(wake)] {
       abandonment sign{[this_state, slot] { return slot->abandoned() || stopped(*this_state); }};
       if (!sign.abandoned())
         slot->give((*shared)(sign), wake);
-    });
-    return pending<result>{std::move(slot), taken};
+    };
+    run(std::move(call), std::move(wanted));
+    return pending<result>{std::move(slot)};
   }
 
   /// At the process's exit, gives tasks that still run 250 ms to finish, and lets none go on after that: what they use
@@ -140,12 +175,22 @@ public:
   /// further calls do nothing.
   static void settle_at_exit();
 
+  /// What holds the cluster's threads up, in words; empty: one is free.
+  std::string held_up_by(const std::string& cluster) const;
+
   std::size_t threads() const; ///< alive now
-  std::size_t queued() const;  ///< tasks that wait for a thread
+  std::size_t waiting() const; ///< calls that wait for another to end
 
 private:
   struct state;
+  struct waiting_task {
+    std::function<void()> run;
+    std::function<bool()> unwanted;
+    std::function<void(call_refusal)> refuse;
+  };
+  void run(blocking_call call, waiting_task task);
   static bool stopped(const state& s);
+  static bool start_thread(const std::shared_ptr<state>& s);
   static void work(const std::shared_ptr<state>& s);
   std::shared_ptr<state> state_;
 };

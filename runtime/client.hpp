@@ -4,6 +4,7 @@
 
 #include <caf/all.hpp>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -37,17 +38,29 @@ public:
 
   /// Does the work on the actor, or calls `refused` (from any thread, perhaps this one) if that cannot be any more.
   void post(work what, refusal refused = {});
+  /// A place for one request among those of this client that have no answer yet; it is free again when the token and
+  /// its copies are gone. None: there are `outstanding_max` already, and the request is refused `too_many_requests`.
+  static std::shared_ptr<void> enter(const std::shared_ptr<client_gate>& self);
+  static failure too_many();
   std::uint64_t next_call();
-  void open(caf::actor client);
+  /// `remote`: the client's pools are a node's.
+  void open(caf::actor client, bool remote);
   /// Later posts are refused.
   void close();
+  /// For a call that was not answered in time; what is wrong then.
+  failure no_answer() const;
+
+  /// Each costs about a KiB. Who has so many under way will not be helped by one more.
+  static constexpr std::size_t outstanding_max = 200'000;
 
 private:
   /// Held while a message is handed over, so that no handle outlives the actor system; recursive, because an actor that
   /// has just ended refuses the message there and then, and a refusal may post again (a lease gives itself back).
-  std::recursive_mutex mutex_;
+  mutable std::recursive_mutex mutex_;
   caf::actor client_;
+  bool remote_ = false;
   std::uint64_t calls_ = 0;
+  std::size_t outstanding_ = 0;
 };
 
 /// A subscriber's callback, and its end: after `end` no call begins, and none is under way on another thread.
@@ -76,19 +89,19 @@ public:
   caf::behavior begin(manager_actor manager, std::shared_ptr<client_gate> gate, bool remote,
                       std::function<void()> on_loss);
 
-  void acquire_lease(const std::string& cluster, std::uint64_t call, std::chrono::nanoseconds patience,
-                     const std::string& label, std::function<void(result<lease>)> answer);
-  void cancel_acquire_of(const std::string& cluster, std::uint64_t call);
+  /// Without a holder: that is this client.
+  void acquire_lease(acquire request, std::function<void(result<lease>)> answer);
+  void cancel_acquire_of(std::uint64_t call);
   void run(const lease_key& lease, std::uint64_t call, exec_request request,
            std::function<void(exec_result)> answer);
-  void cancel_run(const lease_key& lease, std::uint64_t call);
+  void cancel_run(std::uint64_t call);
   void open(const lease_key& lease, std::uint64_t call, exec_request request,
             std::shared_ptr<stream_pipe> pipe, std::uint64_t credit);
   void grant_credit(std::uint64_t call, std::uint64_t bytes);
   void send_input(std::uint64_t call, std::string bytes);
   void end_input(std::uint64_t call);
   void cancel_stream_of(std::uint64_t call);
-  void round_trip(const lease_key& lease, std::function<void(result<std::chrono::nanoseconds>)> answer);
+  void probe(const lease_key& lease, bool as_pool, std::function<void(result<probe_answer>)> answer);
   /// Without `answer` nobody waits for it.
   void release(const lease_key& lease, std::function<void(result<void>)> answer);
   void watch(std::uint64_t number, const std::string& cluster, std::shared_ptr<event_callback> callback,
@@ -107,24 +120,89 @@ private:
     lease_key lease; ///< none: not under a lease
     std::function<void(const failure&)> fail;
   };
-  struct open_stream_entry {
+  using time_point = std::chrono::steady_clock::time_point;
+
+  /// An acquire under way. Answered by message, so it is kept here and found by its number.
+  struct asked_acquire {
+    acquire request;
+    time_point asked;
+    caf::actor_addr pool; ///< none: the manager was asked
+    std::function<void(asked_acquire&, result<lease_grant>)> answer;
+  };
+  /// A lease as its owner knows it. Its first connection may end before anything has run under it; then it goes on with
+  /// the lease of another connection, under the same key.
+  struct held_lease {
+    lease_grant grant;
+    acquire asked;                     ///< as it was asked for, and what it has waited
+    std::size_t under_way = 0;         ///< commands that were sent and have no outcome
+    bool used = false;                 ///< a command has run under it, or may have
+    bool lost = false;                 ///< its connection has ended
+    std::uint64_t renewal = 0;         ///< the acquire of another connection's, under way
+    std::vector<std::uint64_t> parked; ///< commands never sent, which wait for that
+  };
+  /// What the two kinds of command have in common.
+  struct command {
+    lease_key lease;      ///< its owner's
+    lease_key under;      ///< under which it was sent
+    exec_request request; ///< kept while it may have to be sent once more
+    time_point asked;
+    bool once_more = true; ///< it may still be sent once more
+    bool cancelled = false;
+    bool parked = false;
+    time_point parked_until;
+    failure unsent; ///< why it was not sent
+  };
+  struct run_entry : command {
+    std::function<void(exec_result)> answer;
+  };
+  struct stream_entry : command {
     std::shared_ptr<stream_pipe> pipe;
+    std::uint64_t credit = 0;
     connection_actor connection;
-    lease_key lease;
     stream_id stream; ///< 0: not opened yet
     std::uint64_t early_room = 0;
+    int rooms = 0;            ///< how often the connection it runs on gave room
+    bool room_given = false;  ///< the pipe has had the first room
+    std::string unsent_input; ///< what came of it while it may have to be sent once more
     bool input_ended = false;
-    bool cancelled = false;
   };
 
   template <class Answer, class Target, class Request>
   void ask(const Target& target, const lease_key& lease, Request request,
            std::function<void(result<Answer>)> answer);
-  void hold(lease_grant grant, const std::function<void(result<lease>)>& answer);
-  connection_actor connection_of(const lease_key& lease) const;
+  void send_acquire(asked_acquire& entry);
+  void send_again(asked_acquire& entry);
+  void take(lease_grant& grant);
+  void take(const acquire_refused& refusal);
+  void pool_ended(const caf::actor_addr& pool);
+  void accept(const lease_grant& grant);
+  lease hold(const asked_acquire& asked, lease_grant grant);
+
+  // client_commands.cpp
+  void begin(std::uint64_t call, command& what);
+  void send(std::uint64_t call, command& what);
+  command* find_command(std::uint64_t call);
+  void run_over(std::uint64_t call, exec_result finished);
   void opened(std::uint64_t call, stream_id stream);
+  void take(stream_chunk& chunk);
+  void take(const stream_room& room);
   void finish(std::uint64_t call, outcome ended);
+  void end(std::uint64_t call, outcome ended);
+
+  // client_renewal.cpp
+  bool goes_on(std::uint64_t call, command& what, const outcome& ended);
+  void park(std::uint64_t call, command& what, held_lease& held);
+  void look_after(const lease_key& lease);
+  void refuse_parked(held_lease& held, const std::string& more);
+  void renew(const lease_key& lease, held_lease& held);
+  void renewed(const lease_key& lease, const asked_acquire& asked, result<lease_grant> grant);
+  void watch_parked();
   void take(const lease_lost& lost);
+  void last_words(const lease_key& under, const failure& reason);
+  void let_go(held_lease& held, const std::string& why = {});
+  /// Does it later, in this actor. For moments: it cannot be called off.
+  void after(std::chrono::nanoseconds delay, client_gate::work what);
+
   void take(const caf::down_msg& down);
   void fail_everything(const failure& reason);
 
@@ -136,10 +214,14 @@ private:
   failure gone_; ///< set once the manager is no more
   std::uint64_t asks_ = 0;
   std::unordered_map<std::uint64_t, asked> asked_;
-  std::map<lease_key, lease_grant> leases_;
-  /// Those that have granted: asked directly, without the manager in between.
+  std::unordered_map<std::uint64_t, asked_acquire> acquires_;
+  std::map<lease_key, held_lease> leases_;
+  std::map<lease_key, lease_key> renewed_; ///< the owner's key by the pool's, where these differ
+  /// Those that have granted: asked directly, without the manager in between, and monitored.
   std::unordered_map<std::string, pool_actor> pools_;
-  std::unordered_map<std::uint64_t, open_stream_entry> streams_;
+  std::unordered_map<std::uint64_t, run_entry> runs_;
+  std::unordered_map<std::uint64_t, stream_entry> streams_;
+  bool watching_parked_ = false;
   struct watcher_entry {
     caf::actor actor;
     std::shared_ptr<event_callback> callback;
@@ -165,15 +247,15 @@ void client_state::ask(const Target& target, const lease_key& lease, Request req
           [this, number, answer](const caf::error& error) {
             if (asked_.erase(number) == 0)
               return;
-            if (error == caf::sec::request_receiver_down) // it never read the request
-              answer(failure{errc::lease_ended, "the connection had ended; nothing was sent"});
-            else
-              answer(to_failure(error));
+            answer(to_failure(error));
           });
 }
 
 caf::behavior client(client_state::self_pointer self, manager_actor manager,
                      std::shared_ptr<client_gate> gate, bool remote, std::function<void()> on_loss);
+
+/// Of what is asked under a lease that is not held.
+failure lost_lease(const lease_key& lease);
 
 /// What an unanswered run means, by the refusal that took the answer's place.
 outcome outcome_of(const failure& reason);

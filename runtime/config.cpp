@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "messages/printable.hpp"
 #include "runtime/config_fields.hpp"
 #include "runtime/config_values.hpp"
 
@@ -54,14 +55,15 @@ std::string assign(cluster_config& target, const setting<cluster_settings>& fiel
 } // namespace
 
 std::string to_string(const config_problem& problem) {
-  auto result = problem.file;
+  // Keys are what the file says they are, and they may say anything.
+  auto result = printable(problem.file, printable_whole);
   if (problem.line != 0)
     result += ":" + std::to_string(problem.line) + ":" + std::to_string(problem.column);
   if (!result.empty())
     result += ": ";
   if (!problem.key.empty())
-    result += problem.key + ": ";
-  return result + problem.text;
+    result += printable(problem.key) + ": ";
+  return result + printable(problem.text, printable_whole);
 }
 
 config_error::config_error(std::vector<config_problem> problems)
@@ -120,7 +122,7 @@ failure resolve_cluster(const configuration& from, const std::string& name, clus
   }
   if (name.find_first_of("@:") == std::string::npos) {
     auto names = from.cluster_names();
-    auto text = "no cluster '" + name + "' in " +
+    auto text = "no cluster '" + printable(name) + "' in " +
                 (from.file.empty() ? "the configuration: there is no file" : from.file);
     if (auto meant = did_you_mean(name, names); !meant.empty())
       text += "; did you mean " + meant + "?";

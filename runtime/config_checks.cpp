@@ -88,7 +88,10 @@ std::string check_file_name(const setting_rules& rules, const std::string& name)
     return {};
   auto path = expand_home(name);
   struct stat status {};
-  if (stat(path.c_str(), &status) != 0)
+  // A key whose public part alone is on disk is one that the agent holds.
+  if (stat(path.c_str(), &status) != 0 && stat((path + ".pub").c_str(), &status) == 0)
+    path += ".pub";
+  else if (stat(path.c_str(), &status) != 0)
     return path + " is not there (" + std::generic_category().message(errno) + ")" + allowed;
   if (!S_ISREG(status.st_mode))
     return path + " is not a regular file" + allowed;

@@ -115,11 +115,11 @@ std::vector<field> transport_fields() {
           entry<&S::connect_timeout>("connect_timeout",
                                      "One try to connect, from look-up to the end of authentication.",
                                      {.least = 100, .most = 10 * minutes, .ssh_name = "ConnectTimeout"}),
-          entry<&S::agent_timeout>(
-              "agent_timeout",
-              "The agent's answer to one question, which its user may have to allow. 0: what is "
-              "left of connect_timeout.",
-              {.least = 100, .most = 10 * minutes, .zero = true}),
+          entry<&S::agent_timeout>("agent_timeout",
+                                   "A signature of the agent's, which its user may have to allow (a touch, a "
+                                   "fingerprint). 0: what is "
+                                   "left of connect_timeout.",
+                                   {.least = 100, .most = 10 * minutes, .zero = true}),
           entry<&S::keep_alive_interval>(
               "keep_alive_interval",
               "Silence after which the server is asked whether it is there; after three unanswered questions "

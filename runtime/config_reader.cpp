@@ -1,25 +1,38 @@
 // From TOML to a configuration. The only file that sees toml++.
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <fstream>
 #include <map>
-#include <sstream>
-#include <system_error>
 
+namespace moorage {
+
+/// What the parser assumes of a text, and does not hold.
+struct broken_assumption {};
+[[noreturn]] inline void refuse_text() {
+  throw broken_assumption{};
+}
+
+} // namespace moorage
+
+// Some texts that are no TOML are not as the parser assumes (a comma where a value begins). They are to be refused, whether
+// or not a build checks assumptions: unchecked the parser goes on somehow, and checked by assert it ends the process.
+#ifdef NDEBUG
+#define MOORAGE_WITHOUT_ASSERT
+#undef NDEBUG
+#endif
+#define TOML_ASSERT(expression) ((expression) ? static_cast<void>(0) : ::moorage::refuse_text())
 #include <toml++/toml.h>
-#include <unistd.h>
+#ifdef MOORAGE_WITHOUT_ASSERT
+#define NDEBUG
+#endif
 
 #include "runtime/config.hpp"
 #include "runtime/config_fields.hpp"
+#include "runtime/config_text.hpp"
 #include "runtime/config_values.hpp"
 
 namespace moorage {
 
 namespace {
-
-// More than anybody writes by hand; keeps a wrong path (a core dump, /dev/zero) from being read whole.
-constexpr std::size_t file_size_max = 1 << 20;
 
 std::string type_in_words(const toml::node& node) {
   switch (node.type()) {
@@ -57,11 +70,18 @@ public:
   }
 
   config_result read(std::string_view text) {
+    if (auto unfit = find_unfit(text)) {
+      result_.problems.push_back(
+          {result_.value.file, unfit->line, unfit->column, "", std::string{unfit->what}});
+      return std::move(result_);
+    }
     try {
       read_root(toml::parse(text, result_.value.file));
     } catch (const toml::parse_error& error) {
       // The parser gives up at the first of these, so there is nothing to be told besides.
       problem(error.source(), "", "not TOML: " + std::string{error.description()});
+    } catch (const broken_assumption&) {
+      problem({}, "", "not TOML, in a way that does not say where: look for a bracket or comma too many");
     }
     std::stable_sort(result_.problems.begin(), result_.problems.end(),
                      [](const auto& left, const auto& right) {
@@ -327,22 +347,9 @@ config_result parse_config(std::string_view text, const std::filesystem::path& f
 }
 
 config_result try_load_config(const std::filesystem::path& file) {
-  std::error_code error;
-  if (std::filesystem::is_directory(file, error))
-    return unreadable(file, "cannot be read: it is a folder");
-  errno = 0;
-  std::ifstream stream{file, std::ios::binary};
   std::string text;
-  if (stream) {
-    text.resize(file_size_max + 1);
-    stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(stream.gcount()));
-  }
-  if (!stream.is_open() || stream.bad())
-    return unreadable(file, std::string{"cannot be read: "} +
-                                std::generic_category().message(errno == 0 ? EIO : errno));
-  if (text.size() > file_size_max)
-    return unreadable(file, "is larger than 1MiB; no configuration is");
+  if (auto wrong = read_config_text(file, text); !wrong.empty())
+    return unreadable(file, wrong);
   return parse_config(text, file);
 }
 

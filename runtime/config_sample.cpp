@@ -60,15 +60,17 @@ std::string sample_config() {
     result += "\n" + describe(field) + "# " + std::string{field.name} + " = " +
               format_value(field, field.get(cluster_settings{})) + "\n";
   }
-  return result + "\n[node]\n\n"
-                  "# Where `moorage serve` listens, and where the other commands look for it.\n"
-                  "# Empty: $XDG_RUNTIME_DIR/moorage/node.sock\n"
-                  "# socket = \"\"\n"
-                  "\n[log]\n\n"
-                  "# \"trace\", \"debug\", \"info\", \"warning\", \"error\", \"critical\" or \"off\"\n"
-                  "# level = \"warning\"\n\n"
-                  "# Empty: standard error.\n"
-                  "# file = \"\"\n";
+  return result +
+         "\n[node]\n\n"
+         "# Where `moorage serve` listens, and where the other commands look for it.\n"
+         "# Empty: $XDG_RUNTIME_DIR/moorage/node.sock, or, where a machine gives its users no such folder,\n"
+         "# ~/.local/state/moorage/node-MACHINE.sock\n"
+         "# socket = \"\"\n"
+         "\n[log]\n\n"
+         "# \"trace\", \"debug\", \"info\", \"warning\", \"error\", \"critical\" or \"off\"\n"
+         "# level = \"warning\"\n\n"
+         "# Empty: standard error.\n"
+         "# file = \"\"\n";
 }
 
 } // namespace moorage

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdio>
 #include <cstdlib>
 #include <limits>
 #include <numeric>
@@ -10,6 +11,8 @@
 
 #include <pwd.h>
 #include <unistd.h>
+
+#include "messages/printable.hpp"
 
 namespace moorage {
 
@@ -168,22 +171,20 @@ std::optional<std::uint64_t> parse_count(std::string_view text) {
 }
 
 std::string quote_toml(std::string_view text) {
-  constexpr std::string_view hex = "0123456789ABCDEF";
-  std::string result = "\"";
+  std::string result;
   for (auto c : text) {
-    auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\')
-      (result += '\\') += c;
-    else if (c == '\n')
-      result += "\\n";
-    else if (c == '\t')
-      result += "\\t";
-    else if (byte < 0x20 || byte == 0x7f)
-      ((result += "\\u00") += hex[byte >> 4]) += hex[byte & 15];
-    else
-      result += c;
+      result += '\\';
+    result += c;
   }
-  return result + '"';
+  auto spell = [](std::uint32_t character) -> std::string {
+    if (character == '\n' || character == '\t')
+      return character == '\n' ? "\\n" : "\\t";
+    std::array<char, 8> code{};
+    std::snprintf(code.data(), code.size(), "\\u%04X", static_cast<unsigned>(character));
+    return code.data();
+  };
+  return '"' + with_escapes(result, spell) + '"';
 }
 
 std::size_t edit_distance(std::string_view left, std::string_view right) {

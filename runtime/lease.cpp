@@ -12,8 +12,10 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-/// What a connection that is alive needs at most to answer after a command's own time is up.
+/// What a connection that is alive needs at most to answer.
 constexpr std::chrono::seconds answer_margin{5};
+/// What a command has to end after its own time is up (`exec_request::timeout`).
+constexpr std::chrono::seconds ending_time{3};
 
 failure would_block() {
   return {errc::would_block_scheduler,
@@ -69,6 +71,11 @@ void stream::cancel() {
     pipe_->cancel();
 }
 
+void stream::cancel(std::chrono::milliseconds at_most) {
+  if (pipe_)
+    pipe_->cancel(at_most);
+}
+
 outcome stream::ended() {
   if (!pipe_)
     return empty_lease().ended;
@@ -86,6 +93,7 @@ lease& lease::operator=(lease&& other) noexcept {
     id_ = other.id_;
     connection_ = other.connection_;
     cluster_ = std::move(other.cluster_);
+    banner_ = std::move(other.banner_);
   }
   return *this;
 }
@@ -117,7 +125,8 @@ result<void> lease::release() {
       [slot](failure reason) { slot->give(std::move(reason)); });
   if (auto answer = slot->wait_until(clock::now() + answer_margin))
     return std::move(*answer);
-  return failure{errc::node_lost, "the node did not answer; the lease ends with its client"};
+  auto silence = gate->no_answer();
+  return failure{silence.code, silence.text + "; the lease ends with this runtime at the latest"};
 }
 
 void lease::run(exec_request request, std::function<void(exec_result)> callback) {
@@ -125,11 +134,26 @@ void lease::run(exec_request request, std::function<void(exec_result)> callback)
     callback(empty_lease());
     return;
   }
-  gate_->post([key = key(), call = gate_->next_call(), request = std::move(request), callback](
-                  client_state& client) mutable { client.run(key, call, std::move(request), callback); },
-              [callback](failure reason) {
-                callback({{outcome_kind::never_sent, 0, {}, std::move(reason)}, {}, {}, false, {}});
-              });
+  start(gate_, gate_->next_call(), std::move(request), std::move(callback));
+}
+
+void lease::start(const std::shared_ptr<client_gate>& gate, std::uint64_t call, exec_request request,
+                  std::function<void(exec_result)> answer) {
+  auto place = client_gate::enter(gate);
+  if (!place) {
+    answer(failed(client_gate::too_many()));
+    return;
+  }
+  gate->post(
+      [key = key(), call, request = std::move(request), answer, place](client_state& client) mutable {
+        auto give = [answer, place = std::move(place)](exec_result finished) { answer(std::move(finished)); };
+        client.run(key, call, std::move(request), std::move(give));
+      },
+      [answer](failure reason) {
+        exec_result refused;
+        refused.ended = {outcome_kind::never_sent, 0, {}, std::move(reason)};
+        answer(std::move(refused));
+      });
 }
 
 std::future<exec_result> lease::run_async(exec_request request) {
@@ -146,22 +170,16 @@ exec_result lease::run(exec_request request, std::stop_token stop) {
     return empty_lease();
   auto deadline = clock::time_point::max();
   if (request.timeout.count() > 0)
-    deadline = clock::now() + request.timeout + answer_margin;
+    deadline = clock::now() + request.timeout + ending_time + answer_margin;
   auto gate = gate_;
   auto call = gate->next_call();
   auto slot = std::make_shared<answer_slot<exec_result>>();
-  auto give = [slot](exec_result finished) { slot->give(std::move(finished)); };
-  gate->post([key = key(), call, request = std::move(request),
-              give](client_state& client) mutable { client.run(key, call, std::move(request), give); },
-             [give](failure reason) {
-               give({{outcome_kind::never_sent, 0, {}, std::move(reason)}, {}, {}, false, {}});
-             });
-  withdrawal withdraw{stop, [gate, key = key(), call] {
-                        gate->post([key, call](client_state& client) { client.cancel_run(key, call); });
-                      }};
+  start(gate, call, std::move(request), [slot](exec_result finished) { slot->give(std::move(finished)); });
+  withdrawal withdraw{
+      stop, [gate, call] { gate->post([call](client_state& client) { client.cancel_run(call); }); }};
   if (auto finished = slot->wait_until(deadline))
     return std::move(*finished);
-  return failed({errc::node_lost, "no answer for a command whose time was up: the node is silent"});
+  return failed(gate->no_answer());
 }
 
 stream lease::open(exec_request request, std::uint64_t window) {
@@ -169,7 +187,12 @@ stream lease::open(exec_request request, std::uint64_t window) {
     return {};
   auto call = gate_->next_call();
   window = std::max<std::uint64_t>(window, 4);
-  auto pipe = std::make_shared<stream_pipe>(gate_, call, window);
+  auto place = client_gate::enter(gate_);
+  auto pipe = std::make_shared<stream_pipe>(gate_, call, window, place);
+  if (!place) {
+    pipe->finish(outcome_of(client_gate::too_many()));
+    return moorage::stream{std::move(pipe)};
+  }
   gate_->post([key = key(), call, request = std::move(request), pipe, window](
                   client_state& client) mutable { client.open(key, call, std::move(request), pipe, window); },
               [pipe](failure reason) {

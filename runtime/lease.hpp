@@ -9,6 +9,7 @@
 // caller holds.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <future>
@@ -45,8 +46,12 @@ public:
   /// Waits until there is room, then passes it on. False: the command takes no more input.
   bool write(std::string_view bytes);
   void end_input();
-  /// Closes the channel. `read` gives what had come, then false. Harmless twice, and afterwards.
+  /// Ends the command by signals, as its timeout does (`exec_request::timeout`). `read` gives what comes until its
+  /// channel closes, at the latest 3 s after, then false. Harmless twice, and afterwards.
   void cancel();
+  /// The same for one who has no time: after `at_most` `read` gives false and `ended` what is known, which is
+  /// `maybe_ran` unless the command ended sooner; it goes on being ended meanwhile.
+  void cancel(std::chrono::milliseconds at_most);
   /// Waits for the outcome, throwing away output that was not read.
   outcome ended();
 
@@ -60,7 +65,12 @@ private:
 /// has taken is granted anew after it returns: a slow one slows the command down.
 using output_sink = std::function<bool(output_kind kind, std::string_view bytes)>;
 
-/// The right to use one slot of one connection, given back by the destructor.
+/// The right to use one slot of one connection, given back by the destructor. Its commands all run on that connection,
+/// and it ends with it.
+///
+/// But if the connection ends before anything has run under the lease, the lease goes on with another connection, waited
+/// for with what is left of the patience of its acquire: what was never sent is sent once more there, its input
+/// included (unless that is more than 16 MiB). `id` and `connection` still tell those of the grant.
 class lease {
 public:
   lease() = default;
@@ -72,9 +82,13 @@ public:
   lease_id id() const { return id_; }
   connection_id connection() const { return connection_; }
   const std::string& cluster() const { return cluster_; }
+  /// What the server said to people (RFC 4252, section 5.4) in the log-in that the acquire waited for: its legal notice,
+  /// word of a maintenance. Fit to be printed, with its lines. Empty: nothing, or the connection was open already.
+  const std::string& banner() const { return banner_; }
 
   /// Runs a command and waits for its end. Never throws for what becomes of the command: the outcome says it,
-  /// `never_sent` with the cause included. `stop` closes the channel.
+  /// `never_sent` with the cause included. `stop` ends the command by signals, as its timeout does
+  /// (`exec_request::timeout`).
   exec_result run(exec_request request, std::stop_token stop = {});
   exec_result run(std::string command) { return run(exec_request{std::move(command), {}, {}, {}, 0}); }
   std::future<exec_result> run_async(exec_request request);
@@ -101,12 +115,15 @@ private:
   friend class client_state;
   friend class runtime;
   lease_key key() const;
+  void start(const std::shared_ptr<client_gate>& gate, std::uint64_t call, exec_request request,
+             std::function<void(exec_result)> answer);
   void let_go();
 
   std::shared_ptr<client_gate> gate_;
   lease_id id_;
   connection_id connection_;
   std::string cluster_;
+  std::string banner_;
 };
 
 } // namespace moorage

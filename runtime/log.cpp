@@ -1,12 +1,17 @@
 #include "runtime/log.hpp"
 
+#include <cerrno>
+#include <fcntl.h>
+#include <filesystem>
 #include <map>
 #include <spdlog/async.h>
 #include <spdlog/async_logger.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
+#include "messages/printable.hpp"
 #include "runtime/result.hpp"
 
 namespace moorage {
@@ -19,13 +24,23 @@ constexpr std::size_t lines_waiting_max = 4096;
 spdlog::level::level_enum level_of(const std::string& what) {
   using namespace spdlog::level;
   static const std::map<std::string, level_enum> levels{
-      {"internal", critical}, {"open_failed", warn}, {"lost", warn},      {"latched", err},
-      {"probe_failed", warn}, {"backing_off", warn}, {"reclaimed", warn}, {"condemned", info},
-      {"opened", info},       {"closed", info},      {"paused", info},    {"resumed", info},
-      {"changed", info},      {"stopped", info},     {"closing", info},   {"refused", info},
+      {"internal", critical}, {"open_failed", warn}, {"lost", warn},        {"latched", err},
+      {"probe_failed", warn}, {"silent", warn},      {"backing_off", warn}, {"reclaimed", warn},
+      {"condemned", info},    {"opened", info},      {"closed", info},      {"paused", info},
+      {"resumed", info},      {"changed", info},     {"stopped", info},     {"closing", info},
+      {"refused", info},      {"warned", warn},
   };
   auto found = levels.find(what);
   return found != levels.end() ? found->second : debug;
+}
+
+/// It has names of users and hosts in it, and whatever servers say. A file that is there keeps the mode it was given.
+void create_for_owner(const std::string& file) {
+  std::error_code ignored; // what cannot be done here is told by whoever opens the file
+  if (auto folder = std::filesystem::path{file}.parent_path(); !folder.empty())
+    std::filesystem::create_directories(folder, ignored);
+  if (int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600); fd >= 0)
+    ::close(fd);
 }
 
 } // namespace
@@ -43,10 +58,12 @@ event_log::event_log(const std::string& level, const std::string& file) {
     return;
   spdlog::sink_ptr sink;
   try {
-    if (file.empty())
+    if (file.empty()) {
       sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-    else
+    } else {
+      create_for_owner(file);
       sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
+    }
   } catch (const spdlog::spdlog_ex& problem) {
     throw error{{errc::local_failure, "cannot open the log file: " + std::string{problem.what()}}};
   }
@@ -75,12 +92,12 @@ void event_log::write(const event_record& record) {
     line += ": " + record.text;
   if (record.missed > 0)
     line += " (" + std::to_string(record.missed) + " events before this one were missed)";
-  inside_->logger->log(level, line);
+  inside_->logger->log(level, printable(line, printable_whole));
 }
 
 void event_log::bug(const std::string& cluster, const std::string& text) {
   if (inside_)
-    inside_->logger->critical("{}: {}", cluster, text);
+    inside_->logger->critical(printable(cluster + ": " + text, printable_whole));
 }
 
 } // namespace moorage

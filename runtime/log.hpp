@@ -10,7 +10,7 @@ namespace moorage {
 
 class event_log {
 public:
-  /// `level` as in the configuration ("off": nothing is opened). `file`: appended to; empty: stderr.
+  /// `level` as in the configuration ("off": nothing is opened). `file`: appended to, and created for its owner alone (0600); empty: stderr.
   /// Throws `error` (`local_failure`) when the file cannot be opened.
   event_log(const std::string& level, const std::string& file);
   ~event_log();

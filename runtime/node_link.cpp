@@ -59,9 +59,13 @@ bool answered(caf::scoped_actor& self, clock::time_point deadline) {
   }
 }
 
-caf::error no_handshake(const caf::actor_system& system, const std::string& path, const caf::error& reason) {
+caf::error no_handshake(const caf::actor_system& system, const std::string& path, const caf::error& reason,
+                        const std::string& refusal) {
   std::string text = "what listens on " + path;
-  if (reason == caf::sec::disconnect_during_handshake)
+  if (!refusal.empty())
+    text += " is no node, since it does not speak CAF's protocol as one does (it " + refusal +
+            "): give the path that 'moorage serve' listens on";
+  else if (reason == caf::sec::disconnect_during_handshake)
     text += " closed the connection during the handshake: it is stopping, out of descriptors, or no node; "
             "try again, and look at its log";
   else if (reason == caf::sec::incompatible_application_ids)
@@ -233,14 +237,15 @@ caf::expected<std::shared_ptr<node_link::connection>> node_link::connect(caf::ac
   made->socket = second(fd->get());
   if (!made->socket)
     return make_error(errc::local_failure, "out of descriptors while connecting to " + path);
-  caf::io::scribe_ptr scribe = caf::make_counted<node_scribe>(*net->multiplexer, std::move(*fd));
+  auto scribe = caf::make_counted<node_scribe>(*net->multiplexer, std::move(*fd), link_filter::peer::server);
+  auto greeting = scribe->greeting();
   made->broker = net->broker.address();
   made->handle = scribe->hdl();
   if (!announce(*net, made->handle, deadline))
     return silent(path, other.pid, timeout);
   caf::scoped_actor self{system, true};
-  auto request =
-      self->request(net->broker, caf::infinite, caf::connect_atom_v, std::move(scribe), std::uint16_t{1});
+  auto request = self->request(net->broker, caf::infinite, caf::connect_atom_v,
+                               caf::io::scribe_ptr{std::move(scribe)}, std::uint16_t{1});
   if (!answered(self, deadline))
     return silent(path, other.pid, timeout); // its destructor cuts the connection, and the broker forgets it
   caf::node_id node;
@@ -253,7 +258,7 @@ caf::expected<std::shared_ptr<node_link::connection>> node_link::connect(caf::ac
       },
       [&](caf::error& reason) { failed = std::move(reason); });
   if (failed)
-    return no_handshake(system, path, failed);
+    return no_handshake(system, path, failed, greeting->refusal);
   if (node == system.node() && other.pid != ::getpid())
     return make_error(errc::local_failure,
                       "the node on " + path + " has the same identity as this process, " + to_string(node) +

@@ -2,10 +2,13 @@
 
 #include "runtime/node_socket.hpp"
 
+#include <caf/actor_system.hpp>
+#include <caf/binary_serializer.hpp>
 #include <caf/io/abstract_broker.hpp>
 #include <caf/make_counted.hpp>
 #include <caf/send.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <fcntl.h>
@@ -21,6 +24,30 @@ using caf::io::network::operation;
 
 /// Connections accepted in one go, so that a storm of clients does not keep the others waiting.
 constexpr int accepted_max = 32;
+
+/// Clients that are connected and have not greeted.
+constexpr std::size_t greeting_max = 128;
+
+/// How much is read at once: as much as a message still lacks, between these.
+constexpr std::size_t piece_min = 4 << 10;
+constexpr std::size_t piece_max = 64 << 10;
+
+/// A buffer that keeps more than this when it is not in use gives it back.
+constexpr std::size_t kept_max = 256 << 10;
+
+void give_back(std::vector<char>& buffer) {
+  if (buffer.capacity() > kept_max)
+    std::vector<char>{}.swap(buffer);
+}
+
+/// Our node id as CAF writes it.
+std::string encoded_node(caf::actor_system& system) {
+  std::vector<char> bytes;
+  caf::binary_serializer sink{system, bytes};
+  if (sink(system.node()))
+    bytes.clear();
+  return {bytes.begin(), bytes.end()};
+}
 
 /// Larger than any descriptor, which is what CAF uses for handles of its own.
 /// edge: host threads that connect and CAF's network thread both number connections.
@@ -88,18 +115,56 @@ void node_stream::finish() {
 // -- node_scribe
 // ------------------------------------------------------------------------------------------------------
 
-node_scribe::node_scribe(caf::io::network::default_multiplexer& multiplexer, unique_fd fd)
-    : scribe(caf::io::connection_handle::from_int(next_handle())), stream_(multiplexer, fd.release()) {}
+node_scribe::node_scribe(caf::io::network::default_multiplexer& multiplexer, unique_fd fd,
+                         link_filter::peer from)
+    : scribe(caf::io::connection_handle::from_int(next_handle())), stream_(multiplexer, fd.release()),
+      filter_(from, encoded_node(multiplexer.system()), node_message_max),
+      greeting_(std::make_shared<greeting_state>()) {
+  greeting_->fd = stream_.fd();
+}
 
 void node_scribe::configure_read(caf::io::receive_policy::config config) {
-  if (config.second > node_message_max) {
-    // What is read from here on is not what the broker asked for, so that it gives the connection up.
-    ::shutdown(stream_.fd(), SHUT_RDWR);
-    return;
-  }
-  stream_.configure_read(config);
-  if (!std::exchange(launched_, true))
+  wanted_ = config.second; // the broker asks for exact sizes only
+  if (!std::exchange(launched_, true)) {
+    stream_.configure_read(caf::io::receive_policy::at_most(piece_min));
     stream_.start(this);
+  }
+}
+
+bool node_scribe::consume(caf::execution_unit* context, const void* bytes, std::size_t size) {
+  auto well = filter_.take({static_cast<const char*>(bytes), size}, passed_);
+  greeting_->over = filter_.greeted();
+  if (!deliver(context))
+    return false;
+  if (!well && greeting_->refusal.empty()) {
+    greeting_->refusal = filter_.refusal();
+    ::shutdown(stream_.fd(), SHUT_RDWR); // the broker learns of it by the next read
+  }
+  auto missing = wanted_ - std::min(wanted_, passed_.size());
+  stream_.configure_read(caf::io::receive_policy::at_most(std::clamp(missing, piece_min, piece_max)));
+  return true;
+}
+
+/// Gives the broker what it asked for, as often as that is there. False: it is not to be given more.
+bool node_scribe::deliver(caf::execution_unit* context) {
+  while (passed_.size() - delivered_ >= wanted_) {
+    if (delivered_ == 0 && passed_.size() == wanted_) {
+      frame_.swap(passed_);
+      passed_.clear();
+    } else {
+      auto first = passed_.begin() + static_cast<std::ptrdiff_t>(delivered_);
+      frame_.assign(first, first + static_cast<std::ptrdiff_t>(wanted_));
+      delivered_ += wanted_;
+    }
+    if (!scribe::consume(context, frame_.data(), frame_.size()) || detached())
+      return false;
+  }
+  passed_.erase(passed_.begin(), passed_.begin() + static_cast<std::ptrdiff_t>(delivered_));
+  delivered_ = 0;
+  give_back(frame_);
+  if (passed_.empty())
+    give_back(passed_);
+  return true;
 }
 
 void node_scribe::released() {
@@ -109,6 +174,7 @@ void node_scribe::released() {
 
 void node_scribe::detach_from(caf::io::abstract_broker* broker) {
   parting<node_scribe> keep{this};
+  greeting_->fd = -1;
   scribe::detach_from(broker);
   stream_.finish();
   stream_.backend().post(std::move(keep));
@@ -132,10 +198,23 @@ void node_doorman::detach_from(caf::io::abstract_broker* broker) {
 void node_doorman::accepted(unique_fd fd) {
   if (detached() || !is_trusted(peer_of(fd.get())))
     return;
-  auto scribe = caf::make_counted<node_scribe>(listener_.backend(), std::move(fd));
+  auto scribe = caf::make_counted<node_scribe>(listener_.backend(), std::move(fd), link_filter::peer::client);
+  make_room_for_one();
+  greeting_.push_back(scribe->greeting());
   auto handle = scribe->hdl();
   parent()->add_scribe(scribe);
   doorman::new_connection(&listener_.backend(), handle);
+}
+
+/// A client greets within a moment. Those that never do would hold a descriptor each, for ever.
+void node_doorman::make_room_for_one() {
+  if (greeting_.size() < greeting_max)
+    return;
+  std::erase_if(greeting_, [](auto& each) { return each->over || each->fd < 0; });
+  if (greeting_.size() < greeting_max)
+    return;
+  ::shutdown(greeting_.front()->fd, SHUT_RDWR);
+  greeting_.pop_front();
 }
 
 void node_doorman::ended() {

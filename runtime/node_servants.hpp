@@ -11,8 +11,9 @@
 //    with a full socket keeps ~actor_system waiting for ever. Ours writes what the peer takes at once, and is
 //    gone.
 //  - Out of descriptors, a client is turned away. CAF would spin, with the connection waiting to be accepted.
-//  - A message that announces more than `node_message_max` bytes ends the connection before memory is set
-//  aside for it.
+//  - What arrives goes through a `link_filter` first, and memory is set aside as it arrives: CAF would set aside what a
+//    header announces.
+//  - So many clients at most may be about to greet; one more, and the one that has been silent for longest is cut.
 //  - Every descriptor is closed on exec and freed in any order of events, including a stop in the middle of
 //  an accept.
 //
@@ -20,6 +21,7 @@
 // node_socket.cpp and node_link.cpp only.
 #pragma once
 
+#include "runtime/link_filter.hpp"
 #include "runtime/unix_socket.hpp"
 
 #include <caf/io/doorman.hpp>
@@ -30,6 +32,8 @@
 #include <caf/policy/tcp.hpp>
 
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -55,15 +59,25 @@ private:
   policy policy_;
 };
 
+/// How a connection's first moments go. The scribe writes it; on the multiplexer's thread, save for `refusal` once the
+/// broker has answered whoever connects.
+struct greeting_state {
+  int fd = -1;         ///< -1: the connection has ended
+  bool over = false;   ///< the peer has greeted
+  std::string refusal; ///< what the peer did that ended the connection
+};
+
 /// One connection between two nodes.
 class node_scribe final : public caf::io::scribe {
 public:
-  node_scribe(caf::io::network::default_multiplexer& multiplexer, unique_fd fd);
+  node_scribe(caf::io::network::default_multiplexer& multiplexer, unique_fd fd, link_filter::peer from);
 
+  const std::shared_ptr<greeting_state>& greeting() const { return greeting_; }
+  bool consume(caf::execution_unit* context, const void* bytes, std::size_t size) override;
   void configure_read(caf::io::receive_policy::config config) override;
   void ack_writes(bool enable) override { stream_.ack_writes(enable); }
   std::vector<char>& wr_buf() override { return stream_.wr_buf(); }
-  std::vector<char>& rd_buf() override { return stream_.rd_buf(); }
+  std::vector<char>& rd_buf() override { return frame_; }
   void flush() override { stream_.flush(this); }
   void graceful_shutdown() override { detach(&stream_.backend(), false); }
   void add_to_loop() override { stream_.activate(this); }
@@ -77,8 +91,16 @@ protected:
   void detach_from(caf::io::abstract_broker* broker) override;
 
 private:
+  bool deliver(caf::execution_unit* context);
+
   bool launched_ = false;
   node_stream stream_;
+  link_filter filter_;
+  std::shared_ptr<greeting_state> greeting_;
+  std::vector<char> passed_;  ///< what the filter let pass and the broker has not yet had
+  std::size_t delivered_ = 0; ///< of which so much it has had
+  std::vector<char> frame_;   ///< what it is given: a header or a payload
+  std::size_t wanted_ = 0;    ///< the size of the next one
 };
 
 /// One published socket. `port` is the number under which CAF's broker keeps the actor that is published
@@ -120,11 +142,14 @@ private:
   };
 
   void accepted(unique_fd fd);
+  void make_room_for_one();
   /// The socket was shut down, which is how `published_node` ends it.
   void ended();
 
   std::uint16_t port_;
   listener listener_;
+  std::deque<std::shared_ptr<greeting_state>>
+      greeting_; ///< those that have not greeted, oldest first; and some more
 };
 
 } // namespace moorage

@@ -7,9 +7,16 @@
 #include <caf/send.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <cctype>
+#include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <pwd.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -25,10 +32,65 @@ std::uint16_t next_port() {
   return static_cast<std::uint16_t>(last++ % 1023 + 1);
 }
 
+/// A folder that is ours, and in which nobody else can put one of theirs in the place of ours.
 bool is_our_folder(const std::string& path) {
   struct stat facts {};
   return path.starts_with('/') && ::stat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode) &&
-         facts.st_uid == ::geteuid();
+         facts.st_uid == ::geteuid() && (facts.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+std::string environment(const char* name) {
+  auto value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+/// Empty: we have none, or it is somebody else's.
+std::string our_home() {
+  auto home = environment("HOME");
+  if (is_our_folder(home))
+    return home;
+  auto entry = ::getpwuid(::geteuid());
+  return entry != nullptr && is_our_folder(entry->pw_dir) ? entry->pw_dir : "";
+}
+
+/// Its host name as far as it can be part of a file's name, and a number that tells apart machines of one name.
+std::string name_of_this_machine() {
+  utsname facts{};
+  ::uname(&facts);
+  std::string name = facts.nodename;
+  std::string id;
+  std::ifstream{"/etc/machine-id"} >> id;
+  std::uint32_t hash = 2166136261u; // FNV-1a
+  for (auto each : name + ' ' + id)
+    hash = (hash ^ static_cast<unsigned char>(each)) * 16777619u;
+  constexpr std::size_t longest = 24; // a socket's path has 107 bytes in all
+  name.resize(std::min(name.size(), longest));
+  for (auto& each : name)
+    if (std::isalnum(static_cast<unsigned char>(each)) == 0 && each != '-')
+      each = '_';
+  std::array<char, 9> number{};
+  std::snprintf(number.data(), number.size(), "%08x", hash);
+  return name + '-' + number.data();
+}
+
+/// Creates the folders above the one of the socket, for us alone.
+void create_folders_above(const std::string& socket) {
+  auto folder = std::filesystem::path{socket}.parent_path().parent_path();
+  std::string made;
+  for (auto& part : folder) {
+    made = (std::filesystem::path{made} / part).string();
+    ::mkdir(made.c_str(), 0700); // what cannot be made is told when the socket is
+  }
+}
+
+/// More than the greeting that names this interface will have.
+std::size_t announced_size(const std::set<std::string>& interface) {
+  constexpr std::size_t besides = 512; // our id, the application's names, counts
+  constexpr std::size_t length = 3;    // of one name
+  auto result = besides;
+  for (auto& each : interface)
+    result += each.size() + length;
+  return result;
 }
 
 } // namespace
@@ -47,12 +109,16 @@ void configure_node(caf::actor_system_config& config) {
 }
 
 std::string usual_node_socket() {
-  auto user = std::to_string(::geteuid());
-  auto set = std::getenv("XDG_RUNTIME_DIR");
-  for (auto& folder : {std::string{set == nullptr ? "" : set}, "/run/user/" + user})
+  auto runtime_folder = environment("XDG_RUNTIME_DIR");
+  for (auto& folder : {runtime_folder, "/run/user/" + std::to_string(::geteuid())})
     if (is_our_folder(folder))
       return folder + "/moorage/node.sock";
-  return "/tmp/moorage-" + user + "/node.sock";
+  auto home = our_home();
+  auto state = environment("XDG_STATE_HOME");
+  if (!is_our_folder(state) && home.empty())
+    return {};
+  auto folder = is_our_folder(state) ? state : home + "/.local/state";
+  return folder + "/moorage/node-" + name_of_this_machine() + ".sock";
 }
 
 // -- published_node
@@ -84,6 +150,10 @@ const std::string& published_node::path() const {
   return state_->file.path;
 }
 
+bool published_node::in_place() const {
+  return is_in_place(state_->file);
+}
+
 void published_node::close() {
   if (!state_->file.fd)
     return;
@@ -98,6 +168,13 @@ caf::expected<published_node> publish_node(caf::actor_system& system, const caf:
   auto net = network_of(system);
   if (!net)
     return no_network();
+  if (auto size = announced_size(interface); size > link_filter::handshake_max)
+    return make_error(errc::invalid_request, "the interface of the actor takes " + std::to_string(size) +
+                                                 " bytes to announce, and a link takes " +
+                                                 std::to_string(link_filter::handshake_max) +
+                                                 ": publish an actor with a smaller one");
+  if (path == usual_node_socket())
+    create_folders_above(path);
   auto listening = listen_at(path);
   if (!listening)
     return std::move(listening.error());

@@ -66,9 +66,11 @@ constexpr const char* node_application = "moorage.node.1";
 /// `caf::io::middleman` into `config`.
 void configure_node(caf::actor_system_config& config);
 
-/// Where a node listens unless told otherwise: $XDG_RUNTIME_DIR/moorage/node.sock,
-/// /run/user/UID/moorage/node.sock, or /tmp/moorage-UID/node.sock; the first whose outer folder exists and is
-/// ours (su and sudo may leave $XDG_RUNTIME_DIR pointing to somebody else's). Nothing is created.
+/// Where a node listens unless told otherwise: moorage/node.sock in $XDG_RUNTIME_DIR or /run/user/UID; on a machine that
+/// gives its users no such folder, moorage/node-MACHINE.sock in $XDG_STATE_HOME or ~/.local/state, MACHINE being a name of
+/// this machine's (a home may be shared by many). The first whose outer folder exists and is ours (su and sudo may leave
+/// the variables pointing to somebody else's); never in a folder that another user could have made, such as one in /tmp.
+/// Nothing is created. Empty: we have no folder of our own.
 std::string usual_node_socket();
 
 /// A node's socket for as long as it is offered. Move-only; used by one thread at a time.
@@ -80,6 +82,9 @@ public:
 
   /// Absolute.
   const std::string& path() const;
+
+  /// The file is still there, and still this node's.
+  bool in_place() const;
 
   /// Accepts no more connections, and removes the file if it is still ours. Links that exist live on; they
   /// end with the actor system. Blocks for no peer. May be called before or after the end of the actor
@@ -96,12 +101,12 @@ private:
 };
 
 /// Offers `whom` to every process that may open `path`. `interface` is what its clients may demand of it, as
-/// in `system.message_types(handle)`. The folder is created 0700 if it is missing (its parent must exist). A
-/// file that a dead node left behind is replaced.
+/// in `system.message_types(handle)`. The folder is created 0700 if it is missing (its parent must exist, save for
+/// `usual_node_socket()`, for which the folders above are created too). A file that a dead node left behind is replaced.
 ///
 /// Errors: `node_running` if a node listens there already (with its pid); `local_failure` if the folder or
-/// the file is not as it must be; `invalid_request` for an impossible path, an invalid actor, or a system
-/// without middleman.
+/// the file is not as it must be; `invalid_request` for an impossible path, an invalid actor, an interface that a link
+/// does not take (`link_filter::handshake_max` bytes), or a system without middleman.
 caf::expected<published_node> publish_node(caf::actor_system& system, const caf::strong_actor_ptr& whom,
                                            std::set<std::string> interface, const std::string& path);
 

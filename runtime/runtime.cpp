@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "actors/durations.hpp"
 #include "runtime/actors.hpp"
 #include "runtime/answer_slot.hpp"
 #include "runtime/client.hpp"
@@ -27,10 +28,6 @@ failure would_block() {
           "a blocking call on a thread of the actor system; use the future, callback or message form there"};
 }
 
-failure silent_node() {
-  return {errc::node_lost, "the node did not answer in time; is it stopped or frozen?"};
-}
-
 /// Asks the manager and waits.
 template <class Answer, class Request>
 result<Answer> ask(client_gate& gate, Request request) {
@@ -45,7 +42,7 @@ result<Answer> ask(client_gate& gate, Request request) {
       [slot](failure reason) { slot->give(std::move(reason)); });
   if (auto answer = slot->wait_until(clock::now() + answer_margin))
     return std::move(*answer);
-  return silent_node();
+  return gate.no_answer();
 }
 
 template <class Request>
@@ -121,15 +118,17 @@ secret_store& runtime::secrets() {
   return *parts_->secrets;
 }
 
-result<std::string> runtime::serve(const std::string& socket) {
+result<std::string> runtime::serve(const std::string& socket, socket_news told) {
   if (!parts_->own_system || parts_->link)
     return failure{errc::invalid_request, "only a runtime that brought its own actor system can serve"};
   log_let_go let_go;
-  auto published =
-      publish_node(*parts_->system, parts_->manager, socket.empty() ? usual_node_socket() : socket);
-  if (!published)
-    return to_failure(published.error());
-  parts_->published.emplace(std::move(*published));
+  auto publish = [system = parts_->system, manager = parts_->manager](const std::string& path) {
+    return publish_node(*system, manager, path);
+  };
+  auto first = publish(socket.empty() ? usual_node_socket() : socket);
+  if (!first)
+    return to_failure(first.error());
+  parts_->published = std::make_unique<node_keeper>(std::move(*first), publish, std::move(told));
   return parts_->published->path();
 }
 
@@ -147,19 +146,25 @@ void runtime::acquire(const std::string& cluster, acquire_options options,
   }
   using withdrawal = std::stop_callback<std::function<void()>>;
   auto gate = parts_->gate;
+  auto place = client_gate::enter(gate);
+  if (!place) {
+    callback(client_gate::too_many());
+    return;
+  }
   auto call = gate->next_call();
   // Shared with the answer, so that whichever side is done last lets go of the token.
   auto withdraw = std::make_shared<std::optional<withdrawal>>();
+  moorage::acquire request{
+      cluster, nullptr, call, options.patience, std::move(options.label), options.wait_for_ready};
   gate->post(
-      [cluster, call, patience = options.patience, label = std::move(options.label), callback,
-       withdraw](client_state& client) {
-        client.acquire_lease(cluster, call, patience, label,
-                             [callback, withdraw](result<lease> answer) { callback(std::move(answer)); });
+      [request = std::move(request), callback, withdraw, place](client_state& client) mutable {
+        client.acquire_lease(std::move(request), [callback, withdraw, place = std::move(place)](
+                                                     result<lease> answer) { callback(std::move(answer)); });
       },
       [callback](failure reason) { callback(std::move(reason)); });
   if (options.stop.stop_possible())
-    withdraw->emplace(options.stop, [gate, cluster, call] {
-      gate->post([cluster, call](client_state& client) { client.cancel_acquire_of(cluster, call); });
+    withdraw->emplace(options.stop, [gate, call] {
+      gate->post([call](client_state& client) { client.cancel_acquire_of(call); });
     });
 }
 
@@ -173,7 +178,7 @@ result<lease> runtime::try_acquire(const std::string& cluster, acquire_options o
   acquire(cluster, std::move(options), [slot](result<lease> answer) { slot->give(std::move(answer)); });
   if (auto answer = slot->wait_until(deadline))
     return std::move(*answer);
-  return silent_node();
+  return parts_->gate->no_answer();
 }
 
 lease runtime::acquire(const std::string& cluster, acquire_options options) {
@@ -196,16 +201,37 @@ std::future<lease> runtime::acquire_async(const std::string& cluster, acquire_op
   return future;
 }
 
-result<std::chrono::nanoseconds> runtime::round_trip(const lease& lease) {
+namespace {
+
+result<probe_answer> ask_probe(client_gate& gate, lease_key key, bool as_pool,
+                               std::chrono::milliseconds patience) {
   if (on_scheduler_thread())
     return would_block();
-  auto slot = std::make_shared<answer_slot<result<std::chrono::nanoseconds>>>();
-  auto give = [slot](result<std::chrono::nanoseconds> answer) { slot->give(std::move(answer)); };
-  parts_->gate->post([key = lease.key(), give](client_state& client) { client.round_trip(key, give); },
-                     [give](failure reason) { give(std::move(reason)); });
-  if (auto answer = slot->wait_until(clock::now() + answer_margin))
+  auto slot = std::make_shared<answer_slot<result<probe_answer>>>();
+  auto give = [slot](result<probe_answer> answer) { slot->give(std::move(answer)); };
+  gate.post([key = std::move(key), as_pool, give](client_state& client) { client.probe(key, as_pool, give); },
+            [give](failure reason) { give(std::move(reason)); });
+  if (auto answer = slot->wait_until(clock::now() + patience))
     return std::move(*answer);
-  return failure{errc::connection_lost, "no answer within 5 s"};
+  return failure{errc::connection_lost, "no answer within " + to_text(patience)};
+}
+
+} // namespace
+
+result<probe_answer> runtime::probe(const lease& lease) {
+  auto patience = std::chrono::milliseconds{0};
+  if (auto known = clusters())
+    for (const auto& each : *known)
+      if (each.name == lease.cluster())
+        patience = each.probe_timeout;
+  return ask_probe(*parts_->gate, lease.key(), true, patience + answer_margin);
+}
+
+result<std::chrono::nanoseconds> runtime::round_trip(const lease& lease) {
+  auto answer = ask_probe(*parts_->gate, lease.key(), false, answer_margin);
+  if (!answer)
+    return answer.reason();
+  return answer->rtt;
 }
 
 // --- clusters and administration ----------------------------------------------------------------------------------
@@ -291,7 +317,7 @@ result<subscription> runtime::subscribe(const std::string& cluster,
                      [give](failure reason) { give(std::move(reason)); });
   auto answer = slot->wait_until(clock::now() + answer_margin);
   if (!answer)
-    return silent_node();
+    return parts_->gate->no_answer();
   if (!*answer)
     return answer->reason();
   return made;

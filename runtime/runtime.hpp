@@ -19,6 +19,7 @@
 
 #include "messages/cluster.hpp"
 #include "messages/events.hpp"
+#include "messages/evidence.hpp"
 #include "messages/status.hpp"
 #include "runtime/config.hpp"
 #include "runtime/lease.hpp"
@@ -44,6 +45,10 @@ struct acquire_options {
   std::string label;
   /// Withdraws the acquire, which then ends with `cancelled`.
   std::stop_token stop;
+  /// Rides out an outage: while the cluster cannot be reached for a cause that may pass, the acquire stays in the queue and
+  /// is told the last error when its patience ends. Without it [false] it is told as soon as the pool gives an
+  /// opening up, after three tries.
+  bool wait_for_ready = false;
 };
 
 /// Events go to its callback until it is destroyed or its runtime stops, which wait for a call that is under way (but for
@@ -89,6 +94,8 @@ public:
   static void configure(caf::actor_system_config& config);
 
   // --- leases
+  // No more than 200,000 requests of a runtime (acquires, runs, streams) may be without an answer; the next is refused
+  // `too_many_requests`.
   lease acquire(const std::string& cluster, std::chrono::nanoseconds patience = std::chrono::nanoseconds{-1},
                 std::string label = {});
   lease acquire(const std::string& cluster, acquire_options options);
@@ -125,11 +132,18 @@ public:
 
   /// Opens a channel on the lease's connection and closes it: how long the round trip took.
   result<std::chrono::nanoseconds> round_trip(const lease& lease);
+  /// The pool's own health check, now, of the lease's connection: how long it took and what happened, or why it failed,
+  /// within the cluster's `probe_timeout`. The pool does not count it.
+  result<probe_answer> probe(const lease& lease);
 
   // --- serving
   /// Offers this runtime's pools to other processes of this user on a Unix-domain socket (empty: the usual one) until it
-  /// stops. Only for a runtime that brought its own actor system. Gives back the socket's path.
-  result<std::string> serve(const std::string& socket = {});
+  /// stops. Only for a runtime that brought its own actor system. Gives back the socket's path. Should the socket's file
+  /// be removed or replaced meanwhile, it listens again within a second; `told` hears of it, on a thread of its own and
+  /// not to stop the runtime from there: `listening` again, or for good not (another node listens there now, or no file
+  /// can be made), when it is time to end.
+  using socket_news = std::function<void(const failure& what, bool listening)>;
+  result<std::string> serve(const std::string& socket = {}, socket_news told = {});
   /// Returns when the node that this runtime is connected to has gone away, or after `timeout`; true if gone, however
   /// often it is asked.
   bool wait_for_loss(std::chrono::milliseconds timeout);

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "actors/manager.hpp"
+#include "runtime/descriptors.hpp"
 #include "runtime/scheduler_thread.hpp"
 #include "runtime/ssh/transport.hpp"
 
@@ -70,10 +71,12 @@ void runtime_parts::make_own_system() {
 
 void runtime_parts::start_client(bool remote) {
   client = system->spawn(moorage::client, manager, gate, remote, [told = lost] { told->set_value(); });
-  gate->open(client);
+  gate->open(client, remote);
 }
 
 void runtime_parts::begin(const configuration& config) {
+  if (auto lack = check_descriptors(); lack.code != errc::none)
+    throw error{std::move(lack)};
   log = std::make_shared<event_log>(config.log_level, config.log_file);
   let_openssl_begin();
   threads = std::make_unique<blocking_threads>();
@@ -109,6 +112,8 @@ void runtime_parts::begin(const configuration& config) {
 }
 
 failure runtime_parts::join(const std::string& socket, std::chrono::milliseconds timeout) {
+  if (auto lack = check_descriptors(); lack.code != errc::none)
+    return lack;
   log_let_go let_go;
   make_own_system();
   auto path = socket.empty() ? usual_node_socket() : socket;
@@ -136,8 +141,7 @@ void runtime_parts::end(std::shared_ptr<runtime_parts> parts) {
 
 void runtime_parts::take_down() {
   gate->close();
-  if (published)
-    published->close();
+  published.reset();
   if (system == nullptr)
     return;
   {

@@ -12,6 +12,7 @@
 #include "runtime/blocking.hpp"
 #include "runtime/client.hpp"
 #include "runtime/log.hpp"
+#include "runtime/node_keeper.hpp"
 #include "runtime/node_socket.hpp"
 #include "runtime/readiness.hpp"
 #include "runtime/runtime.hpp"
@@ -76,7 +77,7 @@ struct runtime_parts {
   std::shared_ptr<life_count> transports = std::make_shared<life_count>();
   manager_actor manager;
   caf::actor client;
-  std::optional<published_node> published;
+  std::unique_ptr<node_keeper> published;
   std::optional<node_link> link;
 
 private:

@@ -1,5 +1,7 @@
 #include "runtime/stream_pipe.hpp"
 
+#include <algorithm>
+
 #include "runtime/client.hpp"
 
 namespace moorage {
@@ -21,12 +23,14 @@ void stream_pipe::add_room(std::uint64_t bytes) {
 }
 
 void stream_pipe::finish(outcome ended) {
+  std::shared_ptr<void> place; // given back after the lock is
   {
     std::lock_guard guard{mutex_};
     if (over_)
       return;
     over_ = true;
     ended_ = std::move(ended);
+    place = std::move(place_);
   }
   changed_.notify_all();
 }
@@ -35,7 +39,20 @@ bool stream_pipe::read(stream::chunk& into) {
   std::uint64_t grant = 0;
   {
     std::unique_lock guard{mutex_};
-    changed_.wait(guard, [this] { return !output_.empty() || over_; });
+    while (output_.empty() && !over_) {
+      if (std::chrono::steady_clock::now() >= leave_at_) {
+        over_ = true;
+        ended_ = {outcome_kind::maybe_ran,
+                  0,
+                  {},
+                  {errc::cancelled, "the command was told to end, and may still run"}};
+        changed_.notify_all();
+      } else if (leave_at_ == std::chrono::steady_clock::time_point::max()) {
+        changed_.wait(guard);
+      } else {
+        changed_.wait_until(guard, leave_at_);
+      }
+    }
     if (output_.empty())
       return false;
     into = std::move(output_.front());
@@ -87,6 +104,15 @@ void stream_pipe::cancel() {
       return;
   }
   gate_->post([call = call_](client_state& client) { client.cancel_stream_of(call); });
+}
+
+void stream_pipe::cancel(std::chrono::milliseconds at_most) {
+  cancel();
+  {
+    std::lock_guard guard{mutex_};
+    leave_at_ = std::min(leave_at_, std::chrono::steady_clock::now() + at_most);
+  }
+  changed_.notify_all();
 }
 
 outcome stream_pipe::wait() {

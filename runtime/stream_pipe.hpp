@@ -2,6 +2,7 @@
 // edge: a host thread waits here for output, or for room for input.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -18,8 +19,10 @@ class client_gate;
 
 class stream_pipe {
 public:
-  stream_pipe(std::shared_ptr<client_gate> gate, std::uint64_t call, std::uint64_t window)
-      : gate_(std::move(gate)), call_(call), window_(window) {}
+  /// `place`: among the client's outstanding requests; given back when the stream has ended.
+  stream_pipe(std::shared_ptr<client_gate> gate, std::uint64_t call, std::uint64_t window,
+              std::shared_ptr<void> place)
+      : gate_(std::move(gate)), call_(call), window_(window), place_(std::move(place)) {}
 
   // From the actor.
   void push(output_kind kind, std::string bytes);
@@ -31,12 +34,14 @@ public:
   bool write(std::string_view bytes);
   void end_input();
   void cancel();
+  void cancel(std::chrono::milliseconds at_most);
   outcome wait();
 
 private:
   std::shared_ptr<client_gate> gate_;
   std::uint64_t call_;
   std::uint64_t window_;
+  std::shared_ptr<void> place_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<stream::chunk> output_;
@@ -44,6 +49,7 @@ private:
   std::uint64_t room_ = 0;
   bool input_ended_ = false;
   bool over_ = false;
+  std::chrono::steady_clock::time_point leave_at_ = std::chrono::steady_clock::time_point::max();
   outcome ended_;
 };
 

@@ -47,6 +47,11 @@ std::optional<sockaddr_un> address_of(const std::string& path) {
 
 /// Checks what can be said about a path without touching the file system.
 caf::error check_path(const std::string& path) {
+  if (path.empty())
+    return make_error(errc::invalid_request,
+                      "no path for the node's socket was given, and we have neither a runtime "
+                      "folder nor a home that is ours alone: give one, such as "
+                      "/run/user/1000/moorage/node.sock");
   if (path.empty() || path.back() == '/' || path.find('\0') != std::string::npos)
     return make_error(errc::invalid_request, "'" + path +
                                                  "' is not the path of a socket: give a file, such as "
@@ -102,6 +107,10 @@ caf::expected<unique_fd> open_folder(const std::string& folder) {
 caf::error lock_folder(int folder, const std::string& path) {
   auto deadline = std::chrono::steady_clock::now() + folder_lock_patience;
   while (::flock(folder, LOCK_EX | LOCK_NB) != 0) {
+    // A network's file system may have no locks for folders. Then of two nodes that start at the same moment on a dead
+    // file the later one may take the place of the earlier one, which notices it (see node_keeper.hpp).
+    if (errno == EBADF || errno == ENOLCK || errno == ENOSYS || errno == EOPNOTSUPP)
+      return {};
     if (errno != EWOULDBLOCK && errno != EINTR)
       return local("cannot lock the folder of " + path, errno);
     if (std::chrono::steady_clock::now() >= deadline)
@@ -216,6 +225,13 @@ caf::expected<listening_socket> listen_at(const std::string& path) {
   if (auto error = clear_path(path, address))
     return error;
   return bind_and_listen(path, address);
+}
+
+bool is_in_place(const listening_socket& socket) {
+  struct stat facts {};
+  if (::lstat(socket.path.c_str(), &facts) != 0)
+    return errno != ENOENT && errno != ENOTDIR;
+  return facts.st_dev == socket.device && facts.st_ino == socket.inode;
 }
 
 void remove_file(const listening_socket& socket) {

@@ -57,6 +57,10 @@ struct peer {
 /// cannot be a socket's, `local_failure` for folder and file.
 caf::expected<listening_socket> listen_at(const std::string& path);
 
+/// The file is there, and is the one of `socket`. What cannot be told counts as well: a file system that does not answer
+/// is no reason to listen anew.
+bool is_in_place(const listening_socket& socket);
+
 /// Removes the file if it is still the one of `socket`. The socket itself stays open.
 void remove_file(const listening_socket& socket);
 

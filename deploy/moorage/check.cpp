@@ -10,6 +10,7 @@
 #include "deploy/moorage/present.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
+#include "messages/printable.hpp"
 
 namespace moorage::cli {
 
@@ -85,20 +86,53 @@ bool was_open_before(runtime& pools, const std::string& cluster, std::vector<con
   return static_cast<bool>(listed);
 }
 
-void use_lease(findings& found, runtime& pools, lease& lease, const signal_watch& signals) {
-  auto rtt = pools.round_trip(lease);
-  if (!rtt) {
-    found.steps.push_back({"probe", {}, rtt.reason().text, true});
-    found.trouble = rtt.reason();
-    return;
+bool probes_by_exec(runtime& pools, const std::string& cluster) {
+  if (auto known = pools.clusters())
+    for (const auto& each : *known)
+      if (each.name == cluster)
+        return each.probe == probe_method::exec;
+  return false;
+}
+
+// True: it is well.
+bool probe(findings& found, runtime& pools, const lease& lease) {
+  auto answer = pools.probe(lease);
+  if (answer) {
+    found.steps.push_back({"probe", answer->rtt, answer->text, false});
+    return true;
   }
-  found.steps.push_back({"probe", *rtt, "a channel opened and closed", false});
-  auto ran = lease.run({"true", {}, {}, std::chrono::seconds{30}, 0}, signals.token());
+  found.steps.push_back({"probe", {}, answer.reason().text, true});
+  found.trouble = answer.reason();
+  return false;
+}
+
+void run(findings& found, lease& lease, const std::string& command, const signal_watch& signals) {
+  exec_request request;
+  request.command = command;
+  request.timeout = std::chrono::seconds{30};
+  auto ran = lease.run(std::move(request), signals.token());
   auto well = ran.ended.succeeded();
-  found.steps.push_back({"command", ran.took, "true " + to_string(ran.ended), !well});
+  found.steps.push_back({"command", ran.took, command + " " + to_string(ran.ended), !well});
   if (!well)
     found.trouble = {ran.ended.cause.code == errc::none ? errc::exec_refused : ran.ended.cause.code,
-                     "the command true did not end well: " + to_string(ran.ended)};
+                     "the command " + command + " did not end well: " + to_string(ran.ended)};
+}
+
+// The pool's own way, since what the pool finds dead is not well. A channel that opens does not say that commands run, so
+// one is run as well.
+void use_lease(findings& found, const options& from, runtime& pools, lease& lease,
+               const signal_watch& signals) {
+  if (!from.check_command.empty())
+    run(found, lease, from.check_command, signals);
+  else if (probe(found, pools, lease) && !probes_by_exec(pools, from.cluster))
+    run(found, lease, "true", signals);
+}
+
+// A log-in for which nothing could be offered is denied like any other, whoever is to blame.
+errc code_of(const failure& trouble) {
+  auto nothing_to_offer =
+      ": " + to_string(ssh_error{ssh_stage::authenticate, ssh_failure::no_credentials, {}});
+  return trouble.text.find(nothing_to_offer) != std::string::npos ? errc::auth_denied : trouble.code;
 }
 
 findings look(const options& from, pools_at_hand& reached, const signal_watch& signals) {
@@ -119,19 +153,21 @@ findings look(const options& from, pools_at_hand& reached, const signal_watch& s
     found.trouble = lease.reason();
     return found;
   }
+  if (from.quiet < 2)
+    pass_on(lease->banner());
   found.was_open = std::find(before.begin(), before.end(), lease->connection()) != before.end();
   if (!found.was_open && subscribed)
     add_openings(found, opened->of(lease->connection(), std::chrono::seconds{2}));
-  use_lease(found, pools, *lease, signals);
+  use_lease(found, from, pools, *lease, signals);
   static_cast<void>(lease->release());
   return found;
 }
 
 std::string text_of(const options& from, const findings& found, std::chrono::nanoseconds took) {
   auto colours = has_colours(1);
-  auto result = from.cluster;
+  auto result = printable(from.cluster);
   if (!found.destination.empty() && found.destination != from.cluster)
-    result += " (" + found.destination + ")";
+    result += " (" + printable(found.destination) + ")";
   result += found.of_node ? ", by the node" : ", by a connection of our own";
   result += found.was_open ? ", which was open already\n" : "\n";
   table steps{{"STEP", ">TOOK", "RESULT"}};
@@ -183,7 +219,8 @@ ending run_check(const options& from) {
     return {refused, signals.caught()};
   if (found.trouble.code == errc::none || end.signal != 0)
     return end;
-  return refuse(found.trouble);
+  complain(found.trouble.text);
+  return {code_for(code_of(found.trouble)), 0};
 }
 
 } // namespace moorage::cli

@@ -1,5 +1,6 @@
 // `moorage exec`: one command on a cluster, as if it ran here.
 #include <array>
+#include <atomic> // edge: see `sent`
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -14,6 +15,7 @@
 #include "deploy/moorage/present.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
+#include "messages/printable.hpp"
 
 namespace moorage::cli {
 
@@ -21,6 +23,9 @@ namespace {
 
 // Collected output of --json; as much as the library collects unless told otherwise.
 constexpr std::size_t json_output_max = 16u << 20;
+
+// What whoever ended the program waits to hear how the command ended. It goes on being ended afterwards.
+constexpr std::chrono::milliseconds leave_after{250};
 
 // Standard input on its way to the command, on a thread of its own: both sides may be slow.
 class input_pump {
@@ -83,6 +88,8 @@ std::string command_of(const exec_options& from) {
 failure make_request(const options& from, exec_request& request) {
   request.command = command_of(from.exec);
   request.timeout = from.exec.timeout;
+  request.wait_for_close = from.exec.linger.count() < 0;
+  request.linger = from.exec.linger;
   for (const auto& each : from.exec.environment) {
     auto equals = each.find('=');
     if (equals == std::string::npos || equals == 0)
@@ -115,13 +122,37 @@ bool take(const stream::chunk& chunk, bool keep, collected& kept) {
   return true;
 }
 
+std::string names(const std::vector<std::string>& of) {
+  std::string result;
+  for (const auto& each : of)
+    result += (result.empty() ? "" : ", ") + printable(each);
+  return result;
+}
+
+// The command ended, and that is all there is to say of it: it was not we who ended it.
+bool ended_by_itself(const outcome& ended) {
+  return ended.kind == outcome_kind::exited && ended.cause.code == errc::none;
+}
+
 // Says what happened where an exit code cannot.
 void explain(const options& from, const outcome& ended, bool interrupted) {
   auto cluster = from.cluster + ": ";
   auto cause = ended.cause.text.empty() ? to_string(ended.cause.code) : ended.cause.text;
+  auto because =
+      ended.cause.code == errc::none ? std::string{} : (interrupted ? "interrupted" : cause) + "; ";
+  if (!ended.variables_refused.empty())
+    complain(cluster + "not set for the command: " + names(ended.variables_refused) +
+             " (turned down by the server, or no names for a shell)");
   if (ended.kind == outcome_kind::signalled)
-    complain(cluster + "the command was ended by signal " + ended.signal);
-  else if (interrupted && ended.kind != outcome_kind::never_sent)
+    complain(cluster + because + "the command was ended by signal " + printable(ended.signal));
+  else if (ended.kind == outcome_kind::exited && !because.empty())
+    complain(cluster + because + "the command ended with exit code " + std::to_string(ended.code) +
+             (ended.output_open ? ", its output was still open" : ""));
+  else if (ended.kind == outcome_kind::exited && ended.output_open)
+    complain(cluster +
+             "the command has ended, but something that it left behind holds its output open: what that "
+             "writes from now on is lost");
+  else if (interrupted && ended.kind == outcome_kind::maybe_ran)
     complain(cluster + "interrupted; the command may still run there");
   else if (ended.kind == outcome_kind::maybe_ran)
     complain(cluster + cause + "; the command may have run: look before you run it again");
@@ -136,9 +167,9 @@ ending report(const options& from, const outcome& ended, const collected& kept, 
     return {exec_failed, 0};
   }
   auto nobody_reads = kept.unwritten != 0;
-  if (ended.kind != outcome_kind::exited && !nobody_reads)
+  if (!nobody_reads)
     explain(from, ended, signal != 0);
-  auto code = ended.kind == outcome_kind::exited ? ended.code & 255 : static_cast<int>(exec_failed);
+  auto code = ended_by_itself(ended) ? ended.code & 255 : static_cast<int>(exec_failed);
   if (from.json) {
     auto object = to_json(ended);
     put_bytes(object, "output", kept.output);
@@ -149,22 +180,32 @@ ending report(const options& from, const outcome& ended, const collected& kept, 
       return {exec_failed, 0};
     nobody_reads = end.signal != 0;
   }
-  if (ended.kind == outcome_kind::exited && !nobody_reads)
+  if (ended_by_itself(ended) && !nobody_reads)
     return {code, 0};
   return {code, nobody_reads ? SIGPIPE : signal};
 }
 
-ending work(const options& from, runtime& pools, signal_watch& signals, exec_request request) {
-  acquire_options how{from.patience, "exec: " + request.command.substr(0, 80), signals.token()};
+// Never the command: it may carry a secret, and labels are shown to others and logged.
+std::string label_of(const exec_options& from) {
+  return from.label.empty() ? "exec " + std::to_string(getpid()) : from.label;
+}
+
+ending work(const options& from, runtime& pools, signal_watch& signals, std::atomic<bool>& sent,
+            exec_request request) {
+  acquire_options how{from.patience, label_of(from.exec), signals.token()};
+  how.wait_for_ready = from.patience.count() > 0; // whoever says how long means it
   auto lease = pools.try_acquire(from.cluster, std::move(how));
   if (!lease) {
     outcome never{outcome_kind::never_sent, 0, {}, lease.reason()};
     return report(from, never, {}, signals.caught());
   }
+  sent = true;
+  if (from.quiet < 2)
+    pass_on(lease->banner());
   auto stream = lease->open(std::move(request));
   collected kept;
   {
-    std::stop_callback cancel{signals.token(), [&stream] { stream.cancel(); }};
+    std::stop_callback cancel{signals.token(), [&stream] { stream.cancel(leave_after); }};
     std::optional<input_pump> input;
     if (from.exec.no_input)
       stream.end_input();
@@ -172,8 +213,8 @@ ending work(const options& from, runtime& pools, signal_watch& signals, exec_req
       input.emplace(stream);
     for (stream::chunk chunk; stream.read(chunk);)
       if (kept.unwritten == 0 && !take(chunk, from.json, kept))
-        stream.cancel();
-    stream.cancel();
+        stream.cancel(leave_after);
+    stream.cancel(leave_after);
   }
   auto ended = stream.ended();
   // Waits for the answer, so that the pool does not stop with the lease still out. What became of it changes nothing.
@@ -184,7 +225,13 @@ ending work(const options& from, runtime& pools, signal_watch& signals, exec_req
 } // namespace
 
 ending run_exec(const options& from) {
-  signal_watch signals;
+  // edge: the signals' thread asks.
+  std::atomic<bool> sent = false;
+  signal_manners manners;
+  manners.last_words = [&from, &sent] {
+    return from.cluster + ": interrupted; the command " + (sent ? "may still run there" : "did not run");
+  };
+  signal_watch signals{std::move(manners)};
   exec_request request;
   if (auto wrong = make_request(from, request); wrong.code != errc::none) {
     complain(wrong.text);
@@ -198,7 +245,7 @@ ending run_exec(const options& from) {
     refuse(reached.reason);
     return {exec_failed, 0};
   }
-  auto end = work(from, *reached.pools, signals, std::move(request));
+  auto end = work(from, *reached.pools, signals, sent, std::move(request));
   reached.pools->stop();
   return end;
 }

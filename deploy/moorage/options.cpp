@@ -109,9 +109,18 @@ void command_line::add_patience(CLI::App& to) {
 void command_line::add_exec() {
   auto* exec = add(
       command::exec, "exec", "Run a command on a cluster",
-      {.paragraphs = {"Output comes as it is written, standard input is passed on. The words are joined with "
-                      "blanks and given to the login shell there, as ssh does. The command has no terminal.",
-                      std::string{exec_exit_codes}},
+      {.paragraphs =
+           {"Output comes as it is written, standard input is passed on. The words are joined with "
+            "blanks and given to the login shell there, as ssh does. The command has no terminal.",
+            "It ends, as ssh does, when the command has ended and nothing that it left behind holds its "
+            "output open; --linger says how long that is waited for.",
+            "A command that is given up (--timeout, Ctrl-C) is sent SIGTERM, and SIGKILL 2 s later; Ctrl-C "
+            "does not wait for that. Servers pass signals on to ordinary users' commands only: not to "
+            "root's, "
+            "nor to forced ones.",
+            "With --wait the command rides out an outage: while the cluster cannot be reached for a "
+            "cause that may pass, it goes on trying until the time is up. Without it, three tries must do.",
+            std::string{exec_exit_codes}},
        .examples = {{"moorage exec lumi -- squeue --me", "one command"},
                     {"moorage exec lumi -- 'cd run7 && tail -f log' | head", "a shell line; ends with head"},
                     {"moorage exec lumi --quote -- grep 'two words' notes", "words as they are"},
@@ -125,7 +134,14 @@ void command_line::add_exec() {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   add_duration(*exec, "--timeout", options_.exec.timeout, "End the command after this time, such as 10min");
+  add_duration(
+      *exec, "--linger", options_.exec.linger,
+      "How long to wait, after the command's end, for output of what it left behind, such as 10s; 0: not at "
+      "all. Otherwise for as long as something holds it open");
   add_patience(*exec);
+  exec->add_option("--label", options_.exec.label,
+                   "Name of this use in lists of leases, in events and the log (exec and the process id)")
+      ->type_name("TEXT");
   exec->add_flag("-n,--no-input", options_.exec.no_input, "Pass no standard input on");
   exec->add_flag("--quote", options_.exec.quote, "Quote each word, so that no shell splits or expands it");
 }
@@ -139,13 +155,19 @@ void command_line::add_questions() {
   add_cluster(*status, false);
   auto* check = add(
       command::check, "check", "Connect to a cluster, and say how long each step took and which failed",
-      {.paragraphs = {"Connects (or takes a connection that a node has open), probes it, runs true, and "
-                      "gives it back."},
+      {.paragraphs =
+           {"Connects (or takes a connection that a node has open), probes it in the pool's own way, and "
+            "gives it back. Where that way is a channel, which no process answers, it runs true as well; "
+            "with --command it runs that instead of both.",
+            "It ends with 5 when the log-in is denied, for want of a credential to offer, too."},
        .examples = {{"moorage check lumi", "is it well"},
+                    {"moorage check lumi --command 'test -w /scratch'", "can this be done there"},
                     {"moorage check lumi --embedded", "with a connection of our own, whatever a node has"}},
        .exit_codes = true});
   add_cluster(*check, true);
   add_patience(*check);
+  check->add_option("--command", options_.check_command, "What to run, instead of the pool's own probe")
+      ->type_name("COMMAND");
 }
 
 void command_line::add_bench() {
@@ -186,6 +208,8 @@ void command_line::add_serve() {
            {"Listens on a Unix-domain socket that only its owner may use, and on nothing else, until it is "
             "ended by SIGTERM or Ctrl-C. SIGHUP reads the configuration again: clusters that are new or "
             "changed are taken over, those that are gone are closed; a file with an error changes nothing.",
+            "Should the socket's file be removed, it listens on a new one within a second; it ends with an "
+            "error when another node has taken its place.",
             "Under systemd it tells when it is ready (Type=notify)."},
        .examples = {{"moorage serve &", "in the background of a session"},
                     {"systemctl --user enable --now moorage",

@@ -23,6 +23,8 @@ struct exec_options {
   std::vector<std::string> words;       ///< the command
   std::vector<std::string> environment; ///< NAME=VALUE
   std::chrono::milliseconds timeout{0}; ///< 0: none
+  std::string label;                    ///< empty: "exec" and the process id
+  std::chrono::milliseconds linger{-1}; ///< negative: until the channel closes
   bool no_input = false;
   bool quote = false; ///< each word reaches the command as it is
 };
@@ -59,6 +61,7 @@ struct options {
   std::string cluster;                    ///< empty: none named
   std::chrono::milliseconds patience{-1}; ///< negative: the cluster's
   exec_options exec;
+  std::string check_command; ///< of check; empty: the pool's own way
   bench_options bench;
   config_options config;
   admin_options admin;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "deploy/moorage/exit_codes.hpp"
+#include "messages/printable.hpp"
 
 namespace moorage::cli {
 
@@ -41,7 +42,12 @@ ending say(std::string_view text, int code) {
 }
 
 void complain(std::string_view text) {
-  put(STDERR_FILENO, "moorage: " + std::string{text} + "\n");
+  put(STDERR_FILENO, "moorage: " + printable(text, printable_whole, lines::many) + "\n");
+}
+
+void pass_on(std::string_view banner) {
+  if (!banner.empty())
+    put(STDERR_FILENO, printable(banner, printable_whole, lines::many) + "\n");
 }
 
 std::string human(std::chrono::nanoseconds value) {
@@ -83,6 +89,12 @@ std::size_t columns_of(std::string_view text) {
 }
 
 table::table(std::vector<std::string> headings) : headings_(std::move(headings)) {}
+
+void table::add(std::vector<cell> row) {
+  for (auto& each : row)
+    each.text = printable(each.text, printable_whole);
+  rows_.push_back(std::move(row));
+}
 
 std::string table::text(bool colours) const {
   std::vector<std::size_t> widths;

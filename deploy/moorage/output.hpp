@@ -19,8 +19,10 @@ struct ending {
 bool put(int descriptor, std::string_view bytes);
 /// To stdout; the ending of a program whose stdout is closed when it is.
 ending say(std::string_view text, int code = 0);
-/// "moorage: …" on a line of stderr.
+/// "moorage: …" on a line of stderr, fit to be printed whoever had a part in the text.
 void complain(std::string_view text);
+/// The server's own words to people, on stderr.
+void pass_on(std::string_view banner);
 
 /// "850 ns", "1.2 ms", "12 s", "3.4 min", "2.1 h", "4.0 d": three digits at most.
 std::string human(std::chrono::nanoseconds value);
@@ -45,7 +47,7 @@ public:
   };
   /// A heading that begins with '>' is of a column of numbers, set to the right.
   explicit table(std::vector<std::string> headings);
-  void add(std::vector<cell> row) { rows_.push_back(std::move(row)); }
+  void add(std::vector<cell> row);
   bool empty() const { return rows_.empty(); }
   std::string text(bool colours) const;
 

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "deploy/moorage/output.hpp"
+#include "messages/printable.hpp"
 
 namespace moorage::cli {
 
@@ -38,14 +39,9 @@ table::cell state_of(const connection_status& connection) {
   return {text, bad ? colour::bad : idle ? colour::good : colour::busy};
 }
 
-// A column of its own for text that somebody else wrote: no control characters, and not too long.
-std::string tame(std::string text) {
-  for (auto& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      c = ' ';
-  if (text.size() > 60)
-    text = text.substr(0, 57) + "...";
-  return text.empty() ? "-" : text;
+// A column of its own for text that somebody else wrote: not too long.
+std::string tame(const std::string& text) {
+  return text.empty() ? "-" : printable(text, 60);
 }
 
 } // namespace
@@ -63,7 +59,7 @@ std::string pools_text(const std::vector<pool_status>& pools, bool colours) {
                 or_dash(pool.acquire_latency.p50), or_dash(pool.acquire_latency.p99)});
     for (const auto* reason : {&pool.latched, &pool.backing_off})
       if (reason->code != errc::none)
-        remarks += pool.cluster + ": " + reason->text + "\n";
+        remarks += printable(pool.cluster + ": " + reason->text, printable_whole, lines::many) + "\n";
   }
   return result.text(colours) + (remarks.empty() ? "" : "\n" + remarks);
 }
@@ -112,7 +108,7 @@ std::string event_text(const event_record& event, bool colours) {
   std::array<char, 32> time{};
   std::snprintf(time.data(), time.size(), "%02d:%02d:%02d.%03d", local.tm_hour, local.tm_min, local.tm_sec,
                 static_cast<int>((event.at - seconds).count() / 1'000));
-  auto result = painted(time.data(), colour::faint, colours) + " " + event.cluster + " " + event.what;
+  auto result = event.cluster + " " + event.what;
   if (event.connection)
     result += " " + to_string(event.connection);
   if (event.lease)
@@ -121,7 +117,7 @@ std::string event_text(const event_record& event, bool colours) {
     result += ": " + event.text;
   if (event.missed > 0)
     result += " (" + std::to_string(event.missed) + " events before this one were missed)";
-  return result + "\n";
+  return painted(time.data(), colour::faint, colours) + " " + printable(result, printable_whole) + "\n";
 }
 
 } // namespace moorage::cli

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "deploy/moorage/present.hpp"
+#include "messages/printable.hpp"
 
 namespace moorage::cli {
 
@@ -84,12 +85,12 @@ void put_bytes(json& object, const std::string& name, const std::string& bytes) 
     object[name + "_base64"] = base64(bytes);
 }
 
-// What a server said may hold any bytes; a script must get valid JSON all the same.
+// What a server said may hold any bytes; a script must get valid JSON all the same, and a terminal nothing but ASCII.
 std::string json_text(const json& value) {
-  return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  return value.dump(2, ' ', true, json::error_handler_t::replace) + "\n";
 }
 std::string json_line(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  return value.dump(-1, ' ', true, json::error_handler_t::replace) + "\n";
 }
 
 json to_json(const failure& reason) {
@@ -105,6 +106,10 @@ json to_json(const outcome& ended) {
   result["code"] = ended.kind == outcome_kind::exited ? json(ended.code) : json{};
   result["signal"] = ended.kind == outcome_kind::signalled ? json(ended.signal) : json{};
   result["cause"] = failure_or_null(ended.cause);
+  result["output_open"] = ended.output_open;
+  auto& refused = result["variables_refused"] = json::array();
+  for (const auto& name : ended.variables_refused)
+    refused.push_back(printable(name));
   return result;
 }
 

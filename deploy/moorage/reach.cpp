@@ -112,10 +112,13 @@ pools_at_hand reach_cluster(const options& from, const configuration& config) {
     result.reason = {errc::invalid_request, "a node has its own settings: leave out --socket, or -o"};
     return result;
   }
-  if (!from.embedded && from.settings.empty()) {
-    auto node = runtime::try_connect(node_socket(from, config));
-    // Without a node we can do without; with one that does not answer, somebody should look after it.
-    if (node || node.reason().code != errc::no_node || !from.socket.empty()) {
+  if (auto path = node_socket(from, config); !from.embedded && from.settings.empty() && !path.empty()) {
+    auto node = runtime::try_connect(path);
+    auto chosen = !from.socket.empty() || !config.node_socket.empty();
+    // Without a node we can do without, and with what is not ours at a place that nobody chose; with a node that does
+    // not answer, somebody should look after it.
+    auto not_ours = !chosen && node.reason().code == errc::local_failure;
+    if (node || (node.reason().code != errc::no_node && !not_ours) || !from.socket.empty()) {
       result.reason = node ? make_known(*node, from, config) : node.reason();
       result.of_node = true;
       if (result.reason.code == errc::none)

@@ -37,7 +37,7 @@ void tell_systemd(std::string_view state) {
   close(descriptor);
 }
 
-// What the signals' thread leaves for the main one to do.
+// What other threads leave for the main one to do.
 class errands {
 public:
   enum class kind { reload, stop };
@@ -45,6 +45,18 @@ public:
     std::lock_guard guard{mutex_};
     (what == kind::stop ? stop_ : reload_) = true;
     changed_.notify_one();
+  }
+  // A stop, since nobody can reach the node any more.
+  void leave(failure why) {
+    std::lock_guard guard{mutex_};
+    lost_ = std::move(why);
+    stop_ = true;
+    changed_.notify_one();
+  }
+  // Why the node has to stop, if not because somebody said so.
+  failure lost() {
+    std::lock_guard guard{mutex_};
+    return lost_;
   }
   kind wait() {
     std::unique_lock guard{mutex_};
@@ -54,11 +66,12 @@ public:
   }
 
 private:
-  // edge: the signals' thread and the main one.
+  // edge: the signals' thread, the one that watches the socket's file, and the main one.
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stop_ = false;
   bool reload_ = false;
+  failure lost_;
 };
 
 std::string counted(std::size_t number, const std::string& what) {
@@ -93,7 +106,7 @@ ending run_serve(const options& from) {
     return {wrong_usage, 0};
   }
   errands left;
-  signal_watch signals{[&left] { left.leave(errands::kind::reload); }};
+  signal_watch signals{{[&left] { left.leave(errands::kind::reload); }, std::chrono::milliseconds{0}}};
   std::stop_callback stop{signals.token(), [&left] { left.leave(errands::kind::stop); }};
   auto config = read_configuration(from);
   if (!config)
@@ -104,7 +117,12 @@ ending run_serve(const options& from) {
   } catch (const error& refused) {
     return refuse(refused.reason());
   }
-  auto path = pools->serve(node_socket(from, *config));
+  auto path = pools->serve(node_socket(from, *config), [&left](const failure& what, bool listening) {
+    if (listening)
+      complain(what.text);
+    else
+      left.leave(what);
+  });
   if (!path)
     return refuse(path.reason());
   complain("serving " + counted(config->clusters.size(), "cluster") + " on " + *path);
@@ -121,6 +139,8 @@ ending run_serve(const options& from) {
   }
   tell_systemd("STOPPING=1");
   pools->stop();
+  if (auto lost = left.lost(); lost.code != errc::none)
+    return refuse(lost);
   complain("stopped");
   return {success, 0};
 }

@@ -1,6 +1,8 @@
 #include "deploy/moorage/signals.hpp"
 
+#include <algorithm>
 #include <array>
+#include <climits>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
@@ -29,40 +31,73 @@ sigset_t watched() {
 
 } // namespace
 
-signal_watch::signal_watch(std::function<void()> on_hangup) : on_hangup_(std::move(on_hangup)) {
+signal_watch::signal_watch(signal_manners manners) : manners_(std::move(manners)) {
   auto set = watched();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signals_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   wake_ = eventfd(0, EFD_CLOEXEC);
+  if (signals_ < 0 || wake_ < 0) {
+    // Out of descriptors, which whoever needs more of them will say: until then signals do what they do by themselves.
+    pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+    return;
+  }
   thread_ = std::jthread{[this](std::stop_token end) { watch(std::move(end)); }};
 }
 
 signal_watch::~signal_watch() {
-  thread_.request_stop();
-  std::uint64_t one = 1;
-  [[maybe_unused]] auto written = write(wake_, &one, sizeof one);
-  thread_.join();
-  close(signals_);
-  close(wake_);
+  if (thread_.joinable()) {
+    thread_.request_stop();
+    std::uint64_t one = 1;
+    [[maybe_unused]] auto written = write(wake_, &one, sizeof one);
+    thread_.join();
+  }
+  for (auto each : {signals_, wake_})
+    if (each >= 0)
+      close(each);
 }
 
 void signal_watch::watch(std::stop_token end) {
   while (!end.stop_requested()) {
     std::array<pollfd, 2> both{pollfd{signals_, POLLIN, 0}, pollfd{wake_, POLLIN, 0}};
     signalfd_siginfo seen{};
-    if (poll(both.data(), both.size(), -1) < 0 || (both[0].revents & POLLIN) == 0 ||
-        read(signals_, &seen, sizeof seen) != static_cast<ssize_t>(sizeof seen))
-      continue;
-    auto number = static_cast<int>(seen.ssi_signo);
-    if (number == SIGHUP && on_hangup_) {
-      on_hangup_();
-      continue;
-    }
-    if (stop_.stop_requested())
-      end_by_signal(number);
-    caught_.store(number);
-    stop_.request_stop();
+    auto ready = poll(both.data(), both.size(), left_to_wait());
+    if (ready > 0 && (both[0].revents & POLLIN) != 0 &&
+        read(signals_, &seen, sizeof seen) == static_cast<ssize_t>(sizeof seen))
+      take(static_cast<int>(seen.ssi_signo));
+    else if (ready == 0 && left_to_wait() == 0)
+      give_up();
   }
+}
+
+void signal_watch::take(int number) {
+  if (number == SIGHUP && manners_.on_hangup)
+    return manners_.on_hangup();
+  if (stop_.stop_requested()) {
+    if (clock::now() - first_ >= same_request)
+      end_by_signal(number);
+    return;
+  }
+  first_ = clock::now();
+  caught_.store(number);
+  stop_.request_stop();
+}
+
+/// For poll(2): until the patience is over, or for ever.
+int signal_watch::left_to_wait() const {
+  if (caught() == 0 || manners_.patience.count() == 0)
+    return -1;
+  auto left = std::chrono::ceil<std::chrono::milliseconds>(first_ + manners_.patience - clock::now());
+  return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+}
+
+void signal_watch::give_up() const {
+  // No more than a pipe takes at once, and only if it takes it now: what keeps the others may keep stderr as well.
+  pollfd room{STDERR_FILENO, POLLOUT, 0};
+  if (manners_.last_words && poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0) {
+    auto text = "moorage: " + manners_.last_words().substr(0, PIPE_BUF - 16) + "\n";
+    [[maybe_unused]] auto written = write(STDERR_FILENO, text.data(), text.size());
+  }
+  end_by_signal(caught());
 }
 
 void end_by_signal(int number) {

@@ -2,18 +2,33 @@
 #pragma once
 
 #include <atomic> // edge: see `caught_`
+#include <chrono>
 #include <functional>
 #include <stop_token>
+#include <string>
 #include <thread>
 
 namespace moorage::cli {
 
+/// How a command takes signals.
+struct signal_manners {
+  /// Not empty: SIGHUP calls it, on the watch's thread, instead of requesting a stop.
+  std::function<void()> on_hangup = {};
+  /// How long after the first signal the process may take to end by itself. Then the watch ends it: its other threads may
+  /// be waiting for a reader of stdout that does not read, or for a node that does not answer. 0: for ever.
+  std::chrono::milliseconds patience = std::chrono::seconds{1};
+  /// What is said on stderr when the patience is over, if stderr takes it at once. Called on the watch's thread.
+  std::function<std::string()> last_words = {};
+};
+
 /// Made before any other thread, so that all of them leave SIGINT, SIGTERM and SIGHUP to it. The first one requests a
-/// stop; the second one ends the process at once, for whoever has no patience with the first.
+/// stop. Another one ends the process at once, for whoever has no patience with the first; but what comes within
+/// `same_request` is the first one again: whoever ends a process often tells its group as well.
 class signal_watch {
 public:
-  /// With `on_hangup`, SIGHUP calls it (on the watch's thread) instead of requesting a stop.
-  explicit signal_watch(std::function<void()> on_hangup = {});
+  static constexpr std::chrono::milliseconds same_request{500};
+
+  explicit signal_watch(signal_manners manners = {});
   ~signal_watch();
   signal_watch(const signal_watch&) = delete;
   signal_watch& operator=(const signal_watch&) = delete;
@@ -23,9 +38,15 @@ public:
   int caught() const { return caught_.load(); }
 
 private:
-  void watch(std::stop_token end);
+  using clock = std::chrono::steady_clock;
 
-  std::function<void()> on_hangup_;
+  void watch(std::stop_token end);
+  void take(int number);
+  int left_to_wait() const;
+  [[noreturn]] void give_up() const;
+
+  signal_manners manners_;
+  clock::time_point first_; ///< when the first signal came; the watching thread's
   std::stop_source stop_;
   // edge: the watching thread writes it, everybody else asks.
   std::atomic<int> caught_ = 0;

@@ -151,13 +151,15 @@ bool agent_client::keys(std::vector<agent_key>& result) const {
   auto count = reader.number();
   if (!count || *count > keys_max)
     return false;
+  std::vector<agent_key> listed; // of a damaged list nothing is taken
   for (std::uint32_t i = 0; i < *count; ++i) {
     auto blob = reader.string();
     auto comment = reader.string();
     if (!blob || !comment)
       return false;
-    result.push_back({std::string{*blob}, std::string{*comment}});
+    listed.push_back({std::string{*blob}, std::string{*comment}});
   }
+  result = std::move(listed);
   return true;
 }
 

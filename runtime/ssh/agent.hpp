@@ -30,8 +30,8 @@ private:
   int fd_ = -1;
 };
 
-/// How long an agent may take for one answer (its connect, its list, one signature) before we go on without
-/// it. Long enough for a hardware key, short enough for the log-in to go on with what else there is.
+/// How long an agent may take to accept a connection or to list its keys, which it does without asking anybody, before
+/// we go on with what else there is. A signature may need a touch or a passphrase: see `agent_timeout` of the settings.
 constexpr std::chrono::milliseconds agent_patience{5'000};
 
 /// A socket connected to the agent, non-blocking; or why there is none.

@@ -16,6 +16,16 @@ constexpr char identities_answer = 12;
 constexpr std::uint8_t sign_request = 13;
 constexpr std::uint8_t sign_response = 14;
 
+/// The same bytes to be signed by the key that the agent knows as `held`.
+std::string request_of(const std::string& held, std::string_view request) {
+  wire_reader reader{request};
+  std::string result(1, static_cast<char>(sign_request));
+  if (!reader.byte() || !reader.string())
+    return std::string{request};
+  append_string(result, held);
+  return result.append(reader.rest());
+}
+
 } // namespace
 
 agent_signer::agent_signer(ssh_session session, std::string user)
@@ -37,8 +47,9 @@ agent_signer::~agent_signer() {
     ssh_set_agent_socket(session_, SSH_INVALID_SOCKET);
 }
 
-void agent_signer::begin(agent_key key) {
+void agent_signer::begin(agent_key key, std::string held) {
   key_ = std::move(key);
+  held_ = std::move(held);
   request_.clear();
   response_.clear();
   answers_put_ = false;
@@ -71,7 +82,7 @@ bool agent_signer::find_request() {
   wire_reader reader{written};
   while (auto request = reader.string())
     if (wire_reader{*request}.byte() == sign_request) {
-      request_ = *request;
+      request_ = request_of(held_, *request);
       return true;
     }
   return false;

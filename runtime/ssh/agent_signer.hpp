@@ -29,7 +29,9 @@ public:
   /// False: no socket pair could be made; `errno` says why.
   bool usable() const { return static_cast<bool>(ours_); }
 
-  void begin(agent_key key);
+  /// `key.blob` is shown to the server. `held`: how the agent names the key that signs, which is another blob when a
+  /// certificate is shown that the agent does not hold.
+  void begin(agent_key key, std::string held);
 
   enum class state {
     waiting,          ///< for the session's socket; `step` again then
@@ -55,6 +57,7 @@ private:
   owned_fd ours_;
   owned_fd theirs_; ///< libssh uses it, and does not own it
   agent_key key_;
+  std::string held_;
   std::string request_;
   std::string response_;
   int result_ = SSH_AUTH_ERROR;

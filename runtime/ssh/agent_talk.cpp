@@ -1,11 +1,13 @@
 #include "runtime/ssh/agent_talk.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace moorage {
 
-agent_talk::agent_talk(bool wanted, pending<agent_connection> connect)
-    : state_(wanted && connect.asked() ? state::waiting : state::none), connect_(std::move(connect)) {}
+agent_talk::agent_talk(bool wanted, pending<agent_connection> connect, std::chrono::milliseconds timeout)
+    : state_(wanted && connect.asked() ? state::waiting : state::none), connect_(std::move(connect)),
+      timeout_(timeout) {}
 
 agent_talk::state agent_talk::give_up(std::string why) {
   problem_ = std::move(why);
@@ -16,11 +18,13 @@ agent_talk::state agent_talk::give_up(std::string why) {
 agent_talk::state agent_talk::pump(time_point now) {
   if (state_ != state::waiting)
     return state_;
-  if (deadline_ == time_point::max())
-    deadline_ = now + agent_patience;
+  if (!begun_) {
+    begun_ = true;
+    deadline_ = now + (timeout_.count() > 0 ? std::min(timeout_, agent_patience) : agent_patience);
+  }
   if (!client_) {
-    if (connect_.refused())
-      return give_up("the agent cannot be reached: no thread could be started");
+    if (auto why = connect_.refusal())
+      return give_up("the agent cannot be reached: " + why.text);
     auto connection = connect_.take();
     if (!connection)
       return now < deadline_ ? state_ : give_up("the agent did not take a connection in time");
@@ -44,7 +48,7 @@ agent_talk::state agent_talk::pump(time_point now) {
 }
 
 void agent_talk::ask_signature(std::string request, time_point now) {
-  deadline_ = now + agent_patience;
+  deadline_ = timeout_.count() > 0 ? now + timeout_ : time_point::max();
   client_->request_raw(std::move(request), deadline_);
   state_ = state::waiting;
 }

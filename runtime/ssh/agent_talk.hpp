@@ -13,7 +13,8 @@ namespace moorage {
 
 class agent_talk {
 public:
-  agent_talk(bool wanted, pending<agent_connection> connect);
+  /// `timeout`: of one answer; 0: what the log-in has left for a signature, `agent_patience` for all else.
+  agent_talk(bool wanted, pending<agent_connection> connect, std::chrono::milliseconds timeout);
 
   enum class state {
     waiting, ///< for the socket, the list or a signature
@@ -29,6 +30,8 @@ public:
   /// To be watched; open until this object goes.
   int fd() const { return waiting_on_client() ? client_->fd() : -1; }
   bool wants_write() const { return waiting_on_client() && client_->wants_write(); }
+  bool waiting() const { return state_ == state::waiting; }
+  /// `time_point::max()`: none but the log-in's own.
   time_point deadline() const { return state_ == state::waiting ? deadline_ : time_point::max(); }
   /// In words; empty when there simply is no agent.
   const std::string& problem() const { return problem_; }
@@ -44,7 +47,9 @@ private:
   std::vector<agent_key> keys_;
   bool listed_ = false;
   std::string problem_;
-  time_point deadline_ = time_point::max(); ///< max while waiting: not pumped yet
+  std::chrono::milliseconds timeout_;
+  bool begun_ = false; ///< pumped once
+  time_point deadline_ = time_point::max();
 };
 
 } // namespace moorage

@@ -49,8 +49,8 @@ void attempts::not_completed(const std::string& attempt, const std::string& why)
   tried_.push_back(attempt + " not completed: " + why);
 }
 
-ssh_error attempts::failure(const std::string& user, int methods_offered, const std::string& hindrances,
-                            const char* banner) const {
+ssh_error attempts::failure(const std::string& user, int methods_offered,
+                            const std::string& hindrances) const {
   const bool turned_down = denied_ || any_accepted();
   std::string text = turned_down ? "log-in as '" + printable(user, 64) + "' was denied: "
                                  : "there is nothing to log in with as '" + printable(user, 64) + "': ";
@@ -61,8 +61,6 @@ ssh_error attempts::failure(const std::string& user, int methods_offered, const 
   text += "the server offers " + method_names(methods_offered) + hindrances;
   if (hindrances.empty() && tried_.empty())
     text += "; no other key file, key in an agent, or password (password_secret) is there to be used";
-  if (banner != nullptr && *banner != '\0')
-    text += "; it says: " + printable(banner);
   return {ssh_stage::authenticate, turned_down ? ssh_failure::denied : ssh_failure::no_credentials,
           std::move(text)};
 }

@@ -27,8 +27,7 @@ public:
   /// For the opening's steps: all that was accepted, in order.
   std::string success(const std::string& attempt) const { return accepted_ + attempt; }
   /// `denied` when the server has turned something down, or wants more than we have; else `no_credentials`.
-  ssh_error failure(const std::string& user, int methods_offered, const std::string& hindrances,
-                    const char* banner) const;
+  ssh_error failure(const std::string& user, int methods_offered, const std::string& hindrances) const;
 
 private:
   std::vector<std::string> tried_;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "messages/ensure.hpp"
 #include "runtime/ssh/transport_link.hpp"
 
 namespace moorage {
@@ -30,6 +31,8 @@ bool session_channel::news() {
 }
 
 session_channel::opening session_channel::open() {
+  if ((stage_ == stage::fresh || stage_ == stage::opening) && link_.stalled())
+    return opening::waiting;
   switch (stage_) {
   case stage::fresh:
     channel_ = ssh_channel_new(link_.session());
@@ -38,6 +41,7 @@ session_channel::opening session_channel::open() {
     ssh_set_channel_callbacks(channel_, &callbacks_);
     stage_ = stage::opening;
     heard_ = link_.packets_in();
+    link_.unasked().expect(unasked_account::per_channel);
     break;
   case stage::opening:
     if (!ssh_channel_is_open(channel_) && !news())
@@ -51,15 +55,17 @@ session_channel::opening session_channel::open() {
     return opening::broken;
   }
   int rc = ssh_channel_open_session(channel_);
+  if (link_.broken()) // also when the channel is open, but not one that can be written to
+    return opening::broken;
   if (rc == SSH_OK) {
     stage_ = stage::open;
+    link_.note_answer();
     return opening::open;
   }
-  if (link_.broken())
-    return opening::broken;
   if (rc == SSH_AGAIN)
     return opening::waiting;
   stage_ = stage::refused;
+  link_.note_answer();
   refusal_ = ssh_get_error(link_.session());
   // "Channel opening failure: channel 43 error (1) open failed": the words behind the code are the server's.
   if (auto at = refusal_.find(") "); at != std::string::npos)
@@ -67,34 +73,51 @@ session_channel::opening session_channel::open() {
   return opening::refused;
 }
 
-session_channel::reply session_channel::answer(int rc) const {
-  return rc == SSH_AGAIN || link_.broken() ? reply::waiting : rc == SSH_OK ? reply::yes : reply::no;
+session_channel::reply session_channel::answer(request asked, int rc) {
+  bool waiting = rc == SSH_AGAIN || link_.broken();
+  asked_ = waiting ? asked : request::none;
+  if (waiting)
+    return reply::waiting;
+  link_.note_answer();
+  return rc == SSH_OK ? reply::yes : reply::no;
 }
 
 session_channel::reply session_channel::set_environment(const std::string& name, const std::string& value) {
-  if (asked_ && !news())
+  ensure(asked_ == request::none || asked_ == request::environment, "a channel has one request at a time");
+  if ((awaits_reply() && !news()) || link_.stalled())
     return reply::waiting;
+  if (asked_ == request::none)
+    link_.unasked().expect(1);
   heard_ = link_.packets_in();
-  auto said = answer(ssh_channel_request_env(channel_, name.c_str(), value.c_str()));
-  asked_ = said == reply::waiting;
-  return said;
+  return answer(request::environment, ssh_channel_request_env(channel_, name.c_str(), value.c_str()));
 }
 
 session_channel::reply session_channel::execute(const std::string& command) {
-  if (asked_ && !news())
+  ensure(asked_ == request::none || asked_ == request::command, "a channel has one request at a time");
+  if ((awaits_reply() && !news()) || link_.stalled())
     return reply::waiting;
   heard_ = link_.packets_in();
-  auto said = answer(ssh_channel_request_exec(channel_, command.c_str()));
-  asked_ = said == reply::waiting;
-  return said;
+  return answer(request::command, ssh_channel_request_exec(channel_, command.c_str()));
+}
+
+void session_channel::signal(const char* name) {
+  if (stage_ == stage::open && !awaits_reply() && !closed_by_us_ && !closed_by_peer_ && !link_.broken())
+    ssh_channel_request_send_signal(channel_, name);
 }
 
 int session_channel::write(const char* bytes, std::size_t size) {
+  // What the server said of the channel's packets may have made this call endless since the last one.
+  if (link_.broken())
+    return -1;
+  if (link_.stalled())
+    return 0;
   auto window = std::size_t{ssh_channel_window_size(channel_)};
   size = std::min(size, window); // beyond it libssh would poll for more
   if (size == 0)
     return closed_by_peer_ ? -1 : 0;
+  auto sent = link_.packets_out();
   int taken = ssh_channel_write(channel_, bytes, static_cast<std::uint32_t>(size));
+  link_.unasked().expect(link_.packets_out() - sent); // each may widen the window
   return taken < 0 ? -1 : taken;
 }
 
@@ -123,7 +146,7 @@ bool session_channel::settle() {
     channel_ = nullptr; // freed with the session
     return true;
   }
-  if (stage_ == stage::opening && open() == opening::waiting)
+  if (link_.stalled() || (stage_ == stage::opening && open() == opening::waiting))
     return false;
   if (stage_ == stage::open && !closed_by_us_) {
     // Two messages, and each waits for room: called until it has no more to send.
@@ -147,9 +170,11 @@ bool session_channel::settle() {
 
 int session_channel::on_data(ssh_session, ssh_channel, void* bytes, std::uint32_t size, int is_stderr,
                              void* self) {
-  auto* reader = static_cast<session_channel*>(self)->reader_;
+  auto& channel = *static_cast<session_channel*>(self);
+  auto* reader = channel.reader_;
   if (!reader)
     return static_cast<int>(size);
+  channel.link_.unasked().expect(1);
   auto kind = is_stderr ? output_kind::error_output : output_kind::output;
   return static_cast<int>(reader->output(kind, static_cast<const char*>(bytes), size));
 }

@@ -46,9 +46,16 @@ public:
   /// Why the server refused, in its words.
   const std::string& refusal() const { return refusal_; }
 
+  /// One request at a time: until its reply has come, the same call only looks for it. (libssh would give the reply to
+  /// whatever is asked next, and not send that.)
   enum class reply { waiting, yes, no };
   reply set_environment(const std::string& name, const std::string& value);
   reply execute(const std::string& command);
+  /// A reply is still to be collected.
+  bool awaits_reply() const { return asked_ != request::none; }
+  /// Sends the command a signal ("TERM", RFC 4254, section 6.9) if it can take one now; no reply tells whether it did.
+  /// Never after our own close: sshd ends the whole session over a signal on a channel that both sides have closed.
+  void signal(const char* name);
   /// How many bytes libssh took now: 0 while the peer's window or our socket is full, -1 when no more is
   /// wanted.
   int write(const char* bytes, std::size_t size);
@@ -58,6 +65,8 @@ public:
   /// Widens the peer's window to this many bytes. Nothing may be unread.
   void widen(std::uint32_t window);
 
+  /// The peer owes an answer: to the opening, or to a request.
+  bool owed() const { return stage_ == stage::opening || awaits_reply(); }
   bool end_of_output() const { return end_of_output_; }
   bool closed_by_peer() const { return closed_by_peer_; }
 
@@ -67,6 +76,8 @@ public:
   bool settle();
 
 private:
+  enum class request : std::uint8_t { none, environment, command };
+
   static int on_data(ssh_session, ssh_channel, void* bytes, std::uint32_t size, int is_stderr, void* self);
   static void on_eof(ssh_session, ssh_channel, void* self);
   static void on_close(ssh_session, ssh_channel, void* self);
@@ -74,7 +85,7 @@ private:
   static void on_exit_signal(ssh_session, ssh_channel, const char* name, int core, const char* words,
                              const char* language, void* self);
   bool news();
-  reply answer(int rc) const;
+  reply answer(request asked, int rc);
 
   ssh_link& link_;
   channel_reader* reader_;
@@ -83,7 +94,7 @@ private:
   std::string refusal_;
   std::uint64_t heard_ = 0; ///< the link's packets when libssh was last asked for a reply
   enum class stage : std::uint8_t { fresh, opening, open, refused, gone } stage_ = stage::fresh;
-  bool asked_ = false; ///< a request waits for its reply
+  request asked_ = request::none; ///< waits for its reply
   bool end_of_output_ = false;
   bool closed_by_peer_ = false;
   bool closed_by_us_ = false;

@@ -56,7 +56,8 @@ void command_stream::feed() {
   }
   if (fed > 0)
     around_.events->emplace_back(stream_input_taken{id_, fed});
-  if (input_ends_ && !input_ended_ && input_.empty() && !channel_->closed_by_peer()) {
+  // Not when it was thrown away: the command must not take what it has for the whole.
+  if (input_ends_ && !input_ended_ && !ending_ && input_.empty() && !channel_->closed_by_peer()) {
     input_ended_ = true;
     channel_->end_input();
   }
@@ -93,8 +94,8 @@ void command_stream::drain() {
   }
 }
 
-/// Takes all that libssh holds. Reading makes it refill the window, however much it still holds: reading piece by
-/// piece at a slow reader's pace would let the peer send, and libssh store, without bound.
+/// Takes all that libssh holds, behind what was taken before. Reading makes it refill the window, however much it still
+/// holds: reading piece by piece at a slow reader's pace would let the peer send, and libssh store, without bound.
 void command_stream::read_ahead() {
   for (auto kind : kinds) {
     auto& unread = unread_[index_of(kind)];
@@ -106,7 +107,10 @@ void command_stream::read_ahead() {
     if (got <= 0)
       continue;
     bytes.resize(static_cast<std::size_t>(got));
-    ahead_[index_of(kind)] = std::move(bytes);
+    if (auto& ahead = ahead_[index_of(kind)]; ahead.empty())
+      ahead = std::move(bytes);
+    else
+      ahead += bytes;
     if (window_ < window_low)
       window_ = window_full;
   }
@@ -116,10 +120,6 @@ std::size_t command_stream::output(output_kind kind, const char* bytes, std::siz
   auto& unread = unread_[index_of(kind)];
   auto fresh = static_cast<std::uint64_t>(size - std::min(size, unread));
   window_ -= std::min(window_, fresh);
-  if (ended_) {
-    quiet_at_ = around_.now + quiet_time;
-    proof_ = proof::none;
-  }
   std::size_t taken = 0;
   if (ahead_[index_of(kind)].empty())
     taken = static_cast<std::size_t>(std::min<std::uint64_t>(size, credit_));
@@ -130,7 +130,23 @@ std::size_t command_stream::output(output_kind kind, const char* bytes, std::siz
     credit_ -= taken;
     deliver(kind, std::string(bytes, taken));
   }
+  if (ending_ && unread > 0) {
+    output_lost_ = true;
+    unread = 0;
+    return size;
+  }
   return taken;
+}
+
+/// Nobody's credit holds up the end of a command that is not wanted any more: it closes when its output has been read.
+void command_stream::throw_away() {
+  drain();
+  read_ahead();
+  for (auto kind : kinds) {
+    output_lost_ = output_lost_ || !ahead_[index_of(kind)].empty();
+    std::string{}.swap(ahead_[index_of(kind)]);
+    ahead_at_[index_of(kind)] = 0;
+  }
 }
 
 void command_stream::deliver(output_kind kind, std::string bytes) {
@@ -144,7 +160,7 @@ void command_stream::deliver(output_kind kind, std::string bytes) {
 }
 
 void command_stream::widen_window() {
-  if (credit_ < window_wide || window_ >= window_wide / 2 || undelivered() || ended_ ||
+  if (credit_ < window_wide || window_ >= window_wide / 2 || undelivered() || ended_ || ending_ ||
       channel_->end_of_output() || channel_->closed_by_peer() || phase_ != phase::running ||
       window_ == window_at_first)
     return;

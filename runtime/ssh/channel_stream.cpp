@@ -5,6 +5,7 @@
 
 #include "messages/printable.hpp"
 #include "runtime/ssh/channel_command.hpp"
+#include "runtime/ssh/channel_sweep.hpp"
 #include "runtime/ssh/transport_link.hpp"
 #include "runtime/ssh/wording.hpp"
 
@@ -21,12 +22,16 @@ constexpr auto slot_patience = 1s;
 constexpr auto slot_retry_first = 1ms;
 constexpr int slot_doublings_max = 6;
 
+/// What servers refuse is remembered by name, up to so many: a host may make up new names for each command.
+constexpr std::size_t refusals_kept = 200;
+
 } // namespace
 
 command_stream::command_stream(stream_id id, exec_request request, std::uint64_t credit,
                                stream_surroundings& around)
     : id_(id), around_(around), request_(std::make_unique<exec_request>(std::move(request))), credit_(credit),
-      window_(window_at_first), timeout_(request_->timeout) {
+      window_(window_at_first), timeout_(request_->timeout), wait_for_close_(request_->wait_for_close),
+      linger_(request_->linger.count() < 0 ? around.linger : request_->linger) {
   input(std::exchange(request_->input, {}));
 }
 
@@ -43,8 +48,10 @@ void command_stream::cancel(failure cause) {
 time_point command_stream::next_due() const {
   if (over())
     return time_point::max();
-  auto due = std::min(overdue_, slot_due_);
-  return proof_ == proof::none && !undelivered() ? std::min(due, quiet_at_) : due;
+  auto due = std::min({ending_ ? answer_due_ : overdue_, slot_due_, reply_due_, linger_due_});
+  if (terminated_ && !ended_)
+    due = std::min(due, kill_due_);
+  return undelivered() ? due : std::min(due, close_due_);
 }
 
 void command_stream::advance() {
@@ -58,25 +65,19 @@ void command_stream::advance() {
         failure{errc::command_timeout, around_.destination +
                                            ": the command was given up: it took longer than its timeout of " +
                                            in_words(timeout_)};
-  if (cancelled_) {
-    if (complete())
-      return finish(*ended_);
-    return finish({sent() ? outcome_kind::maybe_ran : outcome_kind::never_sent, 0, {}, *cancelled_});
+  if (cancelled_ && !ending_)
+    begin_end();
+  while (!over() && step()) {
   }
-  while (step()) {
-  }
+  if (ending_ && !over())
+    go_on_ending();
 }
 
 /// True: go on.
 bool command_stream::step() {
   switch (phase_) {
   case phase::fresh:
-    if (auto wrong = check_request(*request_); !wrong.empty()) {
-      give_up(errc::invalid_request, wrong);
-      return false;
-    }
-    phase_ = phase::opening;
-    return true;
+    return begin();
   case phase::waiting_for_slot:
     if (around_.channels_ended == slots_seen_ && around_.now < slot_due_)
       return false;
@@ -105,14 +106,46 @@ bool command_stream::step() {
   return false;
 }
 
+bool command_stream::begin() {
+  auto wrong = check_request(*request_, server_takes());
+  if (around_.sweep) {
+    marker_ = new_sweep_marker();
+    request_->environment.push_back({sweep_variable, marker_});
+  }
+  if (!wrong.empty())
+    give_up(errc::invalid_request, wrong);
+  else
+    phase_ = phase::opening;
+  return wrong.empty();
+}
+
+std::size_t command_stream::server_takes() const {
+  const char* banner = ssh_get_serverbanner(around_.link.session());
+  return request_max(banner ? banner : "");
+}
+
+/// Called while a reply of the server is awaited. True: no longer, and the stream is over.
+bool command_stream::await_reply(const char* to) {
+  if (reply_due_ == time_point::max())
+    reply_due_ = around_.now + around_.reply_timeout;
+  if (around_.now < reply_due_)
+    return false;
+  give_up(errc::no_reply, std::string{"the server did not answer the request to "} + to + " within " +
+                              in_words(around_.reply_timeout) +
+                              " (reply_timeout): it hangs, or is too busy for more commands");
+  return true;
+}
+
 bool command_stream::open_channel() {
   if (!channel_)
     channel_ = std::make_unique<session_channel>(around_.link, this);
   switch (channel_->open()) {
   case session_channel::opening::open:
+    reply_due_ = time_point::max();
     phase_ = phase::environment;
     return true;
   case session_channel::opening::refused:
+    reply_due_ = time_point::max();
     if (try_again())
       return phase_ == phase::opening;
     give_up(
@@ -122,6 +155,8 @@ bool command_stream::open_channel() {
             "lower channels_per_connection, or wait for commands that still run there");
     return false;
   case session_channel::opening::waiting:
+    await_reply("open a channel");
+    return false;
   case session_channel::opening::broken:
     return false;
   }
@@ -133,7 +168,7 @@ bool command_stream::open_channel() {
 bool command_stream::try_again() {
   bool just_ended = around_.channel_ended_at >= around_.now - slot_patience;
   if (refusals_++ == 0)
-    slot_until_ = around_.now + slot_patience;
+    slot_until_ = around_.now + slot_patience + (around_.command_ending ? answer_patience : 0s);
   if (around_.now >= slot_until_ || !(around_.channel_ending || just_ended))
     return false;
   channel_->settle();
@@ -155,21 +190,36 @@ bool command_stream::set_environment() {
     return false;
   }
   auto& variables = request_->environment;
-  while (variable_at_ < variables.size()) {
+  for (; variable_at_ < variables.size(); ++variable_at_) {
     auto& variable = variables[variable_at_];
-    if (!around_.refused_variables.count(variable.name)) {
+    auto& refused = around_.refused_variables;
+    // A reply that is on its way is collected, whatever has become known meanwhile.
+    if (channel_->awaits_reply() || (is_environment_name(variable.name) && !refused.count(variable.name))) {
       auto said = channel_->set_environment(variable.name, variable.value);
-      if (said == session_channel::reply::waiting)
+      if (said == session_channel::reply::waiting) {
+        await_reply("set a variable of the environment");
         return false;
-      if (said == session_channel::reply::no)
-        around_.refused_variables.insert(variable.name);
+      }
+      reply_due_ = time_point::max();
+      if (said == session_channel::reply::yes)
+        continue;
+      if (refused.size() < refusals_kept)
+        refused.insert(variable.name);
     }
-    if (around_.refused_variables.count(variable.name))
+    if (around_.fallback == variable_fallback::prefix && is_shell_name(variable.name))
       prefixed_.push_back(std::move(variable));
-    ++variable_at_;
+    else if (!marker_.empty() && &variable == &variables.back())
+      marker_.clear(); // ours, and nobody's loss but the search's
+    else
+      left_out_.push_back(std::move(variable.name));
   }
-  if (!prefixed_.empty())
+  if (!prefixed_.empty()) {
     request_->command = with_environment(prefixed_, request_->command);
+    if (auto wrong = check_command(request_->command, server_takes(), true); !wrong.empty()) {
+      give_up(errc::invalid_request, wrong);
+      return false;
+    }
+  }
   phase_ = phase::executing;
   return true;
 }
@@ -177,6 +227,11 @@ bool command_stream::set_environment() {
 /// True: the server has accepted.
 bool command_stream::execute() {
   auto said = channel_->execute(request_->command);
+  if (said == session_channel::reply::waiting) {
+    await_reply("run the command");
+    return false;
+  }
+  reply_due_ = time_point::max();
   if (said == session_channel::reply::no) {
     phase_ = phase::environment; // nothing runs: safe to repeat
     give_up(errc::exec_refused,
@@ -184,89 +239,6 @@ bool command_stream::execute() {
             "(sshd_config: ForceCommand, authorized_keys: restrict)");
   }
   return said == session_channel::reply::yes;
-}
-
-void command_stream::exit_status(int status) {
-  if (!ended_)
-    ended_ = outcome{outcome_kind::exited, status, {}, {}};
-  quiet_at_ = around_.now + quiet_time;
-}
-
-void command_stream::exit_signal(const std::string& name, const std::string&) {
-  if (!ended_)
-    ended_ = outcome{outcome_kind::signalled, 0, name, {}};
-  quiet_at_ = around_.now + quiet_time;
-}
-
-void command_stream::look_for_end() {
-  if (over() || undelivered())
-    return;
-  if (channel_->closed_by_peer()) {
-    if (ended_)
-      return finish(*ended_);
-    return give_up(errc::connection_lost,
-                   "the server closed the channel without a word on how the command ended");
-  }
-  if (!ended_ || around_.now < quiet_at_ || proof_ != proof::none)
-    return;
-  if (channel_->end_of_output())
-    return finish(*ended_);
-  proof_ = proof::wanted;
-}
-
-void command_stream::proved() {
-  if (over() || proof_ != proof::asked)
-    return;
-  if (undelivered())
-    proof_ = proof::none;
-  else
-    finish(*ended_);
-}
-
-/// The end is known, and all of the output has been delivered.
-bool command_stream::complete() const {
-  return ended_ && channel_ && !undelivered() && (channel_->closed_by_peer() || channel_->end_of_output());
-}
-
-void command_stream::broken(const ssh_error& why) {
-  if (over())
-    return;
-  if (complete())
-    return finish(*ended_);
-  if (ended_)
-    return give_up(errc::connection_lost,
-                   "the command has ended, but the link broke before all of its output had come: " +
-                       why.text);
-  give_up(errc::connection_lost, why.text);
-}
-
-void command_stream::closing() {
-  if (over())
-    return;
-  if (complete())
-    return finish(*ended_);
-  give_up(errc::connection_lost, ended_ ? "the command has ended, but the connection was closed before all "
-                                          "of its output had come"
-                                        : "the connection was closed while the command was under way");
-}
-
-/// The end without a known outcome.
-void command_stream::give_up(errc code, const std::string& text) {
-  bool named = text.rfind(around_.destination, 0) == 0;
-  finish({sent() ? outcome_kind::maybe_ran : outcome_kind::never_sent,
-          0,
-          {},
-          {code, named ? text : around_.destination + ": " + text}});
-}
-
-void command_stream::finish(outcome ended) {
-  phase_ = phase::over;
-  eager_ = false;
-  if (channel_)
-    channel_->leave();
-  input_.clear();
-  request_ = nullptr;
-  around_.events->emplace_back(stream_over{id_, std::move(ended)});
 }
 
 } // namespace moorage

@@ -85,9 +85,9 @@ bool connector::begin(time_point now) {
     return false;
   }
   auto left = static_cast<std::int64_t>(endpoints_.size() - at_);
-  due_ = left == 1 ? deadline_
-                   : std::min(deadline_, now + std::min<time_point::duration>(address_patience,
-                                                                              (deadline_ - now) / left));
+  const auto share = (deadline_ - now) / left;
+  due_ = left == 1 ? deadline_ : now + std::min<time_point::duration>(address_patience, share);
+  share_due_ = left == 1 ? time_point::max() : now + share;
   return true;
 }
 
@@ -96,15 +96,30 @@ void connector::failed_with(int code) {
   socket_.reset();
   due_ = time_point::max();
   error_ = {ssh_stage::connect, failure_for(code), {}};
-  if (!failures_.empty())
-    failures_ += "; ";
-  failures_ += endpoints_[at_].text + ": " + std::strerror(code);
+  note(std::strerror(code));
   if (error_.kind == ssh_failure::descriptor_limit) {
     error_ = descriptor_limit_error(ssh_stage::connect, destination_, code);
     at_ = endpoints_.size(); // no other address would fare better
     return;
   }
   ++at_;
+}
+
+void connector::note(const std::string& what) {
+  if (!failures_.empty())
+    failures_ += "; ";
+  failures_ += endpoints_[at_].text + ": " + what;
+}
+
+void connector::pass_over(const std::string& what) {
+  error_ = {ssh_stage::connect, ssh_failure::timed_out, {}};
+  note(what);
+  due_ = share_due_ = time_point::max();
+  ++at_;
+}
+
+std::string connector::tried_before() const {
+  return failures_.empty() ? "" : "; before it " + failures_;
 }
 
 void connector::fail_all() {

@@ -1,9 +1,11 @@
-// A TCP connection to the first address that answers, without blocking.
+// A TCP connection to the first address that answers, without blocking, and from there on to the first whose server
+// speaks.
 //
 // The addresses are tried one after the other, never side by side: a connection that is opened only to be
 // dropped again looks like a knock at the door, and login nodes ban those who knock too often. So that one
-// dead address does not eat the whole patience, each but the last is given the lesser of 5 s and an equal
-// share of what is left.
+// dead address does not eat the whole patience, each but the last is given an equal share of what is left: to be
+// connected, the lesser of that and 5 s; to be connected and to have exchanged keys, all of it. A machine that hangs
+// takes connections, by its kernel, and never says a word.
 #pragma once
 
 #include <chrono>
@@ -36,6 +38,13 @@ public:
   /// After `connected`: the socket, close-on-exec and non-blocking, with TCP_NODELAY and SO_KEEPALIVE; once.
   owned_fd take() { return std::move(socket_); }
   const endpoint& peer() const { return endpoints_[at_]; }
+  /// After `connected`: when another address should have its turn if the server here has not spoken; the last one's is
+  /// never.
+  time_point share_due() const { return share_due_; }
+  /// Leaves the present address, whose server did so, to try the next. The socket that was taken is closed.
+  void pass_over(const std::string& what);
+  /// "; before it 127.0.0.2:22: Connection refused", or nothing: for texts on the present address.
+  std::string tried_before() const;
   /// "127.0.0.1:22", with the addresses that failed before it.
   std::string text() const;
   /// After `failed`: the last address's failure, all addresses in its text.
@@ -47,6 +56,7 @@ public:
 private:
   bool begin(time_point now);
   void failed_with(int code);
+  void note(const std::string& what);
   void fail_all();
 
   std::vector<endpoint> endpoints_;
@@ -59,6 +69,7 @@ private:
   owned_fd socket_;
   watch watch_; // after the socket: it must stop watching first
   time_point due_ = time_point::max();
+  time_point share_due_ = time_point::max();
   std::string failures_; ///< of the addresses tried: "127.0.0.1:22: Connection refused; …"
   ssh_error error_;
 };

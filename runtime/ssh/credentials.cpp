@@ -77,6 +77,23 @@ std::string blob_of_line(std::string_view line) {
   return from_base64(line.substr(begin + 1, end - begin - 1)).value_or("");
 }
 
+/// A public key or a certificate as ssh-keygen writes it: one line, with comments at most before it. Empty: not one.
+std::string public_text(std::string_view text) {
+  while (!text.empty()) {
+    auto end = std::min(text.find('\n'), text.size());
+    auto line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    auto begin = line.find_first_not_of(" \t\r");
+    if (begin == std::string_view::npos || line[begin] == '#')
+      continue;
+    line.remove_prefix(begin);
+    auto blob = blob_of_line(line);
+    auto type = wire_reader{blob}.string();
+    return type && !type->empty() && line.starts_with(*type) ? blob : std::string{};
+  }
+  return {};
+}
+
 void read_public_part(key_file& file) {
   if (file.blob.empty()) {
     auto beside = read_file(file.path + ".pub", key_file_max);
@@ -90,7 +107,25 @@ void read_public_part(key_file& file) {
 }
 
 /// A certificate that does not fit its key, or has run out, would be copied without complaint and then
-/// denied.
+/// denied. Empty: all is well.
+std::string certificate_trouble(const std::optional<certificate_parts>& parts, const std::string& path) {
+  const auto now = static_cast<std::uint64_t>(std::time(nullptr));
+  if (!parts)
+    return path + " is no user's certificate of a kind known here";
+  if (now < parts->valid_after)
+    return path + " is not valid yet";
+  return now >= parts->valid_before ? path + " has expired: ask for a new one" : std::string{};
+}
+
+void join_certificate(key_file& file, const std::string& path, const std::string& blob, ssh_key private_key) {
+  auto certificate = import_blob(blob);
+  owned_key both{ssh_key_dup(private_key)};
+  if (certificate && both && ssh_pki_copy_cert_to_privkey(certificate.get(), both.get()) == SSH_OK)
+    file.certificate = std::move(both);
+  else
+    file.certificate_problem = path + " could not be joined to its key";
+}
+
 void read_certificate(key_file& file) {
   const auto path = file.path + "-cert.pub";
   auto read = read_file(path, key_file_max);
@@ -102,23 +137,46 @@ void read_certificate(key_file& file) {
   }
   auto blob = blob_of_line(read.view());
   auto parts = parse_certificate(blob);
-  const auto now = static_cast<std::uint64_t>(std::time(nullptr));
-  if (!parts)
-    file.certificate_problem = path + " is no user's certificate of a kind known here";
-  else if (parts->key_blob != file.blob)
+  if (parts && parts->key_blob != file.blob)
     file.certificate_problem = path + " certifies another key than " + file.path;
-  else if (now < parts->valid_after)
-    file.certificate_problem = path + " is not valid yet";
-  else if (now >= parts->valid_before)
-    file.certificate_problem = path + " has expired: ask for a new one";
-  if (!file.certificate_problem.empty())
-    return;
-  auto certificate = import_blob(blob);
-  owned_key both{ssh_key_dup(file.private_key.get())};
-  if (certificate && both && ssh_pki_copy_cert_to_privkey(certificate.get(), both.get()) == SSH_OK)
-    file.certificate = std::move(both);
   else
-    file.certificate_problem = path + " could not be joined to its key";
+    file.certificate_problem = certificate_trouble(parts, path);
+  if (file.certificate_problem.empty())
+    join_certificate(file, path, blob, file.private_key.get());
+}
+
+/// True: the file is a public key's or a certificate's, and `file` says all that there is to say of it.
+bool take_public(key_file& file, std::string_view text) {
+  auto blob = public_text(text);
+  file.public_key = blob.empty() ? owned_key{} : import_blob(blob);
+  if (!file.public_key)
+    return false;
+  auto holds = "a public key";
+  if (auto parts = parse_certificate(blob)) {
+    holds = "a certificate";
+    file.certificate_problem = certificate_trouble(parts, file.path);
+    file.blob = parts->key_blob;
+    file.certificate_blob = std::move(blob);
+  } else {
+    file.blob = std::move(blob);
+  }
+  file.problem =
+      "key file " + file.path + " holds only " + holds + ", so the agent must have the private key";
+  return true;
+}
+
+/// A certificate that is listed beside its private key needs no agent.
+void join_listed(std::vector<key_file>& files) {
+  for (auto& file : files) {
+    if (file.certificate_blob.empty() || !file.certificate_problem.empty())
+      continue;
+    for (const auto& other : files)
+      if (other.private_key && other.blob == file.blob) {
+        join_certificate(file, file.path, file.certificate_blob, other.private_key.get());
+        file.problem.clear();
+        break;
+      }
+  }
 }
 
 std::string permission_problem(const file_text& read, const std::string& path) {
@@ -145,10 +203,15 @@ key_file load_key(const std::string& path, bool listed, const secret* passphrase
   file.listed = listed;
   auto read = read_file(path, key_file_max);
   if (!read.problem.empty()) {
-    file.problem = "key file " + read.problem;
-    read_public_part(file); // the agent may hold what the disk does not
+    // The agent may hold what the disk does not.
+    auto beside = read_file(path + ".pub", key_file_max);
+    bool told = beside.problem.empty() && take_public(file, beside.view());
+    file.problem = "key file " + read.problem +
+                   (told ? "; its public part is, so the agent must have the private key" : "");
     return file;
   }
+  if (take_public(file, read.view()))
+    return file;
   file.problem = permission_problem(read, path);
   auto outside = look_at(read.view());
   file.blob = outside.blob;
@@ -184,6 +247,7 @@ std::vector<key_file> load_keys(const cluster_settings& settings, const std::str
       return files;
     files.push_back(load_key(expand_home(path, home), true, passphrase));
   }
+  join_listed(files);
   if (!settings.key_files.empty())
     return files;
   for (const char* name : {"/.ssh/id_ed25519", "/.ssh/id_ecdsa", "/.ssh/id_rsa"}) {

@@ -3,6 +3,7 @@
 
 #include <libssh/libssh.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -25,7 +26,7 @@ struct ssh_key_deleter {
 /// Owns one libssh key.
 using owned_key = std::unique_ptr<std::remove_pointer_t<ssh_key>, ssh_key_deleter>;
 
-/// One private key file and what could be had of it.
+/// One key file and what could be had of it.
 struct key_file {
   std::string path;
   bool listed = true;    ///< in the settings; false: one of the usual ones
@@ -33,15 +34,18 @@ struct key_file {
   owned_key public_key;  ///< null when not even that is known
   owned_key certificate; ///< private key with the certificate of `path`-cert.pub, when there is one that fits
   std::string blob;      ///< the public key's SSH wire form; empty when unknown. Agents name keys by it
-  std::string certificate_problem; ///< why `path`-cert.pub, which exists, is not used
+  /// Of a file that holds nothing but a certificate: its wire form, which is shown to the server in place of `blob`.
+  std::string certificate_blob;
+  std::string certificate_problem; ///< why a certificate that is there is not used
   std::string problem; ///< why there is no private key, naming the file: missing, locked, wrong passphrase …
 };
 
 /// Everything to log in with. Moves only.
 struct credentials {
-  std::vector<key_file> files;       ///< in the order to try
-  bool agent = false;                ///< ask the agent: for keys of `files` only when any is listed
-  pending<agent_connection> connect; ///< the agent's socket being connected, when there is an agent
+  std::vector<key_file> files;                ///< in the order to try
+  bool agent = false;                         ///< ask the agent: for keys of `files` only when any is listed
+  pending<agent_connection> connect;          ///< the agent's socket being connected, when there is an agent
+  std::chrono::milliseconds agent_timeout{0}; ///< of the settings
   std::optional<secret> password;
   std::vector<std::string>
       problems; ///< in words: a listed key file that cannot be used, a missing entry of the store
@@ -54,10 +58,12 @@ std::string expand_home(const std::string& path, const std::string& home);
 
 /// Reads and unlocks one key file; blocks, and may compute for a while (a passphrase is hashed many times
 /// over). `passphrase` may be null: locked keys stay locked, but their public part is found where the file
-/// tells it or beside it (`path`.pub).
+/// tells it or beside it (`path`.pub). A file that holds a public key or a certificate stands for the agent's key, as
+/// ssh_config(5) has it of IdentityFile; it is no secret, and anybody may read it.
 key_file load_key(const std::string& path, bool listed, const secret* passphrase);
 
-/// The listed key files, or those of the usual ones that exist. Blocks.
+/// The listed key files, or those of the usual ones that exist; a listed certificate is joined to the private key of
+/// another listed file, when there is one. Blocks.
 std::vector<key_file> load_keys(const cluster_settings& settings, const std::string& home,
                                 const secret* passphrase, const abandonment& sign);
 

@@ -13,12 +13,12 @@ namespace moorage {
 
 namespace {
 
-/// What libssh 0.10 offers by itself, in its order. No ssh-rsa: it signs with SHA-1, and ssh gave it up as
-/// well.
+/// What both libssh 0.10 and OpenSSH offer by themselves, in OpenSSH's order. No ssh-rsa: it signs with SHA-1, and ssh
+/// gave it up as well.
 constexpr std::string_view algorithms_offered[] = {"ssh-ed25519",
-                                                   "ecdsa-sha2-nistp521",
-                                                   "ecdsa-sha2-nistp384",
                                                    "ecdsa-sha2-nistp256",
+                                                   "ecdsa-sha2-nistp384",
+                                                   "ecdsa-sha2-nistp521",
                                                    "sk-ssh-ed25519@openssh.com",
                                                    "sk-ecdsa-sha2-nistp256@openssh.com",
                                                    "rsa-sha2-512",
@@ -45,20 +45,27 @@ std::string described(const host_key& key) {
 }
 
 std::string place(const known_host& entry) {
+  if (entry.file.empty())
+    return "(accepted before, kept in this process's memory)";
   return entry.file + ":" + std::to_string(entry.line);
 }
 
-std::string known_hosts_line(const known_hosts& known, const host_key& key) {
-  return known_hosts_name(known.host, known.port) + " " + key.type + " " + key.base64;
+/// Where a person would add a key: the first file that keeps any. Empty: there is none.
+std::string file_to_add(const known_hosts& known) {
+  if (known.files.empty())
+    return "~/.ssh/known_hosts";
+  for (const auto& file : known.files)
+    if (!file.starts_with("/dev/"))
+      return file;
+  return {};
 }
 
-std::string first_file(const known_hosts& known) {
-  return known.files.empty() ? std::string{"~/.ssh/known_hosts"} : known.files.front();
-}
+constexpr const char* name_a_file =
+    "name a file that keeps keys first in known_hosts_files and add the key there";
 
 /// Accepts exactly the key that was seen, and no other that turns up in between.
 std::string command_to_add(const known_hosts& known, const host_key& shown) {
-  return "echo '" + known_hosts_line(known, shown) + "' >> " + quoted(first_file(known));
+  return "echo '" + known_hosts_line(known, shown) + "' >> " + quoted(file_to_add(known));
 }
 
 std::string command_to_replace(const known_hosts& known, const host_key& shown,
@@ -69,7 +76,7 @@ std::string command_to_replace(const known_hosts& known, const host_key& shown,
   for (const auto* entry : expected) {
     if (entry->by_pattern)
       by_hand += (by_hand.empty() ? "" : ", ") + place(*entry);
-    else if (files.insert(entry->file).second)
+    else if (!entry->file.empty() && files.insert(entry->file).second)
       command += "ssh-keygen -R " + quoted(known_hosts_name(known.host, known.port)) + " -f " +
                  quoted(entry->file) + " && ";
   }
@@ -81,7 +88,8 @@ std::string command_to_replace(const known_hosts& known, const host_key& shown,
 std::string list_of(const std::vector<const known_host*>& entries) {
   std::string text;
   for (const auto* entry : entries)
-    text += (text.empty() ? "" : ", ") + described(entry->key) + " at " + place(*entry);
+    text += (text.empty() ? "" : ", ") + described(entry->key) + (entry->file.empty() ? " " : " at ") +
+            place(*entry);
   return text;
 }
 
@@ -105,7 +113,7 @@ sorted_lines sort_lines(const known_hosts& known, const host_key& shown) {
       if (lines.authority == nullptr)
         lines.authority = &entry;
     } else if (same) {
-      // As ssh does: a line without the port speaks only when none with the port does.
+      // A line without the port speaks only when none with the port does.
       if (lines.trusted == nullptr || lines.trusted->without_port)
         lines.trusted = &entry;
     } else if (!entry.without_port) {
@@ -131,8 +139,18 @@ host_key_verdict judge_changed(const known_hosts& known, const host_key& shown, 
           list_of(lines.others) +
           (same_type ? "" : " (the server no longer shows a key of a type that is known)") +
           ". Somebody may be intercepting the connection, or the site has new keys: ask the site. Only "
-          "if it confirms the key, accept it with: " +
-          command_to_replace(known, shown, lines.others));
+          "if it confirms the key, " +
+          (file_to_add(known).empty() ? name_a_file
+                                      : "accept it with: " + command_to_replace(known, shown, lines.others)));
+}
+
+/// How to go on, where the key is not known and may not be taken for new.
+std::string advice_to_add(const known_hosts& known, const host_key& shown) {
+  const std::string compare = "Compare the fingerprint with the one the site publishes, then ";
+  if (file_to_add(known).empty())
+    return compare + name_a_file;
+  return compare + "accept the key with: " + command_to_add(known, shown) +
+         " (or set strict_host_keys = \"accept-new\")";
 }
 
 host_key_verdict judge_unknown(const known_hosts& known, const host_key& shown, host_key_policy policy,
@@ -140,13 +158,8 @@ host_key_verdict judge_unknown(const known_hosts& known, const host_key& shown, 
   host_key_verdict verdict;
   if (policy != host_key_policy::strict) {
     verdict.accepted = true;
-    verdict.text = described(shown) + ", new";
-    if (policy == host_key_policy::accept_new) {
-      verdict.line_to_write = known_hosts_line(known, shown) + "\n";
-      verdict.text += ", written to " + first_file(known);
-    } else {
-      verdict.text += ", not checked";
-    }
+    verdict.to_write = policy == host_key_policy::accept_new;
+    verdict.text = described(shown) + (verdict.to_write ? ", new" : ", new, not checked");
     return verdict;
   }
   std::string files;
@@ -160,11 +173,30 @@ host_key_verdict judge_unknown(const known_hosts& known, const host_key& shown, 
     text += place(*authority) +
             " trusts a certificate authority for this host; host certificates are not checked "
             "here, so the key itself must be known. ";
+  return turn_down(host_key_state::unknown, ssh_failure::host_key_unknown,
+                   std::move(text) + advice_to_add(known, shown));
+}
+
+host_key_verdict judge_unreadable(const known_hosts& known) {
+  std::string text;
   for (const auto& problem : known.problems)
-    text += problem + ". ";
-  text += "Compare the fingerprint with the one the site publishes, then accept the key with: " +
-          command_to_add(known, shown) + " (or set strict_host_keys = \"accept-new\")";
-  return turn_down(host_key_state::unknown, ssh_failure::host_key_unknown, std::move(text));
+    text += problem.text + ". ";
+  return turn_down(host_key_state::unreadable, ssh_failure::known_hosts_unreadable,
+                   known_hosts_name(known.host, known.port) +
+                       ": whether its key is known, changed or revoked cannot be told: " + text +
+                       "Mend that, or set known_hosts_files to files that can be read whole");
+}
+
+host_key_verdict judge_trusted(const known_hosts& known, const host_key& shown, host_key_policy policy,
+                               const known_host& line) {
+  host_key_verdict verdict;
+  verdict.state = host_key_state::known;
+  verdict.accepted = true;
+  verdict.to_write = line.file.empty() && policy == host_key_policy::accept_new;
+  verdict.text = described(shown) + ", " + place(line);
+  for (const auto& problem : known.problems)
+    verdict.text += "; " + problem.text;
+  return verdict;
 }
 
 } // namespace
@@ -178,13 +210,28 @@ std::string fingerprint(const host_key& key) {
   return fingerprint_of(owned_key{parsed}.get());
 }
 
+std::string known_hosts_line(const known_hosts& known, const host_key& key) {
+  return known_hosts_name(known.host, known.port) + " " + key.type + " " + key.base64;
+}
+
 std::string host_key_algorithms(const known_hosts& known) {
+  auto is_revoked = [&](const host_key& key) {
+    return std::any_of(known.entries.begin(), known.entries.end(), [&](const known_host& entry) {
+      return entry.marker == host_marker::revoked && entry.key == key;
+    });
+  };
+  // The first of the type's keys decides, as for ssh.
+  auto is_known = [&](std::string_view algorithm) {
+    auto first = std::find_if(known.entries.begin(), known.entries.end(), [&](const known_host& entry) {
+      return entry.marker == host_marker::none && !entry.without_port &&
+             entry.key.type == key_type_of(algorithm);
+    });
+    return first != known.entries.end() && !is_revoked(first->key);
+  };
+  const bool as_it_is = is_known(algorithms_offered[0]);
   std::string first, rest;
   for (auto algorithm : algorithms_offered) {
-    bool is_known = std::any_of(known.entries.begin(), known.entries.end(), [&](const known_host& entry) {
-      return entry.marker == host_marker::none && entry.key.type == key_type_of(algorithm);
-    });
-    auto& list = is_known ? first : rest;
+    auto& list = as_it_is || is_known(algorithm) ? first : rest;
     list += (list.empty() ? "" : ",") + std::string{algorithm};
   }
   return first + (first.empty() || rest.empty() ? "" : ",") + rest;
@@ -193,22 +240,36 @@ std::string host_key_algorithms(const known_hosts& known) {
 host_key_verdict judge_host_key(const known_hosts& known, const host_key& shown, host_key_policy policy) {
   auto lines = sort_lines(known, shown);
   if (lines.revoked != nullptr)
-    return turn_down(
-        host_key_state::revoked, ssh_failure::host_key_changed,
-        known_hosts_name(known.host, known.port) + " showed the key " + described(shown) +
-            ", which is revoked at " + place(*lines.revoked) +
-            ". Somebody may be using a stolen key: ask the site. Only if it takes the revocation back, "
-            "remove that line");
-  if (lines.trusted != nullptr && (!lines.trusted->without_port || lines.others.empty())) {
-    host_key_verdict verdict;
-    verdict.state = host_key_state::known;
-    verdict.accepted = true;
-    verdict.text = described(shown) + ", " + place(*lines.trusted);
-    return verdict;
-  }
+    return turn_down(host_key_state::revoked, ssh_failure::host_key_revoked,
+                     known_hosts_name(known.host, known.port) + " showed the key " + described(shown) +
+                         ", which is revoked at " + place(*lines.revoked) +
+                         ". Whoever has a stolen key can pretend to be this host: tell the site. Only if it "
+                         "takes the revocation "
+                         "back, remove that line");
+  if (unreadable_known_hosts(known))
+    return judge_unreadable(known);
+  if (lines.trusted != nullptr && (!lines.trusted->without_port || lines.others.empty()))
+    return judge_trusted(known, shown, policy, *lines.trusted);
   if (!lines.others.empty())
     return judge_changed(known, shown, lines);
+  if (!known.problems.empty())
+    return judge_unreadable(known);
   return judge_unknown(known, shown, policy, lines.authority);
+}
+
+ssh_error unreadable_known_hosts(const known_hosts& known) {
+  const bool matters = std::any_of(known.problems.begin(), known.problems.end(),
+                                   [](const auto& problem) { return !problem.forbidden; });
+  return matters ? judge_unreadable(known).error : ssh_error{};
+}
+
+std::string not_written_down(const known_hosts& known, const host_key& shown, const std::string& problem) {
+  auto text = "the new key of " + known_hosts_name(known.host, known.port) + ", " + described(shown) +
+              ", could not be written down: " + problem +
+              "; this process keeps it in memory, the next one will take any key for new: ";
+  return text + (file_to_add(known).empty()
+                     ? name_a_file
+                     : "mend that, or add the key with: " + command_to_add(known, shown));
 }
 
 host_key shown_host_key(ssh_session session) {

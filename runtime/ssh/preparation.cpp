@@ -179,12 +179,15 @@ std::optional<endpoint> numeric_endpoint(const std::string& host, std::uint16_t 
 
 preparation::preparation(const cluster_settings& settings, blocking_threads& threads, resolver resolve,
                          std::shared_ptr<secret_store> secrets, std::function<void()> wake,
-                         surroundings around)
-    : host_(settings.host), threads_(threads), wake_(std::move(wake)), around_(filled_in(std::move(around))) {
+                         surroundings around, std::shared_ptr<host_key_memory> remembered)
+    : cluster_(settings.name), host_(settings.host), threads_(threads), wake_(std::move(wake)),
+      around_(filled_in(std::move(around))) {
   files_pending_ = threads_.ask(
-      [settings, secrets = std::move(secrets), around = around_](const abandonment& sign) {
+      {cluster_, "reading key files, known_hosts files and the secret store"},
+      [settings, secrets = std::move(secrets), around = around_,
+       remembered = std::move(remembered)](const abandonment& sign) {
         auto begin = std::chrono::steady_clock::now();
-        auto result = read(settings, secrets.get(), around, sign);
+        auto result = read(settings, secrets.get(), around, remembered.get(), sign);
         result.took = since(begin);
         return result;
       },
@@ -195,6 +198,7 @@ preparation::preparation(const cluster_settings& settings, blocking_threads& thr
     return;
   }
   look_up_pending_ = threads_.ask(
+      {cluster_, "the look-up of the name '" + host_ + "'"},
       [host = settings.host, port = settings.port, resolve = std::move(resolve)](const abandonment&) {
         auto begin = std::chrono::steady_clock::now();
         looked_up result{resolve(host, port), {}};
@@ -205,7 +209,8 @@ preparation::preparation(const cluster_settings& settings, blocking_threads& thr
 }
 
 preparation::read_files preparation::read(const cluster_settings& settings, secret_store* secrets,
-                                          const surroundings& around, const abandonment& sign) {
+                                          const surroundings& around, host_key_memory* remembered,
+                                          const abandonment& sign) {
   read_files result;
   let_openssl_begin();
   auto self = around.use_environment ? own_account() : account{};
@@ -222,25 +227,33 @@ preparation::read_files preparation::read(const cluster_settings& settings, secr
   if (sign.abandoned())
     return result;
   result.known = read_known_hosts(settings.host, settings.port, known_hosts_files(settings, home));
+  // Whatever key the server shows: then it need not be asked.
+  if ((result.error = unreadable_known_hosts(result.known)))
+    return result;
+  if (remembered != nullptr && settings.strict_host_keys == host_key_policy::accept_new)
+    remembered->add_to(result.known);
   if (sign.abandoned())
     return result;
   result.keys.files = load_keys(settings, home, passphrase ? &*passphrase : nullptr, sign);
   result.keys.agent = settings.agent && agent_needed(result.keys);
+  result.keys.agent_timeout = settings.agent_timeout;
   return result;
 }
 
 preparation::state preparation::poll() {
   if (error_)
     return state::failed;
-  if (files_pending_.refused() || look_up_pending_.refused()) {
-    error_ = {ssh_stage::prepare, ssh_failure::descriptor_limit,
-              "the system lets this process start no more threads"};
-    return state::failed;
-  }
+  for (auto [why, stage] : {std::pair{files_pending_.refusal(), ssh_stage::prepare},
+                            std::pair{look_up_pending_.refusal(), ssh_stage::look_up}})
+    if (why) {
+      error_ = {stage, why.stuck ? ssh_failure::timed_out : ssh_failure::descriptor_limit, why.text};
+      return state::failed;
+    }
   if (!files_ && (files_ = files_pending_.take())) {
     error_ = files_->error;
     if (files_->keys.agent && !around_.agent_socket.empty())
       files_->keys.connect = threads_.ask(
+          {cluster_, "connecting to the agent at " + around_.agent_socket},
           [path = around_.agent_socket](const abandonment&) { return connect_agent(path); }, wake_);
   }
   if (!look_up_ && (look_up_ = look_up_pending_.take()) && look_up_->found.endpoints.empty()) {
@@ -275,9 +288,10 @@ prepared preparation::take() {
 }
 
 ssh_error preparation::overdue() const {
-  std::string stuck;
-  if (threads_.queued() > 0)
-    stuck = " (all threads for blocking calls are stuck)";
+  auto stuck = threads_.held_up_by(cluster_);
+  if (!stuck.empty())
+    stuck = "; the calls that block, of which a cluster makes " +
+            std::to_string(blocking_threads::threads_a_cluster) + " at once, are in: " + stuck;
   if (!look_up_)
     return {ssh_stage::look_up, ssh_failure::timed_out,
             "the look-up of the name '" + host_ + "' was not answered" + stuck};

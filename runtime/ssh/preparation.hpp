@@ -17,7 +17,7 @@
 #include "runtime/blocking.hpp"
 #include "runtime/secrets.hpp"
 #include "runtime/ssh/credentials.hpp"
-#include "runtime/ssh/host_keys.hpp"
+#include "runtime/ssh/host_key_memory.hpp"
 
 namespace moorage {
 
@@ -68,9 +68,10 @@ void let_openssl_begin();
 class preparation {
 public:
   /// Starts everything. `wake` is called, on any thread, when `poll` has news. `secrets` may be null: no
-  /// entries.
+  /// entries; so may `remembered`: no host key is remembered but by the files.
   preparation(const cluster_settings& settings, blocking_threads& threads, resolver resolve,
-              std::shared_ptr<secret_store> secrets, std::function<void()> wake, surroundings around = {});
+              std::shared_ptr<secret_store> secrets, std::function<void()> wake, surroundings around = {},
+              std::shared_ptr<host_key_memory> remembered = nullptr);
 
   enum class state { waiting, ready, failed };
   /// Cheap. After `ready` call `take` once; after `failed` see `error`.
@@ -94,8 +95,9 @@ private:
     std::chrono::nanoseconds took{0};
   };
   static read_files read(const cluster_settings& settings, secret_store* secrets, const surroundings& around,
-                         const abandonment& sign);
+                         host_key_memory* remembered, const abandonment& sign);
 
+  std::string cluster_;
   std::string host_;
   blocking_threads& threads_;
   std::function<void()> wake_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "messages/printable.hpp"
 #include "runtime/ssh/transport_ssh.hpp"
 
 namespace moorage {
@@ -15,7 +16,12 @@ std::unique_ptr<transport> make_ssh_transport(const cluster_settings& settings, 
 ssh_transport::ssh_transport(const cluster_settings& settings, waker wake, const transport_world& world)
     : wake_(std::move(wake)), destination_((settings.user.empty() ? "" : settings.user + "@") +
                                            known_hosts_name(settings.host, settings.port)),
-      opening_(std::make_unique<opening_state>(settings, world)), shared_{link_, destination_} {}
+      opening_(std::make_unique<opening_state>(settings, world)), shared_{link_,
+                                                                          destination_,
+                                                                          settings.reply_timeout,
+                                                                          settings.linger,
+                                                                          settings.environment_fallback,
+                                                                          settings.sweep} {}
 
 ssh_transport::~ssh_transport() {
   release();
@@ -70,6 +76,7 @@ void ssh_transport::close() {
 }
 
 bool ssh_transport::pump(time_point now, std::vector<transport_event>& events) {
+  listening to_libssh{link_.ear()};
   shared_.events = &events;
   shared_.now = now;
   bool more = false;
@@ -95,12 +102,20 @@ time_point ssh_transport::next_due() const {
     due = std::min(due, opening_->deadline);
     if (opening_->connecting && phase_ == phase::connecting)
       due = std::min(due, opening_->connecting->next_due());
+    if (phase_ == phase::exchanging_keys)
+      due = std::min(due, opening_->connecting->share_due());
+    if (phase_ == phase::remembering)
+      due = std::min(due, opening_->writing_due);
     if (opening_->logging_in)
       due = std::min(due, opening_->logging_in->next_due());
   }
-  if (phase_ == phase::open)
+  if (phase_ == phase::open) {
+    due = std::min(due, reading_due());
     for (const auto& stream : streams_)
       due = std::min(due, stream->next_due());
+    if (sweep_)
+      due = std::min(due, sweep_->next_due());
+  }
   return due;
 }
 
@@ -121,13 +136,16 @@ void ssh_transport::break_link() {
 
 /// Ends everything: streams first, then the transport.
 void ssh_transport::fail(ssh_error error) {
+  error.text = printable(error.text, printable_whole, lines::many);
   for (auto& stream : streams_)
     stream->broken(error);
-  std::vector<opening_step> steps;
-  if (opening_)
-    steps = std::move(opening_->steps);
+  transport_failed told{std::move(error), {}, {}};
+  if (opening_) {
+    told.steps = std::move(opening_->steps);
+    told.warnings = std::move(opening_->warnings);
+  }
   release();
-  shared_.events->emplace_back(transport_failed{std::move(error), std::move(steps)});
+  shared_.events->emplace_back(std::move(told));
 }
 
 /// Gives back everything that costs a descriptor or memory.
@@ -139,6 +157,7 @@ void ssh_transport::release() {
   link_.drop(); // frees the channels too
   asked_ = nullptr;
   next_ = nullptr;
+  sweep_ = nullptr;
   ending_.clear();
   streams_.clear();
 }

@@ -22,6 +22,7 @@ struct transport_world {
   std::shared_ptr<secret_store> secrets; ///< may be null: no entries
   resolver resolve = system_resolver();
   surroundings around = {};
+  std::shared_ptr<host_key_memory> host_keys = std::make_shared<host_key_memory>();
 };
 
 /// Nothing is done before `open` and `pump`. `wake` is called on the readiness thread and on blocking threads.

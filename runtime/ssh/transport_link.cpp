@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <libssh/server.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
@@ -21,6 +23,10 @@ constexpr const char* no_file = "/nonexistent";
 
 /// Of a key exchange, before others have their turn; each round reads 4 KiB at most.
 constexpr int exchange_rounds_max = 16;
+
+/// Packets that may wait for a peer that does not read. Ours are few and small while it does not: commands hold their
+/// input back. What makes thousands are answers to what it sends.
+constexpr std::uint64_t packets_owed_max = 1'000;
 
 } // namespace
 
@@ -44,7 +50,14 @@ ssh_error ssh_link::start(owned_fd socket, const link_settings& settings) {
   if (!session_) {
     return {ssh_stage::key_exchange, ssh_failure::protocol, destination + ": out of memory"};
   }
+  bytes_ = packets_ = {};
+  packets_settled_ = 0;
+  ear_ = {};
+  unasked_ = {};
+  poll_failed_ = false;
   ssh_set_blocking(session_, 0);
+  // Without it each channel that the server opens and each request it makes stays in a list that nobody reads.
+  ssh_set_message_callback(session_, on_request, this);
   bool process_config = false;
   unsigned port = settings.port;
   auto set = [this](ssh_options_e option, const void* value) {
@@ -77,8 +90,18 @@ bool ssh_link::add_event() {
   return event_ && ssh_event_add_session(event_, session_) == SSH_OK;
 }
 
+void ssh_link::look_at_first_words() {
+  if (bytes_.in_bytes >= moorage::first_words::length_max)
+    return;
+  char bytes[moorage::first_words::length_max];
+  auto got = ::recv(socket_.get(), bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+  if (got > 0)
+    first_words_.saw(bytes_.in_bytes, {bytes, static_cast<std::size_t>(got)});
+}
+
 ssh_link::exchange ssh_link::exchange_keys() {
   for (int round = 0; round < exchange_rounds_max; ++round) {
+    look_at_first_words();
     auto before = bytes_.in_bytes;
     int rc = ssh_connect(session_);
     duplicate_ = -1;
@@ -100,6 +123,7 @@ ssh_link::exchange ssh_link::exchange_keys() {
       return exchange::waiting;
     if (bytes_.in_bytes == before) { // written or not: the next poll tells
       auto out = bytes_.out_bytes;
+      look_at_first_words();
       poll();
       if (bytes_.out_bytes == out && bytes_.in_bytes == before)
         return broken() ? exchange::failed : exchange::waiting;
@@ -108,17 +132,42 @@ ssh_link::exchange ssh_link::exchange_keys() {
   return exchange::more;
 }
 
+/// A server has nothing to ask of us: refused (1), or dropped (0) while it does not read what we owe it.
+int ssh_link::on_request(ssh_session, ssh_message, void* self) {
+  return static_cast<ssh_link*>(self)->owes_much() ? 0 : 1;
+}
+
+bool ssh_link::owes_much() {
+  if (!write_pending()) {
+    packets_settled_ = packets_.out_packets;
+    return false;
+  }
+  return packets_.out_packets - packets_settled_ > packets_owed_max;
+}
+
+bool ssh_link::stalled() {
+  if (!owes_much())
+    return false;
+  pollfd one{socket_.get(), POLLOUT, 0};
+  return ::poll(&one, 1, 0) == 0; // an error is for libssh to find
+}
+
 void ssh_link::poll() {
+  if (stalled())
+    return;
   if (event_ && ssh_event_dopoll(event_, 0) == SSH_ERROR)
     poll_failed_ = true;
 }
 
 bool ssh_link::broken() const {
-  return !session_ || poll_failed_ || (ssh_get_status(session_) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0 ||
-         ssh_get_fd(session_) < 0;
+  return !session_ || poll_failed_ || !ear_.offence().empty() ||
+         (ssh_get_status(session_) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0 || ssh_get_fd(session_) < 0;
 }
 
 ssh_failure ssh_link::why(std::string& words) const {
+  words = ear_.offence();
+  if (!words.empty())
+    return ssh_failure::protocol;
   words = session_ ? ssh_get_error(session_) : "";
   constexpr const char* disconnect = "Received SSH_MSG_DISCONNECT: ";
   if (words.rfind(disconnect, 0) == 0) {

@@ -1,6 +1,5 @@
 // From the first pump to an authenticated session.
 #include <algorithm>
-#include <sys/socket.h>
 #include <utility>
 
 #include "messages/printable.hpp"
@@ -13,6 +12,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// How long a new host key waits for its file's lock before the log-in goes on without: whoever has it for longer is
+/// stuck itself. A short `connect_timeout` shortens it.
+constexpr std::chrono::milliseconds lock_patience{1'000};
+
 /// Sent bytes that stay unacknowledged for so long mean that the peer or the way to it is gone. Longer than the
 /// keep-alive takes to find out in an orderly way.
 std::chrono::milliseconds silence_max(const cluster_settings& settings) {
@@ -23,6 +26,8 @@ std::chrono::milliseconds silence_max(const cluster_settings& settings) {
 
 /// What a server may say until the log-in is done. The longest that is honest is a banner of some 10 KiB.
 constexpr std::uint64_t before_log_in_max = 1u << 20;
+/// And in how many pieces: each wakes us. A log-in over a line that carries single bytes has some 5,000.
+constexpr int pieces_max = 20'000;
 
 } // namespace
 
@@ -75,13 +80,13 @@ bool ssh_transport::begin() {
     return false;
   }
   o.preparing = std::make_unique<preparation>(o.settings, o.world.threads, o.world.resolve, o.world.secrets,
-                                              wake_, o.world.around);
+                                              wake_, o.world.around, o.world.host_keys);
   return true;
 }
 
-void ssh_transport::step_done(ssh_stage stage, std::string text) {
+void ssh_transport::step_done(ssh_stage stage, const std::string& text) {
   auto& o = *opening_;
-  o.steps.push_back({stage, shared_.now - o.stage_began, std::move(text)});
+  o.steps.push_back({stage, shared_.now - o.stage_began, printable(text, printable_whole)});
   o.stage_began = shared_.now;
 }
 
@@ -132,16 +137,13 @@ bool ssh_transport::connect() {
 
 bool ssh_transport::exchange_keys() {
   auto& o = *opening_;
-  if (o.first_bytes.empty()) {
-    char bytes[256];
-    auto got = ::recv(link_.socket(), bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
-    if (got > 0)
-      o.first_bytes.assign(bytes, static_cast<std::size_t>(got));
-  }
   auto got = link_.exchange_keys();
   note_heard();
   if (says_too_much())
     return false;
+  const bool over = got == ssh_link::exchange::done || got == ssh_link::exchange::failed;
+  if (!over && shared_.now >= o.connecting->share_due())
+    return pass_over();
   if (got == ssh_link::exchange::more) {
     more_ = true;
     return false;
@@ -166,50 +168,105 @@ bool ssh_transport::exchange_keys() {
   return true;
 }
 
+/// What the server has been silent with in the key exchange.
+std::string ssh_transport::silence() const {
+  const auto& said = link_.first_words();
+  if (!said.any())
+    return "the server took the connection and has said nothing since; it may be overloaded, or a firewall "
+           "in "
+           "between answers for it";
+  if (!said.half_banner().empty())
+    return "the server fell silent in the middle of its banner (\"" + printable(said.half_banner()) + "\")";
+  if (!said.ssh())
+    return "what listens there does not speak SSH: it said \"" + printable(said.for_people()) +
+           "\"; check host and port";
+  return "the server (" + printable(ssh_get_serverbanner(link_.session())) +
+         ") fell silent in the key exchange";
+}
+
+/// This address has had its share of the time: another gets its turn.
+bool ssh_transport::pass_over() {
+  auto& o = *opening_;
+  o.connecting->pass_over("no key exchange within " + in_words(shared_.now - o.stage_began) + ": " +
+                          silence());
+  watch_.end(); // before the socket goes
+  link_.drop();
+  o.bytes_seen = 0;
+  o.stage_began -= o.steps.back().took; // the step "connect" is made anew, all addresses together
+  o.steps.pop_back();
+  phase_ = phase::connecting;
+  return true;
+}
+
 /// Whoever feeds us without end before the log-in must not keep us busy until the deadline. True: it is over.
 bool ssh_transport::says_too_much() {
-  if (link_.bytes_in() <= before_log_in_max)
+  auto& o = *opening_;
+  o.pieces += std::exchange(o.bytes_seen, link_.bytes_in()) != link_.bytes_in();
+  if (link_.bytes_in() <= before_log_in_max && o.pieces <= pieces_max)
     return false;
-  const auto& first = opening_->first_bytes;
+  const auto first = link_.first_words().for_people();
   fail({stage(), ssh_failure::protocol,
-        destination_ + " (" + opening_->connecting->peer().text +
-            "): the server sent more than 1 MiB before the log-in was done, which no SSH server does" +
-            (first.rfind("SSH-", 0) == 0 ? "" : "; it said \"" + printable(first, 80) + "\"") +
-            "; check host and port"});
+        destination_ + " (" + o.connecting->peer().text +
+            "): the server sent more than 1 MiB, or 20000 pieces, before the log-in was done, which no SSH "
+            "server does" +
+            (first.empty() ? "" : "; it said \"" + printable(first, 80) + "\"") + "; check host and port"});
   return true;
 }
 
 bool ssh_transport::verify() {
   auto& o = *opening_;
-  auto verdict = judge_host_key(o.ready->known, shown_host_key(link_.session()), o.settings.strict_host_keys);
+  o.shown = shown_host_key(link_.session());
+  auto verdict = o.world.host_keys->judge(o.ready->known, o.shown, o.settings.strict_host_keys);
   if (!verdict.accepted) {
     fail(std::move(verdict.error));
     return false;
   }
   o.host_key_text = std::move(verdict.text);
   phase_ = phase::remembering;
-  if (!verdict.line_to_write.empty() && !o.ready->known.files.empty())
-    o.remembering =
-        o.world.threads.ask([file = o.ready->known.files.front(), line = std::move(verdict.line_to_write)](
-                                const abandonment&) { return append_known_host(file, line); },
-                            wake_);
+  if (!verdict.to_write)
+    return true;
+  // A key that could not be written down before is not waited for again.
+  auto patience = verdict.state == host_key_state::known
+                      ? 0ms
+                      : std::min<std::chrono::milliseconds>(lock_patience, o.settings.connect_timeout / 4);
+  // What it may take to get a thread, and to open the file.
+  o.writing_due =
+      shared_.now + patience + std::min<std::chrono::milliseconds>(2s, o.settings.connect_timeout / 8);
+  o.writing = o.world.threads.ask(
+      {o.settings.name, "writing the new host key to " + o.ready->known.files.front()},
+      [known = o.ready->known, shown = o.shown, patience](const abandonment&) {
+        return write_known_host(known, shown, patience);
+      },
+      wake_);
   return true;
 }
 
 bool ssh_transport::remember() {
   auto& o = *opening_;
-  if (o.remembering.asked()) {
-    auto problem = o.remembering.take();
-    if (!problem && o.remembering.refused())
-      problem = "the system gives us no thread";
-    if (!problem)
+  if (o.writing.asked()) {
+    const auto& file = o.ready->known.files.front();
+    auto written = o.writing.take();
+    if (auto why = o.writing.refusal(); why && !written)
+      written = key_written{why.text, {}};
+    if (!written && shared_.now >= o.writing_due)
+      written = key_written{file + " could not be opened or locked in time", {}};
+    if (!written)
       return false;
-    // As ssh(1) does: a key that cannot be written down is trusted this time.
-    if (!problem->empty())
-      o.host_key_text += " (not written down: " + *problem + ")";
-    o.remembering = {};
+    o.writing = {};
+    if (written->error) {
+      fail(std::move(written->error));
+      return false;
+    }
+    // As ssh(1) does: a key that cannot be written down is trusted, here for as long as this process remembers it.
+    if (written->problem.empty()) {
+      o.world.host_keys->forget(o.ready->known);
+      o.host_key_text += ", written to " + file;
+    } else {
+      o.host_key_text += ", not written down: " + written->problem;
+      o.warnings.push_back(not_written_down(o.ready->known, o.shown, written->problem));
+    }
   }
-  step_done(ssh_stage::host_key, std::move(o.host_key_text));
+  step_done(ssh_stage::host_key, o.host_key_text);
   o.logging_in = std::make_unique<authenticator>(link_.session(), o.ready->user, std::move(o.ready->keys));
   phase_ = phase::logging_in;
   return true;
@@ -217,6 +274,7 @@ bool ssh_transport::remember() {
 
 bool ssh_transport::log_in() {
   auto& o = *opening_;
+  o.logging_in->hear([this] { link_.poll(); });
   auto state = o.logging_in->step(shared_.now);
   note_heard();
   if (says_too_much())
@@ -241,6 +299,7 @@ bool ssh_transport::log_in() {
   }
   case authenticator::state::logged_in:
     step_done(ssh_stage::authenticate, o.logging_in->text());
+    o.banner = o.logging_in->banner();
     enter_open();
     return true;
   }
@@ -248,13 +307,14 @@ bool ssh_transport::log_in() {
 }
 
 void ssh_transport::enter_open() {
-  auto steps = std::move(opening_->steps);
+  transport_opened told{std::move(opening_->steps), std::move(opening_->warnings),
+                        std::move(opening_->banner)};
   opening_->agent_watch.end();
   opening_ = nullptr;
   phase_ = phase::open;
   last_heard_ = shared_.now;
   readable_ = true;
-  shared_.events->emplace_back(transport_opened{std::move(steps)});
+  shared_.events->emplace_back(std::move(told));
 }
 
 ssh_stage ssh_transport::stage() const {
@@ -286,21 +346,17 @@ ssh_error ssh_transport::overdue() const {
     return o.connecting->overdue(patience);
   std::string text =
       destination_ + " (" + o.connecting->peer().text + "): not open within " + in_words(patience) + ": ";
-  if (phase_ == phase::exchanging_keys && o.first_bytes.empty())
-    text += "the server took the connection and has said nothing since; it may be overloaded, or a firewall "
-            "in between answers for it";
-  else if (phase_ == phase::exchanging_keys && !ssh_get_serverbanner(link_.session()))
-    return {ssh_stage::key_exchange, ssh_failure::protocol,
-            text + "what listens there does not speak SSH: it said \"" + printable(o.first_bytes, 80) +
-                "\"; check host and port"};
-  else if (phase_ == phase::exchanging_keys)
-    text += "the server (" + printable(ssh_get_serverbanner(link_.session())) +
-            ") fell silent in the key exchange";
-  else if (phase_ == phase::logging_in)
-    text += o.logging_in->waiting_for() + "; log-in on busy login nodes can take long: raise connect_timeout";
-  else
+  auto kind = ssh_failure::timed_out;
+  if (phase_ == phase::logging_in)
+    return o.logging_in->overdue(text);
+  if (phase_ == phase::exchanging_keys) {
+    text += silence();
+    if (link_.first_words().any() && link_.first_words().half_banner().empty() && !link_.first_words().ssh())
+      kind = ssh_failure::protocol;
+  } else {
     text += "the new host key could not be written to known_hosts in time";
-  return {stage(), ssh_failure::timed_out, text};
+  }
+  return {stage(), kind, text + o.connecting->tried_before()};
 }
 
 /// The link broke, or libssh gave it up.
@@ -313,17 +369,19 @@ ssh_error ssh_transport::link_error(ssh_stage stage, const char* doing) const {
   std::string text = where + ": " + printable(words) + " " + doing;
   if (opening_) {
     text += " (" + in_words(shared_.now - opening_->began) + " after the start)";
-    bool ssh = opening_->first_bytes.rfind("SSH-", 0) == 0;
-    if (!opening_->first_bytes.empty() && !ssh)
-      text += "; it said \"" + printable(opening_->first_bytes, 80) + "\"";
+    const auto& said = link_.first_words();
+    if (!said.half_banner().empty())
+      text += ", in the middle of its banner (\"" + printable(said.half_banner()) + "\")";
+    if (!said.for_people().empty())
+      text += "; it said \"" + printable(said.for_people()) + "\"";
     if (kind == ssh_failure::reset)
       text += "; servers do so when too many log in at once (sshd_config: MaxStartups) or when they ban an "
               "address: lower connects_at_once, or ask the site";
     else if (kind == ssh_failure::protocol)
-      text += ssh ? "; the two sides have no common algorithm or disagree on the protocol"
-                  : "; check host and port: is it an SSH server?";
+      text += said.ssh() ? "; the two sides have no common algorithm or disagree on the protocol"
+                         : "; check host and port: is it an SSH server?";
   }
-  return {stage, kind, text};
+  return {stage, kind, opening_ && opening_->connecting ? text + opening_->connecting->tried_before() : text};
 }
 
 } // namespace moorage

@@ -7,6 +7,7 @@
 
 #include "runtime/ssh/authenticator.hpp"
 #include "runtime/ssh/channel_stream.hpp"
+#include "runtime/ssh/channel_sweep.hpp"
 #include "runtime/ssh/connector.hpp"
 #include "runtime/ssh/transport.hpp"
 #include "runtime/ssh/transport_link.hpp"
@@ -26,9 +27,14 @@ struct opening_state {
   std::unique_ptr<preparation> preparing;
   std::unique_ptr<prepared> ready;
   std::unique_ptr<connector> connecting;
-  std::string first_bytes; ///< of what the peer said, before libssh takes it
+  std::uint64_t bytes_seen = 0;
+  int pieces = 0; ///< in which they came
   std::string host_key_text;
-  pending<std::string> remembering; ///< a new host key being written down
+  std::string banner; ///< what the server said to people during the log-in
+  host_key shown;
+  pending<key_written> writing; ///< the new host key being written down
+  time_point writing_due;       ///< then the log-in goes on without
+  std::vector<std::string> warnings;
   std::unique_ptr<authenticator> logging_in;
   watch agent_watch; ///< before `logging_in` goes
   int agent_watched = -1;
@@ -51,6 +57,8 @@ public:
   bool pump(time_point now, std::vector<transport_event>& events) override;
   time_point next_due() const override;
   time_point last_heard() const override { return last_heard_; }
+  time_point owed_since() const override { return owed_since_; }
+  std::uint64_t answers() const override { return link_.answers(); }
 
 private:
   enum class phase : std::uint8_t {
@@ -70,7 +78,6 @@ private:
   struct question {
     std::unique_ptr<session_channel> channel;
     std::vector<std::uint64_t> asked;
-    std::vector<stream_id> proofs; ///< streams that want to know whether more is to come
   };
 
   command_stream* find(stream_id stream);
@@ -87,21 +94,28 @@ private:
   bool connect();
   bool exchange_keys();
   bool says_too_much();
+  bool pass_over();
+  std::string silence() const;
   bool verify();
   bool remember();
   bool log_in();
   void enter_open();
-  void step_done(ssh_stage stage, std::string text);
+  void step_done(ssh_stage stage, const std::string& text);
   ssh_error overdue() const;
   ssh_error link_error(ssh_stage stage, const char* doing) const;
   ssh_stage stage() const;
 
   // transport_streams.cpp
   bool pump_open();
+  bool move_open();
+  bool stalled();
+  time_point reading_due() const;
   bool advance();
   void ask_next();
   void hear_answer();
+  void sweep();
   void settle();
+  void note_owed();
   void pump_closing();
 
   waker wake_;
@@ -116,10 +130,14 @@ private:
   stream_surroundings shared_;
   std::vector<std::unique_ptr<command_stream>> streams_;
   std::vector<std::unique_ptr<session_channel>> ending_; ///< channels that nobody wants any more
+  std::vector<std::string> to_sweep_;                    ///< markers of commands, for the next sweep
+  std::unique_ptr<command_sweep> sweep_;                 ///< one at a time: each takes a session
   std::unique_ptr<question> asked_;                      ///< on its way
   std::unique_ptr<question> next_; ///< to be asked when that is answered: the answer must be younger
   std::uint64_t packets_seen_ = 0;
   time_point last_heard_;
+  time_point stalled_since_ = time_point::max(); ///< the peer does not read what we owe it
+  time_point owed_since_ = time_point::max();
   time_point close_due_ = time_point::max();
 };
 

@@ -69,15 +69,15 @@ TEST_CASE("a connection's actor that dies of a bug is a lost connection, no more
 TEST_CASE("the failure of an opening that crosses the order to close leaves nothing behind") {
   virtual_world world{plain_cluster(1)};
   world.network->open_fails = {ssh_stage::connect, ssh_failure::refused, "nobody listens"};
+  holder host{world};
   caf::scoped_actor self{world.system};
-  auto who = caf::strong_actor_ptr{self.ptr()->ctrl()};
-  auto asked = self->request(world.manager, caf::infinite, acquire{"alpha", who, 0, 30s, "test"});
+  caf::anon_send(world.manager, host.request());
   auto closed = self->request(world.manager, caf::infinite, disconnect_pool{"alpha"});
   world.settle();
   REQUIRE(world.status().total == 0);
   closed.receive([](const done&) {}, [](const caf::error& error) { FAIL(to_failure(error).text); });
-  asked.receive([](const lease_grant&) { FAIL("granted"); },
-                [](const caf::error& error) { CHECK(to_failure(error).code == errc::cluster_removed); });
+  REQUIRE(host.heard->refusals.size() == 1);
+  CHECK(host.heard->refusals.at(0).code == errc::disconnected);
 }
 
 TEST_CASE("stopping closes every connection, refuses the waiters, and ends every actor") {

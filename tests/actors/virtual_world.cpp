@@ -30,15 +30,25 @@ bool scripted_transport::pump(time_point now, std::vector<transport_event>& even
   due_ = time_point::max();
   if (opening_ && !open_)
     pump_opening(now, events);
+  if (open_ && !running_.empty() && is_in(network_->close_at_command)) {
+    for (auto& [stream, run] : std::exchange(running_, {}))
+      events.push_back(
+          stream_over{stream, {outcome_kind::never_sent, 0, {}, {errc::connection_lost, "closed"}}});
+    events.push_back(transport_failed{{ssh_stage::session, ssh_failure::reset, "closed by peer"}, {}, {}});
+    return false;
+  }
+  if (open_)
+    pump_timeouts(now);
   if (open_ && !is_in(network_->silent))
     pump_open(now, events);
+  note_owed(now);
   for (auto& event : std::exchange(soon_, {}))
     events.push_back(std::move(event));
   if (open_ && is_in(network_->broken)) {
     for (auto& [stream, run] : std::exchange(running_, {}))
       events.push_back(
           stream_over{stream, {outcome_kind::maybe_ran, 0, {}, {errc::connection_lost, "reset"}}});
-    events.push_back(transport_failed{{ssh_stage::session, ssh_failure::reset, "reset by peer"}, {}});
+    events.push_back(transport_failed{{ssh_stage::session, ssh_failure::reset, "reset by peer"}, {}, {}});
   }
   return false;
 }
@@ -53,16 +63,43 @@ void scripted_transport::pump_opening(time_point now, std::vector<transport_even
     return;
   }
   if (network_->open_fails) {
-    events.push_back(transport_failed{network_->open_fails, {}});
+    events.push_back(transport_failed{network_->open_fails, {}, {}});
     return;
   }
   open_ = true;
   ++network_->opened;
   heard_ = now;
-  events.push_back(transport_opened{});
+  events.push_back(transport_opened{{}, {}, network_->banner});
+}
+
+void scripted_transport::pump_timeouts(time_point now) {
+  std::vector<stream_id> late;
+  for (auto& [stream, run] : running_) {
+    if (run.timeout.count() == 0)
+      continue;
+    if (!run.overdue)
+      run.overdue = now + run.timeout;
+    if (*run.overdue <= now)
+      late.push_back(stream);
+    else
+      due(*run.overdue);
+  }
+  for (auto stream : late)
+    cancel(stream, {errc::command_timeout, "too late"});
+}
+
+void scripted_transport::note_owed(time_point now) {
+  auto owed = open_ && (parked_ || !asked_.empty() ||
+                        std::any_of(running_.begin(), running_.end(),
+                                    [](const auto& entry) { return !entry.second.ends; }));
+  owed_since_ = owed ? std::min(owed_since_, now) : time_point::max();
 }
 
 void scripted_transport::pump_open(time_point now, std::vector<transport_event>& events) {
+  if (std::exchange(parked_, false)) {
+    ++answers_;
+    heard_ = now;
+  }
   for (auto& [question, answered] : asked_)
     if (!answered)
       answered = now + network_->answer_takes;
@@ -72,12 +109,16 @@ void scripted_transport::pump_open(time_point now, std::vector<transport_event>&
       return false;
     }
     heard_ = now;
-    events.push_back(question_answered{entry.first});
+    ++answers_;
+    events.push_back(question_answered{entry.first, network_->refusal});
     return true;
   });
   for (auto& [stream, run] : running_)
-    if (!run.ends)
+    if (!run.ends) {
       run.ends = now + network_->run_takes;
+      heard_ = now;
+      ++answers_;
+    }
   std::erase_if(running_, [&](const auto& entry) {
     const auto& [stream, run] = entry;
     if (now < *run.ends) {
@@ -131,6 +172,16 @@ holder::holder(virtual_world& world, std::string label) : world_(world), label_(
     self->set_default_handler(caf::drop);
     return {
         [self](const local_call& call) { std::static_pointer_cast<chore>(call.what)->what(self); },
+        [memory, self](lease_grant& grant) {
+          memory->answered(grant.call, self->clock().now().time_since_epoch());
+          if (memory->confirms)
+            caf::anon_send(caf::actor_cast<pool_actor>(grant.pool), confirm_lease{grant.lease});
+          memory->grants.push_back(std::move(grant));
+        },
+        [memory, self](acquire_refused& refusal) {
+          memory->answered(refusal.call, self->clock().now().time_since_epoch());
+          memory->refusals.push_back(std::move(refusal.reason));
+        },
         [memory](const lease_lost& lost) { memory->lost.push_back(lost); },
     };
   };
@@ -144,30 +195,23 @@ void holder::act(F what) {
   world_.sched.run();
 }
 
-void holder::acquire(std::chrono::nanoseconds patience) {
-  auto call = ++calls_;
-  act([=, this, memory = heard, manager = world_.manager](caf::event_based_actor* self) {
-    moorage::acquire request{world_.cluster.name, caf::strong_actor_ptr{self->ctrl()}, call, patience,
-                             label_};
-    self->request(manager, caf::infinite, std::move(request))
-        .then(
-            [=](lease_grant& grant) {
-              memory->answered_at.push_back(self->clock().now().time_since_epoch());
-              if (memory->confirms)
-                caf::anon_send(caf::actor_cast<pool_actor>(grant.pool), confirm_lease{grant.lease});
-              memory->grants.push_back(std::move(grant));
-            },
-            [=](const caf::error& error) {
-              memory->answered_at.push_back(self->clock().now().time_since_epoch());
-              memory->refusals.push_back(to_failure(error));
-            });
-  });
+moorage::acquire holder::request(std::chrono::nanoseconds patience, bool wait_for_ready) {
+  return {world_.cluster.name, caf::actor_cast<caf::strong_actor_ptr>(actor_), ++calls_, patience, label_,
+          wait_for_ready};
+}
+
+void holder::acquire(std::chrono::nanoseconds patience, bool wait_for_ready) {
+  caf::anon_send(world_.manager, request(patience, wait_for_ready));
+  world_.sched.run();
 }
 
 void holder::cancel(std::uint64_t call) {
-  act([=, this, manager = world_.manager](caf::event_based_actor* self) {
-    caf::anon_send(manager, cancel_acquire{world_.cluster.name, caf::strong_actor_ptr{self->ctrl()}, call});
-  });
+  caf::anon_send(world_.manager, cancellation(call));
+  world_.sched.run();
+}
+
+cancel_acquire holder::cancellation(std::uint64_t call) const {
+  return {world_.cluster.name, caf::actor_cast<caf::strong_actor_ptr>(actor_), call};
 }
 
 void holder::release(std::size_t index) {
@@ -178,12 +222,30 @@ void holder::release(std::size_t index) {
   });
 }
 
-void holder::run(const std::string& command, std::size_t index) {
+void holder::run(const std::string& command, std::size_t index, std::chrono::milliseconds timeout) {
   act([=, memory = heard, grant = heard->grants.at(index)](caf::event_based_actor* self) {
-    run_command order{grant.lease, 1, {command, {}, {}, {}, 0}};
+    run_command order;
+    order.lease = grant.lease;
+    order.call = 1;
+    order.what.command = command;
+    order.what.timeout = timeout;
     self->request(caf::actor_cast<connection_actor>(grant.connection), caf::infinite, std::move(order))
         .then([=](exec_result& finished) { memory->results.push_back(std::move(finished)); },
               [=](const caf::error& error) { memory->run_errors.push_back(to_failure(error)); });
+  });
+}
+
+void holder::cancel_run(std::size_t index) {
+  act([grant = heard->grants.at(index)](caf::event_based_actor*) {
+    caf::anon_send(caf::actor_cast<connection_actor>(grant.connection), cancel_command{grant.lease, 1});
+  });
+}
+
+void holder::probe(bool as_pool, std::size_t index) {
+  act([=, memory = heard, grant = heard->grants.at(index)](caf::event_based_actor* self) {
+    self->request(caf::actor_cast<connection_actor>(grant.connection), caf::infinite, probe_request{as_pool})
+        .then([=](probe_answer& answer) { memory->probes.push_back(std::move(answer)); },
+              [=](const caf::error& error) { memory->probe_errors.push_back(to_failure(error)); });
   });
 }
 

@@ -21,16 +21,23 @@ struct scripted_network {
   std::chrono::nanoseconds open_takes{0};
   ssh_error open_fails; ///< none: it succeeds
   bool open_hangs = false;
+  std::string banner;                       ///< of the log-in
   std::chrono::nanoseconds answer_takes{0}; ///< of a question
+  std::string refusal; ///< with which the peer answers questions; empty: it opens a channel
   std::chrono::nanoseconds run_takes{0};
   /// Transports, by the order in which they were made, that have fallen silent: nothing is answered any more.
   std::vector<std::size_t> silent;
   /// Transports to break at their next pump.
   std::vector<std::size_t> broken;
+  /// Transports that break as soon as they are given a command, before they have sent it.
+  std::vector<std::size_t> close_at_command;
+  std::map<std::size_t, std::string> input; ///< of streams, by transport
   std::size_t made = 0;
   std::size_t alive = 0;
   std::size_t opened = 0;
   std::uint64_t questions = 0;
+  /// Commands that were started, in order.
+  std::vector<std::string> commands;
 };
 
 class scripted_transport final : public transport {
@@ -43,14 +50,20 @@ public:
 
   void open() override { opening_ = true; }
   void start(stream_id stream, exec_request request, std::uint64_t) override {
-    running_.emplace(stream, run{std::move(request.command), {}});
+    network_->commands.push_back(request.command);
+    running_.emplace(stream, run{std::move(request.command), request.timeout, {}, {}});
   }
   void grant_credit(stream_id, std::uint64_t) override {}
-  void input(stream_id, std::string) override {}
+  void input(stream_id, std::string bytes) override { network_->input[number_] += bytes; }
   void end_input(stream_id) override {}
   void cancel(stream_id stream, failure cause) override {
-    if (running_.erase(stream) > 0)
-      soon_.push_back(stream_over{stream, {outcome_kind::maybe_ran, 0, {}, std::move(cause)}});
+    auto node = running_.extract(stream);
+    if (node.empty())
+      return;
+    auto accepted = node.mapped().ends.has_value();
+    parked_ = parked_ || !accepted; // the answer is still owed
+    auto kind = accepted ? outcome_kind::maybe_ran : outcome_kind::never_sent;
+    soon_.push_back(stream_over{stream, {kind, 0, {}, std::move(cause)}});
   }
   void ask(std::uint64_t question) override {
     ++network_->questions;
@@ -60,16 +73,22 @@ public:
   bool pump(time_point now, std::vector<transport_event>& events) override;
   time_point next_due() const override { return due_; }
   time_point last_heard() const override { return heard_; }
+  time_point owed_since() const override { return owed_since_; }
+  std::uint64_t answers() const override { return answers_; }
 
 private:
   struct run {
     std::string command;
-    std::optional<time_point> ends;
+    std::chrono::milliseconds timeout{0};
+    std::optional<time_point> overdue;
+    std::optional<time_point> ends; ///< once the peer has accepted it
   };
 
   bool is_in(const std::vector<std::size_t>& list) const;
   void pump_opening(time_point now, std::vector<transport_event>& events);
   void pump_open(time_point now, std::vector<transport_event>& events);
+  void pump_timeouts(time_point now);
+  void note_owed(time_point now);
   void due(time_point when) { due_ = std::min(due_, when); }
 
   std::shared_ptr<scripted_network> network_;
@@ -83,6 +102,9 @@ private:
   std::vector<transport_event> soon_;
   time_point due_ = time_point::max();
   time_point heard_{};
+  bool parked_ = false;
+  time_point owed_since_ = time_point::max();
+  std::uint64_t answers_ = 0;
 };
 
 class virtual_world {
@@ -93,6 +115,13 @@ public:
   /// Runs every message that is ready, then moves the clock, in steps small enough for every timer to have its turn.
   void pass(std::chrono::nanoseconds time, std::chrono::nanoseconds step = 10ms);
   void settle() { sched.run(); }
+  /// One message to one actor; false: there is none.
+  bool one_message() {
+    if (sched.jobs.empty())
+      return false;
+    sched.run_once();
+    return true;
+  }
   std::chrono::nanoseconds now() const { return sched_clock().time_since_epoch(); }
 
   /// One request to the manager, answered without time passing. No value: no answer yet (or an error: see `refused`).
@@ -133,11 +162,18 @@ public:
   holder(const holder&) = delete;
   holder& operator=(const holder&) = delete;
 
-  void acquire(std::chrono::nanoseconds patience = 30s);
+  void acquire(std::chrono::nanoseconds patience = 30s, bool wait_for_ready = false);
   void cancel(std::uint64_t call);
+  /// The same as messages that the test sends itself. Each request has the next number.
+  moorage::acquire request(std::chrono::nanoseconds patience = 30s, bool wait_for_ready = false);
+  cancel_acquire cancellation(std::uint64_t call) const;
   /// The `index`th lease that was granted to it.
   void release(std::size_t index = 0);
-  void run(const std::string& command, std::size_t index = 0);
+  void run(const std::string& command, std::size_t index = 0, std::chrono::milliseconds timeout = 0ms);
+  /// Cancels its last run.
+  void cancel_run(std::size_t index = 0);
+  /// What a probe of the lease's connection says.
+  void probe(bool as_pool, std::size_t index = 0);
   void die();
 
   struct memory {
@@ -147,8 +183,16 @@ public:
     std::vector<lease_lost> lost;
     std::vector<exec_result> results;
     std::vector<failure> run_errors;
+    std::vector<probe_answer> probes;
+    std::vector<failure> probe_errors;
     std::vector<failure> releases; ///< answers; code none: done
     std::vector<std::chrono::nanoseconds> answered_at;
+    std::map<std::uint64_t, int> answers; ///< to acquires, by the holder's own numbers
+
+    void answered(std::uint64_t call, std::chrono::nanoseconds at) {
+      answered_at.push_back(at);
+      ++answers[call];
+    }
   };
   std::shared_ptr<memory> heard = std::make_shared<memory>();
 

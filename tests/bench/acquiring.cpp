@@ -95,6 +95,42 @@ void acquire_while_hung(const effort& effort, figures& into) {
   }
 }
 
+void acquire_beside_waiters(const effort& effort, figures& into) {
+  std::uint32_t count = effort.quick ? 5'000 : 50'000;
+  fake_cluster cluster;
+  auto crowded = still(cluster.at(), "crowded", 1);
+  crowded.queue_depth = count;
+  runtime rt{quiet({crowded, still(cluster.at(), "alpha", 5)})};
+  wait_idle(rt, "crowded", 1);
+  wait_idle(rt, "alpha", 5);
+  auto held = rt.acquire("crowded", 20s);
+  auto wait_for_waiters = [&rt](std::uint32_t waiters) {
+    wait_until(rt, "crowded", [waiters](const pool_status& status) { return status.waiters == waiters; });
+  };
+  auto times = effort.some(5'000);
+  figure made;
+  made.name = "crowded-acquire";
+  made.what = fmt::format("acquire p99 while {} acquires wait for another pool", count);
+  made.baseline = "the quiet p99";
+  made.unit = "us";
+  made.bar = bar_kind::at_most;
+  made.limit = 2;
+  made.note = "all of one process";
+  auto quiet_p99 = [&] { return microseconds_of(time_acquires(rt, times).quantile(0.99)); };
+  auto crowded_p99 = [&] {
+    std::stop_source stop;
+    for (std::uint32_t i = 0; i < count; ++i)
+      rt.acquire("crowded", acquire_options{1h, {}, stop.get_token()}, [](result<lease>) {});
+    wait_for_waiters(count);
+    auto taken = time_acquires(rt, times);
+    stop.request_stop();
+    wait_for_waiters(0);
+    return microseconds_of(taken.quantile(0.99));
+  };
+  measure_pairs(made, effort.pairs(), [&](bool first) { return in_order(first, crowded_p99, quiet_p99); });
+  into.push_back(std::move(made));
+}
+
 void acquire_while_opening(const effort& effort, figures& into) {
   constexpr std::uint32_t there = 10;
   std::uint32_t opened = effort.quick ? 20 : 100;

@@ -22,6 +22,7 @@ struct bench {
 constexpr bench benches[] = {
     {"acquire", "acquire and release, quiet", quiet_acquire},
     {"hung-acquire", "acquire while every connection hangs in its probe", acquire_while_hung},
+    {"crowded-acquire", "acquire while 50,000 acquires wait for another pool", acquire_beside_waiters},
     {"opening-acquire", "acquire while 100 connections are being opened", acquire_while_opening},
     {"commands", "commands a second, against the bare loop", commands_against_bare_loop},
     {"control-master", "commands a second, against OpenSSH's ControlMaster", commands_against_control_master},

@@ -17,10 +17,15 @@ public:
   explicit busy_world(std::uint32_t size) : size_(size), world_(settings_for(size)), self_(world_.system) {
     world_.network->silent.resize(size);
     std::iota(world_.network->silent.begin(), world_.network->silent.end(), 0);
-    holder_ = world_.system.spawn([](caf::event_based_actor* self) -> caf::behavior {
-      self->set_default_handler(caf::drop);
-      return {[](int) {}};
-    });
+    holder_ = world_.system.spawn(
+        [](caf::event_based_actor* self, std::shared_ptr<std::vector<lease_grant>> granted) -> caf::behavior {
+          self->set_default_handler(caf::drop);
+          return {[granted](lease_grant& grant) {
+            caf::anon_send(caf::actor_cast<pool_actor>(grant.pool), confirm_lease{grant.lease});
+            granted->push_back(std::move(grant));
+          }};
+        },
+        granted_);
   }
   ~busy_world() { caf::anon_send_exit(holder_, caf::exit_reason::kill); }
 
@@ -42,7 +47,7 @@ private:
   /// Handles every message there is, the pool's ones on the clock.
   void drain();
   void pass(std::chrono::nanoseconds time);
-  std::vector<lease_grant> acquire_all();
+  void acquire_all();
   void queue_up(std::chrono::nanoseconds patience, std::chrono::nanoseconds spread);
   acquire request(std::chrono::nanoseconds patience) {
     return {world_.cluster.name, caf::actor_cast<caf::strong_actor_ptr>(holder_), 0, patience, "bench"};
@@ -52,6 +57,7 @@ private:
   test::virtual_world world_;
   caf::scoped_actor self_;
   caf::actor holder_;
+  std::shared_ptr<std::vector<lease_grant>> granted_ = std::make_shared<std::vector<lease_grant>>();
 };
 
 void busy_world::drain() {
@@ -76,26 +82,18 @@ void busy_world::pass(std::chrono::nanoseconds time) {
   }
 }
 
-std::vector<lease_grant> busy_world::acquire_all() {
-  std::vector<lease_grant> grants;
+void busy_world::acquire_all() {
   for (std::uint32_t i = 0; i < size_; ++i) {
-    auto answer = self_->request(world_.manager, caf::infinite, request(1h));
-    drain();
-    answer.receive(
-        [&](lease_grant& grant) {
-          caf::anon_send(caf::actor_cast<pool_actor>(grant.pool), confirm_lease{grant.lease});
-          grants.push_back(std::move(grant));
-        },
-        [](const caf::error& error) { throw std::runtime_error(to_failure(error).text); });
+    caf::anon_send(world_.manager, request(1h));
     drain();
   }
-  return grants;
+  if (granted_->size() != size_)
+    throw std::runtime_error("not every acquire was granted");
 }
 
-/// Their answers stay in this thread's mailbox.
 void busy_world::queue_up(std::chrono::nanoseconds patience, std::chrono::nanoseconds spread) {
   for (std::uint32_t i = 0; i < size_; ++i) {
-    self_->request(world_.manager, caf::infinite, request(patience + i * spread));
+    caf::anon_send(world_.manager, request(patience + i * spread));
     drain();
   }
 }
@@ -103,7 +101,8 @@ void busy_world::queue_up(std::chrono::nanoseconds patience, std::chrono::nanose
 void busy_world::bad_day() {
   self_->request(world_.manager, caf::infinite, probe_pool{world_.cluster.name});
   drain();
-  auto grants = acquire_all();
+  acquire_all();
+  auto grants = *granted_;
   queue_up(10s, 10ms);
   pass(30s); // all probes and all waiters time out
   self_->request(world_.manager, caf::infinite, get_pool{world_.cluster.name});

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <csignal>
+#include <cstdio>
 
 #include <nlohmann/json.hpp>
 
@@ -75,7 +76,7 @@ TEST_CASE("a client that is killed loses its leases at once") {
   CHECK(home.pool()["leases"] == 1);
   auto leases = home.ask({"admin", "leases", "here"})["leases"];
   REQUIRE(leases.size() == 1);
-  CHECK_THAT(leases[0]["label"].get<std::string>(), Contains("exec: echo started"));
+  CHECK(leases[0]["label"] == "exec " + std::to_string(client.pid()));
   client.signal(SIGKILL);
   CHECK(client.wait().signal == SIGKILL);
   CHECK(home.until([&] { return home.pool()["leases"] == 0; }));
@@ -207,6 +208,47 @@ TEST_CASE("SIGHUP takes a changed configuration over, and a wrong one changes no
   home.node.signal(SIGHUP);
   REQUIRE(home.node.wrote("0 clusters new or changed, 1 cluster removed"));
   CHECK(home.ask({"status"})["pools"].size() == 1);
+}
+
+TEST_CASE("a configuration that no parser survives, or that is no file, changes nothing in a serving node") {
+  node_home home;
+  std::string deep = "[a";
+  for (int i = 0; i < 40'000; ++i)
+    deep += ".a";
+  home.write_config(deep + "]\n");
+  home.node.signal(SIGHUP);
+  REQUIRE(home.node.wrote("deeper than a configuration goes"));
+  REQUIRE(home.node.wrote("the configuration in force stays as it is"));
+  REQUIRE(std::remove(home.config().c_str()) == 0);
+  REQUIRE(mkfifo(home.config().c_str(), 0600) == 0);
+  home.node.signal(SIGHUP);
+  REQUIRE(home.node.wrote("it is a pipe; give a regular file"));
+  home.node.signal(SIGTERM);
+  CHECK(home.node.wait(10s).code == 0);
+}
+
+TEST_CASE("a node whose socket's file was removed is reachable again, and says so") {
+  node_home home;
+  REQUIRE(std::remove((home.folder / "moorage/node.sock").c_str()) == 0);
+  REQUIRE(home.node.wrote("listening on a new one"));
+  CHECK(home.exec("echo hello").output == "hello\n");
+  CHECK(home.pool()["counters"]["grants"] == 1);
+  auto second = home.moorage({"serve"});
+  CHECK(second.code == 4);
+}
+
+TEST_CASE("a node whose place another one took ends with an error") {
+  node_home home;
+  auto path = home.folder / "moorage/node.sock";
+  REQUIRE(std::rename(path.c_str(), (path + ".old").c_str()) == 0);
+  program second{home.spec({"serve"})};
+  if (!second.wrote("serving 1 cluster on "))
+    return; // on a busy machine the first one may have been back before
+  auto ended = home.node.wait(20s);
+  CHECK(ended.code == 4);
+  CHECK_THAT(ended.error_output, Contains("a node already listens on"));
+  CHECK(home.exec("echo hello").output == "hello\n");
+  CHECK(home.pool()["counters"]["grants"] == 1);
 }
 
 TEST_CASE("a node ends within a second on SIGTERM, and takes its connections and its socket with it") {

@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -113,6 +114,23 @@ void program::close_output() {
 
 void program::close_input() {
   close_end(input_);
+}
+
+bool program::keeps_unread(std::size_t bytes, std::chrono::milliseconds patience) const {
+  auto deadline = clock::now() + patience;
+  for (int waiting = 0; clock::now() < deadline;) {
+    if (ioctl(output_, FIONREAD, &waiting) == 0 && static_cast<std::size_t>(waiting) >= bytes)
+      return true;
+    pollfd over{exited_, POLLIN, 0};
+    if (poll(&over, 1, 5) != 0)
+      return false;
+  }
+  return false;
+}
+
+bool program::ends_unread(std::chrono::milliseconds patience) const {
+  pollfd over{exited_, POLLIN, 0};
+  return poll(&over, 1, static_cast<int>(patience.count())) == 1;
 }
 
 void program::feed() {

@@ -44,6 +44,10 @@ public:
   /// As `| head` does: nobody reads its stdout from now on.
   void close_output();
   void close_input();
+  /// Until so many bytes of stdout wait to be read, reading none; false when the time is up.
+  bool keeps_unread(std::size_t bytes, std::chrono::milliseconds patience = std::chrono::seconds{20}) const;
+  /// Whether it ends in time while nobody reads what it writes.
+  bool ends_unread(std::chrono::milliseconds patience) const;
   /// Waits for its end; on no end in time it is killed, which shows as signal 9.
   finished wait(std::chrono::milliseconds patience = std::chrono::seconds{30});
 

@@ -136,6 +136,15 @@ TEST_CASE("one waiter more than the queue's depth is refused at once, and told s
   CHECK(s.refusal.find("2 wait already, which is its queue_depth; 1 opening") != std::string::npos);
 }
 
+TEST_CASE("what was waited elsewhere counts in the text of a refusal") {
+  story s{lumi()};
+  s.acquire(r1, h1);
+  s.step(connection_opened{c1});
+  s.step(acquire_requested{r2, h2, s.now + 4s, {}, false, 6s});
+  CHECK(s.wait(4s) == "refuse r2 acquire_timeout");
+  CHECK(s.refusal.find("no lease for 'lumi' after 10 s: ") == 0);
+}
+
 TEST_CASE("a waiter that withdraws is told so, and takes nothing with it") {
   story s{lumi()};
   s.acquire(r1, h1);
@@ -147,16 +156,26 @@ TEST_CASE("a waiter that withdraws is told so, and takes nothing with it") {
   CHECK(s.release(l1, h1) == "end l1 c1, grant r3 l2 c1 h2");
 }
 
-TEST_CASE("a grant that crosses with the withdrawal is taken back, a confirmed one stays") {
+TEST_CASE(
+    "a withdrawal that crosses with the grant changes nothing: the lease is its holder's to give back") {
   story s{lumi()};
   s.acquire(r1, h1);
-  s.step(connection_opened{c1});
-  CHECK(s.step(acquire_cancelled{r1}) == "end l1 c1 ask");
+  CHECK(s.step(connection_opened{c1}) == "grant r1 l1 c1 h1");
+  CHECK(s.step(acquire_cancelled{r1}) == "");
+  CHECK(s.status().leases == 1);
   CHECK(s.acquire(r2, h2) == "");
-  CHECK(s.step(lease_ended{c1, l1, false}) == "grant r2 l2 c1 h2");
+  CHECK(s.release(l1, h1, r3) == "end l1 c1, acknowledge r3, grant r2 l2 c1 h2");
   s.step(lease_confirmed{l2});
   CHECK(s.step(acquire_cancelled{r2}) == "");
   CHECK(s.status().leases == 1);
+}
+
+TEST_CASE("a grant whose holder withdrew and is never heard of again is taken back as any other") {
+  story s{lumi()};
+  s.acquire(r1, h1);
+  s.step(connection_opened{c1});
+  s.step(acquire_cancelled{r1});
+  CHECK(s.wait(5s) == "end l1 c1 ask, notify h1 l1 lease_ended");
 }
 
 TEST_CASE("a waiter without a deadline waits for ever, and does not keep the pool awake") {

@@ -154,7 +154,7 @@ TEST_CASE("disconnecting closes everything, is done when nothing is left, and th
   settings.min_idle = 1;
   auto s = busy();
   s.step(settings_changed{{}, settings});
-  CHECK(s.step(disconnect_requested{r4}) == "end l1 c1, notify h1 l1 cluster_removed, close c1 disconnected, "
+  CHECK(s.step(disconnect_requested{r4}) == "end l1 c1, notify h1 l1 disconnected, close c1 disconnected, "
                                             "close c2 disconnected, close c3 disconnected");
   CHECK(s.step(connection_closed{c1}) == "");
   CHECK(s.step(connection_closed{c2}) == "");
@@ -162,7 +162,7 @@ TEST_CASE("disconnecting closes everything, is done when nothing is left, and th
   CHECK(s.wait(1h) == "");
   CHECK(s.acquire(r5, h1) == "open c4, open c5");
   CHECK(s.step(disconnect_requested{r6}) ==
-        "refuse r5 cluster_removed, close c4 disconnected, close c5 disconnected");
+        "refuse r5 disconnected, close c4 disconnected, close c5 disconnected");
 }
 
 TEST_CASE("disconnecting does not wait for what was opened afterwards") {
@@ -171,6 +171,18 @@ TEST_CASE("disconnecting does not wait for what was opened afterwards") {
   s.step(disconnect_requested{r1});
   CHECK(s.acquire(r2, h1) == "open c2");
   CHECK(s.step(connection_closed{c1}) == "acknowledge r1");
+}
+
+TEST_CASE("a removed cluster tells those who waited so, and those who come later that there is none") {
+  story s{lumi()};
+  s.acquire(r1, h1);
+  s.step(connection_opened{c1});
+  s.acquire(r2, h2);
+  CHECK(s.step(stop_requested{r3, true}) ==
+        "refuse r2 cluster_removed, end l1 c1, notify h1 l1 cluster_removed, close c1 disconnected");
+  CHECK(s.acquire(r4, h2) == "refuse r4 unknown_cluster");
+  CHECK(s.step(pause_requested{r5}) == "refuse r5 unknown_cluster");
+  CHECK(s.step(connection_closed{c1}) == "acknowledge r3");
 }
 
 TEST_CASE("disconnecting and stopping a pool that holds nothing is done at once") {

@@ -102,6 +102,8 @@ const std::vector<surgeon::operation>& surgeon::on_connections() {
        [](pool_core& p) { c(p, 3).condemned = true, c(p, 3).servable = false, --p.servable_; }},
       {"only an open connection is under probe",
        [](pool_core& p) { c(p, 5).probe = probe_id{9}, ++p.probing_; }},
+      {"a probe's command that failed is a failure", [](pool_core& p) { c(p, 3).exec_failures = 1; }},
+      {"what is doubted is asked", [](pool_core& p) { c(p, 3).doubted = true; }},
       {"what is open and not condemned may serve",
        [](pool_core& p) { c(p, 3).servable = false, --p.servable_; }},
       {"a connection that is condemned, or doubtful and leased, is not granted",
@@ -164,7 +166,7 @@ const std::vector<surgeon::operation>& surgeon::on_leases() {
        [](pool_core& p) {
          p.leases_of_.insert({h3, l1});
        }},
-      {"nothing is watched that is confirmed", [](pool_core& p) { p.unconfirmed_requests_.emplace(r9, l1); }},
+      {"nothing is watched that is confirmed", [](pool_core& p) { p.unconfirmed_.insert(lease_id{999}); }},
       {"a lease ends once: released or reclaimed", [](pool_core& p) { ++p.counters_.grants; }},
       {"an acquire is answered once", [](pool_core& p) { ++p.counters_.acquires; }},
   };

@@ -20,9 +20,11 @@ using phase = observer::phase;
 
 /// What may happen, by theme: each explores its own part of the pool, so that it gets deep.
 struct theme {
-  bool acquires = true, leases = false, openings = false, probes = false, admin = false, times = true;
+  bool acquires = true, leases = false, openings = false, probes = false, evidence = false, admin = false,
+       times = true;
   std::size_t requests_max = 3;
   std::vector<std::chrono::nanoseconds> patiences{time_point::max() - time_point{}};
+  bool ready = false; ///< some wait until the cluster is ready again
 };
 
 cluster_settings small(std::uint32_t size, std::uint32_t channels) {
@@ -108,6 +110,19 @@ void add_connections(const watched_pool& pool, bool openings, bool probes, event
   }
 }
 
+void add_evidence(const watched_pool& pool, events& all) {
+  const auto& connections = pool.watch.connections();
+  for (std::uint64_t i = 1; i < connections.size(); ++i) {
+    if (connections[i].now != phase::open && i > 1) // the first one long after, too
+      continue;
+    connection_id c{i};
+    all.push_back(connection_doubted{c, false, "x"});
+    all.push_back(connection_doubted{c, true, "x"});
+    all.push_back(connection_answered{c, false});
+    all.push_back(connection_answered{c, true});
+  }
+}
+
 void add_admin(const watched_pool& pool, events& all) {
   auto r = fresh(pool);
   if (pool.watch.paused())
@@ -121,6 +136,7 @@ void add_admin(const watched_pool& pool, events& all) {
   all.push_back(reset_requested{r});
   all.push_back(disconnect_requested{r});
   all.push_back(stop_requested{r});
+  all.push_back(stop_requested{r, true});
   auto smaller = pool.watch.settings();
   smaller.pool_size = smaller.pool_size == 1 ? 2 : 1;
   all.push_back(settings_changed{r, smaller});
@@ -138,6 +154,8 @@ events possible(const watched_pool& pool, const theme& what) {
       auto deadline = far ? time_point::max() : pool.now + patience;
       auto holder = holder_id{1 + acquires_made(pool) % 2};
       all.push_back(acquire_requested{fresh(pool), holder, deadline, {}});
+      if (what.ready)
+        all.push_back(acquire_requested{fresh(pool), holder, pool.now + 40s, {}, true});
     }
   if (what.leases)
     add_leases(pool, all);
@@ -148,6 +166,8 @@ events possible(const watched_pool& pool, const theme& what) {
   add_connections(pool, what.openings, what.probes, all);
   if (what.probes)
     all.push_back(probe_requested{fresh(pool)});
+  if (what.evidence)
+    add_evidence(pool, all);
   if (what.admin)
     add_admin(pool, all);
   if (what.times && pool.core.next_due() != time_point::max())
@@ -258,6 +278,7 @@ watched_pool opened(cluster_settings settings, std::uint32_t idle) {
 
 } // namespace
 
+/// Withdrawals among them, before, after and instead of the grant, confirmed or not.
 TEST_CASE("acquires, leases and holders in every order", "[exploration]") {
   theme what;
   what.leases = true;
@@ -283,6 +304,13 @@ TEST_CASE("openings that succeed, fail, are denied and get lost in every order",
   explore("one in reserve", watched_pool{reserve, 1}, what, 6);
 }
 
+TEST_CASE("those who wait until a cluster is ready, and those who do not, in every order", "[exploration]") {
+  theme what;
+  what.openings = what.ready = true;
+  explore("one connection", watched_pool{small(1, 1), 1}, what, 7);
+  explore("two connections", watched_pool{small(2, 1), 1}, what, 6);
+}
+
 TEST_CASE("probes, leases and losses in every order", "[exploration]") {
   theme what;
   what.probes = true;
@@ -291,6 +319,20 @@ TEST_CASE("probes, leases and losses in every order", "[exploration]") {
   auto one_at_once = small(2, 1);
   one_at_once.probes_at_once = 1;
   explore("two connections, one probe at once", opened(one_at_once, 2), what, 6);
+}
+
+TEST_CASE("evidence, probes, leases and losses in every order", "[exploration]") {
+  theme what;
+  what.probes = what.evidence = true;
+  what.requests_max = 2;
+  for (auto method : {probe_method::channel, probe_method::exec}) {
+    auto settings = small(1, 2);
+    settings.probe = method;
+    explore("one connection, two channels", opened(settings, 1), what, 5);
+  }
+  auto one_at_once = small(2, 1);
+  one_at_once.probes_at_once = 1;
+  explore("two connections, one probe at once", opened(one_at_once, 2), what, 4);
 }
 
 TEST_CASE("what admins do, in every order with everything else", "[exploration]") {

@@ -87,25 +87,32 @@ TEST_CASE("a short interval between checks holds after a failure, too") {
   CHECK(s.took <= 2400ms);
 }
 
-TEST_CASE("a probe that fails on a connection leased meanwhile costs it its future, not the lease") {
+TEST_CASE("a probe that fails on a connection leased meanwhile counts as any other, and costs no lease") {
   auto s = idle(1, lumi(1, 2));
   s.step(probe_requested{});
   CHECK(s.acquire(r1, h1) == "grant r1 l2 c1 h1");
   s.step(lease_confirmed{l2});
   CHECK(s.step(probe_failed{p1, c1, "no answer"}) == "");
-  CHECK(s.acquire(r2, h2) == "");
+  CHECK(s.acquire(r2, h2) == ""); // no second lease on a doubtful link
+  CHECK(s.next() == "probe p2 c1");
+  CHECK(s.took == 10s);
+  s.step(probe_failed{p2, c1, "no answer"});
+  CHECK(s.next() == "probe p3 c1");
+  CHECK(s.step(probe_failed{p3, c1, "no answer"}) == "");
+  CHECK(s.wait(1min) == "refuse r2 acquire_timeout"); // condemned: not asked any more
   CHECK(s.release(l2, h1) == "end l2 c1, close c1 probe_failures");
-  CHECK(s.step(connection_closed{c1}) == "open c2");
 }
 
-TEST_CASE("a connection that failed and was leased is probed as soon as it is back") {
-  auto s = idle(1);
+TEST_CASE("a connection whose probe's command failed and that was leased is probed as soon as it is back") {
+  auto settings = lumi(5);
+  settings.probe = probe_method::exec;
+  auto s = idle(1, settings);
   s.step(probe_requested{});
   s.step(probe_failed{p1, c1, "no answer"});
   CHECK(s.acquire(r1, h1) == "grant r1 l2 c1 h1");
   s.step(lease_confirmed{l2});
   CHECK(s.wait(12s) == "");
-  CHECK(s.release(l2, h1) == "end l2 c1, probe p2 c1");
+  CHECK(s.release(l2, h1) == "end l2 c1, probe p2 c1 run");
 }
 
 TEST_CASE("a probe that tells nothing counts as failed a second after its time") {

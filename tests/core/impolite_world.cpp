@@ -29,6 +29,8 @@ cluster_settings impolite_world::draw_settings(seeded_random& random) {
   settings.probe_failures_max = 1 + below(3);
   settings.probe_interval = std::chrono::seconds{5 + below(60)};
   settings.idle_timeout = std::chrono::seconds{10 + below(100)};
+  settings.proving_time = std::chrono::seconds{below(12)};
+  settings.probe = below(3) == 0 ? probe_method::exec : probe_method::channel;
   settings.connection_lifetime = std::chrono::seconds{30 + below(300)};
   return settings;
 }
@@ -93,6 +95,10 @@ void impolite_world::answer(const grant& effect) {
     later(holds + up_to(5s), lease_released{fresh(), effect.lease, effect.holder});
   if (!kind_ && chance(0.03))
     later(up_to(10s), holder_lost{effect.holder});
+  if (!kind_ && chance(trouble_)) // a command is cut short, or its opening is not answered
+    later(up_to(holds), connection_doubted{effect.connection, chance(0.4), "cut short"});
+  if (chance(0.3))
+    later(up_to(holds), connection_answered{effect.connection, chance(0.5)});
 }
 
 void impolite_world::answer(const end_lease& effect) {
@@ -113,13 +119,19 @@ void impolite_world::ask() {
   auto request = fresh();
   if (chance(0.1))
     later(up_to(10s), acquire_cancelled{request});
-  step(acquire_requested{request, anyone(), deadline, chance(0.5) ? "sync" : ""});
+  step(acquire_requested{request, anyone(), deadline, chance(0.5) ? "sync" : "", chance(0.3)});
 }
 
 void impolite_world::be_rude() {
   auto some_lease = leases_.empty() ? lease_id{1} : leases_[below(leases_.size())];
   auto some_connection = connections_.empty() ? connection_id{1} : connections_[below(connections_.size())];
-  switch (below(8)) {
+  switch (below(11)) {
+  case 8:
+    return step(connection_doubted{some_connection, false, "cut short"});
+  case 9:
+    return step(connection_doubted{some_connection, true, "nothing heard"});
+  case 10:
+    return step(connection_answered{some_connection, chance(0.5)});
   case 0:
     return step(lease_released{fresh(), some_lease, anyone()});
   case 1:

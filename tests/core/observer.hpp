@@ -25,14 +25,19 @@ public:
     time_point began, opened, failed;
     ssh_failure failure = ssh_failure::none;
     bool condemned = false;
-    bool evicted = false, other_transport = false, abandoned = false, failed_under_lease = false;
-    std::uint32_t probe_failures = 0;
+    bool evicted = false, other_transport = false, abandoned = false, failed_too_often = false;
+    bool served = false, proved = false;
+    std::uint32_t probe_failures = 0, exec_failures = 0;
+    time_point last_failure;
+    bool doubted = false;
     probe_id probe;
+    bool probe_runs = false;
     time_point probe_by;
     std::vector<lease_id> live, asked;
 
     std::size_t in_use() const { return live.size() + asked.size(); }
     bool idle() const { return now == phase::open && in_use() == 0; }
+    bool in_question() const { return doubted || probe_failures > exec_failures; }
     bool opening() const { return now == phase::trying || now == phase::between_tries; }
   };
 
@@ -45,7 +50,7 @@ public:
   };
 
   struct request_book {
-    bool known = false, answered = false, acquire = false;
+    bool known = false, answered = false, acquire = false, wait_for_ready = false;
     holder_id holder;
     time_point deadline;
     std::uint64_t step = 0;
@@ -89,6 +94,8 @@ private:
   void hear(const connection_closed& event);
   void hear(const probe_passed& event);
   void hear(const probe_failed& event);
+  void hear(const connection_doubted& event);
+  void hear(const connection_answered& event);
   void hear(const time_passed&) {}
   void hear(const settings_changed& event);
   void hear(const pause_requested& event);
@@ -116,12 +123,18 @@ private:
   void check_expectations();
   void check_waiters(time_point next_due) const;
   void check_connections() const;
+  void check_doubts(time_point next_due) const;
   void check_status(const pool_status& status) const;
 
   void end(lease_id lease, bool ask, bool notice);
   void end_everything(request_id request);
   void gave_up(connection_book& c, ssh_failure kind);
+  void back_off(time_point began);
+  void ended_early(const connection_book& c);
+  void was_of_use(connection_book& c);
   void probe_failed_on(connection_book& c);
+  void failed_on(connection_book& c);
+  void answered_on(connection_book& c, bool ran);
   void fresh_request(request_id request);
   void expect_answer(request_id request, errc code);
   bool expect_stopping(request_id request);
@@ -145,9 +158,10 @@ private:
   std::size_t waited_before_ = 0;
   std::uint64_t last_probe_ = 0;
   time_point not_before_ = time_point::min();
-  std::uint32_t given_up_ = 0;
-  bool gave_up_now_ = false;
-  bool paused_ = false, stopping_ = false, latched_ = false, disconnected_now_ = false;
+  std::uint32_t given_up_ = 0; ///< or ended before they were of use
+  time_point given_up_at_ = time_point::min();
+  bool gave_up_now_ = false, fatal_now_ = false; ///< for a cause that does not pass
+  bool paused_ = false, stopping_ = false, removed_ = false, latched_ = false, disconnected_now_ = false;
 };
 
 } // namespace moorage::test

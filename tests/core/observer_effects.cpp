@@ -30,6 +30,7 @@ void observer::did(const pool_effects& effects, const pool_status& status, time_
   check_expectations();
   check_waiters(next_due);
   check_connections();
+  check_doubts(next_due);
   check_status(status);
 }
 
@@ -87,6 +88,8 @@ void observer::see(const close_connection& effect) {
   check_reason(c, effect.reason);
   if (effect.reason == removal_reason::not_opened)
     gave_up(c, c.failure);
+  if (effect.reason == removal_reason::probe_failures)
+    ended_early(c);
   c.now = phase::closing;
   c.probe = {};
 }
@@ -96,7 +99,7 @@ void observer::check_reason(const connection_book& c, removal_reason reason) con
   auto kept = false;
   switch (reason) {
   case removal_reason::probe_failures:
-    kept = c.failed_under_lease || c.probe_failures >= settings_.probe_failures_max;
+    kept = c.failed_too_often || c.probe_failures >= settings_.probe_failures_max;
     break;
   case removal_reason::lifetime:
     kept = c.idle() && now_ - c.opened >= settings_.connection_lifetime * 9 / 10;
@@ -152,12 +155,14 @@ void observer::see(const grant& effect) {
 
 /// Sound ones before doubtful ones, and among these the ones not under probe.
 void observer::check_choice(connection_id chosen) const {
-  auto badness = [](const connection_book& c) { return c.probe_failures > 0 ? 2 : c.probe ? 1 : 0; };
+  auto badness = [](const connection_book& c) {
+    return c.probe_failures > 0 ? 3 : c.doubted ? 2 : c.probe ? 1 : 0;
+  };
   auto mine = badness(connections_[chosen.value]);
   for (const auto& c : connections_) {
     if (!grantable(c) || now_ - c.opened >= settings_.connection_lifetime * 9 / 10)
       continue;
-    promise(mine < 2 || badness(c) == 2, "a doubtful connection is granted last");
+    promise(mine < 2 || badness(c) >= mine, "a doubtful connection is granted last");
     promise(mine != 1 || badness(c) != 0, "a connection that is not under probe is preferred");
   }
 }
@@ -181,19 +186,27 @@ void observer::see(const refuse& effect) {
   case errc::queue_full:
     promise(waiting_.size() >= settings_.queue_depth, "a queue is full only at its depth");
     return;
+  case errc::unknown_cluster:
+    promise(removed_, "only a pool whose cluster was removed says that there is none");
+    return;
   case errc::stopping:
-    promise(stopping_, "only a pool that is stopping says so");
+    promise(stopping_ && !removed_, "only a pool that is stopping says so");
     return;
   case errc::cancelled:
+  case errc::disconnected:
   case errc::cluster_removed:
     promise(expected != answers_.end() && expected->code == effect.reason.code,
             "only who withdrew, or was cut off, is told so");
     return;
   default:
+    if (request.wait_for_ready && request.deadline <= now_)
+      return; // the last error, instead of the time
     promise(count_open(true) == 0, "one opening's failure refuses nobody whom an open connection can serve");
     promise(latched_ || count(phase::trying, phase::between_tries) == 0,
             "one opening's failure refuses nobody whom another opening can serve");
     promise(latched_ || gave_up_now_, "nobody is refused for a failure that is not theirs");
+    promise(!request.wait_for_ready || latched_ || fatal_now_,
+            "who waits for the cluster to be ready is not refused for what may pass");
   }
 }
 
@@ -235,7 +248,10 @@ void observer::see(const notify_holder& effect) {
 void observer::see(const start_probe& effect) {
   auto& c = grown(connections_, effect.connection);
   promise(effect.probe.value > last_probe_, "a probe's id is never used again");
-  promise(c.idle(), "only an idle connection is probed");
+  promise(c.idle() || (c.now == phase::open && !c.condemned && c.in_question()),
+          "only an idle connection, or one in doubt, is probed");
+  promise(effect.run == (c.idle() && settings_.probe == probe_method::exec),
+          "a probe runs a command only where no lease is, and only if that is the pool's way");
   promise(!c.probe, "a connection has one probe at a time");
   auto probing =
       std::count_if(connections_.begin(), connections_.end(), [](const auto& x) { return !!x.probe; });
@@ -243,6 +259,7 @@ void observer::see(const start_probe& effect) {
           "no more probes at once than allowed");
   last_probe_ = effect.probe.value;
   c.probe = effect.probe;
+  c.probe_runs = effect.run;
   c.probe_by = now_ + settings_.probe_timeout + 1s;
 }
 
@@ -300,6 +317,15 @@ void observer::check_connections() const {
   auto spare = std::any_of(connections_.begin(), connections_.end(),
                            [](const auto& c) { return c.idle() || c.opening(); });
   promise(live <= settings_.pool_size || !spare, "a pool that was made smaller keeps only what is leased");
+}
+
+void observer::check_doubts(time_point next_due) const {
+  auto probing =
+      std::count_if(connections_.begin(), connections_.end(), [](const auto& x) { return !!x.probe; });
+  auto full = settings_.probes_at_once > 0 && probing >= static_cast<long>(settings_.probes_at_once);
+  for (const auto& c : connections_)
+    promise(!c.doubted || c.now != phase::open || c.condemned || c.probe || full || next_due <= now_,
+            "who is doubted is asked at once");
 }
 
 void observer::check_status(const pool_status& status) const {

@@ -31,7 +31,7 @@ void observer::told(time_point now, const pool_event& event) {
   now_ = now;
   ++step_;
   waited_before_ = waiting_.size();
-  gave_up_now_ = disconnected_now_ = false;
+  gave_up_now_ = fatal_now_ = disconnected_now_ = false;
   ends_.clear();
   answers_.clear();
   notices_.clear();
@@ -70,7 +70,7 @@ void observer::expect_answer(request_id request, errc code) {
 
 bool observer::expect_stopping(request_id request) {
   if (stopping_)
-    expect_answer(request, errc::stopping);
+    expect_answer(request, removed_ ? errc::unknown_cluster : errc::stopping);
   return stopping_;
 }
 
@@ -80,6 +80,7 @@ void observer::hear(const acquire_requested& event) {
   book.acquire = true;
   book.holder = event.holder;
   book.deadline = event.deadline;
+  book.wait_for_ready = event.wait_for_ready;
   waiting_.push_back(event.request);
 }
 
@@ -89,9 +90,6 @@ void observer::hear(const acquire_cancelled& event) {
     return;
   if (!book.answered)
     answers_.push_back({event.request, errc::cancelled});
-  for (std::uint64_t i = 0; i < leases_.size(); ++i)
-    if (leases_[i].live && leases_[i].request == event.request && !leases_[i].confirmed)
-      end(lease_id{i}, true, false);
 }
 
 void observer::hear(const lease_confirmed& event) {
@@ -110,6 +108,9 @@ void observer::hear(const lease_released& event) {
     return expect_answer(event.request, late_release(event.lease, event.holder));
   end(event.lease, false, false);
   book.released = true;
+  auto& c = connections_[book.connection.value];
+  c.served = true;
+  was_of_use(c);
   expect_answer(event.request, errc::none);
 }
 
@@ -134,20 +135,40 @@ void observer::hear(const connection_opened& event) {
     return;
   c.now = phase::open;
   c.opened = now_;
-  given_up_ = 0;
   not_before_ = time_point::min();
 }
 
 /// Books the end of an opening that is not tried again.
 void observer::gave_up(connection_book& c, ssh_failure kind) {
   gave_up_now_ = true;
+  fatal_now_ = fatal_now_ || !is_transient(kind);
   if (is_latching(kind))
     latched_ = true;
-  if (latched_ || c.began < not_before_)
+  back_off(c.began);
+}
+
+void observer::back_off(time_point began) {
+  if (latched_ || began < not_before_)
     return;
   auto delay = std::min(1000ms * (1u << std::min(given_up_, 10u)), 10000ms);
   ++given_up_;
+  given_up_at_ = now_;
   not_before_ = now_ + delay * 4 / 5;
+}
+
+/// Books an end that the pool did not wish for: before the connection was of use it is a failed opening.
+void observer::ended_early(const connection_book& c) {
+  auto working = c.in_use() > 0 && now_ - c.opened >= settings_.proving_time;
+  if (!c.served && !c.proved && !working)
+    back_off(c.opened);
+}
+
+void observer::was_of_use(connection_book& c) {
+  if (c.proved || now_ - c.opened < settings_.proving_time)
+    return;
+  c.proved = true;
+  if (c.opened >= given_up_at_)
+    given_up_ = 0;
 }
 
 void observer::hear(const connection_failed& event) {
@@ -167,6 +188,8 @@ void observer::hear(const connection_lost& event) {
     c.now = phase::gone;
     return gave_up(c, event.error.kind);
   }
+  if (c.now == phase::open)
+    ended_early(c);
   c.now = phase::gone;
   for (auto lease : c.live) {
     leases_[lease.value].live = false;
@@ -189,14 +212,45 @@ void observer::hear(const probe_passed& event) {
   if (c.now != phase::open || !c.probe || c.probe != event.probe)
     return;
   c.probe = {};
-  c.probe_failures = 0;
+  answered_on(c, c.probe_runs);
+  was_of_use(c);
+}
+
+void observer::answered_on(connection_book& c, bool ran) {
+  if (ran || settings_.probe == probe_method::channel)
+    c.exec_failures = 0;
+  c.probe_failures = c.exec_failures;
+  c.doubted = false;
 }
 
 void observer::probe_failed_on(connection_book& c) {
   c.probe = {};
+  c.exec_failures += c.probe_runs;
+  failed_on(c);
+}
+
+void observer::failed_on(connection_book& c) {
   ++c.probe_failures;
-  if (c.in_use() > 0)
-    c.condemned = c.failed_under_lease = true;
+  c.last_failure = now_;
+  c.doubted = false;
+  if (c.probe_failures >= settings_.probe_failures_max && c.in_use() > 0)
+    c.condemned = c.failed_too_often = true;
+}
+
+void observer::hear(const connection_doubted& event) {
+  auto& c = at(connections_, event.connection);
+  if (c.now != phase::open || c.condemned)
+    return;
+  if (!event.silent)
+    c.doubted = true;
+  else if (!c.probe && (c.probe_failures == 0 || now_ - c.last_failure >= settings_.probe_timeout))
+    failed_on(c);
+}
+
+void observer::hear(const connection_answered& event) {
+  auto& c = at(connections_, event.connection);
+  if (c.now == phase::open)
+    answered_on(c, event.ran);
 }
 
 void observer::hear(const probe_failed& event) {
@@ -213,6 +267,9 @@ void observer::hear(const settings_changed& event) {
       if (c.now == phase::open || c.opening())
         c.condemned = c.other_transport = true;
   settings_ = event.settings;
+  for (auto& c : connections_)
+    if (c.now == phase::open && c.probe_failures >= settings_.probe_failures_max && c.in_use() > 0)
+      c.condemned = c.failed_too_often = true;
   latched_ = false;
   given_up_ = 0;
   not_before_ = time_point::min();
@@ -261,15 +318,19 @@ void observer::hear(const reset_requested& event) {
   latched_ = false;
   given_up_ = 0;
   not_before_ = time_point::min();
-  for (auto& c : connections_)
-    c.probe_failures = 0;
+  for (auto& c : connections_) {
+    c.probe_failures = c.exec_failures = 0;
+    c.doubted = false;
+  }
   expect_answer(event.request, errc::none);
 }
 
 void observer::end_everything(request_id request) {
   disconnected_now_ = true;
   for (auto waiting : waiting_)
-    answers_.push_back({waiting, stopping_ ? errc::stopping : errc::cluster_removed});
+    answers_.push_back({waiting, !stopping_ ? errc::disconnected
+                                 : removed_ ? errc::cluster_removed
+                                            : errc::stopping});
   for (std::uint64_t i = 0; i < leases_.size(); ++i)
     if (leases_[i].live)
       end(lease_id{i}, false, true);
@@ -291,6 +352,7 @@ void observer::hear(const disconnect_requested& event) {
 }
 
 void observer::hear(const stop_requested& event) {
+  removed_ = removed_ || (event.removed && !stopping_);
   stopping_ = true;
   end_everything(event.request);
 }

@@ -91,6 +91,74 @@ TEST_CASE("when the third try fails, those who wait are told the last error") {
   CHECK(s.step(connection_closed{c1}) == "");
 }
 
+TEST_CASE("who waits until the cluster is ready rides out an outage, and is served when it is over") {
+  story s{lumi()};
+  s.acquire(r1, h1, 5min);
+  CHECK(s.step(acquire_requested{r2, h2, s.now + 5min, {}, true}) == "");
+  CHECK(fail_all(s, c1) == "close c1 not_opened, refuse r1 connect_failed");
+  s.step(connection_closed{c1});
+  CHECK(s.next() == "open c2");
+  CHECK(fail_all(s, c2, ssh_failure::refused) == "close c2 not_opened");
+  s.step(connection_closed{c2});
+  CHECK(s.next() == "open c3");
+  CHECK(s.step(connection_opened{c3}) == "grant r2 l1 c3 h2");
+}
+
+TEST_CASE(
+    "who waits until the cluster is ready is told the last error at the deadline, not before and not later") {
+  story s{lumi()};
+  auto began = s.now;
+  s.step(acquire_requested{r1, h1, s.now + 40s, {}, true});
+  for (std::uint64_t c = 1; s.status().waiters > 0; ++c) {
+    for (auto open = true; open && s.status().waiters > 0;) {
+      auto did =
+          s.step(connection_failed{connection_id{c}, error_of(ssh_failure::refused, "nobody listens")});
+      open = did.find("close") == std::string::npos;
+      if (open && s.next().find("refuse") != std::string::npos)
+        break;
+    }
+    s.step(connection_closed{connection_id{c}});
+    if (s.status().waiters > 0)
+      s.next();
+  }
+  CHECK(s.now - began == 40s);
+  CHECK(s.refusal ==
+        "cannot connect to 'lumi': connect: refused: nobody listens (3 tries); it did not pass within 40 s");
+}
+
+TEST_CASE("who waits until the cluster is ready is told at once of what does not pass") {
+  for (auto kind : {ssh_failure::denied, ssh_failure::no_credentials, ssh_failure::protocol}) {
+    story s{lumi()};
+    s.step(acquire_requested{r1, h1, s.now + 5min, {}, true});
+    CHECK(s.step(connection_failed{c1, error_of(kind)}) ==
+          "close c1 not_opened, refuse r1 " + to_string(refusal_for(kind)));
+  }
+}
+
+TEST_CASE(
+    "who waits until the cluster is ready and finds only busy connections is told that the time is up") {
+  story s{lumi()};
+  s.acquire(r1, h1);
+  s.step(connection_opened{c1});
+  s.step(acquire_requested{r2, h2, s.now + 1s, {}, true});
+  CHECK(s.wait(1s) == "refuse r2 acquire_timeout");
+}
+
+TEST_CASE("among a great many, those who wait until the cluster is ready stay while the others are told in "
+          "portions") {
+  constexpr auto portion = pool_core::ends_per_step;
+  auto settings = lumi();
+  settings.queue_depth = 10'000;
+  story s{settings};
+  for (std::uint64_t i = 0; i < 2 * portion; ++i)
+    s.step(acquire_requested{request_id{100 + i}, h1, s.now + 1h, {}, i % 2 == 0});
+  fail_all(s, c1);
+  while (s.core.next_due() <= s.now)
+    s.step(time_passed{});
+  CHECK(s.status().waiters == portion);
+  CHECK(s.status().counters.refusals == portion);
+}
+
 TEST_CASE("one opening's failure refuses nobody whom another connection can serve") {
   story s{lumi(10)};
   for (std::uint64_t i = 1; i <= 9; ++i)
@@ -271,6 +339,9 @@ TEST_CASE("connections in reserve are opened before anybody asks, and again afte
   s.step(connection_opened{c2});
   CHECK(s.status().idle + s.status().opening == 2);
   CHECK(s.step(connection_opened{c3}) == "");
+  s.wait(10s);
+  s.step(probe_requested{});
+  s.step(probe_passed{p1, c2, 1ms}); // so that it has proved itself
   CHECK(s.acquire(r1, h1) == "grant r1 l1 c3 h1, open c4");
   CHECK(s.step(connection_lost{c2, error_of(ssh_failure::reset)}) == "open c5");
 }

@@ -17,7 +17,7 @@ void check_all(const std::vector<planted>& bugs) {
 
 } // namespace
 
-TEST_CASE("an observer notices wrong answers", "[planted]") {
+TEST_CASE("an observer notices wrong refusals", "[planted]") {
   check_all({
       {"only requests are answered", add<refuse>([](auto&, refuse& e) {
          return e = {request_id{99'999'999}, {errc::internal, "x"}}, true;
@@ -45,6 +45,26 @@ TEST_CASE("an observer notices wrong answers", "[planted]") {
       {"nobody is refused for a failure that is not theirs",
        refuse_first(errc::connect_failed,
                     [](auto& pool) { return !one(pool, present) && !pool.watch.latched(); })},
+      {"who waits for the cluster to be ready is not refused for what may pass",
+       [](watched_pool& pool) {
+         auto* closed = first<close_connection>(pool);
+         if (closed == nullptr || closed->reason != removal_reason::not_opened || pool.watch.latched() ||
+             !is_transient(pool.watch.connections()[closed->connection.value].failure) ||
+             how_many(pool, present) > 1)
+           return false;
+         for (auto request : pool.watch.waiting())
+           if (const auto& book = pool.watch.requests()[request.value];
+               book.wait_for_ready && book.deadline > pool.now && !first<open_connection>(pool)) {
+             pool.effects.push_back(refuse{request, {errc::connect_failed, "planted"}});
+             return true;
+           }
+         return false;
+       }},
+  });
+}
+
+TEST_CASE("an observer notices wrong answers to requests, and none", "[planted]") {
+  check_all({
       {"an acquire is answered with a lease or a refusal",
        [](watched_pool& pool) {
          for (auto& effect : pool.effects)
@@ -69,19 +89,23 @@ TEST_CASE("an observer notices wrong answers", "[planted]") {
       {"a request is answered at once", drop<acknowledge>()},
       {"everybody is answered by the deadline",
        drop<refuse>([](auto&, const refuse& e) { return e.reason.code == errc::acquire_timeout; })},
-      {"the queue is not deeper than its depth",
-       drop<refuse>([](auto&, const refuse& e) { return e.reason.code == errc::queue_full; })},
+      {"the queue is not deeper than its depth", drop<refuse>([](watched_pool& pool, const refuse& e) {
+         return e.reason.code == errc::queue_full &&
+                pool.watch.requests()[e.request.value].deadline >= pool.due;
+       })},
       {"nobody waits for a latched pool that cannot serve",
        drop<refuse>([](watched_pool& pool, const refuse& e) {
+         pool.due = pool.now;
          return e.reason.code == errc::auth_denied && pool.watch.settings().queue_depth > 3 &&
                 !pool.watch.paused();
        })},
   });
 }
 
-TEST_CASE("an observer notices wrong grants and wrong ends of leases", "[planted]") {
+TEST_CASE("an observer notices wrong grants", "[planted]") {
   check_all({
-      {"a lease is granted to one who waits", repeat<grant>()},
+      {"a lease is granted to one who waits",
+       [](watched_pool& pool) { return pool.watch.waiting().size() == 1 && repeat<grant>()(pool); }},
       {"first come, first served", change<grant>([](watched_pool& pool, grant& e) {
          if (pool.watch.waiting().size() < 2)
            return false;
@@ -128,11 +152,16 @@ TEST_CASE("an observer notices wrong grants and wrong ends of leases", "[planted
        grant_on([](auto&, const book& c) { return c.idle() && sound(c) && c.probe_failures > 0; })},
       {"a connection that is not under probe is preferred",
        grant_on([](const watched_pool& pool, const book& c) {
-         return c.idle() && sound(c) && c.probe_failures == 0 && c.probe &&
+         return c.idle() && sound(c) && c.probe_failures == 0 && !c.doubted && c.probe &&
                 pool.now - c.opened < pool.watch.settings().connection_lifetime / 2;
        })},
       {"a lease's id is never used again",
        change<grant>([](auto&, grant& e) { return e.lease.value > 1 && (e.lease = lease_id{1}, true); })},
+  });
+}
+
+TEST_CASE("an observer notices wrong ends of leases", "[planted]") {
+  check_all({
       {"a lease ends once, and for a reason", repeat<end_lease>()},
       {"a lease ends on its own connection",
        change<end_lease>([](auto&, end_lease& e) { return e.connection = connection_id{999}, true; })},
@@ -174,6 +203,12 @@ TEST_CASE("an observer notices wrong openings", "[planted]") {
          return calm(pool) && room(pool) && pool.effects.empty() &&
                 pool.status.backing_off.code != errc::none && pool.due < time_point::max() &&
                 pool.now + 500ms < pool.due && one(pool, opening).value == 0 && !pool.watch.waiting().empty();
+       })},
+      {"a pool backs off after an opening was given up", open_new([](auto& pool) {
+         return calm(pool) && room(pool) &&
+                first<notify_holder>(const_cast<watched_pool&>(pool)) == nullptr &&
+                pool.status.backing_off.text.find("was of no use") != std::string::npos &&
+                pool.now + 500ms < pool.due && !one(pool, opening);
        })},
   });
 }
@@ -279,16 +314,33 @@ TEST_CASE("an observer notices wrong closings", "[planted]") {
 TEST_CASE("an observer notices wrong probes and reports", "[planted]") {
   check_all({
       {"a probe's id is never used again", repeat<start_probe>()},
-      {"only an idle connection is probed", change<start_probe>([](watched_pool& pool, start_probe& e) {
-         e.connection = one(pool, [](const book& c) { return c.now == phase::open && c.in_use() > 0; });
-         return !!e.connection;
+      {"only an idle connection, or one in doubt, is probed",
+       change<start_probe>([](watched_pool& pool, start_probe& e) {
+         auto other = one(pool, [](const book& c) {
+           return c.now == phase::open && c.in_use() > 0 && (c.condemned || !c.in_question());
+         });
+         return other && (e.connection = other, true);
+       })},
+      {"a probe runs a command only where no lease is, and only if that is the pool's way",
+       change<start_probe>([](auto&, start_probe& e) { return e.run = !e.run, true; })},
+      {"a doubtful connection is granted last", grant_on([](auto&, const book& c) {
+         return c.idle() && sound(c) && c.probe_failures == 0 && c.doubted;
+       })},
+      {"who is doubted is asked at once", drop<start_probe>([](watched_pool& pool, const start_probe& e) {
+         if (!pool.watch.connections()[e.connection.value].doubted ||
+             pool.watch.settings().probes_at_once > 0)
+           return false;
+         --pool.status.probing;
+         pool.due = pool.now + 1s;
+         return pool.watch.waiting().empty();
        })},
       {"a connection has one probe at a time", change<start_probe>([](watched_pool& pool, start_probe& e) {
          auto other = one(pool, [](const book& c) { return c.idle() && c.probe; });
          return other && other != e.connection && (e.connection = other, true);
        })},
       {"no more probes at once than allowed", add<start_probe>([](watched_pool& pool, start_probe& e) {
-         e = {probe_id{1'000'000}, one(pool, [](const book& c) { return c.idle() && !c.probe; })};
+         e = {probe_id{1'000'000}, one(pool, [](const book& c) { return c.idle() && !c.probe; }),
+              pool.watch.settings().probe == probe_method::exec};
          auto limit = pool.watch.settings().probes_at_once;
          return e.connection && limit > 0 && pool.effects.empty() &&
                 how_many(pool, [](const book& c) { return !!c.probe; }) >= limit;

@@ -147,6 +147,14 @@ std::size_t tcp_listeners() {
   return result;
 }
 
+long resident_memory() {
+  std::ifstream pages{"/proc/self/statm"};
+  long all = 0;
+  long resident = 0;
+  pages >> all >> resident;
+  return resident * (::sysconf(_SC_PAGESIZE) / 1024);
+}
+
 std::chrono::microseconds processor_time() {
   rusage used{};
   ::getrusage(RUSAGE_SELF, &used);

@@ -59,6 +59,8 @@ std::string line_from_parent();
 std::size_t open_descriptors();
 /// Listening TCP sockets of this process.
 std::size_t tcp_listeners();
+/// What this process has in memory, in KiB.
+long resident_memory();
 /// Processor time of this process so far.
 std::chrono::microseconds processor_time();
 /// Waits until `condition` holds; false if it never does within `patience`.

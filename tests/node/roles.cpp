@@ -32,6 +32,8 @@ void serve(const std::string& socket, heartbeat pace = heartbeat::shipped) {
   for (auto line = line_from_parent(); !line.empty() && line != "quit"; line = line_from_parent()) {
     if (line == "descriptors")
       tell_parent(std::to_string(open_descriptors()));
+    else if (line == "memory")
+      tell_parent(std::to_string(resident_memory()));
     else if (line == "tcp")
       tell_parent(std::to_string(tcp_listeners()));
     else if (line == "cpu")

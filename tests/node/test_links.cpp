@@ -214,6 +214,20 @@ TEST_CASE("two systems of one process are told apart") {
   caf::anon_send_exit(echo, caf::exit_reason::user_shutdown);
 }
 
+TEST_CASE("a system that connects to itself reaches its own actor") {
+  own_folder folder;
+  node_system system;
+  auto echo = spawn_echo(*system, [](const std::string&) {});
+  auto node = moorage::publish_node(*system, echo, folder / "node.sock");
+  REQUIRE(node);
+  for (int i = 0; i < 3; ++i) {
+    auto link = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+    REQUIRE(link);
+    CHECK(link->actor() == echo);
+  }
+  caf::anon_send_exit(echo, caf::exit_reason::user_shutdown);
+}
+
 TEST_CASE("threads that connect at once from one system are all served") {
   own_folder folder;
   other_process server{"serve", folder / "node.sock"};

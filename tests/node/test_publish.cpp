@@ -319,11 +319,40 @@ TEST_CASE("the usual path is in a folder of our own") {
   own_folder folder;
   environment_setting runtime_folder{"XDG_RUNTIME_DIR", folder.path()};
   CHECK(moorage::usual_node_socket() == folder / "moorage/node.sock");
+  ::chmod(folder.path().c_str(), 0777); // where others could make the folder before us
+  CHECK(!moorage::usual_node_socket().starts_with(folder.path()));
+  ::chmod(folder.path().c_str(), 0700);
   if (::geteuid() == 0) {
     REQUIRE(::chown(folder.path().c_str(), 65534, 65534) == 0);
     CHECK(!moorage::usual_node_socket().starts_with(folder.path()));
   }
   environment_setting nonsense{"XDG_RUNTIME_DIR", "relative"};
-  CHECK(moorage::usual_node_socket().ends_with("/node.sock"));
-  CHECK(moorage::usual_node_socket().find("moorage") != std::string::npos);
+  CHECK(moorage::usual_node_socket().find("/moorage/node") != std::string::npos);
+  CHECK(!moorage::usual_node_socket().starts_with("/tmp/moorage"));
+}
+
+TEST_CASE(
+    "without a runtime folder the path is under the user's state, in a name of this machine's, and is made") {
+  if (::access(("/run/user/" + std::to_string(::geteuid())).c_str(), F_OK) == 0)
+    return; // this machine gives its users one
+  own_folder home;
+  environment_setting runtime_folder{"XDG_RUNTIME_DIR", ""};
+  environment_setting state{"XDG_STATE_HOME", ""};
+  environment_setting our_home{"HOME", home.path()};
+  char name[256] = "";
+  ::gethostname(name, sizeof(name) - 1);
+  auto path = moorage::usual_node_socket();
+  CHECK(path.starts_with(home / ".local/state/moorage/node-" + std::string{name}.substr(0, 3)));
+  CHECK(path.ends_with(".sock"));
+  CHECK(path == moorage::usual_node_socket());
+  publisher node;
+  auto published = node.publish(path);
+  REQUIRE(published);
+  CHECK(mode_of(home / ".local/state/moorage") == 0700);
+  CHECK(mode_of(path) == 0600);
+  own_folder elsewhere;
+  environment_setting other{"XDG_STATE_HOME", elsewhere.path()};
+  CHECK(moorage::usual_node_socket().starts_with(elsewhere / "moorage/node-"));
+  ::chmod(elsewhere.path().c_str(), 0777);
+  CHECK(moorage::usual_node_socket() == path);
 }

@@ -158,7 +158,21 @@ TEST_CASE("a peer that announces a gigabyte is cut off before memory is set asid
   auto wrong = fail_to_connect(folder / "node.sock", 5s, 1);
   peer.join();
   CHECK(wrong.code == errc::node_lost);
-  CHECK(says(wrong, "closed the connection"));
+  CHECK(says(wrong, "it announced 1073741824 bytes where at most 8192 are taken"));
+}
+
+TEST_CASE("a peer whose greeting has nothing in it is refused at once") {
+  own_folder folder;
+  raw_listener listener{folder / "node.sock"};
+  raw_connection accepted;
+  std::thread peer{[&] {
+    accepted = listener.accept();
+    accepted.send(greeting_header(0));
+  }};
+  auto wrong = fail_to_connect(folder / "node.sock", 5s, 1);
+  peer.join();
+  CHECK(wrong.code == errc::node_lost);
+  CHECK(says(wrong, "without the payload that its kind must have"));
 }
 
 TEST_CASE("a system that was not configured for nodes is refused by name") {

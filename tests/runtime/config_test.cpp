@@ -6,6 +6,8 @@
 #include <fstream>
 #include <sstream>
 
+#include <sys/stat.h>
+
 #include "runtime/config.hpp"
 #include "runtime/config_fields.hpp"
 #include "runtime/config_values.hpp"
@@ -226,9 +228,72 @@ TEST_CASE("a file that cannot be read is refused, and the throwing form says the
   CHECK_THROWS_AS(load_config(gone), config_error);
   CHECK_THROWS_WITH(load_config(gone), gone + ": cannot be read: No such file or directory");
   CHECK_THROWS_WITH(load_config(folder.path()), folder.path() + ": cannot be read: it is a folder");
-  CHECK_THROWS_WITH(load_config("/dev/zero"), "/dev/zero: is larger than 1MiB; no configuration is");
+  write_file(folder / "large.toml", std::string((1 << 20) + 1, '#'));
+  CHECK_THROWS_WITH(load_config(folder / "large.toml"),
+                    (folder / "large.toml") + ": is larger than 1MiB; no configuration is");
   write_file(gone, "[clusters.a]\nhost = \"x\"\n");
   CHECK(load_config(gone).cluster_names() == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("only regular files are read as configuration, and nothing is waited for") {
+  support::scratch_folder folder;
+  auto pipe = folder / "pipe.toml";
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK_THROWS_WITH(load_config(pipe), pipe + ": cannot be read: it is a pipe; give a regular file");
+  std::filesystem::create_symlink(pipe, folder / "link.toml");
+  CHECK_THROWS_WITH(load_config(folder / "link.toml"), Catch::Contains("it is a pipe"));
+  CHECK_THROWS_WITH(load_config("/dev/zero"),
+                    "/dev/zero: cannot be read: it is a device; give a regular file");
+}
+
+TEST_CASE("a configuration that goes deeper than any does is refused before it is parsed") {
+  auto repeated = [](std::string_view what, int times) {
+    std::string result;
+    for (int i = 0; i < times; ++i)
+      result += what;
+    return result;
+  };
+  auto deep = GENERATE_COPY(values<std::string>({
+      "[a" + repeated(".a", 40'000) + "]\n",
+      "a" + repeated(" . \"b.c\"", 40'000) + " = 1\n",
+      "[clusters.x]\nhost = \"h\"\n'q'" + repeated(".a", 17) + " = 1\n",
+      "x = " + repeated("[", 40'000),
+      "x = " + repeated("{ a.b.c.d.e.f = ", 200) + "1" + repeated("}", 200),
+      "x = \"\"\"\"\"\"\"\"\ny" + repeated(".a", 40'000) + " = 1\n",
+      "# \" ' \"\"\"\n[a" + repeated(".a", 40'000) + "]\n",
+      "x = '\\'\n[a" + repeated(".a", 40'000) + "]\n",
+  }));
+  CHECK_THAT(problems_of(deep), Catch::Contains("deeper than a configuration goes"));
+}
+
+TEST_CASE("a table's name that begins with what no name does is refused with its place") {
+  for (auto begin : {"[#x]", "[=]", "[\xc3\xa9]", "[[ .a]]", "[\n", "[{"})
+    CHECK_THAT(problems_of(std::string{"[log]\n  "} + begin),
+               Catch::StartsWith("m.toml:2:3: not TOML: a table's name"));
+  CHECK_THAT(problems_of("[]"), Catch::Contains("not TOML") && !Catch::Contains("a table's name"));
+  CHECK(parsed("\t[ 'clusters' . a ] # [#\nhost = 'h'\nknown_hosts_files = [\n'/x',\n]\n").find("a") !=
+        nullptr);
+}
+
+TEST_CASE("what the parser takes for impossible is refused as no TOML") {
+  for (auto text : {"x = [[1], }[n]", "x = [1, ]]", "x = [}", "x = [1, #", "x = {a = }"})
+    CHECK_THAT(problems_of(text), Catch::Contains("not TOML"));
+}
+
+TEST_CASE("letters beyond ASCII are taken in strings and comments only") {
+  for (auto text :
+       {"[log]\nfile = \xc3\xa9", "[log]\n\xce\xb1 = 1", "[log]\nfile\xc2\xa0= 'x'", "[log]\na.\xd0\x96 = 1"})
+    CHECK_THAT(problems_of(text),
+               Catch::StartsWith("m.toml:2:") && Catch::Contains("not TOML: only strings and comments"));
+  CHECK(parsed("\xef\xbb\xbf# \xc3\xa9\n[log]\nfile = '/\xc3\xa9'\n").log_file == "/\xc3\xa9");
+}
+
+TEST_CASE("dots and brackets in strings and comments are not taken for depth") {
+  auto text = "# " + std::string(50, '[') + std::string(50, '.') + "\n[clusters.a]\nhost = \"" +
+              "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t.u.v.w.x.y.z\"\nknown_hosts_files = [";
+  for (int i = 0; i < 50; ++i)
+    text += "'/a.b/c.d/[[[/e.f',";
+  CHECK(parsed(text + "]\n").find("a") != nullptr);
 }
 
 TEST_CASE("the file is looked for where the manual says") {

@@ -126,7 +126,7 @@ TEST_CASE("a sink that has had enough ends the command") {
     bytes += part.size();
     return bytes < 100'000;
   });
-  CHECK(ended.kind == outcome_kind::maybe_ran);
+  CHECK(ended.kind != outcome_kind::exited); // sshd passes the signal on, or not: root has to wait
   CHECK(ended.cause.code == errc::cancelled);
   CHECK(lease.run("true").ended.succeeded());
 }
@@ -179,20 +179,19 @@ TEST_CASE("in the host's own actor system, with types of its own, an actor works
     std::promise<exec_result> told;
     auto host = system.spawn(
         [&told, manager = manager_of(rt)](caf::event_based_actor* self, int) -> caf::behavior {
-          self->request(manager, caf::infinite,
-                        acquire{"alpha", caf::strong_actor_ptr{self->ctrl()}, 1, 20s, "actor"})
-              .then([self, &told](const lease_grant& grant) {
-                auto pool = caf::actor_cast<pool_actor>(grant.pool);
-                self->send(pool, confirm_lease{grant.lease});
-                self->request(caf::actor_cast<connection_actor>(grant.connection), caf::infinite,
-                              run_command{grant.lease, 1, {"echo by message", {}, {}, {}, 0}})
-                    .then([self, &told, pool, grant](exec_result& finished) {
-                      self->send(pool, release_lease{grant.lease, nullptr});
-                      told.set_value(std::move(finished));
-                    });
-              });
+          self->send(manager, acquire{"alpha", caf::strong_actor_ptr{self->ctrl()}, 1, 20s, "actor"});
           self->set_default_handler(caf::drop);
-          return {[](const host_message&) {}};
+          auto work = [self, &told](const lease_grant& grant) {
+            auto pool = caf::actor_cast<pool_actor>(grant.pool);
+            self->send(pool, confirm_lease{grant.lease});
+            self->request(caf::actor_cast<connection_actor>(grant.connection), caf::infinite,
+                          run_command{grant.lease, 1, {"echo by message", {}, {}, {}, 0}})
+                .then([self, &told, pool, grant](exec_result& finished) {
+                  self->send(pool, release_lease{grant.lease, nullptr});
+                  told.set_value(std::move(finished));
+                });
+          };
+          return {work, [](const acquire_refused&) {}, [](const host_message&) {}};
         },
         0);
     CHECK(told.get_future().get().output == "by message\n");

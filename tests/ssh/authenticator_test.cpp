@@ -7,10 +7,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "tests/ssh/log_in_driver.hpp"
+#include "tests/ssh/visitor.hpp"
 #include "tests/support/agents.hpp"
-#include "tests/support/fake_sshd.hpp"
-#include "tests/support/real_sshd.hpp"
 
 namespace moorage::support {
 
@@ -18,42 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
-
-/// The world of one log-in: settings, secrets, and an agent where the environment would name one.
-struct visitor {
-  explicit visitor(std::string host, std::uint16_t port, std::string user) {
-    settings.host = std::move(host);
-    settings.port = port;
-    settings.user = std::move(user);
-    around.use_environment = false;
-    around.home = home.path();
-  }
-  explicit visitor(const real_sshd& server) : visitor(server.host(), server.port(), server.user()) {}
-  explicit visitor(const fake_sshd& server) : visitor(server.host(), server.port(), "alice") {}
-
-  prepared prepare() {
-    preparation preparing{settings, threads, system_resolver(), secrets, woken.waker(), around};
-    while (preparing.poll() == preparation::state::waiting)
-      if (!woken.wait(20s))
-        throw std::runtime_error("the preparation never ends");
-    if (preparing.poll() == preparation::state::failed)
-      throw std::runtime_error(to_string(preparing.error()));
-    return preparing.take();
-  }
-
-  log_in_result log_in() {
-    auto ready = prepare();
-    open_session session{settings.host, settings.port};
-    return support::log_in(session.get(), ready.user, std::move(ready.keys), woken);
-  }
-
-  scratch_folder home;
-  cluster_settings settings;
-  surroundings around;
-  std::shared_ptr<memory_secret_store> secrets = std::make_shared<memory_secret_store>();
-  blocking_threads threads;
-  bell woken;
-};
 
 int open_descriptors() {
   int count = 0;

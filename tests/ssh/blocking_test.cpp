@@ -24,6 +24,24 @@ struct stuck_call {
   void let_go() { gate.set_value(); }
 };
 
+const blocking_call some_call{"lumi", "a call"};
+
+/// Waits in the call until the test lets it go.
+pending<int> make_stuck(blocking_threads& threads, const stuck_call& in,
+                        const blocking_call& call = some_call) {
+  auto begun = std::make_shared<std::promise<void>>();
+  auto made = threads.ask(call,
+                          [gate = in.opened, begun](const abandonment&) {
+                            begun->set_value();
+                            gate.wait();
+                            return 1;
+                          },
+                          {});
+  if (!made.refused())
+    begun->get_future().wait();
+  return made;
+}
+
 cluster_settings cluster(const std::string& host) {
   cluster_settings settings;
   settings.host = host;
@@ -51,54 +69,97 @@ preparation::state finish(preparation& preparing, const bell& woken) {
 TEST_CASE("a result is handed back, and the asker is woken") {
   blocking_threads threads;
   bell woken;
-  auto answer = threads.ask([](const abandonment&) { return std::string{"42"}; }, woken.waker());
+  auto answer = threads.ask(
+      some_call, [](const abandonment&) { return std::string{"42"}; }, woken.waker());
   REQUIRE(woken.wait(10s));
   CHECK(answer.ready());
   CHECK(answer.take() == std::string{"42"});
   CHECK_FALSE(answer.take());
 }
 
-TEST_CASE("a stuck call holds up no other") {
+TEST_CASE("clusters whose calls are stuck hold up no other, however many they are") {
   blocking_threads threads;
   stuck_call stuck;
   bell woken;
   std::vector<pending<int>> hostages;
-  hostages.reserve(10);
-  for (int i = 0; i < 10; ++i)
-    hostages.push_back(threads.ask(
-        [gate = stuck.opened](const abandonment&) {
-          gate.wait();
-          return 1;
-        },
-        {}));
-  auto other = threads.ask([](const abandonment&) { return 2; }, woken.waker());
+  constexpr std::size_t clusters = 100; // more than there ever were threads for all
+  hostages.reserve(2 * clusters);
+  for (std::size_t i = 0; i < 2 * clusters; ++i)
+    hostages.push_back(make_stuck(threads, stuck, {"cluster " + std::to_string(i / 2), "a call"}));
+  CHECK(threads.threads() == 2 * clusters);
+  auto other = threads.ask(
+      some_call, [](const abandonment&) { return 2; }, woken.waker());
   CHECK(woken.wait(10s));
   CHECK(other.take() == 2);
   stuck.let_go();
 }
 
-TEST_CASE("beyond the limit of threads tasks queue, and run once there is one") {
-  blocking_threads threads{2};
+TEST_CASE("a cluster holds two threads at most, and its next call waits while they are merely busy") {
+  blocking_threads threads{1h};
   stuck_call stuck;
   bell woken;
-  auto first = threads.ask(
-      [gate = stuck.opened](const abandonment&) {
-        gate.wait();
-        return 1;
-      },
-      {});
-  auto second = threads.ask(
-      [gate = stuck.opened](const abandonment&) {
-        gate.wait();
-        return 2;
-      },
-      {});
-  auto third = threads.ask([](const abandonment&) { return 3; }, woken.waker());
+  auto first = make_stuck(threads, stuck);
+  CHECK(threads.held_up_by("lumi").empty());
+  auto second = make_stuck(threads, stuck, {"lumi", "another call"});
+  CHECK(threads.held_up_by("lumi") == "a call, another call");
+  auto third = threads.ask(
+      some_call, [](const abandonment&) { return 3; }, woken.waker());
   CHECK(threads.threads() == 2);
+  CHECK(threads.waiting() == 1);
+  CHECK_FALSE(third.refused());
   CHECK_FALSE(third.ready());
   stuck.let_go();
   CHECK(woken.wait(10s));
   CHECK(third.take() == 3);
+}
+
+TEST_CASE("while both of a cluster's threads are stuck its next call is refused at once, with what they are "
+          "stuck in") {
+  blocking_threads threads{1ms};
+  stuck_call stuck;
+  auto first = make_stuck(threads, stuck, {"lumi", "the look-up of a name"});
+  auto second = make_stuck(threads, stuck, {"lumi", "reading a file"});
+  bell waits, refused;
+  auto waiting = threads.ask(
+      some_call, [](const abandonment&) { return 3; }, waits.waker());
+  pending<int> next;
+  const auto end = std::chrono::steady_clock::now() + 10s;
+  do { // until a millisecond has passed
+    next = threads.ask(
+        some_call, [](const abandonment&) { return 4; }, refused.waker());
+  } while (!next.refused() && std::chrono::steady_clock::now() < end);
+  REQUIRE(next.refused());
+  CHECK(refused.wait(10s));
+  CHECK(next.refusal().stuck);
+  CHECK_THAT(next.refusal().text, Contains("the look-up of a name") && Contains("reading a file"));
+  // One that waited for them waits no longer.
+  CHECK(waits.wait(10s));
+  CHECK(waiting.refused());
+  CHECK(threads.waiting() == 0);
+  CHECK(threads.threads() == 2);
+  bell woken;
+  auto other = threads.ask(
+      {"puhti", "a call"}, [](const abandonment&) { return 5; }, woken.waker());
+  CHECK(woken.wait(10s));
+  CHECK(other.take() == 5);
+  stuck.let_go();
+  for (bool taken = false; !taken && std::chrono::steady_clock::now() < end;) {
+    auto again = threads.ask(
+        some_call, [](const abandonment&) { return 6; }, woken.waker());
+    taken = !again.refused() && woken.wait(10s) && again.take() == 6;
+    CHECK((taken || again.refused()));
+  }
+}
+
+TEST_CASE("calls that were given up while they waited do not pile up behind a slow one") {
+  blocking_threads threads{1h};
+  stuck_call stuck;
+  auto first = make_stuck(threads, stuck);
+  auto second = make_stuck(threads, stuck);
+  for (int i = 0; i < 1'000; ++i)
+    threads.ask(some_call, [](const abandonment&) { return 3; }, {});
+  CHECK(threads.waiting() <= 2);
+  stuck.let_go();
 }
 
 TEST_CASE("stop waits for no stuck call, and its late result is thrown away where it arises") {
@@ -119,6 +180,7 @@ TEST_CASE("stop waits for no stuck call, and its late result is thrown away wher
   {
     blocking_threads threads;
     auto answer = threads.ask(
+        some_call,
         [gate = stuck.opened, told, &begun](const abandonment&) {
           begun.set_value();
           gate.wait();
@@ -138,14 +200,14 @@ TEST_CASE("a task learns between two blocking calls that nobody wants its result
   std::promise<bool> seen;
   std::promise<void> begun;
   {
-    auto answer = threads.ask(
-        [gate = stuck.opened, &seen, &begun](const abandonment& sign) {
-          begun.set_value();
-          gate.wait();
-          seen.set_value(sign.abandoned());
-          return 0;
-        },
-        {});
+    auto answer = threads.ask(some_call,
+                              [gate = stuck.opened, &seen, &begun](const abandonment& sign) {
+                                begun.set_value();
+                                gate.wait();
+                                seen.set_value(sign.abandoned());
+                                return 0;
+                              },
+                              {});
     begun.get_future().wait();
   }
   stuck.let_go();
@@ -153,10 +215,11 @@ TEST_CASE("a task learns between two blocking calls that nobody wants its result
 }
 
 TEST_CASE("idle threads end after a while, and come back when needed") {
-  blocking_threads threads{4, 1ms};
+  blocking_threads threads{5s, 1ms};
   for (int round = 0; round < 20; ++round) {
     bell woken;
-    auto answer = threads.ask([round](const abandonment&) { return round; }, woken.waker());
+    auto answer = threads.ask(
+        some_call, [round](const abandonment&) { return round; }, woken.waker());
     REQUIRE(woken.wait(10s));
     CHECK(answer.take() == round);
   }
@@ -167,17 +230,20 @@ TEST_CASE("idle threads end after a while, and come back when needed") {
 }
 
 TEST_CASE("a task that throws takes no thread with it") {
-  blocking_threads threads{1};
+  blocking_threads threads;
   bell woken;
-  auto broken = threads.ask([](const abandonment&) -> int { throw std::runtime_error("no"); }, {});
-  auto next = threads.ask([](const abandonment&) { return 1; }, woken.waker());
+  auto broken = threads.ask(some_call, [](const abandonment&) -> int { throw std::runtime_error("no"); }, {});
+  auto too = threads.ask(some_call, [](const abandonment&) -> int { throw std::runtime_error("no"); }, {});
+  auto next = threads.ask(
+      some_call, [](const abandonment&) { return 1; }, woken.waker());
   CHECK(woken.wait(10s));
   CHECK(next.take() == 1);
   CHECK_FALSE(broken.ready());
+  CHECK_FALSE(too.ready());
 }
 
 TEST_CASE("asking and abandoning from many threads at once is safe") {
-  blocking_threads threads{8};
+  blocking_threads threads;
   std::atomic<int> ran{0};
   std::vector<std::thread> askers;
   askers.reserve(4);
@@ -185,8 +251,8 @@ TEST_CASE("asking and abandoning from many threads at once is safe") {
     askers.emplace_back([&] {
       for (int n = 0; n < 200; ++n) {
         bell woken;
-        auto answer =
-            threads.ask([&ran](const abandonment&) { return std::make_unique<int>(++ran); }, woken.waker());
+        auto answer = threads.ask(
+            some_call, [&ran](const abandonment&) { return std::make_unique<int>(++ran); }, woken.waker());
         if (n % 2 == 0)
           woken.wait(10s);
       }

@@ -2,30 +2,21 @@
 // of bytes, whatever they send.
 #include <catch2/catch.hpp>
 
-#include "tests/ssh/transport_driver.hpp"
+#include "tests/ssh/hostile_driver.hpp"
 #include "tests/support/raw_peer.hpp"
+#include "tests/support/scripted_sshd.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
 using namespace std::chrono_literals;
 using support::clear_packet;
-using support::fake_sshd;
 using support::raw_peer;
+using support::scripted_peer;
+using support::scripted_sshd;
 
 namespace {
 
 constexpr const char* banner = "SSH-2.0-flood\r\n";
-/// Far beyond what one pump takes on a busy machine, far below for ever.
-constexpr auto pump_max = 2s;
-
-cluster_settings settings_for(world& around, const raw_peer& peer) {
-  fake_sshd for_its_key;
-  auto settings = around.settings_for(for_its_key);
-  settings.host = peer.host();
-  settings.port = peer.port();
-  settings.strict_host_keys = host_key_policy::off;
-  return settings;
-}
 
 } // namespace
 
@@ -48,7 +39,7 @@ TEST_CASE("a server that sends without end before the log-in is cut off after 1 
     INFO(one.name);
     raw_peer peer{one.first, one.again};
     world around;
-    auto settings = settings_for(around, peer);
+    auto settings = hostile_settings(around, peer.host(), peer.port());
     driven link{around, settings};
     auto before = resident();
     REQUIRE_FALSE(link.open(settings.connect_timeout + 10s));
@@ -69,7 +60,7 @@ TEST_CASE("a server that keeps sending is given up at the deadline, not when it 
   // One pump after another is worked off: the deadline is looked at between them, however much has come.
   raw_peer peer{"", "welcome to this machine\r\n"};
   world around;
-  auto settings = settings_for(around, peer);
+  auto settings = hostile_settings(around, peer.host(), peer.port());
   driven link{around, settings};
   link.it->open();
   bool more = false;
@@ -81,4 +72,57 @@ TEST_CASE("a server that keeps sending is given up at the deadline, not when it 
   REQUIRE(events.size() == 1);
   REQUIRE(std::holds_alternative<transport_failed>(events[0]));
   CHECK(std::get<transport_failed>(events[0]).error.text.find("not open within") != std::string::npos);
+}
+
+TEST_CASE("a server that sends without end while we log in is cut off after 1 MiB, in short pumps",
+          "[transport][flood]") {
+  struct flood {
+    const char* name;
+    std::string payload;
+  };
+  const flood floods[] = {
+      {"SSH_MSG_IGNORE", support::ignore_payload(100)},
+      {"SSH_MSG_DEBUG", support::debug_payload("attend to me")},
+      {"banners", "\x35" + support::text(std::string(20'000, 'b')) + support::text("")},
+      {"extensions", "\x07" + support::number(1) + support::text("colour") + support::text("blue")},
+      {"a message that nobody knows", "\xc8 and some words"},
+  };
+  for (const auto& one : floods) {
+    INFO(one.name);
+    scripted_sshd server{[&](scripted_peer& peer) {
+      peer.greet();
+      peer.exchange_keys();
+      peer.drop_what_comes(true);
+      peer.flood(one.payload);
+    }};
+    world around;
+    auto settings = hostile_settings(around, server.host(), server.port());
+    driven link{around, settings};
+    auto before = resident();
+    REQUIRE_FALSE(link.open(settings.connect_timeout + 10s));
+    REQUIRE(link.failed);
+    INFO(link.failed->text);
+    CHECK(link.failed->stage == ssh_stage::authenticate);
+    CHECK(link.failed->kind == ssh_failure::protocol);
+    CHECK(link.failed->text.find("1 MiB") != std::string::npos);
+    CHECK(link.longest_pump < pump_max);
+    CHECK(resident() < before + growth_max(4u << 20));
+  }
+}
+
+TEST_CASE("a server that asks for new keys before it has logged us in is refused them",
+          "[transport][flood]") {
+  // Each exchange computes: one before the log-in is all there is.
+  scripted_sshd server{[](scripted_peer& peer) {
+    peer.greet();
+    for (;;)
+      peer.exchange_keys();
+  }};
+  world around;
+  auto settings = hostile_settings(around, server.host(), server.port());
+  driven link{around, settings};
+  REQUIRE_FALSE(link.open(settings.connect_timeout + 10s));
+  REQUIRE(link.failed);
+  INFO(link.failed->text);
+  CHECK(link.failed->stage == ssh_stage::authenticate);
 }

@@ -23,7 +23,15 @@ using Catch::Matchers::Contains;
 host_key key_of(const std::string& type, char fill) {
   std::string blob;
   append_string(blob, type);
-  append_string(blob, std::string(32, fill));
+  if (type == "ssh-rsa") {
+    append_string(blob, std::string("\1\0\1", 3));
+    append_string(blob, '\0' + std::string(256, static_cast<char>(fill | 0x80)));
+  } else if (type.starts_with("ecdsa-")) {
+    append_string(blob, type.substr(std::string{"ecdsa-sha2-"}.size()));
+    append_string(blob, '\4' + std::string(64, fill));
+  } else {
+    append_string(blob, std::string(32, fill));
+  }
   return {type, to_base64(blob)};
 }
 
@@ -164,10 +172,11 @@ TEST_CASE("an unknown key is refused under strict, with the key and the command 
 TEST_CASE("an unknown key under accept-new is to be written down, under no it is not") {
   auto accept = judge_host_key(parse(""), key_a, host_key_policy::accept_new);
   CHECK(accept.accepted);
-  CHECK(accept.line_to_write == "lumi ssh-ed25519 " + key_a.base64 + "\n");
+  CHECK(accept.to_write);
+  CHECK(known_hosts_line(parse(""), key_a) == "lumi ssh-ed25519 " + key_a.base64);
   auto off = judge_host_key(parse(""), key_a, host_key_policy::off);
   CHECK(off.accepted);
-  CHECK(off.line_to_write.empty());
+  CHECK_FALSE(off.to_write);
 }
 
 TEST_CASE("a changed key is refused under every policy, and says what was expected and where") {
@@ -200,7 +209,7 @@ TEST_CASE("a revoked key is refused, though another line trusts it, and under ev
   auto policy = GENERATE(host_key_policy::strict, host_key_policy::accept_new, host_key_policy::off);
   auto verdict = judge_host_key(parse(line("lumi", key_a) + "\n@revoked " + line("*", key_a)), key_a, policy);
   CHECK(verdict.state == host_key_state::revoked);
-  CHECK(verdict.error.kind == ssh_failure::host_key_changed);
+  CHECK(verdict.error.kind == ssh_failure::host_key_revoked);
   CHECK_THAT(verdict.error.text, Contains("revoked at /home/u/.ssh/known_hosts:2"));
   CHECK(
       judge_host_key(parse(line("lumi", key_a) + "\n@revoked " + line("*", key_b)), key_a, policy).accepted);
@@ -212,6 +221,58 @@ TEST_CASE("where only a certificate authority is known, the text says that keys 
   CHECK_THAT(verdict.error.text, Contains("known_hosts:1 trusts a certificate authority"));
 }
 
+TEST_CASE("what a file does not tell is never taken for what it does not know, under any policy") {
+  auto policy = GENERATE(host_key_policy::strict, host_key_policy::accept_new, host_key_policy::off);
+  auto known = parse(line("lumi", key_a));
+  SECTION("a file that could not be read whole may revoke the very key that another knows") {
+    known.problems.push_back({"/etc/x is larger than 67108864 bytes, the most that is read of it", false});
+    CHECK(judge_host_key(known, key_a, policy).state == host_key_state::unreadable);
+  }
+  SECTION("a file that the system keeps from this user hides no key that another has, as for ssh") {
+    known.problems.push_back({"/etc/x cannot be read: Permission denied", true});
+    CHECK(judge_host_key(known, key_a, policy).state == host_key_state::known);
+    CHECK_THAT(judge_host_key(known, key_a, policy).text, Contains("/etc/x cannot be read"));
+    CHECK(judge_host_key(known, key_b, policy).state == host_key_state::changed);
+    CHECK_FALSE(unreadable_known_hosts(known));
+    known.entries.clear();
+    auto verdict = judge_host_key(known, key_a, policy);
+    CHECK_FALSE(verdict.accepted);
+    CHECK(verdict.error.kind == ssh_failure::known_hosts_unreadable);
+    CHECK_THAT(verdict.error.text, Contains("/etc/x cannot be read: Permission denied"));
+  }
+  SECTION("a revocation that was read holds") {
+    known = parse(line("lumi", key_a) + "\n@revoked " + line("*", key_a));
+    known.problems.push_back({"/etc/x is damaged", false});
+    CHECK(judge_host_key(known, key_a, policy).state == host_key_state::revoked);
+  }
+}
+
+TEST_CASE(
+    "where known_hosts is a device that keeps nothing, the advice names a file to set, and no command") {
+  auto known = parse("");
+  known.files = {"/dev/null"};
+  auto verdict = judge_host_key(known, key_a, host_key_policy::strict);
+  CHECK_THAT(verdict.error.text, Contains("known_hosts_files") && !Contains(">>"));
+  CHECK_THAT(not_written_down(known, key_a, "/dev/null keeps nothing"),
+             Contains("known_hosts_files") && !Contains(">>"));
+  known.files.push_back("/home/u/.ssh/known_hosts");
+  CHECK_THAT(judge_host_key(known, key_a, host_key_policy::strict).error.text,
+             Contains(">> /home/u/.ssh/known_hosts"));
+}
+
+TEST_CASE("a revoked certificate revokes its key, and a certificate is never a host's plain key") {
+  std::string blob;
+  append_string(blob, "ssh-ed25519-cert-v01@openssh.com");
+  append_string(blob, std::string(32, 'n'));
+  append_string(blob, std::string(32, 'a'));
+  blob += "and the rest of it";
+  host_key certificate{"ssh-ed25519-cert-v01@openssh.com", to_base64(blob)};
+  auto revoked = parse("@revoked " + line("*", certificate) + "\n" + line("lumi", key_a));
+  CHECK(judge_host_key(revoked, key_a, host_key_policy::strict).state == host_key_state::revoked);
+  auto stands_alone = parse(line("lumi", certificate));
+  CHECK(judge_host_key(stands_alone, key_a, host_key_policy::accept_new).state == host_key_state::changed);
+}
+
 TEST_CASE("the algorithms of known keys are asked for first, RSA by its modern signatures") {
   CHECK_THAT(host_key_algorithms(parse("")), Catch::Matchers::StartsWith("ssh-ed25519,"));
   CHECK_THAT(host_key_algorithms(parse(line("lumi", key_of("ssh-rsa", 'r')))),
@@ -220,6 +281,10 @@ TEST_CASE("the algorithms of known keys are asked for first, RSA by its modern s
              Catch::Matchers::StartsWith("ecdsa-sha2-nistp256,ssh-ed25519"));
   CHECK_THAT(host_key_algorithms(parse("@revoked " + line("lumi", key_of("ssh-rsa", 'r')))),
              Catch::Matchers::StartsWith("ssh-ed25519"));
+  // A key for the name without the port is another server's, for all we know.
+  CHECK_THAT(host_key_algorithms(parse(
+                 line("lumi", key_a) + "\n" + line("[lumi]:2222", key_of("ssh-rsa", 'r')), "lumi", 2222)),
+             Catch::Matchers::StartsWith("rsa-sha2-512"));
 }
 
 TEST_CASE("a key's fingerprint is the one that ssh-keygen prints") {
@@ -274,37 +339,6 @@ TEST_CASE("the command in a refusal accepts the key that was seen") {
   REQUIRE(changed.state == host_key_state::changed);
   run_command_of(changed.error.text, "ssh-keygen");
   CHECK(judge().state == host_key_state::known);
-}
-
-TEST_CASE("a new key is appended once, to a file and folder that only the user can read") {
-  scratch_folder folder;
-  const auto file = folder / ".ssh/known_hosts";
-  const auto added = line("lumi", key_a) + "\n";
-  CHECK(append_known_host(file, added).empty());
-  CHECK(append_known_host(file, added).empty());
-  CHECK(read_all(file) == added);
-  struct stat status {};
-  REQUIRE(::stat(file.c_str(), &status) == 0);
-  CHECK((status.st_mode & 0777) == 0600);
-  REQUIRE(::stat((folder / ".ssh").c_str(), &status) == 0);
-  CHECK((status.st_mode & 0777) == 0700);
-}
-
-TEST_CASE("a new key starts a line of its own, though the file's last one was not ended") {
-  scratch_folder folder;
-  const auto file = folder / "known_hosts";
-  std::ofstream{file} << line("puhti", key_b);
-  CHECK(append_known_host(file, line("lumi", key_a) + "\n").empty());
-  CHECK(read_all(file) == line("puhti", key_b) + "\n" + line("lumi", key_a) + "\n");
-}
-
-TEST_CASE("a file that cannot be written or read is a problem in words") {
-  CHECK_THAT(append_known_host("/proc/no/such/folder/known_hosts", "x\n"), Contains("/proc/no/such"));
-  scratch_folder folder;
-  ::mkdir((folder / "known_hosts").c_str(), 0700);
-  auto known = read_known_hosts("lumi", 22, {folder / "missing", folder / "known_hosts"});
-  REQUIRE(known.problems.size() == 1);
-  CHECK_THAT(known.problems[0], Contains("known_hosts is not an ordinary file"));
 }
 
 } // namespace moorage::support

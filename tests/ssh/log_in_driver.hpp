@@ -86,6 +86,7 @@ struct log_in_result {
   ssh_error error;
   std::chrono::nanoseconds longest_step{0};
   std::string waiting_for;
+  std::string banner;
 };
 
 inline log_in_result log_in(ssh_session session, const std::string& user, credentials with, const bell& woken,
@@ -116,6 +117,7 @@ inline log_in_result log_in(ssh_session session, const std::string& user, creden
   }
   result.text = attempt.text();
   result.error = attempt.error();
+  result.banner = attempt.banner();
   return result;
 }
 

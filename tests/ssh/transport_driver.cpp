@@ -11,7 +11,7 @@ namespace moorage::test {
 
 using clock = std::chrono::steady_clock;
 
-world::world() {
+world::world(std::chrono::milliseconds stuck_after) : threads(stuck_after) {
   around.use_environment = false;
   around.home = home.path();
   around.user = "tester";
@@ -92,9 +92,12 @@ void driven::take(std::vector<transport_event> events) {
     if (auto* e = std::get_if<transport_opened>(&event)) {
       opened = true;
       steps = e->steps;
+      warnings = e->warnings;
+      banner = e->banner;
     } else if (auto* e = std::get_if<transport_failed>(&event)) {
       failed = e->error;
       steps = e->steps;
+      warnings = e->warnings;
     } else if (std::get_if<transport_closed>(&event)) {
       closed = true;
     } else if (auto* e = std::get_if<stream_output>(&event)) {

@@ -20,7 +20,7 @@ namespace moorage::test {
 
 /// The outer world of some transports, with a home folder of its own.
 struct world {
-  world();
+  explicit world(std::chrono::milliseconds stuck_after = blocking_threads::stuck_after_default);
 
   support::scratch_folder home;
   readiness loop;
@@ -28,8 +28,9 @@ struct world {
   std::shared_ptr<memory_secret_store> secrets = std::make_shared<memory_secret_store>();
   resolver resolve = system_resolver();
   surroundings around;
+  std::shared_ptr<host_key_memory> host_keys = std::make_shared<host_key_memory>();
 
-  transport_world parts() { return {loop, threads, secrets, resolve, around}; }
+  transport_world parts() { return {loop, threads, secrets, resolve, around, host_keys}; }
   cluster_settings settings_for(const support::real_sshd& server) const;
   /// A key and a known_hosts file in `home`.
   cluster_settings settings_for(const support::fake_sshd& server);
@@ -97,6 +98,8 @@ public:
   bool closed = false;
   std::optional<ssh_error> failed;
   std::vector<opening_step> steps;
+  std::vector<std::string> warnings;
+  std::string banner;
   std::vector<std::uint64_t> answered;
   bool keep_output = true;
   std::chrono::nanoseconds longest_pump{0};

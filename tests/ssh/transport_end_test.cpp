@@ -21,9 +21,13 @@ outcome exited(int code) {
 }
 
 struct opened {
-  explicit opened(const fake_faults& faults = {})
-      : server(faults), link(around, around.settings_for(server)) {
+  explicit opened(const fake_faults& faults = {}) : server(faults), link(around, settings()) {
     REQUIRE(link.open());
+  }
+  cluster_settings settings() {
+    auto result = around.settings_for(server);
+    result.linger = 1s;
+    return result;
   }
   fake_sshd server;
   world around;
@@ -54,10 +58,12 @@ TEST_CASE("however the server ends a command, the outcome is the true one", "[tr
     faults.end = ending::no_close;
     opened o{faults};
     auto said = o.link.run("echo held");
-    CHECK(said.ended == exited(0));
+    auto held = exited(0);
+    held.output_open = true;
+    CHECK(said.ended == held);
     CHECK(said.output == "held\n");
     CHECK(said.took < 15s);
-    CHECK(said.took >= 250ms);
+    CHECK(said.took >= 1s);
   }
   SECTION("no status") {
     faults.end = ending::no_status;
@@ -134,13 +140,13 @@ TEST_CASE("a command is given up at its timeout, not before", "[transport]") {
   CHECK(ended.ended.cause.text.find("300 ms") != std::string::npos);
 }
 
-TEST_CASE("a cancelled command ends at once in every phase, and its slot comes back", "[transport]") {
+TEST_CASE("a cancelled command is ended in every phase, and its slot comes back", "[transport]") {
   opened o;
   auto cancel = [&](stream_id id) {
     o.link.it->cancel(id, {errc::cancelled, "not wanted"});
-    REQUIRE(o.link.finish(id, 5s));
+    REQUIRE(o.link.finish(id, 15s));
     auto ended = *o.link.streams[id.value].ended;
-    CHECK(ended.cause.text == "not wanted");
+    CHECK(ended.cause.text.rfind("not wanted", 0) == 0);
     return ended.kind;
   };
   SECTION("before anything was sent") {
@@ -156,12 +162,12 @@ TEST_CASE("a cancelled command ends at once in every phase, and its slot comes b
     o.server.set([](auto& f) { f.exec_delay = 300ms; });
     auto id = o.link.start("hang");
     REQUIRE(o.link.until([&] { return o.server.counters().execs == 1; }));
-    CHECK(cancel(id) == outcome_kind::maybe_ran);
+    CHECK(cancel(id) == outcome_kind::signalled);
   }
   SECTION("while it runs") {
     auto id = o.link.start("echo x; hang");
     REQUIRE(o.link.until([&] { return o.link.streams[id.value].received == 2; }));
-    CHECK(cancel(id) == outcome_kind::maybe_ran);
+    CHECK(cancel(id) == outcome_kind::signalled);
   }
   SECTION("while its output floods") {
     auto id = o.link.start("flood 1000000000", 100'000);

@@ -87,22 +87,6 @@ TEST_CASE("several thousand lines of stderr do not hold up stdout", "[transport]
   CHECK(std::count(said.error_output.begin(), said.error_output.end(), '\n') == 20'000);
 }
 
-TEST_CASE("a background child that holds the pipes does not hold up the command's end", "[transport]") {
-  support::real_sshd server;
-  world around;
-  driven link{around, around.settings_for(server)};
-  REQUIRE(link.open());
-  auto said = link.run("sleep 30 & echo started");
-  CHECK(said.ended == exited(0));
-  CHECK(said.output == "started\n");
-  CHECK(said.took < 25s);
-  // What comes within the silence belongs to the command.
-  auto late = link.run("(sleep 0.1; echo late) & echo early");
-  CHECK(late.ended == exited(0));
-  CHECK(late.output == "early\nlate\n");
-  CHECK(link.run("echo next").output == "next\n");
-}
-
 TEST_CASE("commands run side by side on one connection", "[transport]") {
   support::real_sshd server;
   world around;
@@ -194,10 +178,8 @@ TEST_CASE("a request that cannot be sent as it is, is refused before anything is
   world around;
   driven link{around, around.settings_for(server)};
   REQUIRE(link.open());
-  for (const auto& request :
-       {exec_request{std::string("a\0b", 3), {}, {}, 0ms, 0}, exec_request{"true", {{"1X", ""}}, {}, 0ms, 0},
-        exec_request{"true", {{"", ""}}, {}, 0ms, 0}, exec_request{"true", {{"A=B", ""}}, {}, 0ms, 0},
-        exec_request{"true", {{"A", std::string("\0", 1)}}, {}, 0ms, 0}}) {
+  for (const auto& request : {exec_request{std::string("a\0b", 3), {}, {}, 0ms, 0},
+                              exec_request{"true", {{"A", std::string("\0", 1)}}, {}, 0ms, 0}}) {
     auto ended = link.run(request).ended;
     CHECK(ended.kind == outcome_kind::never_sent);
     CHECK(ended.cause.code == errc::invalid_request);

@@ -114,6 +114,7 @@ TEST_CASE("a command that has ended is not called whole while its output waits f
   REQUIRE(link.until([&] { return s.received == 50'000; }));
   CHECK(link.ask(1)); // a round trip later its end has come
   auto code = errc::none;
+  auto kind = outcome_kind::exited; // and its output open
   SECTION("when its time is up") {
     code = errc::command_timeout;
   }
@@ -124,9 +125,11 @@ TEST_CASE("a command that has ended is not called whole while its output waits f
   SECTION("when the connection is closed") {
     link.close();
     code = errc::connection_lost;
+    kind = outcome_kind::maybe_ran;
   }
   REQUIRE(link.finish(id));
-  CHECK(s.ended->kind == outcome_kind::maybe_ran);
+  CHECK(s.ended->kind == kind);
+  CHECK(s.ended->output_open == (kind == outcome_kind::exited));
   CHECK(s.ended->cause.code == code);
 }
 

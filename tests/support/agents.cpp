@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <cerrno>
+#include <condition_variable>
 #include <cstring>
+#include <mutex>
 #include <poll.h>
 #include <stdexcept>
 #include <sys/eventfd.h>
@@ -57,6 +59,122 @@ void ssh_agent::add(const std::string& key_file) {
   spec.environment = {"SSH_AUTH_SOCK=" + socket()};
   if (run_to_end(spec) != 0)
     throw std::runtime_error("ssh-add refuses " + key_file);
+}
+
+struct asking_agent::shared {
+  manner how;
+  std::mutex mutex;
+  std::condition_variable changed;
+  int asked = 0;
+  bool signs = false;
+  bool over = false;
+  std::vector<int> clients;
+};
+
+namespace {
+
+bool receive_all(int fd, char* into, std::size_t size) {
+  while (size > 0) {
+    auto got = recv(fd, into, size, 0);
+    if (got <= 0)
+      return false;
+    into += got;
+    size -= static_cast<std::size_t>(got);
+  }
+  return true;
+}
+
+/// One message with its length; empty: the other side has gone.
+std::string receive_framed(int fd) {
+  unsigned char length[4];
+  if (!receive_all(fd, reinterpret_cast<char*>(length), sizeof length))
+    return {};
+  std::size_t size = static_cast<std::size_t>(length[0]) << 24 | length[1] << 16 | length[2] << 8 | length[3];
+  std::string message(reinterpret_cast<char*>(length), sizeof length);
+  message.resize(sizeof length + size);
+  return receive_all(fd, message.data() + sizeof length, size) ? message : std::string{};
+}
+
+bool send_all(int fd, const std::string& message) {
+  return send(fd, message.data(), message.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(message.size());
+}
+
+int listen_on(const std::string& path) {
+  auto where = address_of(path);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (bind(fd, reinterpret_cast<sockaddr*>(&where), sizeof where) != 0 || listen(fd, 64) != 0)
+    throw std::runtime_error("cannot listen on " + path + ": " + std::strerror(errno));
+  return fd;
+}
+
+} // namespace
+
+asking_agent::asking_agent(const ssh_agent& real, manner how) : real_(real.socket()), shared_(new shared) {
+  shared_->how = how;
+  listener_ = listen_on(socket());
+  thread_ = std::thread([this] {
+    std::vector<std::thread> relays;
+    for (int fd; (fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC)) >= 0;) {
+      std::lock_guard guard{shared_->mutex};
+      shared_->clients.push_back(fd);
+      relays.emplace_back([this, fd] { relay(fd); });
+    }
+    for (auto& each : relays)
+      each.join();
+  });
+}
+
+asking_agent::~asking_agent() {
+  {
+    std::lock_guard guard{shared_->mutex};
+    shared_->over = true;
+    for (int fd : shared_->clients)
+      shutdown(fd, SHUT_RDWR);
+  }
+  shared_->changed.notify_all();
+  shutdown(listener_, SHUT_RDWR);
+  thread_.join();
+  for (int fd : shared_->clients)
+    close(fd);
+  close(listener_);
+}
+
+void asking_agent::relay(int client) {
+  constexpr char sign_request = 13;
+  int agent = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  auto where = address_of(real_);
+  bool goes_on = connect(agent, reinterpret_cast<sockaddr*>(&where), sizeof where) == 0;
+  while (goes_on) {
+    auto request = receive_framed(client);
+    if (request.empty())
+      break;
+    if (request[4] == sign_request) {
+      std::unique_lock guard{shared_->mutex};
+      ++shared_->asked;
+      shared_->changed.notify_all();
+      if (shared_->how == manner::keeps)
+        shared_->changed.wait(guard, [this] { return shared_->signs || shared_->over; });
+      if (shared_->how == manner::hangs_up || shared_->over)
+        break;
+    }
+    if (request[4] == sign_request && shared_->how == manner::refuses)
+      goes_on = send_all(client, std::string{"\0\0\0\x01\x05", 5});
+    else
+      goes_on = send_all(agent, request) && send_all(client, receive_framed(agent));
+  }
+  shutdown(client, SHUT_RDWR);
+  close(agent);
+}
+
+int asking_agent::asked() const {
+  std::lock_guard guard{shared_->mutex};
+  return shared_->asked;
+}
+
+void asking_agent::let_sign() {
+  std::lock_guard guard{shared_->mutex};
+  shared_->signs = true;
+  shared_->changed.notify_all();
 }
 
 struct hung_agent::shared {

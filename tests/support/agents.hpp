@@ -3,6 +3,7 @@
 #include "tests/support/process_tree.hpp"
 #include "tests/support/real_sshd.hpp"
 
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,6 +23,33 @@ public:
 private:
   scratch_folder folder_;
   process_tree process_;
+};
+
+/// A real agent's socket with somebody in between whom signatures depend on, as they do on a user's touch.
+class asking_agent {
+public:
+  enum class manner {
+    keeps,    ///< each request for a signature waits for `let_sign`
+    refuses,  ///< the user says no
+    hangs_up, ///< the agent dies of it
+  };
+  asking_agent(const ssh_agent& real, manner how);
+  ~asking_agent();
+  asking_agent(const asking_agent&) = delete;
+  asking_agent& operator=(const asking_agent&) = delete;
+  std::string socket() const { return folder_ / "agent"; }
+  int asked() const; ///< signatures asked for so far
+  void let_sign();   ///< those that wait, and all from now on
+
+private:
+  struct shared;
+  void relay(int client);
+
+  scratch_folder folder_;
+  std::string real_;
+  int listener_ = -1;
+  std::unique_ptr<shared> shared_;
+  std::thread thread_; ///< takes connections, with a thread for each
 };
 
 /// A Unix socket where an agent should be, and nobody answers.

@@ -54,11 +54,27 @@ int fake_connection::methods_open() const {
   return bits;
 }
 
+void fake_connection::say_to_people(const std::string& banner) {
+  if (banner.empty())
+    return;
+  ssh_string words = ssh_string_new(banner.size());
+  ssh_string_fill(words, banner.data(), banner.size());
+  ssh_send_issue_banner(session_, words);
+  ssh_string_free(words);
+}
+
 void fake_connection::on_auth(ssh_message message) {
   const bool is_none = ssh_message_subtype(message) == SSH_AUTH_METHOD_NONE;
+  if (!is_none && faults().break_at == phase::authentication) {
+    say_to_people(faults().parting_banner);
+    while (ssh_message unanswered = ssh_message_get(session_)) // libssh writes when it looks
+      ssh_message_free(unanswered);
+  }
   if (!is_none && strike(phase::authentication))
     return ssh_message_free(message);
   if (is_none) { // a client may always ask what there is
+    for (const auto& banner : faults().banners)
+      say_to_people(banner);
     ssh_message_auth_set_methods(message, methods_open());
     ssh_message_reply_default(message);
     return ssh_message_free(message);

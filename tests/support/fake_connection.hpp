@@ -60,6 +60,7 @@ private:
 
   // What the client asks, in fake_requests.cpp and fake_auth.cpp.
   void on_message(ssh_message message);
+  void say_to_people(const std::string& banner);
   void on_auth(ssh_message message);
   void judge_auth(ssh_message message);
   void judge_key(ssh_message message);

@@ -69,6 +69,9 @@ struct fake_faults {
   int auth_tries_max = 6;    ///< failures, the opening "none" not counted; then DISCONNECT
   reply auth = reply::normal;
   std::chrono::milliseconds auth_delay{0};
+  std::vector<std::string>
+      banners;                ///< for people (SSH_MSG_USERAUTH_BANNER), at once, before the methods are told
+  std::string parting_banner; ///< one more, as the last word before a breakage during authentication
 
   // Channels and requests.
   int sessions_max = 10; ///< channels open at once on one connection, as MaxSessions
@@ -77,6 +80,7 @@ struct fake_faults {
   reply exec = reply::normal;
   std::chrono::milliseconds exec_delay{0};
   bool env_accepted = true;
+  bool env_answered = true; ///< false: the request stays unanswered; the rest of the connection works
   bool keepalives_answered = true;
   bool consumes_input = true; ///< false: the command's stdin is never read, so its window never grows
 

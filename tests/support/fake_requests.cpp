@@ -82,6 +82,8 @@ void fake_connection::on_channel_request(ssh_message message) {
     return on_exec(message);
   case SSH_CHANNEL_REQUEST_ENV:
     server_.count([](fake_counters& c) { ++c.env_requests; });
+    if (!faults().env_answered)
+      break;
     if (faults().env_accepted) {
       channel->set_env(ssh_message_channel_request_env_name(message),
                        ssh_message_channel_request_env_value(message));

@@ -109,6 +109,8 @@ const std::map<std::string, setter>& setters() {
     MOORAGE_FAULT(auth_tries_max);
     MOORAGE_FAULT(auth);
     MOORAGE_FAULT(auth_delay);
+    MOORAGE_FAULT(banners);
+    MOORAGE_FAULT(parting_banner);
     MOORAGE_FAULT(sessions_max);
     MOORAGE_FAULT(channel_open);
     MOORAGE_FAULT(channel_open_delay);

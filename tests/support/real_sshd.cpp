@@ -136,6 +136,10 @@ real_sshd::real_sshd(real_sshd_settings settings) : settings_(std::move(settings
     mkdir("/run/sshd", 0755); // as root sshd insists on its empty folder
   make_key(client_key(), "ed25519", "");
   std::filesystem::copy_file(client_key() + ".pub", folder_ / "authorized_keys");
+  if (settings_.ordinary_user && geteuid() == 0) {
+    chmod(folder_.path().c_str(), 0755); // its home, and sshd reads authorized_keys in its name
+    user_ = account_.emplace(folder_.path()).name();
+  }
   make_host_keys();
   for (int tries = 0; tries < 10; ++tries) {
     port_ = free_port(settings_.ipv4, settings_.ipv6);

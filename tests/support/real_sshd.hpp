@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tests/support/account.hpp"
 #include "tests/support/process_tree.hpp"
 
 #include <chrono>
@@ -31,6 +32,8 @@ struct real_sshd_settings {
   std::vector<std::string> host_key_types = {"ed25519"}; ///< of ed25519, ecdsa, rsa
   int max_sessions = 10;                                 ///< OpenSSH's own default
   std::string max_startups = "1000";                     ///< generous: tests of good manners set "10:30:100"
+  bool ordinary_user =
+      false; ///< lets in an account made for it where we are root, whom sshd treats differently
   std::vector<std::string> config = {}; ///< further sshd_config lines; they win over the fixture's own
 };
 
@@ -113,6 +116,7 @@ private:
   std::string user_;
   std::uint16_t port_ = 0;
   int keys_made_ = 0;
+  std::optional<ordinary_account> account_; // before the process: its sessions end first
   std::optional<process_tree> process_;
 };
 

@@ -1,0 +1,50 @@
+// What a connection tells its pool of its peer's life, apart from its end. Each is a message and, the same value, an
+// event of the pool's core.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "messages/ids.hpp"
+
+namespace moorage {
+
+/// The peer may be dead: the pool asks for more evidence, or counts this as it counts a probe that failed.
+struct connection_doubted {
+  connection_id connection;
+  /// True: nothing at all was heard of the peer for `probe_timeout` or more while it owed an answer (to the opening of a
+  /// channel, to a request or to a question; a command owes neither output nor end). Told once for each silence.
+  /// False: a user cut a command, a stream or the opening of a channel short sooner than that, so that nobody knows.
+  bool silent = false;
+  std::string text;
+};
+
+/// The peer has answered since it was doubted.
+struct connection_answered {
+  connection_id connection;
+  /// By more than a packet: a command ran to its end.
+  bool ran = false;
+};
+
+/// A probe that passed.
+struct probe_answer {
+  std::chrono::nanoseconds rtt{0};
+  std::string text; ///< what happened, for people: a channel that is refused is an answer, too
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, probe_answer& x) {
+  return f(x.rtt, x.text);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, connection_doubted& x) {
+  return f(x.connection, x.silent, x.text);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, connection_answered& x) {
+  return f(x.connection, x.ran);
+}
+
+} // namespace moorage

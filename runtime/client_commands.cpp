@@ -1,0 +1,242 @@
+// The client's commands, runs and streams, from the asking to the outcome.
+#include <utility>
+
+#include "runtime/client.hpp"
+#include "runtime/node_socket.hpp"
+
+namespace moorage {
+
+namespace {
+
+/// A command with more input than this is not kept to be sent once more: as much as is collected of its output.
+constexpr std::size_t kept_input_max = 16u << 20;
+static_assert(remote_bytes_max < node_message_max);
+
+/// For a connection on another node. Empty: the request can be sent.
+std::string unfit_for_node(const exec_request& request) {
+  if (request.input.size() <= remote_bytes_max)
+    return {};
+  return "standard input of " + std::to_string(request.input.size()) +
+         " bytes is more than fits into a message to the node (" + std::to_string(remote_bytes_max) +
+         "): write it to a stream";
+}
+
+outcome cancelled_unsent() {
+  return {outcome_kind::never_sent, 0, {}, {errc::cancelled, "it was cancelled before it was sent"}};
+}
+
+} // namespace
+
+void client_state::run(const lease_key& lease, std::uint64_t call, exec_request request,
+                       std::function<void(exec_result)> answer) {
+  run_entry entry;
+  entry.lease = lease;
+  entry.request = std::move(request);
+  entry.answer = std::move(answer);
+  begin(call, runs_.insert_or_assign(call, std::move(entry)).first->second);
+}
+
+void client_state::open(const lease_key& lease, std::uint64_t call, exec_request request,
+                        std::shared_ptr<stream_pipe> pipe, std::uint64_t credit) {
+  stream_entry entry;
+  entry.lease = lease;
+  entry.request = std::move(request);
+  entry.pipe = std::move(pipe);
+  entry.credit = credit;
+  begin(call, streams_.insert_or_assign(call, std::move(entry)).first->second);
+}
+
+void client_state::begin(std::uint64_t call, command& what) {
+  what.asked = self_->clock().now();
+  auto found = leases_.find(what.lease);
+  if (found == leases_.end())
+    return end(call, outcome_of(lost_lease(what.lease)));
+  if (auto wrong = remote_ ? unfit_for_node(what.request) : std::string{}; !wrong.empty())
+    return end(call, outcome_of({errc::invalid_request, std::move(wrong)}));
+  auto& held = found->second;
+  if (!held.lost && held.renewal == 0)
+    return send(call, what);
+  what.once_more = false;
+  what.unsent = {errc::connection_lost, "the connection to '" + what.lease.cluster +
+                                            "' had ended before anything was run under the lease"};
+  park(call, what, held);
+}
+
+void client_state::send(std::uint64_t call, command& what) {
+  auto& held = leases_.at(what.lease);
+  auto lease = held.grant.lease;
+  auto connection = caf::actor_cast<connection_actor>(held.grant.connection);
+  ++held.under_way;
+  what.under = {what.lease.cluster, lease};
+  what.once_more = what.once_more && !held.used && what.request.input.size() <= kept_input_max;
+  auto request = what.once_more ? what.request : std::move(what.request);
+  if (auto stream = streams_.find(call); stream != streams_.end()) {
+    auto& entry = stream->second;
+    entry.connection = connection;
+    entry.rooms = 0;
+    entry.early_room = 0;
+    open_stream order{lease, call, std::move(request), caf::strong_actor_ptr{self_->ctrl()}, entry.credit};
+    ask<stream_opened>(connection, what.under, std::move(order), [this, call](result<stream_opened> started) {
+      if (started)
+        opened(call, started->stream);
+      else
+        finish(call, outcome_of(started.reason()));
+    });
+    return;
+  }
+  ask<exec_result>(connection, what.under, run_command{lease, call, std::move(request)},
+                   [this, call](result<exec_result> finished) {
+                     exec_result failed;
+                     failed.ended = outcome_of(finished.reason());
+                     run_over(call, finished ? std::move(*finished) : std::move(failed));
+                   });
+}
+
+client_state::command* client_state::find_command(std::uint64_t call) {
+  if (auto found = runs_.find(call); found != runs_.end())
+    return &found->second;
+  auto found = streams_.find(call);
+  return found != streams_.end() ? &found->second : nullptr;
+}
+
+void client_state::run_over(std::uint64_t call, exec_result finished) {
+  auto found = runs_.find(call);
+  if (found == runs_.end() || goes_on(call, found->second, finished.ended))
+    return;
+  auto node = runs_.extract(call);
+  node.mapped().answer(std::move(finished));
+}
+
+void client_state::cancel_run(std::uint64_t call) {
+  auto found = runs_.find(call);
+  if (found == runs_.end())
+    return;
+  auto& entry = found->second;
+  entry.cancelled = true;
+  if (entry.parked)
+    return end(call, cancelled_unsent());
+  if (auto held = leases_.find(entry.lease); held != leases_.end())
+    caf::anon_send(caf::actor_cast<connection_actor>(held->second.grant.connection),
+                   cancel_command{entry.under.lease, call});
+}
+
+/// Its answer, given here and not by the connection.
+void client_state::end(std::uint64_t call, outcome ended) {
+  if (auto run = runs_.extract(call); !run.empty()) {
+    exec_result finished;
+    finished.ended = std::move(ended);
+    run.mapped().answer(std::move(finished));
+  } else if (auto stream = streams_.extract(call); !stream.empty()) {
+    stream.mapped().pipe->finish(std::move(ended));
+  }
+}
+
+// --- streams ------------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// Something came of it: it was sent, and what was kept to send it once more is no longer needed.
+template <class Stream>
+void was_sent(Stream& entry) {
+  entry.once_more = false;
+  entry.request = {};
+  entry.unsent_input = {};
+}
+
+} // namespace
+
+void client_state::opened(std::uint64_t call, stream_id stream) {
+  auto found = streams_.find(call);
+  if (found == streams_.end())
+    return;
+  auto& entry = found->second;
+  entry.stream = stream;
+  if (entry.cancelled) {
+    caf::anon_send(entry.connection, cancel_stream{stream});
+  } else {
+    if (!entry.unsent_input.empty())
+      caf::anon_send(entry.connection, send_stream_input{stream, std::exchange(entry.unsent_input, {})});
+    if (entry.input_ended)
+      caf::anon_send(entry.connection, end_stream_input{stream});
+  }
+  if (auto room = std::exchange(entry.early_room, 0); room > 0) {
+    entry.room_given = true;
+    entry.pipe->add_room(room);
+  }
+}
+
+void client_state::take(stream_chunk& chunk) {
+  auto found = streams_.find(chunk.call);
+  if (found == streams_.end())
+    return;
+  was_sent(found->second);
+  found->second.pipe->push(chunk.kind, std::move(chunk.bytes));
+}
+
+void client_state::take(const stream_room& room) {
+  auto found = streams_.find(room.call);
+  if (found == streams_.end())
+    return;
+  auto& entry = found->second;
+  if (++entry.rooms > 1)
+    was_sent(entry);
+  else if (entry.room_given)
+    return; // it is sent once more: the room that the first connection gave has been counted, and what was written in it
+  if (entry.stream) {
+    entry.room_given = true;
+    entry.pipe->add_room(room.bytes);
+  } else {
+    entry.early_room += room.bytes;
+  }
+}
+
+void client_state::grant_credit(std::uint64_t call, std::uint64_t bytes) {
+  if (auto found = streams_.find(call); found != streams_.end())
+    caf::anon_send(found->second.connection, grant_stream_credit{found->second.stream, bytes});
+}
+
+void client_state::send_input(std::uint64_t call, std::string bytes) {
+  auto found = streams_.find(call);
+  if (found == streams_.end())
+    return;
+  auto& entry = found->second;
+  // No more than the first room, until more is given, which says that some was taken.
+  if (!entry.stream || entry.once_more)
+    entry.unsent_input += bytes;
+  if (entry.stream)
+    caf::anon_send(entry.connection, send_stream_input{entry.stream, std::move(bytes)});
+}
+
+void client_state::end_input(std::uint64_t call) {
+  auto found = streams_.find(call);
+  if (found == streams_.end())
+    return;
+  auto& entry = found->second;
+  entry.input_ended = true;
+  if (entry.stream)
+    caf::anon_send(entry.connection, end_stream_input{entry.stream});
+}
+
+void client_state::cancel_stream_of(std::uint64_t call) {
+  auto found = streams_.find(call);
+  if (found == streams_.end())
+    return;
+  auto& entry = found->second;
+  entry.cancelled = true;
+  if (entry.parked)
+    end(call, cancelled_unsent());
+  else if (entry.stream)
+    caf::anon_send(entry.connection, cancel_stream{entry.stream});
+}
+
+void client_state::finish(std::uint64_t call, outcome ended) {
+  auto found = streams_.find(call);
+  if (found == streams_.end())
+    return;
+  if (goes_on(call, found->second, ended))
+    found->second.stream = {};
+  else
+    end(call, std::move(ended));
+}
+
+} // namespace moorage

@@ -1,0 +1,191 @@
+// What was never sent is sent once more, on another connection.
+#include <catch2/catch.hpp>
+
+#include "tests/actors/client_world.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+
+namespace {
+
+/// What became of commands, in the order of their ends.
+struct outcomes {
+  std::vector<outcome> all;
+  auto take() {
+    return [this](exec_result finished) { all.push_back(std::move(finished.ended)); };
+  }
+};
+
+exec_request command(std::chrono::milliseconds timeout = {}) {
+  return {"hello", {}, {}, timeout, 0};
+}
+
+} // namespace
+
+TEST_CASE("a command whose connection ends before it was sent runs on another one, once") {
+  client_world world{plain_cluster(1)};
+  world.network->close_at_command = {0};
+  world.ask();
+  outcomes ended;
+  world.held.at(0).run(command(), ended.take());
+  world.held.at(0).run(command(), ended.take());
+  world.settle();
+  REQUIRE(ended.all.size() == 2);
+  CHECK(to_string(ended.all.at(0)) == "exited 0");
+  CHECK(to_string(ended.all.at(1)) == "exited 0");
+  CHECK(world.network->made == 2);
+  CHECK(world.status().leases == 1);
+  world.held.clear();
+  world.settle();
+  CHECK(world.status().leases == 0);
+  CHECK(world.status().idle == 1);
+}
+
+TEST_CASE("a command is sent once more, not for ever") {
+  client_world world{plain_cluster(1)};
+  world.network->close_at_command = {0, 1, 2, 3};
+  world.ask();
+  outcomes ended;
+  world.held.at(0).run(command(), ended.take());
+  world.pass(5s);
+  REQUIRE(ended.all.size() == 1);
+  CHECK(ended.all.at(0).kind == outcome_kind::never_sent);
+  CHECK(ended.all.at(0).cause.code == errc::connection_lost);
+  CHECK(world.network->made == 2);
+}
+
+TEST_CASE("what may have run is not sent again") {
+  client_world world{plain_cluster(1)};
+  world.network->run_takes = 1h;
+  world.network->broken = {0};
+  world.ask();
+  outcomes ended;
+  world.held.at(0).run(command(), ended.take());
+  world.pass(5s);
+  REQUIRE(ended.all.size() == 1);
+  CHECK(ended.all.at(0).kind == outcome_kind::maybe_ran);
+  CHECK(world.network->made == 1);
+}
+
+TEST_CASE("a lease under which a command has run stays with its connection, and ends with it") {
+  client_world world{plain_cluster(1)};
+  world.ask();
+  outcomes ended;
+  world.held.at(0).run(command(), ended.take());
+  world.settle();
+  world.network->close_at_command = {0};
+  world.held.at(0).run(command(), ended.take());
+  world.pass(5s);
+  REQUIRE(ended.all.size() == 2);
+  CHECK(to_string(ended.all.at(0)) == "exited 0");
+  CHECK(ended.all.at(1).kind == outcome_kind::never_sent);
+  CHECK(world.network->made == 1);
+}
+
+TEST_CASE("a lease whose connection ended before its first command goes on with another one") {
+  client_world world{plain_cluster(1)};
+  world.ask();
+  world.network->broken = {0};
+  world.pass(2min, 1s); // the connection looks after itself, and finds out
+  REQUIRE(world.status().leases == 0);
+  outcomes ended;
+  world.held.at(0).run(command(), ended.take());
+  world.settle();
+  REQUIRE(ended.all.size() == 1);
+  CHECK(to_string(ended.all.at(0)) == "exited 0");
+  CHECK(world.status().leases == 1);
+}
+
+TEST_CASE("another connection is waited for with what is left of the acquire's patience") {
+  client_world world{plain_cluster(1)};
+  world.network->open_takes = 4s;
+  auto call = world.ask(10s);
+  world.pass(4s);
+  REQUIRE(world.answered[call] == 1);
+  world.network->open_hangs = true;
+  world.network->close_at_command = {0};
+  outcomes ended;
+  world.held.at(0).run(command(), ended.take());
+  world.pass(5900ms);
+  CHECK(ended.all.empty());
+  world.pass(200ms);
+  REQUIRE(ended.all.size() == 1);
+  CHECK(ended.all.at(0).kind == outcome_kind::never_sent);
+  INFO(ended.all.at(0).cause.text);
+  CHECK(ended.all.at(0).cause.text.find("no lease for 'alpha' after 10 s") != std::string::npos);
+}
+
+TEST_CASE("a command's own time-out bounds the wait for another connection") {
+  client_world world{plain_cluster(1)};
+  world.ask(1h);
+  world.network->open_hangs = true;
+  world.network->close_at_command = {0};
+  outcomes ended;
+  world.held.at(0).run(command(2s), ended.take());
+  world.pass(2200ms);
+  REQUIRE(ended.all.size() == 1);
+  CHECK(ended.all.at(0).kind == outcome_kind::never_sent);
+}
+
+TEST_CASE(
+    "a command that waits for another connection can be cancelled, and so can its lease be given back") {
+  for (auto give_back : {false, true}) {
+    client_world world{plain_cluster(1)};
+    world.ask(1h);
+    world.network->open_hangs = true;
+    world.network->close_at_command = {0};
+    outcomes ended;
+    auto call = world.gate->next_call() + 1;
+    world.held.at(0).run(command(), ended.take());
+    world.pass(50ms);
+    REQUIRE(world.status().waiters == 1);
+    if (give_back)
+      world.held.clear();
+    else
+      world.gate->post([call](client_state& client) { client.cancel_run(call); });
+    world.settle();
+    REQUIRE(ended.all.size() == 1);
+    CHECK(ended.all.at(0).kind == outcome_kind::never_sent);
+    world.held.clear();
+    world.settle();
+    CHECK(world.status().waiters == 0);
+  }
+}
+
+TEST_CASE("a runtime that stops answers a command that waits for another connection") {
+  client_world world{plain_cluster(1)};
+  world.ask(1h);
+  world.network->open_hangs = true;
+  world.network->close_at_command = {0};
+  outcomes ended;
+  world.held.at(0).run(command(), ended.take());
+  world.pass(50ms);
+  CHECK(world.ask<done>(stop_all{}));
+  REQUIRE(ended.all.size() == 1);
+  CHECK(ended.all.at(0).kind == outcome_kind::never_sent);
+}
+
+TEST_CASE("a stream goes on another connection too, with all of the input that was written meanwhile") {
+  for (int steps = 0; steps < 12; ++steps) {
+    INFO("input after " << steps << " messages");
+    client_world world{plain_cluster(1)};
+    world.network->run_takes = 1s;
+    world.network->close_at_command = {0};
+    world.ask();
+    auto call = world.gate->next_call() + 1;
+    auto stream = world.held.at(0).open(command());
+    for (int i = 0; i < steps && world.one_message(); ++i) {
+    }
+    world.gate->post([call](client_state& client) {
+      client.send_input(call, "abc");
+      client.end_input(call);
+    });
+    world.pass(2s);
+    moorage::stream::chunk chunk;
+    CHECK(stream.read(chunk));
+    CHECK_FALSE(stream.read(chunk));
+    CHECK(to_string(stream.ended()) == "exited 0");
+    CHECK(world.network->input[1] == "abc");
+    CHECK(world.network->made == 2);
+  }
+}

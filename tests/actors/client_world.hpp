@@ -1,0 +1,62 @@
+// A client in virtual time, asked as the embedding API asks it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "runtime/client.hpp"
+#include "tests/actors/virtual_world.hpp"
+
+namespace moorage::test {
+
+class client_world : public virtual_world {
+public:
+  explicit client_world(cluster_settings settings) : virtual_world(std::move(settings)) {
+    client = system.spawn(moorage::client, manager, gate, false, std::function<void()>{});
+    gate->open(client, false);
+    sched.run();
+  }
+  ~client_world() {
+    held.clear();
+    gate->close();
+    sched.run();
+    caf::anon_send_exit(client, caf::exit_reason::user_shutdown);
+    client = nullptr;
+    sched.run();
+  }
+
+  /// Leaves the client a message; the answer is `answers[call]`, once it has come.
+  std::uint64_t post_acquire(std::chrono::nanoseconds patience = 30s, const std::string& name = "alpha") {
+    auto call = gate->next_call();
+    gate->post([this, name, call, patience](client_state& state) {
+      state.acquire_lease(acquire{name, nullptr, call, patience, "client"},
+                          [this, call](result<lease> answer) {
+                            ++answered[call];
+                            answers[call] = answer.reason();
+                            answered_at[call] = now();
+                            if (answer)
+                              held.push_back(std::move(*answer));
+                          });
+    });
+    return call;
+  }
+  std::uint64_t ask(std::chrono::nanoseconds patience = 30s, const std::string& name = "alpha") {
+    auto call = post_acquire(patience, name);
+    sched.run();
+    return call;
+  }
+  void post_cancel(std::uint64_t call) {
+    gate->post([call](client_state& state) { state.cancel_acquire_of(call); });
+  }
+  using virtual_world::ask;
+
+  std::shared_ptr<client_gate> gate = std::make_shared<client_gate>();
+  caf::actor client;
+  std::vector<lease> held;
+  std::map<std::uint64_t, int> answered;
+  std::map<std::uint64_t, failure> answers;
+  std::map<std::uint64_t, std::chrono::nanoseconds> answered_at;
+};
+
+} // namespace moorage::test

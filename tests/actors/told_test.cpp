@@ -1,0 +1,133 @@
+// What is told, and to whom: a server's words, the reasons of ends, in plain English and on one line.
+#include <catch2/catch.hpp>
+
+#include "messages/exit_words.hpp"
+#include "tests/actors/virtual_world.hpp"
+#include "tests/support/hostile.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+using Catch::Contains;
+using support::hostile_text;
+using support::misleading_in_line;
+
+namespace {
+
+/// All that a pool tells while it lives.
+struct listener {
+  explicit listener(virtual_world& world) : world(world) {
+    actor = world.system.spawn(
+        [this](caf::event_based_actor*, int) -> caf::behavior {
+          return {[this](const event_record& record) { events.push_back(record); }};
+        },
+        0);
+    world.ask<done>(subscribe{"", caf::actor_cast<caf::strong_actor_ptr>(actor), 1'000});
+  }
+  ~listener() {
+    caf::anon_send_exit(actor, caf::exit_reason::kill);
+    world.settle();
+  }
+  std::string text_of(const std::string& what) const {
+    for (const auto& event : events)
+      if (event.what == what)
+        return event.text;
+    return "no such event";
+  }
+
+  virtual_world& world;
+  caf::actor actor;
+  std::vector<event_record> events;
+};
+
+} // namespace
+
+TEST_CASE("what the server says in a log-in goes to the acquire that waited for it, once, and to the event") {
+  virtual_world world{plain_cluster(1)};
+  world.network->banner = "Maintenance at noon.\nSave your work.";
+  world.network->open_takes = 1s;
+  listener log{world};
+  holder first{world}, second{world};
+  first.acquire();
+  second.acquire();
+  world.pass(2s);
+  REQUIRE(first.heard->grants.size() == 1);
+  CHECK(first.heard->grants.at(0).banner == world.network->banner);
+  CHECK(log.text_of("opened") == "the server says: Maintenance at noon.\\x0aSave your work.");
+  first.release();
+  REQUIRE(second.heard->grants.size() == 1);
+  CHECK(second.heard->grants.at(0).banner.empty()); // it did not cause the log-in
+}
+
+TEST_CASE("an event's text stays within its line, whatever servers, askers and connections say") {
+  virtual_world world{plain_cluster(1)};
+  listener log{world};
+  world.network->banner = hostile_text;
+  holder host{world, hostile_text}, waiting{world, hostile_text};
+  host.acquire();
+  waiting.acquire(1s);
+  world.pass(2s);
+  host.release();
+  world.network->broken = {0};
+  world.pass(1min);
+  world.network->open_fails = {ssh_stage::authenticate, ssh_failure::denied, hostile_text};
+  host.acquire();
+  world.pass(10s);
+  for (const auto* what : {"opened", "granted", "refused", "lost", "open_failed", "latched"})
+    CHECK(log.text_of(what) != "no such event");
+  for (const auto& event : log.events) {
+    INFO(event.what);
+    CHECK(misleading_in_line(event.text) == "");
+    for (const auto& step : event.steps)
+      CHECK(misleading_in_line(step.text) == "");
+  }
+}
+
+TEST_CASE("work under a lease that has ended is refused with the reason of its end") {
+  virtual_world world{plain_cluster(1)};
+  holder host{world};
+  host.acquire();
+  SECTION("revoked") {
+    world.ask<done>(revoke_lease{"alpha", host.heard->grants.at(0).lease});
+    host.run("late");
+    REQUIRE(host.heard->run_errors.size() == 1);
+    CHECK_THAT(host.heard->run_errors.at(0).text, Contains("revoked by an administrator"));
+  }
+  SECTION("given back") {
+    host.release();
+    host.run("late");
+    REQUIRE(host.heard->run_errors.size() == 1);
+    CHECK_THAT(host.heard->run_errors.at(0).text, Contains("given back"));
+  }
+  SECTION("revoked in mid-command") {
+    world.network->run_takes = 1h;
+    host.run("long");
+    world.ask<done>(revoke_lease{"alpha", host.heard->grants.at(0).lease});
+    world.pass(10s);
+    REQUIRE(host.heard->results.size() == 1);
+    CHECK(host.heard->results.at(0).ended.cause.code == errc::lease_ended);
+    CHECK_THAT(host.heard->results.at(0).ended.cause.text, Contains("revoked by an administrator"));
+  }
+}
+
+TEST_CASE("the end of an actor is told in plain words") {
+  for (auto reason :
+       {caf::exit_reason::unhandled_exception, caf::exit_reason::unknown, caf::exit_reason::out_of_workers,
+        caf::exit_reason::user_shutdown, caf::exit_reason::kill, caf::exit_reason::remote_link_unreachable,
+        caf::exit_reason::unreachable}) {
+    auto words = in_words(caf::make_error(reason));
+    CHECK_THAT(words, !Contains("_") && !Contains("("));
+    CHECK(words.size() > 8);
+  }
+  CHECK_THAT(in_words({}), !Contains("none"));
+  CHECK(in_words(make_error(errc::internal, "an invariant did not hold")) == "an invariant did not hold");
+  virtual_world world{plain_cluster(1)};
+  listener log{world};
+  holder host{world};
+  host.acquire();
+  caf::anon_send_exit(host.heard->grants.at(0).connection, caf::exit_reason::kill);
+  world.settle();
+  CHECK_THAT(log.text_of("lost"), Contains("its actor ended: it was killed"));
+  caf::anon_send_exit(host.heard->grants.at(0).pool, caf::exit_reason::kill);
+  world.settle();
+  CHECK_THAT(log.text_of("internal"), Contains("it was killed") && !Contains("exit_reason"));
+}

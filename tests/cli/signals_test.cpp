@@ -1,0 +1,119 @@
+// Signals, whatever the program is waiting for when they come; and a process that may open hardly any file.
+#include <catch2/catch.hpp>
+
+#include <csignal>
+#include <fstream>
+
+#include <sys/stat.h>
+
+#include "tests/cli/clusters.hpp"
+
+using namespace moorage::cli_tests;
+using namespace std::chrono_literals;
+using Catch::Contains;
+
+namespace {
+
+/// What a pipe holds, less what a command may write at once.
+constexpr std::size_t full_pipe = 60 << 10;
+
+struct node_home : home_with_cluster {
+  node_home() : node(spec({"serve"})) { REQUIRE(node.wrote("serving 1 cluster on ")); }
+  program node;
+};
+
+} // namespace
+
+TEST_CASE("the first signal ends a command though nobody reads its output") {
+  home_with_cluster home;
+  for (auto number : {SIGINT, SIGTERM, SIGHUP}) {
+    program client{home.spec({"exec", "here", "-n", "--", "yes"})};
+    REQUIRE(client.keeps_unread(full_pipe));
+    client.signal(number);
+    REQUIRE(client.ends_unread(10s));
+    auto ended = client.wait();
+    CHECK(ended.signal == number);
+    CHECK_THAT(ended.error_output, Contains("here: interrupted; the command may still run there"));
+  }
+}
+
+TEST_CASE("the first signal ends a command though its node is frozen") {
+  node_home home;
+  for (auto number : {SIGINT, SIGTERM, SIGHUP}) {
+    program client{home.spec({"exec", "here", "-n", "--", "echo started; sleep 600"})};
+    REQUIRE(client.wrote("started"));
+    home.node.signal(SIGSTOP);
+    client.signal(number);
+    CHECK(client.ends_unread(10s));
+    home.node.signal(SIGCONT);
+    auto ended = client.wait();
+    CHECK(ended.signal == number);
+    CHECK_THAT(ended.error_output, Contains("interrupted; the command may still run there"));
+  }
+}
+
+TEST_CASE("the first signal ends a command that waits for a connection of a frozen node") {
+  node_home home;
+  REQUIRE(home.moorage({"admin", "pause", "here"}).code == 0);
+  program client{home.spec({"exec", "here", "-n", "--wait", "10min", "--", "true"})};
+  auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (home.moorage({"admin", "waiters", "here"}).output == "no waiters\n" &&
+         std::chrono::steady_clock::now() < deadline)
+    continue;
+  home.node.signal(SIGSTOP);
+  client.signal(SIGTERM);
+  CHECK(client.ends_unread(10s));
+  home.node.signal(SIGCONT);
+  auto ended = client.wait();
+  CHECK(ended.signal == SIGTERM);
+  CHECK_THAT(ended.error_output, Contains("did not run"));
+}
+
+TEST_CASE("two signals in the same moment end a node as one does") {
+  moorage::support::scratch_folder folder;
+  std::ofstream{folder / "moorage.toml"} << "[node]\nsocket = \"" << folder / "node.sock"
+                                         << "\"\n";
+  for (int round = 0; round < 10; ++round) {
+    program node{{{"serve", "--config", folder / "moorage.toml"}, folder.path()}};
+    REQUIRE(node.wrote("serving 0 clusters on "));
+    node.signal(SIGTERM);
+    node.signal(round % 2 == 0 ? SIGTERM : SIGINT);
+    node.signal(SIGTERM);
+    auto ended = node.wait(20s);
+    CHECK(ended.code == 0);
+    CHECK_THAT(ended.error_output, Contains("moorage: stopped\n"));
+  }
+}
+
+TEST_CASE(
+    "a process that may open too few files says so, whatever the number, and with the command's own code") {
+  home_with_cluster home;
+  for (auto limit : {6, 7, 8, 9, 10, 12, 14, 16, 18, 20, 22, 24, 28, 32}) {
+    CAPTURE(limit);
+    auto limited = [&](std::vector<std::string> words) {
+      std::string line = "ulimit -n " + std::to_string(limit) + "; exec " + MOORAGE_PROGRAM;
+      for (auto& each : words)
+        line += " " + each;
+      auto spec = home.spec({"-c", line});
+      spec.executable = "/bin/sh";
+      return run(spec);
+    };
+    auto ended = limited({"exec", "here", "-n", "--", "echo", "hello"});
+    CAPTURE(ended.error_output, ended.signal);
+    CHECK((ended.code == 0 ? ended.output == "hello\n" : ended.code == 255));
+    CHECK((ended.code == 0 || ended.error_output.find("ulimit -n") != std::string::npos));
+    ended = limited({"status"});
+    CHECK((ended.code == 4 || ended.error_output.find("ulimit -n") != std::string::npos));
+  }
+}
+
+TEST_CASE("what is no node in the place where one would listen does not keep a command from running") {
+  home_with_cluster home;
+  REQUIRE(mkdir((home.folder / "moorage").c_str(), 0700) == 0);
+  std::ofstream{home.folder / "moorage/node.sock"} << "no socket";
+  CHECK(home.exec("echo hello").output == "hello\n");
+  home.write_config("[node]\nsocket = \"" + (home.folder / "moorage/node.sock") + "\"\n");
+  auto chosen = home.exec("echo hello");
+  CHECK(chosen.code == 255);
+  CHECK_THAT(chosen.error_output, Contains("is not a socket"));
+}

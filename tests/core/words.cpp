@@ -1,0 +1,51 @@
+// What is said about what others have said: labels, and errors of the world, in refusals, events and lists.
+#include "tests/core/story.hpp"
+#include "tests/support/hostile.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+using support::hostile_text;
+using support::misleading_in_line;
+
+TEST_CASE("a label stays within its line wherever it is shown, and is no longer than a line") {
+  story s{lumi(1)};
+  auto label = hostile_text + std::string(100'000, 'x');
+  s.step(acquire_requested{r1, h1, s.now + 1h, label});
+  s.step(connection_opened{c1});
+  s.step(acquire_requested{r2, h2, s.now + 1s, label});
+  auto waiters = s.core.waiters(s.now);
+  REQUIRE(waiters.size() == 1);
+  CHECK(misleading_in_line(waiters[0].label) == "");
+  CHECK(waiters[0].label.size() < 1'000);
+  auto leases = s.core.leases(s.now);
+  REQUIRE(leases.size() == 1);
+  CHECK(misleading_in_line(leases[0].label) == "");
+  CHECK(leases[0].label.size() < 1'000);
+  CHECK(s.wait(1s) == "refuse r2 acquire_timeout");
+  CHECK(s.refusal.find("evil") != std::string::npos); // it says who holds the lease
+  CHECK(misleading_in_line(s.refusal) == "");
+  CHECK(s.announced.size() > 3);
+  for (const auto& line : s.announced)
+    CHECK(misleading_in_line(line) == "");
+}
+
+TEST_CASE("a lease that ended otherwise than by its release is told with the reason, however late") {
+  story s{lumi(1)};
+  s.acquire(r1, h1);
+  s.step(connection_opened{c1});
+  SECTION("revoked") {
+    s.step(lease_revoked{r2, l1});
+    s.release(l1, h1, r3);
+    CHECK(s.refusal.find("revoked by an administrator") != std::string::npos);
+  }
+  SECTION("with its connection") {
+    s.step(connection_lost{c1, {ssh_stage::session, ssh_failure::reset, "cable pulled"}});
+    s.step(lease_released{r3, l1, h1});
+    CHECK(s.refusal.find("cable pulled") != std::string::npos);
+  }
+  SECTION("never confirmed") {
+    s.wait(6s);
+    s.step(lease_released{r3, l1, h1});
+    CHECK(s.refusal.find("did not confirm") != std::string::npos);
+  }
+}

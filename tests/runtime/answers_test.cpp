@@ -1,0 +1,117 @@
+// Every request has one answer, whose code says what happened, in every form that it may be asked in.
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <caf/all.hpp>
+#include <thread>
+
+#include "runtime/actors.hpp"
+#include "tests/runtime/embedding_fixture.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+
+namespace {
+
+/// Whose pool is paused: who asks it waits, and nothing is connected.
+cluster_settings unreachable(const std::string& name) {
+  cluster_settings settings;
+  settings.name = name;
+  settings.host = "127.0.0.1";
+  settings.port = 1;
+  settings.agent = false;
+  settings.queue_depth = 1'000'000;
+  return settings;
+}
+
+void wait_for_waiters(runtime& rt, std::uint32_t count) {
+  while (rt.pool("alpha").take().waiters < count)
+    std::this_thread::yield();
+}
+
+/// What four waiters, one of each form, are told when `happens` happens.
+std::vector<errc> told(const std::function<void(runtime&)>& happens) {
+  runtime rt{quiet_configuration({unreachable("alpha")})};
+  rt.pause("alpha").take();
+  std::promise<errc> blocking, called, message;
+  std::thread thread{[&] { blocking.set_value(rt.try_acquire("alpha", {1h, {}, {}}).reason().code); }};
+  auto future = rt.acquire_async("alpha", {1h, {}, {}});
+  rt.acquire("alpha", {1h, {}, {}},
+             [&called](result<lease> answer) { called.set_value(answer.reason().code); });
+  auto actor = system_of(rt).spawn(
+      [&message, manager = manager_of(rt)](caf::event_based_actor* self, int) -> caf::behavior {
+        self->send(manager, acquire{"alpha", caf::strong_actor_ptr{self->ctrl()}, 1, 1h, "actor"});
+        return {[&message](const acquire_refused& refusal) { message.set_value(refusal.reason.code); },
+                [](const lease_grant&) {}};
+      },
+      0);
+  wait_for_waiters(rt, 4);
+  happens(rt);
+  std::vector<errc> codes{blocking.get_future().get(), called.get_future().get(), message.get_future().get()};
+  try {
+    (void)future.get();
+    codes.push_back(errc::none);
+  } catch (const error& refused) {
+    codes.push_back(refused.code());
+  }
+  thread.join();
+  caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+  return codes;
+}
+
+} // namespace
+
+TEST_CASE("one happening has one code, for the blocking form, the future, the callback and the message") {
+  CHECK(told([](runtime& rt) { rt.remove_cluster("alpha").take(); }) ==
+        std::vector<errc>(4, errc::cluster_removed));
+  CHECK(told([](runtime& rt) { rt.disconnect("alpha").take(); }) == std::vector<errc>(4, errc::disconnected));
+  CHECK(told([](runtime& rt) { rt.stop(); }) == std::vector<errc>(4, errc::stopping));
+}
+
+TEST_CASE(
+    "more requests than a runtime may have without an answer are refused at once, and the others served") {
+  constexpr int most = 200'000;
+  runtime rt{quiet_configuration({unreachable("alpha")})};
+  rt.pause("alpha").take();
+  std::atomic<int> refused = 0, others = 0;
+  std::stop_source stop;
+  for (int i = 0; i < most + 5; ++i)
+    rt.acquire("alpha", {1h, {}, stop.get_token()}, [&](result<lease> answer) {
+      ++(answer.reason().code == errc::too_many_requests ? refused : others);
+    });
+  CHECK(refused == 5);
+  CHECK(rt.try_acquire("alpha").reason().code == errc::too_many_requests);
+  wait_for_waiters(rt, most);
+  CHECK(rt.pool("alpha").take().waiters == most);
+  CHECK(others == 0);
+  stop.request_stop();
+  while (others < most)
+    std::this_thread::yield();
+  CHECK(rt.try_acquire("alpha", {0s, {}, {}}).reason().code == errc::acquire_timeout);
+}
+
+TEST_CASE("a server that closes each connection before its first command costs nobody a command") {
+  support::real_sshd sshd;
+  runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+  for (int round = 0; round < 10; ++round) {
+    auto lease = rt.acquire("alpha", 20s);
+    sshd.kill_connections();
+    auto result = lease.run({"cat", {}, "round " + std::to_string(round), {}, 0});
+    CHECK(to_string(result.ended) == "exited 0");
+    CHECK(result.output == "round " + std::to_string(round));
+  }
+  for (int round = 0; round < 10; ++round) {
+    auto lease = rt.acquire("alpha", 20s);
+    sshd.kill_connections();
+    auto output = lease.open({"cat", {}, {}, {}, 0});
+    CHECK(output.write("some "));
+    CHECK(output.write("input"));
+    output.end_input();
+    stream::chunk chunk;
+    std::string all;
+    while (output.read(chunk))
+      all += chunk.bytes;
+    CHECK(to_string(output.ended()) == "exited 0");
+    CHECK(all == "some input");
+  }
+}

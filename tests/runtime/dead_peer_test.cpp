@@ -1,0 +1,113 @@
+// A peer that dies while its pool is busy, one that is only slow, and one that lets in and hangs up: with real sshds and
+// the default time-outs.
+#include <catch2/catch.hpp>
+
+#include <condition_variable>
+#include <mutex>
+
+#include "tests/runtime/embedding_fixture.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+using steady = std::chrono::steady_clock;
+
+namespace {
+
+/// Counts events of one kind.
+class event_count {
+public:
+  event_count(runtime& rt, const std::string& cluster, std::string what)
+      : watching_(rt.subscribe(cluster, [this, what = std::move(what)](const event_record& event) {
+                      std::lock_guard guard{mutex_};
+                      count_ += event.what == what;
+                      changed_.notify_all();
+                    }).take()) {}
+
+  bool wait_for(int count, std::chrono::milliseconds patience) {
+    std::unique_lock guard{mutex_};
+    return changed_.wait_for(guard, patience, [&] { return count_ >= count; });
+  }
+
+private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int count_ = 0;
+  subscription watching_; // last: it ends first
+};
+
+exec_request command(std::string line, std::chrono::milliseconds timeout) {
+  exec_request request;
+  request.command = std::move(line);
+  request.timeout = timeout;
+  return request;
+}
+
+std::uint64_t removed(runtime& rt, removal_reason reason) {
+  return rt.pool("alpha").take().counters.removed.at(static_cast<std::size_t>(reason));
+}
+
+} // namespace
+
+TEST_CASE("a pool of one whose users cut all short after 500 ms notices that its server is frozen") {
+  support::real_sshd sshd;
+  auto settings = settings_for(sshd, "alpha");
+  settings.pool_size = 1;
+  runtime rt{quiet_configuration({settings})};
+  auto first = rt.acquire("alpha", 20s);
+  auto dead = first.connection();
+  REQUIRE(first.run("true").ended.succeeded());
+  REQUIRE(bool{first.release()});
+  sshd.freeze();
+  auto began = steady::now();
+  int grants = 0;
+  while (removed(rt, removal_reason::probe_failures) == 0 && steady::now() - began < 60s) {
+    auto lease = rt.try_acquire("alpha", {500ms, "impatient", {}});
+    if (!lease)
+      continue;
+    CHECK(lease->connection() == dead);
+    ++grants;
+    CHECK(lease->run(command("true", 500ms)).ended.kind != outcome_kind::exited);
+    static_cast<void>(lease->release());
+  }
+  // Three probes of probe_timeout (5 s) each, begun at once.
+  std::chrono::duration<double> took = steady::now() - began;
+  INFO(grants << " grants in " << took.count() << " s");
+  CHECK(removed(rt, removal_reason::probe_failures) == 1);
+  CHECK(took < 40s);
+  sshd.thaw();
+  auto next = rt.acquire("alpha", 60s);
+  CHECK(next.connection() != dead);
+  CHECK(next.run("true").ended.succeeded());
+}
+
+TEST_CASE("slow commands on a server that answers cost no connection, however many users lose patience") {
+  support::real_sshd sshd;
+  auto settings = settings_for(sshd, "alpha");
+  settings.pool_size = 1;
+  settings.probe_failures_max = 1;
+  runtime rt{quiet_configuration({settings})};
+  auto held = rt.acquire("alpha", 20s).connection();
+  for (int i = 0; i < 10; ++i) {
+    auto lease = rt.acquire("alpha", 20s);
+    CHECK(lease.connection() == held);
+    CHECK(lease.run(command("sleep 3", 100ms)).ended.cause.code == errc::command_timeout);
+  }
+  CHECK(rt.pool("alpha").take().counters.probes_failed == 0);
+  CHECK(sshd.logins() == 1);
+}
+
+TEST_CASE("a server that lets in and hangs up is left alone for longer each time") {
+  support::real_sshd sshd;
+  auto settings = settings_for(sshd, "alpha");
+  settings.min_idle = 2;
+  runtime rt{quiet_configuration({settings})};
+  event_count backing_off{rt, "alpha", "backing_off"};
+  for (int times = 1; times <= 3; ++times) {
+    for (auto until = steady::now() + 30s; steady::now() < until && !backing_off.wait_for(times, 20ms);)
+      sshd.kill_connections();
+  }
+  REQUIRE(backing_off.wait_for(3, 1s));
+  // Twice what the reserve holds, with 1 s, then 2 s in between: two log-ins each time, and one that came too late for it.
+  CHECK(sshd.logins() <= 9);
+  CHECK(rt.pool("alpha").take().backing_off.text.find("was of no use") != std::string::npos);
+}

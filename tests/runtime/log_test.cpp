@@ -1,0 +1,76 @@
+// The log file: one line for one happening, for its owner's eyes.
+#include <catch2/catch.hpp>
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/log.hpp"
+#include "tests/support/hostile.hpp"
+#include "tests/support/real_sshd.hpp"
+
+using namespace moorage;
+using support::hostile_text;
+using support::misleading_in_line;
+
+namespace {
+
+std::vector<std::string> lines_of(const std::string& path) {
+  std::ifstream in{path, std::ios::binary};
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);)
+    lines.push_back(line);
+  return lines;
+}
+
+unsigned mode_of(const std::string& path) {
+  struct stat status {};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  return status.st_mode & 0777u;
+}
+
+} // namespace
+
+TEST_CASE("nobody can forge a record of the log, or write to the reader's terminal through it") {
+  support::scratch_folder folder;
+  {
+    event_log log{"debug", folder / "log"};
+    event_record record;
+    record.cluster = "lumi" + hostile_text;
+    record.what = "granted" + hostile_text;
+    record.text = hostile_text;
+    log.write(record);
+    log.bug(hostile_text, hostile_text);
+  }
+  auto lines = lines_of(folder / "log");
+  CHECK(lines.size() == 2);
+  for (const auto& line : lines) {
+    CHECK(misleading_in_line(line) == "");
+    CHECK(line.find(" moorage ") != std::string::npos);
+    CHECK(line.find("2026-01-01") != 0);
+  }
+}
+
+TEST_CASE("the log file is created for its owner alone, and one that is there keeps its mode") {
+  support::scratch_folder folder;
+  auto before = ::umask(0);
+  event_log{"info", folder / "a/deep/folder/log"};
+  std::ofstream{folder / "there"} << "earlier\n";
+  ::chmod((folder / "there").c_str(), 0640);
+  {
+    event_log log{"info", folder / "there"};
+    event_record record;
+    record.cluster = "lumi";
+    record.what = "opened";
+    log.write(record);
+  }
+  ::umask(before);
+  CHECK(mode_of(folder / "a/deep/folder/log") == 0600);
+  CHECK(mode_of(folder / "there") == 0640);
+  auto lines = lines_of(folder / "there");
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0] == "earlier");
+}

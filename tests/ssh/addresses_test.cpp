@@ -1,0 +1,91 @@
+// A name with several addresses: none of them can keep the others from being tried.
+#include <catch2/catch.hpp>
+
+#include "tests/ssh/hostile_driver.hpp"
+#include "tests/support/raw_peer.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+using namespace std::chrono_literals;
+using support::fake_sshd;
+using support::raw_peer;
+
+namespace {
+
+cluster_settings settings_by_name(world& around, std::uint16_t port) {
+  auto settings = hostile_settings(around, "login.example", port);
+  settings.connect_timeout = 4s;
+  return settings;
+}
+
+} // namespace
+
+TEST_CASE(
+    "an address that takes the connection and never exchanges keys leaves the next its share of the time",
+    "[transport]") {
+  struct first_server {
+    const char* says;
+    const char* told;
+  };
+  const first_server servers[] = {
+      {"", "has said nothing since"},
+      {"SSH-2.0-hung\r\n", "fell silent in the key exchange"},
+      {"220 mail.example ESMTP\r\n", "does not speak SSH"},
+  };
+  for (const auto& [says, told] : servers) {
+    CAPTURE(says);
+    fake_sshd alive;
+    raw_peer hung{says, "", "127.0.0.2", alive.port()};
+    world around;
+    around.resolve = resolves_to({hung.host(), alive.host()});
+    auto settings = settings_by_name(around, alive.port());
+    driven link{around, settings};
+    REQUIRE(link.open());
+    // Half of the time was the first one's; the step tells of both.
+    const auto& connect = link.steps[2];
+    CHECK(connect.took >= 1900ms);
+    CHECK(connect.text.find("127.0.0.1:") == 0);
+    CHECK(connect.text.find("127.0.0.2:" + std::to_string(alive.port()) + ": no key exchange within 2 s") !=
+          std::string::npos);
+    CHECK(connect.text.find(told) != std::string::npos);
+    CHECK(link.run("echo well").output == "well\n");
+    CHECK(hung.connects() == 1);
+  }
+}
+
+TEST_CASE("of addresses that all hang each is tried once, and the error names them all", "[transport]") {
+  raw_peer first{"", "", "127.0.0.2"};
+  raw_peer second{"SSH-2.0-hung\r\n", "", "127.0.0.3", first.port()};
+  raw_peer third{"", "", "127.0.0.4", first.port()};
+  world around;
+  around.resolve = resolves_to({first.host(), second.host(), third.host()});
+  auto settings = settings_by_name(around, first.port());
+  settings.connect_timeout = 1500ms;
+  driven link{around, settings};
+  REQUIRE_FALSE(link.open(settings.connect_timeout + 10s));
+  REQUIRE(link.failed);
+  INFO(link.failed->text);
+  CHECK(link.failed->stage == ssh_stage::key_exchange);
+  CHECK(link.failed->kind == ssh_failure::timed_out);
+  for (const auto* peer : {&first, &second, &third}) {
+    CHECK(peer->connects() == 1);
+    CHECK(link.failed->text.find(peer->host()) != std::string::npos);
+  }
+  CHECK(link.failed->text.find("1.5 s") != std::string::npos);
+  CHECK(around.loop.watched() == 0);
+}
+
+TEST_CASE("a hanging address before one that refuses is told with it", "[transport]") {
+  raw_peer hung{"", "", "127.0.0.2"};
+  world around;
+  around.resolve = resolves_to({hung.host(), "127.0.0.3"});
+  auto settings = settings_by_name(around, hung.port());
+  settings.connect_timeout = 1s;
+  driven link{around, settings};
+  REQUIRE_FALSE(link.open(settings.connect_timeout + 10s));
+  REQUIRE(link.failed);
+  INFO(link.failed->text);
+  CHECK(link.failed->kind == ssh_failure::refused);
+  CHECK(link.failed->text.find("127.0.0.2:") != std::string::npos);
+  CHECK(link.failed->text.find("127.0.0.3:") != std::string::npos);
+}

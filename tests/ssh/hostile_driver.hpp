@@ -1,0 +1,25 @@
+// Transports against servers that mean no good: raw peers and scripted sshds.
+#pragma once
+
+#include <string>
+
+#include "tests/ssh/transport_driver.hpp"
+#include "tests/support/fake_sshd.hpp"
+
+namespace moorage::test {
+
+/// For a server whose host key is made up anew each time.
+inline cluster_settings hostile_settings(world& around, const std::string& host, std::uint16_t port) {
+  support::fake_sshd for_the_key_file;
+  auto settings = around.settings_for(for_the_key_file);
+  settings.name = "hostile";
+  settings.host = host;
+  settings.port = port;
+  settings.strict_host_keys = host_key_policy::off;
+  return settings;
+}
+
+/// Far beyond what one pump takes on a busy machine, far below for ever.
+constexpr std::chrono::seconds pump_max{2};
+
+} // namespace moorage::test

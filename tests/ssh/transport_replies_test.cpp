@@ -1,0 +1,88 @@
+// The replies that a command waits for before it runs: each is its own, and none is waited for without end.
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "tests/ssh/transport_driver.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+outcome exited(int code) {
+  return {outcome_kind::exited, code, {}, {}};
+}
+
+} // namespace
+
+TEST_CASE("commands with an environment that start at once on a fresh connection all run", "[transport]") {
+  support::real_sshd_settings settings;
+  settings.config = {"AcceptEnv ACCEPTED"};
+  support::real_sshd server{settings};
+  world around;
+  for (int round = 0; round < 3; ++round) {
+    driven link{around, around.settings_for(server)};
+    REQUIRE(link.open());
+    // The refusal of a name becomes known to all while some of them wait for their own reply about it.
+    std::vector<stream_id> ids;
+    for (int i = 0; i < 10; ++i) {
+      exec_request request;
+      request.command = "echo \"$ACCEPTED $FIRST $SECOND $THIRD\"";
+      request.environment = {{"FIRST", "1"}, {"ACCEPTED", "0"}, {"SECOND", "2"}, {"THIRD", "3"}};
+      std::rotate(request.environment.begin(), request.environment.begin() + i % 4,
+                  request.environment.end());
+      ids.push_back(link.start(std::move(request)));
+    }
+    for (auto id : ids) {
+      REQUIRE(link.finish(id));
+      auto& s = link.streams[id.value];
+      CHECK(*s.ended == exited(0));
+      CHECK(s.output == "0 1 2 3\n");
+    }
+  }
+}
+
+TEST_CASE("a reply that never comes ends the command after reply_timeout, and the connection serves on",
+          "[transport]") {
+  support::fake_sshd server;
+  world around;
+  auto settings = around.settings_for(server);
+  settings.reply_timeout = 400ms;
+  driven link{around, settings};
+  REQUIRE(link.open());
+  using support::fake_faults;
+  auto [what, kind, fault] = GENERATE(table<const char*, outcome_kind, std::function<void(fake_faults&)>>({
+      {"channel", outcome_kind::never_sent, [](auto& f) { f.channel_open = support::reply::never; }},
+      {"variable", outcome_kind::never_sent, [](auto& f) { f.env_answered = false; }},
+      {"command", outcome_kind::maybe_ran, [](auto& f) { f.exec = support::reply::never; }},
+  }));
+  CAPTURE(what);
+  server.set(fault);
+  exec_request request;
+  request.command = "true";
+  request.environment = {{"FIRST", "1"}};
+  auto said = link.run(std::move(request));
+  CHECK(said.ended.kind == kind);
+  CHECK(said.ended.cause.code == errc::no_reply);
+  CHECK(said.ended.cause.text.find(what) != std::string::npos);
+  CHECK(said.ended.cause.text.find("reply_timeout") != std::string::npos);
+  CHECK(said.took >= 400ms);
+  CHECK(said.took < 10s);
+  server.set(fake_faults{});
+  CHECK(!link.failed);
+  CHECK(link.run("true").ended == exited(0));
+}
+
+TEST_CASE("the wait for a reply ends with the reply, however slow the command is", "[transport]") {
+  support::fake_sshd server;
+  world around;
+  auto settings = around.settings_for(server);
+  settings.reply_timeout = 400ms;
+  driven link{around, settings};
+  REQUIRE(link.open());
+  exec_request request;
+  request.command = "sleep 1500";
+  request.environment = {{"FIRST", "1"}, {"SECOND", "2"}};
+  CHECK(link.run(std::move(request)).ended == exited(0));
+}

@@ -1,0 +1,244 @@
+// A command that is not wanted any more is ended, not only forgotten.
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "tests/ssh/transport_driver.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+support::real_sshd_settings ordinary() {
+  support::real_sshd_settings settings;
+  settings.ordinary_user = true;
+  return settings;
+}
+
+struct opened {
+  explicit opened(support::real_sshd_settings wanted = ordinary(), bool sweep = false)
+      : server(std::move(wanted)), link(around, settings(sweep)) {
+    REQUIRE(link.open());
+  }
+  cluster_settings settings(bool sweep) {
+    auto result = around.settings_for(server);
+    result.sweep = sweep;
+    return result;
+  }
+
+  /// Starts a command whose first line of output is a process to look after.
+  stream_id start(const std::string& command, std::chrono::milliseconds timeout = 0ms) {
+    exec_request request;
+    request.command = command;
+    request.timeout = timeout;
+    auto id = link.start(std::move(request));
+    auto& said = link.streams[id.value];
+    REQUIRE(link.until([&] { return said.output.find('\n') != std::string::npos; }));
+    process = std::stoi(said.output);
+    REQUIRE(alive());
+    return id;
+  }
+  outcome cancel(stream_id id) {
+    auto began = std::chrono::steady_clock::now();
+    link.it->cancel(id, {errc::cancelled, "not wanted"});
+    REQUIRE(link.finish(id));
+    took = std::chrono::steady_clock::now() - began;
+    return *link.streams[id.value].ended;
+  }
+  bool alive() {
+    auto members = server.processes().members();
+    return std::count(members.begin(), members.end(), process) > 0;
+  }
+  /// The transport goes on being pumped.
+  bool gone(std::chrono::milliseconds patience = 20s) {
+    auto deadline = std::chrono::steady_clock::now() + patience;
+    for (; alive(); link.until([] { return false; }, 20ms))
+      if (std::chrono::steady_clock::now() >= deadline)
+        return false;
+    return true;
+  }
+
+  support::real_sshd server;
+  world around;
+  driven link;
+  pid_t process = 0;
+  std::chrono::nanoseconds took{0};
+};
+
+/// A loop that a TERM to its process group does not end.
+constexpr const char* stubborn = "trap '' TERM; echo $$; while :; do sleep 0.1; done";
+
+} // namespace
+
+TEST_CASE("a cancelled command is ended by SIGTERM, and the answer says so", "[transport]") {
+  opened o;
+  auto ended = o.cancel(o.start("echo $$; sleep 600 & sleep 600"));
+  CHECK(ended.kind == outcome_kind::signalled);
+  CHECK(ended.signal == "TERM");
+  CHECK(ended.cause.code == errc::cancelled);
+  CHECK(!ended.output_open);
+  CHECK(o.took < 2s); // so it was not SIGKILL
+  CHECK(o.gone());
+  CHECK(o.link.run("echo next").output == "next\n");
+}
+
+TEST_CASE("what SIGTERM does not end, SIGKILL does 2 s later", "[transport]") {
+  opened o;
+  auto ended = o.cancel(o.start(stubborn));
+  CHECK(ended.kind == outcome_kind::signalled);
+  CHECK(ended.signal == "KILL");
+  CHECK(o.took >= 2s);
+  CHECK(o.gone());
+}
+
+TEST_CASE("a command that tidies up on SIGTERM has the time for it, and its exit code is told",
+          "[transport]") {
+  opened o;
+  auto id = o.start("trap 'sleep 0.7; echo tidied; exit 7' TERM; echo $$; while :; do sleep 0.1; done");
+  auto ended = o.cancel(id);
+  CHECK(ended.kind == outcome_kind::exited);
+  CHECK(ended.code == 7);
+  CHECK(ended.cause.code == errc::cancelled);
+  CHECK(o.link.streams[id.value].output.find("tidied\n") != std::string::npos);
+}
+
+TEST_CASE("at its timeout a command is ended, and the answer comes when it has", "[transport]") {
+  opened o;
+  auto began = std::chrono::steady_clock::now();
+  auto id = o.start("echo $$; sleep 600", 1s);
+  REQUIRE(o.link.finish(id));
+  CHECK(std::chrono::steady_clock::now() - began >= 1s);
+  auto ended = *o.link.streams[id.value].ended;
+  CHECK(ended.kind == outcome_kind::signalled);
+  CHECK(ended.signal == "TERM");
+  CHECK(ended.cause.code == errc::command_timeout);
+  CHECK(o.gone());
+}
+
+TEST_CASE("the end of a command that nobody reads is not held up by its output", "[transport]") {
+  opened o;
+  auto id = o.link.start("yes", 100'000);
+  auto& said = o.link.streams[id.value];
+  REQUIRE(o.link.until([&] { return said.received == 100'000; }));
+  auto ended = o.cancel(id);
+  CHECK(ended.kind == outcome_kind::signalled);
+  CHECK(ended.output_open);
+  CHECK(o.took < 2s);
+  CHECK(said.received == 100'000);
+}
+
+TEST_CASE("input that was not sent is not taken for the whole by a command that is being ended",
+          "[transport]") {
+  opened o;
+  // Reads nothing for a while; an end of its input would let it finish as if all had come.
+  auto id = o.link.start(exec_request{"trap 'cat | wc -c; exit 0' TERM; echo $$; while :; do sleep 0.1; done",
+                                      {},
+                                      std::string(8u << 20, 'x'),
+                                      0ms,
+                                      0});
+  auto& said = o.link.streams[id.value];
+  REQUIRE(o.link.until([&] { return said.output.find('\n') != std::string::npos; }));
+  auto ended = o.cancel(id);
+  CHECK(ended.kind == outcome_kind::signalled);
+}
+
+TEST_CASE("where the server passes no signal on, the answer comes within 3 s and says that it may still run",
+          "[transport]") {
+  auto settings = ordinary();
+  settings.config = {"ForceCommand echo $$; exec sleep 600"}; // sshd signals no forced command
+  opened o{settings};
+  auto ended = o.cancel(o.start("anything"));
+  CHECK(ended.kind == outcome_kind::maybe_ran);
+  CHECK(ended.cause.code == errc::cancelled);
+  CHECK(ended.cause.text.find("may still run") != std::string::npos);
+  CHECK(o.took >= 2500ms);
+  CHECK(o.took < 10s);
+  CHECK(o.alive());
+  CHECK(o.link.ask(1)); // the connection is well
+}
+
+TEST_CASE("a connection that closes sends SIGTERM to what runs on it, and waits no longer for that",
+          "[transport]") {
+  opened o;
+  o.start("echo $$; sleep 600");
+  CHECK(o.link.close() < prompt);
+  CHECK(o.gone());
+}
+
+TEST_CASE("what escaped from a command's process group is found by its marker where that was asked for",
+          "[transport]") {
+  auto sweep = GENERATE(true, false);
+  auto settings = ordinary();
+  SECTION("an ordinary user's") {}
+  SECTION("root's, whom sshd sends no signals") {
+    settings.ordinary_user = false;
+  }
+  SECTION("where no session is to be had for the search at first") {
+    settings.max_sessions = 1;
+  }
+  CAPTURE(sweep, settings.ordinary_user, settings.max_sessions);
+  opened o{settings, sweep};
+  // Out of the command's process group, deaf to SIGTERM, away from its pipes.
+  auto id = o.start(
+      "setsid sh -c 'trap \"\" TERM; while :; do sleep 0.1; done' >/dev/null 2>&1 </dev/null & echo $!; "
+      "echo $MOORAGE_COMMAND; sleep 600");
+  o.cancel(id);
+  if (sweep) {
+    CHECK(o.gone());
+    CHECK(o.link.run("echo next").output == "next\n");
+  } else {
+    CHECK(!o.gone(2s));
+  }
+}
+
+TEST_CASE(
+    "a sweep leaves alone what is not the command's, and what a command leaves behind that was not cut short",
+    "[transport]") {
+  opened o{ordinary(), true};
+  auto other = o.start("echo $$; exec sleep 600");
+  auto bystander = o.process;
+  auto left = o.link.run("sleep 600 >/dev/null 2>&1 & echo $!");
+  CHECK(left.ended == outcome{outcome_kind::exited, 0, {}, {}});
+  auto child = std::stoi(left.output);
+  o.cancel(o.start(stubborn));
+  CHECK(o.gone());
+  o.link.until([] { return false; }, 1500ms); // the search has ended by then
+  for (auto pid : {bystander, child}) {
+    o.process = pid;
+    CHECK(o.alive());
+  }
+  CHECK(o.cancel(other).signal == "TERM");
+}
+
+TEST_CASE("a slot of a command that is being ended is waited for", "[transport]") {
+  auto settings = ordinary();
+  settings.max_sessions = 1;
+  opened o{settings};
+  auto stubbornly = o.start(stubborn);
+  o.link.it->cancel(stubbornly, {errc::cancelled, "not wanted"});
+  CHECK(o.link.run("echo next").output == "next\n");
+}
+
+TEST_CASE("no signal is sent on a channel that has ended, and each command is signalled for itself",
+          "[transport]") {
+  support::fake_sshd server;
+  world around;
+  driven link{around, around.settings_for(server)};
+  REQUIRE(link.open());
+  auto hanging = link.start("hang");
+  for (int i = 0; i < 20; ++i) {
+    auto id = link.start("echo x", 0);
+    REQUIRE(link.until([&] { return server.counters().commands_ended == i + 1; }));
+    link.ask(static_cast<std::uint64_t>(i) + 1); // its end has come
+    link.it->cancel(id, {errc::cancelled, "not wanted"});
+    REQUIRE(link.finish(id));
+    link.it->cancel(id, {errc::cancelled, "not wanted"});
+  }
+  CHECK(server.counters().signals == 0);
+  link.it->cancel(hanging, {errc::cancelled, "not wanted"});
+  REQUIRE(link.finish(hanging));
+  CHECK(link.streams[hanging.value].ended->signal == "TERM");
+  CHECK(server.counters().signals == 1);
+  CHECK(!link.failed);
+}

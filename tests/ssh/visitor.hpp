@@ -1,0 +1,52 @@
+// Somebody who logs in, with the little world that takes.
+#pragma once
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "runtime/ssh/preparation.hpp"
+#include "tests/ssh/log_in_driver.hpp"
+#include "tests/support/fake_sshd.hpp"
+#include "tests/support/real_sshd.hpp"
+
+namespace moorage::support {
+
+/// The world of one log-in: settings, secrets, and an agent where the environment would name one.
+struct visitor {
+  explicit visitor(std::string host, std::uint16_t port, std::string user) {
+    settings.host = std::move(host);
+    settings.port = port;
+    settings.user = std::move(user);
+    around.use_environment = false;
+    around.home = home.path();
+  }
+  explicit visitor(const real_sshd& server) : visitor(server.host(), server.port(), server.user()) {}
+  explicit visitor(const fake_sshd& server) : visitor(server.host(), server.port(), "alice") {}
+
+  prepared prepare() {
+    preparation preparing{settings, threads, system_resolver(), secrets, woken.waker(), around};
+    while (preparing.poll() == preparation::state::waiting)
+      if (!woken.wait(std::chrono::seconds(20)))
+        throw std::runtime_error("the preparation never ends");
+    if (preparing.poll() == preparation::state::failed)
+      throw std::runtime_error(to_string(preparing.error()));
+    return preparing.take();
+  }
+
+  log_in_result log_in() {
+    auto ready = prepare();
+    open_session session{settings.host, settings.port};
+    return support::log_in(session.get(), ready.user, std::move(ready.keys), woken);
+  }
+
+  scratch_folder home;
+  cluster_settings settings;
+  surroundings around;
+  std::shared_ptr<memory_secret_store> secrets = std::make_shared<memory_secret_store>();
+  blocking_threads threads;
+  bell woken;
+};
+
+} // namespace moorage::support
