@@ -13,7 +13,7 @@ std::string to_string(outcome_kind kind) {
 std::string to_string(const outcome& value) {
   switch (value.kind) {
   case outcome_kind::exited:
-    return "exited " + std::to_string(value.code);
+    return "exited " + std::to_string(static_cast<std::uint32_t>(value.code)); // as RFC 4254, 6.10 sends it
   case outcome_kind::signalled:
     return "signalled " + value.signal;
   default:

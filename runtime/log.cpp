@@ -1,9 +1,12 @@
 #include "runtime/log.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <fcntl.h>
 #include <filesystem>
+#include <iostream>
 #include <map>
+#include <memory>
 #include <spdlog/async.h>
 #include <spdlog/async_logger.h>
 #include <spdlog/sinks/basic_file_sink.h>
@@ -70,6 +73,18 @@ event_log::event_log(const std::string& level, const std::string& file) {
   inside_ = std::make_unique<inside>();
   inside_->logger = std::make_shared<spdlog::async_logger>("moorage", std::move(sink), inside_->pool,
                                                            spdlog::async_overflow_policy::overrun_oldest);
+  // Once, and in our own words: a full disk would have as many complaints as the log has lines.
+  // edge: spdlog calls this on its writer and on whoever logs.
+  auto told = std::make_shared<std::atomic<bool>>(false);
+  inside_->logger->set_error_handler([told, file](const std::string& what) {
+    if (told->exchange(true))
+      return;
+    auto why = what.substr(what.rfind(": ") == std::string::npos ? 0 : what.rfind(": ") + 2);
+    std::cerr << printable("moorage: the log" + (file.empty() ? "" : " file '" + file + "'") +
+                               " cannot be written: " + why + "; lines of it are lost",
+                           printable_whole) +
+                     "\n";
+  });
   inside_->logger->set_level(threshold);
   inside_->logger->flush_on(spdlog::level::info);
   inside_->logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z moorage %l: %v");

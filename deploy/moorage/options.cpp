@@ -70,6 +70,7 @@ void command_line::add_globals() {
           "Works embedded, since a node has its own settings")
       ->type_name("KEY=VALUE")
       ->expected(1)
+      ->allow_extra_args(false) // the next word may be the cluster
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app_->add_option("--socket", options_.socket, "The node's socket; there must be a node on it")
       ->type_name("FILE");
@@ -132,6 +133,7 @@ void command_line::add_exec() {
                    "Set an environment variable for the command; may be repeated")
       ->type_name("NAME=VALUE")
       ->expected(1)
+      ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   add_duration(*exec, "--timeout", options_.exec.timeout, "End the command after this time, such as 10min");
   add_duration(

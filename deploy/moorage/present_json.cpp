@@ -103,7 +103,7 @@ json to_json(const opening_step& step) {
 
 json to_json(const outcome& ended) {
   json result{{"outcome", to_string(ended.kind)}};
-  result["code"] = ended.kind == outcome_kind::exited ? json(ended.code) : json{};
+  result["code"] = ended.kind == outcome_kind::exited ? json(static_cast<std::uint32_t>(ended.code)) : json{};
   result["signal"] = ended.kind == outcome_kind::signalled ? json(ended.signal) : json{};
   result["cause"] = failure_or_null(ended.cause);
   result["output_open"] = ended.output_open;

@@ -131,3 +131,8 @@ TEST_CASE("the end of an actor is told in plain words") {
   world.settle();
   CHECK_THAT(log.text_of("internal"), Contains("it was killed") && !Contains("exit_reason"));
 }
+
+TEST_CASE("an exit status is shown as the number that the server sent") {
+  CHECK(to_string(outcome{outcome_kind::exited, -1, {}, {}}) == "exited 4294967295");
+  CHECK(to_string(outcome{outcome_kind::exited, 255, {}, {}}) == "exited 255");
+}

@@ -105,6 +105,41 @@ TEST_CASE("exec ends with 255 for whatever is not the command's own code") {
   CHECK(home.moorage({"--config", config, "exec", "lumi", "--", "true"}).code == 255);
 }
 
+TEST_CASE("a setting or a variable on the command line takes one word, wherever it stands") {
+  home_folder home;
+  auto config = home.write("m.toml", "[clusters.c]\nhost = \"127.0.0.1\"\nport = 1\n");
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"-o", "port=2", "exec", "-n", "--wait", "0", "c", "--", "true"},
+        {"exec", "-n", "--wait", "0", "-o", "port=2", "c", "--", "true"},
+        {"exec", "-n", "--wait", "0", "-e", "A=1", "-o", "port=2", "c", "--", "true"},
+        {"exec", "-n", "--wait", "0", "c", "-o", "port=2", "--", "true"},
+        {"check", "--wait", "0", "-o", "port=2", "-o", "pool_size=2", "c"}}) {
+    std::vector<std::string> arguments{"--config", config};
+    arguments.insert(arguments.end(), words.begin(), words.end());
+    auto ended = home.moorage(arguments);
+    auto told = ended.output + ended.error_output;
+    INFO(told);
+    CHECK_THAT(told, !Contains("missing") && !Contains("--help") && Contains("no lease for 'c'"));
+  }
+}
+
+TEST_CASE("a log that cannot be written is told once, in words, and stops nothing") {
+  home_folder home;
+  auto config =
+      home.write("m.toml", "[clusters.c]\nhost = \"127.0.0.1\"\nport = 1\n[log]\nfile = \"/dev/full\"\n"
+                           "level = \"trace\"\n");
+  auto ended = home.moorage({"--config", config, "check", "c"});
+  const std::string told =
+      "moorage: the log file '/dev/full' cannot be written: No space left on device; lines of "
+      "it are lost\n";
+  INFO(ended.error_output);
+  auto at = ended.error_output.find(told);
+  REQUIRE(at != std::string::npos);
+  CHECK(ended.error_output.find("cannot be written", at + told.size()) == std::string::npos);
+  CHECK_THAT(ended.error_output, !Contains("spdlog") && !Contains("ERROR"));
+  CHECK_THAT(ended.output + ended.error_output, Contains("refuse"));
+}
+
 TEST_CASE("config shows every setting with its origin, as a file that reads back the same") {
   home_folder home;
   auto file = home.write(
