@@ -60,13 +60,6 @@ result<Part> ask_part(client_gate& gate, Request request, Part Answer::*part) {
   return std::move((*answer).*part);
 }
 
-std::shared_ptr<runtime_parts> parts_with(caf::actor_system* system, const configuration& config) {
-  auto parts = std::make_shared<runtime_parts>();
-  parts->system = system;
-  parts->begin(config);
-  return parts;
-}
-
 } // namespace
 
 manager_actor manager_of(const runtime& of) {
@@ -78,10 +71,6 @@ caf::actor_system& system_of(const runtime& of) {
 }
 
 // --- life ---------------------------------------------------------------------------------------------------------
-
-runtime::runtime(configuration config) : parts_(parts_with(nullptr, config)) {}
-
-runtime::runtime(caf::actor_system& system, configuration config) : parts_(parts_with(&system, config)) {}
 
 runtime::runtime(std::shared_ptr<runtime_parts> parts) : parts_(std::move(parts)) {}
 

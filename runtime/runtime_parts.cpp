@@ -2,14 +2,11 @@
 
 #include <algorithm>
 #include <caf/io/middleman.hpp>
-#include <random>
 #include <signal.h>
 #include <thread>
 
-#include "actors/manager.hpp"
 #include "runtime/descriptors.hpp"
 #include "runtime/scheduler_thread.hpp"
-#include "runtime/ssh/transport.hpp"
 
 namespace moorage {
 
@@ -72,43 +69,6 @@ void runtime_parts::make_own_system() {
 void runtime_parts::start_client(bool remote) {
   client = system->spawn(moorage::client, manager, gate, remote, [told = lost] { told->set_value(); });
   gate->open(client, remote);
-}
-
-void runtime_parts::begin(const configuration& config) {
-  if (auto lack = check_descriptors(); lack.code != errc::none)
-    throw error{std::move(lack)};
-  log = std::make_shared<event_log>(config.log_level, config.log_file);
-  let_openssl_begin();
-  threads = std::make_unique<blocking_threads>();
-  loop = std::make_unique<readiness>();
-  if (!loop->problem().empty())
-    throw error{{errc::local_failure, "cannot watch sockets: " + loop->problem()}};
-  std::optional<log_let_go> let_go;
-  if (system == nullptr) {
-    let_go.emplace();
-    make_own_system();
-  }
-  auto world = std::make_shared<transport_world>(transport_world{*loop, *threads, secrets});
-  manager_world handed;
-  handed.transports = [world, count = transports](const cluster_settings& settings, waker wake) {
-    // The transport keeps its waker as long as it lives, and so the token.
-    return make_ssh_transport(
-        settings, [wake = std::move(wake), token = life_count::enter(count)] { wake(); }, *world);
-  };
-  handed.seed = std::random_device{}();
-  handed.report_bug = [to = log](const std::string& cluster, const std::string& text) {
-    to->bug(cluster, text);
-  };
-  std::vector<cluster_settings> clusters;
-  for (const auto& cluster : config.clusters)
-    clusters.push_back(cluster.settings);
-  manager = system->spawn(moorage::manager, std::move(clusters), std::move(handed));
-  start_client(false);
-  if (log->wanted())
-    gate->post([to = log, number = gate->next_call()](client_state& state) {
-      auto write = [to](const event_record& record) { to->write(record); };
-      state.watch(number, {}, std::make_shared<event_callback>(std::move(write)), [](result<void>) {});
-    });
 }
 
 failure runtime_parts::join(const std::string& socket, std::chrono::milliseconds timeout) {

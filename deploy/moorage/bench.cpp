@@ -123,7 +123,7 @@ ending run_bench(const options& from) {
   auto config = read_configuration(from);
   if (!config)
     return {wrong_config, 0};
-  auto reached = reach_cluster(from, *config);
+  auto reached = reach_cluster(from, *config, signals);
   if (!reached.pools)
     return refuse(reached.reason);
   auto& pools = *reached.pools;

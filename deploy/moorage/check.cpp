@@ -208,7 +208,7 @@ ending run_check(const options& from) {
   if (!config)
     return {wrong_config, 0};
   auto begin = clock::now();
-  auto reached = reach_cluster(from, *config);
+  auto reached = reach_cluster(from, *config, signals);
   if (!reached.pools)
     return refuse(reached.reason);
   auto found = look(from, reached, signals);

@@ -240,7 +240,7 @@ ending run_exec(const options& from) {
   auto config = read_configuration(from);
   if (!config)
     return {exec_failed, 0};
-  auto reached = reach_cluster(from, *config);
+  auto reached = reach_cluster(from, *config, signals);
   if (!reached.pools) {
     refuse(reached.reason);
     return {exec_failed, 0};

@@ -4,6 +4,7 @@
 
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/output.hpp"
+#include "deploy/moorage/pools.hpp"
 #include "runtime/node_socket.hpp"
 
 namespace moorage::cli {
@@ -36,15 +37,6 @@ bool apply_settings(const options& from, configuration& config) {
   for (const auto& each : told)
     complain(each);
   return told.empty();
-}
-
-std::optional<runtime> embedded(configuration config, failure& reason) {
-  try {
-    return runtime{std::move(config)};
-  } catch (const error& refused) {
-    reason = refused.reason();
-    return std::nullopt;
-  }
 }
 
 // A node that does not know the cluster is told of it, with our settings.
@@ -106,7 +98,7 @@ std::string node_socket(const options& from, const configuration& config) {
   return config.node_socket.empty() ? usual_node_socket() : config.node_socket;
 }
 
-pools_at_hand reach_cluster(const options& from, const configuration& config) {
+pools_at_hand reach_cluster(const options& from, const configuration& config, signal_watch& signals) {
   pools_at_hand result;
   if (!from.socket.empty() && !from.settings.empty()) {
     result.reason = {errc::invalid_request, "a node has its own settings: leave out --socket, or -o"};
@@ -133,7 +125,7 @@ pools_at_hand reach_cluster(const options& from, const configuration& config) {
   cluster.settings.min_idle = 0;
   auto ours = config;
   ours.clusters = {cluster};
-  result.pools = embedded(std::move(ours), result.reason);
+  result.pools = make_pools(std::move(ours), signals, result.reason);
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "deploy/moorage/options.hpp"
+#include "deploy/moorage/signals.hpp"
 #include "runtime/runtime.hpp"
 
 namespace moorage::cli {
@@ -21,8 +22,8 @@ struct pools_at_hand {
 };
 
 /// Pools that know the cluster that the options name: the node's if there is one, else our own. Our own know only that
-/// cluster and keep no idle connection for later: there is no later.
-pools_at_hand reach_cluster(const options& from, const configuration& config);
+/// cluster and keep no idle connection for later: there is no later. As `make_pools`, this may begin the process anew.
+pools_at_hand reach_cluster(const options& from, const configuration& config, signal_watch& signals);
 
 /// The node's pools. Without a node the reason says how to start one.
 pools_at_hand reach_node(const options& from, const configuration& config);

@@ -11,6 +11,7 @@
 
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/pools.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
 
@@ -111,12 +112,10 @@ ending run_serve(const options& from) {
   auto config = read_configuration(from);
   if (!config)
     return {wrong_config, 0};
-  std::optional<runtime> pools;
-  try {
-    pools.emplace(*config);
-  } catch (const error& refused) {
-    return refuse(refused.reason());
-  }
+  failure reason;
+  auto pools = make_pools(*config, signals, reason);
+  if (!pools)
+    return refuse(reason);
   auto path = pools->serve(node_socket(from, *config), [&left](const failure& what, bool listening) {
     if (listening)
       complain(what.text);

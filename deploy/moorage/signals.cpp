@@ -45,15 +45,25 @@ signal_watch::signal_watch(signal_manners manners) : manners_(std::move(manners)
 }
 
 signal_watch::~signal_watch() {
-  if (thread_.joinable()) {
-    thread_.request_stop();
-    std::uint64_t one = 1;
-    [[maybe_unused]] auto written = write(wake_, &one, sizeof one);
-    thread_.join();
-  }
+  end_watch();
   for (auto each : {signals_, wake_})
     if (each >= 0)
       close(each);
+}
+
+void signal_watch::end_watch() {
+  if (!thread_.joinable())
+    return;
+  thread_.request_stop();
+  std::uint64_t one = 1;
+  [[maybe_unused]] auto written = write(wake_, &one, sizeof one);
+  thread_.join();
+}
+
+void signal_watch::hand_over() {
+  end_watch();
+  if (caught() != 0)
+    kill(getpid(), caught());
 }
 
 void signal_watch::watch(std::stop_token end) {

@@ -36,11 +36,15 @@ public:
   std::stop_token token() const { return stop_.get_token(); }
   /// The signal that came, or 0.
   int caught() const { return caught_.load(); }
+  /// Ends the watch, with its signals blocked, and sends what was caught again: for the program that takes this one's
+  /// place, which finds it waiting, as what comes from now on.
+  void hand_over();
 
 private:
   using clock = std::chrono::steady_clock;
 
   void watch(std::stop_token end);
+  void end_watch();
   void take(int number);
   int left_to_wait() const;
   [[noreturn]] void give_up() const;

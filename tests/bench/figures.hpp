@@ -18,6 +18,9 @@ void acquire_beside_waiters(const effort& effort, figures& into);
 // commands.cpp
 void commands_against_bare_loop(const effort& effort, figures& into);
 void commands_against_control_master(const effort& effort, figures& into);
+// starting.cpp
+void exec_against_control_master(const effort& effort, figures& into);
+void acquires_from_threads(const effort& effort, figures& into);
 // rounds.cpp
 void health_round(const effort& effort, figures& into);
 void hung_health_round(const effort& effort, figures& into);

@@ -26,6 +26,8 @@ constexpr bench benches[] = {
     {"opening-acquire", "acquire while 100 connections are being opened", acquire_while_opening},
     {"commands", "commands a second, against the bare loop", commands_against_bare_loop},
     {"control-master", "commands a second, against OpenSSH's ControlMaster", commands_against_control_master},
+    {"exec", "a command through a node, against ssh -S through a ControlMaster", exec_against_control_master},
+    {"acquire-rate", "acquires a second from 1, 8 and 64 host threads", acquires_from_threads},
     {"health-round", "a health round of 100 idle connections", health_round},
     {"hung-round", "a health round of hung connections", hung_health_round},
     {"warming", "warming 100 connections", warming},

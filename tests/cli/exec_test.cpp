@@ -265,7 +265,7 @@ TEST_CASE("check runs the command that it is given, instead of the pool's probe"
 }
 
 TEST_CASE("check says that a channel was refused, and is not content with that") {
-  support::real_sshd_settings settings;
+  moorage::support::real_sshd_settings settings;
   settings.config = {"MaxSessions 0"};
   home_with_cluster home{settings};
   auto ended = home.moorage({"check", "here"});

@@ -25,8 +25,9 @@ TEST_CASE("an installed moorage is found by find_package, and the example runs a
   auto prefix = home.folder / "prefix", build = home.folder / "example";
   auto example = std::filesystem::path{MOORAGE_SOURCE_DIR} / "deploy/example";
   cmake(home.folder.path(), {"--install", MOORAGE_BUILD_DIR, "--prefix", prefix});
-  for (auto file : {"/bin/moorage", "/include/moorage/runtime/runtime.hpp", "/share/man/man1/moorage.1",
-                    "/share/bash-completion/completions/moorage", "/lib/systemd/user/moorage.service"})
+  for (auto file : {"/bin/moorage", "/libexec/moorage/moorage", "/include/moorage/runtime/runtime.hpp",
+                    "/share/man/man1/moorage.1", "/share/bash-completion/completions/moorage",
+                    "/lib/systemd/user/moorage.service"})
     CHECK(std::filesystem::exists(prefix + file));
   // A library with a sanitizer in it wants the same of its users, and the libraries that it was built with.
   auto flags = std::string{MOORAGE_SANITIZE}.empty() ? "" : std::string{"-fsanitize="} + MOORAGE_SANITIZE;
@@ -40,4 +41,9 @@ TEST_CASE("an installed moorage is found by find_package, and the example runs a
   CHECK(ended.error_output == "");
   CHECK(ended.output == "== here: exited 0 ==\nhello\n");
   CHECK(ended.code == 0);
+  spec = home.spec({"exec", "here", "--", "echo installed"});
+  spec.executable = prefix + "/bin/moorage";
+  ended = run(spec);
+  CHECK(ended.error_output == "");
+  CHECK(ended.output == "installed\n");
 }

@@ -1,0 +1,48 @@
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+#include "deploy/moorage/pools.hpp"
+
+namespace moorage::cli {
+
+namespace {
+
+// Found from where this program lies, so that a build tree and an installation that was moved are whole as well.
+std::filesystem::path other_program() {
+  std::error_code unknown;
+  auto own = std::filesystem::read_symlink("/proc/self/exe", unknown);
+  return (own.parent_path() / MOORAGE_POOLS_PROGRAM).lexically_normal();
+}
+
+std::vector<std::string> own_words() {
+  std::ifstream file{"/proc/self/cmdline", std::ios::binary};
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word, '\0');)
+    words.push_back(word);
+  return words;
+}
+
+} // namespace
+
+std::optional<runtime> make_pools(configuration, signal_watch& signals, failure& reason) {
+  auto program = other_program();
+  auto words = own_words();
+  std::vector<char*> arguments;
+  for (auto& word : words)
+    arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  signals.hand_over();
+  execv(program.c_str(), arguments.data());
+  reason = {errc::local_failure, "cannot run " + program.string() +
+                                     ", which opens connections for moorage (" + std::strerror(errno) +
+                                     "): install moorage whole"};
+  return std::nullopt;
+}
+
+} // namespace moorage::cli

@@ -1,0 +1,64 @@
+// A runtime with pools of its own. In a file of its own so that a program that only ever asks a node links neither libssh
+// nor the pools.
+#include <random>
+
+#include "actors/manager.hpp"
+#include "runtime/descriptors.hpp"
+#include "runtime/runtime_parts.hpp"
+#include "runtime/ssh/transport.hpp"
+
+namespace moorage {
+
+namespace {
+
+std::shared_ptr<runtime_parts> parts_with(caf::actor_system* system, const configuration& config) {
+  auto parts = std::make_shared<runtime_parts>();
+  parts->system = system;
+  parts->begin(config);
+  return parts;
+}
+
+} // namespace
+
+runtime::runtime(configuration config) : parts_(parts_with(nullptr, config)) {}
+
+runtime::runtime(caf::actor_system& system, configuration config) : parts_(parts_with(&system, config)) {}
+
+void runtime_parts::begin(const configuration& config) {
+  if (auto lack = check_descriptors(); lack.code != errc::none)
+    throw error{std::move(lack)};
+  log = std::make_shared<event_log>(config.log_level, config.log_file);
+  let_openssl_begin();
+  threads = std::make_unique<blocking_threads>();
+  loop = std::make_unique<readiness>();
+  if (!loop->problem().empty())
+    throw error{{errc::local_failure, "cannot watch sockets: " + loop->problem()}};
+  std::optional<log_let_go> let_go;
+  if (system == nullptr) {
+    let_go.emplace();
+    make_own_system();
+  }
+  auto world = std::make_shared<transport_world>(transport_world{*loop, *threads, secrets});
+  manager_world handed;
+  handed.transports = [world, count = transports](const cluster_settings& settings, waker wake) {
+    // The transport keeps its waker as long as it lives, and so the token.
+    return make_ssh_transport(
+        settings, [wake = std::move(wake), token = life_count::enter(count)] { wake(); }, *world);
+  };
+  handed.seed = std::random_device{}();
+  handed.report_bug = [to = log](const std::string& cluster, const std::string& text) {
+    to->bug(cluster, text);
+  };
+  std::vector<cluster_settings> clusters;
+  for (const auto& cluster : config.clusters)
+    clusters.push_back(cluster.settings);
+  manager = system->spawn(moorage::manager, std::move(clusters), std::move(handed));
+  start_client(false);
+  if (log->wanted())
+    gate->post([to = log, number = gate->next_call()](client_state& state) {
+      auto write = [to](const event_record& record) { to->write(record); };
+      state.watch(number, {}, std::make_shared<event_callback>(std::move(write)), [](result<void>) {});
+    });
+}
+
+} // namespace moorage
