@@ -57,9 +57,10 @@ std::shared_ptr<void> client_gate::enter(const std::shared_ptr<client_gate>& sel
 }
 
 failure client_gate::too_many() {
-  auto text = std::to_string(outstanding_max);
-  text += " requests of this runtime have no answer yet, and no more are taken: wait for some of them";
-  return {errc::too_many_requests, std::move(text)};
+  failure reason{errc::too_many_requests, {}};
+  reason.text = std::to_string(outstanding_max);
+  reason.text += " requests of this runtime have no answer yet, and no more are taken: wait for some of them";
+  return reason;
 }
 
 void client_gate::open(caf::actor client, bool remote) {
