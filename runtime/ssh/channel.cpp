@@ -128,7 +128,11 @@ void session_channel::end_input() {
 
 int session_channel::read(output_kind kind, char* bytes, std::size_t size) {
   auto wanted = static_cast<std::uint32_t>(std::min<std::size_t>(size, std::numeric_limits<int>::max()));
-  return ssh_channel_read_nonblocking(channel_, bytes, wanted, kind == output_kind::error_output);
+  const bool error_output = kind == output_kind::error_output;
+  int got = ssh_channel_read_nonblocking(channel_, bytes, wanted, error_output);
+  auto& left = left_[error_output];
+  left -= std::min(left, static_cast<std::size_t>(std::max(got, 0)));
+  return got;
 }
 
 void session_channel::widen(std::uint32_t window) {
@@ -174,9 +178,13 @@ int session_channel::on_data(ssh_session, ssh_channel, void* bytes, std::uint32_
   auto* reader = channel.reader_;
   if (!reader)
     return static_cast<int>(size);
-  channel.link_.unasked().expect(1);
+  auto& left = channel.left_[is_stderr != 0];
+  if (size > left) // empty packets are nobody's output
+    channel.link_.unasked().expect(1);
   auto kind = is_stderr ? output_kind::error_output : output_kind::output;
-  return static_cast<int>(reader->output(kind, static_cast<const char*>(bytes), size));
+  auto taken = reader->output(kind, static_cast<const char*>(bytes), size);
+  left = size - taken;
+  return static_cast<int>(taken);
 }
 
 void session_channel::on_eof(ssh_session, ssh_channel, void* self) {

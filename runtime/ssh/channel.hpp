@@ -95,6 +95,7 @@ private:
   std::uint64_t heard_ = 0; ///< the link's packets when libssh was last asked for a reply
   enum class stage : std::uint8_t { fresh, opening, open, refused, gone } stage_ = stage::fresh;
   request asked_ = request::none; ///< waits for its reply
+  std::size_t left_[2] = {0, 0};  ///< by kind: what libssh holds since the reader did not take it
   bool end_of_output_ = false;
   bool closed_by_peer_ = false;
   bool closed_by_us_ = false;

@@ -54,6 +54,7 @@ ssh_error ssh_link::start(owned_fd socket, const link_settings& settings) {
   packets_settled_ = 0;
   ear_ = {};
   unasked_ = {};
+  first_words_ = {};
   poll_failed_ = false;
   ssh_set_blocking(session_, 0);
   // Without it each channel that the server opens and each request it makes stays in a list that nobody reads.

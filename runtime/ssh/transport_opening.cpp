@@ -173,8 +173,7 @@ std::string ssh_transport::silence() const {
   const auto& said = link_.first_words();
   if (!said.any())
     return "the server took the connection and has said nothing since; it may be overloaded, or a firewall "
-           "in "
-           "between answers for it";
+           "in between answers for it";
   if (!said.half_banner().empty())
     return "the server fell silent in the middle of its banner (\"" + printable(said.half_banner()) + "\")";
   if (!said.ssh())
