@@ -285,6 +285,10 @@ bool ssh_transport::log_in() {
   }
   switch (state) {
   case authenticator::state::waiting:
+    if (link_.broken()) { // what breaks the protocol leaves libssh waiting for ever
+      fail(link_error(ssh_stage::authenticate, "during the log-in"));
+      return false;
+    }
     if (agent >= 0)
       o.agent_watch.arm(!o.logging_in->agent_wants_write(), o.logging_in->agent_wants_write());
     watch_socket();

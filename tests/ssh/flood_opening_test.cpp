@@ -163,4 +163,5 @@ TEST_CASE("a server that asks for new keys before it has logged us in is refused
   REQUIRE(link.failed);
   INFO(link.failed->text);
   CHECK(link.failed->stage == ssh_stage::authenticate);
+  CHECK(link.failed->kind != ssh_failure::timed_out); // at once, not at the deadline
 }
