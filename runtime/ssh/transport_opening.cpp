@@ -176,11 +176,11 @@ std::string ssh_transport::silence() const {
            "in between answers for it";
   if (!said.half_banner().empty())
     return "the server fell silent in the middle of its banner (\"" + printable(said.half_banner()) + "\")";
-  if (!said.ssh())
+  const char* banner = ssh_get_serverbanner(link_.session());
+  if (!said.ssh() || !banner)
     return "what listens there does not speak SSH: it said \"" + printable(said.for_people()) +
            "\"; check host and port";
-  return "the server (" + printable(ssh_get_serverbanner(link_.session())) +
-         ") fell silent in the key exchange";
+  return "the server (" + printable(banner) + ") fell silent in the key exchange";
 }
 
 /// This address has had its share of the time: another gets its turn.

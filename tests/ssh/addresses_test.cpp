@@ -45,7 +45,7 @@ TEST_CASE(
     const auto& connect = link.steps[2];
     CHECK(connect.took >= 1900ms);
     CHECK(connect.text.find("127.0.0.1:") == 0);
-    CHECK(connect.text.find("127.0.0.2:" + std::to_string(alive.port()) + ": no key exchange within 2 s") !=
+    CHECK(connect.text.find("127.0.0.2:" + std::to_string(alive.port()) + ": no key exchange within ") !=
           std::string::npos);
     CHECK(connect.text.find(told) != std::string::npos);
     CHECK(link.run("echo well").output == "well\n");
