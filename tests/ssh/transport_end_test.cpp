@@ -118,7 +118,7 @@ TEST_CASE("what the server refuses was never sent, and the connection serves on"
   CHECK(o.link.run("true").ended == exited(0));
 }
 
-TEST_CASE("a command is given up at its timeout, not before", "[transport]") {
+TEST_CASE("a command is ended at its timeout, not before", "[transport]") {
   opened o;
   struct silence {
     const char* what;
@@ -129,7 +129,7 @@ TEST_CASE("a command is given up at its timeout, not before", "[transport]") {
   const silence all[] = {
       {"channel", [](auto& f) { f.channel_open = reply::never; }, outcome_kind::never_sent},
       {"request", [](auto& f) { f.exec = reply::never; }, outcome_kind::maybe_ran},
-      {"command", [](auto&) {}, outcome_kind::maybe_ran},
+      {"command", [](auto&) {}, outcome_kind::signalled},
   };
   CAPTURE(all[which].what);
   o.server.set(all[which].set);
