@@ -180,9 +180,9 @@ TEST_CASE("what escaped from a command's process group is found by its marker wh
   CAPTURE(sweep, settings.ordinary_user, settings.max_sessions);
   opened o{settings, sweep};
   // Out of the command's process group, deaf to SIGTERM, away from its pipes.
-  auto id = o.start(
-      "setsid sh -c 'trap \"\" TERM; while :; do sleep 0.1; done' >/dev/null 2>&1 </dev/null & echo $!; "
-      "echo $MOORAGE_COMMAND; sleep 600");
+  auto id = o.start("setsid sh -c 'trap \"\" TERM; echo $$; exec >/dev/null 2>&1 </dev/null; while :; do "
+                    "sleep 0.1; done' & "
+                    "exec sleep 600");
   o.cancel(id);
   if (sweep) {
     CHECK(o.gone());

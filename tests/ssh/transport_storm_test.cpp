@@ -137,7 +137,7 @@ private:
       const auto& s = place.link->streams[id.value];
       if (!s.ended)
         return false;
-      sums_.succeeded += s.ended->kind == outcome_kind::exited;
+      sums_.succeeded += s.ended->kind == outcome_kind::exited || s.ended->kind == outcome_kind::signalled;
       sums_.never_sent += s.ended->kind == outcome_kind::never_sent;
       sums_.maybe_ran += s.ended->kind == outcome_kind::maybe_ran;
       place.link->streams.erase(id.value);

@@ -189,6 +189,7 @@ void fake_connection::pump() {
       on_message(message);
       more = true;
     }
+    note_goodbye(); // before a channel's writing puts another error in its place
     if (state_ == state::speaking)
       more |= progress_channels();
     // libssh also reads while it writes: what came then waits in its queue, and no event will tell.
@@ -273,12 +274,16 @@ void fake_connection::logged_in() {
     --server_.logging_in;
 }
 
+void fake_connection::note_goodbye() {
+  said_goodbye_ = said_goodbye_ || (session_ && std::strstr(ssh_get_error(session_), "SSH_MSG_DISCONNECT"));
+}
+
 void fake_connection::end(bool by_client) {
   if (state_ == state::gone)
     return;
   if (by_client) {
-    bool said_goodbye = session_ && std::strstr(ssh_get_error(session_), "SSH_MSG_DISCONNECT");
-    server_.count([&](fake_counters& c) { ++(said_goodbye ? c.goodbyes : c.hang_ups); });
+    note_goodbye();
+    server_.count([&](fake_counters& c) { ++(said_goodbye_ ? c.goodbyes : c.hang_ups); });
   }
   close_socket();
 }

@@ -54,6 +54,7 @@ private:
   void read_raw();
   void watch(std::uint32_t events);
   void set_wire_alarm();
+  void note_goodbye();
   void end(bool by_client);
   void close_socket();
   void logged_in();
@@ -90,6 +91,7 @@ private:
   bool counted_open_ = true;
   bool counted_logging_in_ = true;
   bool exchanged_ = false;
+  bool said_goodbye_ = false;
   bool pumping_ = false;
   std::string raw_;
   std::unique_ptr<fake_wire> wire_; ///< between libssh and the socket when the link itself misbehaves
