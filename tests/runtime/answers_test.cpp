@@ -38,10 +38,14 @@ std::vector<errc> told(const std::function<void(runtime&)>& happens) {
   auto future = rt.acquire_async("alpha", {1h, {}, {}});
   rt.acquire("alpha", {1h, {}, {}},
              [&called](result<lease> answer) { called.set_value(answer.reason().code); });
-  auto actor = system_of(rt).spawn(
+  // It ends with its answer: an actor in the runtime's own system holds up the runtime's end.
+  system_of(rt).spawn(
       [&message, manager = manager_of(rt)](caf::event_based_actor* self, int) -> caf::behavior {
         self->send(manager, acquire{"alpha", caf::strong_actor_ptr{self->ctrl()}, 1, 1h, "actor"});
-        return {[&message](const acquire_refused& refusal) { message.set_value(refusal.reason.code); },
+        return {[self, &message](const acquire_refused& refusal) {
+                  self->quit();
+                  message.set_value(refusal.reason.code);
+                },
                 [](const lease_grant&) {}};
       },
       0);
@@ -55,7 +59,6 @@ std::vector<errc> told(const std::function<void(runtime&)>& happens) {
     codes.push_back(refused.code());
   }
   thread.join();
-  caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
   return codes;
 }
 
