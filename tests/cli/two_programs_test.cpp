@@ -31,6 +31,15 @@ std::string copy_alone(const home_with_cluster& home) {
   return folder / "moorage";
 }
 
+/// Until the child is the program, and no copy of the tests any more.
+void wait_for_program(const program& child) {
+  auto ours = std::filesystem::read_symlink("/proc/self/exe");
+  auto theirs = "/proc/" + std::to_string(child.pid()) + "/exe";
+  std::error_code gone;
+  while (std::filesystem::read_symlink(theirs, gone) == ours && !gone)
+    ;
+}
+
 } // namespace
 
 TEST_CASE("the program that goes to a node loads neither libssh nor what comes with it") {
@@ -75,6 +84,7 @@ TEST_CASE("a signal is heard whenever it comes while a command starts") {
   home_with_cluster home;
   for (auto after = 0us; after < 20ms; after += 700us) {
     program starting{home.spec({"exec", "--embedded", "here", "--", "sleep 600"})};
+    wait_for_program(starting);
     for (auto due = std::chrono::steady_clock::now() + after; std::chrono::steady_clock::now() < due;)
       ;
     starting.signal(SIGTERM);
