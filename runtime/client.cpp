@@ -85,10 +85,13 @@ failure client_gate::no_answer() const {
 
 // --- the actor ----------------------------------------------------------------------------------------------------
 
-failure lost_lease(const lease_key& lease) {
+failure client_state::lost_lease(const lease_key& lease) const {
+  auto known = std::find_if(lost_.rbegin(), lost_.rend(), [&](const auto& x) { return x.first == lease; });
+  auto why = known != lost_.rend() ? known->second
+             : gone_.text.empty()  ? "it was given back, or ended long ago"
+                                   : gone_.text;
   return {errc::lease_ended, "lease " + to_string(lease.lease) + " on '" + lease.cluster +
-                                 "'"
-                                 " is not held any more; acquire anew"};
+                                 "' is not held any more: " + why + "; acquire anew"};
 }
 
 outcome outcome_of(const failure& reason) {

@@ -131,6 +131,8 @@ private:
   };
   /// A lease as its owner knows it. Its first connection may end before anything has run under it; then it goes on with
   /// the lease of another connection, under the same key.
+  /// Leases that ended without our doing, whose end can still be explained to those who go on using them.
+  static constexpr std::size_t lost_leases_kept = 64;
   struct held_lease {
     lease_grant grant;
     acquire asked;                     ///< as it was asked for, and what it has waited
@@ -199,6 +201,8 @@ private:
   void watch_parked();
   void take(const lease_lost& lost);
   void last_words(const lease_key& under, const failure& reason);
+  /// The refusal of what is asked under a lease that is not held, with the reason of its end.
+  failure lost_lease(const lease_key& lease) const;
   void let_go(held_lease& held, const std::string& why = {});
   /// Does it later, in this actor. For moments: it cannot be called off.
   void after(std::chrono::nanoseconds delay, client_gate::work what);
@@ -216,7 +220,8 @@ private:
   std::unordered_map<std::uint64_t, asked> asked_;
   std::unordered_map<std::uint64_t, asked_acquire> acquires_;
   std::map<lease_key, held_lease> leases_;
-  std::map<lease_key, lease_key> renewed_; ///< the owner's key by the pool's, where these differ
+  std::deque<std::pair<lease_key, std::string>> lost_; ///< the last that ended without our doing, and why
+  std::map<lease_key, lease_key> renewed_;             ///< the owner's key by the pool's, where these differ
   /// Those that have granted: asked directly, without the manager in between, and monitored.
   std::unordered_map<std::string, pool_actor> pools_;
   std::unordered_map<std::uint64_t, run_entry> runs_;
@@ -253,9 +258,6 @@ void client_state::ask(const Target& target, const lease_key& lease, Request req
 
 caf::behavior client(client_state::self_pointer self, manager_actor manager,
                      std::shared_ptr<client_gate> gate, bool remote, std::function<void()> on_loss);
-
-/// Of what is asked under a lease that is not held.
-failure lost_lease(const lease_key& lease);
 
 /// What an unanswered run means, by the refusal that took the answer's place.
 outcome outcome_of(const failure& reason);

@@ -169,6 +169,9 @@ void client_state::take(const lease_lost& lost) {
   // The answers of what ran under it are on their way. What has none after a while was sent to an actor that had ended.
   after(last_words_time,
         [under, reason = lost.reason](client_state& client) { client.last_words(under, reason); });
+  lost_.emplace_back(lease, lost.reason.text);
+  if (lost_.size() > lost_leases_kept)
+    lost_.pop_front();
   auto& held = found->second;
   if (lost.reason.code != errc::connection_lost || held.used) {
     auto node = leases_.extract(found);
