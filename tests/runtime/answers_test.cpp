@@ -24,9 +24,14 @@ cluster_settings unreachable(const std::string& name) {
   return settings;
 }
 
+/// On a busy machine the answer may take longer than the caller waits: then it is asked again.
 void wait_for_waiters(runtime& rt, std::uint32_t count) {
-  while (rt.pool("alpha").take().waiters < count)
+  for (;;) {
+    auto status = rt.pool("alpha");
+    if (status && status->waiters == count)
+      return;
     std::this_thread::yield();
+  }
 }
 
 /// What four waiters, one of each form, are told when `happens` happens.
@@ -85,11 +90,11 @@ TEST_CASE(
   CHECK(refused == 5);
   CHECK(rt.try_acquire("alpha").reason().code == errc::too_many_requests);
   wait_for_waiters(rt, most);
-  CHECK(rt.pool("alpha").take().waiters == most);
   CHECK(others == 0);
   stop.request_stop();
   while (others < most)
     std::this_thread::yield();
+  wait_for_waiters(rt, 0);
   CHECK(rt.try_acquire("alpha", {0s, {}, {}}).reason().code == errc::acquire_timeout);
 }
 
