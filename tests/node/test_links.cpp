@@ -223,7 +223,7 @@ TEST_CASE("a system that connects to itself reaches its own actor") {
   for (int i = 0; i < 3; ++i) {
     auto link = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
     REQUIRE(link);
-    CHECK(link->actor() == echo);
+    CHECK(link->actor_as<echo_actor>() == echo);
   }
   caf::anon_send_exit(echo, caf::exit_reason::user_shutdown);
 }
