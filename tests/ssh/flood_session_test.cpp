@@ -138,9 +138,9 @@ time_point pump_through(flooded& one, std::chrono::seconds lasts, std::vector<tr
   pollfd readable{our_socket(one.server), POLLIN, 0};
   auto now = std::chrono::steady_clock::now();
   for (const auto end = now + lasts; now < end && events.empty();) {
-    if (::poll(&readable, 1, 20'000) <= 0)
-      break;
     one.link.it->pump(now, events);
+    if (events.empty() && ::poll(&readable, 1, 20'000) <= 0)
+      break;
     // A pause in the reading is short; what else it is due for comes by itself.
     const auto due = one.link.it->next_due();
     now = std::max(now + 1ms, due < now + 10s ? due : now);
