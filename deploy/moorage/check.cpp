@@ -219,7 +219,7 @@ ending run_check(const options& from) {
     return {refused, signals.caught()};
   if (found.trouble.code == errc::none || end.signal != 0)
     return end;
-  complain(found.trouble.text);
+  complain(found.trouble.text, lines::many);
   return {code_for(code_of(found.trouble)), 0};
 }
 

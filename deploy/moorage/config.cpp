@@ -96,7 +96,7 @@ std::string whole_text(const options& from, const configuration& config,
 } // namespace
 
 ending refuse(const failure& reason) {
-  complain(reason.text.empty() ? to_string(reason.code) : reason.text);
+  complain(reason.text.empty() ? to_string(reason.code) : reason.text, lines::many);
   return {code_for(reason.code), 0};
 }
 

@@ -155,9 +155,9 @@ void explain(const options& from, const outcome& ended, bool interrupted) {
   else if (interrupted && ended.kind == outcome_kind::maybe_ran)
     complain(cluster + "interrupted; the command may still run there");
   else if (ended.kind == outcome_kind::maybe_ran)
-    complain(cluster + cause + "; the command may have run: look before you run it again");
+    complain(cluster + cause + "; the command may have run: look before you run it again", lines::many);
   else if (ended.kind == outcome_kind::never_sent)
-    complain(cluster + cause + "; the command did not run: it is safe to run it again");
+    complain(cluster + cause + "; the command did not run: it is safe to run it again", lines::many);
 }
 
 ending report(const options& from, const outcome& ended, const collected& kept, int signal) {

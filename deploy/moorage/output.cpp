@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "deploy/moorage/exit_codes.hpp"
-#include "messages/printable.hpp"
 
 namespace moorage::cli {
 
@@ -41,8 +40,8 @@ ending say(std::string_view text, int code) {
   return {failed, 0};
 }
 
-void complain(std::string_view text) {
-  put(STDERR_FILENO, "moorage: " + printable(text, printable_whole, lines::many) + "\n");
+void complain(std::string_view text, lines kept) {
+  put(STDERR_FILENO, "moorage: " + printable(text, printable_whole, kept) + "\n");
 }
 
 void pass_on(std::string_view banner) {

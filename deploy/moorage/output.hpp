@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "messages/printable.hpp"
+
 namespace moorage::cli {
 
 /// How the program ends: with a code, or as if a signal had ended it.
@@ -20,7 +22,8 @@ bool put(int descriptor, std::string_view bytes);
 /// To stdout; the ending of a program whose stdout is closed when it is.
 ending say(std::string_view text, int code = 0);
 /// "moorage: …" on a line of stderr, fit to be printed whoever had a part in the text.
-void complain(std::string_view text);
+/// `lines::many`: the text is a refusal's, which may quote a server's banner.
+void complain(std::string_view text, lines kept = lines::one);
 /// The server's own words to people, on stderr.
 void pass_on(std::string_view banner);
 

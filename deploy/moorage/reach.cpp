@@ -112,6 +112,7 @@ pools_at_hand reach_cluster(const options& from, const configuration& config, si
     auto not_ours = !chosen && node.reason().code == errc::local_failure;
     if (node || (node.reason().code != errc::no_node && !not_ours) || !from.socket.empty()) {
       result.reason = node ? make_known(*node, from, config) : node.reason();
+      result.reason.text = printable(result.reason.text, printable_whole); // it may name a path
       result.of_node = true;
       if (result.reason.code == errc::none)
         result.pools = std::move(*node);
@@ -140,6 +141,7 @@ pools_at_hand reach_node(const options& from, const configuration& config) {
   if (result.reason.code == errc::no_node)
     result.reason.text =
         "no node listens on " + node_socket(from, config) + "; start one with: moorage serve &";
+  result.reason.text = printable(result.reason.text, printable_whole); // it names a path
   return result;
 }
 

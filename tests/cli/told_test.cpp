@@ -83,7 +83,8 @@ TEST_CASE("exec is labelled by its process id or by --label, never by its comman
   REQUIRE(named.wrote("started"));
   auto listed = home.moorage({"admin", "leases", "here", "--json"});
   std::vector<std::string> labels;
-  for (const auto& each : json::parse(listed.output)["leases"])
+  const auto leases = json::parse(listed.output);
+  for (const auto& each : leases["leases"])
     labels.push_back(each["label"]);
   CHECK_THAT(labels, Catch::UnorderedEquals(
                          std::vector<std::string>{"exec " + std::to_string(plain.pid()), "nightly sync"}));

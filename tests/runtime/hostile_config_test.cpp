@@ -54,15 +54,15 @@ TEST_CASE("errors about keys and values that a file made up stay within their li
 }
 
 TEST_CASE("a value is shown as TOML that shows nothing but its characters, and reads back as it was") {
-  auto result = parse_config("[clusters.a]\nhost = \"h\"\npassword_secret = \"" + evil + "\"\n", "m.toml");
+  auto result = parse_config("[clusters.a]\nhost = \"h\"\nprobe_command = \"" + evil + "\"\n", "m.toml");
   REQUIRE(result);
-  auto name = result.value.find("a")->settings.password_secret;
+  auto name = result.value.find("a")->settings.probe_command;
   CHECK(misleading_in_line(name) != "");
   auto shown = quote_toml(name);
   CHECK(misleading_in_line(shown) == "");
-  auto again = parse_config("[clusters.a]\nhost = \"h\"\npassword_secret = " + shown + "\n", "m.toml");
+  auto again = parse_config("[clusters.a]\nhost = \"h\"\nprobe_command = " + shown + "\n", "m.toml");
   REQUIRE(again);
-  CHECK(again.value.find("a")->settings.password_secret == name);
+  CHECK(again.value.find("a")->settings.probe_command == name);
 }
 
 TEST_CASE("a key file may be there in its public part only, for the agent to sign with") {
