@@ -272,7 +272,7 @@ void connection_actor_state::fold(stream_over& event) {
   auto& command = node.mapped();
   auto took = self->clock().now() - command.started;
   if (event.ended.kind == outcome_kind::exited || event.ended.kind == outcome_kind::signalled)
-    hear_answer(true);
+    hear_answer(static_cast<bool>(command.lease)); // a probe reports by itself
   if (command.run.pending()) {
     command.collected.ended = std::move(event.ended);
     command.collected.took = took;

@@ -111,6 +111,7 @@ private:
   std::uint64_t answers_ = 0;     ///< of the transport, as of the last pump
   bool peer_doubted_ = false;     ///< since its last answer
   bool commands_doubted_ = false; ///< since a command last ran to its end
+  bool served_ = false;           ///< a holder's command has run to its end
   std::deque<std::pair<lease_id, std::string>> fenced_; ///< the latest, and why they ended
   std::string why_gone_; ///< the link's end, for those who hear of nothing else
   time_point timer_due_ = time_point::max();

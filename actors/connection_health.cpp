@@ -53,9 +53,11 @@ void connection_actor_state::doubt(bool silent, std::string text) {
   caf::anon_send(pool, connection_doubted{id, silent, std::move(text)});
 }
 
-/// Told only when there was a doubt: an answer is the rule.
+/// Told only when there was a doubt, since an answer is the rule; and once, when a holder's first command has run to its end:
+/// a connection that ends from then on has been of use.
 void connection_actor_state::hear_answer(bool ran) {
-  if (peer_doubted_ || (ran && commands_doubted_))
+  bool first = ran && !std::exchange(served_, true);
+  if (peer_doubted_ || first || (ran && commands_doubted_))
     caf::anon_send(pool, connection_answered{id, ran});
   peer_doubted_ = false;
   commands_doubted_ = commands_doubted_ && !ran;

@@ -131,7 +131,7 @@ private:
         0;                   ///< among them: commands of probes, which only a command's end makes good
     time_point failed_at;    ///< the last of them
     bool doubted = false;    ///< a user cut something short, and no answer has come since
-    bool served = false;     ///< a holder gave a lease back
+    bool served = false;     ///< a holder gave a lease back, or its command ran to its end
     bool proved = false;     ///< of use some time after it was opened
     probe_id probe;          ///< in flight; 0: none
     bool probe_runs = false; ///< the pool's command

@@ -181,8 +181,10 @@ void pool_core::on(const connection_doubted& event) {
 
 void pool_core::on(const connection_answered& event) {
   auto* c = find(event.connection);
-  if (c != nullptr && c->open())
-    has_answered(*c, event.ran);
+  if (c == nullptr || !c->open())
+    return;
+  c->served = c->served || event.ran;
+  has_answered(*c, event.ran);
 }
 
 } // namespace moorage

@@ -249,8 +249,10 @@ void observer::hear(const connection_doubted& event) {
 
 void observer::hear(const connection_answered& event) {
   auto& c = at(connections_, event.connection);
-  if (c.now == phase::open)
-    answered_on(c, event.ran);
+  if (c.now != phase::open)
+    return;
+  c.served = c.served || event.ran;
+  answered_on(c, event.ran);
 }
 
 void observer::hear(const probe_failed& event) {

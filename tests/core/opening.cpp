@@ -341,7 +341,8 @@ TEST_CASE("connections in reserve are opened before anybody asks, and again afte
   CHECK(s.step(connection_opened{c3}) == "");
   s.wait(10s);
   s.step(probe_requested{});
-  s.step(probe_passed{p1, c2, 1ms}); // so that it has proved itself
+  s.step(probe_passed{p1, c2, 1ms}); // so that they have proved themselves
+  s.step(probe_passed{p2, c3, 1ms});
   CHECK(s.acquire(r1, h1) == "grant r1 l1 c3 h1, open c4");
   CHECK(s.step(connection_lost{c2, error_of(ssh_failure::reset)}) == "open c5");
 }

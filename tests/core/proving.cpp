@@ -152,6 +152,16 @@ TEST_CASE("a young one that served a lease did what somebody logged in for, but 
   CHECK(s.took >= 1600ms);
 }
 
+TEST_CASE(
+    "one that is lost before its lease was given back, but after a command ran to its end, was of use") {
+  story s{lumi()};
+  s.acquire(r1, h1);
+  s.acquire(r2, h2);
+  s.step(connection_opened{c1});
+  s.step(connection_answered{c1, true});
+  CHECK(s.step(connection_lost{c1, cut()}) == "notify h1 l1 connection_lost, open c2");
+}
+
 TEST_CASE("a young one whose lease ended with it was of no use") {
   story s{lumi()};
   s.acquire(r1, h1);
