@@ -181,6 +181,7 @@ void connection_actor_state::drive() {
   auto now = self->clock().now();
   events_.clear();
   bool more = link->pump(now, events_);
+  watch_cuts(now); // before a command that was given up is told to be over
   auto events = std::move(events_);
   for (auto& event : events) {
     if (now_in == phase::over)
@@ -191,7 +192,6 @@ void connection_actor_state::drive() {
   if (now_in == phase::over)
     return;
   watch_answers(now);
-  watch_cuts(now);
   watch_silence(now);
   if (now_in == phase::over)
     return;
