@@ -277,15 +277,12 @@ TEST_CASE("check says that a channel was refused, and is not content with that")
 TEST_CASE("check ends with 5 when the log-in is denied, whichever way") {
   home_with_cluster home;
   CHECK(home.moorage({"check", "here", "-o", "key_files=" + home.sshd.unauthorised_client_key()}).code == 5);
-  auto missing = home.moorage({"check", "here", "-o", "key_files=" + home.folder.path() + "/none"});
-  INFO(missing.output << missing.error_output);
-  CHECK(missing.code == 5);
   auto locked = home.moorage({"check", "here", "-o", "key_files=" + home.sshd.locked_client_key()});
   INFO(locked.output << locked.error_output);
   CHECK(locked.code == 5);
   home.sshd.reconfigure({"DenyUsers *"});
   CHECK(home.moorage({"check", "here"}).code == 5);
-  home.sshd.reconfigure({"MaxAuthTries 1", "AuthenticationMethods publickey,password"});
+  home.sshd.reconfigure({"AuthenticationMethods publickey,publickey"});
   CHECK(home.moorage({"check", "here"}).code == 5);
 }
 
