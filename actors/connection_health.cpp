@@ -125,6 +125,7 @@ void connection_actor_state::watch_silence(time_point now) {
       transport_failed silent{{ssh_stage::session, ssh_failure::silent,
                                "nothing heard for " + to_text(between(heard, now)) + " and " +
                                    std::to_string(keep_alive_count_max) + " keep-alive questions unanswered"},
+                              {},
                               {}};
       fold(silent);
       return;
