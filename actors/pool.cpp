@@ -81,7 +81,7 @@ void pool_actor_state::take(acquire& request) {
   request_id id{++requests_};
   if (request.call != 0 && !calls_.try_emplace({holder, request.call}, id).second)
     return; // asked twice, answered once
-  askers_.emplace(id, asker{holder, request.call});
+  askers_.emplace(id, asker{holder, request.call, request.holder});
   // Longer than a year is for ever, and must not overflow the clock.
   constexpr nanoseconds for_ever = std::chrono::hours{24 * 365};
   auto patience = request.patience < nanoseconds{0} ? settings_.acquire_timeout : request.patience;
@@ -233,7 +233,7 @@ void pool_actor_state::apply(const close_connection& effect) {
 }
 
 pool_actor_state::asker pool_actor_state::forget(std::unordered_map<request_id, asker>::iterator entry) {
-  auto who = entry->second;
+  auto who = std::move(entry->second);
   if (who.call != 0)
     calls_.erase({who.holder, who.call});
   askers_.erase(entry);

@@ -74,6 +74,7 @@ private:
   struct asker {
     holder_id holder;
     std::uint64_t call = 0;
+    caf::strong_actor_ptr whom; ///< kept alive until it is told, as by a request of CAF's
   };
   struct subscriber {
     caf::strong_actor_ptr whom;

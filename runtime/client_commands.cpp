@@ -154,8 +154,10 @@ void client_state::opened(std::uint64_t call, stream_id stream) {
   if (entry.cancelled) {
     caf::anon_send(entry.connection, cancel_stream{stream});
   } else {
-    if (!entry.unsent_input.empty())
-      caf::anon_send(entry.connection, send_stream_input{stream, std::exchange(entry.unsent_input, {})});
+    // Kept while it may have to be sent once more.
+    auto input = entry.once_more ? entry.unsent_input : std::exchange(entry.unsent_input, {});
+    if (!input.empty())
+      caf::anon_send(entry.connection, send_stream_input{stream, std::move(input)});
     if (entry.input_ended)
       caf::anon_send(entry.connection, end_stream_input{stream});
   }

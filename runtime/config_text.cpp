@@ -17,7 +17,8 @@ std::string cannot_be_read(const std::string& why) {
 }
 
 std::string cannot_be_read(int error) {
-  return cannot_be_read(std::generic_category().message(error));
+  return cannot_be_read(std::generic_category().message(error) +
+                        (error == EMFILE ? "; raise the limit (ulimit -n)" : ""));
 }
 
 /// What a file is that is no regular one; empty: it is one.

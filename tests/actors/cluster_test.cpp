@@ -59,7 +59,7 @@ TEST_CASE("every setting out of its range is named, with what is allowed") {
   CHECK_THAT(wrong_after([](s& x) { x.password_secret = "a\nb"; }), Contains("password_secret"));
   CHECK_THAT(wrong_after([](s& x) { x.connect_timeout = 0ms; }),
              Contains("connect_timeout: 0s is not from 100ms to"));
-  CHECK_THAT(wrong_after([](s& x) { x.keep_alive_interval = 1ms; }), Contains("nor 0 (never)"));
+  CHECK_THAT(wrong_after([](s& x) { x.keep_alive_interval = 1ms; }), Contains("nor 0"));
   CHECK_THAT(wrong_after([](s& x) { x.pool_size = 0; }), Contains("pool_size: 0 is not from 1 to"));
   CHECK_THAT(wrong_after([](s& x) { x.channels_per_connection = 0; }), Contains("channels_per_connection"));
   CHECK_THAT(wrong_after([](s& x) { x.min_idle = 6; }), Contains("min_idle: 6 is more than pool_size, 5"));

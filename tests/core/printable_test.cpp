@@ -131,7 +131,8 @@ TEST_CASE("another notation escapes the same characters") {
 }
 
 TEST_CASE("a signal's name is short and plain, or it is called unknown") {
-  for (const std::string& name : std::vector<std::string>{"TERM", "KILL", "SEGV", "sig-1@example.org", "a_b.c"})
+  for (const std::string& name :
+       std::vector<std::string>{"TERM", "KILL", "SEGV", "sig-1@example.org", "a_b.c"})
     CHECK(signal_name(name) == name);
   CHECK(signal_name(std::string(64, 'A')) == std::string(64, 'A'));
   for (const std::string& name :

@@ -312,7 +312,7 @@ TEST_CASE("a question that a program cannot answer is named") {
   alice.secrets->put("pw", secret{"open sesame"});
   auto result = alice.log_in();
   REQUIRE(result.state == authenticator::state::failed);
-  CHECK_THAT(result.error.text, Contains("it asks 'Verification code:'"));
+  CHECK_THAT(result.error.text, Contains("it asks 'Verification code: '"));
 }
 
 TEST_CASE("a password entry that the secret store lacks is named") {
