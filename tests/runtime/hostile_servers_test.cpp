@@ -107,7 +107,11 @@ TEST_CASE("servers that flood open connections leave the processors to others") 
   auto began = steady::now();
   CHECK(one.never.get_future().wait_for(2s) == std::future_status::timeout);
   auto took = steady::now() - began;
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // their time is not the floods'
   CHECK(spent_by_this_process() - spent < took * 2 / 5 + 300ms);
+#else
+  static_cast<void>(spent), static_cast<void>(took);
+#endif
 }
 
 // A figure of the clock, for a quiet machine: run it by its name.

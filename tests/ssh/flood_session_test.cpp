@@ -148,6 +148,12 @@ time_point pump_through(flooded& one, std::chrono::seconds lasts, std::vector<tr
   return now;
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool slowed_down = true; // by a sanitizer, whose time is not the flood's
+#else
+constexpr bool slowed_down = false;
+#endif
+
 void check_flood(std::size_t which, bool reads, std::chrono::milliseconds lasts) {
   flooded one{which, reads};
   REQUIRE(one.open_and_run());
@@ -158,7 +164,7 @@ void check_flood(std::size_t which, bool reads, std::chrono::milliseconds lasts)
   const auto took = std::chrono::steady_clock::now() - began;
   CHECK(resident() < memory + growth_max(growth_bar));
   // A fifth of a processor, and what is held in store for what comes all at once.
-  CHECK(spent_by_this_thread() - spent < took / 5 + 150ms);
+  CHECK((slowed_down || spent_by_this_thread() - spent < took / 5 + 150ms));
   CHECK(one.link.longest_pump < pump_max);
 }
 
@@ -215,7 +221,8 @@ TEST_CASE("a server that changes keys without end takes no more than a fifth of 
   const auto spent = spent_by_this_thread();
   const auto began = std::chrono::steady_clock::now();
   link.until([&] { return link.failed.has_value(); }, 2s);
-  CHECK(spent_by_this_thread() - spent < (std::chrono::steady_clock::now() - began) / 5 + 150ms);
+  CHECK((slowed_down ||
+         spent_by_this_thread() - spent < (std::chrono::steady_clock::now() - began) / 5 + 150ms));
   CHECK(resident() < memory + growth_max(growth_bar));
 }
 
