@@ -238,7 +238,9 @@ TEST_CASE("a slow or talkative server still opens", "[transport]") {
   fake_sshd server{faults};
   world around;
   driven link{around, around.settings_for(server)};
-  REQUIRE(link.open());
+  link.open();
+  INFO((link.failed ? link.failed->text : ""));
+  REQUIRE(link.opened);
   CHECK(link.run("echo open").output == "open\n");
 }
 

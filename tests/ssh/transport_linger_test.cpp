@@ -63,7 +63,7 @@ TEST_CASE("a background child that holds the pipes holds up the command's end fo
   CHECK(said.took < 30s);
   auto chatty = o.link.run("(while :; do echo x; sleep 0.05; done) & echo started");
   CHECK(chatty.ended == exited_with_output_open(0));
-  CHECK(chatty.output.rfind("started\n", 0) == 0);
+  CHECK(chatty.output.find("started\n") != std::string::npos); // the child may be first
   CHECK(chatty.took < 30s);
   CHECK(o.link.run("echo next").output == "next\n");
   // A child that lets go of the pipes holds up nothing, and leaves nothing open.
