@@ -119,9 +119,10 @@ std::size_t descriptors();
 std::size_t sockets_to(const support::fake_sshd& server);
 /// Resident memory in bytes.
 std::size_t resident();
-/// So many bytes more may be resident than before. AddressSanitizer keeps what was freed for a while (256 MiB).
+/// So many bytes more may be resident than before. AddressSanitizer keeps what was freed for a while (256 MiB);
+/// ThreadSanitizer has several bytes of its own for each.
 constexpr std::size_t growth_max(std::size_t bytes) {
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return bytes + (512u << 20);
 #else
   return bytes;
