@@ -138,10 +138,26 @@ void connection_actor_state::fence(const fence_lease& request) {
                                                    (request.reason.empty() ? "" : ": " + request.reason)});
     }
   }
-  if (request.ask)
-    caf::anon_send(pool, lease_cleared{id, request.lease, was_running});
+  if (request.ask && was_running)
+    clearing_.emplace(request.lease, false);
+  else if (request.ask)
+    caf::anon_send(pool, lease_cleared{id, request.lease, false});
   if (was_running)
     drive();
+}
+
+/// The pool hears that a lease is cleared when the last command under it has ended: one that was seen to end leaves a
+/// session that can be used again.
+void connection_actor_state::note_cleared(const connection_command& ended, outcome_kind how) {
+  auto clearing = clearing_.find(ended.lease);
+  if (clearing == clearing_.end())
+    return;
+  clearing->second = clearing->second || how == outcome_kind::maybe_ran;
+  for (const auto& [stream, other] : commands_)
+    if (other.lease == ended.lease)
+      return;
+  caf::anon_send(pool, lease_cleared{id, ended.lease, clearing->second});
+  clearing_.erase(clearing);
 }
 
 void connection_actor_state::lose_sink(const caf::actor_addr& sink) {
@@ -271,6 +287,7 @@ void connection_actor_state::fold(stream_over& event) {
     return;
   auto& command = node.mapped();
   auto took = self->clock().now() - command.started;
+  note_cleared(command, event.ended.kind);
   if (event.ended.kind == outcome_kind::exited || event.ended.kind == outcome_kind::signalled)
     hear_answer(static_cast<bool>(command.lease)); // a probe reports by itself
   if (command.run.pending()) {

@@ -84,6 +84,7 @@ private:
   void fold(stream_input_taken& event);
   void fold(stream_over& event);
   void fold(question_answered& event);
+  void note_cleared(const connection_command& ended, outcome_kind how);
   failure lease_over(lease_id lease) const;
   failure gone() const;
   void set_timer(time_point now);
@@ -98,6 +99,7 @@ private:
   void hear_answer(bool ran);
 
   std::set<lease_id> leases_;
+  std::map<lease_id, bool> clearing_; ///< taken back while commands ran; whether one was not seen to end
   std::map<stream_id, connection_command> commands_;
   std::map<std::uint64_t, connection_question> questions_;
   std::vector<transport_event> events_;

@@ -85,7 +85,8 @@ TEST_CASE("the connection refuses work under a lease that has ended") {
   CHECK(host.heard->run_errors.at(0).code == errc::lease_ended);
 }
 
-TEST_CASE("a holder that dies in mid-command loses its lease, and its connection is not used again") {
+TEST_CASE("a holder that dies in mid-command loses its lease, and its connection is not used again unless the "
+          "command was seen to end") {
   virtual_world world{plain_cluster(1)};
   world.network->run_takes = 1h;
   holder doomed{world}, next{world};
@@ -98,6 +99,30 @@ TEST_CASE("a holder that dies in mid-command loses its lease, and its connection
   CHECK(world.network->made == 2);
   CHECK(world.network->alive == 1);
   CHECK(world.status().counters.removed.at(static_cast<std::size_t>(removal_reason::abandoned)) == 1);
+}
+
+TEST_CASE("a connection whose command was seen to end is kept, and granted no sooner") {
+  auto by = GENERATE("death", "revocation");
+  CAPTURE(by);
+  virtual_world world{plain_cluster(1)};
+  world.network->run_takes = 1h;
+  world.network->cancel_hangs = true;
+  world.network->cancel_is_seen = true;
+  holder first{world}, next{world};
+  first.acquire();
+  first.run("for ever");
+  first.run("for ever as well");
+  next.acquire();
+  if (by == std::string{"death"})
+    first.die();
+  else
+    world.ask<done>(revoke_lease{"alpha", first.heard->grants.at(0).lease});
+  world.pass(1s);
+  CHECK(next.heard->grants.empty());
+  world.network->cancel_hangs = false;
+  world.pass(100ms);
+  CHECK(next.heard->grants.size() == 1);
+  CHECK(world.network->made == 1);
 }
 
 TEST_CASE("a holder that dies with nothing running gives its connection back to the pool") {

@@ -42,6 +42,11 @@ bool scripted_transport::pump(time_point now, std::vector<transport_event>& even
   if (open_ && !is_in(network_->silent))
     pump_open(now, events);
   note_owed(now);
+  if (network_->cancel_hangs && !cancelled_.empty())
+    due(now + 10ms);
+  else
+    for (auto& event : std::exchange(cancelled_, {}))
+      events.push_back(std::move(event));
   for (auto& event : std::exchange(soon_, {}))
     events.push_back(std::move(event));
   if (open_ && is_in(network_->broken)) {

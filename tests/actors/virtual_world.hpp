@@ -25,6 +25,8 @@ struct scripted_network {
   std::chrono::nanoseconds answer_takes{0}; ///< of a question
   std::string refusal; ///< with which the peer answers questions; empty: it opens a channel
   std::chrono::nanoseconds run_takes{0};
+  bool cancel_hangs = false;   ///< a cancelled command has not ended yet
+  bool cancel_is_seen = false; ///< it is seen to end, by the signal
   /// Transports, by the order in which they were made, that have fallen silent: nothing is answered any more.
   std::vector<std::size_t> silent;
   /// Transports to break at their next pump.
@@ -62,8 +64,10 @@ public:
       return;
     auto accepted = node.mapped().ends.has_value();
     parked_ = parked_ || !accepted; // the answer is still owed
-    auto kind = accepted ? outcome_kind::maybe_ran : outcome_kind::never_sent;
-    soon_.push_back(stream_over{stream, {kind, 0, {}, std::move(cause)}});
+    auto kind = !accepted                  ? outcome_kind::never_sent
+                : network_->cancel_is_seen ? outcome_kind::signalled
+                                           : outcome_kind::maybe_ran;
+    cancelled_.push_back(stream_over{stream, {kind, 0, {}, std::move(cause)}});
   }
   void ask(std::uint64_t question) override {
     ++network_->questions;
@@ -99,6 +103,7 @@ private:
   std::optional<time_point> opens_at_;
   std::map<stream_id, run> running_;
   std::vector<std::pair<std::uint64_t, std::optional<time_point>>> asked_;
+  std::vector<transport_event> cancelled_;
   std::vector<transport_event> soon_;
   time_point due_ = time_point::max();
   time_point heard_{};
