@@ -1,6 +1,7 @@
 #include "runtime/config_text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <system_error>
 
@@ -174,19 +175,18 @@ std::string read_config_text(const std::filesystem::path& file, std::string& tex
     wrong = cannot_be_read(errno);
   else if (auto what = other_than_regular(facts.st_mode); !what.empty())
     wrong = cannot_be_read(what);
-  text.resize(config_size_max + 1);
-  std::size_t size = 0;
-  while (wrong.empty() && size < text.size()) {
-    auto got = ::read(descriptor, text.data() + size, text.size() - size);
+  text.clear();
+  std::array<char, 16 << 10> piece; // every command starts here: a buffer for the largest file costs it milliseconds
+  while (wrong.empty() && text.size() <= config_size_max) {
+    auto got = ::read(descriptor, piece.data(), piece.size());
     if (got < 0 && errno != EINTR)
       wrong = cannot_be_read(errno);
     if (got == 0)
       break;
-    size += static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+    text.append(piece.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
   }
   ::close(descriptor);
-  text.resize(size);
-  if (wrong.empty() && size > config_size_max)
+  if (wrong.empty() && text.size() > config_size_max)
     wrong = "is larger than 1MiB; no configuration is";
   return wrong;
 }
