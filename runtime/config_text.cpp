@@ -176,7 +176,8 @@ std::string read_config_text(const std::filesystem::path& file, std::string& tex
   else if (auto what = other_than_regular(facts.st_mode); !what.empty())
     wrong = cannot_be_read(what);
   text.clear();
-  std::array<char, 16 << 10> piece; // every command starts here: a buffer for the largest file costs it milliseconds
+  // Every command starts here: a buffer for the largest file would cost it milliseconds.
+  std::array<char, 16 << 10> piece;
   while (wrong.empty() && text.size() <= config_size_max) {
     auto got = ::read(descriptor, piece.data(), piece.size());
     if (got < 0 && errno != EINTR)

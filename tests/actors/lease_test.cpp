@@ -85,8 +85,9 @@ TEST_CASE("the connection refuses work under a lease that has ended") {
   CHECK(host.heard->run_errors.at(0).code == errc::lease_ended);
 }
 
-TEST_CASE("a holder that dies in mid-command loses its lease, and its connection is not used again unless the "
-          "command was seen to end") {
+TEST_CASE(
+    "a holder that dies in mid-command loses its lease, and its connection is not used again unless the "
+    "command was seen to end") {
   virtual_world world{plain_cluster(1)};
   world.network->run_takes = 1h;
   holder doomed{world}, next{world};

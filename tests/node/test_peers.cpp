@@ -155,7 +155,7 @@ TEST_CASE("clients that never greet are cut when there are too many, the oldest 
   for (int i = 0; i < 200; ++i)
     REQUIRE(eventually(one_more));
   CHECK(silent.front().ended());
-  CHECK(std::stol(node.answer("descriptors")) < 170);
+  CHECK(eventually([&] { return std::stol(node.answer("descriptors")) < 170; }));
   CHECK(node.serves());
   CHECK(node.ends());
 }

@@ -98,10 +98,11 @@ TEST_CASE("a real sshd listens on both addresses with every kind of host key ask
 
 TEST_CASE("a frozen real sshd answers nobody, and everybody once it is thawed", "[real_sshd]") {
   real_sshd sshd;
-  plain_client client{200ms}, patient;
+  plain_client client, patient;
   REQUIRE(reach(client, sshd, sshd.client_key()) == "");
   REQUIRE(reach(patient, sshd, sshd.client_key()) == "");
   sshd.freeze();
+  client.have_patience(200ms);
   CHECK(client.run("true").error != "");
   plain_client late{200ms};
   CHECK(late.connect(sshd.host(), sshd.port(), sshd.user()) != "");

@@ -98,7 +98,7 @@ TEST_CASE("a reader that stops costs bounded memory, and others on the connectio
   CHECK(resident() < before + growth_max(40u << 20));
   link.keep_output = false;
   link.it->grant_credit(stopped, 1u << 30);
-  REQUIRE(link.finish(stopped, 60s));
+  REQUIRE(link.finish(stopped, 240s));
   CHECK(*link.streams[stopped.value].ended == exited(0));
   CHECK(resident() < before + growth_max(40u << 20));
   CHECK(link.run("true").ended == exited(0));

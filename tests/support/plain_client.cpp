@@ -23,6 +23,13 @@ std::string plain_client::error() const {
   return text.empty() ? "unspecified error" : text;
 }
 
+void plain_client::have_patience(std::chrono::milliseconds patience) {
+  patience_ = patience;
+  long micros = std::chrono::duration_cast<std::chrono::microseconds>(patience_).count();
+  if (session_ != nullptr)
+    ssh_options_set(session_, SSH_OPTIONS_TIMEOUT_USEC, &micros);
+}
+
 std::string plain_client::connect(const std::string& host, std::uint16_t port, const std::string& user) {
   drop();
   session_ = ssh_new();

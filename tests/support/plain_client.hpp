@@ -30,6 +30,9 @@ public:
   plain_client(const plain_client&) = delete;
   plain_client& operator=(const plain_client&) = delete;
 
+  /// From now on; also of a connection that is open.
+  void have_patience(std::chrono::milliseconds patience);
+
   /// Each of these returns libssh's error text, empty on success.
   std::string connect(const std::string& host, std::uint16_t port, const std::string& user = "tester");
   std::string login_with_new_key(); ///< an ed25519 key made for the occasion
