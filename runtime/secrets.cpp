@@ -71,4 +71,9 @@ bool memory_secret_store::erase(const std::string& name) {
   return entries_.erase(name) > 0;
 }
 
+bool memory_secret_store::empty() {
+  std::lock_guard guard{mutex_};
+  return entries_.empty();
+}
+
 } // namespace moorage

@@ -57,6 +57,8 @@ public:
   virtual void put(const std::string& name, secret value) = 0;
   /// False: there was none.
   virtual bool erase(const std::string& name) = 0;
+  /// It has no entry: advice then does not speak of it, since nobody here gives secrets.
+  virtual bool empty() { return false; }
 };
 
 /// Kept in this process's memory only.
@@ -65,6 +67,7 @@ public:
   std::optional<secret> find(const std::string& name) override;
   void put(const std::string& name, secret value) override;
   bool erase(const std::string& name) override;
+  bool empty() override;
 
 private:
   // edge: host threads put secrets in, blocking threads look them up.

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "messages/printable.hpp"
 #include "runtime/ssh/wire.hpp"
 
 namespace moorage {
@@ -49,18 +48,17 @@ void attempts::not_completed(const std::string& attempt, const std::string& why)
   tried_.push_back(attempt + " not completed: " + why);
 }
 
-ssh_error attempts::failure(const std::string& user, int methods_offered,
-                            const std::string& hindrances) const {
+ssh_error attempts::failure(int methods_offered, const std::string& hindrances,
+                            const std::string& nothing_else) const {
   const bool turned_down = denied_ || any_accepted();
-  std::string text = turned_down ? "log-in as '" + printable(user, 64) + "' was denied: "
-                                 : "there is nothing to log in with as '" + printable(user, 64) + "': ";
+  std::string text = turned_down ? "" : "there is nothing to log in with: ";
   if (any_accepted())
     text += accepted_ + "more was asked for; ";
   for (const auto& attempt : tried_)
     text += attempt + "; ";
   text += "the server offers " + method_names(methods_offered) + hindrances;
   if (hindrances.empty() && tried_.empty())
-    text += "; no other key file, key in an agent, or password (password_secret) is there to be used";
+    text += "; " + nothing_else;
   return {ssh_stage::authenticate, turned_down ? ssh_failure::denied : ssh_failure::no_credentials,
           std::move(text)};
 }

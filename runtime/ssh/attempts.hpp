@@ -27,7 +27,9 @@ public:
   /// For the opening's steps: all that was accepted, in order.
   std::string success(const std::string& attempt) const { return accepted_ + attempt; }
   /// `denied` when the server has turned something down, or wants more than we have; else `no_credentials`.
-  ssh_error failure(const std::string& user, int methods_offered, const std::string& hindrances) const;
+  /// `nothing_else`: what to say where there are not even hindrances (`credentials::nothing_else`).
+  ssh_error failure(int methods_offered, const std::string& hindrances,
+                    const std::string& nothing_else) const;
 
 private:
   std::vector<std::string> tried_;

@@ -120,8 +120,8 @@ bool authenticator::machine::link_broke() {
 }
 
 bool authenticator::machine::give_up() {
-  error_ =
-      attempts_.failure(user_, ssh_userauth_list(session_, nullptr), hindrances(with_, agent_.problem()));
+  error_ = attempts_.failure(ssh_userauth_list(session_, nullptr), hindrances(with_, agent_.problem()),
+                             with_.nothing_else);
   finish();
   return false;
 }

@@ -133,7 +133,7 @@ void connector::fail_all() {
   else if (error_.kind == ssh_failure::reset)
     advice = "the server or a firewall turns us away: too many log-ins at once, or a ban; ask the site if it "
              "lasts";
-  error_.text = destination_ + ": cannot connect: " + failures_ + "; " + advice;
+  error_.text = destination_ + ": " + failures_ + "; " + advice;
 }
 
 connector::state connector::step(time_point now) {

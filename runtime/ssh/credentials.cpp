@@ -197,7 +197,7 @@ std::string expand_home(const std::string& path, const std::string& home) {
   return path;
 }
 
-key_file load_key(const std::string& path, bool listed, const secret* passphrase) {
+key_file load_key(const std::string& path, bool listed, const secret* passphrase, bool secrets_kept) {
   key_file file;
   file.path = path;
   file.listed = listed;
@@ -216,10 +216,8 @@ key_file load_key(const std::string& path, bool listed, const secret* passphrase
   auto outside = look_at(read.view());
   file.blob = outside.blob;
   if (file.problem.empty() && outside.locked && passphrase == nullptr)
-    file.problem =
-        "key file " + path +
-        " is locked by a passphrase: name its entry of the secret store in passphrase_secret, or add the "
-        "key to the agent";
+    file.problem = "key file " + path + " is locked by a passphrase: add the key to the agent" +
+                   (secrets_kept ? ", or name its entry of the secret store in passphrase_secret" : "");
   if (file.problem.empty()) {
     // Never without a passphrase, not even for unlocked keys: OpenSSL would ask for one at the terminal.
     ssh_key key = nullptr;
@@ -240,12 +238,12 @@ key_file load_key(const std::string& path, bool listed, const secret* passphrase
 }
 
 std::vector<key_file> load_keys(const cluster_settings& settings, const std::string& home,
-                                const secret* passphrase, const abandonment& sign) {
+                                const secret* passphrase, const abandonment& sign, bool secrets_kept) {
   std::vector<key_file> files;
   for (const auto& path : settings.key_files) {
     if (sign.abandoned())
       return files;
-    files.push_back(load_key(expand_home(path, home), true, passphrase));
+    files.push_back(load_key(expand_home(path, home), true, passphrase, secrets_kept));
   }
   join_listed(files);
   if (!settings.key_files.empty())
@@ -254,7 +252,7 @@ std::vector<key_file> load_keys(const cluster_settings& settings, const std::str
     const auto path = home + name;
     if (sign.abandoned() || ::access(path.c_str(), F_OK) != 0)
       continue;
-    files.push_back(load_key(path, false, passphrase));
+    files.push_back(load_key(path, false, passphrase, secrets_kept));
   }
   return files;
 }

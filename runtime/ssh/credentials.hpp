@@ -49,6 +49,8 @@ struct credentials {
   std::optional<secret> password;
   std::vector<std::string>
       problems; ///< in words: a listed key file that cannot be used, a missing entry of the store
+  /// In words, for when there is not even a hindrance: what else could have been used.
+  std::string nothing_else = "no other key file or key in an agent is there to be used";
 
   bool any_listed() const;
 };
@@ -59,13 +61,14 @@ std::string expand_home(const std::string& path, const std::string& home);
 /// Reads and unlocks one key file; blocks, and may compute for a while (a passphrase is hashed many times
 /// over). `passphrase` may be null: locked keys stay locked, but their public part is found where the file
 /// tells it or beside it (`path`.pub). A file that holds a public key or a certificate stands for the agent's key, as
-/// ssh_config(5) has it of IdentityFile; it is no secret, and anybody may read it.
-key_file load_key(const std::string& path, bool listed, const secret* passphrase);
+/// ssh_config(5) has it of IdentityFile; it is no secret, and anybody may read it. `secrets_kept`: somebody gives this
+/// process secrets, so that advice may name one.
+key_file load_key(const std::string& path, bool listed, const secret* passphrase, bool secrets_kept = false);
 
 /// The listed key files, or those of the usual ones that exist; a listed certificate is joined to the private key of
 /// another listed file, when there is one. Blocks.
 std::vector<key_file> load_keys(const cluster_settings& settings, const std::string& home,
-                                const secret* passphrase, const abandonment& sign);
+                                const secret* passphrase, const abandonment& sign, bool secrets_kept = false);
 
 /// The SSH wire form of the public part, or of the certificate when the key has one; empty on failure.
 std::string public_blob(ssh_key key);

@@ -54,9 +54,12 @@ std::string place(const known_host& entry) {
 std::string file_to_add(const known_hosts& known) {
   if (known.files.empty())
     return "~/.ssh/known_hosts";
-  for (const auto& file : known.files)
-    if (!file.starts_with("/dev/"))
+  const auto& none = known.keep_nothing;
+  for (const auto& file : known.files) {
+    const bool device = file.starts_with("/dev/") && !file.starts_with("/dev/shm/");
+    if (!device && std::find(none.begin(), none.end(), file) == none.end())
       return file;
+  }
   return {};
 }
 
@@ -264,12 +267,12 @@ ssh_error unreadable_known_hosts(const known_hosts& known) {
 }
 
 std::string not_written_down(const known_hosts& known, const host_key& shown, const std::string& problem) {
-  auto text = "the new key of " + known_hosts_name(known.host, known.port) + ", " + described(shown) +
-              ", could not be written down: " + problem +
-              "; this process keeps it in memory, the next one will take any key for new: ";
-  return text + (file_to_add(known).empty()
-                     ? name_a_file
-                     : "mend that, or add the key with: " + command_to_add(known, shown));
+  // No command that adds the key: what has kept us from it would keep the user from it too.
+  return "the new key of " + known_hosts_name(known.host, known.port) + ", " + described(shown) +
+         ", could not be written down: " + problem +
+         "; it is kept in memory until the process that has logged in ends, and then any key is taken for "
+         "new: mend "
+         "that, or name a file that can be written first in known_hosts_files";
 }
 
 host_key shown_host_key(ssh_session session) {

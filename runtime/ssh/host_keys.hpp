@@ -56,6 +56,7 @@ struct known_hosts {
   std::vector<std::string> files; ///< read in this order, whether they exist or not; the first takes new keys
   std::vector<known_host> entries;
   std::vector<known_hosts_problem> problems;
+  std::vector<std::string> keep_nothing; ///< those of `files` that are /dev/null, by whatever name
 };
 
 /// A site's file has some hundred thousand lines at most; more is a mistake such as a log written to the wrong place.

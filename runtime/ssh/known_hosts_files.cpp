@@ -50,10 +50,13 @@ void read_into(const std::string& file, known_hosts& known) {
   auto read = read_file(file, known_hosts_size_max);
   if (read.error == ENOENT || read.error == ENOTDIR)
     return;
-  if (!read.problem.empty())
+  if (!read.problem.empty()) {
     known.problems.push_back({read.problem, read.error == EACCES || read.error == EPERM});
-  else
-    parse_known_hosts(read.view(), file, known);
+    return;
+  }
+  if (!S_ISREG(read.mode))
+    known.keep_nothing.push_back(file);
+  parse_known_hosts(read.view(), file, known);
 }
 
 /// All of the line or nothing: a full disk must leave no half of one.

@@ -127,8 +127,19 @@ std::optional<secret> find_secret(secret_store* secrets, const std::string& name
     return std::nullopt;
   auto found = secrets != nullptr ? secrets->find(name) : std::nullopt;
   if (!found)
-    keys.problems.push_back("the secret store has no entry '" + name + "' (" + setting + ")");
+    keys.problems.push_back("this process keeps no secret '" + name + "' (" + setting + ")");
   return found;
+}
+
+std::string nothing_else(const cluster_settings& settings, const surroundings& around, bool secrets_kept) {
+  std::string agent = "key in an agent";
+  if (!settings.agent)
+    agent += " (agent = false)";
+  else if (around.agent_socket.empty())
+    agent += " (SSH_AUTH_SOCK is not set)";
+  return "no other key file" +
+         (secrets_kept ? ", " + agent + ", or password (password_secret)" : " or " + agent) +
+         " is there to be used";
 }
 
 /// A hung agent costs a thread for a while: it is only troubled when the files leave something to be wished for.
@@ -234,7 +245,9 @@ preparation::read_files preparation::read(const cluster_settings& settings, secr
     remembered->add_to(result.known);
   if (sign.abandoned())
     return result;
-  result.keys.files = load_keys(settings, home, passphrase ? &*passphrase : nullptr, sign);
+  const bool secrets_kept = secrets != nullptr && !secrets->empty();
+  result.keys.nothing_else = nothing_else(settings, around, secrets_kept);
+  result.keys.files = load_keys(settings, home, passphrase ? &*passphrase : nullptr, sign, secrets_kept);
   result.keys.agent = settings.agent && agent_needed(result.keys);
   result.keys.agent_timeout = settings.agent_timeout;
   return result;

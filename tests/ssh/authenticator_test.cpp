@@ -328,6 +328,21 @@ TEST_CASE("a password entry that the secret store lacks is named") {
   CHECK_THAT(result.error.text, Contains("'lost entry'") && Contains("password_secret"));
 }
 
+TEST_CASE("who has nothing to log in with is told of passwords only where somebody gives some") {
+  fake_sshd server;
+  visitor alice{server};
+  alice.settings.agent = true;
+  auto without = alice.log_in();
+  REQUIRE(without.state == authenticator::state::failed);
+  CHECK_THAT(without.error.text, Contains("SSH_AUTH_SOCK") && !Contains("_secret"));
+  alice.secrets->put("for another cluster", secret{"open sesame"});
+  auto with = alice.log_in();
+  REQUIRE(with.state == authenticator::state::failed);
+  CHECK_THAT(with.error.text, Contains("password_secret"));
+  alice.settings.agent = false;
+  CHECK_THAT(alice.log_in().error.text, Contains("agent = false"));
+}
+
 TEST_CASE("a link that breaks in mid-log-in is a reset, not a denial") {
   fake_faults faults;
   faults.break_at = phase::authentication;

@@ -91,7 +91,10 @@ TEST_CASE("a locked key opens with its passphrase only, and tells its public par
   ::unlink((path + ".pub").c_str());
   auto locked = load_key(path, true, nullptr);
   CHECK_FALSE(locked.private_key);
-  CHECK_THAT(locked.problem, Contains(path) && Contains("locked by a passphrase"));
+  CHECK_THAT(locked.problem, Contains(path) && Contains("locked by a passphrase") && Contains("agent"));
+  // Where nobody gives secrets, advice to name one leads nowhere.
+  CHECK_THAT(locked.problem, !Contains("passphrase_secret"));
+  CHECK_THAT(load_key(path, true, nullptr, true).problem, Contains("passphrase_secret"));
   CHECK(locked.blob == opened.blob);
   REQUIRE(locked.public_key);
   secret guess{"guess"};

@@ -258,6 +258,11 @@ TEST_CASE(
   known.files.push_back("/home/u/.ssh/known_hosts");
   CHECK_THAT(judge_host_key(known, key_a, host_key_policy::strict).error.text,
              Contains(">> /home/u/.ssh/known_hosts"));
+  known.keep_nothing.push_back("/home/u/.ssh/known_hosts"); // a link to it
+  CHECK_THAT(judge_host_key(known, key_a, host_key_policy::strict).error.text, !Contains(">>"));
+  known.files.push_back("/dev/shm/known_hosts");
+  CHECK_THAT(judge_host_key(known, key_a, host_key_policy::strict).error.text,
+             Contains(">> /dev/shm/known_hosts"));
 }
 
 TEST_CASE("a revoked certificate revokes its key, and a certificate is never a host's plain key") {

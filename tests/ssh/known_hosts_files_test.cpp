@@ -146,6 +146,11 @@ TEST_CASE("a known_hosts file is read whole or refused with the reason and the s
   SECTION("one that never ends") {
     CHECK_THAT(known_from({"/dev/zero"}).problems.at(0).text, Contains("/dev/zero is not an ordinary file"));
   }
+  SECTION("one that keeps nothing, by another name") {
+    REQUIRE(::symlink("/dev/null", file.c_str()) == 0);
+    CHECK(known_from({file}).problems.empty());
+    CHECK(known_from({folder / "missing", file}).keep_nothing == std::vector{file});
+  }
   SECTION("a pipe") {
     REQUIRE(::mkfifo(file.c_str(), 0600) == 0);
     CHECK(known_from({file}).problems.size() == 1);
