@@ -117,9 +117,13 @@ void pool_actor_state::take(release_lease& request, caf::typed_response_promise<
 
 void pool_actor_state::take(opening_ended& report) {
   steps_ = std::move(report.steps);
-  for (auto& warning : report.warnings)
-    apply(announce{announcement::warned, report.connection, {}, std::move(warning)});
-  banner_ = {report.connection, std::move(report.banner)};
+  for (auto& warning : report.warnings) {
+    warning = printable(warning, printable_whole);
+    apply(announce{announcement::warned, report.connection, {}, warning});
+    if (report.error) // who waits is told by the refusal, if it comes to that
+      report.error.text += "; besides, " + warning;
+  }
+  said_ = {report.connection, std::move(report.banner), std::move(report.warnings)};
   if (report.error) {
     connections_.erase(report.connection);
     // The report may have crossed the order to close, which nobody is left to carry out.
@@ -131,7 +135,7 @@ void pool_actor_state::take(opening_ended& report) {
     step(connection_opened{report.connection});
   }
   steps_.clear();
-  banner_ = {};
+  said_ = {};
 }
 
 void pool_actor_state::take(link_lost& report) {
@@ -247,11 +251,12 @@ void pool_actor_state::apply(const grant& effect) {
   if (found == askers_.end())
     return;
   auto who = forget(found);
+  // Told once, to the first whom a new connection serves: nobody waited longer for it.
+  auto said = said_.connection == effect.connection ? std::exchange(said_, {}) : words_of_opening{};
   tell(who.holder,
        lease_grant{settings_.name, who.call, effect.lease, effect.connection,
                    caf::strong_actor_ptr{self_->ctrl()}, caf::actor_cast<caf::strong_actor_ptr>(connection),
-                   // Told once, to the first whom a new connection serves: nobody waited longer for it.
-                   banner_.first == effect.connection ? std::exchange(banner_.second, {}) : ""});
+                   std::move(said.banner), std::move(said.warnings)});
 }
 
 void pool_actor_state::apply(const refuse& effect) {
@@ -300,8 +305,8 @@ void pool_actor_state::apply(const announce& effect) {
     for (auto& step : record.steps)
       step.text = printable(step.text, printable_whole);
   }
-  if (effect.what == announcement::opened && !banner_.second.empty())
-    record.text = "the server says: " + printable(banner_.second, printable_whole);
+  if (effect.what == announcement::opened && !said_.banner.empty())
+    record.text = "the server says: " + printable(said_.banner, printable_whole);
   for (auto& entry : subscribers_) {
     if (entry.credit == 0) {
       ++entry.missed;

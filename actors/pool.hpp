@@ -115,8 +115,13 @@ private:
   std::vector<subscriber> subscribers_;
   /// Steps of the opening whose end is being announced.
   std::vector<opening_step> steps_;
-  /// What the server said when it let this connection in; for the step that folds that in.
-  std::pair<connection_id, std::string> banner_;
+  /// What people are to know of the opening of this connection; for the step that folds its end in.
+  struct words_of_opening {
+    connection_id connection;
+    std::string banner;
+    std::vector<std::string> warnings;
+  };
+  words_of_opening said_;
   pool_effects effects_;
   time_point timer_due_ = time_point::max();
   std::uint64_t timer_generation_ = 0;

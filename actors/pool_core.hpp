@@ -252,12 +252,13 @@ private:
   void try_failed(connection& c, const ssh_error& error);
   void give_up(connection& c);
   failure cannot_connect(std::uint32_t tries, const ssh_error& error) const;
+  static std::string in_words(const ssh_error& error);
   void given_up(time_point began, failure reason, ssh_failure kind);
-  void back_off(time_point began, failure reason);
+  void back_off(time_point began, failure reason, const std::string& more);
   void latch(failure reason);
   void end_back_off();
   void was_of_use(connection& c);
-  void count_if_useless(const connection& c, const std::string& text);
+  void count_if_useless(const connection& c, const std::string& why);
   bool servable() const { return servable_ > 0; }
 
   // --- pool_core_health.cpp: ageing and probes

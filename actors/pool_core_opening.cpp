@@ -103,10 +103,10 @@ void pool_core::on(const connection_lost& event) {
     remove(*c, removal_reason::not_opened);
     return given_up(began, std::move(reason), event.error.kind);
   }
-  auto text = to_string(event.error);
-  note(announcement::lost, c->id, {}, text);
-  count_if_useless(*c, text);
-  cut_off(*c, {errc::connection_lost, "the connection to '" + settings_.name + "' was lost: " + text}, false);
+  note(announcement::lost, c->id, {}, to_string(event.error));
+  auto why = in_words(event.error);
+  count_if_useless(*c, why);
+  cut_off(*c, {errc::connection_lost, "the connection to '" + settings_.name + "' was lost: " + why}, false);
   remove(*c, removal_reason::lost);
 }
 
@@ -125,8 +125,11 @@ void pool_core::try_failed(connection& c, const ssh_error& error) {
   ++counters_.open_failures;
   c.trying = false;
   c.last_error = error;
+  // What latches the pool is told whole by the latch.
+  auto what =
+      is_latching(error.kind) && latched_.code == errc::none ? ssh_error{error.stage, error.kind, {}} : error;
   note(announcement::open_failed, c.id, {},
-       "try " + std::to_string(c.attempt) + " of " + std::to_string(opening_tries) + ": " + to_string(error));
+       "try " + std::to_string(c.attempt) + " of " + std::to_string(opening_tries) + ": " + to_string(what));
   auto again = is_transient(error.kind) && c.attempt < opening_tries && latched_.code == errc::none;
   if (!again)
     return give_up(c);
@@ -142,28 +145,22 @@ void pool_core::give_up(connection& c) {
   given_up(began, std::move(reason), kind);
 }
 
-failure pool_core::cannot_connect(std::uint32_t tries, const ssh_error& error) const {
-  return {refusal_for(error.kind), "cannot connect to '" + settings_.name + "': " + to_string(error) +
-                                       (tries > 1 ? " (" + std::to_string(tries) + " tries)" : "")};
-}
-
 /// One opening's end is no reason to refuse waiters whom another connection can still serve, nor, when the cause may
 /// pass, those who wait until it has.
 void pool_core::given_up(time_point began, failure reason, ssh_failure kind) {
   if (is_latching(kind))
     latch(std::move(reason));
   else if (latched_.code == errc::none)
-    back_off(began, std::move(reason));
+    back_off(began, std::move(reason), {});
   if (servable() || !openings_.empty() || waiters_.empty())
     return;
   if (latched_.code != errc::none)
     return refuse_waiters(latched_);
-  auto told = back_off_reason_;
-  told.text += "; the pool tries again in " + to_text(between(now_, back_off_until_)) + " if it is asked to";
-  refuse_waiters(told, is_transient(kind) ? whom::impatient : whom::all);
+  refuse_waiters(back_off_reason_, is_transient(kind) ? whom::impatient : whom::all);
 }
 
-void pool_core::back_off(time_point began, failure reason) {
+/// `more`: what those who watch were not told yet of the reason.
+void pool_core::back_off(time_point began, failure reason, const std::string& more) {
   back_off_reason_ = std::move(reason);
   // Openings that were under way together fail together: that is one failure, not several.
   if (began < back_off_until_)
@@ -174,7 +171,7 @@ void pool_core::back_off(time_point began, failure reason) {
   backed_off_at_ = now_;
   back_off_until_ = after(now_, random_.around(delay, spread));
   note(announcement::backing_off, {}, {},
-       "next try in " + to_text(between(now_, back_off_until_)) + "; " + back_off_reason_.text);
+       "next try in " + to_text(between(now_, back_off_until_)) + (more.empty() ? "" : "; " + more));
 }
 
 void pool_core::end_back_off() {
@@ -195,13 +192,13 @@ void pool_core::was_of_use(connection& c) {
 
 /// A connection that ends, without our wish, before it was of any use is no better than one that could not be opened. One
 /// that served a lease, however young, was what somebody logged in for.
-void pool_core::count_if_useless(const connection& c, const std::string& text) {
+void pool_core::count_if_useless(const connection& c, const std::string& why) {
   auto in_use = c.in_use() > 0 && now_ >= after(c.began, settings_.proving_time);
   if (c.proved || c.served || in_use || latched_.code != errc::none)
     return;
-  back_off(c.began,
-           {errc::connect_failed, "the connection to '" + settings_.name + "' was of no use: it ended " +
-                                      to_text(between(c.began, now_)) + " after the log-in: " + text});
+  auto use = "was of no use: it ended " + to_text(between(c.began, now_)) + " after the log-in";
+  back_off(c.began, {errc::connect_failed, "the connection to '" + settings_.name + "' " + use + ": " + why},
+           to_string(c.id) + " " + use);
 }
 
 /// Trying again would be denied again, and sites ban those who do. Openings that wait for another try end; a
@@ -209,11 +206,11 @@ void pool_core::count_if_useless(const connection& c, const std::string& text) {
 void pool_core::latch(failure reason) {
   if (latched_.code != errc::none)
     return;
-  auto cure = reason.code == errc::auth_denied ? "; mend the credentials" : "; settle the host key";
-  reason.text +=
-      cure + std::string{", then change the settings or `moorage admin reset "} + settings_.name + "`";
+  if (reason.code == errc::auth_denied) // the other texts say what to mend
+    reason.text += "; mend the credentials (user, key_files, or what the site has of your keys)";
   latched_ = std::move(reason);
-  note(announcement::latched, {}, {}, latched_.text);
+  note(announcement::latched, {}, {},
+       "no further try until the settings change or the pool is reset: " + latched_.text);
   std::vector<connection_id> waiting;
   for (const auto& retry : retries_)
     waiting.push_back(retry.second);

@@ -1,4 +1,5 @@
 // What the pool says to people: why an acquire was refused, and one line for each event and effect.
+#include <algorithm>
 #include <array>
 #include <type_traits>
 
@@ -15,6 +16,23 @@ std::string plural(std::size_t count, const char* word) {
 
 } // namespace
 
+/// For people: without the code's names, where there is a text.
+std::string pool_core::in_words(const ssh_error& error) {
+  if (!error.text.empty())
+    return error.text;
+  auto words = to_string(error.kind);
+  std::replace(words.begin(), words.end(), '_', ' ');
+  return words;
+}
+
+/// How the pool goes on is not said: that is for whoever can steer it, and a command that has ended has no pool.
+failure pool_core::cannot_connect(std::uint32_t tries, const ssh_error& error) const {
+  return {refusal_for(error.kind),
+          (error.stage == ssh_stage::authenticate ? "cannot log in to '" : "cannot connect to '") +
+              settings_.name + "'" + (tries > 1 ? " (" + std::to_string(tries) + " tries)" : "") + ": " +
+              in_words(error)};
+}
+
 /// "5 of 5 connections leased, longest for 40 s by 'sync'"
 std::string pool_core::situation() const {
   std::string text;
@@ -30,12 +48,13 @@ std::string pool_core::situation() const {
   }
   if (!openings_.empty()) {
     const auto& c = connections_.at(*openings_.begin());
+    // Each cause once: what keeps the pool from trying, below, is mostly the same.
+    auto why = c.last_error ? in_words(c.last_error) : std::string{};
+    const auto& below = latched_.code == errc::none && back_off_until_ > now_ ? back_off_reason_ : latched_;
+    if (below.text.find(why) != std::string::npos)
+      why.clear();
     add(std::to_string(openings_.size()) + " opening (try " + std::to_string(c.attempt) + " of " +
-        std::to_string(opening_tries) +
-        (c.last_error ? ", last failure: " + to_string(c.last_error.stage) + ": " +
-                            to_string(c.last_error.kind) + ": " + c.last_error.text
-                      : "") +
-        ")");
+        std::to_string(opening_tries) + (why.empty() ? "" : ", last failure: " + why) + ")");
   }
   if (auto closing = count(connection_state::closing); closing > 0)
     add(std::to_string(closing) + " closing");
@@ -49,7 +68,7 @@ std::string pool_core::situation() const {
 
 std::string pool_core::advice() const {
   if (paused_)
-    return "resume it with `moorage admin resume " + settings_.name + "`";
+    return "wait until it is resumed";
   if (count(connection_state::leased) >= settings_.pool_size)
     return "raise pool_size, or wait longer";
   return "wait longer";

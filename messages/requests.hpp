@@ -72,6 +72,8 @@ struct lease_grant {
   /// What the server said to people (RFC 4252, section 5.4) in the log-in that this acquire waited for, fit to be
   /// printed, with its lines. Empty: nothing, or the connection was open already.
   std::string banner;
+  /// Of the same log-in, for people, a line each: that its host key could not be written down, and what to do.
+  std::vector<std::string> warnings;
 };
 
 /// To the holder, in answer to `acquire`: there is no lease.
@@ -323,7 +325,8 @@ struct stop_all {};
 MOORAGE_INSPECT(done, x.text)
 MOORAGE_INSPECT(acquire, x.cluster, x.holder, x.call, x.patience, x.label, x.wait_for_ready, x.waited)
 MOORAGE_INSPECT(cancel_acquire, x.cluster, x.holder, x.call)
-MOORAGE_INSPECT(lease_grant, x.cluster, x.call, x.lease, x.connection_number, x.pool, x.connection, x.banner)
+MOORAGE_INSPECT(lease_grant, x.cluster, x.call, x.lease, x.connection_number, x.pool, x.connection, x.banner,
+                x.warnings)
 MOORAGE_INSPECT(acquire_refused, x.cluster, x.call, x.reason)
 MOORAGE_INSPECT(passed_acquire, x.number, x.request)
 MOORAGE_INSPECT(acquire_taken, x.number)

@@ -106,7 +106,8 @@ lease client_state::hold(const asked_acquire& asked, lease_grant grant) {
   made.id_ = grant.lease;
   made.connection_ = grant.connection_number;
   made.cluster_ = grant.cluster;
-  made.banner_ = grant.banner;
+  made.banner_ = std::move(grant.banner);
+  made.warnings_ = std::move(grant.warnings);
   held_lease held;
   held.asked = asked.request;
   held.asked.waited += self_->clock().now() - asked.asked;

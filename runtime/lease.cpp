@@ -94,6 +94,7 @@ lease& lease::operator=(lease&& other) noexcept {
     connection_ = other.connection_;
     cluster_ = std::move(other.cluster_);
     banner_ = std::move(other.banner_);
+    warnings_ = std::move(other.warnings_);
   }
   return *this;
 }

@@ -17,6 +17,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "messages/exec.hpp"
 #include "messages/ids.hpp"
@@ -85,6 +86,9 @@ public:
   /// What the server said to people (RFC 4252, section 5.4) in the log-in that the acquire waited for: its legal notice,
   /// word of a maintenance. Fit to be printed, with its lines. Empty: nothing, or the connection was open already.
   const std::string& banner() const { return banner_; }
+  /// What people should know of that log-in, a line each and fit to be printed: that the new host key could not be written
+  /// down. Empty: nothing. Each is an event `warned` and a line of the log as well.
+  const std::vector<std::string>& warnings() const { return warnings_; }
 
   /// Runs a command and waits for its end. Never throws for what becomes of the command: the outcome says it,
   /// `never_sent` with the cause included. `stop` ends the command by signals, as its timeout does
@@ -124,6 +128,7 @@ private:
   connection_id connection_;
   std::string cluster_;
   std::string banner_;
+  std::vector<std::string> warnings_;
 };
 
 } // namespace moorage

@@ -58,6 +58,35 @@ TEST_CASE("what the server says in a log-in goes to the acquire that waited for 
   CHECK(second.heard->grants.at(0).banner.empty()); // it did not cause the log-in
 }
 
+TEST_CASE(
+    "what people should know of a log-in goes to the acquire that waited for it, once, and to the event") {
+  virtual_world world{plain_cluster(1)};
+  world.network->warnings = {"the key was not written down" + hostile_text};
+  world.network->open_takes = 1s;
+  listener log{world};
+  holder first{world}, second{world};
+  first.acquire();
+  second.acquire();
+  SECTION("with the lease") {
+    world.pass(2s);
+    REQUIRE(first.heard->grants.size() == 1);
+    REQUIRE(first.heard->grants.at(0).warnings.size() == 1);
+    CHECK_THAT(first.heard->grants.at(0).warnings.at(0), Contains("the key was not written down"));
+    CHECK(misleading_in_line(first.heard->grants.at(0).warnings.at(0)) == "");
+    first.release();
+    REQUIRE(second.heard->grants.size() == 1);
+    CHECK(second.heard->grants.at(0).warnings.empty()); // it did not cause the log-in
+  }
+  SECTION("with the refusal") {
+    world.network->open_fails = {ssh_stage::authenticate, ssh_failure::denied, "somebody said no"};
+    world.pass(2s);
+    REQUIRE(first.heard->refusals.size() == 1);
+    CHECK_THAT(first.heard->refusals.at(0).text,
+               Contains("somebody said no; besides, the key was not written down"));
+  }
+  CHECK_THAT(log.text_of("warned"), Contains("the key was not written down"));
+}
+
 TEST_CASE("an event's text stays within its line, whatever servers, askers and connections say") {
   virtual_world world{plain_cluster(1)};
   listener log{world};

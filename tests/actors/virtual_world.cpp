@@ -68,13 +68,13 @@ void scripted_transport::pump_opening(time_point now, std::vector<transport_even
     return;
   }
   if (network_->open_fails) {
-    events.push_back(transport_failed{network_->open_fails, {}, {}});
+    events.push_back(transport_failed{network_->open_fails, {}, network_->warnings});
     return;
   }
   open_ = true;
   ++network_->opened;
   heard_ = now;
-  events.push_back(transport_opened{{}, {}, network_->banner});
+  events.push_back(transport_opened{{}, network_->warnings, network_->banner});
 }
 
 void scripted_transport::pump_timeouts(time_point now) {

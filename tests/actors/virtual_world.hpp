@@ -22,6 +22,7 @@ struct scripted_network {
   ssh_error open_fails; ///< none: it succeeds
   bool open_hangs = false;
   std::string banner;                       ///< of the log-in
+  std::vector<std::string> warnings;        ///< of the opening, whatever becomes of it
   std::chrono::nanoseconds answer_takes{0}; ///< of a question
   std::string refusal; ///< with which the peer answers questions; empty: it opens a channel
   std::chrono::nanoseconds run_takes{0};

@@ -1,4 +1,6 @@
 // What is said about what others have said: labels, and errors of the world, in refusals, events and lists.
+#include <algorithm>
+
 #include "tests/core/story.hpp"
 #include "tests/support/hostile.hpp"
 
@@ -48,4 +50,50 @@ TEST_CASE("a lease that ended otherwise than by its release is told with the rea
     s.step(lease_released{r3, l1, h1});
     CHECK(s.refusal.find("did not confirm") != std::string::npos);
   }
+}
+
+TEST_CASE("those who watch are told the cause of a failed opening once") {
+  const std::string cause = "somebody said no";
+  // Each refusal is its waiter's own.
+  auto told = [](story& s) {
+    std::erase_if(s.announced, [](const auto& line) { return line.find("announce refused") == 0; });
+    return s.announced;
+  };
+  auto times = [&](story& s) {
+    auto lines = told(s);
+    return std::count_if(lines.begin(), lines.end(),
+                         [&cause](const auto& line) { return line.find(cause) != std::string::npos; });
+  };
+  SECTION("when it latches the pool") {
+    story s{lumi()};
+    s.acquire(r1, h1);
+    s.step(connection_failed{c1, error_of(ssh_failure::denied, cause)});
+    CHECK(times(s) == 1);
+    CHECK(s.announced.back().find(
+              "no further try until the settings change or the pool is reset: cannot log in "
+              "to 'lumi': " +
+              cause) != std::string::npos);
+  }
+  SECTION("when it backs the pool off") {
+    story s{lumi()};
+    s.acquire(r1, h1);
+    s.step(connection_failed{c1, error_of(ssh_failure::protocol, cause)});
+    CHECK(times(s) == 1);
+    CHECK(s.announced.back().find("announce backing_off next try in ") == 0);
+  }
+}
+
+TEST_CASE("a refusal at the deadline tells one cause once, whoever has met it") {
+  const std::string cause = "somebody said no";
+  auto settings = lumi(2);
+  story s{settings};
+  s.acquire(r1, h1, 1min);
+  s.acquire(r2, h1, 3500ms, "second");
+  s.step(connection_failed{c1, error_of(ssh_failure::refused, cause)});
+  s.step(connection_failed{c2, error_of(ssh_failure::protocol, cause)}); // given up at once
+  s.step(connection_closed{c2});
+  CHECK(s.wait(3500ms).find("refuse r2 acquire_timeout") != std::string::npos);
+  auto first = s.refusal.find(cause);
+  REQUIRE(first != std::string::npos);
+  CHECK(s.refusal.find(cause, first + 1) == std::string::npos);
 }
