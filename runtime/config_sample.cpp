@@ -69,7 +69,7 @@ std::string sample_config() {
          "\n[log]\n\n"
          "# \"trace\", \"debug\", \"info\", \"warning\", \"error\", \"critical\" or \"off\"\n"
          "# level = \"warning\"\n\n"
-         "# Empty: standard error.\n"
+         "# Empty: standard error, of a node; of other commands with -v.\n"
          "# file = \"\"\n";
 }
 

@@ -53,7 +53,6 @@ struct event_log::inside {
   std::shared_ptr<spdlog::details::thread_pool> pool =
       std::make_shared<spdlog::details::thread_pool>(lines_waiting_max, 1);
   std::shared_ptr<spdlog::async_logger> logger;
-  bool in_file = false; ///< else on stderr
 };
 
 event_log::event_log(const std::string& level, const std::string& file) {
@@ -86,7 +85,6 @@ event_log::event_log(const std::string& level, const std::string& file) {
                            printable_whole) +
                      "\n";
   });
-  inside_->in_file = !file.empty();
   inside_->logger->set_level(threshold);
   inside_->logger->flush_on(spdlog::level::info);
   inside_->logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z moorage %l: %v");
@@ -111,9 +109,6 @@ void event_log::write(const event_record& record) {
     line += " (" + std::to_string(record.missed) + " events before this one were missed)";
   line = printable(line, printable_whole);
   inside_->logger->log(level, line);
-  // Nobody looks into a file at the time; such a line is for whoever sits in front of it.
-  if (inside_->in_file && record.what == "warned")
-    std::cerr << "moorage: " + line + "\n";
 }
 
 void event_log::bug(const std::string& cluster, const std::string& text) {

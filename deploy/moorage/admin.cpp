@@ -16,9 +16,8 @@ namespace moorage::cli {
 
 namespace {
 
-template <class T>
-ending show(const options& from, const char* name, result<std::vector<T>> items,
-            std::string (*text)(const std::vector<T>&, bool)) {
+template <class T, class Text>
+ending show(const options& from, const char* name, result<std::vector<T>> items, Text text) {
   if (!items)
     return refuse(items.reason());
   return say(from.json ? json_text({{name, list_to_json(*items)}}) : text(*items, has_colours(1)));
@@ -31,12 +30,15 @@ ending confirm(const options& from, const result<void>& answer, const std::strin
 }
 
 ending show_pools(const options& from, runtime& node) {
+  auto text = [&from](const std::vector<pool_status>& pools, bool colours) {
+    return pools_text(pools, colours, from);
+  };
   if (from.cluster.empty())
-    return show(from, "pools", node.pools(), pools_text);
+    return show(from, "pools", node.pools(), text);
   auto one = node.pool(from.cluster);
   if (!one)
     return refuse(one.reason());
-  return show(from, "pools", result<std::vector<pool_status>>{std::vector{std::move(*one)}}, pools_text);
+  return show(from, "pools", result<std::vector<pool_status>>{std::vector{std::move(*one)}}, text);
 }
 
 // Events on their way from the actor system's threads to this one, which may wait for a slow terminal.

@@ -1,14 +1,17 @@
 // `moorage bench`: leases and commands a second.
 #include <algorithm>
+#include <set>
 #include <thread>
 
 #include <nlohmann/json.hpp>
 
+#include "deploy/moorage/advice.hpp"
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/present.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
+#include "deploy/moorage/waiting.hpp"
 
 namespace moorage::cli {
 
@@ -102,14 +105,17 @@ std::uint32_t callers_for(const options& from, const pool_status& pool, const co
 // Every caller holds a lease at once, so that the pool is as large as it gets before anything is measured.
 failure warm_up(runtime& pools, const options& from, const pool_status& pool, std::uint32_t callers,
                 std::stop_token stop) {
+  waiting_words words{from, pools};
   std::vector<std::future<lease>> asked;
   for (std::uint32_t i = 0; i < std::min(callers, pool.size); ++i)
     asked.push_back(pools.acquire_async(from.cluster, {from.patience, "bench: warm-up", stop}));
   std::vector<lease> held;
   failure trouble;
+  std::set<std::string> told; // each of the connections may have the same to say
   for (auto& each : asked)
     try {
       held.push_back(each.get());
+      tell_of_log_in(from, held.back(), told);
     } catch (const error& refused) {
       trouble = refused.reason();
     }
@@ -134,7 +140,9 @@ ending run_bench(const options& from) {
   auto stop = signals.token();
   auto begin = clock::now();
   if (auto trouble = warm_up(pools, from, *pool, callers, stop); trouble.code != errc::none)
-    return signals.caught() != 0 ? ending{refused, signals.caught()} : refuse(trouble);
+    return signals.caught() != 0
+               ? ending{refused, signals.caught()}
+               : refuse(trouble, advice_for(from, trouble, reached.of_node ? &pools : nullptr));
   auto warm = clock::now() - begin;
   auto acquire = [&](std::stop_token token) {
     return pools.try_acquire(from.cluster, {from.patience, "bench", std::move(token)});

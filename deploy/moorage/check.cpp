@@ -5,11 +5,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "deploy/moorage/advice.hpp"
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/present.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
+#include "deploy/moorage/waiting.hpp"
 #include "messages/printable.hpp"
 
 namespace moorage::cli {
@@ -128,11 +130,23 @@ void use_lease(findings& found, const options& from, runtime& pools, lease& leas
     run(found, lease, "true", signals);
 }
 
-// A log-in for which nothing could be offered is denied like any other, whoever is to blame.
+// A log-in for which nothing could be offered is denied like any other, whoever is to blame. Its code is that of every
+// local cause; that it was the log-in which failed is told by how a pool begins such a text.
 errc code_of(const failure& trouble) {
-  auto nothing_to_offer =
-      ": " + to_string(ssh_error{ssh_stage::authenticate, ssh_failure::no_credentials, {}});
-  return trouble.text.find(nothing_to_offer) != std::string::npos ? errc::auth_denied : trouble.code;
+  auto log_in = trouble.text.find("cannot log in to '") != std::string::npos;
+  return log_in && trouble.code == errc::local_failure ? errc::auth_denied : trouble.code;
+}
+
+// A failed try's event has its cause, which the error at the end tells as well: for people only what kind it was of.
+std::string without_cause(const std::string& text, const failure& trouble) {
+  std::size_t end = 0; // "try 1 of 3: key_exchange: timed_out: …"
+  for (int part = 0; part < 3 && end != std::string::npos; ++part)
+    end = text.find(": ", end == 0 ? 0 : end + 2);
+  if (end == std::string::npos || trouble.text.find(text.substr(end + 2)) == std::string::npos)
+    return text;
+  auto kind = text.substr(0, end);
+  std::replace(kind.begin(), kind.end(), '_', ' ');
+  return kind;
 }
 
 findings look(const options& from, pools_at_hand& reached, const signal_watch& signals) {
@@ -147,14 +161,17 @@ findings look(const options& from, pools_at_hand& reached, const signal_watch& s
   auto opened = std::make_shared<openings>();
   auto subscribed =
       pools.subscribe(from.cluster, [opened](const event_record& event) { opened->add(event); });
-  auto lease = pools.try_acquire(from.cluster, {from.patience, "check", signals.token()});
+  auto lease = [&] {
+    waiting_words words{from, pools};
+    return pools.try_acquire(from.cluster, {from.patience, "check", signals.token()});
+  }();
   if (!lease) {
     add_openings(found, opened->of({}, std::chrono::milliseconds{0}));
     found.trouble = lease.reason();
     return found;
   }
-  if (from.quiet < 2)
-    pass_on(lease->banner());
+  std::set<std::string> told;
+  tell_of_log_in(from, *lease, told);
   found.was_open = std::find(before.begin(), before.end(), lease->connection()) != before.end();
   if (!found.was_open && subscribed)
     add_openings(found, opened->of(lease->connection(), std::chrono::seconds{2}));
@@ -174,7 +191,8 @@ std::string text_of(const options& from, const findings& found, std::chrono::nan
   for (const auto& each : found.steps)
     steps.add({{each.step, each.failed ? colour::bad : colour::none},
                each.took.count() == 0 ? std::string{"-"} : human(each.took),
-               {each.text, each.failed ? colour::bad : colour::none}});
+               {each.failed ? without_cause(each.text, found.trouble) : each.text,
+                each.failed ? colour::bad : colour::none}});
   if (!steps.empty())
     result += steps.text(colours);
   return result +
@@ -213,14 +231,15 @@ ending run_check(const options& from) {
     return refuse(reached.reason);
   auto found = look(from, reached, signals);
   auto took = clock::now() - begin;
+  auto advice = advice_for(from, found.trouble, reached.of_node ? &*reached.pools : nullptr);
   reached.pools->stop();
   auto end = say(from.json ? json_of(from, found, took) : text_of(from, found, took));
   if (signals.caught() != 0)
     return {refused, signals.caught()};
   if (found.trouble.code == errc::none || end.signal != 0)
     return end;
-  complain(found.trouble.text, lines::many);
-  return {code_for(code_of(found.trouble)), 0};
+  found.trouble.code = code_of(found.trouble);
+  return refuse(found.trouble, advice);
 }
 
 } // namespace moorage::cli

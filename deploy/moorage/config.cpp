@@ -95,8 +95,10 @@ std::string whole_text(const options& from, const configuration& config,
 
 } // namespace
 
-ending refuse(const failure& reason) {
+ending refuse(const failure& reason, const std::string& advice) {
   complain(reason.text.empty() ? to_string(reason.code) : reason.text, lines::many);
+  if (!advice.empty())
+    complain(advice);
   return {code_for(reason.code), 0};
 }
 

@@ -10,11 +10,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "deploy/moorage/advice.hpp"
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/present.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
+#include "deploy/moorage/waiting.hpp"
 #include "messages/printable.hpp"
 
 namespace moorage::cli {
@@ -134,8 +136,24 @@ bool ended_by_itself(const outcome& ended) {
   return ended.kind == outcome_kind::exited && ended.cause.code == errc::none;
 }
 
+// What is to be mended first stands on a line of its own, since it may end with a command to copy.
+void explain_never_sent(const options& from, errc code, const std::string& cause, const std::string& advice) {
+  auto cluster = from.cluster + ": ";
+  auto named = cause.find("'" + from.cluster + "'") != std::string::npos;
+  auto what = named ? cause : cluster + cause;
+  if (is_latched(code)) {
+    complain(what, lines::many);
+    complain(cluster + "the command did not run; " +
+             (advice.empty() ? "once that is mended, run it again" : advice));
+    return;
+  }
+  complain(what + "; the command did not run: it is safe to run it again", lines::many);
+  if (!advice.empty())
+    complain(cluster + advice);
+}
+
 // Says what happened where an exit code cannot.
-void explain(const options& from, const outcome& ended, bool interrupted) {
+void explain(const options& from, const outcome& ended, bool interrupted, const std::string& advice) {
   auto cluster = from.cluster + ": ";
   auto cause = ended.cause.text.empty() ? to_string(ended.cause.code) : ended.cause.text;
   auto because =
@@ -157,10 +175,11 @@ void explain(const options& from, const outcome& ended, bool interrupted) {
   else if (ended.kind == outcome_kind::maybe_ran)
     complain(cluster + cause + "; the command may have run: look before you run it again", lines::many);
   else if (ended.kind == outcome_kind::never_sent)
-    complain(cluster + cause + "; the command did not run: it is safe to run it again", lines::many);
+    explain_never_sent(from, ended.cause.code, cause, advice);
 }
 
-ending report(const options& from, const outcome& ended, const collected& kept, int signal) {
+ending report(const options& from, const outcome& ended, const collected& kept, int signal,
+              const std::string& advice = {}) {
   if (kept.unwritten != 0 && kept.unwritten != EPIPE) {
     complain(from.cluster + ": cannot write to standard output: " + std::strerror(kept.unwritten) +
              "; the command was cancelled and may have run in part");
@@ -168,7 +187,7 @@ ending report(const options& from, const outcome& ended, const collected& kept, 
   }
   auto nobody_reads = kept.unwritten != 0;
   if (!nobody_reads)
-    explain(from, ended, signal != 0);
+    explain(from, ended, signal != 0, advice);
   auto code = ended_by_itself(ended) ? ended.code & 255 : static_cast<int>(exec_failed);
   if (from.json) {
     auto object = to_json(ended);
@@ -190,18 +209,25 @@ std::string label_of(const exec_options& from) {
   return from.label.empty() ? "exec " + std::to_string(getpid()) : from.label;
 }
 
-ending work(const options& from, runtime& pools, signal_watch& signals, std::atomic<bool>& sent,
-            exec_request request) {
+result<lease> acquire(const options& from, runtime& pools, const signal_watch& signals) {
   acquire_options how{from.patience, label_of(from.exec), signals.token()};
   how.wait_for_ready = from.patience.count() > 0; // whoever says how long means it
-  auto lease = pools.try_acquire(from.cluster, std::move(how));
+  waiting_words words{from, pools};
+  return pools.try_acquire(from.cluster, std::move(how));
+}
+
+ending work(const options& from, pools_at_hand& reached, signal_watch& signals, std::atomic<bool>& sent,
+            exec_request request) {
+  auto& pools = *reached.pools;
+  auto lease = acquire(from, pools, signals);
   if (!lease) {
     outcome never{outcome_kind::never_sent, 0, {}, lease.reason()};
-    return report(from, never, {}, signals.caught());
+    auto advice = advice_for(from, lease.reason(), reached.of_node ? &pools : nullptr);
+    return report(from, never, {}, signals.caught(), advice);
   }
   sent = true;
-  if (from.quiet < 2)
-    pass_on(lease->banner());
+  std::set<std::string> told;
+  tell_of_log_in(from, *lease, told);
   auto stream = lease->open(std::move(request));
   collected kept;
   {
@@ -245,7 +271,7 @@ ending run_exec(const options& from) {
     refuse(reached.reason);
     return {exec_failed, 0};
   }
-  auto end = work(from, *reached.pools, signals, sent, std::move(request));
+  auto end = work(from, reached, signals, sent, std::move(request));
   reached.pools->stop();
   return end;
 }

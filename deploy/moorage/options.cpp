@@ -77,7 +77,8 @@ void command_line::add_globals() {
   app_->add_flag("--embedded", options_.embedded,
                  "Use no node, but connections of our own for this one command");
   app_->add_flag("--json", options_.json, "Write JSON, for scripts; durations are in seconds");
-  app_->add_flag("-v,--verbose", options_.verbose, "Log more to standard error; twice: everything");
+  app_->add_flag("-v,--verbose", options_.verbose,
+                 "Log to standard error what the pools do; twice: everything");
   app_->add_flag("-q,--quiet", options_.quiet, "Log errors only; twice: nothing");
   std::set<std::string> levels{log_levels().begin(), log_levels().end()};
   app_->add_option("--log-level", options_.log_level,

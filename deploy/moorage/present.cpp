@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdio>
 
+#include "deploy/moorage/advice.hpp"
 #include "deploy/moorage/output.hpp"
 #include "messages/printable.hpp"
 
@@ -46,7 +47,7 @@ std::string tame(const std::string& text) {
 
 } // namespace
 
-std::string pools_text(const std::vector<pool_status>& pools, bool colours) {
+std::string pools_text(const std::vector<pool_status>& pools, bool colours, const options& from) {
   if (pools.empty())
     return "no clusters\n";
   table result{{"CLUSTER", "DESTINATION", "STATE", ">SIZE", ">IDLE", ">LEASED", ">OPENING", ">CLOSING",
@@ -60,6 +61,10 @@ std::string pools_text(const std::vector<pool_status>& pools, bool colours) {
     for (const auto* reason : {&pool.latched, &pool.backing_off})
       if (reason->code != errc::none)
         remarks += printable(pool.cluster + ": " + reason->text, printable_whole, lines::many) + "\n";
+    if (pool.latched.code != errc::none)
+      remarks += printable("  once that is mended: " + admin_command(from, "reset", pool.cluster)) + "\n";
+    if (pool.paused)
+      remarks += printable(pool.cluster + ": paused; " + admin_command(from, "resume", pool.cluster)) + "\n";
   }
   return result.text(colours) + (remarks.empty() ? "" : "\n" + remarks);
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "deploy/moorage/options.hpp"
 #include "messages/events.hpp"
 #include "messages/exec.hpp"
 #include "messages/status.hpp"
@@ -13,7 +14,8 @@
 namespace moorage::cli {
 
 // For people: a table each.
-std::string pools_text(const std::vector<pool_status>& pools, bool colours);
+/// With what keeps a pool from working below, and what `from` would steer it with.
+std::string pools_text(const std::vector<pool_status>& pools, bool colours, const options& from);
 std::string connections_text(const std::vector<connection_status>& connections, bool colours);
 std::string leases_text(const std::vector<lease_status>& leases, bool colours);
 std::string waiters_text(const std::vector<waiter_status>& waiters, bool colours);

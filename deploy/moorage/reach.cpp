@@ -39,6 +39,13 @@ bool apply_settings(const options& from, configuration& config) {
   return told.empty();
 }
 
+// Pools that end with the command tell by its last error, with the lease, and while it is waited for, what their log would
+// tell as well: on stderr it is for whoever asked for it.
+std::string own_log_level(const options& from, const configuration& config) {
+  auto usual = config.log_level == "warning" || config.log_level == "error";
+  return config.log_file.empty() && from.log_level.empty() && usual ? "critical" : config.log_level;
+}
+
 // A node that does not know the cluster is told of it, with our settings.
 failure make_known(runtime& node, const options& from, const configuration& config) {
   auto known = node.pool(from.cluster);
@@ -126,6 +133,7 @@ pools_at_hand reach_cluster(const options& from, const configuration& config, si
   cluster.settings.min_idle = 0;
   auto ours = config;
   ours.clusters = {cluster};
+  ours.log_level = own_log_level(from, config);
   result.pools = make_pools(std::move(ours), signals, result.reason);
   return result;
 }

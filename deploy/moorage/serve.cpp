@@ -2,6 +2,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <mutex>
 
@@ -99,6 +101,17 @@ void take_over(runtime& pools, const configuration& before, const configuration&
            counted(gone, "cluster") + " removed");
 }
 
+// Nobody looks into a log file at the time; what people should know soon is for whoever sits in front of the node.
+result<subscription> tell_warnings(runtime& pools, const options& from, const configuration& config) {
+  static constexpr std::array levels_that_show{"trace", "debug", "info", "warning"};
+  auto shown = std::find(levels_that_show.begin(), levels_that_show.end(), config.log_level);
+  auto by_log = config.log_file.empty() && shown != levels_that_show.end();
+  return pools.subscribe({}, [silent = by_log || from.quiet > 1](const event_record& event) {
+    if (!silent && event.what == "warned")
+      complain(event.cluster + ": " + event.text);
+  });
+}
+
 } // namespace
 
 ending run_serve(const options& from) {
@@ -116,6 +129,7 @@ ending run_serve(const options& from) {
   auto pools = make_pools(*config, signals, reason);
   if (!pools)
     return refuse(reason);
+  auto warnings = tell_warnings(*pools, from, *config);
   auto path = pools->serve(node_socket(from, *config), [&left](const failure& what, bool listening) {
     if (listening)
       complain(what.text);

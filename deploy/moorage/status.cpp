@@ -35,7 +35,8 @@ ending run_status(const options& from) {
       return refuse(one.reason());
     pools.push_back(std::move(*one));
   }
-  return say(from.json ? json_text({{"pools", list_to_json(pools)}}) : pools_text(pools, has_colours(1)));
+  return say(from.json ? json_text({{"pools", list_to_json(pools)}})
+                       : pools_text(pools, has_colours(1), from));
 }
 
 } // namespace moorage::cli

@@ -54,7 +54,7 @@ TEST_CASE("exec --wait rides out an outage, and runs the command when the cluste
   home_with_cluster home;
   home.sshd.stop();
   program waiting{home.spec({"exec", "here", "--wait", "60s", "-v", "-n", "--", "echo back"})};
-  REQUIRE(waiting.wrote("backing_off")); // without --wait it would be over now
+  REQUIRE(waiting.wrote("backing_off")); // of the log; without --wait it would be over now
   home.sshd.start();
   auto ended = waiting.wait(60s);
   CHECK(ended.code == 0);

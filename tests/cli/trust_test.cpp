@@ -1,4 +1,5 @@
 // What a user is told of host keys.
+#include <csignal>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -52,6 +53,53 @@ TEST_CASE(
     if (in_file)
       CHECK(count(read_all(log), words) == time);
   }
+  ::close(lock);
+}
+
+TEST_CASE(
+    "through a node the exec that caused the log-in is told that the host key could not be written down") {
+  home_with_cluster home;
+  const auto known = home.folder / "known_hosts", log = home.folder / "log";
+  const int lock = ::open(known.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  REQUIRE(::flock(lock, LOCK_EX) == 0);
+  const std::string words = "could not be written down";
+  std::ofstream{home.config()} << "[clusters.here]\nhost = \"" << home.sshd.host()
+                               << "\"\nport = " << home.sshd.port() << "\nuser = \"" << home.sshd.user()
+                               << "\"\nkey_files = [\"" << home.sshd.client_key()
+                               << "\"]\nagent = false\nknown_hosts_files = [\"" << known
+                               << "\"]\nstrict_host_keys = \"accept-new\"\n[log]\nfile = \"" << log << "\"\n";
+  program node{home.spec({"serve"})};
+  REQUIRE(node.wrote("serving "));
+  for (std::size_t time = 1; time <= 2; ++time) {
+    auto first = home.exec("echo hello");
+    CHECK(first.output == "hello\n");
+    INFO(first.error_output);
+    CHECK(count(first.error_output, words) == 1);
+    CHECK_THAT(first.error_output, Contains(known) && Contains("locked by another program"));
+    CHECK(home.exec("true").error_output.empty()); // it caused no log-in
+    CHECK(home.moorage({"admin", "disconnect", "here"}).code == 0);
+    CHECK(count(read_all(log), words) == time);
+  }
+  auto checked = home.moorage({"check", "here"});
+  INFO(checked.error_output);
+  CHECK(count(checked.error_output, words) == 1);
+  node.signal(SIGTERM);
+  CHECK(count(node.wait().error_output, words) == 3);
+  ::close(lock);
+}
+
+TEST_CASE("a log-in that is denied after its host key could not be written down tells both") {
+  home_with_cluster home;
+  const auto known = home.folder / "known_hosts";
+  const int lock = ::open(known.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  REQUIRE(::flock(lock, LOCK_EX) == 0);
+  auto ended =
+      home.moorage({"exec", "here", "-o", "known_hosts_files=" + known, "-o", "strict_host_keys=accept-new",
+                    "-o", "key_files=" + home.sshd.unauthorised_client_key(), "--", "true"});
+  INFO(ended.error_output);
+  CHECK(ended.code == 255);
+  CHECK(count(ended.error_output, "could not be written down") == 1);
+  CHECK_THAT(ended.error_output, Contains("denied"));
   ::close(lock);
 }
 

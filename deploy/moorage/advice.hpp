@@ -1,0 +1,23 @@
+// What a refusal means to whoever ran the program. The library's texts say what happened and what to mend, and fit a host
+// application's developer as well; how to go on from there depends on where the pools are.
+#pragma once
+
+#include <string>
+
+#include "deploy/moorage/options.hpp"
+#include "messages/errors.hpp"
+#include "runtime/runtime.hpp"
+
+namespace moorage::cli {
+
+/// How to go on after a refusal by the cluster's pool: by the node's (`node`), else by one of the command's own, which
+/// has ended with it. Empty: the refusal's own text is all there is to say.
+std::string advice_for(const options& from, const failure& reason, runtime* node);
+
+/// "moorage admin ACTION CLUSTER", for the node that the options name, fit for a shell.
+std::string admin_command(const options& from, const std::string& action, const std::string& cluster);
+
+/// The refusals that a pool gives from then on without another try, until it is reset.
+bool is_latched(errc reason);
+
+} // namespace moorage::cli

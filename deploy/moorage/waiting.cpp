@@ -1,0 +1,59 @@
+#include "deploy/moorage/waiting.hpp"
+
+#include "deploy/moorage/output.hpp"
+
+namespace moorage::cli {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A log-in on a busy login node takes some seconds; who waits for no longer need not be told.
+constexpr auto first_look = 5s;
+constexpr auto between_looks = 1s;
+
+/// Empty: nothing that is worth a line.
+std::string state_of(const pool_status& pool) {
+  if (pool.paused)
+    return "the pool is paused";
+  if (pool.backing_off.code != errc::none)
+    return "not reached yet, trying again";
+  if (pool.leased > 0 && pool.leased + pool.closing >= pool.size)
+    return "all connections are in use (" + std::to_string(pool.size) + ")";
+  return pool.opening > 0 ? "still connecting" : "";
+}
+
+} // namespace
+
+void tell_of_log_in(const options& from, const lease& granted, std::set<std::string>& told) {
+  if (from.quiet > 1)
+    return;
+  if (told.insert(granted.banner()).second)
+    pass_on(granted.banner());
+  for (const auto& each : granted.warnings())
+    if (told.insert(each).second)
+      complain(granted.cluster() + ": " + each);
+}
+
+waiting_words::waiting_words(const options& from, runtime& pools) : cluster_(from.cluster), pools_(pools) {
+  if (from.quiet > 0)
+    return;
+  thread_ = std::jthread{[this](const std::stop_token& end) {
+    std::unique_lock guard{mutex_};
+    auto patience = std::chrono::milliseconds{first_look};
+    while (!over_.wait_for(guard, end, patience, [&end] { return end.stop_requested(); })) {
+      tell();
+      patience = between_looks;
+    }
+  }};
+}
+
+void waiting_words::tell() {
+  auto pool = pools_.pool(cluster_);
+  if (!pool)
+    return; // whatever it is, the acquire tells it
+  if (auto state = state_of(*pool); !state.empty() && told_.insert(state).second)
+    complain(cluster_ + ": " + state);
+}
+
+} // namespace moorage::cli
