@@ -216,10 +216,17 @@ result<lease> acquire(const options& from, runtime& pools, const signal_watch& s
   return pools.try_acquire(from.cluster, std::move(how));
 }
 
-ending work(const options& from, pools_at_hand& reached, signal_watch& signals, std::atomic<bool>& sent,
-            exec_request request) {
+ending work(const options& from, const configuration& config, pools_at_hand& reached, signal_watch& signals,
+            std::atomic<bool>& sent, exec_request request) {
   auto& pools = *reached.pools;
   auto lease = acquire(from, pools, signals);
+  if (!lease && reached.of_node && lease.reason().code == errc::unknown_cluster) {
+    if (auto unknown = make_known(pools, from, config); unknown.code != errc::none) {
+      refuse(unknown);
+      return {exec_failed, 0};
+    }
+    lease = acquire(from, pools, signals);
+  }
   if (!lease) {
     outcome never{outcome_kind::never_sent, 0, {}, lease.reason()};
     auto advice = advice_for(from, lease.reason(), reached.of_node ? &pools : nullptr);
@@ -266,12 +273,16 @@ ending run_exec(const options& from) {
   auto config = read_configuration(from);
   if (!config)
     return {exec_failed, 0};
-  auto reached = reach_cluster(from, *config, signals);
+  auto reached = reach_pools(from, *config, signals);
   if (!reached.pools) {
     refuse(reached.reason);
     return {exec_failed, 0};
   }
-  auto end = work(from, reached, signals, sent, std::move(request));
+  auto end = work(from, *config, reached, signals, sent, std::move(request));
+  // All that a node was owed it has answered, and the link's end tells it the rest; to take an actor system apart would
+  // take as long again as all before.
+  if (reached.of_node)
+    end_at_once(end);
   reached.pools->stop();
   return end;
 }

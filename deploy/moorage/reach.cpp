@@ -46,17 +46,6 @@ std::string own_log_level(const options& from, const configuration& config) {
   return config.log_file.empty() && from.log_level.empty() && usual ? "critical" : config.log_level;
 }
 
-// A node that does not know the cluster is told of it, with our settings.
-failure make_known(runtime& node, const options& from, const configuration& config) {
-  auto known = node.pool(from.cluster);
-  if (known || known.reason().code != errc::unknown_cluster)
-    return known.reason();
-  cluster_config ours;
-  if (auto unknown = resolve_cluster(config, from.cluster, ours); unknown.code != errc::none)
-    return unknown;
-  return node.register_cluster(ours.settings).reason();
-}
-
 } // namespace
 
 int code_for(errc reason) {
@@ -105,7 +94,28 @@ std::string node_socket(const options& from, const configuration& config) {
   return config.node_socket.empty() ? usual_node_socket() : config.node_socket;
 }
 
+failure make_known(runtime& node, const options& from, const configuration& config) {
+  cluster_config ours;
+  auto wrong = resolve_cluster(config, from.cluster, ours);
+  if (wrong.code == errc::none)
+    wrong = node.register_cluster(ours.settings).reason();
+  wrong.text = printable(wrong.text, printable_whole); // it may name a path
+  return wrong;
+}
+
 pools_at_hand reach_cluster(const options& from, const configuration& config, signal_watch& signals) {
+  auto result = reach_pools(from, config, signals);
+  if (!result.pools || !result.of_node)
+    return result;
+  if (auto known = result.pools->pool(from.cluster); !known)
+    result.reason = known.reason().code == errc::unknown_cluster ? make_known(*result.pools, from, config)
+                                                                 : known.reason();
+  if (result.reason.code != errc::none)
+    result.pools.reset();
+  return result;
+}
+
+pools_at_hand reach_pools(const options& from, const configuration& config, signal_watch& signals) {
   pools_at_hand result;
   if (!from.socket.empty() && !from.settings.empty()) {
     result.reason = {errc::invalid_request, "a node has its own settings: leave out --socket, or -o"};
@@ -118,10 +128,10 @@ pools_at_hand reach_cluster(const options& from, const configuration& config, si
     // not answer, somebody should look after it.
     auto not_ours = !chosen && node.reason().code == errc::local_failure;
     if (node || (node.reason().code != errc::no_node && !not_ours) || !from.socket.empty()) {
-      result.reason = node ? make_known(*node, from, config) : node.reason();
+      result.reason = node.reason();
       result.reason.text = printable(result.reason.text, printable_whole); // it may name a path
       result.of_node = true;
-      if (result.reason.code == errc::none)
+      if (node)
         result.pools = std::move(*node);
       return result;
     }

@@ -25,6 +25,11 @@ struct pools_at_hand {
 /// cluster and keep no idle connection for later: there is no later. As `make_pools`, this may begin the process anew.
 pools_at_hand reach_cluster(const options& from, const configuration& config, signal_watch& signals);
 
+/// The same, but that a node may not know the cluster: a round trip less, for whoever sees that from its answer.
+pools_at_hand reach_pools(const options& from, const configuration& config, signal_watch& signals);
+/// Tells a node that does not know the options' cluster of it, with our settings.
+failure make_known(runtime& node, const options& from, const configuration& config);
+
 /// The node's pools. Without a node the reason says how to start one.
 pools_at_hand reach_node(const options& from, const configuration& config);
 

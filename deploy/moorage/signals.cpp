@@ -121,4 +121,10 @@ void end_by_signal(int number) {
   std::_Exit(128 + number);
 }
 
+void end_at_once(const ending& how) {
+  if (how.signal != 0)
+    end_by_signal(how.signal);
+  std::_Exit(how.code);
+}
+
 } // namespace moorage::cli

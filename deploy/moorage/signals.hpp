@@ -8,6 +8,8 @@
 #include <string>
 #include <thread>
 
+#include "deploy/moorage/output.hpp"
+
 namespace moorage::cli {
 
 /// How a command takes signals.
@@ -61,5 +63,7 @@ private:
 
 /// Ends the process as the signal does by default.
 [[noreturn]] void end_by_signal(int number);
+/// Ends the process without taking apart what it still has: what was written has been written (`say`, `complain`).
+[[noreturn]] void end_at_once(const ending& how);
 
 } // namespace moorage::cli
