@@ -136,18 +136,22 @@ bool ended_by_itself(const outcome& ended) {
   return ended.kind == outcome_kind::exited && ended.cause.code == errc::none;
 }
 
+// The cluster is named once: most of the pool's own texts name it.
+std::string about(const options& from, const std::string& cause) {
+  auto named = cause.find("'" + from.cluster + "'") != std::string::npos;
+  return named ? cause : from.cluster + ": " + cause;
+}
+
 // What is to be mended first stands on a line of its own, since it may end with a command to copy.
 void explain_never_sent(const options& from, errc code, const std::string& cause, const std::string& advice) {
   auto cluster = from.cluster + ": ";
-  auto named = cause.find("'" + from.cluster + "'") != std::string::npos;
-  auto what = named ? cause : cluster + cause;
   if (is_latched(code)) {
-    complain(what, lines::many);
+    complain(about(from, cause), lines::many);
     complain(cluster + "the command did not run; " +
              (advice.empty() ? "once that is mended, run it again" : advice));
     return;
   }
-  complain(what + "; the command did not run: it is safe to run it again", lines::many);
+  complain(about(from, cause) + "; the command did not run: it is safe to run it again", lines::many);
   if (!advice.empty())
     complain(cluster + advice);
 }
@@ -173,7 +177,7 @@ void explain(const options& from, const outcome& ended, bool interrupted, const 
   else if (interrupted && ended.kind == outcome_kind::maybe_ran)
     complain(cluster + "interrupted; the command may still run there");
   else if (ended.kind == outcome_kind::maybe_ran)
-    complain(cluster + cause + "; the command may have run: look before you run it again", lines::many);
+    complain(about(from, cause) + "; the command may have run: look before you run it again", lines::many);
   else if (ended.kind == outcome_kind::never_sent)
     explain_never_sent(from, ended.cause.code, cause, advice);
 }

@@ -1,6 +1,7 @@
 // The methods by which a log-in tries to get in, and what comes of each.
 #include "messages/printable.hpp"
 #include "runtime/ssh/authenticator_machine.hpp"
+#include "runtime/ssh/wording.hpp"
 
 namespace moorage {
 
@@ -110,7 +111,8 @@ bool authenticator::machine::link_broke() {
         trying_ + ", and the server cut us off after too many failures (list the right key in key_files):");
     return give_up();
   }
-  auto doing = "the link broke while waiting for " + waiting_for() + ": " + said;
+  auto doing = "the link broke while waiting for " + waiting_for() + ": " +
+               printable(link_end_in_words(ssh_get_error(session_)));
   if (!unsigned_.empty())
     doing += "; the agent had not signed with " + unsigned_;
   error_ = {ssh_stage::authenticate, signature_owed() ? ssh_failure::no_credentials : ssh_failure::reset,

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "runtime/ssh/connector.hpp"
+#include "runtime/ssh/wording.hpp"
 
 namespace moorage {
 
@@ -169,23 +170,15 @@ ssh_failure ssh_link::why(std::string& words) const {
   words = ear_.offence();
   if (!words.empty())
     return ssh_failure::protocol;
-  words = session_ ? ssh_get_error(session_) : "";
-  constexpr const char* disconnect = "Received SSH_MSG_DISCONNECT: ";
-  if (words.rfind(disconnect, 0) == 0) {
-    auto text = words.find(':', std::strlen(disconnect));
-    words =
-        "the server ended the connection: " + (text == std::string::npos ? words : words.substr(text + 1));
+  const std::string said = session_ ? ssh_get_error(session_) : "";
+  words = link_end_in_words(said);
+  if (said.starts_with(libssh_disconnect))
     return ssh_failure::reset;
-  }
   char byte = 0;
   auto got = ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   // What the peer said before it cut the link may still lie unread; libssh can only quarrel with what it has read.
   bool gone = bytes_.in_bytes == 0 || got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
-  constexpr const char* socket_error = "Socket error: ";
-  if (words.rfind(socket_error, 0) == 0) {
-    words = words.substr(std::strlen(socket_error));
-    if (words == "disconnected")
-      words = "the server closed the connection";
+  if (said.starts_with(libssh_socket_error)) {
     gone = true;
   } else if (gone && words.empty()) {
     words = "the connection was closed";

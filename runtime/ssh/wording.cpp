@@ -1,5 +1,7 @@
 #include "runtime/ssh/wording.hpp"
 
+#include <cstring>
+
 namespace moorage {
 
 std::string in_words(std::chrono::nanoseconds time) {
@@ -10,6 +12,17 @@ std::string in_words(std::chrono::nanoseconds time) {
   if (auto tenths = milliseconds % 1'000 / 100)
     text += "." + std::to_string(tenths);
   return text + " s";
+}
+
+std::string link_end_in_words(std::string said) {
+  if (said.starts_with(libssh_disconnect)) { // "…: NUMBER:TEXT"
+    auto text = said.find(':', std::strlen(libssh_disconnect));
+    return "the server ended the connection: " + (text == std::string::npos ? said : said.substr(text + 1));
+  }
+  if (!said.starts_with(libssh_socket_error))
+    return said;
+  auto cause = said.substr(std::strlen(libssh_socket_error));
+  return cause == "disconnected" ? "the server closed the connection" : cause;
 }
 
 } // namespace moorage

@@ -9,4 +9,11 @@ namespace moorage {
 /// "30 s", "1.5 s", "250 ms"
 std::string in_words(std::chrono::nanoseconds time);
 
+// How libssh begins what it says of a link that ended.
+constexpr const char* libssh_disconnect = "Received SSH_MSG_DISCONNECT: ";
+constexpr const char* libssh_socket_error = "Socket error: ";
+
+/// What libssh says of a link that ended, in plain words; anything else as it is.
+std::string link_end_in_words(std::string said);
+
 } // namespace moorage
