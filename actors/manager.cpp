@@ -20,6 +20,9 @@ manager_actor_state::~manager_actor_state() {
     caf::anon_send_exit(entry.pool, caf::exit_reason::kill);
   for (auto& pool : removed_)
     caf::anon_send_exit(pool, caf::exit_reason::kill);
+  for (auto& one : subscribers_)
+    if (one.account)
+      caf::anon_send(one.account, stop_all{});
 }
 
 void manager_actor_state::begin(std::vector<cluster_settings> clusters, manager_world world) {
@@ -36,9 +39,9 @@ void manager_actor_state::start_pool(const std::string& name, entry& cluster) {
                    lives_[name]++ * ids_per_life + 1};
   cluster.pool = self_->spawn(pool, cluster.settings, std::move(world));
   self_->monitor(cluster.pool);
-  for (auto& request : subscribers_)
-    if (request.cluster.empty() || request.cluster == name)
-      caf::anon_send(cluster.pool, request);
+  for (auto& one : subscribers_)
+    if (hears(one, name))
+      subscribe_at(cluster.pool, one);
 }
 
 pool_actor manager_actor_state::pool_of(const std::string& cluster) const {
@@ -212,24 +215,6 @@ void manager_actor_state::collect(caf::typed_response_promise<pool_list> promise
             [one_less](caf::error&) { one_less(); });
 }
 
-void manager_actor_state::remember(const subscribe& request) {
-  if (!request.subscriber || !(request.cluster.empty() || pool_of(request.cluster)))
-    return;
-  self_->monitor(caf::actor_cast<caf::actor>(request.subscriber));
-  subscribers_.push_back(request);
-}
-
-done manager_actor_state::subscribe_all(const subscribe& request) {
-  for (auto& [name, entry] : clusters_)
-    caf::anon_send(entry.pool, request);
-  return {};
-}
-
-void manager_actor_state::credit_all(const grant_event_credit& request) {
-  for (auto& [name, entry] : clusters_)
-    caf::anon_send(entry.pool, request);
-}
-
 void manager_actor_state::one_stopped() {
   if (still_stopping_ > 0)
     --still_stopping_;
@@ -255,26 +240,13 @@ void manager_actor_state::stop(caf::typed_response_promise<done> promise) {
   one_stopped();
 }
 
-void manager_actor_state::tell_subscribers(const std::string& cluster, const std::string& what,
-                                           const std::string& text) {
-  event_record record;
-  record.cluster = cluster;
-  record.at = std::chrono::duration_cast<std::chrono::microseconds>(
-      std::chrono::system_clock::now().time_since_epoch());
-  record.what = what;
-  record.text = printable(text, printable_whole);
-  for (auto& entry : subscribers_)
-    if (entry.cluster.empty() || entry.cluster == cluster)
-      caf::anon_send(caf::actor_cast<caf::actor>(entry.subscriber), record);
-}
-
 void manager_actor_state::lost(const caf::down_msg& down) {
-  subscribers_.erase(std::remove_if(subscribers_.begin(), subscribers_.end(),
-                                    [&down](const subscribe& entry) {
-                                      return caf::actor_cast<caf::actor_addr>(entry.subscriber) ==
-                                             down.source;
-                                    }),
-                     subscribers_.end());
+  std::erase_if(subscribers_, [&down](const subscription& one) {
+    auto ended = caf::actor_cast<caf::actor_addr>(one.whom) == down.source;
+    if (ended && one.account)
+      caf::anon_send(one.account, stop_all{});
+    return ended;
+  });
   for (auto& [name, entry] : clusters_) {
     if (entry.pool.address() != down.source || stopping_)
       continue;

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "actors/event_account.hpp"
 #include "actors/transport.hpp"
 #include "messages/events.hpp"
 #include "messages/interfaces.hpp"
@@ -51,10 +52,10 @@ public:
   void remove(const std::string& cluster, caf::typed_response_promise<done> promise);
   cluster_list clusters() const;
   void collect(caf::typed_response_promise<pool_list> promise);
-  /// So that it also hears the pools that come later: a pool's replacement, or new clusters.
-  void remember(const subscribe& request);
-  done subscribe_all(const subscribe& request);
-  void credit_all(const grant_event_credit& request);
+  /// Remembered, so that it also hears the pools that come later: a pool's replacement, or new clusters. False: it is for the
+  /// cluster's pool to answer.
+  bool take(const subscribe& request);
+  void take(grant_event_credit& request);
   void stop(caf::typed_response_promise<done> promise);
   void lost(const caf::down_msg& down);
 
@@ -78,10 +79,23 @@ private:
     std::deque<cancelled> cancels;            ///< those that may concern one of these
   };
 
+  /// One who hears events, of one pool or of every pool.
+  struct subscription {
+    caf::strong_actor_ptr whom;
+    std::string cluster; ///< empty: of every pool
+    std::uint32_t credit = 0;
+    event_account_actor account; ///< of every pool, unless the credit is without limit
+  };
+
   void start_pool(const std::string& name, entry& cluster);
   void pass_again(unread lost);
   void one_stopped();
   void tell_subscribers(const std::string& cluster, const std::string& what, const std::string& text);
+  subscription* subscription_of(const caf::strong_actor_ptr& whom, const std::string& cluster);
+  /// It is told by this pool by virtue of this subscription; each event is told once, whatever else it subscribed to.
+  bool hears(const subscription& one, const std::string& cluster);
+  static caf::actor hearer(const subscription& one);
+  static void subscribe_at(const pool_actor& pool, const subscription& one);
 
   manager_actor::stateful_pointer<manager_actor_state> self_;
   manager_world world_;
@@ -89,7 +103,7 @@ private:
   std::set<pool_actor> removed_; ///< still closing
   std::unordered_map<caf::actor_addr, unread> unread_;
   std::uint64_t passed_ = 0;
-  std::vector<subscribe> subscribers_;
+  std::vector<subscription> subscribers_;
   std::uint64_t pools_started_ = 0;
   /// Pools that a name has had, also removed ones: a lease of an earlier life must not be taken for one of a later.
   std::map<std::string, std::uint64_t> lives_;

@@ -45,16 +45,10 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
       [pass_done](reset_pool& request) { return pass_done(request); },
       [pass_done](disconnect_pool& request) { return pass_done(request); },
       [state, answer, pass_done](subscribe& request) {
-        state->remember(request);
-        auto all = [&](auto promise) { promise.deliver(state->subscribe_all(request)); };
-        return request.cluster.empty() ? answer(all) : pass_done(request);
+        auto taken = [](auto promise) { promise.deliver(done{}); };
+        return state->take(request) ? answer(taken) : pass_done(request);
       },
-      [state](grant_event_credit& request) {
-        if (request.cluster.empty())
-          state->credit_all(request);
-        else if (auto pool = state->pool_of(request.cluster))
-          caf::anon_send(pool, std::move(request));
-      },
+      [state](grant_event_credit& request) { state->take(request); },
       [state](acquire& request) { state->pass(std::move(request)); },
       [state](cancel_acquire& request) { state->cancel(std::move(request)); },
       [answer, state](const register_cluster& request) {

@@ -307,15 +307,9 @@ void pool_actor_state::apply(const announce& effect) {
   }
   if (effect.what == announcement::opened && !said_.banner.empty())
     record.text = "the server says: " + printable(said_.banner, printable_whole);
-  for (auto& entry : subscribers_) {
-    if (entry.credit == 0) {
-      ++entry.missed;
-      continue;
-    }
-    --entry.credit;
-    record.missed = std::exchange(entry.missed, 0);
-    moorage::tell(entry.whom, record);
-  }
+  for (auto& entry : subscribers_)
+    if (entry.credit.spend(record.missed))
+      moorage::tell(entry.whom, record);
 }
 
 void pool_actor_state::set_timer() {
@@ -334,17 +328,17 @@ void pool_actor_state::subscribe_to_events(const subscribe& request) {
     return;
   for (auto& entry : subscribers_)
     if (entry.whom == request.subscriber) {
-      entry.credit += request.credit;
+      entry.credit.add(request.credit);
       return;
     }
   self_->monitor(caf::actor_cast<caf::actor>(request.subscriber));
-  subscribers_.push_back({request.subscriber, request.credit, 0});
+  subscribers_.push_back({request.subscriber, {request.credit, 0}});
 }
 
 void pool_actor_state::credit_events(const grant_event_credit& request) {
   for (auto& entry : subscribers_)
     if (entry.whom == request.subscriber)
-      entry.credit += request.credit;
+      entry.credit.add(request.credit);
 }
 
 } // namespace moorage

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "actors/event_credit.hpp"
 #include "actors/pool_core.hpp"
 #include "actors/pool_protocol.hpp"
 #include "actors/transport.hpp"
@@ -78,8 +79,7 @@ private:
   };
   struct subscriber {
     caf::strong_actor_ptr whom;
-    std::uint32_t credit = 0;
-    std::uint64_t missed = 0;
+    event_credit credit;
   };
 
   request_id remember(caf::typed_response_promise<done> promise);

@@ -234,12 +234,14 @@ struct disconnect_pool {
 };
 
 /// Events of a cluster's pool (empty: of every pool, also those to come) as `event_record` messages, `credit`
-/// of them at first; when the credit is used up events are counted as missed instead of queued.
+/// of them at first; when the credit is used up events are counted as missed instead of queued. The credit is one account,
+/// also for every pool. Who subscribes again adds to it, and is told each event once. 0xffffffff is without limit.
 struct subscribe {
   std::string cluster;
   caf::strong_actor_ptr subscriber;
   std::uint32_t credit = 0;
 };
+/// More of it. `cluster`: as in the subscription; who hears every pool may name any.
 struct grant_event_credit {
   std::string cluster;
   caf::strong_actor_ptr subscriber;

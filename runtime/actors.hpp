@@ -9,6 +9,7 @@
 
 namespace moorage {
 
+// Both throw `error` when the runtime was moved from (`invalid_request`) or has stopped (`stopping`).
 /// The runtime's manager, or the node's. Valid until the runtime stops.
 manager_actor manager_of(const runtime& of);
 /// The actor system that the runtime lives in. A thread that has had a `scoped_actor` of one that the runtime brought holds

@@ -10,6 +10,10 @@
 
 namespace moorage {
 
+/// Who is asked answers by the deadline it was given; what is added here is for the way there and back. Only a frozen node
+/// needs longer, and is then given up.
+inline constexpr std::chrono::seconds answer_margin{5};
+
 /// Given to at most once, waited on by one thread.
 template <class T>
 class answer_slot {

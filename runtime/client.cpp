@@ -11,18 +11,19 @@ namespace moorage {
 namespace {
 
 struct errand {
-  errand(client_gate::work what, client_gate::refusal refused)
-      : what(std::move(what)), refused(std::move(refused)) {}
+  errand(client_gate::work what, client_gate::refusal refused, failure reason = {})
+      : what(std::move(what)), refused(std::move(refused)), reason(std::move(reason)) {}
   errand(const errand&) = delete;
   errand& operator=(const errand&) = delete;
 
   client_gate::work what;
   client_gate::refusal refused;
+  failure reason;
   bool done = false;
 
   ~errand() {
     if (!done && refused)
-      refused({errc::stopping, "the runtime has stopped"});
+      refused(std::move(reason));
   }
 };
 
@@ -33,9 +34,11 @@ struct errand {
 void client_gate::post(work what, refusal refused) {
   auto order = std::make_shared<errand>(std::move(what), std::move(refused));
   std::lock_guard guard{mutex_};
+  order->reason = closed_;
   if (client_)
-    caf::anon_send(client_, local_call{std::move(order)});
-  // Else the errand says that it was refused, as it would if the actor ended before it came to it.
+    caf::anon_send(client_, local_call{order});
+  // Else the errand says that it was refused, as it would if the actor ended before it came to it; never while the lock is
+  // held: a refusal may post again, and calls a host's callback.
 }
 
 std::uint64_t client_gate::next_call() {
@@ -69,18 +72,20 @@ void client_gate::open(caf::actor client, bool remote) {
   remote_ = remote;
 }
 
-void client_gate::close() {
+void client_gate::close(failure reason) {
+  caf::actor
+      last; // an actor that nobody knows any more ends where the last handle does, and answers what waits
   std::lock_guard guard{mutex_};
-  client_ = nullptr;
+  last.swap(client_);
+  closed_ = std::move(reason);
 }
 
 failure client_gate::no_answer() const {
   std::lock_guard guard{mutex_};
   if (remote_)
     return {errc::node_lost, "the node did not answer in time; is it stopped or frozen?"};
-  return {
-      errc::request_timeout,
-      "no answer in time: the threads of the actor system are busy; does a callback or an actor block them?"};
+  return {errc::request_timeout,
+          "no answer in time: the threads of the actor system are busy; does an actor block them?"};
 }
 
 // --- the actor ----------------------------------------------------------------------------------------------------
@@ -115,7 +120,8 @@ client_state::~client_state() {
     gone_ = {errc::stopping, "the runtime stopped"}; // an answer that asks again is refused at once
   fail_everything(failure{gone_});
   for (auto& [number, entry] : watchers_) {
-    entry.callback->end();
+    if (entry.strand)
+      entry.strand->close();
     caf::anon_send_exit(entry.actor, caf::exit_reason::user_shutdown);
   }
 }

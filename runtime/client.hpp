@@ -14,6 +14,7 @@
 
 #include "messages/events.hpp"
 #include "messages/interfaces.hpp"
+#include "runtime/callbacks.hpp"
 #include "runtime/lease.hpp"
 #include "runtime/result.hpp"
 #include "runtime/stream_pipe.hpp"
@@ -36,6 +37,10 @@ public:
   using work = std::function<void(client_state&)>;
   using refusal = std::function<void(failure)>;
 
+  explicit client_gate(std::shared_ptr<callback_threads> callbacks = std::make_shared<callback_threads>())
+      : callbacks_(std::move(callbacks)) {}
+
+  const std::shared_ptr<callback_threads>& callbacks() const { return callbacks_; }
   /// Does the work on the actor, or calls `refused` (from any thread, perhaps this one) if that cannot be any more.
   void post(work what, refusal refused = {});
   /// A place for one request among those of this client that have no answer yet; it is free again when the token and
@@ -46,7 +51,7 @@ public:
   /// `remote`: the client's pools are a node's.
   void open(caf::actor client, bool remote);
   /// Later posts are refused.
-  void close();
+  void close(failure reason = {errc::stopping, "the runtime has stopped"});
   /// For a call that was not answered in time; what is wrong then.
   failure no_answer() const;
 
@@ -54,27 +59,21 @@ public:
   static constexpr std::size_t outstanding_max = 200'000;
 
 private:
-  /// Held while a message is handed over, so that no handle outlives the actor system; recursive, because an actor that
-  /// has just ended refuses the message there and then, and a refusal may post again (a lease gives itself back).
-  mutable std::recursive_mutex mutex_;
+  const std::shared_ptr<callback_threads> callbacks_;
+  /// Held while a message is handed over, so that no handle outlives the actor system.
+  mutable std::mutex mutex_;
   caf::actor client_;
+  failure closed_{errc::stopping, "the runtime has stopped"};
   bool remote_ = false;
   std::uint64_t calls_ = 0;
   std::size_t outstanding_ = 0;
 };
 
-/// A subscriber's callback, and its end: after `end` no call begins, and none is under way on another thread.
-/// edge: the thread that ends a subscription and the one that calls back meet here.
-class event_callback {
-public:
-  explicit event_callback(std::function<void(const event_record&)> call) : call_(std::move(call)) {}
-  void operator()(const event_record& record);
-  void end();
-
-private:
-  std::recursive_mutex mutex_; // a callback may end its own subscription
-  bool ended_ = false;
-  std::function<void(const event_record&)> call_;
+/// Where a subscription's events go.
+struct event_sink {
+  std::function<void(const event_record&)> call;
+  /// None: called there and then, without a credit. For what never blocks nor throws: the log.
+  std::shared_ptr<callback_strand> strand;
 };
 
 class client_state {
@@ -104,9 +103,11 @@ public:
   void probe(const lease_key& lease, bool as_pool, std::function<void(result<probe_answer>)> answer);
   /// Without `answer` nobody waits for it.
   void release(const lease_key& lease, std::function<void(result<void>)> answer);
-  void watch(std::uint64_t number, const std::string& cluster, std::shared_ptr<event_callback> callback,
+  void watch(std::uint64_t number, const std::string& cluster, event_sink to,
              std::function<void(result<void>)> answer);
   void unwatch(std::uint64_t number);
+  /// Its callback has taken so many events.
+  void grant_events(std::uint64_t number, std::uint32_t count);
 
   /// One request to the manager and its one answer.
   template <class Answer, class Request>
@@ -229,7 +230,8 @@ private:
   bool watching_parked_ = false;
   struct watcher_entry {
     caf::actor actor;
-    std::shared_ptr<event_callback> callback;
+    std::string cluster;
+    std::shared_ptr<callback_strand> strand;
   };
   std::unordered_map<std::uint64_t, watcher_entry> watchers_;
 };

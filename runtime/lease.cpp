@@ -12,15 +12,8 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-/// What a connection that is alive needs at most to answer.
-constexpr std::chrono::seconds answer_margin{5};
 /// What a command has to end after its own time is up (`exec_request::timeout`).
 constexpr std::chrono::seconds ending_time{3};
-
-failure would_block() {
-  return {errc::would_block_scheduler,
-          "a blocking call on a thread of the actor system; use the future, callback or message form there"};
-}
 
 exec_result failed(failure reason) {
   exec_result result;
@@ -132,23 +125,21 @@ result<void> lease::release() {
 
 void lease::run(exec_request request, std::function<void(exec_result)> callback) {
   if (!gate_) {
-    callback(empty_lease());
+    callback_threads{}.run_here(cluster_, [&callback] { callback(empty_lease()); });
     return;
   }
-  start(gate_, gate_->next_call(), std::move(request), std::move(callback));
+  auto callbacks = gate_->callbacks();
+  if (auto place = client_gate::enter(gate_))
+    start(gate_->next_call(), std::move(request),
+          callbacks->answering(cluster_, std::move(callback), std::move(place)));
+  else
+    callbacks->run_here(cluster_, [&callback] { callback(failed(client_gate::too_many())); });
 }
 
-void lease::start(const std::shared_ptr<client_gate>& gate, std::uint64_t call, exec_request request,
-                  std::function<void(exec_result)> answer) {
-  auto place = client_gate::enter(gate);
-  if (!place) {
-    answer(failed(client_gate::too_many()));
-    return;
-  }
-  gate->post(
-      [key = key(), call, request = std::move(request), answer, place](client_state& client) mutable {
-        auto give = [answer, place = std::move(place)](exec_result finished) { answer(std::move(finished)); };
-        client.run(key, call, std::move(request), std::move(give));
+void lease::start(std::uint64_t call, exec_request request, std::function<void(exec_result)> answer) {
+  gate_->post(
+      [key = key(), call, request = std::move(request), answer](client_state& client) mutable {
+        client.run(key, call, std::move(request), std::move(answer));
       },
       [answer](failure reason) {
         exec_result refused;
@@ -160,7 +151,12 @@ void lease::start(const std::shared_ptr<client_gate>& gate, std::uint64_t call, 
 std::future<exec_result> lease::run_async(exec_request request) {
   auto promise = std::make_shared<std::promise<exec_result>>();
   auto future = promise->get_future();
-  run(std::move(request), [promise](exec_result finished) { promise->set_value(std::move(finished)); });
+  auto place = gate_ ? client_gate::enter(gate_) : nullptr;
+  if (place)
+    start(gate_->next_call(), std::move(request),
+          [promise, place](exec_result finished) { promise->set_value(std::move(finished)); });
+  else
+    promise->set_value(gate_ ? failed(client_gate::too_many()) : empty_lease());
   return future;
 }
 
@@ -173,9 +169,13 @@ exec_result lease::run(exec_request request, std::stop_token stop) {
   if (request.timeout.count() > 0)
     deadline = clock::now() + request.timeout + ending_time + answer_margin;
   auto gate = gate_;
+  auto place = client_gate::enter(gate);
+  if (!place)
+    return failed(client_gate::too_many());
   auto call = gate->next_call();
   auto slot = std::make_shared<answer_slot<exec_result>>();
-  start(gate, call, std::move(request), [slot](exec_result finished) { slot->give(std::move(finished)); });
+  start(call, std::move(request),
+        [slot, place = std::move(place)](exec_result finished) { slot->give(std::move(finished)); });
   withdrawal withdraw{
       stop, [gate, call] { gate->post([call](client_state& client) { client.cancel_run(call); }); }};
   if (auto finished = slot->wait_until(deadline))

@@ -2,11 +2,18 @@
 //
 // Every member may be called from any host thread, several at once; but a lease or stream is moved, released or destroyed
 // by one thread, while no other uses it.
-// The blocking forms must not be called on a thread of CAF's scheduler (an actor's handler, a callback given to this
-// API): they are refused there with `would_block_scheduler`, since they would starve the very actors they wait for.
-// Callbacks run on a thread of CAF's scheduler, or, when the call is refused at once (the runtime has stopped, the lease is
-// empty), on the caller's before the call returns: they must not block, must not throw, and must not take a lock that the
-// caller holds.
+// The blocking forms must not be called on a thread of CAF's scheduler (an actor's handler): they are refused there with
+// `would_block_scheduler`, since they would starve the very actors they wait for.
+//
+// Callbacks are called on threads of their own, or by the executor that the host gave (runtime/runtime_options.hpp).
+//  - They may take their time and make blocking calls. Those of different calls run side by side, four at most unless the
+//    host gave an executor, so that one which waits for other callbacks may wait for ever.
+//  - Each is called once, also when the runtime stops or ends (`runtime::stop`).
+//  - What one throws is its own: it is caught and logged with the cluster's name (a runtime of `connect` says it on stderr)
+//    and changes nothing for others.
+//  - When a call is refused before it began (too many requests, the runtime has stopped or was moved from, the lease is
+//    empty, the stop token was used already) the callback may be called on the caller's thread before the call returns:
+//    it must not take a lock that the caller holds.
 #pragma once
 
 #include <chrono>
@@ -63,7 +70,8 @@ private:
 };
 
 /// Takes output as it comes, on the thread that called `lease::stream`; returns false to cancel the command. What it
-/// has taken is granted anew after it returns: a slow one slows the command down.
+/// has taken is granted anew after it returns: a slow one slows the command down. What it throws cancels the command and
+/// reaches the caller of `lease::stream`.
 using output_sink = std::function<bool(output_kind kind, std::string_view bytes)>;
 
 /// The right to use one slot of one connection, given back by the destructor. Its commands all run on that connection,
@@ -119,8 +127,7 @@ private:
   friend class client_state;
   friend class runtime;
   lease_key key() const;
-  void start(const std::shared_ptr<client_gate>& gate, std::uint64_t call, exec_request request,
-             std::function<void(exec_result)> answer);
+  void start(std::uint64_t call, exec_request request, std::function<void(exec_result)> answer);
   void let_go();
 
   std::shared_ptr<client_gate> gate_;

@@ -111,6 +111,11 @@ void event_log::write(const event_record& record) {
   inside_->logger->log(level, line);
 }
 
+void event_log::callback_failed(const std::string& cluster, const std::string& text) {
+  if (inside_)
+    inside_->logger->error(printable(cluster.empty() ? text : cluster + ": " + text, printable_whole));
+}
+
 void event_log::bug(const std::string& cluster, const std::string& text) {
   if (inside_)
     inside_->logger->critical(printable(cluster + ": " + text, printable_whole));

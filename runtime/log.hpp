@@ -20,6 +20,8 @@ public:
   bool wanted() const { return inside_ != nullptr; }
   void write(const event_record& record);
   void bug(const std::string& cluster, const std::string& text);
+  /// What a host's callback threw. `cluster` may be empty.
+  void callback_failed(const std::string& cluster, const std::string& text);
 
 private:
   struct inside;

@@ -37,15 +37,6 @@ void node_keeper::watch() {
       return;
 }
 
-void node_keeper::tell(const failure& what, bool listening) {
-  try {
-    if (tell_)
-      tell_(what, listening);
-  } catch (
-      ...) { // NOLINT(bugprone-empty-catch): what a host's callback throws is no reason to keep the node no more
-  }
-}
-
 /// Listens again where the file was. False: that is not to be.
 bool node_keeper::restore() {
   auto deadline = std::chrono::steady_clock::now() + node_file_patience;
@@ -53,16 +44,16 @@ bool node_keeper::restore() {
     auto made = again_(path_);
     if (made) {
       node_ = std::move(*made);
-      tell({errc::none, "the socket's file " + path_ + " was gone: listening on a new one"}, true);
+      tell_({errc::none, "the socket's file " + path_ + " was gone: listening on a new one"}, true);
       return true;
     }
     auto reason = to_failure(made.error());
     // Where another node listens now, nobody will come to this one any more.
     auto over = reason.code == errc::node_running || std::chrono::steady_clock::now() >= deadline;
     if (over)
-      tell({reason.code,
-            "the socket's file " + path_ + " is gone, and it cannot be made anew: " + reason.text},
-           false);
+      tell_({reason.code,
+             "the socket's file " + path_ + " is gone, and it cannot be made anew: " + reason.text},
+            false);
     if (over || !wait(node_file_look))
       return false;
   }

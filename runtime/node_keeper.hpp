@@ -24,7 +24,7 @@ class node_keeper {
 public:
   /// Listens at the path of the published node again, with the same actor.
   using publisher = std::function<caf::expected<published_node>(const std::string& path)>;
-  /// Called on the keeper's thread: the file has gone, and `listening` again (`what` says so), or for good.
+  /// Called on the keeper's thread; must not wait nor throw: the file has gone, and `listening` again (`what` says so), or for good.
   using teller = std::function<void(const failure& what, bool listening)>;
 
   node_keeper(published_node first, publisher again, teller tell);
@@ -40,7 +40,6 @@ public:
 private:
   void watch();
   bool restore();
-  void tell(const failure& what, bool listening);
   bool wait(std::chrono::milliseconds span);
 
   std::string path_;

@@ -24,6 +24,7 @@
 #include "runtime/config.hpp"
 #include "runtime/lease.hpp"
 #include "runtime/result.hpp"
+#include "runtime/runtime_options.hpp"
 #include "runtime/secrets.hpp"
 
 namespace caf {
@@ -33,8 +34,8 @@ class actor_system_config;
 
 namespace moorage {
 
+class callback_strand;
 class client_gate;
-class event_callback;
 struct runtime_parts;
 
 /// How long an acquire may wait.
@@ -51,8 +52,9 @@ struct acquire_options {
   bool wait_for_ready = false;
 };
 
-/// Events go to its callback until it is destroyed or its runtime stops, which wait for a call that is under way (but for
-/// the call that does it); so a callback must not wait for whoever destroys it.
+/// Events go to its callback, in order and one at a time, until it is destroyed or its runtime stops, which wait for a call
+/// that is under way (but for the call that does it); so a callback must not wait for whoever destroys it. A callback that
+/// throws is told of the next event. A slow one misses events, and is told how many: 256 wait for it at most.
 class subscription {
 public:
   subscription() = default;
@@ -64,24 +66,28 @@ private:
   friend class runtime;
   std::shared_ptr<client_gate> gate_;
   std::uint64_t number_ = 0;
-  std::shared_ptr<event_callback> callback_;
+  std::shared_ptr<callback_strand> callback_;
 };
 
 class runtime {
 public:
   /// Brings an actor system of its own, and pools for the configuration's clusters. Nothing is connected before
   /// somebody asks, or `min_idle` does. Throws `error` when the system lets us have no thread or descriptor.
-  explicit runtime(configuration config = {});
-  /// Lives in the host's actor system, whose configuration went through `configure`. The runtime must go first.
-  runtime(caf::actor_system& system, configuration config);
+  explicit runtime(configuration config = {}, runtime_options options = {});
+  /// Lives in the host's actor system, whose configuration went through `configure` before the system was made; else
+  /// throws `error` (`invalid_request`). The runtime must go first.
+  runtime(caf::actor_system& system, configuration config, runtime_options options = {});
   /// The same work done by a node that listens on a Unix-domain socket (empty: the usual one).
   static runtime connect(const std::string& socket = {},
-                         std::chrono::milliseconds timeout = std::chrono::seconds{3});
+                         std::chrono::milliseconds timeout = std::chrono::seconds{3},
+                         runtime_options options = {});
   static result<runtime> try_connect(const std::string& socket = {},
-                                     std::chrono::milliseconds timeout = std::chrono::seconds{3});
+                                     std::chrono::milliseconds timeout = std::chrono::seconds{3},
+                                     runtime_options options = {});
 
   /// Every member may be called from any host thread, several at once; only `serve`, moving and destroying
-  /// it are for one, while no other stops it.
+  /// it are for one, while no other stops it. What was moved from refuses everything, `invalid_request`; `secrets` and what
+  /// runtime/actors.hpp gives throw that.
   runtime(runtime&&) noexcept;
   runtime& operator=(runtime&&) noexcept;
   /// `stop()`.
@@ -139,9 +145,8 @@ public:
   // --- serving
   /// Offers this runtime's pools to other processes of this user on a Unix-domain socket (empty: the usual one) until it
   /// stops. Only for a runtime that brought its own actor system. Gives back the socket's path. Should the socket's file
-  /// be removed or replaced meanwhile, it listens again within a second; `told` hears of it, on a thread of its own and
-  /// not to stop the runtime from there: `listening` again, or for good not (another node listens there now, or no file
-  /// can be made), when it is time to end.
+  /// be removed or replaced meanwhile, it listens again within a second; `told` hears of it, as callbacks do and in order:
+  /// `listening` again, or for good not (another node listens there now, or no file can be made), when it is time to end.
   using socket_news = std::function<void(const failure& what, bool listening)>;
   result<std::string> serve(const std::string& socket = {}, socket_news told = {});
   /// Returns when the node that this runtime is connected to has gone away, or after `timeout`; true if gone, however
@@ -153,13 +158,18 @@ public:
 
   /// Refuses what waits, closes every connection, and ends all actors and threads; less than a second, whatever the
   /// peers do. Leases that are still out become empty words: their commands end with `never_sent` or `maybe_ran`.
-  /// Called in a callback, where nothing may wait, it returns at once and is done by another thread; so is the end of a
-  /// runtime that is destroyed there.
+  ///
+  /// Each callback that is outstanding is called first, with its refusal at the latest, and it waits for those under way
+  /// as long as they take: they must not wait for it, nor ask again for ever what is refused `stopping`. But for what a
+  /// host's executor has not begun: that is called when the executor comes to it, and nobody waits.
+  /// Called in a callback, or on a thread of the actor system, it returns at once and is done by another thread; so is the
+  /// end of a runtime that is destroyed there.
   void stop();
 
 private:
   friend struct runtime_access;
   explicit runtime(std::shared_ptr<runtime_parts> parts);
+  const std::shared_ptr<client_gate>& gate() const;
   std::shared_ptr<runtime_parts> parts_;
 };
 

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <caf/io/middleman.hpp>
+#include <iostream>
 #include <signal.h>
 #include <thread>
 
+#include "messages/printable.hpp"
 #include "runtime/descriptors.hpp"
 #include "runtime/scheduler_thread.hpp"
 
@@ -50,6 +52,10 @@ void runtime::configure(caf::actor_system_config& config) {
   mark_scheduler_threads(config);
 }
 
+runtime_parts::runtime_parts(runtime_options options)
+    : callbacks(std::make_shared<callback_threads>(std::move(options.executor))),
+      gate(std::make_shared<client_gate>(callbacks)) {}
+
 runtime_parts::~runtime_parts() {
   stop();
 }
@@ -74,6 +80,10 @@ void runtime_parts::start_client(bool remote) {
 failure runtime_parts::join(const std::string& socket, std::chrono::milliseconds timeout) {
   if (auto lack = check_descriptors(); lack.code != errc::none)
     return lack;
+  callbacks->report_to([](const std::string& cluster, const std::string& text) {
+    auto about = cluster.empty() ? text : cluster + ": " + text; // there is no log on this side of a node
+    std::cerr << "moorage: " + printable(about, printable_whole) + "\n";
+  });
   log_let_go let_go;
   make_own_system();
   auto path = socket.empty() ? usual_node_socket() : socket;
@@ -93,7 +103,7 @@ void runtime_parts::stop() {
 void runtime_parts::end(std::shared_ptr<runtime_parts> parts) {
   if (!parts)
     return;
-  if (on_scheduler_thread())
+  if (on_scheduler_thread() || parts->callbacks->within())
     std::thread{[parts = std::move(parts)] { parts->stop(); }}.detach();
   else
     parts->stop();
@@ -119,6 +129,7 @@ void runtime_parts::take_down() {
       self->receive([](const caf::down_msg&) {}, caf::after(stop_patience) >> [] {});
     }
   }
+  callbacks->finish(); // before the system ends: a callback may have left something of its own there
   if (!transports->wait_for_none(stop_patience) && !own_system) {
     // In a host's starved system something of ours may still be on its way: better a leak than a crash.
     static_cast<void>(loop.release());

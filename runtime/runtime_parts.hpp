@@ -10,6 +10,7 @@
 
 #include "messages/interfaces.hpp"
 #include "runtime/blocking.hpp"
+#include "runtime/callbacks.hpp"
 #include "runtime/client.hpp"
 #include "runtime/log.hpp"
 #include "runtime/node_keeper.hpp"
@@ -47,7 +48,7 @@ struct log_let_go {
 
 /// Members end in the reverse order: the actor system before everything that its actors use.
 struct runtime_parts {
-  runtime_parts() = default;
+  explicit runtime_parts(runtime_options options = {});
   ~runtime_parts();
   runtime_parts(const runtime_parts&) = delete;
   runtime_parts& operator=(const runtime_parts&) = delete;
@@ -61,7 +62,7 @@ struct runtime_parts {
   /// Once; whoever else calls it meanwhile waits for the end.
   void stop();
   /// What happens to the parts of a runtime that ends on this thread. A thread of the actor system cannot wait for its
-  /// own end: there another thread does it, and nobody waits.
+  /// own end, nor a callback for its own: there another thread does it, and nobody waits.
   static void end(std::shared_ptr<runtime_parts> parts);
 
   std::shared_ptr<memory_secret_store> secrets = std::make_shared<memory_secret_store>();
@@ -71,7 +72,8 @@ struct runtime_parts {
   std::unique_ptr<caf::actor_system_config> own_config;
   std::unique_ptr<caf::actor_system> own_system;
   caf::actor_system* system = nullptr;
-  std::shared_ptr<client_gate> gate = std::make_shared<client_gate>();
+  std::shared_ptr<callback_threads> callbacks;
+  std::shared_ptr<client_gate> gate;
   std::shared_ptr<std::promise<void>> lost = std::make_shared<std::promise<void>>();
   std::shared_future<void> loss = lost->get_future().share();
   std::shared_ptr<life_count> transports = std::make_shared<life_count>();

@@ -5,14 +5,21 @@
 #include "actors/manager.hpp"
 #include "runtime/descriptors.hpp"
 #include "runtime/runtime_parts.hpp"
+#include "runtime/scheduler_thread.hpp"
 #include "runtime/ssh/transport.hpp"
 
 namespace moorage {
 
 namespace {
 
-std::shared_ptr<runtime_parts> parts_with(caf::actor_system* system, const configuration& config) {
-  auto parts = std::make_shared<runtime_parts>();
+std::shared_ptr<runtime_parts> parts_with(caf::actor_system* system, const configuration& config,
+                                          runtime_options options) {
+  if (system != nullptr && !scheduler_threads_marked(*system))
+    throw error{
+        {errc::invalid_request,
+         "the configuration of this actor system did not pass through moorage::runtime::configure: call that "
+         "on the caf::actor_system_config before the system is made with it"}};
+  auto parts = std::make_shared<runtime_parts>(std::move(options));
   parts->system = system;
   parts->begin(config);
   return parts;
@@ -20,14 +27,19 @@ std::shared_ptr<runtime_parts> parts_with(caf::actor_system* system, const confi
 
 } // namespace
 
-runtime::runtime(configuration config) : parts_(parts_with(nullptr, config)) {}
+runtime::runtime(configuration config, runtime_options options)
+    : parts_(parts_with(nullptr, config, std::move(options))) {}
 
-runtime::runtime(caf::actor_system& system, configuration config) : parts_(parts_with(&system, config)) {}
+runtime::runtime(caf::actor_system& system, configuration config, runtime_options options)
+    : parts_(parts_with(&system, config, std::move(options))) {}
 
 void runtime_parts::begin(const configuration& config) {
   if (auto lack = check_descriptors(); lack.code != errc::none)
     throw error{std::move(lack)};
   log = std::make_shared<event_log>(config.log_level, config.log_file);
+  callbacks->report_to([to = log](const std::string& cluster, const std::string& text) {
+    to->callback_failed(cluster, text);
+  });
   let_openssl_begin();
   threads = std::make_unique<blocking_threads>();
   loop = std::make_unique<readiness>();
@@ -57,7 +69,7 @@ void runtime_parts::begin(const configuration& config) {
   if (log->wanted())
     gate->post([to = log, number = gate->next_call()](client_state& state) {
       auto write = [to](const event_record& record) { to->write(record); };
-      state.watch(number, {}, std::make_shared<event_callback>(std::move(write)), [](result<void>) {});
+      state.watch(number, {}, event_sink{std::move(write), nullptr}, [](result<void>) {});
     });
 }
 

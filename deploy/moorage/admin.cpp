@@ -67,7 +67,7 @@ public:
 
 private:
   static constexpr std::size_t depth_max = 10'000;
-  // edge: threads of the actor system put events in, this one takes them out.
+  // edge: the runtime's threads put events in, this one takes them out.
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<event_record> events_;
@@ -76,7 +76,6 @@ private:
 };
 
 ending follow_events(const options& from, runtime& node, signal_watch& signals) {
-  // Shared with the callback, which may still run for a moment when the subscription has ended.
   auto queue = std::make_shared<event_queue>();
   auto subscribed = node.subscribe(from.cluster, [queue](const event_record& event) { queue->add(event); });
   if (!subscribed)

@@ -25,10 +25,10 @@ namespace {
 class openings {
 public:
   void add(const event_record& event) {
-    if (event.what != "opened" && event.what != "open_failed")
-      return;
     std::lock_guard guard{mutex_};
-    events_.push_back(event);
+    if (event.what == "opened" || event.what == "open_failed")
+      events_.push_back(event);
+    refused_ = refused_ || event.what == "refused";
     changed_.notify_one();
   }
   // All so far, once one of the connection is among them or the time is up. Word of an opening may come after the
@@ -41,12 +41,19 @@ public:
     });
     return events_;
   }
+  // All so far, once the pool has told of a refusal, which may come after the refusal itself.
+  std::vector<event_record> of_refusal(std::chrono::milliseconds patience) {
+    std::unique_lock guard{mutex_};
+    changed_.wait_for(guard, patience, [&] { return refused_; });
+    return events_;
+  }
 
 private:
-  // edge: threads of the actor system put events in, this one takes them out.
+  // edge: the runtime's threads put events in, this one takes them out.
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<event_record> events_;
+  bool refused_ = false;
 };
 
 struct finding {
@@ -157,7 +164,6 @@ findings look(const options& from, pools_at_hand& reached, const signal_watch& s
     found.destination = status->destination;
   std::vector<connection_id> before;
   was_open_before(pools, from.cluster, before);
-  // Shared with the callback, which may still run for a moment when the subscription has ended.
   auto opened = std::make_shared<openings>();
   auto subscribed =
       pools.subscribe(from.cluster, [opened](const event_record& event) { opened->add(event); });
@@ -166,7 +172,8 @@ findings look(const options& from, pools_at_hand& reached, const signal_watch& s
     return pools.try_acquire(from.cluster, {from.patience, "check", signals.token()});
   }();
   if (!lease) {
-    add_openings(found, opened->of({}, std::chrono::milliseconds{0}));
+    if (subscribed)
+      add_openings(found, opened->of_refusal(std::chrono::milliseconds{500}));
     found.trouble = lease.reason();
     return found;
   }

@@ -51,7 +51,10 @@ public:
   }
   using virtual_world::ask;
 
-  std::shared_ptr<client_gate> gate = std::make_shared<client_gate>();
+  /// Callbacks are called there and then: this is the only thread.
+  std::shared_ptr<callback_threads> callbacks =
+      std::make_shared<callback_threads>([](std::function<void()> call) { call(); });
+  std::shared_ptr<client_gate> gate = std::make_shared<client_gate>(callbacks);
   caf::actor client;
   std::vector<lease> held;
   std::map<std::uint64_t, int> answered;

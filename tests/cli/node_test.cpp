@@ -1,8 +1,13 @@
 // `moorage serve`, and the commands that use the node.
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <future>
+#include <stdexcept>
+#include <string>
+#include <thread>
 
 #include <nlohmann/json.hpp>
 
@@ -108,6 +113,23 @@ TEST_CASE("the loss of the node is told to whoever asks, however often, and ends
   auto ended = events.wait(10s);
   CHECK(ended.code == 4);
   CHECK_THAT(ended.error_output, Contains("the node went away"));
+}
+
+TEST_CASE(
+    "callbacks of a runtime that goes to a node may throw and wait, and go to the executor of its host") {
+  node_home home;
+  std::atomic<int> handed = 0;
+  auto on_a_thread = [&handed](std::function<void()> call) {
+    ++handed;
+    std::thread{std::move(call)}.detach();
+  };
+  auto rt = moorage::runtime::connect(home.folder / "moorage/node.sock", 3s, {on_a_thread});
+  using granted = moorage::result<moorage::lease>;
+  rt.acquire("here", {20s, {}, {}}, [](granted) { throw std::runtime_error{"of the host"}; });
+  std::promise<std::string> told;
+  rt.acquire("here", {20s, {}, {}}, [&](granted lease) { told.set_value(lease->run("echo there").output); });
+  CHECK(told.get_future().get() == "there\n");
+  CHECK(handed == 2);
 }
 
 TEST_CASE("a cluster that a node drops and takes up again serves a client that was there before") {

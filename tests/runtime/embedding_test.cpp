@@ -36,13 +36,14 @@ TEST_CASE("futures and callbacks do what the blocking forms do") {
   CHECK_THROWS_AS(rt.acquire_async("nowhere").get(), error);
 }
 
-TEST_CASE("a blocking call in a callback is refused, for it would starve the scheduler") {
+TEST_CASE("a blocking call on a thread of the actor system is refused, for it would starve the scheduler") {
   support::real_sshd sshd;
   runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+  auto lease = rt.acquire("alpha", 20s);
   std::promise<std::pair<errc, outcome>> told;
-  rt.acquire("alpha", {20s, {}, {}}, [&](result<lease> granted) {
+  system_of(rt).spawn([&](caf::event_based_actor*) {
     auto refused = rt.try_acquire("alpha").reason().code;
-    told.set_value({refused, granted->run("true").ended});
+    told.set_value({refused, lease.run("true").ended});
   });
   auto [refused, ended] = told.get_future().get();
   CHECK(refused == errc::would_block_scheduler);

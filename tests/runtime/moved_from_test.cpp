@@ -1,0 +1,99 @@
+// What was moved from answers politely.
+#include <catch2/catch.hpp>
+
+#include <caf/all.hpp>
+
+#include "runtime/actors.hpp"
+#include "tests/runtime/embedding_fixture.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+
+TEST_CASE("every member of a runtime that was moved from says so") {
+  runtime rt{quiet_configuration()};
+  auto other = std::move(rt);
+  auto wrong = [](const failure& reason) {
+    return reason.code == errc::invalid_request && reason.text.find("moved from") != std::string::npos;
+  };
+  lease none;
+  CHECK(wrong(rt.try_acquire("alpha").reason()));
+  CHECK_THROWS_AS(rt.acquire("alpha", 1s), error);
+  CHECK_THROWS_AS(rt.acquire_async("alpha").get(), error);
+  failure told;
+  rt.acquire("alpha", {1s, {}, {}}, [&told](result<lease> answer) { told = answer.reason(); });
+  CHECK(wrong(told));
+  CHECK(wrong(rt.register_cluster({}).reason()));
+  CHECK(wrong(rt.remove_cluster("alpha").reason()));
+  CHECK(wrong(rt.clusters().reason()));
+  CHECK(wrong(rt.pools().reason()));
+  CHECK(wrong(rt.pool("alpha").reason()));
+  CHECK(wrong(rt.connections("alpha").reason()));
+  CHECK(wrong(rt.leases("alpha").reason()));
+  CHECK(wrong(rt.waiters("alpha").reason()));
+  CHECK(wrong(rt.pause("alpha").reason()));
+  CHECK(wrong(rt.resume("alpha").reason()));
+  CHECK(wrong(rt.probe("alpha").reason()));
+  CHECK(wrong(rt.evict("alpha", connection_id{1}).reason()));
+  CHECK(wrong(rt.revoke("alpha", lease_id{1}).reason()));
+  CHECK(wrong(rt.resize("alpha", 1).reason()));
+  CHECK(wrong(rt.reset("alpha").reason()));
+  CHECK(wrong(rt.disconnect("alpha").reason()));
+  CHECK(wrong(rt.subscribe("alpha", [](const event_record&) {}).reason()));
+  CHECK(wrong(rt.round_trip(none).reason()));
+  CHECK(wrong(rt.probe(none).reason()));
+  CHECK(wrong(rt.serve().reason()));
+  CHECK(rt.wait_for_loss(0ms));
+  CHECK_THROWS_AS(rt.secrets(), error);
+  CHECK_THROWS_AS(manager_of(rt), error);
+  CHECK_THROWS_AS(system_of(rt), error);
+  rt.stop();
+  CHECK(other.clusters().take().empty());
+  rt = std::move(other);
+  CHECK(rt.clusters().take().empty());
+}
+
+TEST_CASE("a runtime that has stopped has no manager and no actor system to give") {
+  runtime rt{quiet_configuration()};
+  rt.stop();
+  CHECK_THROWS_AS(manager_of(rt), error);
+  CHECK_THROWS_AS(system_of(rt), error);
+  CHECK(rt.clusters().reason().code == errc::stopping);
+  CHECK_FALSE(bool{rt.serve()});
+}
+
+TEST_CASE("a lease, a stream and a subscription that were moved from are empty, and say so") {
+  support::real_sshd sshd;
+  runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+  auto first = rt.acquire("alpha", 20s);
+  auto output = first.open({"cat", {}, {}, {}, 0});
+  auto watching = rt.subscribe("alpha", [](const event_record&) {}).take();
+  auto second = std::move(first);
+  auto kept = std::move(output);
+  auto still = std::move(watching);
+  CHECK_FALSE(bool{first});
+  CHECK(first.run("true").ended.cause.code == errc::unknown_lease);
+  CHECK(first.run_async({"true", {}, {}, {}, 0}).get().ended.cause.code == errc::unknown_lease);
+  errc told = errc::none;
+  first.run({"true", {}, {}, {}, 0}, [&told](exec_result finished) {
+    told = finished.ended.cause.code;
+    throw 42;
+  });
+  CHECK(told == errc::unknown_lease);
+  CHECK(first.stream("true", [](output_kind, std::string_view) { return true; }).cause.code ==
+        errc::unknown_lease);
+  CHECK(first.open({"true", {}, {}, {}, 0}).ended().cause.code == errc::unknown_lease);
+  CHECK(first.release().reason().code == errc::already_released);
+  CHECK(rt.round_trip(first).reason().code == errc::unknown_lease);
+  CHECK(rt.probe(first).reason().code == errc::unknown_lease);
+  stream::chunk chunk;
+  CHECK_FALSE(output.read(chunk));
+  CHECK_FALSE(output.write("x"));
+  output.end_input();
+  output.cancel();
+  output.cancel(1ms);
+  CHECK(output.ended().kind == outcome_kind::never_sent);
+  watching = {};
+  kept.end_input();
+  CHECK(kept.ended().succeeded());
+  CHECK(second.run("true").ended.succeeded());
+}
