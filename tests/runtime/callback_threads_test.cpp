@@ -84,6 +84,28 @@ TEST_CASE("a host's executor calls every callback, and is not called after the e
   CHECK(ran == 14);
 }
 
+TEST_CASE("the end waits for a callback that a host's executor has begun on another thread") {
+  auto callbacks = std::make_shared<callback_threads>(
+      [](std::function<void()> call) { std::thread{std::move(call)}.detach(); });
+  std::promise<void> entered, go;
+  std::atomic<bool> over = false, ended = false, before = false;
+  callbacks->run({}, [&] {
+    entered.set_value();
+    go.get_future().wait();
+    before = !ended;
+    over = true;
+  });
+  entered.get_future().wait();
+  std::jthread ends{[&] {
+    callbacks->finish();
+    ended = true;
+    CHECK(over);
+  }};
+  go.set_value();
+  ends.join();
+  CHECK(before);
+}
+
 TEST_CASE("whatever a host's executor does with a callback, it is called once") {
   std::vector<callback_executor> executors;
   executors.push_back([](auto) {});                                    // drops it
