@@ -90,14 +90,16 @@ std::vector<field> where_fields() {
               {.example = R"(["~/.ssh/id_ed25519"])", .ssh_name = "IdentityFile", .must_exist = true}),
           entry<&S::agent>(
               "agent", "Use the agent at $SSH_AUTH_SOCK; when key_files are listed, for those keys only."),
-          entry<&S::password_secret>(
-              "password_secret",
-              "Name of the entry in the secret store that holds the password. Empty: no password is tried.",
-              {.example = R"("lumi-password")"}),
-          entry<&S::passphrase_secret>("passphrase_secret",
-                                       "Name of the entry in the secret store that holds the passphrase of "
-                                       "the key files. Empty: keys must be unlocked.",
-                                       {.example = R"("lumi-passphrase")"}),
+          entry<&S::password_secret>("password_secret",
+                                     "Name of the entry in the secret store that holds the password: an "
+                                     "application's that embeds moorage, "
+                                     "since the program keeps no secrets. Empty: no password is tried.",
+                                     {.example = R"("lumi-password")"}),
+          entry<&S::passphrase_secret>(
+              "passphrase_secret",
+              "Name of the entry in the secret store that holds the passphrase of "
+              "the key files, as password_secret does. Empty: keys must be unlocked.",
+              {.example = R"("lumi-passphrase")"}),
           entry<&S::known_hosts_files>(
               "known_hosts_files", "Files of known host keys. Empty: the user's and the system's, as ssh(1).",
               {.example = R"(["~/.ssh/known_hosts"])", .ssh_name = "UserKnownHostsFile"}),
