@@ -195,8 +195,13 @@ void connection_actor_state::drive() {
   if (now_in == phase::over)
     return;
   auto now = self->clock().now();
+  if (waits_for_turn(now)) {
+    set_timer(now);
+    return;
+  }
   events_.clear();
   bool more = link->pump(now, events_);
+  give_turn_back();
   watch_cuts(now); // before a command that was given up is told to be over
   auto events = std::move(events_);
   for (auto& event : events) {
@@ -211,7 +216,7 @@ void connection_actor_state::drive() {
   watch_silence(now);
   if (now_in == phase::over)
     return;
-  if (more && !more_queued_) {
+  if (more && !more_queued_ && !waits_for_turn(now)) {
     more_queued_ = true;
     caf::anon_send(self, wake_up{0});
   }
@@ -313,7 +318,9 @@ void connection_actor_state::fold(stream_over& event) {
 }
 
 void connection_actor_state::set_timer(time_point now) {
-  auto due = std::min({link->next_due(), silence_due_, answer_due_});
+  auto until = link->computes_until();
+  auto due =
+      turn_ == turn::asked && now < until ? until : std::min({link->next_due(), silence_due_, answer_due_});
   if (due >= timer_due_)
     return; // the timer that runs comes earlier and sets the next
   timer_due_ = due;
@@ -340,11 +347,13 @@ void connection_actor_state::end() {
 
 connection_actor::behavior_type connection(connection_actor::stateful_pointer<connection_actor_state> self,
                                            connection_id id, cluster_settings settings, pool_actor pool,
-                                           transport_factory transports) {
+                                           turns_actor turns, transport_factory transports) {
   auto& state = self->state;
   state.id = id;
   state.settings = std::move(settings);
   state.pool = std::move(pool);
+  state.turns = std::move(turns);
+  state.began = self->clock().now();
   // Weak: a transport that outlives its welcome somewhere must not keep its owner alive.
   auto address = self->address();
   state.link = transports(state.settings, [address] {
@@ -385,6 +394,7 @@ connection_actor::behavior_type connection(connection_actor::stateful_pointer<co
       [self](const fence_lease& request) { self->state.fence(request); },
       [self](const change_probes& order) { self->state.change(order); },
       [self](const close_link&) { self->state.close(); },
+      [self](const turn_given&) { self->state.take_turn(); },
       [self](const wake_up& wake) { self->state.wake(wake.generation); },
   };
 }

@@ -61,6 +61,7 @@ struct connection_actor_state {
   void fence(const fence_lease& request);
   void change(const change_probes& order);
   void wake(std::uint64_t generation);
+  void take_turn();
   void lose_sink(const caf::actor_addr& sink);
   void close();
   /// Pumps the transport, folds in what came of it, asks a silent peer, and sets the timer.
@@ -72,6 +73,8 @@ struct connection_actor_state {
   connection_id id;
   cluster_settings settings; ///< of the opening; `output_max` as of the last lease
   pool_actor pool;
+  turns_actor turns;
+  time_point began{}; ///< its opening
   std::unique_ptr<transport> link;
   phase now_in = phase::opening;
 
@@ -89,6 +92,10 @@ private:
   failure gone() const;
   void set_timer(time_point now);
   void end();
+
+  // connection_turns.cpp
+  bool waits_for_turn(time_point now);
+  void give_turn_back();
 
   // connection_health.cpp
   void watch_silence(time_point now);
@@ -119,6 +126,7 @@ private:
   time_point timer_due_ = time_point::max();
   std::uint64_t timer_generation_ = 0;
   bool more_queued_ = false;
+  enum class turn { none, asked, given } turn_ = turn::none;
 };
 
 /// Keep-alive questions that may go unanswered (ssh_config(5): ServerAliveCountMax 3).
@@ -132,6 +140,6 @@ constexpr std::uint64_t stream_input_room = 256 << 10;
 
 connection_actor::behavior_type connection(connection_actor::stateful_pointer<connection_actor_state> self,
                                            connection_id id, cluster_settings settings, pool_actor pool,
-                                           transport_factory transports);
+                                           turns_actor turns, transport_factory transports);
 
 } // namespace moorage

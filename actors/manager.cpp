@@ -3,6 +3,7 @@
 #include <caf/all.hpp>
 
 #include "actors/pool.hpp"
+#include "actors/turns.hpp"
 #include "messages/exit_words.hpp"
 #include "messages/printable.hpp"
 
@@ -23,10 +24,12 @@ manager_actor_state::~manager_actor_state() {
   for (auto& one : subscribers_)
     if (one.account)
       caf::anon_send(one.account, stop_all{});
+  caf::anon_send_exit(turns_, caf::exit_reason::kill);
 }
 
 void manager_actor_state::begin(std::vector<cluster_settings> clusters, manager_world world) {
   world_ = std::move(world);
+  turns_ = self_->spawn(turns, world_.turns);
   for (auto& settings : clusters) {
     auto name = settings.name;
     start_pool(name, clusters_.insert_or_assign(name, entry{std::move(settings), {}}).first->second);
@@ -35,7 +38,7 @@ void manager_actor_state::begin(std::vector<cluster_settings> clusters, manager_
 
 void manager_actor_state::start_pool(const std::string& name, entry& cluster) {
   auto number = pools_started_++;
-  pool_world world{world_.transports, world_.seed + number * 0x9e3779b97f4a7c15u,
+  pool_world world{world_.transports, turns_, world_.seed + number * 0x9e3779b97f4a7c15u,
                    lives_[name]++ * ids_per_life + 1};
   cluster.pool = self_->spawn(pool, cluster.settings, std::move(world));
   self_->monitor(cluster.pool);

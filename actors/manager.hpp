@@ -24,6 +24,9 @@ struct manager_world {
   transport_factory transports;
   /// Every pool's seed is drawn from it, so that two processes do not jitter in step.
   std::uint64_t seed = 1;
+  /// How many connections may compute at once, over all pools; at least 1. The threads of the actor system less one, so
+  /// that one stays free for messages.
+  std::size_t turns = 1;
   /// Told when a bug has ended a pool; called on the manager's thread, must not block.
   std::function<void(const std::string& cluster, const std::string& what)> report_bug;
 };
@@ -99,6 +102,7 @@ private:
 
   manager_actor::stateful_pointer<manager_actor_state> self_;
   manager_world world_;
+  turns_actor turns_;
   std::map<std::string, entry> clusters_;
   std::set<pool_actor> removed_; ///< still closing
   std::unordered_map<caf::actor_addr, unread> unread_;

@@ -38,6 +38,7 @@ pool_actor_state::~pool_actor_state() {
 void pool_actor_state::begin(cluster_settings settings, pool_world world) {
   settings_ = settings;
   transports_ = std::move(world.transports);
+  turns_ = std::move(world.turns);
   core_ = std::make_unique<pool_core>(std::move(settings), world.seed, world.first_id);
   step(time_passed{});
 }
@@ -221,7 +222,7 @@ void pool_actor_state::step(pool_event event) {
 
 void pool_actor_state::apply(const open_connection& effect) {
   auto connection =
-      self_->spawn(moorage::connection, effect.connection, settings_, pool_actor{self_}, transports_);
+      self_->spawn(moorage::connection, effect.connection, settings_, pool_actor{self_}, turns_, transports_);
   self_->monitor(connection);
   connections_.insert_or_assign(effect.connection, connection);
 }

@@ -23,6 +23,8 @@ namespace moorage {
 /// What a pool is made with; the runtime supplies it through the manager.
 struct pool_world {
   transport_factory transports;
+  /// Where its connections ask for their turns to compute.
+  turns_actor turns;
   /// Seeds the core's jitter.
   std::uint64_t seed = 1;
   /// Ids begin here. A pool that takes the place of a failed one begins where its predecessor cannot have
@@ -103,6 +105,7 @@ private:
   std::unique_ptr<pool_core> core_;
   cluster_settings settings_;
   transport_factory transports_;
+  turns_actor turns_;
   std::uint64_t requests_ = 0;
   std::uint64_t holders_seen_ = 0;
   std::unordered_map<request_id, caf::typed_response_promise<done>> promises_;

@@ -96,6 +96,10 @@ public:
   /// at once, pump again after others had their turn. The owner pumps after each of its commands, when woken,
   /// and when due.
   virtual bool pump(time_point now, std::vector<transport_event>& events) = 0;
+  /// Until then the next pump may compute for long: keys are agreed on, signatures made and checked. Its owner waits for
+  /// its turn before that pump, and pumps without one only from that time on, when it fails and computes nothing. In the
+  /// past: the next pump computes nothing. What a pump does not know of before it begins, it leaves to the next.
+  virtual time_point computes_until() const = 0;
   /// When to pump at the latest; `time_point::max()`: only when woken.
   virtual time_point next_due() const = 0;
   /// When the peer was last heard of: any packet counts.

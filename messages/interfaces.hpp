@@ -59,8 +59,13 @@ using connection_actor = caf::typed_actor<
     // From its pool.
     caf::reacts_to<begin_lease>, caf::reacts_to<fence_lease>, caf::reacts_to<change_probes>,
     caf::reacts_to<close_link>,
+    // From `turns_actor`.
+    caf::reacts_to<turn_given>,
     // From the readiness loop and its own timer.
     caf::reacts_to<wake_up>>;
+
+/// Gives connections their turns to compute; one per manager. From connections alone.
+using turns_actor = caf::typed_actor<caf::reacts_to<turn_request>, caf::reacts_to<turn_over>>;
 
 /// What a holder should be ready to hear; others are free to have a larger interface.
 using holder_actor = caf::typed_actor<caf::reacts_to<lease_grant>, caf::reacts_to<acquire_refused>,

@@ -12,6 +12,7 @@
 #include "messages/errors.hpp"
 #include "messages/events.hpp"
 #include "messages/requests.hpp"
+#include "messages/turns.hpp"
 
 namespace caf {
 class actor_system_config;
@@ -116,6 +117,9 @@ CAF_ADD_TYPE_ID(moorage, (moorage::change_probes))
 CAF_ADD_TYPE_ID(moorage, (moorage::probe_request))
 CAF_ADD_TYPE_ID(moorage, (moorage::probe_answer))
 CAF_ADD_TYPE_ID(moorage, (moorage::probe_report))
+CAF_ADD_TYPE_ID(moorage, (moorage::turn_request))
+CAF_ADD_TYPE_ID(moorage, (moorage::turn_given))
+CAF_ADD_TYPE_ID(moorage, (moorage::turn_over))
 CAF_ADD_TYPE_ID(moorage, (moorage::wake_up))
 CAF_ADD_TYPE_ID(moorage, (moorage::stop_all))
 CAF_ADD_TYPE_ID(moorage, (moorage::local_call))

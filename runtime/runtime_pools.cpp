@@ -1,5 +1,6 @@
 // A runtime with pools of its own. In a file of its own so that a program that only ever asks a node links neither libssh
 // nor the pools.
+#include <algorithm>
 #include <random>
 
 #include "actors/manager.hpp"
@@ -58,6 +59,7 @@ void runtime_parts::begin(const configuration& config) {
         settings, [wake = std::move(wake), token = life_count::enter(count)] { wake(); }, *world);
   };
   handed.seed = std::random_device{}();
+  handed.turns = std::max<std::size_t>(system->scheduler().num_workers(), 2) - 1;
   handed.report_bug = [to = log](const std::string& cluster, const std::string& text) {
     to->bug(cluster, text);
   };

@@ -188,6 +188,11 @@ ssh_failure ssh_link::why(std::string& words) const {
   return gone ? ssh_failure::reset : ssh_failure::protocol;
 }
 
+bool ssh_link::unread() const {
+  pollfd one{socket_.get(), POLLIN, 0};
+  return ::poll(&one, 1, 0) > 0;
+}
+
 bool ssh_link::write_pending() const {
   return session_ && (ssh_get_status(session_) & SSH_WRITE_PENDING) != 0;
 }

@@ -59,6 +59,8 @@ public:
   /// libssh's words or the peer's.
   ssh_failure why(std::string& words) const;
 
+  /// The peer has said what was not read yet, or the link is gone.
+  bool unread() const;
   /// Bytes wait in libssh for the socket to take them.
   bool write_pending() const;
 

@@ -29,6 +29,10 @@ constexpr std::uint64_t before_log_in_max = 1u << 20;
 /// And in how many pieces: each wakes us. A log-in over a line that carries single bytes has some 5,000.
 constexpr int pieces_max = 20'000;
 
+constexpr const char* kept_waiting = "this process was busy with the key exchanges and log-ins of others, "
+                                     "and did not come to this one in time: lower "
+                                     "connects_at_once, or raise connect_timeout";
+
 } // namespace
 
 /// True: there is more to do at once.
@@ -132,7 +136,8 @@ bool ssh_transport::connect() {
   }
   watch_ = o.world.loop.add(link_.socket(), wake_);
   phase_ = phase::exchanging_keys;
-  return true;
+  more_ = true; // in a pump of its own, since it computes
+  return false;
 }
 
 bool ssh_transport::exchange_keys() {
@@ -350,6 +355,10 @@ ssh_error ssh_transport::overdue() const {
   std::string text =
       destination_ + " (" + o.connecting->peer().text + "): not open within " + in_words(patience) + ": ";
   auto kind = ssh_failure::timed_out;
+  // It has not begun, or the server's answer was told to us and not read since.
+  if (phase_ != phase::remembering &&
+      (link_.bytes_out() == 0 || (!more_ && !watch_.armed() && link_.unread())))
+    return {stage(), kind, text + kept_waiting};
   if (phase_ == phase::logging_in)
     return o.logging_in->overdue(text);
   if (phase_ == phase::exchanging_keys) {

@@ -55,6 +55,7 @@ public:
   void ask(std::uint64_t asked) override;
   void close() override;
   bool pump(time_point now, std::vector<transport_event>& events) override;
+  time_point computes_until() const override;
   time_point next_due() const override;
   time_point last_heard() const override { return last_heard_; }
   time_point owed_since() const override { return owed_since_; }

@@ -28,7 +28,8 @@ bool scripted_transport::is_in(const std::vector<std::size_t>& list) const {
 
 bool scripted_transport::pump(time_point now, std::vector<transport_event>& events) {
   due_ = time_point::max();
-  if (opening_ && !open_)
+  more_ = false;
+  if (opening_ && !open_ && !closing_)
     pump_opening(now, events);
   if (open_ && !running_.empty() && is_in(network_->close_at_command)) {
     for (auto& [stream, run] : std::exchange(running_, {}))
@@ -55,7 +56,7 @@ bool scripted_transport::pump(time_point now, std::vector<transport_event>& even
           stream_over{stream, {outcome_kind::maybe_ran, 0, {}, {errc::connection_lost, "reset"}}});
     events.push_back(transport_failed{{ssh_stage::session, ssh_failure::reset, "reset by peer"}, {}, {}});
   }
-  return false;
+  return more_ && !open_;
 }
 
 void scripted_transport::pump_opening(time_point now, std::vector<transport_event>& events) {
@@ -71,10 +72,35 @@ void scripted_transport::pump_opening(time_point now, std::vector<transport_even
     events.push_back(transport_failed{network_->open_fails, {}, network_->warnings});
     return;
   }
+  if (computing(now, events))
+    return;
   open_ = true;
   ++network_->opened;
   heard_ = now;
   events.push_back(transport_opened{{}, network_->warnings, network_->banner});
+}
+
+/// True: it is not open yet.
+bool scripted_transport::computing(time_point now, std::vector<transport_event>& events) {
+  if (computed_ == network_->computes)
+    return false;
+  if (deadline_ == time_point::min()) { // this pump did not say that it would
+    deadline_ = now + network_->open_timeout;
+    more_ = true;
+    return true;
+  }
+  if (now >= deadline_) {
+    events.push_back(transport_failed{{ssh_stage::key_exchange, ssh_failure::timed_out, "too late"}, {}, {}});
+    return true;
+  }
+  if (now >= heard_from_peer_) {
+    network_->computed.push_back(number_);
+    ++computed_;
+    heard_from_peer_ = now + network_->peer_takes;
+    more_ = network_->peer_takes == 0ns;
+  }
+  due(std::min(heard_from_peer_, deadline_));
+  return computed_ < network_->computes;
 }
 
 void scripted_transport::pump_timeouts(time_point now) {

@@ -21,9 +21,13 @@ struct scripted_network {
   std::chrono::nanoseconds open_takes{0};
   ssh_error open_fails; ///< none: it succeeds
   bool open_hangs = false;
-  std::string banner;                       ///< of the log-in
-  std::vector<std::string> warnings;        ///< of the opening, whatever becomes of it
-  std::chrono::nanoseconds answer_takes{0}; ///< of a question
+  std::string banner;                         ///< of the log-in
+  std::vector<std::string> warnings;          ///< of the opening, whatever becomes of it
+  std::size_t computes = 0;                   ///< pumps of an opening that compute
+  std::chrono::nanoseconds peer_takes{0};     ///< before each of them but the first
+  std::chrono::nanoseconds open_timeout{30s}; ///< kept by openings that compute
+  std::vector<std::size_t> computed;          ///< transports, in the order of those pumps
+  std::chrono::nanoseconds answer_takes{0};   ///< of a question
   std::string refusal; ///< with which the peer answers questions; empty: it opens a channel
   std::chrono::nanoseconds run_takes{0};
   bool cancel_hangs = false;   ///< a cancelled command has not ended yet
@@ -74,8 +78,14 @@ public:
     ++network_->questions;
     asked_.emplace_back(question, std::nullopt);
   }
-  void close() override { soon_.push_back(transport_closed{}); }
+  void close() override {
+    closing_ = true;
+    soon_.push_back(transport_closed{});
+  }
   bool pump(time_point now, std::vector<transport_event>& events) override;
+  time_point computes_until() const override {
+    return opening_ && !open_ && !closing_ && computed_ < network_->computes ? deadline_ : time_point::min();
+  }
   time_point next_due() const override { return due_; }
   time_point last_heard() const override { return heard_; }
   time_point owed_since() const override { return owed_since_; }
@@ -91,6 +101,7 @@ private:
 
   bool is_in(const std::vector<std::size_t>& list) const;
   void pump_opening(time_point now, std::vector<transport_event>& events);
+  bool computing(time_point now, std::vector<transport_event>& events);
   void pump_open(time_point now, std::vector<transport_event>& events);
   void pump_timeouts(time_point now);
   void note_owed(time_point now);
@@ -101,6 +112,11 @@ private:
   std::size_t number_;
   bool opening_ = false;
   bool open_ = false;
+  bool closing_ = false;
+  bool more_ = false;
+  std::size_t computed_ = 0;
+  time_point heard_from_peer_{};
+  time_point deadline_ = time_point::min();
   std::optional<time_point> opens_at_;
   std::map<stream_id, run> running_;
   std::vector<std::pair<std::uint64_t, std::optional<time_point>>> asked_;

@@ -1,0 +1,32 @@
+// What connections and those who give turns say to each other: see actors/turns.hpp.
+#pragma once
+
+#include <caf/actor_control_block.hpp>
+#include <chrono>
+
+namespace moorage {
+
+/// A connection's next pump computes: it asks for a turn, and waits.
+struct turn_request {
+  caf::strong_actor_ptr pool; ///< its own: pools take turns
+  /// When its opening began: of a pool's the oldest goes first.
+  std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds> began;
+};
+/// One pump; `turn_over` follows at once.
+struct turn_given {};
+struct turn_over {};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, turn_request& x) {
+  return f(x.pool, x.began);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, turn_given&) {
+  return f();
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, turn_over&) {
+  return f();
+}
+
+} // namespace moorage

@@ -1,0 +1,249 @@
+// Who computes, and when: turns among connections, with every actor real and the network scripted.
+#include <catch2/catch.hpp>
+
+#include "actors/connection.hpp"
+#include "actors/turns.hpp"
+#include "tests/actors/virtual_world.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+
+namespace {
+
+using names = std::vector<std::string>;
+
+/// Turns to be given, and who had them, in order.
+class turn_table {
+public:
+  explicit turn_table(std::size_t count) : at(world.system.spawn(moorage::turns, count)) {}
+  ~turn_table() {
+    for (auto& [name, actor] : askers_)
+      caf::anon_send_exit(actor, caf::exit_reason::kill);
+    caf::anon_send_exit(at, caf::exit_reason::kill);
+    world.settle();
+  }
+
+  /// A name is its pool's letter and a number.
+  void ask(const std::string& name, std::chrono::seconds began = 0s) {
+    send(name,
+         turn_request{caf::actor_cast<caf::strong_actor_ptr>(asker(name.substr(0, 1))), time_point{began}});
+  }
+  void end(const std::string& name) { send(name, turn_over{}); }
+  void kill(const std::string& name) {
+    caf::anon_send_exit(asker(name), caf::exit_reason::kill);
+    askers_.erase(name);
+    world.settle();
+  }
+
+  virtual_world world{plain_cluster()};
+  turns_actor at;
+  names given;
+
+private:
+  caf::actor asker(const std::string& name) {
+    auto& actor = askers_[name];
+    if (!actor)
+      actor = world.system.spawn(
+          [this](caf::event_based_actor*, std::string own) -> caf::behavior {
+            return {[this, own = std::move(own)](const turn_given&) { given.push_back(own); }};
+          },
+          name);
+    return actor;
+  }
+  template <class T>
+  void send(const std::string& name, T what) {
+    caf::send_as(asker(name), at, std::move(what));
+    world.settle();
+  }
+
+  std::map<std::string, caf::actor> askers_;
+};
+
+/// A connection of its own, a pool that writes down what it hears, and one turn, held by the test.
+class lone_connection {
+public:
+  lone_connection() {
+    world.network->computes = 3;
+    table.ask("x1");
+    auto listen = [this](caf::event_based_actor* self, int) -> caf::behavior {
+      self->set_default_handler(caf::drop);
+      return {[this](const opening_ended& report) { ended.push_back(report.error.text); },
+              [this](const link_closed&) { ended.push_back("closed"); }};
+    };
+    pool_ = world.system.spawn(listen, 0);
+    auto network = world.network;
+    at = world.system.spawn(connection, connection_id{7}, world.cluster, caf::actor_cast<pool_actor>(pool_),
+                            table.at, [network](const cluster_settings&, waker wake) {
+                              return std::make_unique<scripted_transport>(network, std::move(wake));
+                            });
+    world.settle();
+  }
+  ~lone_connection() {
+    caf::anon_send_exit(at, caf::exit_reason::kill);
+    caf::anon_send_exit(pool_, caf::exit_reason::kill);
+    world.settle();
+  }
+
+  turn_table table{1};
+  virtual_world& world = table.world;
+  connection_actor at;
+  names ended; ///< how its opening ended, as its pool hears it
+
+private:
+  caf::actor pool_;
+};
+
+} // namespace
+
+// --- who gives turns -------------------------------------------------------------------------------------------------
+
+TEST_CASE(
+    "no more connections compute at once than there are turns, and the others have theirs as they came") {
+  turn_table table{2};
+  for (const char* name : {"a1", "a2", "a3", "a4"})
+    table.ask(name);
+  CHECK(table.given == names{"a1", "a2"});
+  table.end("a2");
+  CHECK(table.given == names{"a1", "a2", "a3"});
+  table.end("a1");
+  table.end("a3");
+  table.end("a4");
+  table.ask("a1");
+  CHECK(table.given == names{"a1", "a2", "a3", "a4", "a1"});
+}
+
+TEST_CASE("of one pool's openings the oldest goes first, so that they end one after another") {
+  turn_table table{1};
+  table.ask("a1", 1s);
+  table.ask("a3", 3s);
+  table.ask("a2", 2s);
+  table.end("a1");
+  table.ask("a1", 1s); // its next pump computes as well
+  CHECK(table.given.back() == "a2");
+  table.end("a2");
+  CHECK(table.given.back() == "a1");
+  table.end("a1");
+  CHECK(table.given == names{"a1", "a2", "a1", "a3"});
+}
+
+TEST_CASE("a connection that waits for its turn waits for one of each other pool, however many those have") {
+  turn_table table{1};
+  for (int i = 1; i <= 60; ++i)
+    table.ask("a" + std::to_string(i));
+  table.ask("b1");
+  table.ask("c1");
+  table.end("a1");
+  CHECK(table.given.back() == "a2"); // it waited before the other pools did
+  table.end("a2");
+  CHECK(table.given.back() == "b1");
+  table.end("b1");
+  table.ask("b1"); // its next pump computes as well
+  CHECK(table.given.back() == "c1");
+  table.end("c1");
+  CHECK(table.given.back() == "a3");
+  table.end("a3");
+  CHECK(table.given.back() == "b1");
+  table.end("b1");
+  CHECK(table.given.back() == "a4");
+}
+
+TEST_CASE("the turn of a connection that is killed comes back, and one that waited is not given any") {
+  turn_table table{1};
+  for (const char* name : {"a1", "a2", "b1", "a3"})
+    table.ask(name);
+  table.kill("a2");
+  table.kill("b1");
+  CHECK(table.given == names{"a1"});
+  table.kill("a1");
+  CHECK(table.given == names{"a1", "a3"});
+}
+
+TEST_CASE("who has no turn has none to give back, and nobody has two") {
+  turn_table table{1};
+  table.end("a1");
+  table.ask("a1");
+  table.ask("a1");
+  table.ask("a2");
+  CHECK(table.given == names{"a1"});
+  table.end("a1");
+  table.end("a1");
+  CHECK(table.given == names{"a1", "a2"});
+}
+
+// --- connections -----------------------------------------------------------------------------------------------------
+
+TEST_CASE("a connection computes in its turn, one pump a turn, and asks anew for the next") {
+  lone_connection one;
+  CHECK(one.world.network->computed.empty());
+  one.table.ask("y1");
+  one.table.ask("z1");
+  one.table.end("x1");
+  CHECK(one.world.network->computed.size() == 1); // and not another before the others had their turns
+  CHECK(one.table.given.back() == "y1");
+  one.table.end("y1");
+  CHECK(one.world.network->computed.size() == 1);
+  one.table.end("z1");
+  CHECK(one.world.network->computed.size() == 3);
+  CHECK(one.ended == names{""});
+}
+
+TEST_CASE("a connection that waits for its turn reads nothing from its peer, whatever wakes it") {
+  lone_connection one;
+  for (int i = 0; i < 100; ++i)
+    caf::anon_send(one.at, wake_up{0});
+  one.world.pass(1s);
+  CHECK(one.world.network->computed.empty());
+  one.table.end("x1");
+  CHECK(one.ended == names{""});
+}
+
+TEST_CASE("the deadline of an opening is kept while it waits for its turn") {
+  lone_connection one;
+  one.world.pass(30s - 10ms);
+  CHECK(one.ended.empty());
+  one.world.pass(20ms);
+  CHECK(one.ended == names{"too late"});
+  CHECK(one.world.network->computed.empty());
+}
+
+TEST_CASE("a connection that is closed while it waits for its turn closes at once, and its turn comes back") {
+  lone_connection one;
+  caf::anon_send(one.at, close_link{});
+  one.world.settle();
+  CHECK(one.ended == names{"closed"});
+  one.table.end("x1");
+  one.table.ask("y1");
+  CHECK(one.table.given == names{"x1", "y1"});
+}
+
+TEST_CASE("a turn is never held while a peer is waited for") {
+  auto cluster = plain_cluster(3);
+  virtual_world world{cluster};
+  world.network->computes = 2;
+  world.network->peer_takes = 10s;
+  holder first{world};
+  first.acquire();
+  world.pass(1s);
+  holder second{world};
+  second.acquire();
+  world.pass(1s);
+  CHECK(world.network->computed == std::vector<std::size_t>{0, 1}); // while both peers take their time
+  world.pass(10s);
+  CHECK(world.network->computed == std::vector<std::size_t>{0, 1, 0, 1});
+  CHECK(first.heard->grants.size() == 1);
+  CHECK(second.heard->grants.size() == 1);
+}
+
+TEST_CASE("an open connection needs no turn, so that nothing on it waits for those that compute") {
+  lone_connection one;
+  one.table.end("x1");
+  REQUIRE(one.ended == names{""});
+  one.table.ask("y1");
+  bool answered = false;
+  caf::scoped_actor self{one.world.system};
+  auto asked = self->request(one.at, caf::infinite, probe_request{});
+  one.world.settle();
+  asked.receive([&](const probe_answer&) { answered = true; }, [](const caf::error&) {});
+  CHECK(answered);
+  CHECK(one.table.given == names{"x1", "y1"});
+}
