@@ -1,5 +1,6 @@
 #include <caf/all.hpp>
 #include <fmt/format.h>
+#include <future>
 
 #include "runtime/actors.hpp"
 #include "tests/bench/figures.hpp"
@@ -162,6 +163,58 @@ void acquire_while_opening(const effort& effort, figures& into) {
     return microseconds_of(taken.quantile(0.99));
   };
   measure_pairs(made, effort.pairs(), [&](bool first) { return in_order(first, opening_p99, quiet_p99); });
+  into.push_back(std::move(made));
+}
+
+void acquire_beside_openings(const effort& effort, figures& into) {
+  std::uint32_t opened = effort.quick ? 20 : 100;
+  fake_cluster cluster;
+  support::real_sshd sshd;
+  bare_loop bare{target_of(sshd)};
+  runtime rt{quiet({still(cluster.at(), "alpha", 5)})};
+  wait_idle(rt, "alpha", 5);
+  auto beta = still(address_of(sshd), "beta", opened);
+  beta.connects_at_once = opened;
+  figure made;
+  made.name = "beside-openings";
+  made.what = fmt::format("acquire p99 while {} connections of another pool are being opened", opened);
+  made.baseline = "the same acquires beside the bare loop, which opens as many";
+  made.unit = "us";
+  made.bar = bar_kind::at_most;
+  made.limit = 3;
+  made.note = "OpenSSH's sshd, on the same processors; the bare loop has a thread of its own";
+  // Asked between acquires, so that the question is in none of them.
+  auto p99_until = [&rt](const std::function<bool()>& over) {
+    samples taken;
+    auto end = steady::now() + 60s;
+    do
+      for (int i = 0; i < 50; ++i) {
+        auto began = steady::now();
+        auto lease = rt.acquire("alpha", 20s);
+        taken.add(steady::now() - began);
+      }
+    while (!over() && steady::now() < end);
+    if (steady::now() >= end)
+      throw std::runtime_error("the connections are not open after a minute");
+    return microseconds_of(taken.quantile(0.99));
+  };
+  auto ours = [&] {
+    rt.register_cluster(beta).take();
+    auto p99 = p99_until([&] { return rt.pool("beta").take().idle == opened; });
+    rt.remove_cluster("beta").take();
+    sshd.wait_for_connections(0, 30s);
+    return p99;
+  };
+  auto reference = [&] {
+    auto opening = std::async(std::launch::async, [&] { bare.open(opened, opened); });
+    auto p99 = p99_until([&] { return opening.wait_for(0s) == std::future_status::ready; });
+    opening.get();
+    bare.close();
+    sshd.wait_for_connections(0, 30s);
+    return p99;
+  };
+  ours(), reference(); // what is allocated once
+  measure_pairs(made, effort.pairs(), [&](bool first) { return in_order(first, ours, reference); });
   into.push_back(std::move(made));
 }
 

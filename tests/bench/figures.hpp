@@ -14,6 +14,7 @@ using figures = std::vector<figure>;
 void quiet_acquire(const effort& effort, figures& into);
 void acquire_while_hung(const effort& effort, figures& into);
 void acquire_while_opening(const effort& effort, figures& into);
+void acquire_beside_openings(const effort& effort, figures& into);
 void acquire_beside_waiters(const effort& effort, figures& into);
 // commands.cpp
 void commands_against_bare_loop(const effort& effort, figures& into);

@@ -24,6 +24,8 @@ constexpr bench benches[] = {
     {"hung-acquire", "acquire while every connection hangs in its probe", acquire_while_hung},
     {"crowded-acquire", "acquire while 50,000 acquires wait for another pool", acquire_beside_waiters},
     {"opening-acquire", "acquire while 100 connections are being opened", acquire_while_opening},
+    {"beside-openings", "acquire while 100 connections of another pool are being opened",
+     acquire_beside_openings},
     {"commands", "commands a second, against the bare loop", commands_against_bare_loop},
     {"control-master", "commands a second, against OpenSSH's ControlMaster", commands_against_control_master},
     {"exec", "a command through a node, against ssh -S through a ControlMaster", exec_against_control_master},
