@@ -48,11 +48,6 @@ stream_id connection_actor_state::start(connection_command command, exec_request
   return stream;
 }
 
-void connection_actor_state::begin(const begin_lease& order) {
-  leases_.insert(order.lease);
-  settings.output_max = order.output_max;
-}
-
 void connection_actor_state::run(run_command& request, const caf::strong_actor_ptr& asker,
                                  caf::typed_response_promise<exec_result> promise) {
   if (leases_.count(request.lease) == 0) {
@@ -121,43 +116,6 @@ void connection_actor_state::cancel(stream_id stream, failure cause) {
     link->cancel(stream, std::move(cause));
     drive();
   }
-}
-
-void connection_actor_state::fence(const fence_lease& request) {
-  if (leases_.erase(request.lease) > 0) {
-    fenced_.emplace_back(request.lease, request.reason);
-    if (fenced_.size() > fenced_kept)
-      fenced_.pop_front();
-  }
-  bool was_running = false;
-  for (auto& [stream, command] : commands_) {
-    if (command.lease == request.lease && request.lease) {
-      was_running = true;
-      cut_short(command);
-      link->cancel(stream, {errc::lease_ended, "the lease ended while the command ran" +
-                                                   (request.reason.empty() ? "" : ": " + request.reason)});
-    }
-  }
-  if (request.ask && was_running)
-    clearing_.emplace(request.lease, false);
-  else if (request.ask)
-    caf::anon_send(pool, lease_cleared{id, request.lease, false});
-  if (was_running)
-    drive();
-}
-
-/// The pool hears that a lease is cleared when the last command under it has ended: one that was seen to end leaves a
-/// session that can be used again.
-void connection_actor_state::note_cleared(const connection_command& ended, outcome_kind how) {
-  auto clearing = clearing_.find(ended.lease);
-  if (clearing == clearing_.end())
-    return;
-  clearing->second = clearing->second || how == outcome_kind::maybe_ran;
-  for (const auto& [stream, other] : commands_)
-    if (other.lease == ended.lease)
-      return;
-  caf::anon_send(pool, lease_cleared{id, ended.lease, clearing->second});
-  clearing_.erase(clearing);
 }
 
 void connection_actor_state::lose_sink(const caf::actor_addr& sink) {
@@ -325,14 +283,6 @@ void connection_actor_state::set_timer(time_point now) {
     return; // the timer that runs comes earlier and sets the next
   timer_due_ = due;
   self->delayed_send(self, std::max(due - now, std::chrono::nanoseconds{0}), wake_up{++timer_generation_});
-}
-
-failure connection_actor_state::lease_over(lease_id lease) const {
-  auto text = "lease " + to_string(lease) + " on '" + settings.name + "' has ended";
-  for (const auto& [ended, reason] : fenced_)
-    if (ended == lease && !reason.empty())
-      text += " (" + reason + ")";
-  return {errc::lease_ended, text + "; the command was not sent: acquire anew"};
 }
 
 failure connection_actor_state::gone() const {

@@ -87,11 +87,13 @@ private:
   void fold(stream_input_taken& event);
   void fold(stream_over& event);
   void fold(question_answered& event);
-  void note_cleared(const connection_command& ended, outcome_kind how);
-  failure lease_over(lease_id lease) const;
   failure gone() const;
   void set_timer(time_point now);
   void end();
+
+  // connection_leases.cpp
+  void note_cleared(const connection_command& ended, outcome_kind how);
+  failure lease_over(lease_id lease) const;
 
   // connection_turns.cpp
   bool waits_for_turn(time_point now);
