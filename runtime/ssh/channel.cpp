@@ -54,6 +54,7 @@ session_channel::opening session_channel::open() {
   case stage::gone:
     return opening::broken;
   }
+  listening_closely listen; // as below, libssh reads what has come on the way
   int rc = ssh_channel_open_session(channel_);
   if (link_.broken()) // also when the channel is open, but not one that can be written to
     return opening::broken;
@@ -89,6 +90,7 @@ session_channel::reply session_channel::set_environment(const std::string& name,
   if (asked_ == request::none)
     link_.unasked().expect(1);
   heard_ = link_.packets_in();
+  listening_closely listen;
   return answer(request::environment, ssh_channel_request_env(channel_, name.c_str(), value.c_str()));
 }
 
@@ -97,6 +99,7 @@ session_channel::reply session_channel::execute(const std::string& command) {
   if ((awaits_reply() && !news()) || link_.stalled())
     return reply::waiting;
   heard_ = link_.packets_in();
+  listening_closely listen;
   return answer(request::command, ssh_channel_request_exec(channel_, command.c_str()));
 }
 

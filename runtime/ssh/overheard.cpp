@@ -4,6 +4,8 @@
 #include <charconv>
 #include <optional>
 
+#include "runtime/ssh/wording.hpp"
+
 namespace moorage {
 
 namespace {
@@ -50,7 +52,19 @@ void overheard::line(std::string_view function, std::string_view text) {
     if (overrun_ > overrun_max)
       offence_ = "the server sent " + std::to_string(overrun_) +
                  " bytes more than its channels' windows allowed (RFC 4254, section 5.2)";
+  } else if (function == "ssh_packet_disconnect_callback" && farewell_.empty()) {
+    constexpr std::string_view said = "Received SSH_MSG_DISCONNECT ";
+    if (auto at = text.find(said); at != text.npos)
+      farewell_ = libssh_disconnect + std::string{text.substr(at + said.size())};
   }
+}
+
+listening_closely::listening_closely() : level_(ssh_get_log_level()) {
+  ssh_set_log_level(SSH_LOG_PACKET);
+}
+
+listening_closely::~listening_closely() {
+  ssh_set_log_level(level_);
 }
 
 listening::listening(overheard& ear)

@@ -3,8 +3,9 @@
 // A server tells with each channel how large a packet it takes. libssh takes 10 bytes off that for the header, without
 // looking: what is then nothing makes one write loop for ever, and what is little makes thousands of packets of it. It
 // has no call that tells the size; and a second confirmation of an open channel changes it after the fact. A server
-// that sends more than a channel's window is let do so, and all of it is stored. All three stand in the log's lines;
-// the tests pin their wording.
+// that sends more than a channel's window is let do so, and all of it is stored. And of the words with which a server
+// hangs up nothing is left when a write was due in the same moment: libssh complains of its own write in their place.
+// All four stand in the log's lines; the tests pin their wording.
 #pragma once
 
 #include <libssh/callbacks.h>
@@ -28,12 +29,27 @@ public:
   void line(std::string_view function, std::string_view text);
   /// Why the connection must end, in words; empty: nothing is wrong.
   const std::string& offence() const { return offence_; }
+  /// The words with which the server hung up, as libssh's error has them; empty: it has not, or not while all was heard.
+  const std::string& farewell() const { return farewell_; }
 
 private:
   void confirmed(std::uint64_t packet_max);
 
   std::string offence_;
+  std::string farewell_;
   std::uint64_t overrun_ = 0;
+};
+
+/// While it lives, the log has the server's hang-up as well: several lines more a packet.
+class listening_closely {
+public:
+  listening_closely();
+  ~listening_closely();
+  listening_closely(const listening_closely&) = delete;
+  listening_closely& operator=(const listening_closely&) = delete;
+
+private:
+  int level_;
 };
 
 /// While it lives, what libssh logs on this thread is heard by `ear`; then all is as before.

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <libssh/server.h>
+#include <optional>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -157,6 +158,10 @@ bool ssh_link::stalled() {
 void ssh_link::poll() {
   if (stalled())
     return;
+  // A poll that both reads and writes may lose the words with which the server hangs up.
+  std::optional<listening_closely> listen;
+  if (session_ && (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0)
+    listen.emplace();
   if (event_ && ssh_event_dopoll(event_, 0) == SSH_ERROR)
     poll_failed_ = true;
 }
@@ -170,7 +175,9 @@ ssh_failure ssh_link::why(std::string& words) const {
   words = ear_.offence();
   if (!words.empty())
     return ssh_failure::protocol;
-  const std::string said = session_ ? ssh_get_error(session_) : "";
+  const std::string said = !ear_.farewell().empty() ? ear_.farewell()
+                           : session_               ? ssh_get_error(session_)
+                                                    : "";
   words = link_end_in_words(said);
   if (said.starts_with(libssh_disconnect))
     return ssh_failure::reset;

@@ -1,5 +1,6 @@
 #include "runtime/ssh/wording.hpp"
 
+#include <cerrno>
 #include <cstring>
 
 namespace moorage {
@@ -22,7 +23,9 @@ std::string link_end_in_words(std::string said) {
   if (!said.starts_with(libssh_socket_error))
     return said;
   auto cause = said.substr(std::strlen(libssh_socket_error));
-  return cause == "disconnected" ? "the server closed the connection" : cause;
+  // The second is the error of an older call: libssh found its socket closed, and asks it no more.
+  auto closed = cause == "disconnected" || cause == std::strerror(EAGAIN);
+  return closed ? "the server closed the connection" : cause;
 }
 
 } // namespace moorage

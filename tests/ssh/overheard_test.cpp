@@ -61,3 +61,13 @@ TEST_CASE("other lines of the log, and such as a server could make up, are no of
   ear.line("", "");
   CHECK(ear.offence().empty());
 }
+
+TEST_CASE("the first words with which a server hangs up are kept, as libssh's error would have them") {
+  overheard ear;
+  ear.line("ssh_packet_disconnect_callback",
+           "ssh_packet_disconnect_callback: Received SSH_MSG_DISCONNECT 11:bye");
+  ear.line("ssh_packet_disconnect_callback",
+           "ssh_packet_disconnect_callback: Received SSH_MSG_DISCONNECT 2:again");
+  CHECK(ear.farewell() == "Received SSH_MSG_DISCONNECT: 11:bye");
+  CHECK(ear.offence().empty());
+}
