@@ -102,7 +102,17 @@ void ssh_link::look_at_first_words() {
     first_words_.saw(bytes_.in_bytes, {bytes, static_cast<std::size_t>(got)});
 }
 
+bool ssh_link::reset_already() const {
+  pollfd one{socket_.get(), POLLOUT, 0};
+  return ::poll(&one, 1, 0) > 0 && (one.revents & (POLLERR | POLLHUP)) != 0;
+}
+
 ssh_link::exchange ssh_link::exchange_keys() {
+  // Where libssh 0.10's very first write fails, it frees what it polls with and reads it afterwards (ssh_poll_ctx_dopoll).
+  if (bytes_.out_bytes == 0 && reset_already()) {
+    look_at_first_words();
+    return exchange::failed;
+  }
   for (int round = 0; round < exchange_rounds_max; ++round) {
     look_at_first_words();
     auto before = bytes_.in_bytes;

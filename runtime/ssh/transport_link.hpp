@@ -94,6 +94,7 @@ public:
 private:
   void look_at_first_words();
   bool add_event();
+  bool reset_already() const;
   bool restore_nonblocking() const;
   bool owes_much();
   static int on_request(ssh_session, ssh_message, void* self);

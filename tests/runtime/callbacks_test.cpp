@@ -312,13 +312,6 @@ TEST_CASE("a host's actor system that did not pass through configure is refused,
   }
 }
 
-TEST_CASE("a configuration that passed through configure after its system was made is refused as well") {
-  caf::actor_system_config late;
-  caf::actor_system system{late};
-  runtime::configure(late);
-  CHECK_THROWS_AS(runtime(system, quiet_configuration({unreachable("alpha")})), error);
-}
-
 TEST_CASE("what is called with the news of a node's socket may throw, and may stop the runtime") {
   support::scratch_folder folder;
   auto rt = std::make_shared<runtime>(quiet_configuration());

@@ -9,8 +9,9 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 
-#include "tests/ssh/transport_driver.hpp"
+#include "tests/ssh/hostile_driver.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
@@ -199,6 +200,33 @@ TEST_CASE("a link that is cut while it opens is a reset at that stage", "[transp
   CHECK((error.stage == stage || (at <= phase::banner && error.stage == ssh_stage::connect)));
   CHECK(error.kind == ssh_failure::reset);
   CHECK(is_transient(error.kind));
+}
+
+TEST_CASE("a link that is reset before our first word is a reset, and libssh does not see it",
+          "[transport]") {
+  int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in where{};
+  where.sin_family = AF_INET;
+  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof where;
+  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&where), size) == 0);
+  REQUIRE(::listen(listener, 1) == 0);
+  REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&where), &size) == 0);
+  world around;
+  driven link{around, hostile_settings(around, "127.0.0.1", ntohs(where.sin_port))};
+  link.it->open();
+  pollfd asked{listener, POLLIN, 0};
+  REQUIRE(link.until([&] { return ::poll(&asked, 1, 0) > 0; }));
+  int server = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  char byte = 0; // it is connected, and speaks in a pump of its own
+  REQUIRE(::recv(server, &byte, 1, MSG_DONTWAIT) < 0);
+  linger at_once{1, 0};
+  ::setsockopt(server, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  ::close(server);
+  REQUIRE(link.until([&] { return link.failed.has_value(); }));
+  CHECK(link.failed->stage <= ssh_stage::key_exchange); // the reset may overtake the news that the link is up
+  CHECK(link.failed->kind == ssh_failure::reset);
+  ::close(listener);
 }
 
 TEST_CASE("what is not an SSH server is told by what it said", "[transport]") {
