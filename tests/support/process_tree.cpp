@@ -303,13 +303,16 @@ void process_tree::kill_all_but_main() {
   auto doomed = children(); // not what the process starts meanwhile, or this might never end
   for (;;) {
     auto all = snapshot();
-    auto targets = descendants(all, doomed);
+    // From above: or a parent would tell its peer of a child's end before its own.
+    decltype(all) targets;
     for (const auto& entry : all) {
       bool orphan = entry.parent == guardian_ && entry.pid != main_;
       bool root = entry.parent == main_ && std::find(doomed.begin(), doomed.end(), entry.pid) != doomed.end();
       if ((orphan || root) && entry.state != 'Z' && entry.state != 'X')
         targets.push_back(entry);
     }
+    auto below = descendants(all, doomed);
+    targets.insert(targets.end(), below.begin(), below.end());
     if (targets.empty())
       return;
     for (const auto& entry : targets)
