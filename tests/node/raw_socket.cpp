@@ -1,9 +1,11 @@
 #include "tests/node/raw_socket.hpp"
 
 #include <cstring>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdexcept>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <utility>
@@ -31,7 +33,13 @@ raw_connection::raw_connection(const std::string& path) : raw_connection(unconne
 
 void raw_connection::connect(const std::string& path) {
   auto address = address_of(path);
-  if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
+  // As many as may wait may not have been accepted yet: a busy node is waited for.
+  timeval patience{5, 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  ::fcntl(fd_, F_SETFL, 0);
+  auto failed = ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0;
+  ::fcntl(fd_, F_SETFL, O_NONBLOCK);
+  if (failed)
     throw std::runtime_error("cannot connect to " + path);
 }
 
