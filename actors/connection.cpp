@@ -10,7 +10,8 @@ namespace {
 
 void tell(const caf::strong_actor_ptr& whom, caf::message what) {
   // Anonymous on purpose: a receiver that does not know the message must not end this connection.
-  caf::anon_send(caf::actor_cast<caf::actor>(whom), std::move(what));
+  if (whom)
+    caf::anon_send(caf::actor_cast<caf::actor>(whom), std::move(what));
 }
 
 } // namespace
@@ -18,102 +19,118 @@ void tell(const caf::strong_actor_ptr& whom, caf::message what) {
 connection_actor_state::~connection_actor_state() {
   auto gone = this->gone();
   for (auto& [stream, command] : commands_) {
-    outcome ended{outcome_kind::maybe_ran, 0, {}, gone};
-    if (command.run.pending()) {
-      command.collected.ended = ended;
-      command.run.deliver(std::move(command.collected));
-    }
     if (command.probe.pending())
       command.probe.deliver(make_error(gone));
-    if (command.sink)
-      tell(command.sink, caf::make_message(stream_end{command.call, ended}));
+    answer(command, {outcome_kind::maybe_ran, 0, {}, gone});
   }
   for (auto& [number, question] : questions_)
     if (question.promise.pending())
       question.promise.deliver(make_error(gone));
 }
 
-stream_id connection_actor_state::start(connection_command command, exec_request request,
-                                        std::uint64_t credit) {
+void connection_actor_state::start(connection_command command, exec_request request, std::uint64_t credit) {
   stream_id stream{++ids_};
   command.started = self->clock().now();
   command.own_input_left = request.input.size();
   if (request.timeout.count() > 0)
     command.overdue = after(command.started, request.timeout);
-  bool input_ends = !command.sink;
+  bool input_ends = command.is != connection_command::what::stream;
+  if (command.name.lease)
+    named_.emplace(command.name, stream);
   commands_.emplace(stream, std::move(command));
   link->start(stream, std::move(request), credit);
   if (input_ends)
     link->end_input(stream);
-  return stream;
+  drive();
 }
 
-void connection_actor_state::run(run_command& request, const caf::strong_actor_ptr& asker,
-                                 caf::typed_response_promise<exec_result> promise) {
-  if (leases_.count(request.lease) == 0) {
-    promise.deliver(make_error(lease_over(request.lease)));
-    return;
-  }
+/// Why a command of this name cannot be started.
+failure connection_actor_state::unfit(const command_name& name) const {
+  if (leases_.count(name.lease) == 0)
+    return lease_over(name.lease);
+  if (named_.count(name) > 0)
+    return {errc::invalid_request, "command " + std::to_string(name.call) + " under lease " +
+                                       to_string(name.lease) +
+                                       " has not ended: give each that runs a number of its own"};
+  if (commands_.size() >= commands_max)
+    return {errc::too_many_requests, std::to_string(commands_max) +
+                                         " commands are under way on the connection to '" + settings.name +
+                                         "' already, and no more are sent: wait for some of them"};
+  return {};
+}
+
+void connection_actor_state::run(run_command& request, const caf::strong_actor_ptr& asker) {
   connection_command command;
-  command.lease = request.lease;
-  command.call = request.call;
-  command.run = std::move(promise);
+  command.name = {request.lease, request.call};
+  command.asker = asker;
+  if (auto wrong = unfit(command.name); wrong.code != errc::none)
+    return answer(command, {outcome_kind::never_sent, 0, {}, std::move(wrong)});
   command.collect_max = request.what.output_max != 0 ? request.what.output_max : settings.output_max;
   if (asker && asker->node() != self->node())
     command.collect_max = std::min<std::uint64_t>(command.collect_max, remote_bytes_max);
   start(std::move(command), std::move(request.what), unlimited_credit);
-  drive();
 }
 
-caf::result<stream_opened> connection_actor_state::stream(open_stream& request) {
-  if (leases_.count(request.lease) == 0)
-    return make_error(lease_over(request.lease));
-  if (!request.sink)
-    return make_error(errc::invalid_request, "a stream needs a sink");
+void connection_actor_state::stream(open_stream& request, const caf::strong_actor_ptr& sink) {
+  if (!sink)
+    return; // sent by nobody, who cannot be told either
   connection_command command;
-  command.lease = request.lease;
-  command.call = request.call;
-  command.sink = request.sink;
+  command.is = connection_command::what::stream;
+  command.name = {request.lease, request.call};
+  command.asker = sink;
+  if (auto wrong = unfit(command.name); wrong.code != errc::none)
+    return answer(command, {outcome_kind::never_sent, 0, {}, std::move(wrong)});
   command.input_room = stream_input_room;
-  self->monitor(caf::actor_cast<caf::actor>(request.sink));
-  auto call = request.call;
-  auto sink = request.sink;
-  auto stream = start(std::move(command), std::move(request.what), request.credit);
-  tell(sink, caf::make_message(stream_room{call, stream_input_room}));
-  // The answer must reach the sink before its first chunk does, so the pumping is left to a message of its
-  // own.
-  caf::anon_send(self, wake_up{});
-  return stream_opened{stream};
+  self->monitor(caf::actor_cast<caf::actor>(sink));
+  tell(sink, caf::make_message(stream_room{request.call, stream_input_room}));
+  start(std::move(command), std::move(request.what), request.credit);
 }
 
-void connection_actor_state::cancel_run(const cancel_command& request) {
-  for (auto& [stream, command] : commands_)
-    if (command.run.pending() && command.lease == request.lease && command.call == request.call) {
-      cut_short(command);
-      link->cancel(stream, {errc::cancelled, "the command was cancelled"});
-    }
-  drive();
+connection_command* connection_actor_state::find(const command_name& name, stream_id& stream) {
+  auto found = named_.find(name);
+  if (found == named_.end())
+    return nullptr; // it ended meanwhile
+  stream = found->second;
+  return &commands_.at(stream);
+}
+
+void connection_actor_state::cancel(const cancel_command& request) {
+  stream_id stream;
+  if (auto* command = find({request.lease, request.call}, stream)) {
+    cut_short(*command);
+    link->cancel(stream, {errc::cancelled, "the command was cancelled"});
+    drive();
+  }
+}
+
+void connection_actor_state::grant(const grant_stream_credit& credit) {
+  stream_id stream;
+  if (find({credit.lease, credit.call}, stream) != nullptr) {
+    link->grant_credit(stream, credit.bytes);
+    drive();
+  }
 }
 
 void connection_actor_state::take_input(send_stream_input& input) {
-  auto found = commands_.find(input.stream);
-  if (found == commands_.end() || !found->second.sink)
-    return; // it ended meanwhile
-  auto& command = found->second;
-  if (input.bytes.size() > command.input_room) {
-    link->cancel(input.stream,
-                 {errc::invalid_request, "more standard input was sent than there was room for"});
+  stream_id stream;
+  auto* command = find({input.lease, input.call}, stream);
+  if (command == nullptr)
+    return;
+  // A run has no room at all.
+  if (input.bytes.size() > command->input_room) {
+    link->cancel(stream, {errc::invalid_request, "more standard input was sent than there was room for"});
   } else {
-    command.input_room -= input.bytes.size();
-    link->input(input.stream, std::move(input.bytes));
+    command->input_room -= input.bytes.size();
+    link->input(stream, std::move(input.bytes));
   }
   drive();
 }
 
-void connection_actor_state::cancel(stream_id stream, failure cause) {
-  if (auto found = commands_.find(stream); found != commands_.end()) {
-    cut_short(found->second);
-    link->cancel(stream, std::move(cause));
+void connection_actor_state::end_input(const end_stream_input& request) {
+  stream_id stream;
+  if (auto* command = find({request.lease, request.call}, stream);
+      command != nullptr && command->is == connection_command::what::stream) {
+    link->end_input(stream);
     drive();
   }
 }
@@ -121,8 +138,9 @@ void connection_actor_state::cancel(stream_id stream, failure cause) {
 void connection_actor_state::lose_sink(const caf::actor_addr& sink) {
   bool any = false;
   for (auto& [stream, command] : commands_) {
-    if (command.sink && caf::actor_cast<caf::actor_addr>(command.sink) == sink) {
-      command.sink = nullptr;
+    if (command.is == connection_command::what::stream && command.asker &&
+        caf::actor_cast<caf::actor_addr>(command.asker) == sink) {
+      command.asker = nullptr;
       any = true;
       cut_short(command);
       link->cancel(stream, {errc::cancelled, "the receiver of the stream is gone"});
@@ -217,9 +235,10 @@ void connection_actor_state::fold(stream_output& event) {
   if (found == commands_.end())
     return;
   auto& command = found->second;
-  if (command.sink) {
-    tell(command.sink, caf::make_message(stream_chunk{command.call, event.kind, std::move(event.bytes)}));
-  } else if (command.run.pending()) {
+  if (command.is == connection_command::what::stream) {
+    tell(command.asker,
+         caf::make_message(stream_chunk{command.name.call, event.kind, std::move(event.bytes)}));
+  } else if (command.is == connection_command::what::run) {
     auto& result = command.collected;
     auto room = command.collect_max - result.output.size() - result.error_output.size();
     auto& into = event.kind == output_kind::output ? result.output : result.error_output;
@@ -233,14 +252,14 @@ void connection_actor_state::fold(stream_output& event) {
 
 void connection_actor_state::fold(stream_input_taken& event) {
   auto found = commands_.find(event.stream);
-  if (found == commands_.end() || !found->second.sink)
+  if (found == commands_.end() || found->second.is != connection_command::what::stream)
     return;
   auto& command = found->second;
   auto own = std::min(event.bytes, command.own_input_left);
   command.own_input_left -= own;
   if (auto bytes = event.bytes - own; bytes > 0) {
     command.input_room += bytes;
-    tell(command.sink, caf::make_message(stream_room{command.call, bytes}));
+    tell(command.asker, caf::make_message(stream_room{command.name.call, bytes}));
   }
 }
 
@@ -249,29 +268,37 @@ void connection_actor_state::fold(stream_over& event) {
   if (node.empty())
     return;
   auto& command = node.mapped();
-  auto took = self->clock().now() - command.started;
+  named_.erase(command.name);
   note_cleared(command, event.ended.kind);
   if (event.ended.kind == outcome_kind::exited || event.ended.kind == outcome_kind::signalled)
-    hear_answer(static_cast<bool>(command.lease)); // a probe reports by itself
-  if (command.run.pending()) {
-    command.collected.ended = std::move(event.ended);
-    command.collected.took = took;
-    command.run.deliver(std::move(command.collected));
-  } else if (command.probe.pending()) {
+    hear_answer(static_cast<bool>(command.name.lease)); // a probe reports by itself
+  command.collected.took = self->clock().now() - command.started;
+  if (command.probe.pending()) {
     commands_doubted_ = !event.ended.succeeded();
     if (event.ended.succeeded())
-      command.probe.deliver(probe_answer{took, "the command " + settings.probe_command + " succeeded"});
+      command.probe.deliver(
+          probe_answer{command.collected.took, "the command " + settings.probe_command + " succeeded"});
     else
       command.probe.deliver(make_error(errc::exec_refused, "the probe's command " + settings.probe_command +
                                                                ": " + to_string(event.ended)));
-  } else if (command.sink) {
-    self->demonitor(caf::actor_cast<caf::actor_addr>(command.sink));
+  } else if (command.is == connection_command::what::stream && command.asker) {
+    self->demonitor(caf::actor_cast<caf::actor_addr>(command.asker));
     for (auto& [stream, other] : commands_) // one demonitor takes every monitor of that sink with it
-      if (other.sink == command.sink) {
-        self->monitor(caf::actor_cast<caf::actor>(command.sink));
+      if (other.is == connection_command::what::stream && other.asker == command.asker) {
+        self->monitor(caf::actor_cast<caf::actor>(command.asker));
         break;
       }
-    tell(command.sink, caf::make_message(stream_end{command.call, std::move(event.ended)}));
+  }
+  answer(command, std::move(event.ended));
+}
+
+/// The last word on a run or a stream.
+void connection_actor_state::answer(connection_command& command, outcome ended) {
+  if (command.is == connection_command::what::run) {
+    command.collected.ended = std::move(ended);
+    tell(command.asker, caf::make_message(run_ended{command.name.call, std::move(command.collected)}));
+  } else if (command.is == connection_command::what::stream) {
+    tell(command.asker, caf::make_message(stream_end{command.name.call, std::move(ended)}));
   }
 }
 
@@ -315,26 +342,12 @@ connection_actor::behavior_type connection(connection_actor::stateful_pointer<co
   state.link->open();
   state.drive();
   return {
-      [self](run_command& request) {
-        auto asker = self->current_sender(); // before the promise, which takes it away
-        auto promise = self->make_response_promise<exec_result>();
-        self->state.run(request, asker, promise);
-        return promise;
-      },
-      [self](const cancel_command& request) { self->state.cancel_run(request); },
-      [self](open_stream& request) { return self->state.stream(request); },
-      [self](const grant_stream_credit& credit) {
-        self->state.link->grant_credit(credit.stream, credit.bytes);
-        self->state.drive();
-      },
+      [self](run_command& request) { self->state.run(request, self->current_sender()); },
+      [self](open_stream& request) { self->state.stream(request, self->current_sender()); },
+      [self](const cancel_command& request) { self->state.cancel(request); },
+      [self](const grant_stream_credit& credit) { self->state.grant(credit); },
       [self](send_stream_input& input) { self->state.take_input(input); },
-      [self](const end_stream_input& end) {
-        self->state.link->end_input(end.stream);
-        self->state.drive();
-      },
-      [self](const cancel_stream& request) {
-        self->state.cancel(request.stream, {errc::cancelled, "the stream was cancelled"});
-      },
+      [self](const end_stream_input& request) { self->state.end_input(request); },
       [self](const probe_request& request) {
         auto promise = self->make_response_promise<probe_answer>();
         self->state.answer_probe(request, promise);

@@ -19,16 +19,21 @@
 
 namespace moorage {
 
-/// A command in the connection's care: a run (it has a promise), a stream (it has a sink), or an `exec`
-/// probe.
-struct connection_command {
-  lease_id lease; ///< 0: a probe
+/// What the asker calls a command.
+struct command_name {
+  lease_id lease;
   std::uint64_t call = 0;
-  caf::typed_response_promise<exec_result> run;
+  friend auto operator<=>(const command_name&, const command_name&) = default;
+};
+
+/// A command in the connection's care.
+struct connection_command {
+  enum class what { run, stream, probe } is = what::run;
+  command_name name;           ///< none: a probe
+  caf::strong_actor_ptr asker; ///< of a run or a stream; none: it has gone
   exec_result collected;
   std::uint64_t collect_max = 0;
   caf::typed_response_promise<probe_answer> probe;
-  caf::strong_actor_ptr sink;
   std::uint64_t input_room = 0; ///< what the sink may still send
   std::uint64_t own_input_left =
       0; ///< bytes of the request's own input that have not left; they give no room
@@ -50,12 +55,12 @@ struct connection_actor_state {
   /// Answers whoever still waits: runs on quit, on an exception and on a kill alike.
   ~connection_actor_state();
 
-  void run(run_command& request, const caf::strong_actor_ptr& asker,
-           caf::typed_response_promise<exec_result> promise);
-  caf::result<stream_opened> stream(open_stream& request);
-  void cancel_run(const cancel_command& request);
+  void run(run_command& request, const caf::strong_actor_ptr& asker);
+  void stream(open_stream& request, const caf::strong_actor_ptr& sink);
+  void cancel(const cancel_command& request);
+  void grant(const grant_stream_credit& credit);
   void take_input(send_stream_input& input);
-  void cancel(stream_id stream, failure cause);
+  void end_input(const end_stream_input& request);
   void answer_probe(const probe_request& request, caf::typed_response_promise<probe_answer> promise);
   void begin(const begin_lease& order);
   void fence(const fence_lease& request);
@@ -79,7 +84,10 @@ struct connection_actor_state {
   phase now_in = phase::opening;
 
 private:
-  stream_id start(connection_command command, exec_request request, std::uint64_t credit);
+  void start(connection_command command, exec_request request, std::uint64_t credit);
+  failure unfit(const command_name& name) const;
+  connection_command* find(const command_name& name, stream_id& stream);
+  void answer(connection_command& command, outcome ended);
   void fold(transport_opened& event);
   void fold(transport_failed& event);
   void fold(transport_closed& event);
@@ -110,6 +118,7 @@ private:
   std::set<lease_id> leases_;
   std::map<lease_id, bool> clearing_; ///< taken back while commands ran; whether one was not seen to end
   std::map<stream_id, connection_command> commands_;
+  std::map<command_name, stream_id> named_; ///< the runs and streams among them
   std::map<std::uint64_t, connection_question> questions_;
   std::vector<transport_event> events_;
   std::uint64_t ids_ = 0;
@@ -137,6 +146,8 @@ constexpr std::uint32_t keep_alive_count_max = 3;
 constexpr std::uint64_t unlimited_credit = std::uint64_t{1} << 62;
 /// Leases that have ended and whose reasons are kept for a holder that has not heard of it.
 constexpr std::size_t fenced_kept = 64;
+/// Commands that may be under way; beyond them, one is refused. sshd's MaxSessions is 10, and each looks at all.
+constexpr std::size_t commands_max = 1'000;
 /// What a stream's sender of input may have under way.
 constexpr std::uint64_t stream_input_room = 256 << 10;
 

@@ -21,18 +21,18 @@ void connection_actor_state::answer_probe(const probe_request& request,
   }
   if (request.as_pool && settings.probe == probe_method::exec) {
     connection_command command;
+    command.is = connection_command::what::probe;
     command.probe = std::move(promise);
     exec_request what;
     what.command = settings.probe_command;
     // Or slow answers would pile up channels until users' commands are refused.
     what.timeout = settings.probe_timeout;
     what.linger = std::chrono::milliseconds{0}; // its output is nobody's
-    start(std::move(command), std::move(what), unlimited_credit);
-  } else {
-    auto number = ++ids_;
-    questions_.emplace(number, connection_question{std::move(promise), self->clock().now()});
-    link->ask(number);
+    return start(std::move(command), std::move(what), unlimited_credit);
   }
+  auto number = ++ids_;
+  questions_.emplace(number, connection_question{std::move(promise), self->clock().now()});
+  link->ask(number);
   drive();
 }
 
@@ -66,7 +66,7 @@ void connection_actor_state::hear_answer(bool ran) {
 /// Its user does not wait for the end. Sooner than a probe would have given up, that says nothing of the peer, so it is
 /// asked; later, silence has been told of if there was any.
 void connection_actor_state::cut_short(connection_command& command) {
-  if (now_in != phase::open || !command.lease || std::exchange(command.cut_short, true))
+  if (now_in != phase::open || !command.name.lease || std::exchange(command.cut_short, true))
     return;
   if (self->clock().now() < after(command.started, settings.probe_timeout))
     doubt(false, "a command was cut short");

@@ -18,7 +18,7 @@ void connection_actor_state::fence(const fence_lease& request) {
   }
   bool was_running = false;
   for (auto& [stream, command] : commands_) {
-    if (command.lease == request.lease && request.lease) {
+    if (command.name.lease == request.lease && request.lease) {
       was_running = true;
       cut_short(command);
       link->cancel(stream, {errc::lease_ended, "the lease ended while the command ran" +
@@ -36,14 +36,14 @@ void connection_actor_state::fence(const fence_lease& request) {
 /// The pool hears that a lease is cleared when the last command under it has ended: one that was seen to end leaves a
 /// session that can be used again.
 void connection_actor_state::note_cleared(const connection_command& ended, outcome_kind how) {
-  auto clearing = clearing_.find(ended.lease);
+  auto clearing = clearing_.find(ended.name.lease);
   if (clearing == clearing_.end())
     return;
   clearing->second = clearing->second || how == outcome_kind::maybe_ran;
   for (const auto& [stream, other] : commands_)
-    if (other.lease == ended.lease)
+    if (other.name.lease == ended.name.lease)
       return;
-  caf::anon_send(pool, lease_cleared{id, ended.lease, clearing->second});
+  caf::anon_send(pool, lease_cleared{id, ended.name.lease, clearing->second});
   clearing_.erase(clearing);
 }
 

@@ -50,10 +50,9 @@ using pool_actor = admin_actor::extend<
 
 /// One authenticated SSH transport.
 using connection_actor = caf::typed_actor<
-    // From holders, under a lease.
-    caf::replies_to<run_command>::with<exec_result>, caf::reacts_to<cancel_command>,
-    caf::replies_to<open_stream>::with<stream_opened>, caf::reacts_to<grant_stream_credit>,
-    caf::reacts_to<send_stream_input>, caf::reacts_to<end_stream_input>, caf::reacts_to<cancel_stream>,
+    // From holders, under a lease; answered to the sender: `runner_actor`, `sink_actor`.
+    caf::reacts_to<run_command>, caf::reacts_to<open_stream>, caf::reacts_to<cancel_command>,
+    caf::reacts_to<grant_stream_credit>, caf::reacts_to<send_stream_input>, caf::reacts_to<end_stream_input>,
     // From probes, and from holders who want to know.
     caf::replies_to<probe_request>::with<probe_answer>,
     // From its pool.
@@ -70,6 +69,9 @@ using turns_actor = caf::typed_actor<caf::reacts_to<turn_request>, caf::reacts_t
 /// What a holder should be ready to hear; others are free to have a larger interface.
 using holder_actor = caf::typed_actor<caf::reacts_to<lease_grant>, caf::reacts_to<acquire_refused>,
                                       caf::reacts_to<lease_lost>>;
+
+/// What who runs commands must be ready to hear.
+using runner_actor = caf::typed_actor<caf::reacts_to<run_ended>>;
 
 /// What the receiver of a stream must be ready to hear.
 using sink_actor =

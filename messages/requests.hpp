@@ -1,5 +1,4 @@
-// The messages that actors exchange, one struct each. Who takes which, and what answers, is in
-// messages/interfaces.hpp.
+// The messages that actors exchange, one struct each. Who takes which, and what answers: messages/interfaces.hpp.
 #pragma once
 
 #include <caf/actor_control_block.hpp>
@@ -100,31 +99,33 @@ struct lease_lost {
 
 // --- work under a lease
 
-/// Runs a command and collects its output up to `output_max`. Answered with `exec_result`, also when the link
-/// is lost.
+/// Runs a command and collects its output up to `output_max`. One message to the sender answers it, under the
+/// sender's own number: `run_ended`, also when the link is lost. (Not CAF's response to a request, for the reason that
+/// `acquire` has.) Who has to know what becomes of an order that the connection had not read when it ended
+/// monitors the connection: in one process, what has no answer before the `down_msg` was never sent.
 struct run_command {
   lease_id lease;
-  std::uint64_t call = 0;
+  std::uint64_t call = 0; ///< differs from that of whatever else still runs under the lease
   exec_request what;
 };
-/// Ends it early: the answer is `maybe_ran` or `never_sent`.
+struct run_ended {
+  std::uint64_t call = 0;
+  exec_result result;
+};
+/// Ends a run or a stream early: the outcome is `maybe_ran` or `never_sent`.
 struct cancel_command {
   lease_id lease;
   std::uint64_t call = 0;
 };
 
-/// Starts a command whose output goes to `sink` as `stream_chunk`s within the credit, ended by one
-/// `stream_end`. Standard input stays open until `end_stream_input`. The connection monitors the sink: a dead
-/// one cancels the stream.
+/// Starts a command whose output goes to the sender, the stream's sink, as `stream_chunk`s within the credit, ended by
+/// one `stream_end`, which is the only answer to one that cannot be started. Standard input stays open until
+/// `end_stream_input`. The connection monitors the sink: a dead one cancels the stream.
 struct open_stream {
   lease_id lease;
-  std::uint64_t call = 0; ///< the sink's own number; comes back in every message to it
+  std::uint64_t call = 0; ///< as of `run_command`; comes back in every message to the sink
   exec_request what;
-  caf::strong_actor_ptr sink;
   std::uint64_t credit = 0; ///< bytes of output, both kinds together, that the sink can take
-};
-struct stream_opened {
-  stream_id stream;
 };
 struct stream_chunk {
   std::uint64_t call = 0;
@@ -141,19 +142,19 @@ struct stream_end {
   outcome ended;
 };
 struct grant_stream_credit {
-  stream_id stream;
+  lease_id lease;
+  std::uint64_t call = 0;
   std::uint64_t bytes = 0;
 };
 /// Standard input. More than the room given is refused by cancelling the stream.
 struct send_stream_input {
-  stream_id stream;
+  lease_id lease;
+  std::uint64_t call = 0;
   std::string bytes;
 };
 struct end_stream_input {
-  stream_id stream;
-};
-struct cancel_stream {
-  stream_id stream;
+  lease_id lease;
+  std::uint64_t call = 0;
 };
 
 // --- clusters
@@ -337,15 +338,14 @@ MOORAGE_INSPECT(release_lease, x.lease, x.holder)
 MOORAGE_INSPECT(lease_lost, x.cluster, x.lease, x.reason)
 MOORAGE_INSPECT(run_command, x.lease, x.call, x.what)
 MOORAGE_INSPECT(cancel_command, x.lease, x.call)
-MOORAGE_INSPECT(open_stream, x.lease, x.call, x.what, x.sink, x.credit)
-MOORAGE_INSPECT(stream_opened, x.stream)
+MOORAGE_INSPECT(run_ended, x.call, x.result)
+MOORAGE_INSPECT(open_stream, x.lease, x.call, x.what, x.credit)
 MOORAGE_INSPECT(stream_chunk, x.call, x.kind, x.bytes)
 MOORAGE_INSPECT(stream_room, x.call, x.bytes)
 MOORAGE_INSPECT(stream_end, x.call, x.ended)
-MOORAGE_INSPECT(grant_stream_credit, x.stream, x.bytes)
-MOORAGE_INSPECT(send_stream_input, x.stream, x.bytes)
-MOORAGE_INSPECT(end_stream_input, x.stream)
-MOORAGE_INSPECT(cancel_stream, x.stream)
+MOORAGE_INSPECT(grant_stream_credit, x.lease, x.call, x.bytes)
+MOORAGE_INSPECT(send_stream_input, x.lease, x.call, x.bytes)
+MOORAGE_INSPECT(end_stream_input, x.lease, x.call)
 MOORAGE_INSPECT(register_cluster, x.settings)
 MOORAGE_INSPECT(remove_cluster, x.cluster)
 MOORAGE_INSPECT(cluster_list, x.clusters)

@@ -1,7 +1,7 @@
 // The embedding API for actors: the same by messages. A host's actor sends to the manager what messages/interfaces.hpp
-// lists, naming itself as holder:
+// lists, naming itself as holder, and hears `lease_grant` or `acquire_refused`:
 //
-//   self->request(moorage::manager_of(rt), caf::infinite, moorage::acquire{"lumi", self_ptr, 1, 5s, "sync"})
+//   self->send(moorage::manager_of(rt), moorage::acquire{"lumi", self_ptr, 1, 5s, "sync"})
 #pragma once
 
 #include "messages/interfaces.hpp"

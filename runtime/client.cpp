@@ -148,6 +148,7 @@ caf::behavior client_state::begin(manager_actor manager, std::shared_ptr<client_
       [this](stream_chunk& chunk) { take(chunk); },
       [this](const stream_room& room) { take(room); },
       [this](stream_end& end) { finish(end.call, std::move(end.ended)); },
+      [this](run_ended& end) { run_over(end.call, std::move(end.result)); },
   };
 }
 
@@ -160,7 +161,9 @@ void client_state::probe(const lease_key& lease, bool as_pool,
   }
   const auto& grant = found->second.grant;
   auto connection = caf::actor_cast<connection_actor>(grant.connection);
-  ask<probe_answer>(connection, {lease.cluster, grant.lease}, probe_request{as_pool}, std::move(answer));
+  if (connections_.insert(connection.address()).second)
+    self_->monitor(connection);
+  ask<probe_answer>(connection, probe_request{as_pool}, std::move(answer));
 }
 
 void client_state::after(std::chrono::nanoseconds delay, client_gate::work what) {
@@ -171,6 +174,8 @@ void client_state::after(std::chrono::nanoseconds delay, client_gate::work what)
 // --- ends ---------------------------------------------------------------------------------------------
 
 void client_state::take(const caf::down_msg& down) {
+  if (connections_.erase(down.source) > 0)
+    return connection_ended(down.source);
   if (down.source != manager_.address())
     return pool_ended(down.source);
   if (remote_)
@@ -196,6 +201,13 @@ void client_state::fail_everything(const failure& reason) {
   acquires_.clear();
   for (auto& [call, entry] : acquires)
     entry.answer(entry, reason);
+  auto runs = std::move(runs_);
+  runs_.clear();
+  for (auto& [call, entry] : runs) {
+    exec_result failed;
+    failed.ended = outcome_of(reason);
+    entry.answer(std::move(failed));
+  }
   auto streams = std::move(streams_);
   streams_.clear();
   for (auto& [call, entry] : streams)

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -112,13 +113,13 @@ public:
   /// One request to the manager and its one answer.
   template <class Answer, class Request>
   void ask_manager(Request request, std::function<void(result<Answer>)> answer) {
-    ask<Answer>(manager_, lease_key{}, std::move(request), std::move(answer));
+    ask<Answer>(manager_, std::move(request), std::move(answer));
   }
 
 private:
   /// A request under way: CAF never answers those whose node has gone, so each can be failed from here.
   struct asked {
-    lease_key lease; ///< none: not under a lease
+    caf::actor_addr whom;
     std::function<void(const failure&)> fail;
   };
   using time_point = std::chrono::steady_clock::time_point;
@@ -145,9 +146,10 @@ private:
   };
   /// What the two kinds of command have in common.
   struct command {
-    lease_key lease;      ///< its owner's
-    lease_key under;      ///< under which it was sent
-    exec_request request; ///< kept while it may have to be sent once more
+    lease_key lease;       ///< its owner's
+    lease_id under;        ///< under which it was sent
+    caf::actor connection; ///< to which
+    exec_request request;  ///< kept while it may have to be sent once more
     time_point asked;
     bool once_more = true; ///< it may still be sent once more
     bool cancelled = false;
@@ -161,9 +163,6 @@ private:
   struct stream_entry : command {
     std::shared_ptr<stream_pipe> pipe;
     std::uint64_t credit = 0;
-    connection_actor connection;
-    stream_id stream; ///< 0: not opened yet
-    std::uint64_t early_room = 0;
     int rooms = 0;            ///< how often the connection it runs on gave room
     bool room_given = false;  ///< the pipe has had the first room
     std::string unsent_input; ///< what came of it while it may have to be sent once more
@@ -171,8 +170,7 @@ private:
   };
 
   template <class Answer, class Target, class Request>
-  void ask(const Target& target, const lease_key& lease, Request request,
-           std::function<void(result<Answer>)> answer);
+  void ask(const Target& target, Request request, std::function<void(result<Answer>)> answer);
   void send_acquire(asked_acquire& entry);
   void send_again(asked_acquire& entry);
   void take(lease_grant& grant);
@@ -184,9 +182,10 @@ private:
   // client_commands.cpp
   void begin(std::uint64_t call, command& what);
   void send(std::uint64_t call, command& what);
+  void send_input(std::uint64_t call, stream_entry& entry, std::string bytes);
   command* find_command(std::uint64_t call);
+  void cancel(std::uint64_t call, command& what);
   void run_over(std::uint64_t call, exec_result finished);
-  void opened(std::uint64_t call, stream_id stream);
   void take(stream_chunk& chunk);
   void take(const stream_room& room);
   void finish(std::uint64_t call, outcome ended);
@@ -201,7 +200,8 @@ private:
   void renewed(const lease_key& lease, const asked_acquire& asked, result<lease_grant> grant);
   void watch_parked();
   void take(const lease_lost& lost);
-  void last_words(const lease_key& under, const failure& reason);
+  void connection_ended(const caf::actor_addr& connection);
+  void end_unanswered(const caf::actor_addr& connection, outcome_kind kind);
   /// The refusal of what is asked under a lease that is not held, with the reason of its end.
   failure lost_lease(const lease_key& lease) const;
   void let_go(held_lease& held, const std::string& why = {});
@@ -225,6 +225,7 @@ private:
   std::map<lease_key, lease_key> renewed_;             ///< the owner's key by the pool's, where these differ
   /// Those that have granted: asked directly, without the manager in between, and monitored.
   std::unordered_map<std::string, pool_actor> pools_;
+  std::set<caf::actor_addr> connections_; ///< monitored: they have been sent commands
   std::unordered_map<std::uint64_t, run_entry> runs_;
   std::unordered_map<std::uint64_t, stream_entry> streams_;
   bool watching_parked_ = false;
@@ -237,14 +238,13 @@ private:
 };
 
 template <class Answer, class Target, class Request>
-void client_state::ask(const Target& target, const lease_key& lease, Request request,
-                       std::function<void(result<Answer>)> answer) {
+void client_state::ask(const Target& target, Request request, std::function<void(result<Answer>)> answer) {
   if (gone_.code != errc::none) {
     answer(gone_);
     return;
   }
   auto number = ++asks_;
-  asked_.emplace(number, asked{lease, [answer](const failure& reason) { answer(reason); }});
+  asked_.emplace(number, asked{target.address(), [answer](const failure& reason) { answer(reason); }});
   self_->request(target, caf::infinite, std::move(request))
       .then(
           [this, number, answer](Answer& value) {

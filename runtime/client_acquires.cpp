@@ -132,7 +132,7 @@ void client_state::release(const lease_key& lease, std::function<void(result<voi
     caf::anon_send(pool, std::move(order));
     return;
   }
-  ask<done>(pool, {}, std::move(order), [answer](result<done> ended) {
+  ask<done>(pool, std::move(order), [answer](result<done> ended) {
     if (ended)
       answer(result<void>{});
     else

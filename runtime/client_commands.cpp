@@ -8,6 +8,8 @@ namespace moorage {
 
 namespace {
 
+/// How long answers that are on their way over a link may take once a connection has ended.
+constexpr std::chrono::seconds last_words_time{1};
 /// A command with more input than this is not kept to be sent once more: as much as is collected of its output.
 constexpr std::size_t kept_input_max = 16u << 20;
 static_assert(remote_bytes_max < node_message_max);
@@ -64,32 +66,28 @@ void client_state::begin(std::uint64_t call, command& what) {
 
 void client_state::send(std::uint64_t call, command& what) {
   auto& held = leases_.at(what.lease);
-  auto lease = held.grant.lease;
-  auto connection = caf::actor_cast<connection_actor>(held.grant.connection);
   ++held.under_way;
-  what.under = {what.lease.cluster, lease};
+  what.under = held.grant.lease;
+  what.connection = caf::actor_cast<caf::actor>(held.grant.connection);
   what.once_more = what.once_more && !held.used && what.request.input.size() <= kept_input_max;
+  if (connections_.insert(what.connection.address()).second)
+    self_->monitor(what.connection);
+  auto connection = caf::actor_cast<connection_actor>(what.connection);
   auto request = what.once_more ? what.request : std::move(what.request);
-  if (auto stream = streams_.find(call); stream != streams_.end()) {
-    auto& entry = stream->second;
-    entry.connection = connection;
-    entry.rooms = 0;
-    entry.early_room = 0;
-    open_stream order{lease, call, std::move(request), caf::strong_actor_ptr{self_->ctrl()}, entry.credit};
-    ask<stream_opened>(connection, what.under, std::move(order), [this, call](result<stream_opened> started) {
-      if (started)
-        opened(call, started->stream);
-      else
-        finish(call, outcome_of(started.reason()));
-    });
+  auto stream = streams_.find(call);
+  if (stream == streams_.end()) {
+    self_->send(connection, run_command{what.under, call, std::move(request)});
     return;
   }
-  ask<exec_result>(connection, what.under, run_command{lease, call, std::move(request)},
-                   [this, call](result<exec_result> finished) {
-                     exec_result failed;
-                     failed.ended = outcome_of(finished.reason());
-                     run_over(call, finished ? std::move(*finished) : std::move(failed));
-                   });
+  auto& entry = stream->second;
+  entry.rooms = 0;
+  self_->send(connection, open_stream{what.under, call, std::move(request), entry.credit});
+  // Kept while it may have to be sent once more.
+  auto input = entry.once_more ? entry.unsent_input : std::exchange(entry.unsent_input, {});
+  if (!input.empty())
+    caf::anon_send(connection, send_stream_input{what.under, call, std::move(input)});
+  if (entry.input_ended)
+    caf::anon_send(connection, end_stream_input{what.under, call});
 }
 
 client_state::command* client_state::find_command(std::uint64_t call) {
@@ -107,17 +105,17 @@ void client_state::run_over(std::uint64_t call, exec_result finished) {
   node.mapped().answer(std::move(finished));
 }
 
+void client_state::cancel(std::uint64_t call, command& what) {
+  what.cancelled = true;
+  if (what.parked)
+    end(call, cancelled_unsent());
+  else
+    caf::anon_send(what.connection, cancel_command{what.under, call});
+}
+
 void client_state::cancel_run(std::uint64_t call) {
-  auto found = runs_.find(call);
-  if (found == runs_.end())
-    return;
-  auto& entry = found->second;
-  entry.cancelled = true;
-  if (entry.parked)
-    return end(call, cancelled_unsent());
-  if (auto held = leases_.find(entry.lease); held != leases_.end())
-    caf::anon_send(caf::actor_cast<connection_actor>(held->second.grant.connection),
-                   cancel_command{entry.under.lease, call});
+  if (auto found = runs_.find(call); found != runs_.end())
+    cancel(call, found->second);
 }
 
 /// Its answer, given here and not by the connection.
@@ -145,28 +143,6 @@ void was_sent(Stream& entry) {
 
 } // namespace
 
-void client_state::opened(std::uint64_t call, stream_id stream) {
-  auto found = streams_.find(call);
-  if (found == streams_.end())
-    return;
-  auto& entry = found->second;
-  entry.stream = stream;
-  if (entry.cancelled) {
-    caf::anon_send(entry.connection, cancel_stream{stream});
-  } else {
-    // Kept while it may have to be sent once more.
-    auto input = entry.once_more ? entry.unsent_input : std::exchange(entry.unsent_input, {});
-    if (!input.empty())
-      caf::anon_send(entry.connection, send_stream_input{stream, std::move(input)});
-    if (entry.input_ended)
-      caf::anon_send(entry.connection, end_stream_input{stream});
-  }
-  if (auto room = std::exchange(entry.early_room, 0); room > 0) {
-    entry.room_given = true;
-    entry.pipe->add_room(room);
-  }
-}
-
 void client_state::take(stream_chunk& chunk) {
   auto found = streams_.find(chunk.call);
   if (found == streams_.end())
@@ -184,17 +160,13 @@ void client_state::take(const stream_room& room) {
     was_sent(entry);
   else if (entry.room_given)
     return; // it is sent once more: the room that the first connection gave has been counted, and what was written in it
-  if (entry.stream) {
-    entry.room_given = true;
-    entry.pipe->add_room(room.bytes);
-  } else {
-    entry.early_room += room.bytes;
-  }
+  entry.room_given = true;
+  entry.pipe->add_room(room.bytes);
 }
 
 void client_state::grant_credit(std::uint64_t call, std::uint64_t bytes) {
-  if (auto found = streams_.find(call); found != streams_.end())
-    caf::anon_send(found->second.connection, grant_stream_credit{found->second.stream, bytes});
+  if (auto found = streams_.find(call); found != streams_.end() && !found->second.parked)
+    caf::anon_send(found->second.connection, grant_stream_credit{found->second.under, call, bytes});
 }
 
 void client_state::send_input(std::uint64_t call, std::string bytes) {
@@ -203,10 +175,10 @@ void client_state::send_input(std::uint64_t call, std::string bytes) {
     return;
   auto& entry = found->second;
   // No more than the first room, until more is given, which says that some was taken.
-  if (!entry.stream || entry.once_more)
+  if (entry.parked || entry.once_more)
     entry.unsent_input += bytes;
-  if (entry.stream)
-    caf::anon_send(entry.connection, send_stream_input{entry.stream, std::move(bytes)});
+  if (!entry.parked)
+    caf::anon_send(entry.connection, send_stream_input{entry.under, call, std::move(bytes)});
 }
 
 void client_state::end_input(std::uint64_t call) {
@@ -215,30 +187,60 @@ void client_state::end_input(std::uint64_t call) {
     return;
   auto& entry = found->second;
   entry.input_ended = true;
-  if (entry.stream)
-    caf::anon_send(entry.connection, end_stream_input{entry.stream});
+  if (!entry.parked)
+    caf::anon_send(entry.connection, end_stream_input{entry.under, call});
 }
 
 void client_state::cancel_stream_of(std::uint64_t call) {
-  auto found = streams_.find(call);
-  if (found == streams_.end())
-    return;
-  auto& entry = found->second;
-  entry.cancelled = true;
-  if (entry.parked)
-    end(call, cancelled_unsent());
-  else if (entry.stream)
-    caf::anon_send(entry.connection, cancel_stream{entry.stream});
+  if (auto found = streams_.find(call); found != streams_.end())
+    cancel(call, found->second);
 }
 
 void client_state::finish(std::uint64_t call, outcome ended) {
   auto found = streams_.find(call);
-  if (found == streams_.end())
-    return;
-  if (goes_on(call, found->second, ended))
-    found->second.stream = {};
-  else
+  if (found != streams_.end() && !goes_on(call, found->second, ended))
     end(call, std::move(ended));
+}
+
+// --- a connection's end -------------------------------------------------------------------------------------------
+
+/// In one process its answers have come before its end, and what has none it never read. Over a link its end may
+/// overtake them.
+void client_state::connection_ended(const caf::actor_addr& connection) {
+  if (remote_)
+    after(last_words_time,
+          [connection](client_state& client) { client.end_unanswered(connection, outcome_kind::maybe_ran); });
+  else
+    end_unanswered(connection, outcome_kind::never_sent);
+}
+
+void client_state::end_unanswered(const caf::actor_addr& connection, outcome_kind kind) {
+  failure reason{errc::connection_lost,
+                 kind == outcome_kind::never_sent
+                     ? "the connection had ended before the command was sent"
+                     : "the connection ended, and what became of the command is not known"};
+  std::vector<std::uint64_t> unanswered;
+  for (auto& [call, entry] : runs_)
+    if (!entry.parked && entry.connection.address() == connection)
+      unanswered.push_back(call);
+  for (auto call : unanswered) {
+    exec_result failed;
+    failed.ended = {kind, 0, {}, reason};
+    run_over(call, std::move(failed));
+  }
+  unanswered.clear();
+  for (auto& [call, entry] : streams_)
+    if (!entry.parked && entry.connection.address() == connection)
+      unanswered.push_back(call);
+  for (auto call : unanswered)
+    finish(call, {kind, 0, {}, reason});
+  unanswered.clear();
+  for (auto& [number, entry] : asked_)
+    if (entry.whom == connection)
+      unanswered.push_back(number);
+  for (auto number : unanswered)
+    if (auto node = asked_.extract(number); !node.empty())
+      node.mapped().fail(reason);
 }
 
 } // namespace moorage

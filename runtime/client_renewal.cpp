@@ -13,8 +13,8 @@ namespace moorage {
 
 namespace {
 
-/// How long answers that are on their way may take when a connection has ended, and the pool's word of that.
-constexpr std::chrono::seconds last_words_time{1};
+/// How long the pool's word may take that a connection is lost, after a command on it was not sent.
+constexpr std::chrono::seconds pool_word_time{1};
 /// How often those who wait are looked at.
 constexpr std::chrono::milliseconds parked_interval{100};
 
@@ -48,7 +48,7 @@ bool client_state::goes_on(std::uint64_t call, command& what, const outcome& end
 void client_state::park(std::uint64_t call, command& what, held_lease& held) {
   what.parked = true;
   auto now = self_->clock().now();
-  what.parked_until = held.lost ? time_point::max() : now + last_words_time;
+  what.parked_until = held.lost ? time_point::max() : now + pool_word_time;
   held.parked.push_back(call);
   if (!std::exchange(watching_parked_, true))
     after(parked_interval, [](client_state& client) { client.watch_parked(); });
@@ -166,9 +166,6 @@ void client_state::take(const lease_lost& lost) {
   auto found = leases_.find(lease);
   if (found == leases_.end() || found->second.grant.lease != lost.lease)
     return;
-  // The answers of what ran under it are on their way. What has none after a while was sent to an actor that had ended.
-  after(last_words_time,
-        [under, reason = lost.reason](client_state& client) { client.last_words(under, reason); });
   lost_.emplace_back(lease, lost.reason.text);
   if (lost_.size() > lost_leases_kept)
     lost_.pop_front();
@@ -183,23 +180,6 @@ void client_state::take(const lease_lost& lost) {
     if (auto* what = find_command(call))
       what->parked_until = time_point::max();
   look_after(lease);
-}
-
-/// What was asked under the lease and has no answer will have none.
-void client_state::last_words(const lease_key& under, const failure& reason) {
-  std::vector<std::uint64_t> orphans;
-  for (auto& [number, entry] : asked_)
-    if (entry.lease == under)
-      orphans.push_back(number);
-  for (auto number : orphans)
-    if (auto node = asked_.extract(number); !node.empty())
-      node.mapped().fail({errc::connection_lost, reason.text});
-  orphans.clear();
-  for (auto& [call, entry] : streams_)
-    if (entry.under == under && !entry.parked)
-      orphans.push_back(call);
-  for (auto call : orphans)
-    finish(call, {outcome_kind::maybe_ran, 0, {}, {errc::connection_lost, reason.text}});
 }
 
 /// The lease is not in the books any more.

@@ -162,17 +162,18 @@ TEST_CASE("who comes after the end hears that there is no such cluster, from the
 
 TEST_CASE(
     "a request to an actor that has ended is receiver_gone, one that its asker gave up is request_timeout") {
-  virtual_world world{plain_cluster(1)};
+  auto cluster = plain_cluster(1);
+  cluster.probe = probe_method::exec;
+  virtual_world world{cluster};
   holder host{world};
   host.acquire();
   auto connection = caf::actor_cast<connection_actor>(host.heard->grants.at(0).connection);
-  auto lease = host.heard->grants.at(0).lease;
   auto ask = [&](auto... how) {
     failure told;
     caf::scoped_actor self{world.system};
-    auto asked = self->request(connection, how..., run_command{lease, 1, {"x", {}, {}, {}, 0}});
+    auto asked = self->request(connection, how..., probe_request{true});
     world.pass(2s);
-    asked.receive([](const exec_result&) {}, [&](caf::error& error) { told = to_failure(error); });
+    asked.receive([](const probe_answer&) {}, [&](caf::error& error) { told = to_failure(error); });
     return told;
   };
   world.network->run_takes = 1h;

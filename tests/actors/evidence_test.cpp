@@ -305,7 +305,8 @@ TEST_CASE("who works under a lease that has ended is told why it ended") {
   late.acquire();
   other.ask<done>(revoke_lease{"alpha", late.heard->grants.at(0).lease});
   late.run("late");
-  REQUIRE(late.heard->run_errors.size() == 1);
-  CHECK(late.heard->run_errors.at(0).text == "lease l1 on 'alpha' has ended (it was revoked by an "
-                                             "administrator); the command was not sent: acquire anew");
+  REQUIRE(late.heard->results.size() == 1);
+  CHECK(late.heard->results.at(0).ended.cause.text ==
+        "lease l1 on 'alpha' has ended (it was revoked by an "
+        "administrator); the command was not sent: acquire anew");
 }

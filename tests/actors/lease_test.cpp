@@ -80,9 +80,9 @@ TEST_CASE("the connection refuses work under a lease that has ended") {
   host.acquire();
   host.release();
   host.run("late");
-  CHECK(host.heard->results.empty());
-  REQUIRE(host.heard->run_errors.size() == 1);
-  CHECK(host.heard->run_errors.at(0).code == errc::lease_ended);
+  REQUIRE(host.heard->results.size() == 1);
+  CHECK(host.heard->results.at(0).ended.kind == outcome_kind::never_sent);
+  CHECK(host.heard->results.at(0).ended.cause.code == errc::lease_ended);
 }
 
 TEST_CASE(
@@ -149,8 +149,8 @@ TEST_CASE("a grant that is never confirmed is reclaimed") {
   CHECK(next.heard->grants.size() == 1);
   CHECK(world.network->made == 1);
   silent.run("too late");
-  REQUIRE(silent.heard->run_errors.size() == 1);
-  CHECK(silent.heard->run_errors.at(0).code == errc::lease_ended);
+  REQUIRE(silent.heard->results.size() == 1);
+  CHECK(silent.heard->results.at(0).ended.cause.code == errc::lease_ended);
 }
 
 TEST_CASE("never more connections than the pool size, and waiters do not overtake") {

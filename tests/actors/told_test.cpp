@@ -118,14 +118,14 @@ TEST_CASE("work under a lease that has ended is refused with the reason of its e
   SECTION("revoked") {
     world.ask<done>(revoke_lease{"alpha", host.heard->grants.at(0).lease});
     host.run("late");
-    REQUIRE(host.heard->run_errors.size() == 1);
-    CHECK_THAT(host.heard->run_errors.at(0).text, Contains("revoked by an administrator"));
+    REQUIRE(host.heard->results.size() == 1);
+    CHECK_THAT(host.heard->results.at(0).ended.cause.text, Contains("revoked by an administrator"));
   }
   SECTION("given back") {
     host.release();
     host.run("late");
-    REQUIRE(host.heard->run_errors.size() == 1);
-    CHECK_THAT(host.heard->run_errors.at(0).text, Contains("given back"));
+    REQUIRE(host.heard->results.size() == 1);
+    CHECK_THAT(host.heard->results.at(0).ended.cause.text, Contains("given back"));
   }
   SECTION("revoked in mid-command") {
     world.network->run_takes = 1h;

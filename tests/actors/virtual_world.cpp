@@ -214,6 +214,7 @@ holder::holder(virtual_world& world, std::string label) : world_(world), label_(
           memory->refusals.push_back(std::move(refusal.reason));
         },
         [memory](const lease_lost& lost) { memory->lost.push_back(lost); },
+        [memory](run_ended& ended) { memory->results.push_back(std::move(ended.result)); },
     };
   };
   actor_ = world.system.spawn(act, memory);
@@ -254,21 +255,24 @@ void holder::release(std::size_t index) {
 }
 
 void holder::run(const std::string& command, std::size_t index, std::chrono::milliseconds timeout) {
-  act([=, memory = heard, grant = heard->grants.at(index)](caf::event_based_actor* self) {
+  run_under(++runs_, command, index, timeout);
+}
+
+void holder::run_under(std::uint64_t call, const std::string& command, std::size_t index,
+                       std::chrono::milliseconds timeout) {
+  act([=, grant = heard->grants.at(index)](caf::event_based_actor* self) {
     run_command order;
     order.lease = grant.lease;
-    order.call = 1;
+    order.call = call;
     order.what.command = command;
     order.what.timeout = timeout;
-    self->request(caf::actor_cast<connection_actor>(grant.connection), caf::infinite, std::move(order))
-        .then([=](exec_result& finished) { memory->results.push_back(std::move(finished)); },
-              [=](const caf::error& error) { memory->run_errors.push_back(to_failure(error)); });
+    self->send(caf::actor_cast<connection_actor>(grant.connection), std::move(order));
   });
 }
 
 void holder::cancel_run(std::size_t index) {
-  act([grant = heard->grants.at(index)](caf::event_based_actor*) {
-    caf::anon_send(caf::actor_cast<connection_actor>(grant.connection), cancel_command{grant.lease, 1});
+  act([call = runs_, grant = heard->grants.at(index)](caf::event_based_actor*) {
+    caf::anon_send(caf::actor_cast<connection_actor>(grant.connection), cancel_command{grant.lease, call});
   });
 }
 

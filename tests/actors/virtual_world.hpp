@@ -192,6 +192,8 @@ public:
   /// The `index`th lease that was granted to it.
   void release(std::size_t index = 0);
   void run(const std::string& command, std::size_t index = 0, std::chrono::milliseconds timeout = 0ms);
+  void run_under(std::uint64_t call, const std::string& command, std::size_t index = 0,
+                 std::chrono::milliseconds timeout = {});
   /// Cancels its last run.
   void cancel_run(std::size_t index = 0);
   /// What a probe of the lease's connection says.
@@ -204,7 +206,6 @@ public:
     std::vector<failure> refusals;
     std::vector<lease_lost> lost;
     std::vector<exec_result> results;
-    std::vector<failure> run_errors;
     std::vector<probe_answer> probes;
     std::vector<failure> probe_errors;
     std::vector<failure> releases; ///< answers; code none: done
@@ -225,6 +226,7 @@ private:
   virtual_world& world_;
   std::string label_;
   std::uint64_t calls_ = 0;
+  std::uint64_t runs_ = 0;
   caf::actor actor_;
 };
 

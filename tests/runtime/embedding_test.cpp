@@ -182,17 +182,18 @@ TEST_CASE("in the host's own actor system, with types of its own, an actor works
         [&told, manager = manager_of(rt)](caf::event_based_actor* self, int) -> caf::behavior {
           self->send(manager, acquire{"alpha", caf::strong_actor_ptr{self->ctrl()}, 1, 20s, "actor"});
           self->set_default_handler(caf::drop);
-          auto work = [self, &told](const lease_grant& grant) {
-            auto pool = caf::actor_cast<pool_actor>(grant.pool);
-            self->send(pool, confirm_lease{grant.lease});
-            self->request(caf::actor_cast<connection_actor>(grant.connection), caf::infinite,
-                          run_command{grant.lease, 1, {"echo by message", {}, {}, {}, 0}})
-                .then([self, &told, pool, grant](exec_result& finished) {
-                  self->send(pool, release_lease{grant.lease, nullptr});
-                  told.set_value(std::move(finished));
-                });
+          auto held = std::make_shared<lease_grant>();
+          auto work = [self, held](const lease_grant& grant) {
+            *held = grant;
+            self->send(caf::actor_cast<pool_actor>(grant.pool), confirm_lease{grant.lease});
+            self->send(caf::actor_cast<connection_actor>(grant.connection),
+                       run_command{grant.lease, 1, {"echo by message", {}, {}, {}, 0}});
           };
-          return {work, [](const acquire_refused&) {}, [](const host_message&) {}};
+          auto finish = [self, held, &told](run_ended& ended) {
+            self->send(caf::actor_cast<pool_actor>(held->pool), release_lease{held->lease, nullptr});
+            told.set_value(std::move(ended.result));
+          };
+          return {work, finish, [](const acquire_refused&) {}, [](const host_message&) {}};
         },
         0);
     CHECK(told.get_future().get().output == "by message\n");
