@@ -6,6 +6,13 @@
 
 #include "messages/printable.hpp"
 
+#define MOORAGE_HERE(type)                                                                                   \
+  template class caf::detail::tuple_vals_impl<caf::type_erased_tuple, moorage::type>;                        \
+  template class caf::detail::tuple_vals_impl<caf::detail::message_data, moorage::type>;                     \
+  template class caf::detail::tuple_vals<moorage::type>;
+MOORAGE_MESSAGES(MOORAGE_HERE)
+#undef MOORAGE_HERE
+
 namespace moorage {
 
 namespace {

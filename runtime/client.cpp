@@ -160,11 +160,43 @@ void client_state::probe(const lease_key& lease, bool as_pool,
     return;
   }
   const auto& grant = found->second.grant;
-  auto connection = caf::actor_cast<connection_actor>(grant.connection);
+  auto connection = caf::actor_cast<caf::actor>(grant.connection);
   if (connections_.insert(connection.address()).second)
     self_->monitor(connection);
-  ask<probe_answer>(connection, probe_request{as_pool}, std::move(answer));
+  ask<probe_answer>(connection, caf::make_message(probe_request{as_pool}), std::move(answer));
 }
+
+template <class Answer>
+void client_state::ask(const caf::actor& whom, caf::message request,
+                       std::function<void(result<Answer>)> answer) {
+  if (gone_.code != errc::none) {
+    answer(gone_);
+    return;
+  }
+  auto number = ++asks_;
+  asked_.emplace(number, asked{whom.address(), [answer](const failure& reason) { answer(reason); }});
+  self_->request(whom, caf::infinite, std::move(request))
+      .then(
+          [this, number, answer](Answer& value) {
+            if (asked_.erase(number) > 0)
+              answer(std::move(value));
+          },
+          [this, number, answer](const caf::error& error) {
+            if (asked_.erase(number) > 0)
+              answer(to_failure(error));
+          });
+}
+
+#define MOORAGE_ANSWER(type)                                                                                 \
+  template void client_state::ask<type>(const caf::actor&, caf::message, std::function<void(result<type>)>);
+MOORAGE_ANSWER(done)
+MOORAGE_ANSWER(cluster_list)
+MOORAGE_ANSWER(pool_status)
+MOORAGE_ANSWER(pool_list)
+MOORAGE_ANSWER(connection_list)
+MOORAGE_ANSWER(lease_list)
+MOORAGE_ANSWER(waiter_list)
+#undef MOORAGE_ANSWER
 
 void client_state::after(std::chrono::nanoseconds delay, client_gate::work what) {
   self_->delayed_send(self_, delay,

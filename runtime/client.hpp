@@ -110,10 +110,10 @@ public:
   /// Its callback has taken so many events.
   void grant_events(std::uint64_t number, std::uint32_t count);
 
-  /// One request to the manager and its one answer.
-  template <class Answer, class Request>
-  void ask_manager(Request request, std::function<void(result<Answer>)> answer) {
-    ask<Answer>(manager_, std::move(request), std::move(answer));
+  /// One request to the manager and its one answer, of the type that messages/interfaces.hpp says.
+  template <class Answer>
+  void ask_manager(caf::message request, std::function<void(result<Answer>)> answer) {
+    ask<Answer>(caf::actor_cast<caf::actor>(manager_), std::move(request), std::move(answer));
   }
 
 private:
@@ -169,8 +169,9 @@ private:
     bool input_ended = false;
   };
 
-  template <class Answer, class Target, class Request>
-  void ask(const Target& target, Request request, std::function<void(result<Answer>)> answer);
+  /// Instantiated in client.cpp, for each type of answer: what CAF makes of a request takes a compiler seconds.
+  template <class Answer>
+  void ask(const caf::actor& whom, caf::message request, std::function<void(result<Answer>)> answer);
   void send_acquire(asked_acquire& entry);
   void send_again(asked_acquire& entry);
   void take(lease_grant& grant);
@@ -236,27 +237,6 @@ private:
   };
   std::unordered_map<std::uint64_t, watcher_entry> watchers_;
 };
-
-template <class Answer, class Target, class Request>
-void client_state::ask(const Target& target, Request request, std::function<void(result<Answer>)> answer) {
-  if (gone_.code != errc::none) {
-    answer(gone_);
-    return;
-  }
-  auto number = ++asks_;
-  asked_.emplace(number, asked{target.address(), [answer](const failure& reason) { answer(reason); }});
-  self_->request(target, caf::infinite, std::move(request))
-      .then(
-          [this, number, answer](Answer& value) {
-            if (asked_.erase(number) > 0)
-              answer(std::move(value));
-          },
-          [this, number, answer](const caf::error& error) {
-            if (asked_.erase(number) == 0)
-              return;
-            answer(to_failure(error));
-          });
-}
 
 caf::behavior client(client_state::self_pointer self, manager_actor manager,
                      std::shared_ptr<client_gate> gate, bool remote, std::function<void()> on_loss);

@@ -132,12 +132,13 @@ void client_state::release(const lease_key& lease, std::function<void(result<voi
     caf::anon_send(pool, std::move(order));
     return;
   }
-  ask<done>(pool, std::move(order), [answer](result<done> ended) {
-    if (ended)
-      answer(result<void>{});
-    else
-      answer(ended.reason());
-  });
+  ask<done>(caf::actor_cast<caf::actor>(pool), caf::make_message(std::move(order)),
+            [answer](result<done> ended) {
+              if (ended)
+                answer(result<void>{});
+              else
+                answer(ended.reason());
+            });
 }
 
 } // namespace moorage

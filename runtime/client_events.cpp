@@ -40,7 +40,7 @@ void client_state::watch(std::uint64_t number, const std::string& cluster, event
   auto actor = self_->spawn(watcher, std::move(to), std::function<void()>{std::move(taken)});
   order.subscriber = caf::actor_cast<caf::strong_actor_ptr>(actor);
   watchers_.emplace(number, watcher_entry{std::move(actor), cluster, std::move(strand)});
-  ask<done>(manager_, std::move(order), [this, number, answer](result<done> subscribed) {
+  ask_manager<done>(caf::make_message(std::move(order)), [this, number, answer](result<done> subscribed) {
     if (subscribed) {
       answer(result<void>{});
     } else {

@@ -31,8 +31,8 @@ namespace {
 using clock = std::chrono::steady_clock;
 
 /// Asks the manager and waits.
-template <class Answer, class Request>
-result<Answer> ask(client_gate& gate, Request request) {
+template <class Answer>
+result<Answer> ask_by_message(client_gate& gate, caf::message request) {
   if (on_scheduler_thread())
     return would_block();
   auto slot = std::make_shared<answer_slot<result<Answer>>>();
@@ -45,6 +45,11 @@ result<Answer> ask(client_gate& gate, Request request) {
   if (auto answer = slot->wait_until(clock::now() + answer_margin))
     return std::move(*answer);
   return gate.no_answer();
+}
+
+template <class Answer, class Request>
+result<Answer> ask(client_gate& gate, Request request) {
+  return ask_by_message<Answer>(gate, caf::make_message(std::move(request)));
 }
 
 template <class Request>

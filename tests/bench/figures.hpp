@@ -16,6 +16,8 @@ void acquire_while_hung(const effort& effort, figures& into);
 void acquire_while_opening(const effort& effort, figures& into);
 void acquire_beside_openings(const effort& effort, figures& into);
 void acquire_beside_waiters(const effort& effort, figures& into);
+// flooding.cpp
+void acquire_beside_floods(const effort& effort, figures& into);
 // commands.cpp
 void commands_against_bare_loop(const effort& effort, figures& into);
 void commands_against_control_master(const effort& effort, figures& into);
@@ -39,6 +41,8 @@ void busy_pool(const effort& effort, figures& into);
 
 /// Prints what many idle connections cost this process.
 int footprint_role(const std::vector<std::string>& arguments);
+/// A server that floods its client once it has been given a command.
+int flood_role(const std::vector<std::string>& arguments);
 /// Serves one pool on a Unix-domain socket.
 int serve_role(const std::vector<std::string>& arguments);
 

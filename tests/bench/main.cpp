@@ -26,6 +26,7 @@ constexpr bench benches[] = {
     {"opening-acquire", "acquire while 100 connections are being opened", acquire_while_opening},
     {"beside-openings", "acquire while 100 connections of another pool are being opened",
      acquire_beside_openings},
+    {"flooded-acquire", "acquire while another pool's server floods", acquire_beside_floods},
     {"commands", "commands a second, against the bare loop", commands_against_bare_loop},
     {"control-master", "commands a second, against OpenSSH's ControlMaster", commands_against_control_master},
     {"exec", "a command through a node, against ssh -S through a ControlMaster", exec_against_control_master},
@@ -108,6 +109,8 @@ int main(int argc, char** argv) {
   try {
     if (words.size() > 1 && words[0] == "--role") {
       std::vector<std::string> arguments(words.begin() + 2, words.end());
+      if (words[1] == "flood")
+        return flood_role(arguments);
       return words[1] == "serve" ? serve_role(arguments) : footprint_role(arguments);
     }
     wish wish;

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/runtime/embedding_fixture.hpp"
+#include "tests/support/floods.hpp"
 #include "tests/support/raw_peer.hpp"
 #include "tests/support/scripted_sshd.hpp"
 
@@ -26,9 +27,7 @@ cluster_settings hostile(const support::real_sshd& key_owner, const std::string&
 /// Logs in, confirms a channel and grants its command, which does not end; then asks and asks.
 void flood_after_log_in(scripted_peer& peer) {
   peer.welcome();
-  peer.confirm(peer.await_open(), 1u << 20, 32'768);
-  while (!peer.serve_one(peer.receive(), 1u << 20, 32'768)) {
-  }
+  support::serve_one_command(peer);
   peer.drop_what_comes(true);
   peer.flood("\x50" + support::text("keepalive@openssh.com") + support::flag(true));
 }
@@ -55,13 +54,8 @@ std::chrono::nanoseconds spent_by_this_process() {
 
 /// Two pools whose servers flood, each with a command that runs, and one that is sound and has an idle connection.
 struct flooded_pools {
-  explicit flooded_pools(bool at_once = true) {
+  flooded_pools() {
     REQUIRE(bool{rt.acquire("sound", 20s).release()});
-    if (at_once)
-      let_them_flood();
-  }
-
-  void let_them_flood() {
     for (const char* name : {"first", "second"}) {
       held.push_back(rt.acquire(name, 20s));
       running.push_back(held.back().open({"hang", {}, {}, {}, 0}));
@@ -112,16 +106,4 @@ TEST_CASE("servers that flood open connections leave the processors to others") 
 #else
   static_cast<void>(spent), static_cast<void>(took);
 #endif
-}
-
-// A figure of the clock, for a quiet machine: run it by its name.
-TEST_CASE("acquires beside floods are as quick as before them", "[.][flood]") {
-  constexpr int count = 20'000;
-  flooded_pools one{false};
-  auto quiet = acquire_p99(one.rt, "sound", count);
-  one.let_them_flood();
-  auto flooded = acquire_p99(one.rt, "sound", count);
-  WARN("acquire p99: " << quiet.count() / 1'000 << " us before two floods, " << flooded.count() / 1'000
-                       << " us beside them");
-  CHECK(flooded < quiet * 3 / 2);
 }

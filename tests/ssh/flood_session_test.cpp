@@ -8,13 +8,14 @@
 #include <sys/socket.h>
 
 #include "tests/ssh/hostile_driver.hpp"
+#include "tests/support/floods.hpp"
 #include "tests/support/raw_peer.hpp"
 #include "tests/support/scripted_sshd.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
 using namespace std::chrono_literals;
-using support::flag;
+using support::floods;
 using support::number;
 using support::scripted_peer;
 using support::scripted_sshd;
@@ -33,16 +34,6 @@ std::chrono::nanoseconds spent_by_this_thread() {
   return std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec};
 }
 
-/// SSH_MSG_CHANNEL_REQUEST to the client's channel.
-std::string request(std::uint32_t channel, const std::string& what, bool reply,
-                    const std::string& rest = {}) {
-  return "\x62" + number(channel) + text(what) + flag(reply) + rest;
-}
-
-std::string open_of(const std::string& kind, const std::string& rest = {}) {
-  return "\x5a" + text(kind) + number(7) + number(window) + number(packet_max) + rest;
-}
-
 exec_request with_input(std::size_t size) {
   exec_request request;
   request.command = "count";
@@ -50,58 +41,12 @@ exec_request with_input(std::size_t size) {
   return request;
 }
 
-std::string global(const std::string& what, const std::string& rest = {}) {
-  return "\x50" + text(what) + flag(true) + rest;
-}
-
-struct flood {
-  const char* name;
-  std::string payload;
-};
-
-/// Everything that a server can send unasked to an open connection with one channel.
-std::vector<flood> floods(std::uint32_t channel) {
-  const auto to = number(channel);
-  const auto place = text("127.0.0.1") + number(80);
-  return {
-      {"SSH_MSG_IGNORE", support::ignore_payload(0)},
-      {"SSH_MSG_IGNORE, large", support::ignore_payload(30'000)},
-      {"SSH_MSG_DEBUG", support::debug_payload("attend to me")},
-      {"a message that nobody knows", "\xc8 and some words"},
-      {"SSH_MSG_UNIMPLEMENTED", "\x03" + number(1)},
-      {"channels forwarded-tcpip", open_of("forwarded-tcpip", place + place)},
-      {"channels x11", open_of("x11", place)},
-      {"channels auth-agent", open_of("auth-agent@openssh.com")},
-      {"channels session", open_of("session")},
-      {"channels of no known kind", open_of(std::string(20'000, 'k'))},
-      {"keep-alives", global("keepalive@openssh.com")},
-      {"tcpip-forward", global("tcpip-forward", place)},
-      {"global requests of no known kind", global("colour")},
-      {"answers that nobody waits for", "\x51"},
-      {"keep-alives of the channel", request(channel, "keepalive@openssh.com", true)},
-      {"requests for a terminal",
-       request(channel, "pty-req", true, text("vt100") + std::string(16, '\0') + text(""))},
-      {"requests for a command", request(channel, "exec", true, text(std::string(20'000, 'x')))},
-      {"channel requests of no known kind", request(channel, "colour", true)},
-      {"channel requests without reply", request(channel, "colour", false)},
-      {"exit statuses", request(channel, "exit-status", false, number(0))},
-      {"wider and wider windows", "\x5d" + to + number(1)},
-      {"ends of file", "\x60" + to},
-      {"data of no bytes", "\x5e" + to + text("")},
-      {"data to no channel", "\x5e" + number(9'999) + text("data")},
-      {"channel successes", "\x63" + to},
-  };
-}
-
 /// Logs in, serves one command that does not end, and then floods.
 struct flooded {
   explicit flooded(std::size_t which, bool reads, int receive_buffer = 0)
       : server{[which, reads](scripted_peer& peer) {
                  peer.welcome();
-                 const auto channel = peer.await_open();
-                 peer.confirm(channel, window, packet_max);
-                 while (!peer.serve_one(peer.receive(), window, packet_max)) {
-                 }
+                 const auto channel = support::serve_one_command(peer);
                  peer.drop_what_comes(reads);
                  peer.flood(floods(channel)[which].payload);
                },
@@ -245,7 +190,7 @@ TEST_CASE(
   const auto all = floods(0);
   const auto asks = static_cast<std::size_t>(
       std::find_if(all.begin(), all.end(),
-                   [](const flood& one) { return one.name == std::string("keep-alives"); }) -
+                   [](const support::flood& one) { return one.name == std::string("keep-alives"); }) -
       all.begin());
   flooded one{asks, false, 1};
   REQUIRE(one.open_and_run());
@@ -370,7 +315,7 @@ TEST_CASE("channels that a server never closes are borne up to a number", "[tran
       const auto packet = peer.receive();
       if (packet[0] != '\x61' && peer.serve_one(packet, window, packet_max)) { // a close is not answered
         const auto channel = support::number_at(packet, 1);
-        peer.send(request(channel, "exit-status", false, number(0)));
+        peer.send(support::channel_request(channel, "exit-status", false, number(0)));
         peer.send("\x60" + number(channel));
       }
     }

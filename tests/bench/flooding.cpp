@@ -1,0 +1,130 @@
+// Servers that flood us, and the acquires of another pool meanwhile.
+#include <atomic>
+#include <cstdio>
+#include <ctime>
+#include <fmt/format.h>
+#include <iostream>
+#include <thread>
+#include <unistd.h>
+
+#include "tests/bench/figures.hpp"
+#include "tests/bench/own_process.hpp"
+#include "tests/bench/pools.hpp"
+#include "tests/support/floods.hpp"
+
+namespace moorage::bench {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+/// The floods that cost us most, and that cost their sender most: libssh answers each of the first, and decrypts the last.
+constexpr const char* measured_floods[] = {"keep-alives", "channels of no known kind",
+                                           "SSH_MSG_IGNORE, large"};
+
+nanoseconds cpu_of(pid_t process) {
+  clockid_t clock{};
+  timespec time{};
+  if (::clock_getcpuclockid(process, &clock) != 0 || ::clock_gettime(clock, &time) != 0)
+    throw std::runtime_error("no clock of the flood's sender");
+  return std::chrono::seconds{time.tv_sec} + nanoseconds{time.tv_nsec};
+}
+
+/// A thread that works for so much of each 10 ms, as the flood's sender does.
+class burner {
+public:
+  explicit burner(double share) : thread_{[this, share] { burn(share); }} {}
+  ~burner() {
+    over_ = true;
+    thread_.join();
+  }
+
+private:
+  void burn(double share) {
+    constexpr nanoseconds turn = 10ms;
+    while (!over_) {
+      auto began = steady::now();
+      for (auto spent = thread_cpu();
+           thread_cpu() - spent < std::chrono::duration_cast<nanoseconds>(turn * share);)
+        ;
+      if (auto left = began + turn - steady::now(); left > 1ms)
+        let_pass(std::chrono::duration_cast<std::chrono::milliseconds>(left));
+    }
+  }
+
+  std::atomic<bool> over_ = false;
+  std::thread thread_;
+};
+
+} // namespace
+
+int flood_role(const std::vector<std::string>& arguments) {
+  support::scripted_sshd server{[&](support::scripted_peer& peer) {
+    peer.welcome();
+    auto channel = support::serve_one_command(peer);
+    peer.drop_what_comes(true);
+    for (const auto& each : support::floods(channel))
+      if (each.name == arguments.at(0))
+        peer.flood(each.payload);
+  }};
+  fmt::print("{}\n{}\n", server.port(), ::getpid());
+  std::fflush(stdout);
+  for (std::string line; std::getline(std::cin, line);)
+    ;
+  return 0;
+}
+
+void acquire_beside_floods(const effort& effort, figures& into) {
+  fake_cluster cluster;
+  runtime rt{quiet({still(cluster.at(), "alpha", 5)})};
+  wait_idle(rt, "alpha", 5);
+  for (const char* kind : measured_floods) {
+    own_process sender{"flood", {kind}};
+    auto hostile = still(cluster.at(), "hostile", 1);
+    hostile.port = static_cast<std::uint16_t>(std::stoul(sender.read_line()));
+    hostile.strict_host_keys = host_key_policy::off;
+    auto process = static_cast<pid_t>(std::stol(sender.read_line()));
+    figure made;
+    made.name = fmt::format("flooded-acquire/{}", kind);
+    made.what = fmt::format("acquire p99 while another pool's server floods us: {}", kind);
+    made.baseline = "the same beside a thread that uses as much processor time as the flood's sender";
+    made.unit = "us";
+    made.bar = bar_kind::at_most;
+    made.limit = 1.5;
+    double share = 0;
+    auto p99 = [&] {
+      samples taken;
+      for (auto end = steady::now() + (effort.quick ? 100ms : 1'000ms); steady::now() < end;) {
+        auto began = steady::now();
+        auto lease = rt.acquire("alpha", 20s);
+        taken.add(steady::now() - began);
+      }
+      return microseconds_of(taken.quantile(0.99));
+    };
+    auto flooded = [&] {
+      rt.register_cluster(hostile).take();
+      auto lease = rt.acquire("hostile", 20s);
+      auto running = lease.open({"hang", {}, {}, {}, 0});
+      let_pass(200ms); // the first of it may come faster than what follows
+      auto began = steady::now();
+      auto spent = cpu_of(process);
+      auto result = p99();
+      share = static_cast<double>((cpu_of(process) - spent).count()) /
+              static_cast<double>((steady::now() - began).count());
+      if (rt.pool("hostile").take().leases != 1)
+        throw std::runtime_error("the flooded connection ended");
+      rt.remove_cluster("hostile").take();
+      return result;
+    };
+    auto burnt = [&] {
+      burner beside{share};
+      return p99();
+    };
+    flooded(); // says how much the burner burns, and what is allocated once
+    measure_pairs(made, effort.pairs(), [&](bool first) { return in_order(first, flooded, burnt); });
+    made.note = fmt::format("the sender is a process of its own; it used {:.0f} % of a core", share * 100);
+    into.push_back(std::move(made));
+  }
+}
+
+} // namespace moorage::bench
