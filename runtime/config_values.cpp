@@ -91,7 +91,10 @@ std::optional<std::uint64_t> take_duration_part(std::string_view& text) {
   auto scaled = multiply(*parse_count(fraction), *factor);
   if (!scaled || *scaled % scale != 0)
     return std::nullopt;
-  return *result + *scaled / scale;
+  auto further = *scaled / scale;
+  if (*result > std::numeric_limits<std::uint64_t>::max() - further) // else it would begin anew at nothing
+    return std::nullopt;
+  return *result + further;
 }
 
 std::string plain_spelling(std::string_view text) {
