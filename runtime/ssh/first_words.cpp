@@ -7,8 +7,11 @@ namespace moorage {
 void first_words::saw(std::uint64_t offset, std::string_view bytes) {
   if (offset + bytes.size() <= end_ || bytes_.size() >= length_max)
     return; // nothing new, or enough
+  constexpr std::string_view gap = "…";
+  if (offset > end_ && bytes_.size() + gap.size() > length_max)
+    return;
   if (offset > end_)
-    bytes_ += "…";
+    bytes_ += gap;
   else
     bytes.remove_prefix(static_cast<std::size_t>(end_ - offset));
   end_ = std::max(offset, end_) + bytes.size();

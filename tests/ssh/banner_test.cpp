@@ -151,6 +151,10 @@ TEST_CASE("half a banner is no other protocol, and no banner is none") {
   CHECK_FALSE(heard({}).any());
   CHECK(heard({std::string(5 * first_words::length_max, 'x')}).for_people().size() ==
         first_words::length_max);
+  first_words full; // but for one byte, and then there is a gap
+  full.saw(0, std::string(first_words::length_max - 1, 'x'));
+  full.saw(2 * first_words::length_max, "x");
+  CHECK(full.for_people() == std::string(first_words::length_max - 1, 'x'));
 }
 
 TEST_CASE("a server that stops in the middle of its banner is told from one that speaks no SSH") {
