@@ -23,6 +23,7 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
     return promise;
   };
   self->set_error_handler([](caf::scheduled_actor*, caf::error&) {});
+  self->set_default_handler(caf::drop); // CAF's own would print what a peer says
   self->set_down_handler([state](const caf::down_msg& down) { state->lost(down); });
   state->begin(std::move(clusters), std::move(world));
   return {

@@ -14,6 +14,7 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> se
     return promise;
   };
   self->set_error_handler([](caf::scheduled_actor*, caf::error&) {});
+  self->set_default_handler(caf::drop); // CAF's own would print what a peer says
   self->set_down_handler([state](const caf::down_msg& down) { state->take(down); });
   state->begin(std::move(settings), std::move(world));
   return {

@@ -12,7 +12,8 @@ namespace {
 /// Events that may wait for a callback.
 constexpr std::uint32_t events_waiting_max = 256;
 
-caf::behavior watcher(caf::event_based_actor*, event_sink to, std::function<void()> taken) {
+caf::behavior watcher(caf::event_based_actor* self, event_sink to, std::function<void()> taken) {
+  self->set_default_handler(caf::drop); // CAF's own would print what a peer says
   if (!to.strand)
     return {[call = std::move(to.call)](const event_record& record) { call(record); }};
   auto call = std::make_shared<const std::function<void(const event_record&)>>(std::move(to.call));
