@@ -112,12 +112,16 @@ void check_frames(link_filter::peer from, std::string_view passed) {
 
 } // namespace
 
+/// The first byte: who is at the other end, and whether much follows that nobody has to make up. The second: how large the
+/// pieces are.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2)
     return 0;
   auto from = (data[0] & 1) == 0 ? link_filter::peer::client : link_filter::peer::server;
   auto piece = static_cast<std::size_t>(data[1]) + 1;
   std::string bytes{reinterpret_cast<const char*>(data) + 2, size - 2};
+  if ((data[0] & 2) != 0) // more than the filter holds back
+    bytes.append(link_filter::inspected_max + 1'000, 'x');
   if (GREETED)
     bytes = (from == link_filter::peer::client ? client_greeting(peer) : server_greeting(peer)) + bytes;
   auto whole = filtered(from, bytes, bytes.size() + 1);

@@ -84,9 +84,9 @@ bool has_long_number(std::string_view text) {
 
 bool breaks_a_rule(std::string_view function, std::string_view text, unsigned long long& beyond) {
   if (function == "ssh_packet_channel_open_conf") {
-    auto size = plain_number(text, "maxpacket : ");
-    return (size && *size < overheard::packet_max_least) ||
-           text.find("Invalid maximum packet size 0") != text.npos ||
+    if (auto size = plain_number(text, "maxpacket : "))
+      return *size < overheard::packet_max_least;
+    return text.find("Invalid maximum packet size 0") != text.npos ||
            text.find("received in incorrect channel state") != text.npos;
   }
   if (function != "channel_rcv_data")
