@@ -164,7 +164,7 @@ std::vector<config_problem> override_settings(cluster_config& target,
     if (!wrong.empty())
       problems.push_back({"", 0, 0, "-o " + key, wrong});
   }
-  if (problems.empty() && !result.settings.host.empty() && !result.settings.name.empty()) // not the defaults
+  if (problems.empty() && !target.settings.host.empty() && !target.settings.name.empty()) // not the defaults
     if (auto wrong = check_settings(result.settings); wrong.code != errc::none)
       problems.push_back({"", 0, 0, "", wrong.text});
   if (problems.empty())
