@@ -2,6 +2,7 @@
 
 #include <caf/all.hpp>
 
+#include "actors/composure.hpp"
 #include "actors/durations.hpp"
 
 namespace moorage {
@@ -337,8 +338,7 @@ connection_actor::behavior_type connection(connection_actor::stateful_pointer<co
     if (auto owner = caf::actor_cast<caf::strong_actor_ptr>(address))
       caf::anon_send(caf::actor_cast<caf::actor>(owner), wake_up{0});
   });
-  self->set_error_handler([](caf::scheduled_actor*, caf::error&) {});
-  self->set_default_handler(caf::drop); // CAF's own would print what a peer says
+  keep_composure(self);
   self->set_down_handler([self](const caf::down_msg& down) { self->state.lose_sink(down.source); });
   state.link->open();
   state.drive();

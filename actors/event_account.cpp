@@ -2,14 +2,15 @@
 
 #include <caf/all.hpp>
 
+#include "actors/composure.hpp"
+
 namespace moorage {
 
 event_account_actor::behavior_type
 event_account(event_account_actor::stateful_pointer<event_account_state> self,
               caf::strong_actor_ptr subscriber, std::uint32_t credit) {
   auto state = &self->state; // lives as long as the behaviour
-  self->set_error_handler([](caf::scheduled_actor*, caf::error&) {});
-  self->set_default_handler(caf::drop); // CAF's own would print what a peer says
+  keep_composure(self);
   state->subscriber = std::move(subscriber);
   state->credit.add(credit);
   return {

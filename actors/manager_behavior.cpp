@@ -1,6 +1,7 @@
 // Which message goes where: the manager's table of contents.
 #include <caf/all.hpp>
 
+#include "actors/composure.hpp"
 #include "actors/manager.hpp"
 
 namespace moorage {
@@ -22,8 +23,7 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
     work(promise);
     return promise;
   };
-  self->set_error_handler([](caf::scheduled_actor*, caf::error&) {});
-  self->set_default_handler(caf::drop); // CAF's own would print what a peer says
+  keep_composure(self);
   self->set_down_handler([state](const caf::down_msg& down) { state->lost(down); });
   state->begin(std::move(clusters), std::move(world));
   return {

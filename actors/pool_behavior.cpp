@@ -1,6 +1,7 @@
 // Which message becomes which call: the pool's table of contents.
 #include <caf/all.hpp>
 
+#include "actors/composure.hpp"
 #include "actors/pool.hpp"
 
 namespace moorage {
@@ -13,8 +14,7 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> se
     state->request(std::move(event), promise);
     return promise;
   };
-  self->set_error_handler([](caf::scheduled_actor*, caf::error&) {});
-  self->set_default_handler(caf::drop); // CAF's own would print what a peer says
+  keep_composure(self);
   self->set_down_handler([state](const caf::down_msg& down) { state->take(down); });
   state->begin(std::move(settings), std::move(world));
   return {

@@ -2,6 +2,8 @@
 
 #include <caf/all.hpp>
 
+#include "actors/composure.hpp"
+
 namespace moorage {
 
 namespace {
@@ -22,7 +24,7 @@ caf::behavior probe(caf::event_based_actor* self, pool_actor pool, connection_ac
     caf::anon_send(pool, probe_report{order.probe, order.connection, passed, rtt, std::move(text)});
     self->quit();
   };
-  self->set_default_handler(caf::drop); // CAF's own would print what a peer says
+  keep_composure(self);
   self->request(connection, caf::duration{order.timeout}, order.request)
       .then([report](const probe_answer& answer) { report(true, answer.rtt, {}); },
             [report, order](const caf::error& error) { report(false, {}, reason_of(error, order.timeout)); });

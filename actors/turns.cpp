@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <caf/all.hpp>
 
+#include "actors/composure.hpp"
+
 namespace moorage {
 
 void turns_actor_state::ask(const turn_request& request) {
@@ -49,8 +51,7 @@ void turns_actor_state::give() {
 
 turns_actor::behavior_type turns(turns_actor::stateful_pointer<turns_actor_state> self, std::size_t count) {
   auto state = &self->state; // lives as long as the behaviour
-  self->set_error_handler([](caf::scheduled_actor*, caf::error&) {});
-  self->set_default_handler(caf::drop); // CAF's own would print what a peer says
+  keep_composure(self);
   self->set_down_handler([state](const caf::down_msg& down) { state->end(down.source); });
   state->begin(count);
   return {

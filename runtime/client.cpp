@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "actors/composure.hpp"
 #include "messages/exit_words.hpp"
 #include "runtime/node_socket.hpp"
 
@@ -133,9 +134,8 @@ caf::behavior client_state::begin(manager_actor manager, std::shared_ptr<client_
   remote_ = remote;
   on_loss_ = std::move(on_loss);
   self_->monitor(manager_);
-  self_->set_error_handler([](caf::scheduled_actor*, caf::error&) {});
+  keep_composure(self_);
   self_->set_down_handler([this](const caf::down_msg& down) { take(down); });
-  self_->set_default_handler(caf::drop);
   return {
       [this](const local_call& call) {
         auto order = std::static_pointer_cast<errand>(call.what);

@@ -2,6 +2,7 @@
 // granted anew.
 #include <utility>
 
+#include "actors/composure.hpp"
 #include "actors/event_credit.hpp"
 #include "runtime/client.hpp"
 
@@ -13,7 +14,7 @@ namespace {
 constexpr std::uint32_t events_waiting_max = 256;
 
 caf::behavior watcher(caf::event_based_actor* self, event_sink to, std::function<void()> taken) {
-  self->set_default_handler(caf::drop); // CAF's own would print what a peer says
+  keep_composure(self);
   if (!to.strand)
     return {[call = std::move(to.call)](const event_record& record) { call(record); }};
   auto call = std::make_shared<const std::function<void(const event_record&)>>(std::move(to.call));
