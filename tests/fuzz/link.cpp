@@ -75,10 +75,10 @@ void tell(const caf::message& came) {
                   "a refusal of settings is a line");
   if (auto* wrong = as(failure{}))
     fuzz::require(!to_string(wrong->code).empty(), "every failure has a word");
-  if (auto* wrong = as(caf::error{}))
+  if (auto* wrong = as(caf::error{})) {
     fuzz::require(to_failure(*wrong).code < errc::count_, "every error is a failure that we know");
-  if (auto* end = as(caf::down_msg{}))
-    in_words(end->reason);
+    in_words(*wrong);
+  }
   if (auto* result = as(exec_result{}))
     fuzz::require(!to_string(result->ended).empty(), "every outcome has words");
   if (auto* list = as(connection_list{}))
