@@ -358,6 +358,7 @@ connection_actor::behavior_type connection(connection_actor::stateful_pointer<co
       [self](const fence_lease& request) { self->state.fence(request); },
       [self](const change_probes& order) { self->state.change(order); },
       [self](const close_link&) { self->state.close(); },
+      [self](const turns_replaced& order) { self->state.ask_anew(order); },
       [self](const turn_given&) { self->state.take_turn(); },
       [self](const wake_up& wake) { self->state.wake(wake.generation); },
   };

@@ -67,6 +67,7 @@ struct connection_actor_state {
   void change(const change_probes& order);
   void wake(std::uint64_t generation);
   void take_turn();
+  void ask_anew(const turns_replaced& order);
   void lose_sink(const caf::actor_addr& sink);
   void close();
   /// Pumps the transport, folds in what came of it, asks a silent peer, and sets the timer.
@@ -105,6 +106,7 @@ private:
 
   // connection_turns.cpp
   bool waits_for_turn(time_point now);
+  void ask_for_turn();
   void give_turn_back();
 
   // connection_health.cpp

@@ -11,8 +11,19 @@ bool connection_actor_state::waits_for_turn(time_point now) {
   if (turn_ == turn::given || now >= link->computes_until())
     return false;
   if (std::exchange(turn_, turn::asked) == turn::none)
-    self->send(turns, turn_request{caf::actor_cast<caf::strong_actor_ptr>(pool), began});
+    ask_for_turn();
   return true;
+}
+
+void connection_actor_state::ask_for_turn() {
+  self->send(turns, turn_request{caf::actor_cast<caf::strong_actor_ptr>(pool), began});
+}
+
+/// What was asked for is lost with whoever was asked.
+void connection_actor_state::ask_anew(const turns_replaced& order) {
+  turns = caf::actor_cast<turns_actor>(order.by);
+  if (turn_ == turn::asked)
+    ask_for_turn();
 }
 
 void connection_actor_state::take_turn() {

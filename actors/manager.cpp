@@ -29,11 +29,16 @@ manager_actor_state::~manager_actor_state() {
 
 void manager_actor_state::begin(std::vector<cluster_settings> clusters, manager_world world) {
   world_ = std::move(world);
-  turns_ = self_->spawn(turns, world_.turns);
+  start_turns();
   for (auto& settings : clusters) {
     auto name = settings.name;
     start_pool(name, clusters_.insert_or_assign(name, entry{std::move(settings), {}}).first->second);
   }
+}
+
+void manager_actor_state::start_turns() {
+  turns_ = self_->spawn(turns, world_.turns);
+  self_->monitor(turns_);
 }
 
 void manager_actor_state::start_pool(const std::string& name, entry& cluster) {
@@ -250,6 +255,14 @@ void manager_actor_state::lost(const caf::down_msg& down) {
       caf::anon_send(one.account, stop_all{});
     return ended;
   });
+  if (turns_.address() == down.source && !stopping_) {
+    start_turns();
+    if (world_.report_bug)
+      world_.report_bug({}, "who gives turns to compute ended by a bug (" + in_words(down.reason) +
+                                "); a fresh one takes its place");
+    for (auto& [name, entry] : clusters_)
+      self_->send(entry.pool, turns_replaced{caf::actor_cast<caf::strong_actor_ptr>(turns_)});
+  }
   for (auto& [name, entry] : clusters_) {
     if (entry.pool.address() != down.source || stopping_)
       continue;

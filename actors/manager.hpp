@@ -27,7 +27,8 @@ struct manager_world {
   /// How many connections may compute at once, over all pools; at least 1. The threads of the actor system less one, so
   /// that one stays free for messages.
   std::size_t turns = 1;
-  /// Told when a bug has ended a pool; called on the manager's thread, must not block.
+  /// Told when a bug has ended a pool, or (with no cluster) what all pools share; called on the manager's thread, must not
+  /// block.
   std::function<void(const std::string& cluster, const std::string& what)> report_bug;
 };
 
@@ -90,6 +91,7 @@ private:
     event_account_actor account; ///< of every pool, unless the credit is without limit
   };
 
+  void start_turns();
   void start_pool(const std::string& name, entry& cluster);
   void pass_again(unread lost);
   void one_stopped();

@@ -116,6 +116,12 @@ void pool_actor_state::take(release_lease& request, caf::typed_response_promise<
   step(lease_released{id, request.lease, holder});
 }
 
+void pool_actor_state::take(const turns_replaced& order) {
+  turns_ = caf::actor_cast<turns_actor>(order.by);
+  for (auto& [number, connection] : connections_)
+    caf::anon_send(connection, order);
+}
+
 void pool_actor_state::take(opening_ended& report) {
   steps_ = std::move(report.steps);
   for (auto& warning : report.warnings) {

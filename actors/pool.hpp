@@ -47,6 +47,7 @@ public:
   void take(passed_acquire& passed);
   void take(const cancel_acquire& request);
   void take(release_lease& request, caf::typed_response_promise<done> promise);
+  void take(const turns_replaced& order);
   void take(opening_ended& report);
   void take(link_lost& report);
   void take(const link_closed& report);

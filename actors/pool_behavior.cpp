@@ -50,9 +50,8 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> se
       [state](const cancel_acquire& request) { state->take(request); },
       [state](const confirm_lease& confirm) { state->step(lease_confirmed{confirm.lease}); },
       [self, state](release_lease& request) {
-        auto sender = self->current_sender();
         if (!request.holder)
-          request.holder = sender;
+          request.holder = self->current_sender(); // before the promise, which takes it away
         auto promise = self->make_response_promise<done>();
         state->take(request, promise);
         return promise;
@@ -66,6 +65,7 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> se
         return answer(stop_requested{{}, true});
       },
       [answer](const stop_all&) { return answer(stop_requested{}); },
+      [state](const turns_replaced& order) { state->take(order); },
       [state](opening_ended& report) { state->take(report); },
       [state](link_lost& report) { state->take(report); },
       [state](const link_closed& report) { state->take(report); },

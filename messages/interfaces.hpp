@@ -40,7 +40,7 @@ using pool_actor = admin_actor::extend<
     caf::reacts_to<confirm_lease>, caf::replies_to<release_lease>::with<done>,
     // From the manager.
     caf::replies_to<register_cluster>::with<done>, caf::replies_to<remove_cluster>::with<done>,
-    caf::replies_to<stop_all>::with<done>,
+    caf::replies_to<stop_all>::with<done>, caf::reacts_to<turns_replaced>,
     // From its connections and probes.
     caf::reacts_to<opening_ended>, caf::reacts_to<link_lost>, caf::reacts_to<link_closed>,
     caf::reacts_to<lease_cleared>, caf::reacts_to<probe_report>, caf::reacts_to<connection_doubted>,
@@ -57,7 +57,7 @@ using connection_actor = caf::typed_actor<
     caf::replies_to<probe_request>::with<probe_answer>,
     // From its pool.
     caf::reacts_to<begin_lease>, caf::reacts_to<fence_lease>, caf::reacts_to<change_probes>,
-    caf::reacts_to<close_link>,
+    caf::reacts_to<close_link>, caf::reacts_to<turns_replaced>,
     // From `turns_actor`.
     caf::reacts_to<turn_given>,
     // From the readiness loop and its own timer.

@@ -15,6 +15,11 @@ struct turn_request {
 /// One pump; `turn_over` follows at once.
 struct turn_given {};
 struct turn_over {};
+/// Who gives turns was ended by a bug; a fresh one has its place, and has heard of nobody. From the manager to the pools, and
+/// from them to their connections.
+struct turns_replaced {
+  caf::strong_actor_ptr by; ///< a `turns_actor`
+};
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, turn_request& x) {
@@ -27,6 +32,10 @@ typename Inspector::result_type inspect(Inspector& f, turn_given&) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, turn_over&) {
   return f();
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, turns_replaced& x) {
+  return f(x.by);
 }
 
 } // namespace moorage

@@ -52,7 +52,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::local_call)
   add(subscribe) add(grant_event_credit) add(passed_acquire) add(acquire_taken) add(begin_lease) add(fence_lease) \
   add(lease_cleared) add(close_link) add(opening_ended) add(link_lost) add(link_closed) add(connection_doubted) \
   add(connection_answered) add(change_probes) add(probe_request) add(probe_answer) add(probe_report) \
-  add(turn_request) add(turn_given) add(turn_over) add(wake_up) add(stop_all) add(local_call)
+  add(turn_request) add(turn_given) add(turn_over) add(turns_replaced) add(wake_up) add(stop_all) add(local_call)
 // clang-format on
 
 #define MOORAGE_ADD(type) CAF_ADD_TYPE_ID(moorage, (moorage::type))

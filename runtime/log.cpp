@@ -118,7 +118,7 @@ void event_log::callback_failed(const std::string& cluster, const std::string& t
 
 void event_log::bug(const std::string& cluster, const std::string& text) {
   if (inside_)
-    inside_->logger->critical(printable(cluster + ": " + text, printable_whole));
+    inside_->logger->critical(printable(cluster.empty() ? text : cluster + ": " + text, printable_whole));
 }
 
 } // namespace moorage

@@ -93,6 +93,15 @@ private:
   caf::actor pool_;
 };
 
+/// Who gives turns in this world, found where the next message for it waits; messages before that are read.
+turns_actor next_giver(virtual_world& world) {
+  for (auto& jobs = world.sched.jobs; !jobs.empty(); world.one_message())
+    if (auto* actor = dynamic_cast<caf::local_actor*>(jobs.front());
+        actor != nullptr && std::string{actor->name()} == turns_actor_state::name)
+      return caf::actor_cast<turns_actor>(actor->ctrl());
+  return {};
+}
+
 } // namespace
 
 // --- who gives turns -------------------------------------------------------------------------------------------------
@@ -246,4 +255,46 @@ TEST_CASE("an open connection needs no turn, so that nothing on it waits for tho
   asked.receive([&](const probe_answer&) { answered = true; }, [](const caf::error&) {});
   CHECK(answered);
   CHECK(one.table.given == names{"x1", "y1"});
+}
+
+// --- when a bug ends who gives them ------------------------------------------------------------------------------------
+
+TEST_CASE("a connection that waits for its turn asks whoever takes the place of who was to give it") {
+  lone_connection one;
+  auto fresh = one.world.system.spawn(turns, std::size_t{1});
+  caf::anon_send_exit(one.table.at, caf::exit_reason::kill);
+  one.world.settle();
+  CHECK(one.world.network->computed.empty());
+  caf::anon_send(one.at, turns_replaced{caf::actor_cast<caf::strong_actor_ptr>(fresh)});
+  one.world.settle();
+  CHECK(one.world.network->computed.size() == 3);
+  CHECK(one.ended == names{""});
+  caf::anon_send_exit(fresh, caf::exit_reason::kill);
+}
+
+TEST_CASE("when a bug ends who gives turns, openings go on with a fresh one, and the bug is reported") {
+  virtual_world world{plain_cluster(2)};
+  world.network->computes = 2;
+  world.network->peer_takes = 1s;
+  holder host{world};
+  caf::anon_send(world.manager, host.request());
+  auto first = next_giver(world); // by the connection's first question
+  REQUIRE(first);
+  auto hog =
+      world.system.spawn([](caf::event_based_actor*) -> caf::behavior { return {[](const turn_given&) {}}; });
+  caf::send_as(hog, first, turn_request{});
+  world.pass(5s);
+  REQUIRE(host.heard->grants.empty()); // the only turn is kept from it
+  auto computed = world.network->computed.size();
+  caf::anon_send_exit(first, caf::exit_reason::kill);
+  world.pass(5s);
+  CHECK(world.network->computed.size() == 2);
+  CHECK(computed < 2);
+  CHECK(host.heard->grants.size() == 1);
+  REQUIRE(world.bugs.size() == 1);
+  CHECK_THAT(world.bugs[0], Catch::Contains("turns") && Catch::Contains("a fresh one takes its place"));
+  host.acquire(); // a connection that is opened later asks the fresh one from the start
+  world.pass(5s);
+  CHECK(host.heard->grants.size() == 2);
+  caf::anon_send_exit(hog, caf::exit_reason::kill);
 }

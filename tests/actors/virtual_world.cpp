@@ -172,6 +172,9 @@ virtual_world::virtual_world(cluster_settings settings)
   world.transports = [network = network](const cluster_settings&, waker wake) -> std::unique_ptr<transport> {
     return std::make_unique<scripted_transport>(network, std::move(wake));
   };
+  world.report_bug = [this](const std::string& where, const std::string& what) {
+    bugs.push_back(where.empty() ? what : where + ": " + what);
+  };
   manager = system.spawn(moorage::manager, std::vector{cluster}, std::move(world));
   sched.run();
 }

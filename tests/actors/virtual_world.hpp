@@ -171,6 +171,7 @@ public:
   cluster_settings cluster;
   manager_actor manager;
   failure refused;
+  std::vector<std::string> bugs; ///< as the manager reports them
 
 private:
   time_point sched_clock() const { return const_cast<virtual_world*>(this)->sched.clock().now(); }
