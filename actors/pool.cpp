@@ -131,6 +131,7 @@ void pool_actor_state::take(opening_ended& report) {
       report.error.text += "; besides, " + warning;
   }
   said_ = {report.connection, std::move(report.banner), std::move(report.warnings)};
+  error_ = report.error;
   if (report.error) {
     connections_.erase(report.connection);
     // The report may have crossed the order to close, which nobody is left to carry out.
@@ -142,13 +143,16 @@ void pool_actor_state::take(opening_ended& report) {
     step(connection_opened{report.connection});
   }
   steps_.clear();
+  error_ = {};
   said_ = {};
 }
 
 void pool_actor_state::take(link_lost& report) {
   connections_.erase(report.connection);
   closing_.erase(report.connection);
+  error_ = report.error;
   step(connection_lost{report.connection, std::move(report.error)});
+  error_ = {};
 }
 
 void pool_actor_state::take(const link_closed& report) {
@@ -312,6 +316,8 @@ void pool_actor_state::apply(const announce& effect) {
     for (auto& step : record.steps)
       step.text = printable(step.text, printable_whole);
   }
+  if (effect.what == announcement::open_failed || effect.what == announcement::lost)
+    record.error = {error_.stage, error_.kind, printable(error_.text, printable_whole)};
   if (effect.what == announcement::opened && !said_.banner.empty())
     record.text = "the server says: " + printable(said_.banner, printable_whole);
   for (auto& entry : subscribers_)

@@ -117,8 +117,9 @@ private:
   std::unordered_map<connection_id, connection_actor> connections_;
   std::set<connection_id> closing_; ///< those whose actors have been told to close
   std::vector<subscriber> subscribers_;
-  /// Steps of the opening whose end is being announced.
+  /// Of the opening or connection whose end is being announced.
   std::vector<opening_step> steps_;
+  ssh_error error_;
   /// What people are to know of the opening of this connection; for the step that folds its end in.
   struct words_of_opening {
     connection_id connection;

@@ -220,7 +220,7 @@ failure pool_core::no_such_lease(lease_id id) const {
   }
   if (id.value >= first_id_ && id.value < next_lease_)
     return {errc::lease_ended, "lease " + to_string(id) + " ended so long ago that nobody remembers why"};
-  return {errc::unknown_lease, "'" + settings_.name + "' has granted the holder no such lease"};
+  return {errc::unknown_lease, "'" + settings_.name + "' has no lease " + to_string(id)};
 }
 
 void pool_core::refuse_acquire(request_id request, failure reason) {

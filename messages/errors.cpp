@@ -40,6 +40,7 @@ constexpr std::array names{
     "request_timeout",
     "no_reply",
     "disconnected",
+    "no_credentials",
 };
 
 static_assert(names.size() == static_cast<std::size_t>(errc::count_), "every errc has a name");

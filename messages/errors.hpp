@@ -35,7 +35,7 @@ enum class errc : std::uint8_t {
   host_key_changed,
   /// The cluster could not be reached. The text has the last failure; the pool tries again, backing off.
   connect_failed,
-  /// A local cause kept the connection from being tried: a key file, a passphrase, the descriptor limit.
+  /// A cause on this machine, such as the descriptor limit, a file or a folder. The text names it.
   local_failure,
   /// This lease was given back already. A bug of the holder, harmless.
   already_released,
@@ -82,6 +82,9 @@ enum class errc : std::uint8_t {
   no_reply,
   /// An administrator disconnected the cluster while the request waited or the lease was held. Ask again.
   disconnected,
+  /// There was nothing to log in with: no key, agent or password that could be offered. The text says what was missing;
+  /// mend that and ask again.
+  no_credentials,
   count_ // not an error: the number of values
 };
 

@@ -22,13 +22,14 @@ struct event_record {
   lease_id lease;           ///< 0: none
   std::string text;
   std::vector<opening_step> steps; ///< of an opening that ended, well or not
+  ssh_error error;                 ///< why an opening failed or a connection was lost; else kind `none`
   /// Events that this subscriber missed before this one, because it had granted no credit for them.
   std::uint64_t missed = 0;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, event_record& x) {
-  return f(x.cluster, x.at, x.what, x.connection, x.lease, x.text, x.steps, x.missed);
+  return f(x.cluster, x.at, x.what, x.connection, x.lease, x.text, x.steps, x.error, x.missed);
 }
 
 } // namespace moorage

@@ -69,6 +69,7 @@ errc refusal_for(ssh_failure kind) {
   case ssh_failure::known_hosts_unreadable:
     return errc::known_hosts_unreadable;
   case ssh_failure::no_credentials:
+    return errc::no_credentials;
   case ssh_failure::descriptor_limit:
     return errc::local_failure;
   default:

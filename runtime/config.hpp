@@ -84,6 +84,9 @@ struct configuration {
   std::string node_socket;              ///< empty: `usual_node_socket()` of runtime/node_socket.hpp
   std::string log_level = "warning";
   std::string log_file; ///< empty: stderr
+  /// Not set in files. False: of what failed the log tells the kind only, since the cause is told beside it by whoever it
+  /// is refused to.
+  bool log_causes = true;
 
   /// Null: no such cluster.
   const cluster_config* find(std::string_view name) const;

@@ -37,6 +37,14 @@ spdlog::level::level_enum level_of(const std::string& what) {
   return found != levels.end() ? found->second : debug;
 }
 
+/// Of a failure its kind, of a refusal nothing: who was refused is told why.
+std::string without_cause(const event_record& record) {
+  if (record.error)
+    return to_string(ssh_error{record.error.stage, record.error.kind, {}});
+  return record.what == "refused" || record.what == "latched" || record.what == "backing_off" ? std::string{}
+                                                                                              : record.text;
+}
+
 /// It has names of users and hosts in it, and whatever servers say. A file that is there keeps the mode it was given.
 void create_for_owner(const std::string& file) {
   std::error_code ignored; // what cannot be done here is told by whoever opens the file
@@ -55,7 +63,7 @@ struct event_log::inside {
   std::shared_ptr<spdlog::async_logger> logger;
 };
 
-event_log::event_log(const std::string& level, const std::string& file) {
+event_log::event_log(const std::string& level, const std::string& file, bool causes) : causes_(causes) {
   auto threshold = spdlog::level::from_str(level == "warning" ? "warn" : level);
   if (threshold == spdlog::level::off)
     return;
@@ -103,8 +111,8 @@ void event_log::write(const event_record& record) {
     line += " " + to_string(record.connection);
   if (record.lease)
     line += " " + to_string(record.lease);
-  if (!record.text.empty())
-    line += ": " + record.text;
+  if (auto text = causes_ ? record.text : without_cause(record); !text.empty())
+    line += ": " + text;
   if (record.missed > 0)
     line += " (" + std::to_string(record.missed) + " events before this one were missed)";
   line = printable(line, printable_whole);

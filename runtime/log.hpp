@@ -11,8 +11,8 @@ namespace moorage {
 class event_log {
 public:
   /// `level` as in the configuration ("off": nothing is opened). `file`: appended to, and created for its owner alone (0600); empty: stderr.
-  /// Throws `error` (`local_failure`) when the file cannot be opened.
-  event_log(const std::string& level, const std::string& file);
+  /// `causes`: as `configuration::log_causes`. Throws `error` (`local_failure`) when the file cannot be opened.
+  event_log(const std::string& level, const std::string& file, bool causes = true);
   ~event_log();
   event_log(const event_log&) = delete;
   event_log& operator=(const event_log&) = delete;
@@ -26,6 +26,7 @@ public:
 private:
   struct inside;
   std::unique_ptr<inside> inside_;
+  bool causes_;
 };
 
 } // namespace moorage

@@ -37,7 +37,7 @@ runtime::runtime(caf::actor_system& system, configuration config, runtime_option
 void runtime_parts::begin(const configuration& config) {
   if (auto lack = check_descriptors(); lack.code != errc::none)
     throw error{std::move(lack)};
-  log = std::make_shared<event_log>(config.log_level, config.log_file);
+  log = std::make_shared<event_log>(config.log_level, config.log_file, config.log_causes);
   callbacks->report_to([to = log](const std::string& cluster, const std::string& text) {
     to->callback_failed(cluster, text);
   });

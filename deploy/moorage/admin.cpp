@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "deploy/moorage/advice.hpp"
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/present.hpp"
@@ -24,6 +25,10 @@ ending show(const options& from, const char* name, result<std::vector<T>> items,
 }
 
 ending confirm(const options& from, const result<void>& answer, const std::string& what) {
+  if (!answer && answer.reason().code == errc::invalid_settings) {
+    complain(answer.reason().text); // a number on the command line, not a configuration
+    return {wrong_usage, 0};
+  }
   if (!answer)
     return refuse(answer.reason());
   return say(from.json ? json_line({{"done", from.admin.action}, {"cluster", from.cluster}}) : what + "\n");
@@ -100,7 +105,7 @@ ending steer(const options& from, runtime& node) {
   auto text = std::to_string(number);
   if (action == "pause")
     return confirm(from, node.pause(cluster),
-                   cluster + " is paused; resume with: moorage admin resume " + cluster);
+                   cluster + " is paused; resume with: " + admin_command(from, "resume", cluster));
   if (action == "resume")
     return confirm(from, node.resume(cluster), cluster + " is resumed");
   if (action == "probe")

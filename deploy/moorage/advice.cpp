@@ -1,5 +1,8 @@
 #include "deploy/moorage/advice.hpp"
 
+#include <algorithm>
+#include <cstdlib>
+
 namespace moorage::cli {
 
 namespace {
@@ -15,6 +18,13 @@ std::string fit_for_shell(const std::string& word) {
   return result + "'";
 }
 
+bool asks_for_secrets(runtime& pools, const std::string& cluster) {
+  auto known = pools.clusters();
+  return known && std::any_of(known->begin(), known->end(), [&cluster](const cluster_settings& each) {
+           return each.name == cluster && !(each.password_secret.empty() && each.passphrase_secret.empty());
+         });
+}
+
 } // namespace
 
 bool is_latched(errc reason) {
@@ -23,24 +33,32 @@ bool is_latched(errc reason) {
          reason == errc::known_hosts_unreadable;
 }
 
-std::string admin_command(const options& from, const std::string& action, const std::string& cluster) {
-  return "moorage" + (from.socket.empty() ? "" : " --socket " + fit_for_shell(from.socket)) + " admin " +
-         action + " " + fit_for_shell(cluster);
+std::string same_node(const options& from, const std::string& words) {
+  auto config = from.config_file;
+  if (const char* named = std::getenv("MOORAGE_CONFIG"); config.empty() && named != nullptr)
+    config = named;
+  return "moorage" + (config.empty() ? "" : " --config " + fit_for_shell(config)) +
+         (from.socket.empty() ? "" : " --socket " + fit_for_shell(from.socket)) + " " + words;
 }
 
-std::string advice_for(const options& from, const failure& reason, runtime* node) {
+std::string admin_command(const options& from, const std::string& action, const std::string& cluster) {
+  return same_node(from, "admin " + action + " " + fit_for_shell(cluster));
+}
+
+std::string advice_for(const options& from, const failure& reason, pools_at_hand& reached) {
   std::string result;
   auto add = [&result](const std::string& part) { result += (result.empty() ? "" : "; ") + part; };
+  auto no_log_in = reason.code == errc::no_credentials || reason.code == errc::auth_denied;
   // Secrets come from an application that embeds the library; neither the program nor its node has any.
-  if (reason.text.find("_secret)") != std::string::npos)
+  if (no_log_in && asks_for_secrets(*reached.pools, from.cluster))
     add("moorage holds no passwords or passphrases: use a key file without one, or an agent");
-  if (node == nullptr)
+  if (!reached.of_node)
     return result;
   if (is_latched(reason.code))
     add("once that is mended, have the node try again with: " + admin_command(from, "reset", from.cluster));
   if (reason.code != errc::acquire_timeout)
     return result;
-  if (auto pool = node->pool(from.cluster); pool && pool->paused)
+  if (auto pool = reached.pools->pool(from.cluster); pool && pool->paused)
     add("resume the pool with: " + admin_command(from, "resume", from.cluster));
   return result;
 }

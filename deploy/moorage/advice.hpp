@@ -5,16 +5,20 @@
 #include <string>
 
 #include "deploy/moorage/options.hpp"
+#include "deploy/moorage/reach.hpp"
 #include "messages/errors.hpp"
-#include "runtime/runtime.hpp"
 
 namespace moorage::cli {
 
-/// How to go on after a refusal by the cluster's pool: by the node's (`node`), else by one of the command's own, which
-/// has ended with it. Empty: the refusal's own text is all there is to say.
-std::string advice_for(const options& from, const failure& reason, runtime* node);
+/// How to go on after a refusal by the cluster's pool: by a node's, else by one of the command's own, which ends with it.
+/// Empty: the refusal's own text is all there is to say.
+std::string advice_for(const options& from, const failure& reason, pools_at_hand& reached);
 
-/// "moorage admin ACTION CLUSTER", for the node that the options name, fit for a shell.
+/// "moorage WORDS", fit for a shell, with what made this command find its node: whoever copies it finds the same one, also
+/// where $MOORAGE_CONFIG was set for this command alone.
+std::string same_node(const options& from, const std::string& words);
+
+/// "moorage admin ACTION CLUSTER" for the same node.
 std::string admin_command(const options& from, const std::string& action, const std::string& cluster);
 
 /// The refusals that a pool gives from then on without another try, until it is reset.

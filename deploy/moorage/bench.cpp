@@ -140,9 +140,8 @@ ending run_bench(const options& from) {
   auto stop = signals.token();
   auto begin = clock::now();
   if (auto trouble = warm_up(pools, from, *pool, callers, stop); trouble.code != errc::none)
-    return signals.caught() != 0
-               ? ending{refused, signals.caught()}
-               : refuse(trouble, advice_for(from, trouble, reached.of_node ? &pools : nullptr));
+    return signals.caught() != 0 ? ending{refused, signals.caught()}
+                                 : refuse(trouble, advice_for(from, trouble, reached));
   auto warm = clock::now() - begin;
   auto acquire = [&](std::stop_token token) {
     return pools.try_acquire(from.cluster, {from.patience, "bench", std::move(token)});

@@ -61,6 +61,7 @@ struct finding {
   std::chrono::nanoseconds took{0};
   std::string text;
   bool failed = false;
+  std::string brief = {}; ///< for people, of what the error at the end tells whole; empty: `text`
 };
 
 struct findings {
@@ -69,10 +70,12 @@ struct findings {
   bool was_open = false;
   std::vector<finding> steps;
   failure trouble; ///< code `none`: all is well
+  bool interrupted = false;
 };
 
-std::string in_words(ssh_stage stage) {
-  auto result = to_string(stage);
+template <class Named>
+std::string in_words(Named what) {
+  auto result = to_string(what);
   std::replace(result.begin(), result.end(), '_', ' ');
   return result;
 }
@@ -81,8 +84,11 @@ void add_openings(findings& found, const std::vector<event_record>& events) {
   for (const auto& event : events) {
     for (const auto& step : event.steps)
       found.steps.push_back({in_words(step.stage), step.took, step.text, false});
-    if (event.what == "open_failed")
-      found.steps.push_back({"try failed", {}, event.text, true});
+    if (event.what != "open_failed")
+      continue;
+    auto told = events.back().error.text == event.error.text; // by the error at the end, if it comes to that
+    auto what = in_words(event.error.stage) + ": " + in_words(event.error.kind);
+    found.steps.push_back({"try failed", {}, event.text, true, told ? what : what + ": " + event.error.text});
   }
 }
 
@@ -110,7 +116,7 @@ bool probe(findings& found, runtime& pools, const lease& lease) {
     found.steps.push_back({"probe", answer->rtt, answer->text, false});
     return true;
   }
-  found.steps.push_back({"probe", {}, answer.reason().text, true});
+  found.steps.push_back({"probe", {}, answer.reason().text, true, "failed"});
   found.trouble = answer.reason();
   return false;
 }
@@ -121,10 +127,11 @@ void run(findings& found, lease& lease, const std::string& command, const signal
   request.timeout = std::chrono::seconds{30};
   auto ran = lease.run(std::move(request), signals.token());
   auto well = ran.ended.succeeded();
-  found.steps.push_back({"command", ran.took, command + " " + to_string(ran.ended), !well});
+  found.steps.push_back(
+      {"command", ran.took, command + " " + to_string(ran.ended), !well, well ? "" : "failed"});
   if (!well)
     found.trouble = {ran.ended.cause.code == errc::none ? errc::exec_refused : ran.ended.cause.code,
-                     "the command " + command + " did not end well: " + to_string(ran.ended)};
+                     "the command '" + command + "' did not end well: " + to_string(ran.ended)};
 }
 
 // The pool's own way, since what the pool finds dead is not well. A channel that opens does not say that commands run, so
@@ -135,25 +142,6 @@ void use_lease(findings& found, const options& from, runtime& pools, lease& leas
     run(found, lease, from.check_command, signals);
   else if (probe(found, pools, lease) && !probes_by_exec(pools, from.cluster))
     run(found, lease, "true", signals);
-}
-
-// A log-in for which nothing could be offered is denied like any other, whoever is to blame. Its code is that of every
-// local cause; that it was the log-in which failed is told by how a pool begins such a text.
-errc code_of(const failure& trouble) {
-  auto log_in = trouble.text.find("cannot log in to '") != std::string::npos;
-  return log_in && trouble.code == errc::local_failure ? errc::auth_denied : trouble.code;
-}
-
-// A failed try's event has its cause, which the error at the end tells as well: for people only what kind it was of.
-std::string without_cause(const std::string& text, const failure& trouble) {
-  std::size_t end = 0; // "try 1 of 3: key_exchange: timed_out: …"
-  for (int part = 0; part < 3 && end != std::string::npos; ++part)
-    end = text.find(": ", end == 0 ? 0 : end + 2);
-  if (end == std::string::npos || trouble.text.find(text.substr(end + 2)) == std::string::npos)
-    return text;
-  auto kind = text.substr(0, end);
-  std::replace(kind.begin(), kind.end(), '_', ' ');
-  return kind;
 }
 
 findings look(const options& from, pools_at_hand& reached, const signal_watch& signals) {
@@ -183,6 +171,8 @@ findings look(const options& from, pools_at_hand& reached, const signal_watch& s
   if (!found.was_open && subscribed)
     add_openings(found, opened->of(lease->connection(), std::chrono::seconds{2}));
   use_lease(found, from, pools, *lease, signals);
+  if (found.trouble.code != errc::none)
+    found.trouble.text = from.cluster + ": " + found.trouble.text;
   static_cast<void>(lease->release());
   return found;
 }
@@ -198,14 +188,13 @@ std::string text_of(const options& from, const findings& found, std::chrono::nan
   for (const auto& each : found.steps)
     steps.add({{each.step, each.failed ? colour::bad : colour::none},
                each.took.count() == 0 ? std::string{"-"} : human(each.took),
-               {each.failed ? without_cause(each.text, found.trouble) : each.text,
-                each.failed ? colour::bad : colour::none}});
+               {each.brief.empty() ? each.text : each.brief, each.failed ? colour::bad : colour::none}});
   if (!steps.empty())
     result += steps.text(colours);
-  return result +
-         (found.trouble.code == errc::none ? painted("all is well", colour::good, colours)
-                                           : painted("not well", colour::bad, colours)) +
-         " after " + human(took) + "\n";
+  auto verdict = found.trouble.code == errc::none ? painted("all is well", colour::good, colours)
+                 : found.interrupted              ? painted("interrupted", colour::busy, colours)
+                                                  : painted("not well", colour::bad, colours);
+  return result + verdict + " after " + human(took) + "\n";
 }
 
 std::string json_of(const options& from, const findings& found, std::chrono::nanoseconds took) {
@@ -238,14 +227,14 @@ ending run_check(const options& from) {
     return refuse(reached.reason);
   auto found = look(from, reached, signals);
   auto took = clock::now() - begin;
-  auto advice = advice_for(from, found.trouble, reached.of_node ? &*reached.pools : nullptr);
+  found.interrupted = signals.caught() != 0;
+  auto advice = advice_for(from, found.trouble, reached);
   reached.pools->stop();
   auto end = say(from.json ? json_of(from, found, took) : text_of(from, found, took));
   if (signals.caught() != 0)
     return {refused, signals.caught()};
   if (found.trouble.code == errc::none || end.signal != 0)
     return end;
-  found.trouble.code = code_of(found.trouble);
   return refuse(found.trouble, advice);
 }
 

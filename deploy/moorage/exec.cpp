@@ -178,6 +178,8 @@ void explain(const options& from, const outcome& ended, bool interrupted, const 
     complain(cluster + "interrupted; the command may still run there");
   else if (ended.kind == outcome_kind::maybe_ran)
     complain(about(from, cause) + "; the command may have run: look before you run it again", lines::many);
+  else if (interrupted && ended.kind == outcome_kind::never_sent)
+    complain(cluster + "interrupted; the command did not run");
   else if (ended.kind == outcome_kind::never_sent)
     explain_never_sent(from, ended.cause.code, cause, advice);
 }
@@ -233,7 +235,7 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
   }
   if (!lease) {
     outcome never{outcome_kind::never_sent, 0, {}, lease.reason()};
-    auto advice = advice_for(from, lease.reason(), reached.of_node ? &pools : nullptr);
+    auto advice = advice_for(from, lease.reason(), reached);
     return report(from, never, {}, signals.caught(), advice);
   }
   sent = true;

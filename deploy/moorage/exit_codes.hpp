@@ -28,7 +28,7 @@ inline constexpr std::array exit_code_meanings{
     exit_code_meaning{failed, "failed for another reason, which standard error tells"},
     exit_code_meaning{wrong_usage, "wrong usage of the command line"},
     exit_code_meaning{wrong_config, "the configuration is wrong, or has no such cluster"},
-    exit_code_meaning{no_node, "no node listens, or it went away"},
+    exit_code_meaning{no_node, "no node listens, it went away, or (serve) one listens already"},
     exit_code_meaning{refused, "refused: the cluster cannot be reached or denies the log-in, its pool is "
                                "full, or the wait was too long"},
 };

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include <poll.h>
@@ -36,7 +37,7 @@ ending say(std::string_view text, int code) {
     return {code, 0};
   if (errno == EPIPE)
     return {code, SIGPIPE};
-  complain("cannot write to standard output");
+  complain("cannot write to standard output: " + std::string{std::strerror(errno)});
   return {failed, 0};
 }
 

@@ -45,6 +45,17 @@ std::vector<std::string> known_words(const CLI::App* app, bool dashed) {
   return result;
 }
 
+// The first of the words that should lead to a command and does not. CLI11 gives the help of what was found before it.
+std::string unknown_command(const CLI::App* app, const std::vector<std::string>& path) {
+  for (const auto& word : path) {
+    auto next = app->get_subcommands([&word](const CLI::App* each) { return each->get_name() == word; });
+    if (next.empty())
+      return word;
+    app = next.front();
+  }
+  return {};
+}
+
 // "LEVEL" of CLI11's "LEVEL:{debug,info}": the text says what is allowed.
 std::string value_name(const CLI::Option& option) {
   auto result = option.get_type_name();
@@ -62,6 +73,8 @@ command_line::parsing command_line::parse(int argc, const char* const* argv) {
   std::vector<std::string> words{argv + std::min(argc, 1), argv + argc};
   if (!words.empty() && words.front() == "help") {
     words.erase(words.begin());
+    if (auto unknown = unknown_command(app_.get(), words); !unknown.empty())
+      return {true, wrong_usage, {}, "unknown command '" + unknown + "' (moorage --help)"};
     words.push_back("--help");
   }
   // What follows -- is the remote command's, to the letter.

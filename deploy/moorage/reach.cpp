@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "deploy/moorage/advice.hpp"
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/output.hpp"
 #include "deploy/moorage/pools.hpp"
@@ -37,6 +38,11 @@ bool apply_settings(const options& from, configuration& config) {
   for (const auto& each : told)
     complain(each);
   return told.empty();
+}
+
+// For whoever can start one; the library's own text is for developers, too.
+failure no_node_on(const std::string& path, const options& from) {
+  return {errc::no_node, "no node listens on " + path + "; start one with: " + same_node(from, "serve &")};
 }
 
 // Pools that end with the command tell by its last error, with the lease, and while it is waited for, what their log would
@@ -128,7 +134,7 @@ pools_at_hand reach_pools(const options& from, const configuration& config, sign
     // not answer, somebody should look after it.
     auto not_ours = !chosen && node.reason().code == errc::local_failure;
     if (node || (node.reason().code != errc::no_node && !not_ours) || !from.socket.empty()) {
-      result.reason = node.reason();
+      result.reason = node.reason().code == errc::no_node ? no_node_on(path, from) : node.reason();
       result.reason.text = printable(result.reason.text, printable_whole); // it may name a path
       result.of_node = true;
       if (node)
@@ -144,21 +150,20 @@ pools_at_hand reach_pools(const options& from, const configuration& config, sign
   auto ours = config;
   ours.clusters = {cluster};
   ours.log_level = own_log_level(from, config);
+  ours.log_causes = !config.log_file.empty();
   result.pools = make_pools(std::move(ours), signals, result.reason);
   return result;
 }
 
 pools_at_hand reach_node(const options& from, const configuration& config) {
   pools_at_hand result;
-  auto node = runtime::try_connect(node_socket(from, config));
+  auto path = node_socket(from, config);
+  auto node = runtime::try_connect(path);
   result.of_node = true;
   if (node)
     result.pools = std::move(*node);
   else
-    result.reason = node.reason();
-  if (result.reason.code == errc::no_node)
-    result.reason.text =
-        "no node listens on " + node_socket(from, config) + "; start one with: moorage serve &";
+    result.reason = node.reason().code == errc::no_node ? no_node_on(path, from) : node.reason();
   result.reason.text = printable(result.reason.text, printable_whole); // it names a path
   return result;
 }

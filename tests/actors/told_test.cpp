@@ -106,9 +106,31 @@ TEST_CASE("an event's text stays within its line, whatever servers, askers and c
   for (const auto& event : log.events) {
     INFO(event.what);
     CHECK(misleading_in_line(event.text) == "");
+    CHECK(misleading_in_line(event.error.text) == "");
     for (const auto& step : event.steps)
       CHECK(misleading_in_line(step.text) == "");
   }
+}
+
+TEST_CASE("an event of what failed says where and how for programs, so that none has to look into its text") {
+  virtual_world world{plain_cluster(1)};
+  listener log{world};
+  holder host{world};
+  host.acquire();
+  world.pass(1s);
+  world.network->broken = {0};
+  world.pass(1min);
+  world.network->open_fails = {ssh_stage::authenticate, ssh_failure::denied, "somebody said no"};
+  host.acquire();
+  world.pass(10s);
+  std::map<std::string, ssh_error> errors;
+  for (const auto& event : log.events)
+    if (event.error)
+      errors.emplace(event.what, event.error);
+  REQUIRE(errors.size() == 2);
+  CHECK(errors["open_failed"] ==
+        world.network->open_fails); // also where its text leaves the cause to the latch
+  CHECK(errors["lost"].stage == ssh_stage::session);
 }
 
 TEST_CASE("work under a lease that has ended is refused with the reason of its end") {

@@ -177,7 +177,8 @@ struct unlucky_home : home_with_cluster {
   std::vector<situation> situations;
 };
 
-void check_told_once(const situation& each, const std::string& told, bool by_node) {
+/// `node`: how a command line begins that finds the node which told it; empty: none did.
+void check_told_once(const situation& each, const std::string& told, const std::string& node = {}) {
   INFO(each.name << ": " << told);
   CHECK(count(told, each.cause) == 1);
   CHECK(std::count(told.begin(), told.end(), '\n') <= 4);
@@ -190,9 +191,8 @@ void check_told_once(const situation& each, const std::string& told, bool by_nod
                             "no_credentials", "name_not_found", "known_hosts_unreadable", "moorage warning",
                             "moorage error", ">> /dev", "the pool tries again"})
     CHECK_THAT(told, !Contains(words));
-  auto reset = "moorage admin reset " + each.name;
-  CHECK(count(told, reset) == (each.latches && by_node ? 1u : 0u));
-  if (!by_node)
+  CHECK(count(told, node + " admin reset " + each.name) == (each.latches && !node.empty() ? 1u : 0u));
+  if (node.empty())
     CHECK_THAT(told, !Contains("admin"));
 }
 
@@ -205,7 +205,7 @@ TEST_CASE("a failed log-in of a command's own is told once, with its cause and a
     const auto& how = ended.at(each.name);
     CHECK(how.code == 255);
     CHECK(how.output.empty());
-    check_told_once(each, how.error_output, false);
+    check_told_once(each, how.error_output);
     CHECK(count(how.error_output, "the command did not run") == 1);
   }
 }
@@ -218,18 +218,18 @@ TEST_CASE("a failed log-in of a node's is told once by the command that met it, 
   for (const auto& each : home.situations) {
     const auto& how = ended.at(each.name);
     CHECK(how.code == 255);
-    check_told_once(each, how.error_output, true);
+    check_told_once(each, how.error_output, "moorage --config " + (home.folder / "none.toml"));
     CHECK(count(how.error_output, "the command did not run") == 1);
   }
   auto again = home.moorage({"exec", "-n", "wrong_key", "--", "true"}).error_output;
   INFO(again);
-  CHECK(count(again, "moorage admin reset wrong_key") == 1);
+  CHECK(count(again, "moorage --config " + home.config() + " admin reset wrong_key") == 1);
   CHECK_THAT(again, Contains("not tried again since"));
   auto status = home.moorage({"status"}).output;
   for (const auto& each : home.situations) {
     INFO(each.name << ": " << status);
     if (each.latches)
-      CHECK(count(status, "moorage admin reset " + each.name) == 1);
+      CHECK(count(status, "moorage --config " + home.config() + " admin reset " + each.name) == 1);
   }
   node.signal(SIGTERM);
   node.wait();
@@ -239,20 +239,34 @@ TEST_CASE("check and bench tell a failed log-in once, and what they would have d
   unlucky_home home;
   std::erase_if(home.situations, [](const situation& each) {
     return each.name != "refused" && each.name != "wrong_key" && each.name != "changed" &&
-           each.name != "zero";
+           each.name != "zero" && each.name != "no_key" && each.name != "locked_key" &&
+           each.name != "password";
   });
-  REQUIRE(home.situations.size() == 4);
+  REQUIRE(home.situations.size() == 7);
   auto checked = home.all({"--embedded", "check"}, {}, home.config());
   auto benched = home.all({"--embedded", "bench"}, {"--time", "100ms"}, home.config());
   for (const auto& each : home.situations) {
     const auto& check = checked.at(each.name);
     CHECK(check.code == 5);
-    check_told_once(each, check.error_output, false);
+    check_told_once(each, check.error_output);
     INFO(check.output);
     CHECK(count(check.output, each.cause) == 0);
     CHECK_THAT(check.output, Contains("try failed"));
     CHECK(benched.at(each.name).code == 5);
-    check_told_once(each, benched.at(each.name).error_output, false);
+    check_told_once(each, benched.at(each.name).error_output);
+  }
+  CHECK_THAT(home.moorage({"--embedded", "--json", "check", "no_key"}).output,
+             Contains("\"code\": \"no_credentials\""));
+}
+
+TEST_CASE("with -v the log beside the error leaves the cause to it") {
+  unlucky_home home;
+  auto executed = home.all({"--embedded", "-v", "exec", "-n"}, {"--", "true"}, home.config());
+  for (const auto& each : home.situations) {
+    const auto& told = executed.at(each.name).error_output;
+    INFO(each.name << ": " << told);
+    CHECK(count(told, each.cause) == 1);
+    CHECK(count(told, "open_failed") >= 1);
   }
 }
 

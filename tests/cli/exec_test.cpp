@@ -248,7 +248,8 @@ TEST_CASE("check probes in the pool's own way, and finds dead what the pool find
   };
   auto dead = by_exec("exit 7");
   CHECK(dead.code == 5);
-  CHECK_THAT(dead.output, Contains("the probe's command exit 7: exited 7") && Contains("not well"));
+  CHECK_THAT(dead.output, !Contains("exited 7") && Contains("not well"));
+  CHECK(dead.error_output == "moorage: here: the probe's command exit 7: exited 7\n");
   auto well = by_exec("exit 0");
   CHECK(well.code == 0);
   CHECK_THAT(well.output, Contains("the command exit 0 succeeded") && !Contains("true exited"));
@@ -258,7 +259,8 @@ TEST_CASE("check runs the command that it is given, instead of the pool's probe"
   home_with_cluster home;
   auto failed = home.moorage({"check", "here", "--command", "exit 7"});
   CHECK(failed.code == 5);
-  CHECK_THAT(failed.output, Contains("exit 7 exited 7") && !Contains("channel") && Contains("not well"));
+  CHECK_THAT(failed.output, !Contains("exited 7") && !Contains("channel") && Contains("not well"));
+  CHECK(failed.error_output == "moorage: here: the command 'exit 7' did not end well: exited 7\n");
   auto well =
       home.moorage({"check", "here", "-o", "probe=exec", "-o", "probe_command=exit 7", "--command", "echo"});
   CHECK(well.code == 0);
@@ -272,6 +274,7 @@ TEST_CASE("check says that a channel was refused, and is not content with that")
   CHECK(ended.code == 5);
   CHECK_THAT(ended.output, Contains("the server answers, but opened no channel: ") &&
                                !Contains("a channel opened and closed") && Contains("not well"));
+  CHECK_THAT(ended.error_output, Contains("MaxSessions"));
 }
 
 TEST_CASE("check ends with 5 when the log-in is denied, whichever way") {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <future>
 #include <stdexcept>
 #include <string>
@@ -180,6 +181,7 @@ TEST_CASE("an administrator looks into a pool and steers it") {
   CHECK_THAT(home.moorage({"admin", "connections", "here"}).output,
              Contains("CONNECTION") && Contains(number));
   CHECK(home.moorage({"admin", "resize", "here", "2"}).output == "here has the size 2\n");
+  CHECK(home.moorage({"admin", "resize", "here", "0"}).code == 2);
   CHECK(home.pool()["size"] == 2);
   CHECK(home.moorage({"admin", "probe", "here"}).code == 0);
   CHECK(home.until([&] { return home.pool()["counters"]["probes_passed"] == 1; }));
@@ -206,6 +208,40 @@ TEST_CASE("events are told as they happen, until Ctrl-C") {
   auto ended = events.wait(5s);
   CHECK(ended.signal == SIGINT);
   CHECK(json::parse(ended.output.substr(0, ended.output.find('\n')))["cluster"] == "here");
+}
+
+TEST_CASE("advice is a command line that finds the same node when it is copied to a shell") {
+  node_home home; // another node, which a bare command line finds
+  const auto place = home.folder / "it's another place";
+  std::filesystem::create_directories(place);
+  auto text = home.cluster("here");
+  text.replace(text.find(home.sshd.client_key()), home.sshd.client_key().size(),
+               home.sshd.unauthorised_client_key());
+  std::ofstream{place + "/moorage.toml"} << text << "[node]\nsocket = \"" << place << "/node.sock\"\n";
+  std::filesystem::create_directory(home.folder / "bin");
+  std::filesystem::create_symlink(MOORAGE_PROGRAM, home.folder / "bin/moorage");
+  program node{home.spec({"--config", place + "/moorage.toml", "serve"})};
+  REQUIRE(node.wrote("serving 1 cluster on "));
+  auto exec = home.spec({"exec", "here", "-n", "--", "true"});
+  SECTION("by an option for the configuration") {
+    exec.arguments.insert(exec.arguments.begin(), {"--config", place + "/moorage.toml"});
+  }
+  SECTION("by an option for the socket") {
+    exec.arguments.insert(exec.arguments.begin(), {"--socket", place + "/node.sock"});
+  }
+  SECTION("by the environment of that command alone") {
+    exec.environment["MOORAGE_CONFIG"] = place + "/moorage.toml";
+  }
+  auto told = run(exec).error_output;
+  INFO(told);
+  auto at = told.find("try again with: ");
+  REQUIRE(at != std::string::npos);
+  auto copied = told.substr(at + 16, told.find('\n', at) - at - 16);
+  auto shell = home.spec({"-c", "PATH=" + (home.folder / "bin") + ":$PATH; " + copied});
+  shell.executable = "sh";
+  CHECK(run(shell).output == "here is reset\n");
+  auto pools = json::parse(home.moorage({"--socket", place + "/node.sock", "status", "--json"}).output);
+  CHECK(pools["pools"][0]["latched"].is_null());
 }
 
 TEST_CASE("a cluster that the node does not know is brought along by the client") {

@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <tuple>
 
 #include <sys/stat.h>
 
@@ -34,6 +35,25 @@ TEST_CASE("the first signal ends a command though nobody reads its output") {
     auto ended = client.wait();
     CHECK(ended.signal == number);
     CHECK_THAT(ended.error_output, Contains("here: interrupted; the command may still run there"));
+  }
+}
+
+TEST_CASE("who interrupts a command or a check that waits for a connection is told that, and of no failure") {
+  node_home home;
+  REQUIRE(home.moorage({"admin", "pause", "here"}).code == 0);
+  for (const auto& [arguments, told, output] :
+       {std::tuple{std::vector<std::string>{"exec", "here", "-n", "--wait", "10min", "--", "true"},
+                   "moorage: here: the pool is paused\nmoorage: here: interrupted; the command did not run\n",
+                   ""},
+        std::tuple{std::vector<std::string>{"check", "here", "--wait", "10min"},
+                   "moorage: here: the pool is paused\n", "interrupted after "}}) {
+    program client{home.spec(arguments)};
+    REQUIRE(client.wrote("the pool is paused\n"));
+    client.signal(SIGINT);
+    auto ended = client.wait();
+    CHECK(ended.signal == SIGINT);
+    CHECK(ended.error_output == told);
+    CHECK_THAT(ended.output, Contains(output) && !Contains("not well"));
   }
 }
 

@@ -46,6 +46,12 @@ TEST_CASE("help names every command, teaches by example, and lists the exit code
     CHECK_THAT(of_command.output, Contains("Usage: moorage " + name));
     CHECK(home.moorage({"help", name}).output == of_command.output);
   }
+  CHECK(home.moorage({"help", "admin", "evict"}).code == 0);
+  for (const auto& arguments : {std::vector<std::string>{"help", "nosuch"}, {"help", "admin", "nosuch"}}) {
+    auto unknown = home.moorage(arguments);
+    CHECK(unknown.code == 2);
+    CHECK(unknown.error_output == "moorage: unknown command 'nosuch' (moorage --help)\n");
+  }
   CHECK_THAT(home.moorage({"admin", "evict", "--help"}).output,
              Contains("moorage admin evict [OPTION…] CLUSTER CONNECTION"));
   CHECK_THAT(home.moorage({"--version"}).output, StartsWith("moorage "));
@@ -209,6 +215,11 @@ TEST_CASE("without a node, status and admin say so and how to start one, and end
     CHECK(ended.output.empty());
     CHECK_THAT(ended.error_output, StartsWith("moorage: no node listens on ") && Contains("moorage serve"));
   }
+  for (const auto& arguments : {std::vector<std::string>{"--socket", "/no/node", "status"},
+                                {"--socket", "/no/node", "check", "me@host"},
+                                {"--socket", "/no/node", "exec", "me@host", "--", "true"}})
+    CHECK(home.moorage(arguments).error_output ==
+          "moorage: no node listens on /no/node; start one with: moorage --socket /no/node serve &\n");
 }
 
 TEST_CASE("the manual page has every command, option and setting, and no fault that mandoc finds") {

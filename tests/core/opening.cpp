@@ -193,6 +193,18 @@ TEST_CASE("after an opening was given up, the next ones back off, doubling up to
   CHECK(s.status().backing_off.code == errc::none);
 }
 
+TEST_CASE("a log-in for want of anything to offer has a code of its own, and is no local failure") {
+  for (auto [kind, code] : {std::pair{ssh_failure::no_credentials, errc::no_credentials},
+                            std::pair{ssh_failure::denied, errc::auth_denied},
+                            std::pair{ssh_failure::descriptor_limit, errc::local_failure}}) {
+    story s{lumi()};
+    s.acquire(r1, h1);
+    CHECK(s.step(connection_failed{c1, error_of(kind)}) ==
+          "close c1 not_opened, refuse r1 " + to_string(code));
+    CHECK((s.status().latched.code != errc::none) == (kind == ssh_failure::denied));
+  }
+}
+
 TEST_CASE("openings that fail together count as one failure") {
   auto settings = lumi(5);
   settings.connects_at_once = 5;

@@ -74,3 +74,28 @@ TEST_CASE("the log file is created for its owner alone, and one that is there ke
   REQUIRE(lines.size() == 2);
   CHECK(lines[0] == "earlier");
 }
+
+TEST_CASE("a log beside which somebody is told the causes says of what failed only where and how") {
+  support::scratch_folder folder;
+  event_record tried, latched, lease;
+  for (auto* each : {&tried, &latched, &lease}) {
+    each->cluster = "lumi";
+    each->text = "somebody said no";
+  }
+  tried.what = "open_failed";
+  tried.error = {ssh_stage::authenticate, ssh_failure::denied, "somebody said no"};
+  latched.what = "latched";
+  lease.what = "granted";
+  for (bool causes : {true, false}) {
+    event_log log{"debug", folder / (causes ? "all" : "kinds"), causes};
+    for (auto* each : {&tried, &latched, &lease})
+      log.write(*each);
+  }
+  for (const auto& line : lines_of(folder / "all"))
+    CHECK_THAT(line, Catch::EndsWith("somebody said no"));
+  auto kinds = lines_of(folder / "kinds");
+  REQUIRE(kinds.size() == 3);
+  CHECK_THAT(kinds[0], Catch::EndsWith("lumi: open_failed: authenticate: denied"));
+  CHECK_THAT(kinds[1], Catch::EndsWith("lumi: latched"));
+  CHECK_THAT(kinds[2], Catch::EndsWith("lumi: granted: somebody said no"));
+}
