@@ -125,6 +125,10 @@ failure warm_up(runtime& pools, const options& from, const pool_status& pool, st
 } // namespace
 
 ending run_bench(const options& from) {
+  if (from.bench.time.count() == 0) {
+    complain("--time: a measurement takes time, such as 250ms, 5s or 1min");
+    return {wrong_usage, 0};
+  }
   signal_watch signals;
   auto config = read_configuration(from);
   if (!config)
