@@ -83,9 +83,9 @@ struct unlucky_home : home_with_cluster {
     situations.push_back(
         {"no_name", {{"host", quoted("no-such-host.invalid")}}, "the name 'no-such-host.invalid'"});
     situations.push_back(
-        {"silent", {at(silent.port()), {"connect_timeout", "\"1s\""}}, "has said nothing since"});
+        {"silent", {at(silent.port()), {"connect_timeout", "\"2s\""}}, "has said nothing since"});
     situations.push_back({"mail",
-                          {at(mail.port()), {"connect_timeout", "\"1s\""}},
+                          {at(mail.port()), {"connect_timeout", "\"3s\""}},
                           "220 mail.example ESMTP",
                           {"does not speak SSH"}});
     situations.push_back({"closing", {at(closing.port())}, "during the key exchange"});

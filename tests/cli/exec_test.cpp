@@ -128,10 +128,10 @@ TEST_CASE("variables that the server turned down are named where the command mus
 
 TEST_CASE("a time-out ends the command and is told") {
   home_with_cluster home;
-  auto ended = home.moorage({"exec", "here", "--timeout", "300ms", "--", "sleep 600"});
+  auto ended = home.moorage({"exec", "here", "--timeout", "1500ms", "--", "sleep 600"});
   CHECK(ended.code == 255);
   CHECK_THAT(ended.error_output, Contains("may have run"));
-  auto told = home.moorage({"exec", "here", "--json", "--timeout", "300ms", "--", "sleep 600"});
+  auto told = home.moorage({"exec", "here", "--json", "--timeout", "1500ms", "--", "sleep 600"});
   CHECK_THAT(told.output, Contains("command_timeout"));
 }
 

@@ -23,7 +23,7 @@ public:
   pid_t pid() const { return pid_; }
   void say(const std::string& line);
   /// Its next line; "(silence)" after `patience`, "(end)" once it is gone.
-  std::string line(std::chrono::milliseconds patience = 10s);
+  std::string line(std::chrono::milliseconds patience = 30s);
   void send_signal(int number);
   /// Kills it with -9, frozen or not, and reaps it.
   void kill();
@@ -41,7 +41,7 @@ public:
   std::function<void(std::string)> teller() {
     return [line = line_](const std::string& text) { line->set_value(text); };
   }
-  std::string get(std::chrono::milliseconds patience = 10s) {
+  std::string get(std::chrono::milliseconds patience = 30s) {
     auto line = line_->get_future();
     return line.wait_for(patience) == std::future_status::ready ? line.get() : "(silence)";
   }
@@ -64,7 +64,7 @@ long resident_memory();
 /// Processor time of this process so far.
 std::chrono::microseconds processor_time();
 /// Waits until `condition` holds; false if it never does within `patience`.
-bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds patience = 5s);
+bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds patience = 20s);
 /// Lets `span` pass in which nothing is to happen.
 void let_pass(std::chrono::milliseconds span);
 

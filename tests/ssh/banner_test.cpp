@@ -163,7 +163,7 @@ TEST_CASE("a server that stops in the middle of its banner is told from one that
   fake_sshd server{faults};
   test::world around;
   auto settings = around.settings_for(server);
-  settings.connect_timeout = 500ms;
+  settings.connect_timeout = 2s; // a busy machine needs some of it before the banner
   test::driven link{around, settings};
   CHECK(!link.open());
   REQUIRE(link.failed);

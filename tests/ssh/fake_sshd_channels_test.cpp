@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto short_patience = 250ms; // for what is never answered
+constexpr auto short_patience = 1s; // for what is never answered; all else must come within it
 
 std::string reach(plain_client& client, const fake_sshd& sshd) {
   auto error = client.connect(sshd.host(), sshd.port());

@@ -55,6 +55,9 @@ private:
   std::shared_ptr<state> state_ = std::make_shared<state>();
 };
 
+/// How long a test waits for what must come: no promise, but long enough for a machine that has better things to do.
+constexpr std::chrono::seconds patient{50};
+
 /// One transport with all it has told.
 class driven {
   bell own_; // before the transport that rings it
@@ -73,12 +76,11 @@ public:
   };
 
   /// Pumps until it holds, or until patience is at its end (false).
-  bool until(const std::function<bool()>& holds,
-             std::chrono::milliseconds patience = std::chrono::seconds(20));
+  bool until(const std::function<bool()>& holds, std::chrono::milliseconds patience = patient);
   /// One pump; returns what the transport returns.
   bool pump();
 
-  bool open(std::chrono::milliseconds patience = std::chrono::seconds(20)); ///< true: it is open
+  bool open(std::chrono::milliseconds patience = patient); ///< true: it is open
   /// Runs to the end with plenty of credit, standard input ended.
   exec_result run(exec_request request);
   exec_result run(const std::string& command) { return run(exec_request{command, {}, {}, {}, 0}); }
@@ -87,8 +89,8 @@ public:
   stream_id start(const std::string& command, std::uint64_t credit = 1u << 30) {
     return start(exec_request{command, {}, {}, {}, 0}, credit);
   }
-  bool finish(stream_id id, std::chrono::milliseconds patience = std::chrono::seconds(20));
-  bool ask(std::uint64_t question, std::chrono::milliseconds patience = std::chrono::seconds(20));
+  bool finish(stream_id id, std::chrono::milliseconds patience = patient);
+  bool ask(std::uint64_t question, std::chrono::milliseconds patience = patient);
   /// How long it took.
   std::chrono::milliseconds close();
 

@@ -133,11 +133,11 @@ TEST_CASE("a command is ended at its timeout, not before", "[transport]") {
   };
   CAPTURE(all[which].what);
   o.server.set(all[which].set);
-  auto ended = o.link.run({"hang", {}, {}, 300ms, 0});
-  CHECK(ended.took >= 300ms);
-  CHECK(ended.took < 5s);
+  auto ended = o.link.run({"hang", {}, {}, 1s, 0}); // a busy machine needs some of it to send the request
+  CHECK(ended.took >= 1s);
+  CHECK(ended.took < 15s);
   CHECK(ended.ended.kind == all[which].kind);
-  CHECK(ended.ended.cause.text.find("300 ms") != std::string::npos);
+  CHECK(ended.ended.cause.text.find("1 s") != std::string::npos);
 }
 
 TEST_CASE("a cancelled command is ended in every phase, and its slot comes back", "[transport]") {

@@ -109,7 +109,7 @@ TEST_CASE("a command that has ended is not called whole while its output waits f
   world around;
   driven link{around, around.settings_for(server)};
   REQUIRE(link.open());
-  auto id = link.start(exec_request{"flood 100000", {}, {}, 500ms, 0}, 50'000);
+  auto id = link.start(exec_request{"flood 100000", {}, {}, 3s, 0}, 50'000);
   auto& s = link.streams[id.value];
   REQUIRE(link.until([&] { return s.received == 50'000; }));
   CHECK(link.ask(1)); // a round trip later its end has come
