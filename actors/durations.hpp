@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <string>
 
-#include "actors/pool_protocol.hpp"
+#include "actors/pool/protocol.hpp"
 
 namespace moorage {
 

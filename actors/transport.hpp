@@ -14,10 +14,10 @@
 #include <variant>
 #include <vector>
 
-#include "actors/pool_protocol.hpp"
-#include "messages/cluster.hpp"
+#include "actors/pool/protocol.hpp"
 #include "messages/exec.hpp"
 #include "messages/ids.hpp"
+#include "messages/settings.hpp"
 #include "messages/ssh_error.hpp"
 
 namespace moorage {

@@ -12,7 +12,7 @@
 #include <deque>
 #include <map>
 
-#include "actors/pool_protocol.hpp"
+#include "actors/pool/protocol.hpp"
 #include "messages/interfaces.hpp"
 
 namespace moorage {

@@ -15,7 +15,7 @@ struct event_record {
   std::string cluster;
   /// Wall-clock time since 1970, for people; nothing is decided by it.
   std::chrono::microseconds at{0};
-  /// What happened, as `announcement` in actors/pool_protocol.hpp spells it: "opened", "probe_failed",
+  /// What happened, as `announcement` in actors/pool/protocol.hpp spells it: "opened", "probe_failed",
   /// "granted" …
   std::string what;
   connection_id connection; ///< 0: the event is about the pool

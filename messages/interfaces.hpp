@@ -6,7 +6,12 @@
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
 
-#include "messages/requests.hpp"
+#include "messages/admin.hpp"
+#include "messages/clusters.hpp"
+#include "messages/commands.hpp"
+#include "messages/done.hpp"
+#include "messages/internal.hpp"
+#include "messages/leases.hpp"
 #include "messages/type_ids.hpp"
 
 namespace moorage {

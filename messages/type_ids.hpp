@@ -11,9 +11,14 @@
 #include <memory>
 #include <string>
 
+#include "messages/admin.hpp"
+#include "messages/clusters.hpp"
+#include "messages/commands.hpp"
+#include "messages/done.hpp"
 #include "messages/errors.hpp"
 #include "messages/events.hpp"
-#include "messages/requests.hpp"
+#include "messages/internal.hpp"
+#include "messages/leases.hpp"
 #include "messages/turns.hpp"
 
 namespace caf {

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "messages/printable.hpp"
-#include "runtime/config_fields.hpp"
-#include "runtime/config_values.hpp"
+#include "runtime/config/fields.hpp"
+#include "runtime/config/values.hpp"
 
 namespace moorage {
 

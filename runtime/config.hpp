@@ -1,5 +1,5 @@
 // The configuration: clusters by name, read from a TOML file. deploy/moorage.toml is a commented sample, and
-// runtime/config_fields.hpp the table of settings.
+// runtime/config/fields.hpp the table of settings.
 //
 //   [defaults]                 # for every cluster; any setting but host
 //   pool_size = 5
@@ -24,7 +24,7 @@
 #include <string_view>
 #include <vector>
 
-#include "messages/cluster.hpp"
+#include "messages/settings.hpp"
 
 namespace moorage {
 
@@ -81,7 +81,7 @@ struct configuration {
   std::string file;                     ///< as it was given; empty: no file was read
   cluster_config defaults;              ///< what a cluster starts from
   std::vector<cluster_config> clusters; ///< in the order of the file
-  std::string node_socket;              ///< empty: `usual_node_socket()` of runtime/node_socket.hpp
+  std::string node_socket;              ///< empty: `usual_node_socket()` of runtime/node/socket.hpp
   std::string log_level = "warning";
   std::string log_file; ///< empty: stderr
   /// Not set in files. False: of what failed the log tells the kind only, since the cause is told beside it by whoever it

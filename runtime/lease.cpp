@@ -2,9 +2,9 @@
 
 #include <optional>
 
-#include "runtime/answer_slot.hpp"
-#include "runtime/client.hpp"
-#include "runtime/scheduler_thread.hpp"
+#include "runtime/client/answer_slot.hpp"
+#include "runtime/client/client.hpp"
+#include "runtime/system/scheduler_thread.hpp"
 
 namespace moorage {
 

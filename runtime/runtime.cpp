@@ -1,10 +1,10 @@
 #include "runtime/runtime.hpp"
 
 #include "runtime/actors.hpp"
-#include "runtime/answer_slot.hpp"
-#include "runtime/client.hpp"
+#include "runtime/client/answer_slot.hpp"
+#include "runtime/client/client.hpp"
 #include "runtime/runtime_parts.hpp"
-#include "runtime/scheduler_thread.hpp"
+#include "runtime/system/scheduler_thread.hpp"
 
 namespace moorage {
 

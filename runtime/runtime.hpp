@@ -17,9 +17,9 @@
 #include <string>
 #include <vector>
 
-#include "messages/cluster.hpp"
 #include "messages/events.hpp"
 #include "messages/evidence.hpp"
+#include "messages/settings.hpp"
 #include "messages/status.hpp"
 #include "runtime/config.hpp"
 #include "runtime/lease.hpp"

@@ -2,10 +2,10 @@
 #include <optional>
 
 #include "actors/durations.hpp"
-#include "runtime/answer_slot.hpp"
-#include "runtime/client.hpp"
+#include "runtime/client/answer_slot.hpp"
+#include "runtime/client/client.hpp"
 #include "runtime/runtime.hpp"
-#include "runtime/scheduler_thread.hpp"
+#include "runtime/system/scheduler_thread.hpp"
 
 namespace moorage {
 

@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "messages/printable.hpp"
-#include "runtime/descriptors.hpp"
-#include "runtime/scheduler_thread.hpp"
+#include "runtime/system/descriptors.hpp"
+#include "runtime/system/scheduler_thread.hpp"
 
 namespace moorage {
 

@@ -9,15 +9,15 @@
 #include <optional>
 
 #include "messages/interfaces.hpp"
-#include "runtime/blocking.hpp"
-#include "runtime/callbacks.hpp"
-#include "runtime/client.hpp"
-#include "runtime/log.hpp"
-#include "runtime/node_keeper.hpp"
-#include "runtime/node_socket.hpp"
-#include "runtime/readiness.hpp"
+#include "runtime/client/callbacks.hpp"
+#include "runtime/client/client.hpp"
+#include "runtime/node/keeper.hpp"
+#include "runtime/node/socket.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/secrets.hpp"
+#include "runtime/system/blocking.hpp"
+#include "runtime/system/log.hpp"
+#include "runtime/system/readiness.hpp"
 
 namespace moorage {
 

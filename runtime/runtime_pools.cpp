@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <random>
 
-#include "actors/manager.hpp"
-#include "runtime/descriptors.hpp"
+#include "actors/manager/manager.hpp"
 #include "runtime/runtime_parts.hpp"
-#include "runtime/scheduler_thread.hpp"
 #include "runtime/ssh/transport.hpp"
+#include "runtime/system/descriptors.hpp"
+#include "runtime/system/scheduler_thread.hpp"
 
 namespace moorage {
 

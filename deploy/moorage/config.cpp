@@ -7,8 +7,8 @@
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/present.hpp"
 #include "deploy/moorage/reach.hpp"
-#include "runtime/config_fields.hpp"
-#include "runtime/config_values.hpp"
+#include "runtime/config/fields.hpp"
+#include "runtime/config/values.hpp"
 
 namespace moorage::cli {
 

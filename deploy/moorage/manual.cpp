@@ -3,7 +3,7 @@
 
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/pages.hpp"
-#include "runtime/config_fields.hpp"
+#include "runtime/config/fields.hpp"
 
 namespace moorage::cli {
 

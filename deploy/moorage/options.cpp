@@ -6,7 +6,7 @@
 
 #include "deploy/moorage/exit_codes.hpp"
 #include "runtime/config.hpp"
-#include "runtime/config_values.hpp"
+#include "runtime/config/values.hpp"
 
 namespace moorage::cli {
 

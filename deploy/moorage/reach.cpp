@@ -6,7 +6,7 @@
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/output.hpp"
 #include "deploy/moorage/pools.hpp"
-#include "runtime/node_socket.hpp"
+#include "runtime/node/socket.hpp"
 
 namespace moorage::cli {
 

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <utility>
 
-#include "runtime/ssh/agent.hpp"
+#include "runtime/ssh/login/agent.hpp"
 
 namespace moorage {
 

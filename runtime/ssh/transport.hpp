@@ -8,10 +8,10 @@
 #include <memory>
 
 #include "actors/transport.hpp"
-#include "runtime/blocking.hpp"
-#include "runtime/readiness.hpp"
 #include "runtime/secrets.hpp"
-#include "runtime/ssh/preparation.hpp"
+#include "runtime/ssh/opening/preparation.hpp"
+#include "runtime/system/blocking.hpp"
+#include "runtime/system/readiness.hpp"
 
 namespace moorage {
 

@@ -5,12 +5,12 @@
 #include <optional>
 #include <vector>
 
-#include "runtime/ssh/authenticator.hpp"
-#include "runtime/ssh/channel_stream.hpp"
-#include "runtime/ssh/channel_sweep.hpp"
-#include "runtime/ssh/connector.hpp"
+#include "runtime/ssh/channels/stream.hpp"
+#include "runtime/ssh/channels/sweep.hpp"
+#include "runtime/ssh/libssh_session.hpp"
+#include "runtime/ssh/login/authenticator.hpp"
+#include "runtime/ssh/opening/connector.hpp"
 #include "runtime/ssh/transport.hpp"
-#include "runtime/ssh/transport_link.hpp"
 
 namespace moorage {
 
@@ -88,7 +88,7 @@ private:
   void fail(ssh_error error);
   void release();
 
-  // transport_opening.cpp
+  // runtime/ssh/opening/transport_opening.cpp
   bool pump_opening();
   bool begin();
   bool prepare();
@@ -106,7 +106,7 @@ private:
   ssh_error link_error(ssh_stage stage, const char* doing) const;
   ssh_stage stage() const;
 
-  // transport_streams.cpp
+  // runtime/ssh/channels/transport_streams.cpp
   bool pump_open();
   bool move_open();
   bool stalled();
@@ -126,7 +126,7 @@ private:
   bool readable_ = false;   ///< the socket may have more to read
   std::string destination_; ///< "user@host:port", for texts
   std::unique_ptr<opening_state> opening_;
-  ssh_link link_;
+  libssh_session link_;
   watch watch_; // after the link: it must stop watching before the socket is closed
   stream_surroundings shared_;
   std::vector<std::unique_ptr<command_stream>> streams_;

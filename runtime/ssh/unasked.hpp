@@ -10,7 +10,7 @@
 #include <chrono>
 #include <cstdint>
 
-#include "actors/pool_protocol.hpp"
+#include "actors/pool/protocol.hpp"
 
 namespace moorage {
 

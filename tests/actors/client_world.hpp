@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/client.hpp"
+#include "runtime/client/client.hpp"
 #include "tests/actors/virtual_world.hpp"
 
 namespace moorage::test {

@@ -1,7 +1,7 @@
 // What a setting may be, and what a destination on the command line means.
 #include <catch2/catch.hpp>
 
-#include "messages/cluster.hpp"
+#include "messages/settings.hpp"
 
 namespace moorage {
 

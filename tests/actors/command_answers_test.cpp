@@ -1,7 +1,7 @@
 // Commands are answered by message, under their asker's own numbers, whatever becomes of their connection.
 #include <catch2/catch.hpp>
 
-#include "actors/connection.hpp"
+#include "actors/connection/connection.hpp"
 #include "tests/actors/client_world.hpp"
 
 using namespace moorage;

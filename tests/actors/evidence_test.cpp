@@ -2,7 +2,7 @@
 // scripted.
 #include <catch2/catch.hpp>
 
-#include "actors/connection.hpp"
+#include "actors/connection/connection.hpp"
 #include "tests/actors/virtual_world.hpp"
 
 using namespace moorage;

@@ -1,7 +1,7 @@
 // What the pool promises of its health checks, with every actor real and the network scripted.
 #include <catch2/catch.hpp>
 
-#include "actors/connection.hpp"
+#include "actors/connection/connection.hpp"
 #include "tests/actors/virtual_world.hpp"
 
 using namespace moorage;

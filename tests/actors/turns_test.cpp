@@ -1,7 +1,7 @@
 // Who computes, and when: turns among connections, with every actor real and the network scripted.
 #include <catch2/catch.hpp>
 
-#include "actors/connection.hpp"
+#include "actors/connection/connection.hpp"
 #include "actors/turns.hpp"
 #include "tests/actors/virtual_world.hpp"
 

@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-#include "actors/manager.hpp"
+#include "actors/manager/manager.hpp"
 #include "messages/interfaces.hpp"
 
 namespace moorage::test {

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 #include <numeric>
 
-#include "actors/pool.hpp"
+#include "actors/pool/shell.hpp"
 #include "tests/actors/virtual_world.hpp"
 #include "tests/bench/figures.hpp"
 

@@ -5,7 +5,7 @@
 #include <map>
 #include <vector>
 
-#include "actors/seeded_random.hpp"
+#include "actors/pool/seeded_random.hpp"
 #include "tests/core/watched_pool.hpp"
 
 namespace moorage::test {

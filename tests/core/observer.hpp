@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "actors/pool_protocol.hpp"
+#include "actors/pool/protocol.hpp"
 
 namespace moorage::test {
 

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "actors/pool_core.hpp"
+#include "actors/pool/core.hpp"
 
 namespace moorage::test {
 

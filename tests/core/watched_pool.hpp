@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "actors/pool_core.hpp"
+#include "actors/pool/core.hpp"
 #include "tests/core/observer.hpp"
 
 namespace moorage::test {

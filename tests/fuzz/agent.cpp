@@ -8,10 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "runtime/ssh/agent.hpp"
-#include "runtime/ssh/agent_signer.hpp"
-#include "runtime/ssh/agent_talk.hpp"
-#include "runtime/ssh/credentials.hpp"
+#include "runtime/ssh/login/agent.hpp"
+#include "runtime/ssh/login/agent_signer.hpp"
+#include "runtime/ssh/login/agent_talk.hpp"
+#include "runtime/ssh/login/credentials.hpp"
 #include "runtime/ssh/wire.hpp"
 #include "tests/fuzz/require.hpp"
 #include "tests/support/hostile.hpp"

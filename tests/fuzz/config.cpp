@@ -3,8 +3,8 @@
 #include <string>
 
 #include "runtime/config.hpp"
-#include "runtime/config_fields.hpp"
-#include "runtime/config_values.hpp"
+#include "runtime/config/fields.hpp"
+#include "runtime/config/values.hpp"
 #include "tests/fuzz/require.hpp"
 #include "tests/support/hostile.hpp"
 

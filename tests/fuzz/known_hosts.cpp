@@ -11,7 +11,7 @@
 
 #include <unistd.h>
 
-#include "runtime/ssh/host_keys.hpp"
+#include "runtime/ssh/opening/host_keys.hpp"
 #include "tests/fuzz/known_hosts_oracle.hpp"
 #include "tests/fuzz/require.hpp"
 #include "tests/support/hostile.hpp"

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/ssh/host_keys.hpp"
+#include "runtime/ssh/opening/host_keys.hpp"
 #include "runtime/ssh/wire.hpp"
 
 namespace fuzz {

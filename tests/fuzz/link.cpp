@@ -12,10 +12,10 @@
 #include <caf/message.hpp>
 
 #include "messages/exit_words.hpp"
-#include "messages/requests.hpp"
+#include "messages/interfaces.hpp"
 #include "messages/status.hpp"
 #include "messages/type_ids.hpp"
-#include "runtime/link_filter.hpp"
+#include "runtime/node/link_filter.hpp"
 #include "tests/fuzz/require.hpp"
 #include "tests/node/frames.hpp"
 #include "tests/support/hostile.hpp"

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "messages/printable.hpp"
-#include "runtime/ssh/first_words.hpp"
+#include "runtime/ssh/opening/first_words.hpp"
 #include "runtime/ssh/overheard.hpp"
 #include "runtime/ssh/wording.hpp"
 #include "tests/fuzz/require.hpp"

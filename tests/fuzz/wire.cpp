@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/ssh/credentials.hpp"
+#include "runtime/ssh/login/credentials.hpp"
 #include "runtime/ssh/wire.hpp"
 #include "tests/fuzz/require.hpp"
 #include "tests/support/hostile.hpp"

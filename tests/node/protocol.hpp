@@ -2,7 +2,7 @@
 #pragma once
 
 #include "messages/type_ids.hpp"
-#include "runtime/node_socket.hpp"
+#include "runtime/node/socket.hpp"
 
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "runtime/callbacks.hpp"
+#include "runtime/client/callbacks.hpp"
 #include "tests/runtime/embedding_fixture.hpp"
 
 using namespace moorage;

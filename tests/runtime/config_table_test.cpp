@@ -6,8 +6,8 @@
 #include <sstream>
 
 #include "runtime/config.hpp"
-#include "runtime/config_fields.hpp"
-#include "runtime/config_values.hpp"
+#include "runtime/config/fields.hpp"
+#include "runtime/config/values.hpp"
 
 using namespace moorage;
 using namespace std::chrono_literals;

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 
 #include "runtime/config.hpp"
-#include "runtime/config_fields.hpp"
-#include "runtime/config_values.hpp"
+#include "runtime/config/fields.hpp"
+#include "runtime/config/values.hpp"
 #include "tests/support/real_sshd.hpp"
 
 using namespace moorage;

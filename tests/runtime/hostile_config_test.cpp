@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "runtime/config.hpp"
-#include "runtime/config_values.hpp"
+#include "runtime/config/values.hpp"
 #include "tests/support/hostile.hpp"
 #include "tests/support/real_sshd.hpp"
 

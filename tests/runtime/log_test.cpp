@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/log.hpp"
+#include "runtime/system/log.hpp"
 #include "tests/support/hostile.hpp"
 #include "tests/support/real_sshd.hpp"
 

@@ -4,8 +4,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "runtime/ssh/agent.hpp"
-#include "runtime/ssh/agent_signer.hpp"
+#include "runtime/ssh/login/agent.hpp"
+#include "runtime/ssh/login/agent_signer.hpp"
 #include "runtime/ssh/wire.hpp"
 #include "tests/support/agents.hpp"
 #include "tests/support/real_sshd.hpp"

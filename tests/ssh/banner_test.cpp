@@ -5,8 +5,8 @@
 
 #include <libssh/callbacks.h>
 
-#include "runtime/ssh/banner.hpp"
-#include "runtime/ssh/first_words.hpp"
+#include "runtime/ssh/opening/banner.hpp"
+#include "runtime/ssh/opening/first_words.hpp"
 #include "tests/ssh/transport_driver.hpp"
 #include "tests/ssh/visitor.hpp"
 #include "tests/support/hostile.hpp"

@@ -7,7 +7,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "runtime/ssh/credentials.hpp"
+#include "runtime/ssh/login/credentials.hpp"
 #include "runtime/ssh/wire.hpp"
 #include "tests/support/process_tree.hpp"
 #include "tests/support/real_sshd.hpp"

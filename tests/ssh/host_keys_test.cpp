@@ -6,8 +6,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "runtime/ssh/credentials.hpp"
-#include "runtime/ssh/host_keys.hpp"
+#include "runtime/ssh/login/credentials.hpp"
+#include "runtime/ssh/opening/host_keys.hpp"
 #include "runtime/ssh/wire.hpp"
 #include "tests/ssh/log_in_driver.hpp"
 #include "tests/support/process_tree.hpp"

@@ -11,7 +11,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "runtime/ssh/host_key_memory.hpp"
+#include "runtime/ssh/opening/host_key_memory.hpp"
 #include "runtime/ssh/wire.hpp"
 #include "tests/support/real_sshd.hpp"
 

@@ -8,7 +8,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "runtime/ssh/host_keys.hpp"
+#include "runtime/ssh/opening/host_keys.hpp"
 #include "tests/ssh/log_in_driver.hpp"
 #include "tests/support/real_sshd.hpp"
 

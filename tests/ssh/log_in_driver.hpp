@@ -15,7 +15,7 @@
 #include <string>
 #include <utility>
 
-#include "runtime/ssh/authenticator.hpp"
+#include "runtime/ssh/login/authenticator.hpp"
 
 namespace moorage::support {
 

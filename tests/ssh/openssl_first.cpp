@@ -1,5 +1,5 @@
 // What every maker of transports owes OpenSSL, done once for all tests of this folder.
-#include "runtime/ssh/preparation.hpp"
+#include "runtime/ssh/opening/preparation.hpp"
 
 namespace {
 

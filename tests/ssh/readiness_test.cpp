@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-#include "runtime/readiness.hpp"
+#include "runtime/system/readiness.hpp"
 
 using namespace moorage;
 using namespace std::chrono_literals;

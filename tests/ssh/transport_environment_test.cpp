@@ -5,7 +5,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "runtime/ssh/channel_command.hpp"
+#include "runtime/ssh/channels/command.hpp"
 #include "tests/ssh/transport_driver.hpp"
 
 using namespace moorage;

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "runtime/ssh/preparation.hpp"
+#include "runtime/ssh/opening/preparation.hpp"
 #include "tests/ssh/log_in_driver.hpp"
 #include "tests/support/fake_sshd.hpp"
 #include "tests/support/real_sshd.hpp"

@@ -49,5 +49,5 @@ function follow(from, file, chain,    i, target) {
 
 END {
   for (i = 1; i < ARGC; i++)
-    if (ARGV[i] ~ /^actors\/pool_(core|protocol)/) follow(ARGV[i], ARGV[i], ARGV[i])
+    if (ARGV[i] ~ /^actors\/pool\/(core|protocol)/) follow(ARGV[i], ARGV[i], ARGV[i])
 }

@@ -1,0 +1,160 @@
+// A connection: the actor that owns one SSH transport outright. It pumps the transport when its socket is
+// ready, refuses work under leases that it was not told of, answers probes, and asks a silent peer whether it
+// still lives.
+//
+// It opens once. If that fails, or the link breaks, it tells its pool why and ends: the pool decides what
+// comes next.
+#pragma once
+
+#include "actors/transport.hpp"
+#include "messages/interfaces.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+#include <deque>
+#include <map>
+#include <set>
+#include <vector>
+
+namespace moorage {
+
+/// What the asker calls a command.
+struct command_name {
+  lease_id lease;
+  std::uint64_t call = 0;
+  friend auto operator<=>(const command_name&, const command_name&) = default;
+};
+
+/// A command in the connection's care.
+struct connection_command {
+  enum class what { run, stream, probe } is = what::run;
+  command_name name;           ///< none: a probe
+  caf::strong_actor_ptr asker; ///< of a run or a stream; none: it has gone
+  exec_result collected;
+  std::uint64_t collect_max = 0;
+  caf::typed_response_promise<probe_answer> probe;
+  std::uint64_t input_room = 0; ///< what the sink may still send
+  std::uint64_t own_input_left =
+      0; ///< bytes of the request's own input that have not left; they give no room
+  time_point started{};
+  time_point overdue = time_point::max(); ///< by the request's own time-out
+  bool cut_short = false;                 ///< by its user, and the pool has heard what that says
+};
+
+struct connection_question {
+  caf::typed_response_promise<probe_answer> promise;
+  time_point asked{};
+};
+
+struct connection_actor_state {
+  static inline const char* name = "moorage.connection";
+
+  explicit connection_actor_state(connection_actor::stateful_pointer<connection_actor_state> self)
+      : self(self) {}
+  /// Answers whoever still waits: runs on quit, on an exception and on a kill alike.
+  ~connection_actor_state();
+
+  void run(run_command& request, const caf::strong_actor_ptr& asker);
+  void stream(open_stream& request, const caf::strong_actor_ptr& sink);
+  void cancel(const cancel_command& request);
+  void grant(const grant_stream_credit& credit);
+  void take_input(send_stream_input& input);
+  void end_input(const end_stream_input& request);
+  void answer_probe(const probe_request& request, caf::typed_response_promise<probe_answer> promise);
+  void begin(const begin_lease& order);
+  void fence(const fence_lease& request);
+  void change(const change_probes& order);
+  void wake(std::uint64_t generation);
+  void take_turn();
+  void ask_anew(const turns_replaced& order);
+  void lose_sink(const caf::actor_addr& sink);
+  void close();
+  /// Pumps the transport, folds in what came of it, asks a silent peer, and sets the timer.
+  void drive();
+
+  enum class phase { opening, open, closing, over };
+
+  connection_actor::stateful_pointer<connection_actor_state> self;
+  connection_id id;
+  cluster_settings settings; ///< of the opening; `output_max` as of the last lease
+  pool_actor pool;
+  turns_actor turns;
+  time_point began{}; ///< its opening
+  std::unique_ptr<transport> link;
+  phase now_in = phase::opening;
+
+private:
+  void start(connection_command command, exec_request request, std::uint64_t credit);
+  failure unfit(const command_name& name) const;
+  connection_command* find(const command_name& name, stream_id& stream);
+  void answer(connection_command& command, outcome ended);
+  void fold(transport_opened& event);
+  void fold(transport_failed& event);
+  void fold(transport_closed& event);
+  void fold(stream_output& event);
+  void fold(stream_input_taken& event);
+  void fold(stream_over& event);
+  void fold(question_answered& event);
+  failure gone() const;
+  void set_timer(time_point now);
+  void end();
+
+  // leases.cpp
+  void note_cleared(const connection_command& ended, outcome_kind how);
+  failure lease_over(lease_id lease) const;
+
+  // turns.cpp
+  bool waits_for_turn(time_point now);
+  void ask_for_turn();
+  void give_turn_back();
+
+  // health.cpp
+  void watch_silence(time_point now);
+  void watch_answers(time_point now);
+  void watch_cuts(time_point now);
+  void cut_short(connection_command& command);
+  void doubt(bool silent, std::string text);
+  void hear_answer(bool ran);
+
+  std::set<lease_id> leases_;
+  std::map<lease_id, bool> clearing_; ///< taken back while commands ran; whether one was not seen to end
+  std::map<stream_id, connection_command> commands_;
+  std::map<command_name, stream_id> named_; ///< the runs and streams among them
+  std::map<std::uint64_t, connection_question> questions_;
+  std::vector<transport_event> events_;
+  std::uint64_t ids_ = 0;
+  std::uint32_t unanswered_ = 0;
+  time_point asked_at_{};
+  time_point silence_due_ = time_point::max();
+  time_point answer_due_ = time_point::max();
+  time_point silence_told_ =
+      time_point::min();          ///< since when it was silent when the pool was told of it last
+  std::uint64_t answers_ = 0;     ///< of the transport, as of the last pump
+  bool peer_doubted_ = false;     ///< since its last answer
+  bool commands_doubted_ = false; ///< since a command last ran to its end
+  bool served_ = false;           ///< a holder's command has run to its end
+  std::deque<std::pair<lease_id, std::string>> fenced_; ///< the latest, and why they ended
+  std::string why_gone_; ///< the link's end, for those who hear of nothing else
+  time_point timer_due_ = time_point::max();
+  std::uint64_t timer_generation_ = 0;
+  bool more_queued_ = false;
+  enum class turn { none, asked, given } turn_ = turn::none;
+};
+
+/// Keep-alive questions that may go unanswered (ssh_config(5): ServerAliveCountMax 3).
+constexpr std::uint32_t keep_alive_count_max = 3;
+/// For runs and probes: output is capped by what is kept, and the rest must be drained for the command to end.
+constexpr std::uint64_t unlimited_credit = std::uint64_t{1} << 62;
+/// Leases that have ended and whose reasons are kept for a holder that has not heard of it.
+constexpr std::size_t fenced_kept = 64;
+/// Commands that may be under way; beyond them, one is refused. sshd's MaxSessions is 10, and each looks at all.
+constexpr std::size_t commands_max = 1'000;
+/// What a stream's sender of input may have under way.
+constexpr std::uint64_t stream_input_room = 256 << 10;
+
+connection_actor::behavior_type connection(connection_actor::stateful_pointer<connection_actor_state> self,
+                                           connection_id id, cluster_settings settings, pool_actor pool,
+                                           turns_actor turns, transport_factory transports);
+
+} // namespace moorage

@@ -1,0 +1,142 @@
+// What a connection knows of its peer's life: probes answered, silence noticed, doubts and answers told to the pool.
+#include "actors/connection/connection.hpp"
+
+#include <caf/all.hpp>
+
+#include "actors/durations.hpp"
+
+namespace moorage {
+
+void connection_actor_state::change(const change_probes& order) {
+  settings.probe = order.method;
+  settings.probe_command = order.command;
+  settings.probe_timeout = order.timeout;
+}
+
+void connection_actor_state::answer_probe(const probe_request& request,
+                                          caf::typed_response_promise<probe_answer> promise) {
+  if (now_in != phase::open) {
+    promise.deliver(make_error(errc::connection_lost, "not open"));
+    return;
+  }
+  if (request.as_pool && settings.probe == probe_method::exec) {
+    connection_command command;
+    command.is = connection_command::what::probe;
+    command.probe = std::move(promise);
+    exec_request what;
+    what.command = settings.probe_command;
+    // Or slow answers would pile up channels until users' commands are refused.
+    what.timeout = settings.probe_timeout;
+    what.linger = std::chrono::milliseconds{0}; // its output is nobody's
+    return start(std::move(command), std::move(what), unlimited_credit);
+  }
+  auto number = ++ids_;
+  questions_.emplace(number, connection_question{std::move(promise), self->clock().now()});
+  link->ask(number);
+  drive();
+}
+
+void connection_actor_state::fold(question_answered& event) {
+  auto found = questions_.find(event.question);
+  if (found == questions_.end())
+    return; // our own keep-alive, or one that was given up: that something was heard is all it says
+  auto& question = found->second;
+  question.promise.deliver(probe_answer{self->clock().now() - question.asked,
+                                        event.refusal.empty()
+                                            ? "a channel opened and closed"
+                                            : "the server answers, but opened no channel: " + event.refusal});
+  questions_.erase(found);
+}
+
+void connection_actor_state::doubt(bool silent, std::string text) {
+  peer_doubted_ = true;
+  caf::anon_send(pool, connection_doubted{id, silent, std::move(text)});
+}
+
+/// Told only when there was a doubt, since an answer is the rule; and once, when a holder's first command has run to its end:
+/// a connection that ends from then on has been of use.
+void connection_actor_state::hear_answer(bool ran) {
+  bool first = ran && !std::exchange(served_, true);
+  if (peer_doubted_ || first || (ran && commands_doubted_))
+    caf::anon_send(pool, connection_answered{id, ran});
+  peer_doubted_ = false;
+  commands_doubted_ = commands_doubted_ && !ran;
+}
+
+/// Its user does not wait for the end. Sooner than a probe would have given up, that says nothing of the peer, so it is
+/// asked; later, silence has been told of if there was any.
+void connection_actor_state::cut_short(connection_command& command) {
+  if (now_in != phase::open || !command.name.lease || std::exchange(command.cut_short, true))
+    return;
+  if (self->clock().now() < after(command.started, settings.probe_timeout))
+    doubt(false, "a command was cut short");
+}
+
+void connection_actor_state::watch_cuts(time_point now) {
+  for (auto& [stream, command] : commands_)
+    if (command.overdue <= now)
+      cut_short(command);
+}
+
+/// After what came of a pump was folded in: an answer that comes together with its deadline wins.
+void connection_actor_state::watch_answers(time_point now) {
+  if (link->answers() != answers_) {
+    answers_ = link->answers();
+    hear_answer(false);
+  }
+  answer_due_ = time_point::max();
+  if (now_in != phase::open)
+    return;
+  while (!questions_.empty()) {
+    auto& question = questions_.begin()->second;
+    auto due = after(question.asked, settings.probe_timeout);
+    if (due > now) {
+      answer_due_ = due;
+      break;
+    }
+    peer_doubted_ = true;
+    question.promise.deliver(
+        make_error(errc::connection_lost, "no answer within " + to_text(settings.probe_timeout)));
+    questions_.erase(questions_.begin());
+  }
+  auto owed = link->owed_since();
+  auto silent_since = std::max(link->last_heard(), owed);
+  if (owed == time_point::max() || silent_since <= silence_told_)
+    return;
+  auto due = after(silent_since, settings.probe_timeout);
+  if (due <= now) {
+    silence_told_ = silent_since;
+    doubt(true, "nothing heard for " + to_text(between(silent_since, now)) + " while an answer was owed");
+  } else {
+    answer_due_ = std::min(answer_due_, due);
+  }
+}
+
+void connection_actor_state::watch_silence(time_point now) {
+  silence_due_ = time_point::max();
+  if (now_in != phase::open || settings.keep_alive_interval.count() == 0)
+    return;
+  auto heard = link->last_heard();
+  if (heard >= asked_at_)
+    unanswered_ = 0;
+  auto due = std::max(heard, asked_at_) + settings.keep_alive_interval;
+  if (due <= now) {
+    if (unanswered_ >= keep_alive_count_max) {
+      transport_failed silent{{ssh_stage::session, ssh_failure::silent,
+                               "nothing heard for " + to_text(between(heard, now)) + " and " +
+                                   std::to_string(keep_alive_count_max) + " keep-alive questions unanswered"},
+                              {},
+                              {}};
+      fold(silent);
+      return;
+    }
+    ++unanswered_;
+    asked_at_ = now;
+    link->ask(++ids_);
+    due = now + settings.keep_alive_interval;
+    caf::anon_send(self, wake_up{0}); // the question leaves with the next pump
+  }
+  silence_due_ = due;
+}
+
+} // namespace moorage

@@ -1,0 +1,58 @@
+// What a connection knows of leases: which it was told of, and what runs under one that has ended.
+#include "actors/connection/connection.hpp"
+
+#include <caf/all.hpp>
+
+namespace moorage {
+
+void connection_actor_state::begin(const begin_lease& order) {
+  leases_.insert(order.lease);
+  settings.output_max = order.output_max;
+}
+
+void connection_actor_state::fence(const fence_lease& request) {
+  if (leases_.erase(request.lease) > 0) {
+    fenced_.emplace_back(request.lease, request.reason);
+    if (fenced_.size() > fenced_kept)
+      fenced_.pop_front();
+  }
+  bool was_running = false;
+  for (auto& [stream, command] : commands_) {
+    if (command.name.lease == request.lease && request.lease) {
+      was_running = true;
+      cut_short(command);
+      link->cancel(stream, {errc::lease_ended, "the lease ended while the command ran" +
+                                                   (request.reason.empty() ? "" : ": " + request.reason)});
+    }
+  }
+  if (request.ask && was_running)
+    clearing_.emplace(request.lease, false);
+  else if (request.ask)
+    caf::anon_send(pool, lease_cleared{id, request.lease, false});
+  if (was_running)
+    drive();
+}
+
+/// The pool hears that a lease is cleared when the last command under it has ended: one that was seen to end leaves a
+/// session that can be used again.
+void connection_actor_state::note_cleared(const connection_command& ended, outcome_kind how) {
+  auto clearing = clearing_.find(ended.name.lease);
+  if (clearing == clearing_.end())
+    return;
+  clearing->second = clearing->second || how == outcome_kind::maybe_ran;
+  for (const auto& [stream, other] : commands_)
+    if (other.name.lease == ended.name.lease)
+      return;
+  caf::anon_send(pool, lease_cleared{id, ended.name.lease, clearing->second});
+  clearing_.erase(clearing);
+}
+
+failure connection_actor_state::lease_over(lease_id lease) const {
+  auto text = "lease " + to_string(lease) + " on '" + settings.name + "' has ended";
+  for (const auto& [ended, reason] : fenced_)
+    if (ended == lease && !reason.empty())
+      text += " (" + reason + ")";
+  return {errc::lease_ended, text + "; the command was not sent: acquire anew"};
+}
+
+} // namespace moorage

@@ -1,0 +1,72 @@
+// Which message goes where: the manager's table of contents.
+#include <caf/all.hpp>
+
+#include "actors/composure.hpp"
+#include "actors/manager/manager.hpp"
+
+namespace moorage {
+
+manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_actor_state> self,
+                                     std::vector<cluster_settings> clusters, manager_world world) {
+  auto state = &self->state; // lives as long as the behaviour
+  // Passes a request on to its cluster's pool, which answers the asker itself.
+  auto pass = [self, state](auto promise, auto& request) {
+    if (auto pool = state->pool_of(request.cluster))
+      promise.delegate(pool, std::move(request));
+    else
+      promise.deliver(state->unknown(request.cluster));
+    return promise;
+  };
+  auto pass_done = [self, pass](auto& request) { return pass(self->make_response_promise<done>(), request); };
+  auto answer = [self](auto work) {
+    auto promise = self->make_response_promise<done>();
+    work(promise);
+    return promise;
+  };
+  keep_composure(self);
+  self->set_down_handler([state](const caf::down_msg& down) { state->lost(down); });
+  state->begin(std::move(clusters), std::move(world));
+  return {
+      [self, pass](get_pool& request) { return pass(self->make_response_promise<pool_status>(), request); },
+      [self, pass](get_connections& request) {
+        return pass(self->make_response_promise<connection_list>(), request);
+      },
+      [self, pass](get_leases& request) { return pass(self->make_response_promise<lease_list>(), request); },
+      [self, pass](get_waiters& request) {
+        return pass(self->make_response_promise<waiter_list>(), request);
+      },
+      [pass_done](pause_pool& request) { return pass_done(request); },
+      [pass_done](resume_pool& request) { return pass_done(request); },
+      [pass_done](probe_pool& request) { return pass_done(request); },
+      [pass_done](evict_connection& request) { return pass_done(request); },
+      [pass_done](revoke_lease& request) { return pass_done(request); },
+      [answer, state](const resize_pool& request) {
+        return answer([&](auto promise) { state->resize(request, promise); });
+      },
+      [pass_done](reset_pool& request) { return pass_done(request); },
+      [pass_done](disconnect_pool& request) { return pass_done(request); },
+      [state, answer, pass_done](subscribe& request) {
+        auto taken = [](auto promise) { promise.deliver(done{}); };
+        return state->take(request) ? answer(taken) : pass_done(request);
+      },
+      [state](grant_event_credit& request) { state->take(request); },
+      [state](acquire& request) { state->pass(std::move(request)); },
+      [state](cancel_acquire& request) { state->cancel(std::move(request)); },
+      [answer, state](const register_cluster& request) {
+        return answer([&](auto promise) { state->add(request, promise); });
+      },
+      [answer, state](const remove_cluster& request) {
+        return answer([&](auto promise) { state->remove(request.cluster, promise); });
+      },
+      [state](const list_clusters&) { return state->clusters(); },
+      [self, state](const get_pools&) {
+        auto promise = self->make_response_promise<pool_list>();
+        state->collect(promise);
+        return promise;
+      },
+      [answer, state](const stop_all&) { return answer([&](auto promise) { state->stop(promise); }); },
+      [state](const acquire_taken& read) { state->take(read); },
+  };
+}
+
+} // namespace moorage

@@ -1,0 +1,79 @@
+// Who hears of what the pools tell: subscriptions to one pool are that pool's own; those to every pool have an account.
+#include <caf/all.hpp>
+
+#include "actors/manager/manager.hpp"
+#include "messages/printable.hpp"
+
+namespace moorage {
+
+manager_actor_state::subscription* manager_actor_state::subscription_of(const caf::strong_actor_ptr& whom,
+                                                                        const std::string& cluster) {
+  for (auto& one : subscribers_)
+    if (one.whom == whom && one.cluster == cluster)
+      return &one;
+  return nullptr;
+}
+
+bool manager_actor_state::hears(const subscription& one, const std::string& cluster) {
+  if (!one.cluster.empty())
+    return one.cluster == cluster;
+  return subscription_of(one.whom, cluster) == nullptr;
+}
+
+caf::actor manager_actor_state::hearer(const subscription& one) {
+  return one.account ? caf::actor_cast<caf::actor>(one.account) : caf::actor_cast<caf::actor>(one.whom);
+}
+
+/// An account takes all that a pool tells: what the subscriber misses is counted there.
+void manager_actor_state::subscribe_at(const pool_actor& pool, const subscription& one) {
+  caf::anon_send(pool, subscribe{one.cluster, caf::actor_cast<caf::strong_actor_ptr>(hearer(one)),
+                                 one.account ? event_credit_unlimited : one.credit});
+}
+
+bool manager_actor_state::take(const subscribe& request) {
+  if (!request.subscriber || (!request.cluster.empty() && !pool_of(request.cluster)))
+    return request.cluster.empty(); // else the answer is the pool's, or that there is none
+  auto* own = subscription_of(request.subscriber, request.cluster);
+  auto* all = subscription_of(request.subscriber, {});
+  if (all != nullptr && all->account && (own == nullptr || own == all)) {
+    caf::anon_send(all->account, grant_event_credit{{}, request.subscriber, request.credit});
+    return true;
+  }
+  if (own != nullptr)
+    return request.cluster.empty(); // the pool adds the credit
+  self_->monitor(caf::actor_cast<caf::actor>(request.subscriber));
+  subscription fresh{request.subscriber, request.cluster, request.credit, {}};
+  if (request.cluster.empty() && request.credit != event_credit_unlimited)
+    fresh.account = self_->spawn(event_account, request.subscriber, request.credit);
+  subscribers_.push_back(fresh);
+  if (!request.cluster.empty())
+    return false;
+  for (auto& [name, entry] : clusters_)
+    if (hears(fresh, name))
+      subscribe_at(entry.pool, fresh);
+  return true;
+}
+
+void manager_actor_state::take(grant_event_credit& request) {
+  auto* own = request.cluster.empty() ? nullptr : subscription_of(request.subscriber, request.cluster);
+  auto* all = subscription_of(request.subscriber, {});
+  if (own == nullptr && all != nullptr && all->account)
+    caf::anon_send(all->account, std::move(request));
+  else if (auto pool = pool_of(request.cluster))
+    caf::anon_send(pool, std::move(request));
+}
+
+void manager_actor_state::tell_subscribers(const std::string& cluster, const std::string& what,
+                                           const std::string& text) {
+  event_record record;
+  record.cluster = cluster;
+  record.at = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  record.what = what;
+  record.text = printable(text, printable_whole);
+  for (auto& one : subscribers_)
+    if (hears(one, cluster))
+      caf::anon_send(hearer(one), record);
+}
+
+} // namespace moorage

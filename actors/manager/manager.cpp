@@ -1,0 +1,279 @@
+#include "actors/manager/manager.hpp"
+
+#include <caf/all.hpp>
+
+#include "actors/pool/shell.hpp"
+#include "actors/turns.hpp"
+#include "messages/exit_words.hpp"
+#include "messages/printable.hpp"
+
+namespace moorage {
+
+namespace {
+
+/// Ids of one pool's life: enough for a thousand acquires a second for thirty years.
+constexpr std::uint64_t ids_per_life = 1'000'000'000'000;
+
+} // namespace
+
+manager_actor_state::~manager_actor_state() {
+  for (auto& [name, entry] : clusters_)
+    caf::anon_send_exit(entry.pool, caf::exit_reason::kill);
+  for (auto& pool : removed_)
+    caf::anon_send_exit(pool, caf::exit_reason::kill);
+  for (auto& one : subscribers_)
+    if (one.account)
+      caf::anon_send(one.account, stop_all{});
+  caf::anon_send_exit(turns_, caf::exit_reason::kill);
+}
+
+void manager_actor_state::begin(std::vector<cluster_settings> clusters, manager_world world) {
+  world_ = std::move(world);
+  start_turns();
+  for (auto& settings : clusters) {
+    auto name = settings.name;
+    start_pool(name, clusters_.insert_or_assign(name, entry{std::move(settings), {}}).first->second);
+  }
+}
+
+void manager_actor_state::start_turns() {
+  turns_ = self_->spawn(turns, world_.turns);
+  self_->monitor(turns_);
+}
+
+void manager_actor_state::start_pool(const std::string& name, entry& cluster) {
+  auto number = pools_started_++;
+  pool_world world{world_.transports, turns_, world_.seed + number * 0x9e3779b97f4a7c15u,
+                   lives_[name]++ * ids_per_life + 1};
+  cluster.pool = self_->spawn(pool, cluster.settings, std::move(world));
+  self_->monitor(cluster.pool);
+  for (auto& one : subscribers_)
+    if (hears(one, name))
+      subscribe_at(cluster.pool, one);
+}
+
+pool_actor manager_actor_state::pool_of(const std::string& cluster) const {
+  auto found = clusters_.find(cluster);
+  return found != clusters_.end() ? found->second.pool : pool_actor{};
+}
+
+caf::error manager_actor_state::unknown(const std::string& cluster) const {
+  if (stopping_)
+    return make_error(errc::stopping, "the runtime is stopping");
+  std::string names;
+  for (auto& [name, entry] : clusters_) {
+    if (names.size() > 200) {
+      names += ", …";
+      break;
+    }
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  return make_error(errc::unknown_cluster, "no cluster '" + printable(cluster) + "' is registered" +
+                                               (names.empty() ? "; none is" : "; there are: " + names));
+}
+
+// --- acquires
+
+void manager_actor_state::pass(acquire request) {
+  if (!request.holder)
+    request.holder = self_->current_sender();
+  if (!request.holder)
+    return; // nobody could be told
+  auto found = clusters_.find(request.cluster);
+  if (stopping_ || found == clusters_.end()) {
+    acquire_refused refusal{request.cluster, request.call, to_failure(unknown(request.cluster))};
+    caf::anon_send(caf::actor_cast<caf::actor>(request.holder), std::move(refusal));
+    return;
+  }
+  auto& pool = found->second.pool;
+  self_->send(pool, passed_acquire{++passed_, request});
+  unread_[pool.address()].acquires.emplace(passed_, unread::passed{std::move(request), self_->clock().now()});
+}
+
+void manager_actor_state::cancel(cancel_acquire request) {
+  if (!request.holder)
+    request.holder = self_->current_sender();
+  auto pool = pool_of(request.cluster);
+  if (!pool)
+    return;
+  caf::anon_send(pool, request);
+  if (auto found = unread_.find(pool.address()); found != unread_.end())
+    found->second.cancels.push_back({std::move(request), passed_});
+}
+
+void manager_actor_state::take(const acquire_taken& read) {
+  auto found = unread_.find(caf::actor_cast<caf::actor_addr>(self_->current_sender()));
+  if (found == unread_.end())
+    return;
+  auto& [acquires, cancels] = found->second;
+  acquires.erase(read.number);
+  if (acquires.empty()) {
+    unread_.erase(found);
+    return;
+  }
+  while (!cancels.empty() && cancels.front().after < acquires.begin()->first)
+    cancels.pop_front();
+}
+
+void manager_actor_state::pass_again(unread lost) {
+  for (auto& [number, passed] : lost.acquires) {
+    passed.request.waited += self_->clock().now() - passed.at;
+    pass(std::move(passed.request));
+  }
+  for (auto& each : lost.cancels)
+    cancel(std::move(each.request));
+}
+
+// --- clusters
+
+void manager_actor_state::add(const register_cluster& request, caf::typed_response_promise<done> promise) {
+  if (stopping_) {
+    promise.deliver(unknown(request.settings.name));
+    return;
+  }
+  if (auto wrong = check_settings(request.settings); wrong.code != errc::none) {
+    promise.deliver(make_error(wrong));
+    return;
+  }
+  auto [found, fresh] = clusters_.try_emplace(request.settings.name);
+  found->second.settings = request.settings;
+  if (fresh) {
+    start_pool(found->first, found->second);
+    promise.deliver(done{"registered"});
+  } else {
+    promise.delegate(found->second.pool, request);
+  }
+}
+
+void manager_actor_state::resize(const resize_pool& request, caf::typed_response_promise<done> promise) {
+  auto found = clusters_.find(request.cluster);
+  if (found == clusters_.end()) {
+    promise.deliver(unknown(request.cluster));
+    return;
+  }
+  // Remembered once the pool has taken it: it is what the cluster's settings say, and what a next life begins with.
+  self_->request(found->second.pool, caf::infinite, request)
+      .then(
+          [this, request, promise](const done& answer) mutable {
+            if (auto cluster = clusters_.find(request.cluster); cluster != clusters_.end())
+              cluster->second.settings.pool_size = request.size;
+            promise.deliver(answer);
+          },
+          [promise](caf::error& error) mutable { promise.deliver(std::move(error)); });
+}
+
+void manager_actor_state::remove(const std::string& cluster, caf::typed_response_promise<done> promise) {
+  auto node = clusters_.extract(cluster);
+  if (node.empty()) {
+    promise.deliver(unknown(cluster));
+    return;
+  }
+  auto pool = node.mapped().pool;
+  removed_.insert(pool);
+  auto end = [this, pool] {
+    removed_.erase(pool);
+    caf::anon_send_exit(pool, caf::exit_reason::user_shutdown);
+  };
+  self_->request(pool, caf::infinite, remove_cluster{cluster})
+      .then(
+          [end, promise](const done& answer) mutable {
+            end();
+            promise.deliver(answer);
+          },
+          [end, promise](caf::error&) mutable { // it ended by itself: nothing is left, as was asked
+            end();
+            promise.deliver(done{});
+          });
+}
+
+cluster_list manager_actor_state::clusters() const {
+  cluster_list result;
+  for (auto& [name, entry] : clusters_)
+    result.clusters.push_back(entry.settings);
+  return result;
+}
+
+void manager_actor_state::collect(caf::typed_response_promise<pool_list> promise) {
+  struct collection {
+    pool_list found;
+    std::size_t left = 0;
+    caf::typed_response_promise<pool_list> promise;
+  };
+  auto all = std::make_shared<collection>();
+  all->left = clusters_.size();
+  all->promise = std::move(promise);
+  auto one_less = [all] {
+    if (--all->left > 0)
+      return;
+    std::sort(all->found.pools.begin(), all->found.pools.end(),
+              [](const pool_status& a, const pool_status& b) { return a.cluster < b.cluster; });
+    all->promise.deliver(std::move(all->found));
+  };
+  if (clusters_.empty()) {
+    all->promise.deliver(pool_list{});
+    return;
+  }
+  for (auto& [name, entry] : clusters_)
+    self_->request(entry.pool, caf::infinite, get_pool{name})
+        .then(
+            [all, one_less](pool_status& status) {
+              all->found.pools.push_back(std::move(status));
+              one_less();
+            },
+            [one_less](caf::error&) { one_less(); });
+}
+
+void manager_actor_state::one_stopped() {
+  if (still_stopping_ > 0)
+    --still_stopping_;
+  if (still_stopping_ > 0)
+    return;
+  for (auto& [name, entry] : clusters_)
+    caf::anon_send_exit(entry.pool, caf::exit_reason::user_shutdown);
+  for (auto& promise : stop_promises_)
+    promise.deliver(done{});
+  stop_promises_.clear();
+  self_->quit();
+}
+
+void manager_actor_state::stop(caf::typed_response_promise<done> promise) {
+  stop_promises_.push_back(std::move(promise));
+  if (stopping_)
+    return;
+  stopping_ = true;
+  still_stopping_ = clusters_.size() + 1; // one for this call itself
+  for (auto& [name, entry] : clusters_)
+    self_->request(entry.pool, caf::infinite, stop_all{})
+        .then([this](const done&) { one_stopped(); }, [this](caf::error&) { one_stopped(); });
+  one_stopped();
+}
+
+void manager_actor_state::lost(const caf::down_msg& down) {
+  std::erase_if(subscribers_, [&down](const subscription& one) {
+    auto ended = caf::actor_cast<caf::actor_addr>(one.whom) == down.source;
+    if (ended && one.account)
+      caf::anon_send(one.account, stop_all{});
+    return ended;
+  });
+  if (turns_.address() == down.source && !stopping_) {
+    start_turns();
+    if (world_.report_bug)
+      world_.report_bug({}, "who gives turns to compute ended by a bug (" + in_words(down.reason) +
+                                "); a fresh one takes its place");
+    for (auto& [name, entry] : clusters_)
+      self_->send(entry.pool, turns_replaced{caf::actor_cast<caf::strong_actor_ptr>(turns_)});
+  }
+  for (auto& [name, entry] : clusters_) {
+    if (entry.pool.address() != down.source || stopping_)
+      continue;
+    auto text = "the pool ended by a bug (" + in_words(down.reason) + "); a fresh one takes its place";
+    if (world_.report_bug)
+      world_.report_bug(name, text);
+    tell_subscribers(name, "internal", text);
+    start_pool(name, entry);
+  }
+  if (auto node = unread_.extract(down.source); !node.empty())
+    pass_again(std::move(node.mapped()));
+}
+
+} // namespace moorage

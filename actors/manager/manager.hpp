@@ -1,0 +1,124 @@
+// The manager: the way in. It knows the clusters by name, owns their pools, and passes every request to the
+// right one; answers go straight from the pool to the asker. A pool that a bug ended is replaced by a fresh
+// one.
+#pragma once
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+#include <deque>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/manager/event_account.hpp"
+#include "actors/transport.hpp"
+#include "messages/events.hpp"
+#include "messages/interfaces.hpp"
+
+namespace moorage {
+
+/// What the runtime hands to the manager.
+struct manager_world {
+  transport_factory transports;
+  /// Every pool's seed is drawn from it, so that two processes do not jitter in step.
+  std::uint64_t seed = 1;
+  /// How many connections may compute at once, over all pools; at least 1. The threads of the actor system less one, so
+  /// that one stays free for messages.
+  std::size_t turns = 1;
+  /// Told when a bug has ended a pool, or (with no cluster) what all pools share; called on the manager's thread, must not
+  /// block.
+  std::function<void(const std::string& cluster, const std::string& what)> report_bug;
+};
+
+class manager_actor_state {
+public:
+  static inline const char* name = "moorage.manager";
+
+  explicit manager_actor_state(manager_actor::stateful_pointer<manager_actor_state> self) : self_(self) {}
+  /// Pools do not outlive their manager, however it ends.
+  ~manager_actor_state();
+
+  void begin(std::vector<cluster_settings> clusters, manager_world world);
+
+  /// The pool of that name, or nothing; then `unknown` says why.
+  pool_actor pool_of(const std::string& cluster) const;
+  caf::error unknown(const std::string& cluster) const;
+
+  /// Passes it on to its cluster's pool, which answers the holder; keeps it until the pool has read it.
+  void pass(acquire request);
+  void cancel(cancel_acquire request);
+  void take(const acquire_taken& read);
+
+  void add(const register_cluster& request, caf::typed_response_promise<done> promise);
+  void resize(const resize_pool& request, caf::typed_response_promise<done> promise);
+  void remove(const std::string& cluster, caf::typed_response_promise<done> promise);
+  cluster_list clusters() const;
+  void collect(caf::typed_response_promise<pool_list> promise);
+  /// Remembered, so that it also hears the pools that come later: a pool's replacement, or new clusters. False: it is for the
+  /// cluster's pool to answer.
+  bool take(const subscribe& request);
+  void take(grant_event_credit& request);
+  void stop(caf::typed_response_promise<done> promise);
+  void lost(const caf::down_msg& down);
+
+private:
+  struct entry {
+    cluster_settings settings;
+    pool_actor pool;
+  };
+
+  /// What a pool has been passed and has not said that it read: lost with it when it ends, and then asked again.
+  struct unread {
+    struct passed {
+      acquire request;
+      std::chrono::steady_clock::time_point at;
+    };
+    struct cancelled {
+      cancel_acquire request;
+      std::uint64_t after = 0; ///< the last acquire passed before it
+    };
+    std::map<std::uint64_t, passed> acquires; ///< by number, in the order of passing
+    std::deque<cancelled> cancels;            ///< those that may concern one of these
+  };
+
+  /// One who hears events, of one pool or of every pool.
+  struct subscription {
+    caf::strong_actor_ptr whom;
+    std::string cluster; ///< empty: of every pool
+    std::uint32_t credit = 0;
+    event_account_actor account; ///< of every pool, unless the credit is without limit
+  };
+
+  void start_turns();
+  void start_pool(const std::string& name, entry& cluster);
+  void pass_again(unread lost);
+  void one_stopped();
+  void tell_subscribers(const std::string& cluster, const std::string& what, const std::string& text);
+  subscription* subscription_of(const caf::strong_actor_ptr& whom, const std::string& cluster);
+  /// It is told by this pool by virtue of this subscription; each event is told once, whatever else it subscribed to.
+  bool hears(const subscription& one, const std::string& cluster);
+  static caf::actor hearer(const subscription& one);
+  static void subscribe_at(const pool_actor& pool, const subscription& one);
+
+  manager_actor::stateful_pointer<manager_actor_state> self_;
+  manager_world world_;
+  turns_actor turns_;
+  std::map<std::string, entry> clusters_;
+  std::set<pool_actor> removed_; ///< still closing
+  std::unordered_map<caf::actor_addr, unread> unread_;
+  std::uint64_t passed_ = 0;
+  std::vector<subscription> subscribers_;
+  std::uint64_t pools_started_ = 0;
+  /// Pools that a name has had, also removed ones: a lease of an earlier life must not be taken for one of a later.
+  std::map<std::string, std::uint64_t> lives_;
+  bool stopping_ = false;
+  std::size_t still_stopping_ = 0;
+  std::vector<caf::typed_response_promise<done>> stop_promises_;
+};
+
+manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_actor_state> self,
+                                     std::vector<cluster_settings> clusters, manager_world world);
+
+} // namespace moorage

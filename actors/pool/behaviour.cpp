@@ -1,0 +1,80 @@
+// Which message becomes which call: the pool's table of contents.
+#include <caf/all.hpp>
+
+#include "actors/composure.hpp"
+#include "actors/pool/shell.hpp"
+
+namespace moorage {
+
+pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> self, cluster_settings settings,
+                               pool_world world) {
+  auto state = &self->state; // lives as long as the behaviour
+  auto answer = [self, state](auto event) {
+    auto promise = self->make_response_promise<done>();
+    state->request(std::move(event), promise);
+    return promise;
+  };
+  keep_composure(self);
+  self->set_down_handler([state](const caf::down_msg& down) { state->take(down); });
+  state->begin(std::move(settings), std::move(world));
+  return {
+      [state](const get_pool&) { return state->status(); },
+      [self, state](const get_connections&) {
+        return connection_list{state->core().connections(self->clock().now())};
+      },
+      [self, state](const get_leases&) { return lease_list{state->core().leases(self->clock().now())}; },
+      [self, state](const get_waiters&) { return waiter_list{state->core().waiters(self->clock().now())}; },
+      [answer](const pause_pool&) { return answer(pause_requested{}); },
+      [answer](const resume_pool&) { return answer(resume_requested{}); },
+      [answer](const probe_pool&) { return answer(probe_requested{}); },
+      [answer](const evict_connection& request) {
+        return answer(eviction_requested{{}, request.connection});
+      },
+      [answer](const revoke_lease& request) {
+        return answer(lease_revoked{{}, request.lease});
+      },
+      [self, state](const resize_pool& request) {
+        auto promise = self->make_response_promise<done>();
+        state->resize(request.size, promise);
+        return promise;
+      },
+      [answer](const reset_pool&) { return answer(reset_requested{}); },
+      [answer](const disconnect_pool&) { return answer(disconnect_requested{}); },
+      [state](const subscribe& request) {
+        state->subscribe_to_events(request);
+        return done{};
+      },
+      [state](const grant_event_credit& request) { state->credit_events(request); },
+      [state](acquire& request) { state->take(request); },
+      [state](passed_acquire& passed) { state->take(passed); },
+      [state](const cancel_acquire& request) { state->take(request); },
+      [state](const confirm_lease& confirm) { state->step(lease_confirmed{confirm.lease}); },
+      [self, state](release_lease& request) {
+        if (!request.holder)
+          request.holder = self->current_sender(); // before the promise, which takes it away
+        auto promise = self->make_response_promise<done>();
+        state->take(request, promise);
+        return promise;
+      },
+      [self, state](const register_cluster& request) {
+        auto promise = self->make_response_promise<done>();
+        state->change(request.settings, promise);
+        return promise;
+      },
+      [answer](const remove_cluster&) {
+        return answer(stop_requested{{}, true});
+      },
+      [answer](const stop_all&) { return answer(stop_requested{}); },
+      [state](const turns_replaced& order) { state->take(order); },
+      [state](opening_ended& report) { state->take(report); },
+      [state](link_lost& report) { state->take(report); },
+      [state](const link_closed& report) { state->take(report); },
+      [state](const lease_cleared& report) { state->take(report); },
+      [state](const probe_report& report) { state->take(report); },
+      [state](connection_doubted& doubt) { state->step(std::move(doubt)); },
+      [state](const connection_answered& answer) { state->step(answer); },
+      [state](const wake_up& wake) { state->take(wake); },
+  };
+}
+
+} // namespace moorage

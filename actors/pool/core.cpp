@@ -1,0 +1,237 @@
+// The step, and what moves a connection from state to state.
+#include "actors/pool/core.hpp"
+
+#include "actors/durations.hpp"
+#include "messages/ensure.hpp"
+
+namespace moorage {
+
+pool_core::pool_core(cluster_settings settings, std::uint64_t seed, std::uint64_t first_id)
+    : settings_(std::move(settings)), random_(seed), first_id_(first_id), next_connection_(first_id),
+      next_lease_(first_id), next_probe_(first_id) {
+  ensure(first_id > 0, "ids begin with 1 or more, since 0 stands for none");
+}
+
+void pool_core::step(time_point now, const pool_event& event, pool_effects& effects) {
+  struct borrow {
+    pool_core& core;
+    borrow(pool_core& core, pool_effects& effects) : core(core) { core.effects_ = &effects; }
+    ~borrow() { core.effects_ = nullptr; }
+  };
+  borrow lent{*this, effects};
+  now_ = std::max(now_, now);
+  std::visit([this](const auto& what) { on(what); }, event);
+  fall_due();
+  settle();
+  // An acquire does not carry the start of a round on its back: `next_due` says that there is more to do at once.
+  if (!std::holds_alternative<acquire_requested>(event))
+    start_probes();
+  answer_pending();
+}
+
+pool_effects pool_core::step(time_point now, const pool_event& event) {
+  pool_effects effects;
+  step(now, event, effects);
+  return effects;
+}
+
+void pool_core::fall_due() {
+  reclaim_from_gone();
+  expire_waiters();
+  expire_grants();
+  while (!timers_.empty() && timers_.begin()->first <= now_) {
+    auto due = *timers_.begin();
+    connection_due(need(due.second));
+    ensure(timers_.empty() || *timers_.begin() != due, "what fell due has been done");
+  }
+  close_idle();
+  if (next_round_ <= now_)
+    begin_round();
+}
+
+void pool_core::settle() {
+  trim();
+  close_replaced();
+  serve();
+  refuse_doomed();
+  if (!doomed_ && latched_.code != errc::none && !waiters_.empty() && !servable())
+    refuse_waiters(latched_);
+  retry_due();
+  open_wanted();
+}
+
+time_point pool_core::next_due() const {
+  auto due = next_round_;
+  auto at = [&](time_point when) { due = std::min(due, when); };
+  if (!deadlines_.empty())
+    at(deadlines_.begin()->first);
+  if (!unconfirmed_.empty())
+    at(after(leases_.at(*unconfirmed_.begin()).granted, confirm_timeout));
+  if (!timers_.empty())
+    at(timers_.begin()->first);
+  if (idle_.size() > settings_.min_idle && settings_.idle_timeout.count() > 0)
+    at(after(connections_.at(idle_.begin()->second).idle_since, settings_.idle_timeout));
+  if (!retries_.empty() && !paused_)
+    at(retries_.begin()->first);
+  if (lacks_opening())
+    at(std::max(back_off_until_, now_));
+  if (!gone_.empty() || doomed_ || (!probe_queue_.empty() && may_probe()))
+    at(now_);
+  return due;
+}
+
+void pool_core::note(announcement what, connection_id connection, lease_id lease, std::string text) {
+  if (!announcing_)
+    return;
+  emit(announce{what, connection, lease, std::move(text)});
+}
+
+pool_core::connection* pool_core::find(connection_id id) {
+  auto position = connections_.find(id);
+  return position == connections_.end() ? nullptr : &position->second;
+}
+
+pool_core::connection& pool_core::need(connection_id id) {
+  auto* c = find(id);
+  ensure(c != nullptr, "what an index names exists");
+  return *c;
+}
+
+/// Those that stay unless something happens; the closing ones are on their way out.
+std::uint32_t pool_core::live() const {
+  return count(connection_state::opening) + count(connection_state::idle) + count(connection_state::leased);
+}
+
+void pool_core::enter(connection& c, connection_state state) {
+  --count(c.state);
+  ++count(state);
+  c.state = state;
+  refresh(c);
+}
+
+time_point pool_core::due_of(const connection& c) const {
+  auto due = c.probe ? c.probe_by : time_point::max();
+  // Found out under a lease too, so that a lease does not touch the timers.
+  if (c.open() && !c.outlived)
+    due = std::min(due, c.expires);
+  auto idle = c.state == connection_state::idle;
+  if (idle && c.outlived)
+    due = std::min(due, c.replace_by);
+  if (c.failures > 0 && !c.probe && !c.probe_queued && (idle || (c.open() && c.in_question())))
+    due = std::min(due, c.probe_again);
+  return due;
+}
+
+namespace {
+
+/// Puts the key into the set, or takes it out.
+template <class Key>
+void list(std::set<Key>& index, bool& listed, bool wanted, const Key& key) {
+  if (listed == wanted)
+    return;
+  listed = wanted;
+  if (wanted)
+    index.insert(key);
+  else
+    index.erase(key);
+}
+
+} // namespace
+
+/// Brings every index up to date with the connection; called after every change to it.
+void pool_core::refresh(connection& c) {
+  auto idle = c.state == connection_state::idle;
+  auto sound = c.open() && !c.condemned;
+  if (sound != c.servable) {
+    c.servable = sound;
+    sound ? ++servable_ : --servable_;
+  }
+  // Once it has failed, only an idle connection is granted, so that one doubtful link does not cost two
+  // leases.
+  auto grantable =
+      sound && c.in_use() < settings_.channels_per_connection && (c.failures == 0 || c.in_use() == 0);
+  auto doubt = static_cast<std::uint8_t>(c.failures > 0 ? 3 : c.doubted ? 2 : c.outlived ? 1 : 0);
+  rank place{doubt, static_cast<bool>(c.probe), c.in_use(), ~c.stamp, c.id};
+  if (c.grantable && (!grantable || place != c.place)) {
+    grantable_.erase(c.place);
+    c.grantable = false;
+  }
+  if (grantable && !c.grantable) {
+    grantable_.insert(place);
+    c.place = place;
+    c.grantable = true;
+  }
+  list(idle_, c.listed_idle, idle, {c.stamp, c.id});
+  list(outlived_, c.listed_outlived, idle && c.outlived, c.id);
+  list(retries_, c.listed_retry, c.state == connection_state::opening && !c.trying, {c.retry_at, c.id});
+  auto due = due_of(c);
+  if (due == c.due)
+    return;
+  if (c.due != time_point::max())
+    timers_.erase({c.due, c.id});
+  if (due != time_point::max())
+    timers_.insert({due, c.id});
+  c.due = due;
+}
+
+void pool_core::becomes_idle(connection& c) {
+  c.stamp = next_stamp_++;
+  c.idle_since = now_;
+  enter(c, connection_state::idle);
+}
+
+void pool_core::slot_freed(connection& c) {
+  if (c.in_use() > 0)
+    refresh(c);
+  else if (c.condemned)
+    close(c, c.reason);
+  else
+    becomes_idle(c);
+}
+
+/// No new lease, and closed as soon as it carries none. The first reason stands.
+void pool_core::condemn(connection& c, removal_reason reason, std::string text) {
+  if (c.condemned || c.state == connection_state::closing)
+    return;
+  if (c.in_use() == 0)
+    return close(c, reason, std::move(text));
+  c.condemned = true;
+  c.reason = reason;
+  refresh(c);
+  note(announcement::condemned, c.id, {}, to_string(reason) + (text.empty() ? "" : ": " + text));
+}
+
+void pool_core::close(connection& c, removal_reason reason, std::string text) {
+  ensure(c.state != connection_state::closing, "a connection is closed once");
+  ensure(c.in_use() == 0, "a connection that is closed carries no lease");
+  if (reason == removal_reason::probe_failures)
+    count_if_useless(c, "its probes failed" + (text.empty() ? "" : ": " + text));
+  probe_ended(c);
+  openings_.erase(c.id);
+  c.reason = reason;
+  enter(c, connection_state::closing);
+  emit(close_connection{c.id, reason});
+  note(announcement::closing, c.id, {}, to_string(reason) + (text.empty() ? "" : ": " + text));
+}
+
+/// The connection has gone. `c` ends here.
+void pool_core::remove(connection& c, removal_reason reason) {
+  ensure(c.in_use() == 0, "a connection that is gone carries no lease");
+  probe_ended(c);
+  openings_.erase(c.id);
+  enter(c, connection_state::closing); // out of every index
+  --count(connection_state::closing);
+  ++counters_.removed[static_cast<std::size_t>(reason)];
+  connections_.erase(c.id);
+}
+
+/// After the pool was made smaller: the longest idle go first, then openings, the newest first; leased ones
+/// when they are given back. Before waiters are served, so that a busy pool shrinks too.
+void pool_core::trim() {
+  while (live() > settings_.pool_size && !idle_.empty())
+    close(need(idle_.begin()->second), removal_reason::shrunk);
+  while (live() > settings_.pool_size && !openings_.empty())
+    close(need(*openings_.rbegin()), removal_reason::shrunk);
+}
+
+} // namespace moorage

@@ -1,0 +1,377 @@
+// The pool's brain: events go in with the time, effects come out, in order (actors/pool/protocol.hpp).
+//
+// A value type. It includes no CAF, no libssh and no clock, its randomness is a seeded generator of its own,
+// and a copy is a full copy: a test can branch from every past. Called by the pool's shell (actors/pool)
+// alone.
+//
+// One step has three parts. The event changes what is known (`on`). What has fallen due is done (`fall_due`):
+// an event that arrives together with its deadline wins, so that a process that was stopped for a while is
+// fair to those who answered in time. Then the pool settles: it is trimmed to its size, waiters are served,
+// openings are begun, probes are started. Grants are made in two places only: to a newcomer who finds a slot
+// and no queue, and from the queue.
+//
+// No step looks at every connection, lease or waiter, save for a round of health checks, an admin's orders
+// and the ends of many things at once: everything is indexed by what it is asked for.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "actors/pool/latency_histogram.hpp"
+#include "actors/pool/protocol.hpp"
+#include "actors/pool/seeded_random.hpp"
+
+namespace moorage {
+
+class pool_core {
+public:
+  // --- fixed times and limits
+  /// A grant that its holder has not confirmed after this long is taken back: the answer crossed with the
+  /// asker's end.
+  static constexpr std::chrono::seconds confirm_timeout{5};
+  /// Tries in one opening; after a try that failed for a passing cause the next one follows 1 s, then 2 s
+  /// later (± 20 %).
+  static constexpr std::uint32_t opening_tries = 3;
+  static constexpr std::chrono::seconds retry_delay{1};
+  /// After an opening was given up the next one begins this much later, doubling up to the maximum (± 20 %);
+  /// a success resets it.
+  static constexpr std::chrono::seconds back_off_first{1};
+  static constexpr std::chrono::seconds back_off_max{10};
+  /// After a failed probe the connection is probed again this soon (or after `probe_interval`, if that is
+  /// shorter).
+  static constexpr std::chrono::seconds probe_retry_interval{10};
+  /// A probe that has told nothing so long after its `probe_timeout` counts as failed: its actor is gone.
+  static constexpr std::chrono::seconds probe_grace{1};
+  /// Probes that one step starts at most; the rest of the round follows at once in steps of their own, so
+  /// that acquires come in between.
+  static constexpr std::size_t probes_per_step = 32;
+  /// Waiters refused at their deadlines or all at once, and leases and waiters of holders that have gone, in one step at most; the
+  /// rest follows at once in steps of their own.
+  static constexpr std::size_t ends_per_step = 256;
+  /// Ended leases that are remembered, so that a late or double release is told apart from a wrong one.
+  static constexpr std::size_t ended_leases_kept = 1024;
+
+  /// `settings` must have passed `check_settings`. Ids of every kind begin with `first_id` (1 or more): a
+  /// pool that replaces another must be given one above all that the other used.
+  pool_core(cluster_settings settings, std::uint64_t seed, std::uint64_t first_id = 1);
+
+  /// Takes the event in and appends what is to be done now. Time that goes backwards is taken as standing
+  /// still. Throws `broken_invariant`, after which this pool must not be used any more.
+  void step(time_point now, const pool_event& event, pool_effects& effects);
+  pool_effects step(time_point now, const pool_event& event);
+
+  /// Whether announcements are among the effects [yes]; while nobody hears them, their texts need not be written.
+  void set_announcing(bool wanted) { announcing_ = wanted; }
+
+  /// When `time_passed` is due; it may lie in the past: at once. `time_point::max()`: nothing is due.
+  time_point next_due() const;
+
+  const cluster_settings& settings() const { return settings_; }
+  bool stopping() const { return stopping_; }
+  pool_status status(time_point now) const;
+  /// In the order in which they were made; waiters: in the order in which they will be served.
+  std::vector<connection_status> connections(time_point now) const;
+  std::vector<lease_status> leases(time_point now) const;
+  std::vector<waiter_status> waiters(time_point now) const;
+
+  /// Checks everything that must always hold between two steps; throws `broken_invariant`. Looks at
+  /// everything: for tests.
+  void verify() const;
+
+private:
+  friend class pool_core_surgeon; // breaks the books in tests, so that `verify` is seen to notice
+
+  /// The order in which connections are granted: the smallest first.
+  struct rank {
+    /// 0: sound. 1: past its lifetime, kept until its replacement is open. 2: doubted, and not answered since.
+    /// 3: failed its last probe, or fell silent.
+    std::uint8_t doubt = 0;
+    bool probing = false;
+    /// Fewest leases first: an open idle connection costs nothing more, has its whole link for the new lease,
+    /// and a link that breaks ends fewer leases.
+    std::uint32_t in_use = 0;
+    /// Youngest idle first, so that a quiet pool lets its surplus age out. (Complement of the stamp.)
+    std::uint64_t staleness = 0;
+    connection_id connection;
+    friend auto operator<=>(const rank&, const rank&) = default;
+  };
+
+  struct connection {
+    connection_id id;
+    connection_state state = connection_state::opening;
+    std::uint32_t attempt = 0;
+    bool trying = false; ///< opening: a try is under way; else it waits for `retry_at`
+    time_point retry_at;
+    ssh_error last_error; ///< of the opening's last try
+    bool condemned = false;
+    removal_reason reason = removal_reason::lost; ///< why it is condemned or closing
+    time_point began;                             ///< the opening; from then on when it was opened
+    double lifetime_share = 1.0;                  ///< of `connection_lifetime`
+    time_point expires = time_point::max();
+    bool outlived = false;                     ///< past `expires`
+    time_point replace_by = time_point::min(); ///< outlived and idle: closed by then, replaced or not
+    std::vector<lease_id> leases;
+    std::vector<lease_id>
+        ending; ///< taken back; the slot stays in use until the connection says `lease_ended`
+    std::uint64_t leases_served = 0;
+    std::uint64_t stamp = 0; ///< grows each time a connection becomes idle
+    time_point idle_since;
+    std::uint32_t failures = 0; ///< in a row: probes that failed and silences
+    std::uint32_t exec_failures =
+        0;                   ///< among them: commands of probes, which only a command's end makes good
+    time_point failed_at;    ///< the last of them
+    bool doubted = false;    ///< a user cut something short, and no answer has come since
+    bool served = false;     ///< a holder gave a lease back, or its command ran to its end
+    bool proved = false;     ///< of use some time after it was opened
+    probe_id probe;          ///< in flight; 0: none
+    bool probe_runs = false; ///< the pool's command
+    time_point probe_by;
+    bool probe_queued = false;
+    time_point probe_again;
+    std::chrono::nanoseconds last_rtt{0};
+    // What the indexes hold of it; kept by `refresh` alone.
+    bool grantable = false;
+    rank place;
+    bool servable = false;
+    bool listed_idle = false;
+    bool listed_outlived = false;
+    bool listed_retry = false;
+    time_point due = time_point::max();
+
+    std::uint32_t in_use() const { return static_cast<std::uint32_t>(leases.size() + ending.size()); }
+    bool open() const { return state == connection_state::idle || state == connection_state::leased; }
+    /// Its peer is in doubt, so that it is asked under a lease, too.
+    bool in_question() const { return !condemned && (doubted || failures > exec_failures); }
+  };
+
+  struct lease {
+    connection_id connection;
+    holder_id holder;
+    std::string label;
+    bool confirmed = false;
+    time_point granted;
+  };
+
+  struct waiter {
+    request_id request;
+    holder_id holder;
+    std::string label;
+    time_point asked;
+    time_point deadline;
+    bool wait_for_ready = false;
+  };
+
+  enum class lease_end : std::uint8_t { unknown, released, involuntary };
+  struct ended_lease {
+    lease_id lease;
+    holder_id holder;
+    lease_end how = lease_end::unknown;
+    std::string why; ///< for `involuntary`
+  };
+
+  /// Acknowledged when no connection up to and including `last` is left.
+  struct pending_request {
+    request_id request;
+    connection_id last;
+  };
+
+  using ticket = std::uint64_t; ///< a waiter's place: whoever came later has a greater one
+  using connection_map = std::map<connection_id, connection>;
+  using lease_map = std::map<lease_id, lease>;
+  using waiter_map = std::map<ticket, waiter>;
+
+  // --- core.cpp: the step, and what moves a connection from state to state
+  template <class Effect>
+  void emit(Effect&& effect) {
+    effects_->emplace_back(std::forward<Effect>(effect));
+  }
+  void note(announcement what, connection_id connection = {}, lease_id lease = {}, std::string text = {});
+  void on(const time_passed&) {}
+  void fall_due();
+  void settle();
+  connection* find(connection_id id);
+  connection& need(connection_id id);
+  std::uint32_t& count(connection_state state) { return counts_[static_cast<std::size_t>(state)]; }
+  std::uint32_t count(connection_state state) const { return counts_[static_cast<std::size_t>(state)]; }
+  std::uint32_t live() const;
+  void enter(connection& c, connection_state state);
+  void refresh(connection& c);
+  time_point due_of(const connection& c) const;
+  void becomes_idle(connection& c);
+  void slot_freed(connection& c);
+  void condemn(connection& c, removal_reason reason, std::string text);
+  void close(connection& c, removal_reason reason, std::string text = {});
+  void remove(connection& c, removal_reason reason);
+  void trim();
+
+  // --- core_leases.cpp: acquires, leases, holders
+  void on(const acquire_requested& event);
+  void on(const acquire_cancelled& event);
+  void on(const lease_confirmed& event);
+  void on(const lease_released& event);
+  void on(const lease_ended& event);
+  void on(const holder_lost& event);
+  void on(const lease_revoked& event);
+  void give(connection& c, request_id request, holder_id holder, std::string label, time_point asked);
+  void serve();
+  lease_map::iterator forget(lease_map::iterator position, lease_end how, const std::string& why = {});
+  void take_back(lease_map::iterator position, failure reason, bool notify);
+  void cut_off(connection& c, const failure& reason, bool tell_connection);
+  ended_lease ended(lease_id id) const;
+  failure no_such_lease(lease_id id) const;
+  void refuse_acquire(request_id request, failure reason);
+  waiter_map::iterator leave(waiter_map::iterator position);
+  void refuse_waiter(waiter_map::iterator position, failure reason);
+  enum class whom : std::uint8_t { all, impatient };
+  void refuse_waiters(failure reason, whom which = whom::all);
+  void refuse_doomed();
+  void reclaim_from_gone();
+  void expire_waiters();
+  void expire_grants();
+
+  // --- core_opening.cpp: openings, back-off, the latch
+  void on(const connection_opened& event);
+  void on(const connection_failed& event);
+  void on(const connection_lost& event);
+  void on(const connection_closed& event);
+  std::uint32_t wanted() const;
+  bool lacks_opening() const;
+  void open_wanted();
+  void retry_due();
+  void attempt(connection& c);
+  void try_failed(connection& c, const ssh_error& error);
+  void give_up(connection& c);
+  failure cannot_connect(std::uint32_t tries, const ssh_error& error) const;
+  static std::string in_words(const ssh_error& error);
+  void given_up(time_point began, failure reason, ssh_failure kind);
+  void back_off(time_point began, failure reason, const std::string& more);
+  void latch(failure reason);
+  void end_back_off();
+  void was_of_use(connection& c);
+  void count_if_useless(const connection& c, const std::string& why);
+  bool servable() const { return servable_ > 0; }
+
+  // --- core_health.cpp: ageing and probes
+  void on(const probe_passed& event);
+  void on(const probe_failed& event);
+  void on(const connection_doubted& event);
+  void on(const connection_answered& event);
+  void connection_due(connection& c);
+  void lifetime_over(connection& c);
+  void close_idle();
+  void close_replaced();
+  void set_lifetime(connection& c);
+  void begin_round();
+  void schedule_round();
+  void queue_probe(connection& c, bool first = false);
+  void start_probes();
+  bool may_probe() const;
+  void probe_ended(connection& c);
+  void probe_has_failed(connection& c, const std::string& text);
+  void has_failed(connection& c, announcement what, const std::string& text);
+  void has_answered(connection& c, bool ran);
+
+  // --- core_admin.cpp
+  void on(const settings_changed& event);
+  void on(const pause_requested& event);
+  void on(const resume_requested& event);
+  void on(const probe_requested& event);
+  void on(const eviction_requested& event);
+  void on(const reset_requested& event);
+  void on(const disconnect_requested& event);
+  void on(const stop_requested& event);
+  void answer(request_id request);
+  void answer(request_id request, failure reason);
+  bool refused_for_stopping(request_id request);
+  failure why_stopping() const;
+  void close_everything(const failure& reason);
+  void answer_pending();
+
+  // --- core_text.cpp
+  std::string situation() const;
+  std::string advice() const;
+  failure trouble() const;
+  failure timed_out(const waiter& w, const std::string& situation, std::size_t ahead, bool more_ahead) const;
+
+  // --- core_status.cpp
+  void verify_connection(const connection& c) const;
+  void verify_leases() const;
+  void verify_waiters() const;
+  void verify_work() const;
+
+  cluster_settings settings_;
+  seeded_random random_;
+  std::uint64_t first_id_;
+  std::uint64_t next_connection_;
+  std::uint64_t next_lease_;
+  std::uint64_t next_probe_;
+  ticket next_ticket_ = 1;
+  std::uint64_t next_stamp_ = 1;
+  time_point now_ = time_point::min();
+  pool_effects* effects_ = nullptr; ///< only during a step
+
+  connection_map connections_;
+  std::array<std::uint32_t, 4> counts_{}; ///< by state
+  std::uint32_t servable_ = 0;            ///< open and not condemned: sooner or later they serve a waiter
+  std::set<rank> grantable_;
+  std::set<connection_id> openings_;
+  std::set<std::pair<std::uint64_t, connection_id>> idle_; ///< by stamp: longest idle first
+  std::set<connection_id> outlived_;                       ///< idle, waiting to be replaced
+  std::set<std::pair<time_point, connection_id>> timers_;
+  std::set<std::pair<time_point, connection_id>> retries_;
+
+  lease_map leases_; ///< ids grow: in the order of granting
+  std::set<std::pair<holder_id, lease_id>> leases_of_;
+  std::set<lease_id> unconfirmed_; ///< also in the order of their time-outs
+  std::vector<ended_lease> ended_; ///< a lease has its place by its id
+
+  waiter_map waiters_;
+  std::unordered_map<request_id, ticket> tickets_;
+  std::set<std::pair<holder_id, ticket>> waiters_of_;
+  std::set<std::pair<time_point, ticket>> deadlines_;
+  /// Waiters up to `last` are being refused, from `next` on; until then a slot may still come.
+  struct doom {
+    failure reason;
+    ticket last = 0;
+    whom which = whom::all; ///< `impatient`: but for those who wait for the cluster to be ready again
+    ticket next = 0;
+  };
+  std::optional<doom> doomed_;
+  bool more_expired_ = false; ///< than one step refuses
+
+  std::uint32_t back_offs_ =
+      0; ///< openings given up in a row, and connections that ended before they were of use
+  time_point backed_off_at_ = time_point::min(); ///< the last time
+  time_point back_off_until_ = time_point::min();
+  failure back_off_reason_;
+  failure latched_;
+
+  time_point next_round_ = time_point::max();
+  std::deque<connection_id> probe_queue_;
+  std::uint32_t probing_ = 0;
+
+  std::set<holder_id> gone_; ///< holders whose leases and waiters are still being taken off the books
+
+  bool announcing_ = true;
+  bool paused_ = false;
+  bool stopping_ = false;
+  bool removed_ = false; ///< stopping since its cluster was removed
+  bool dormant_ = false; ///< disconnected: nothing is opened before somebody asks
+  std::vector<pending_request> pending_;
+
+  pool_counters counters_;
+  latency_histogram acquire_latency_;
+  latency_histogram probe_rtt_;
+};
+
+} // namespace moorage

@@ -1,0 +1,165 @@
+// What admins do, and the end.
+#include <algorithm>
+
+#include "actors/pool/core.hpp"
+#include "messages/ensure.hpp"
+
+namespace moorage {
+
+namespace {
+
+/// Whether connections opened under one may serve under the other. Not asked: `connect_timeout`, which an
+/// open connection has behind it, and what the pool itself or each command goes by.
+bool same_transport(const cluster_settings& a, const cluster_settings& b) {
+  return a.host == b.host && a.port == b.port && a.user == b.user && a.key_files == b.key_files &&
+         a.agent == b.agent && a.password_secret == b.password_secret &&
+         a.passphrase_secret == b.passphrase_secret && a.known_hosts_files == b.known_hosts_files &&
+         a.strict_host_keys == b.strict_host_keys && a.keep_alive_interval == b.keep_alive_interval;
+}
+
+} // namespace
+
+void pool_core::answer(request_id request) {
+  if (request)
+    emit(acknowledge{request});
+}
+
+void pool_core::answer(request_id request, failure reason) {
+  if (request)
+    emit(refuse{request, std::move(reason)});
+}
+
+bool pool_core::refused_for_stopping(request_id request) {
+  if (stopping_)
+    answer(request, why_stopping());
+  return stopping_;
+}
+
+/// For those who come too late.
+failure pool_core::why_stopping() const {
+  if (removed_)
+    return {errc::unknown_cluster, "'" + settings_.name + "' is not registered any more"};
+  return {errc::stopping, "'" + settings_.name + "' is stopping"};
+}
+
+/// Applied to the living: connections opened under another transport are condemned, all else holds from now
+/// on. The latch and the back-off are lifted, since what caused them may be what was changed.
+void pool_core::on(const settings_changed& event) {
+  if (refused_for_stopping(event.request))
+    return;
+  auto keep = same_transport(settings_, event.settings);
+  auto new_interval = settings_.probe_interval != event.settings.probe_interval;
+  settings_ = event.settings;
+  latched_ = {};
+  end_back_off();
+  dormant_ = false;
+  if (new_interval)
+    schedule_round();
+  note(announcement::changed, {}, {},
+       keep ? "settings" : "settings; connections under the old ones will be closed");
+  for (auto& [id, c] : connections_) {
+    if (!keep)
+      condemn(c, removal_reason::settings, {});
+    if (c.open())
+      set_lifetime(c);
+    refresh(c);
+    if (c.open() && c.failures >= settings_.probe_failures_max)
+      condemn(c, removal_reason::probe_failures, "fewer failures are allowed now");
+  }
+  answer(event.request);
+}
+
+void pool_core::on(const pause_requested& event) {
+  if (refused_for_stopping(event.request))
+    return;
+  if (!paused_)
+    note(announcement::paused);
+  paused_ = true;
+  answer(event.request);
+}
+
+void pool_core::on(const resume_requested& event) {
+  if (refused_for_stopping(event.request))
+    return;
+  if (paused_)
+    note(announcement::resumed);
+  paused_ = false;
+  answer(event.request);
+}
+
+void pool_core::on(const probe_requested& event) {
+  if (refused_for_stopping(event.request))
+    return;
+  begin_round();
+  answer(event.request);
+}
+
+void pool_core::on(const eviction_requested& event) {
+  auto* c = find(event.connection);
+  if (c == nullptr)
+    return answer(event.request, {errc::unknown_connection, "'" + settings_.name + "' has no connection " +
+                                                                to_string(event.connection)});
+  condemn(*c, removal_reason::evicted, {});
+  answer(event.request);
+}
+
+void pool_core::on(const reset_requested& event) {
+  if (refused_for_stopping(event.request))
+    return;
+  latched_ = {};
+  end_back_off();
+  dormant_ = false;
+  for (auto& [id, c] : connections_) {
+    c.failures = c.exec_failures = 0;
+    c.doubted = false;
+    refresh(c);
+  }
+  note(announcement::changed, {}, {}, "reset: latch, back-off and failures are forgotten");
+  answer(event.request);
+}
+
+void pool_core::on(const disconnect_requested& event) {
+  dormant_ = true;
+  close_everything(
+      {errc::disconnected, "'" + settings_.name + "' was disconnected by an administrator; ask again"});
+  pending_.push_back({event.request, connection_id{next_connection_ - 1}});
+}
+
+void pool_core::on(const stop_requested& event) {
+  removed_ = removed_ || (event.removed && !stopping_);
+  stopping_ = true;
+  close_everything(removed_
+                       ? failure{errc::cluster_removed, "the cluster '" + settings_.name + "' was removed"}
+                       : why_stopping());
+  pending_.push_back({event.request, connection_id{next_connection_ - 1}});
+}
+
+void pool_core::close_everything(const failure& reason) {
+  refuse_waiters(reason);
+  while (doomed_)
+    refuse_doomed();
+  for (auto& [id, c] : connections_) {
+    if (c.state == connection_state::closing)
+      continue;
+    cut_off(c, reason, true);
+    close(c, removal_reason::disconnected);
+  }
+  ensure(leases_.empty(), "a pool without open connections has no leases");
+}
+
+void pool_core::answer_pending() {
+  auto done = [this](const pending_request& p) {
+    if (!connections_.empty() && connections_.begin()->first <= p.last)
+      return false;
+    answer(p.request);
+    return true;
+  };
+  if (pending_.empty())
+    return;
+  auto before = pending_.size();
+  pending_.erase(std::remove_if(pending_.begin(), pending_.end(), done), pending_.end());
+  if (stopping_ && pending_.size() < before && connections_.empty())
+    note(announcement::stopped);
+}
+
+} // namespace moorage

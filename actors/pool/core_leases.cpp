@@ -1,0 +1,300 @@
+// Acquires, leases and holders.
+#include <algorithm>
+
+#include "actors/durations.hpp"
+#include "actors/pool/core.hpp"
+#include "messages/ensure.hpp"
+#include "messages/printable.hpp"
+
+namespace moorage {
+
+void pool_core::on(const acquire_requested& event) {
+  ++counters_.acquires;
+  dormant_ = false;
+  if (stopping_)
+    return refuse_acquire(event.request, why_stopping());
+  auto label = printable(event.label); // it is shown in refusals, events, the log and lists
+  fall_due();                          // what has expired must not be granted
+  auto asked = now_ - event.waited;
+  if (!paused_ && waiters_.empty() && !grantable_.empty())
+    return give(need(grantable_.begin()->connection), event.request, event.holder, std::move(label), asked);
+  if (latched_.code != errc::none && !servable())
+    return refuse_acquire(
+        event.request,
+        {latched_.code, "not tried again since, which takes new settings or a reset: " + latched_.text});
+  waiter w{event.request, event.holder, std::move(label), asked, event.deadline, event.wait_for_ready};
+  if (event.deadline <= now_)
+    return refuse_acquire(event.request, timed_out(w, situation(), waiters_.size(), false));
+  if (waiters_.size() >= settings_.queue_depth)
+    return refuse_acquire(event.request,
+                          {errc::queue_full, "no lease for '" + settings_.name +
+                                                 "': " + std::to_string(waiters_.size()) +
+                                                 " wait already, which is its queue_depth; " + situation() +
+                                                 "; try later, or raise queue_depth or pool_size"});
+  auto place = next_ticket_++;
+  ensure(tickets_.emplace(event.request, place).second, "a request is made once");
+  waiters_of_.emplace(event.holder, place);
+  if (event.deadline != time_point::max())
+    deadlines_.emplace(event.deadline, place);
+  waiters_.emplace_hint(waiters_.end(), place, std::move(w));
+}
+
+void pool_core::give(connection& c, request_id request, holder_id holder, std::string label,
+                     time_point asked) {
+  ensure(c.grantable, "a lease is granted on an open connection with a free slot");
+  ensure(!paused_ && !stopping_, "a pool that is paused or stopping grants nothing");
+  lease_id id{next_lease_++};
+  c.leases.push_back(id);
+  ++c.leases_served;
+  c.state == connection_state::idle ? enter(c, connection_state::leased) : refresh(c);
+  leases_of_.emplace(holder, id);
+  unconfirmed_.insert(unconfirmed_.end(), id);
+  ++counters_.grants;
+  acquire_latency_.add(between(asked, now_));
+  emit(grant{request, id, c.id, holder});
+  note(announcement::granted, c.id, id, label);
+  leases_.emplace_hint(leases_.end(), id, lease{c.id, holder, std::move(label), false, now_});
+}
+
+void pool_core::serve() {
+  while (!paused_ && !waiters_.empty() && !grantable_.empty()) {
+    auto first = waiters_.begin();
+    if (first->second.deadline <= now_)
+      return; // it is told so in a step that follows at once
+    auto w = std::move(first->second);
+    leave(first);
+    give(need(grantable_.begin()->connection), w.request, w.holder, std::move(w.label), w.asked);
+  }
+}
+
+void pool_core::on(const acquire_cancelled& event) {
+  if (auto waiting = tickets_.find(event.request); waiting != tickets_.end())
+    refuse_waiter(waiters_.find(waiting->second), {errc::cancelled, "the asker withdrew the request"});
+}
+
+void pool_core::on(const lease_confirmed& event) {
+  auto position = leases_.find(event.lease);
+  if (position == leases_.end() || position->second.confirmed)
+    return;
+  position->second.confirmed = true;
+  unconfirmed_.erase(event.lease);
+}
+
+void pool_core::on(const lease_released& event) {
+  auto position = leases_.find(event.lease);
+  if (position == leases_.end()) {
+    auto before = ended(event.lease);
+    auto theirs = before.how == lease_end::unknown || before.holder == event.holder;
+    return answer(event.request, no_such_lease(theirs ? event.lease : lease_id{}));
+  }
+  if (position->second.holder != event.holder)
+    return answer(event.request, no_such_lease({}));
+  auto& c = need(position->second.connection);
+  ++counters_.releases;
+  emit(end_lease{c.id, event.lease, false, "it was given back"});
+  note(announcement::released, c.id, event.lease);
+  forget(position, lease_end::released);
+  c.served = true;
+  was_of_use(c);
+  slot_freed(c);
+  answer(event.request);
+}
+
+void pool_core::on(const lease_ended& event) {
+  auto* c = find(event.connection);
+  if (c == nullptr)
+    return;
+  auto position = std::find(c->ending.begin(), c->ending.end(), event.lease);
+  if (position == c->ending.end())
+    return;
+  c->ending.erase(position);
+  // What was cut off may have left the session half-way, and the command itself may still run on the other
+  // side.
+  if (event.was_running && !c->condemned) {
+    c->condemned = true;
+    c->reason = removal_reason::abandoned;
+    if (c->in_use() > 0)
+      note(announcement::condemned, c->id, {},
+           "abandoned: a command was cut off with lease " + to_string(event.lease));
+  }
+  slot_freed(*c);
+}
+
+void pool_core::on(const holder_lost& event) {
+  gone_.insert(event.holder);
+}
+
+void pool_core::reclaim_from_gone() {
+  for (std::size_t ended = 0; !gone_.empty() && ended < ends_per_step; ++ended) {
+    auto holder = *gone_.begin();
+    auto waiting = waiters_of_.lower_bound({holder, 0});
+    auto held = leases_of_.lower_bound({holder, {}});
+    if (waiting != waiters_of_.end() && waiting->first == holder)
+      refuse_waiter(waiters_.find(waiting->second), {errc::cancelled, "the holder has gone"});
+    else if (held != leases_of_.end() && held->first == holder)
+      take_back(leases_.find(held->second), {errc::lease_ended, "its holder has gone"}, false);
+    else
+      gone_.erase(holder);
+  }
+}
+
+void pool_core::on(const lease_revoked& event) {
+  auto position = leases_.find(event.lease);
+  if (position == leases_.end())
+    return answer(event.request, no_such_lease(event.lease));
+  take_back(position, {errc::lease_ended, "it was revoked by an administrator"}, true);
+  answer(event.request);
+}
+
+/// Takes the lease off the books and remembers how it ended.
+pool_core::lease_map::iterator pool_core::forget(lease_map::iterator position, lease_end how,
+                                                 const std::string& why) {
+  auto id = position->first;
+  const auto& l = position->second;
+  auto& held = need(l.connection).leases;
+  auto slot = std::find(held.begin(), held.end(), id);
+  ensure(slot != held.end(), "a lease is known to its connection");
+  held.erase(slot);
+  leases_of_.erase({l.holder, id});
+  if (!l.confirmed)
+    unconfirmed_.erase(id);
+  auto place = (id.value - first_id_) % ended_leases_kept;
+  if (place >= ended_.size())
+    ended_.resize(place + 1);
+  ended_[place] = {id, l.holder, how, why};
+  return leases_.erase(position);
+}
+
+/// Ends a lease without its holder's doing. Its slot stays in use until the connection has said that nothing
+/// runs under it any more.
+void pool_core::take_back(lease_map::iterator position, failure reason, bool notify) {
+  auto id = position->first;
+  auto holder = position->second.holder;
+  auto& c = need(position->second.connection);
+  ++counters_.reclaimed;
+  forget(position, lease_end::involuntary, reason.text);
+  c.ending.push_back(id);
+  refresh(c);
+  emit(end_lease{c.id, id, true, reason.text});
+  note(announcement::reclaimed, c.id, id, reason.text);
+  if (notify)
+    emit(notify_holder{holder, id, std::move(reason)});
+}
+
+/// Every lease of the connection ends with it.
+void pool_core::cut_off(connection& c, const failure& reason, bool tell_connection) {
+  while (!c.leases.empty()) {
+    auto id = c.leases.front();
+    auto position = leases_.find(id);
+    ensure(position != leases_.end(), "a lease that a connection carries is known");
+    auto holder = position->second.holder;
+    ++counters_.reclaimed;
+    forget(position, lease_end::involuntary, reason.text);
+    if (tell_connection)
+      emit(end_lease{c.id, id, false, reason.text});
+    note(announcement::reclaimed, c.id, id, reason.text);
+    emit(notify_holder{holder, id, reason});
+  }
+  c.ending.clear();
+}
+
+pool_core::ended_lease pool_core::ended(lease_id id) const {
+  if (id.value < first_id_ || id.value >= next_lease_)
+    return {};
+  auto place = (id.value - first_id_) % ended_leases_kept;
+  if (place >= ended_.size() || ended_[place].lease != id)
+    return {};
+  return ended_[place];
+}
+
+failure pool_core::no_such_lease(lease_id id) const {
+  auto before = ended(id);
+  switch (before.how) {
+  case lease_end::released:
+    return {errc::already_released, "lease " + to_string(id) + " was given back already"};
+  case lease_end::involuntary:
+    return {errc::lease_ended,
+            "lease " + to_string(id) + " had ended before it was given back: " + before.why};
+  case lease_end::unknown:
+    break;
+  }
+  if (id.value >= first_id_ && id.value < next_lease_)
+    return {errc::lease_ended, "lease " + to_string(id) + " ended so long ago that nobody remembers why"};
+  return {errc::unknown_lease, "'" + settings_.name + "' has no lease " + to_string(id)};
+}
+
+void pool_core::refuse_acquire(request_id request, failure reason) {
+  auto& counter = reason.code == errc::acquire_timeout ? counters_.timeouts
+                  : reason.code == errc::cancelled     ? counters_.cancelled
+                                                       : counters_.refusals;
+  ++counter;
+  if (announcing_)
+    note(announcement::refused, {}, {},
+         to_string(request) + ": " + to_string(reason.code) + ": " + reason.text);
+  emit(refuse{request, std::move(reason)});
+}
+
+pool_core::waiter_map::iterator pool_core::leave(waiter_map::iterator position) {
+  const auto& w = position->second;
+  tickets_.erase(w.request);
+  waiters_of_.erase({w.holder, position->first});
+  deadlines_.erase({w.deadline, position->first});
+  return waiters_.erase(position);
+}
+
+void pool_core::refuse_waiter(waiter_map::iterator position, failure reason) {
+  auto request = position->second.request;
+  leave(position);
+  refuse_acquire(request, std::move(reason));
+}
+
+/// Of those who wait now; in portions.
+void pool_core::refuse_waiters(failure reason, whom which) {
+  doomed_ = doom{std::move(reason), next_ticket_ - 1, which};
+  refuse_doomed();
+}
+
+void pool_core::refuse_doomed() {
+  for (std::size_t seen = 0; doomed_; ++seen) {
+    auto position = waiters_.lower_bound(doomed_->next);
+    if (position == waiters_.end() || position->first > doomed_->last)
+      return doomed_.reset();
+    if (seen == ends_per_step)
+      return;
+    doomed_->next = position->first + 1;
+    if (doomed_->which == whom::all || !position->second.wait_for_ready)
+      refuse_waiter(position, doomed_->reason);
+  }
+}
+
+void pool_core::expire_waiters() {
+  // Counting stops here: the text is for people, and the queue may be long.
+  constexpr std::size_t counted_max = 100;
+  std::string now_so; // the same for all
+  for (std::size_t ended = 0;
+       ended < ends_per_step && !deadlines_.empty() && deadlines_.begin()->first <= now_; ++ended) {
+    if (now_so.empty())
+      now_so = situation();
+    auto position = waiters_.find(deadlines_.begin()->second);
+    ensure(position != waiters_.end(), "a deadline has its waiter");
+    std::size_t ahead = 0;
+    auto before = position;
+    for (; before != waiters_.begin() && ahead < counted_max; --before)
+      ++ahead;
+    refuse_waiter(position, timed_out(position->second, now_so, ahead, before != waiters_.begin()));
+  }
+  more_expired_ = !now_so.empty() && !deadlines_.empty() && deadlines_.begin()->first <= now_;
+}
+
+void pool_core::expire_grants() {
+  while (!unconfirmed_.empty()) {
+    auto position = leases_.find(*unconfirmed_.begin());
+    ensure(position != leases_.end(), "an unconfirmed lease exists");
+    if (after(position->second.granted, confirm_timeout) > now_)
+      return;
+    take_back(position,
+              {errc::lease_ended, "the holder did not confirm it within " + to_text(confirm_timeout)}, true);
+  }
+}
+
+} // namespace moorage

@@ -1,0 +1,187 @@
+// What the pool tells of itself, and whether its books agree with each other.
+#include <algorithm>
+
+#include "actors/durations.hpp"
+#include "actors/pool/core.hpp"
+#include "messages/ensure.hpp"
+
+namespace moorage {
+
+pool_status pool_core::status(time_point now) const {
+  now = std::max(now, now_);
+  pool_status result;
+  result.cluster = settings_.name;
+  result.destination = (settings_.user.empty() ? "" : settings_.user + "@") + settings_.host + ":" +
+                       std::to_string(settings_.port);
+  result.size = settings_.pool_size;
+  result.total = static_cast<std::uint32_t>(connections_.size());
+  result.opening = count(connection_state::opening);
+  result.idle = count(connection_state::idle);
+  result.leased = count(connection_state::leased);
+  result.closing = count(connection_state::closing);
+  result.leases = static_cast<std::uint32_t>(leases_.size());
+  result.waiters = static_cast<std::uint32_t>(waiters_.size());
+  result.probing = probing_;
+  result.paused = paused_;
+  result.latched = latched_;
+  result.backing_off = back_off_reason_;
+  std::chrono::nanoseconds ages{0}, idles{0};
+  for (const auto& [id, c] : connections_) {
+    if (c.open())
+      ages += between(c.began, now);
+    if (c.state == connection_state::idle)
+      idles += between(c.idle_since, now);
+  }
+  if (result.idle + result.leased > 0)
+    result.average_age = ages / (result.idle + result.leased);
+  if (result.idle > 0)
+    result.average_idle = idles / result.idle;
+  result.counters = counters_;
+  result.acquire_latency = acquire_latency_.quantiles();
+  result.probe_rtt = probe_rtt_.quantiles();
+  return result;
+}
+
+std::vector<connection_status> pool_core::connections(time_point now) const {
+  now = std::max(now, now_);
+  std::vector<connection_status> result;
+  result.reserve(connections_.size());
+  for (const auto& [id, c] : connections_) {
+    auto idle = c.state == connection_state::idle ? between(c.idle_since, now) : std::chrono::nanoseconds{0};
+    result.push_back({id, c.state, static_cast<std::uint32_t>(c.leases.size()), c.failures,
+                      static_cast<bool>(c.probe), c.condemned, c.leases_served, between(c.began, now), idle,
+                      c.last_rtt});
+  }
+  return result;
+}
+
+std::vector<lease_status> pool_core::leases(time_point now) const {
+  now = std::max(now, now_);
+  std::vector<lease_status> result;
+  result.reserve(leases_.size());
+  for (const auto& [id, l] : leases_)
+    result.push_back({id, l.connection, l.holder, l.label, l.confirmed, between(l.granted, now)});
+  return result;
+}
+
+std::vector<waiter_status> pool_core::waiters(time_point now) const {
+  now = std::max(now, now_);
+  std::vector<waiter_status> result;
+  result.reserve(waiters_.size());
+  for (const auto& [place, w] : waiters_)
+    result.push_back({w.request, w.holder, w.label, static_cast<std::uint32_t>(result.size()),
+                      between(w.asked, now), between(now, w.deadline)});
+  return result;
+}
+
+void pool_core::verify() const {
+  std::array<std::uint32_t, 4> counts{};
+  std::uint32_t servable = 0, probing = 0;
+  std::size_t grantable = 0, timers = 0;
+  for (const auto& [id, c] : connections_) {
+    ensure(id == c.id, "a connection is filed under its id");
+    ++counts[static_cast<std::size_t>(c.state)];
+    servable += c.servable;
+    probing += static_cast<bool>(c.probe);
+    grantable += c.grantable;
+    timers += c.due != time_point::max();
+    verify_connection(c);
+  }
+  ensure(counts == counts_, "total = opening + idle + leased + closing");
+  ensure(servable == servable_, "the servable connections are counted");
+  ensure(probing == probing_, "the probes in flight are counted");
+  ensure(grantable == grantable_.size() && timers == timers_.size(), "an index holds nothing that is gone");
+  ensure(idle_.size() == count(connection_state::idle), "every idle connection is listed as idle");
+  ensure(openings_.size() == count(connection_state::opening), "every opening is listed");
+  verify_leases();
+  verify_waiters();
+  verify_work();
+}
+
+void pool_core::verify_connection(const connection& c) const {
+  auto idle = c.state == connection_state::idle;
+  ensure((c.state == connection_state::leased) == (c.in_use() > 0),
+         "exactly the leased connections carry leases");
+  ensure(!c.condemned || c.state == connection_state::leased || c.state == connection_state::closing,
+         "a condemned connection is closed as soon as it carries no lease");
+  ensure(!c.probe || c.open(), "only an open connection is under probe");
+  ensure(c.exec_failures <= c.failures, "a probe's command that failed is a failure");
+  ensure(!c.doubted || c.probe || c.probe_queued || c.condemned || !c.open(), "what is doubted is asked");
+  ensure(c.servable == (c.open() && !c.condemned), "what is open and not condemned may serve");
+  ensure(!c.grantable || (c.open() && !c.condemned && (c.failures == 0 || idle)),
+         "a connection that is condemned, or doubtful and leased, is not granted");
+  ensure(!c.grantable || c.in_use() < settings_.channels_per_connection, "no slot is granted twice");
+  ensure(c.grantable == (grantable_.count(c.place) > 0), "the order of granting agrees with the connection");
+  ensure(c.listed_idle == (idle_.count({c.stamp, c.id}) > 0) && c.listed_idle == idle,
+         "the order of idleness agrees with the connection");
+  ensure(c.listed_retry == (retries_.count({c.retry_at, c.id}) > 0), "a try that is due is listed");
+  ensure((c.state == connection_state::opening) == (openings_.count(c.id) > 0), "the openings are listed");
+  ensure(c.due == due_of(c), "a connection's next time is known");
+  ensure(c.due == time_point::max() || timers_.count({c.due, c.id}) > 0,
+         "a connection's next time is listed");
+}
+
+void pool_core::verify_leases() const {
+  std::size_t carried = 0, unconfirmed = 0;
+  for (const auto& [id, c] : connections_) {
+    carried += c.leases.size();
+    for (auto l : c.leases)
+      ensure(leases_.count(l) == 1 && leases_.at(l).connection == id,
+             "a connection carries leases that exist");
+    for (auto l : c.ending)
+      ensure(leases_.count(l) == 0, "a lease that was taken back is over");
+  }
+  for (const auto& [id, l] : leases_) {
+    ensure(leases_of_.count({l.holder, id}) == 1, "a lease is known to its holder");
+    unconfirmed += !l.confirmed;
+    ensure(l.confirmed == (unconfirmed_.count(id) == 0), "an unconfirmed lease is watched");
+    ensure(l.confirmed || after(l.granted, confirm_timeout) > now_,
+           "a grant that nobody confirms is taken back in time");
+  }
+  ensure(carried == leases_.size(), "a lease belongs to exactly one connection");
+  ensure(leases_of_.size() == leases_.size(), "a lease has exactly one holder");
+  ensure(unconfirmed_.size() == unconfirmed, "nothing is watched that is confirmed");
+  ensure(counters_.grants == counters_.releases + counters_.reclaimed + leases_.size(),
+         "a lease ends once: released or reclaimed");
+  ensure(counters_.acquires == counters_.grants + counters_.timeouts + counters_.cancelled +
+                                   counters_.refusals + waiters_.size(),
+         "an acquire is answered once");
+}
+
+void pool_core::verify_waiters() const {
+  std::size_t with_deadline = 0;
+  for (const auto& [place, w] : waiters_) {
+    ensure(w.deadline > now_ || more_expired_, "nobody waits beyond the deadline");
+    with_deadline += w.deadline != time_point::max();
+    ensure(w.deadline == time_point::max() || deadlines_.count({w.deadline, place}) == 1,
+           "a deadline is watched");
+    ensure(waiters_of_.count({w.holder, place}) == 1, "a waiter is known to its holder");
+    ensure(tickets_.count(w.request) == 1 && tickets_.at(w.request) == place,
+           "a waiter is found by its request");
+  }
+  ensure(deadlines_.size() == with_deadline, "a deadline has its waiter");
+  ensure(tickets_.size() == waiters_.size() && waiters_of_.size() == waiters_.size(), "nobody waits twice");
+  ensure(paused_ || waiters_.empty() || grantable_.empty() || waiters_.begin()->second.deadline <= now_,
+         "nobody waits while a slot may be granted");
+  ensure(!stopping_ || waiters_.empty(), "nobody waits for a pool that is stopping");
+  ensure(waiters_.empty() || doomed_ || latched_.code == errc::none || servable(),
+         "nobody waits for a pool that cannot serve");
+}
+
+/// What ought to be done is under way, or has its time.
+void pool_core::verify_work() const {
+  ensure(live() <= settings_.pool_size || (idle_.empty() && openings_.empty()),
+         "a pool that was made smaller keeps only what is leased");
+  ensure(!lacks_opening() || back_off_until_ > now_,
+         "what is needed is being opened, unless the pool backs off");
+  ensure(back_off_until_ <= now_ || back_off_reason_.code != errc::none, "a pool backs off for a reason");
+  ensure(paused_ || retries_.empty() || retries_.begin()->first > now_, "a try that is due is made");
+  ensure(timers_.empty() || timers_.begin()->first > now_, "what falls due is done");
+  ensure(next_round_ > now_, "a round of probes that is due is begun");
+  ensure(next_round_ != time_point::max() || !servable() || settings_.probe_interval.count() <= 0,
+         "open connections are probed sooner or later");
+  ensure(!stopping_ || (live() == 0 && leases_.empty()),
+         "a pool that is stopping has only closing connections");
+}
+
+} // namespace moorage

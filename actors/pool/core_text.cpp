@@ -1,0 +1,244 @@
+// What the pool says to people: why an acquire was refused, and one line for each event and effect.
+#include <algorithm>
+#include <array>
+#include <type_traits>
+
+#include "actors/durations.hpp"
+#include "actors/pool/core.hpp"
+
+namespace moorage {
+
+namespace {
+
+std::string plural(std::size_t count, const char* word) {
+  return std::to_string(count) + " " + word + (count == 1 ? "" : "s");
+}
+
+} // namespace
+
+/// For people: without the code's names, where there is a text.
+std::string pool_core::in_words(const ssh_error& error) {
+  if (!error.text.empty())
+    return error.text;
+  auto words = to_string(error.kind);
+  std::replace(words.begin(), words.end(), '_', ' ');
+  return words;
+}
+
+/// How the pool goes on is not said: that is for whoever can steer it, and a command that has ended has no pool.
+failure pool_core::cannot_connect(std::uint32_t tries, const ssh_error& error) const {
+  return {refusal_for(error.kind),
+          (error.stage == ssh_stage::authenticate ? "cannot log in to '" : "cannot connect to '") +
+              settings_.name + "'" + (tries > 1 ? " (" + std::to_string(tries) + " tries)" : "") + ": " +
+              in_words(error)};
+}
+
+/// "5 of 5 connections leased, longest for 40 s by 'sync'"
+std::string pool_core::situation() const {
+  std::string text;
+  auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  if (paused_)
+    add("the pool is paused");
+  if (auto leased = count(connection_state::leased); leased > 0)
+    add(std::to_string(leased) + " of " + plural(settings_.pool_size, "connection") + " leased");
+  if (!leases_.empty()) {
+    const auto& longest = leases_.begin()->second;
+    add("longest for " + to_text(between(longest.granted, now_)) +
+        (longest.label.empty() ? " by " + to_string(longest.holder) : " by '" + longest.label + "'"));
+  }
+  if (!openings_.empty()) {
+    const auto& c = connections_.at(*openings_.begin());
+    // Each cause once: what keeps the pool from trying, below, is mostly the same.
+    auto why = c.last_error ? in_words(c.last_error) : std::string{};
+    const auto& below = latched_.code == errc::none && back_off_until_ > now_ ? back_off_reason_ : latched_;
+    if (below.text.find(why) != std::string::npos)
+      why.clear();
+    add(std::to_string(openings_.size()) + " opening (try " + std::to_string(c.attempt) + " of " +
+        std::to_string(opening_tries) + (why.empty() ? "" : ", last failure: " + why) + ")");
+  }
+  if (auto closing = count(connection_state::closing); closing > 0)
+    add(std::to_string(closing) + " closing");
+  if (latched_.code != errc::none)
+    add(latched_.text);
+  else if (back_off_until_ > now_)
+    add("next try in " + to_text(between(now_, back_off_until_)) + " since the last one failed (" +
+        back_off_reason_.text + ")");
+  return text.empty() ? "no connection was open" : text;
+}
+
+std::string pool_core::advice() const {
+  if (paused_)
+    return "wait until it is resumed";
+  if (count(connection_state::leased) >= settings_.pool_size)
+    return "raise pool_size, or wait longer";
+  return "wait longer";
+}
+
+/// What keeps the cluster from being reached; code `none`: nothing does, as far as is known.
+failure pool_core::trouble() const {
+  if (servable() || paused_)
+    return {};
+  if (back_off_reason_.code != errc::none || openings_.empty())
+    return back_off_reason_;
+  const auto& c = connections_.at(*openings_.begin());
+  return c.last_error ? cannot_connect(c.attempt, c.last_error) : failure{};
+}
+
+/// For a waiter at its deadline.
+failure pool_core::timed_out(const waiter& w, const std::string& situation, std::size_t ahead,
+                             bool more_ahead) const {
+  if (auto last = w.wait_for_ready ? trouble() : failure{}; last.code != errc::none)
+    return {last.code, last.text + "; it did not pass within " + to_text(between(w.asked, now_))};
+  auto text =
+      "no lease for '" + settings_.name + "' after " + to_text(between(w.asked, now_)) + ": " + situation;
+  if (ahead > 0)
+    text += "; " + std::string{more_ahead ? "more than " : ""} + plural(ahead, "waiter") +
+            (ahead == 1 ? " was" : " were") + " ahead of you";
+  return {errc::acquire_timeout, text + "; " + advice()};
+}
+
+std::string to_string(announcement what) {
+  constexpr std::array names{"opening",  "opened",      "open_failed", "granted",      "refused",
+                             "released", "reclaimed",   "probe_round", "probe_passed", "probe_failed",
+                             "silent",   "condemned",   "closing",     "closed",       "lost",
+                             "latched",  "backing_off", "paused",      "resumed",      "changed",
+                             "stopped",  "warned"};
+  static_assert(names.size() == static_cast<std::size_t>(announcement::warned) + 1);
+  auto index = static_cast<std::size_t>(what);
+  return index < names.size() ? names[index] : std::to_string(index);
+}
+
+namespace {
+
+template <class... Parts>
+std::string line(const char* word, const Parts&... parts) {
+  std::string text = word;
+  auto add = [&](const std::string& part) {
+    if (!part.empty())
+      text += " " + part;
+  };
+  (add(parts), ...);
+  return text;
+}
+
+template <class Tag>
+std::string text_of(const id<Tag>& x) {
+  return x ? to_string(x) : std::string{};
+}
+
+struct effect_line {
+  std::string operator()(const open_connection& e) const {
+    return line("open", to_string(e.connection),
+                e.attempt > 1 ? "try " + std::to_string(e.attempt) : std::string{});
+  }
+  std::string operator()(const close_connection& e) const {
+    return line("close", to_string(e.connection), to_string(e.reason));
+  }
+  std::string operator()(const grant& e) const {
+    return line("grant", to_string(e.request), to_string(e.lease), to_string(e.connection),
+                to_string(e.holder));
+  }
+  std::string operator()(const refuse& e) const {
+    return line("refuse", to_string(e.request), to_string(e.reason.code));
+  }
+  std::string operator()(const acknowledge& e) const { return line("acknowledge", to_string(e.request)); }
+  std::string operator()(const end_lease& e) const {
+    return line("end", to_string(e.lease), to_string(e.connection),
+                e.ask ? std::string{"ask"} : std::string{});
+  }
+  std::string operator()(const notify_holder& e) const {
+    return line("notify", to_string(e.holder), to_string(e.lease), to_string(e.reason.code));
+  }
+  std::string operator()(const start_probe& e) const {
+    return line("probe", to_string(e.probe), to_string(e.connection),
+                e.run ? std::string{"run"} : std::string{});
+  }
+  std::string operator()(const announce& e) const {
+    return line("announce", to_string(e.what), text_of(e.connection), text_of(e.lease), e.text);
+  }
+};
+
+struct event_line {
+  std::string operator()(const acquire_requested& e) const {
+    return line("acquire_requested", to_string(e.request), to_string(e.holder), e.label);
+  }
+  std::string operator()(const acquire_cancelled& e) const {
+    return line("acquire_cancelled", to_string(e.request));
+  }
+  std::string operator()(const lease_confirmed& e) const {
+    return line("lease_confirmed", to_string(e.lease));
+  }
+  std::string operator()(const lease_released& e) const {
+    return line("lease_released", text_of(e.request), to_string(e.lease), to_string(e.holder));
+  }
+  std::string operator()(const holder_lost& e) const { return line("holder_lost", to_string(e.holder)); }
+  std::string operator()(const lease_ended& e) const {
+    return line("lease_ended", to_string(e.connection), to_string(e.lease),
+                e.was_running ? std::string{"was_running"} : std::string{});
+  }
+  std::string operator()(const connection_opened& e) const {
+    return line("connection_opened", to_string(e.connection));
+  }
+  std::string operator()(const connection_failed& e) const {
+    return line("connection_failed", to_string(e.connection), to_string(e.error));
+  }
+  std::string operator()(const connection_lost& e) const {
+    return line("connection_lost", to_string(e.connection), to_string(e.error));
+  }
+  std::string operator()(const connection_closed& e) const {
+    return line("connection_closed", to_string(e.connection));
+  }
+  std::string operator()(const probe_passed& e) const {
+    return line("probe_passed", to_string(e.probe), to_string(e.connection));
+  }
+  std::string operator()(const probe_failed& e) const {
+    return line("probe_failed", to_string(e.probe), to_string(e.connection), e.text);
+  }
+  std::string operator()(const connection_doubted& e) const {
+    return line("connection_doubted", to_string(e.connection),
+                e.silent ? std::string{"silent"} : std::string{});
+  }
+  std::string operator()(const connection_answered& e) const {
+    return line("connection_answered", to_string(e.connection), e.ran ? std::string{"ran"} : std::string{});
+  }
+  std::string operator()(const time_passed&) const { return "time_passed"; }
+  std::string operator()(const settings_changed& e) const {
+    return line("settings_changed", text_of(e.request));
+  }
+  std::string operator()(const pause_requested& e) const {
+    return line("pause_requested", text_of(e.request));
+  }
+  std::string operator()(const resume_requested& e) const {
+    return line("resume_requested", text_of(e.request));
+  }
+  std::string operator()(const probe_requested& e) const {
+    return line("probe_requested", text_of(e.request));
+  }
+  std::string operator()(const eviction_requested& e) const {
+    return line("eviction_requested", text_of(e.request), to_string(e.connection));
+  }
+  std::string operator()(const lease_revoked& e) const {
+    return line("lease_revoked", text_of(e.request), to_string(e.lease));
+  }
+  std::string operator()(const reset_requested& e) const {
+    return line("reset_requested", text_of(e.request));
+  }
+  std::string operator()(const disconnect_requested& e) const {
+    return line("disconnect_requested", text_of(e.request));
+  }
+  std::string operator()(const stop_requested& e) const {
+    return line("stop_requested", text_of(e.request), e.removed ? std::string{"removed"} : std::string{});
+  }
+};
+
+} // namespace
+
+std::string to_string(const pool_effect& effect) {
+  return std::visit(effect_line{}, effect);
+}
+
+std::string to_string(const pool_event& event) {
+  return std::visit(event_line{}, event);
+}
+
+} // namespace moorage

@@ -1,0 +1,138 @@
+// A pool: the shell around the pool core. It turns messages into events and effects into messages, and
+// decides nothing. It holds promises, handles and one timer; it does no I/O of any kind, so that its answer
+// always comes from its own memory.
+#pragma once
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/manager/event_credit.hpp"
+#include "actors/pool/core.hpp"
+#include "actors/pool/protocol.hpp"
+#include "actors/transport.hpp"
+#include "messages/events.hpp"
+#include "messages/interfaces.hpp"
+
+namespace moorage {
+
+/// What a pool is made with; the runtime supplies it through the manager.
+struct pool_world {
+  transport_factory transports;
+  /// Where its connections ask for their turns to compute.
+  turns_actor turns;
+  /// Seeds the core's jitter.
+  std::uint64_t seed = 1;
+  /// Ids begin here. A pool that takes the place of a failed one begins where its predecessor cannot have
+  /// come.
+  std::uint64_t first_id = 1;
+};
+
+class pool_actor_state {
+public:
+  static inline const char* name = "moorage.pool";
+
+  explicit pool_actor_state(pool_actor::stateful_pointer<pool_actor_state> self) : self_(self) {}
+  /// Whatever ends the pool, everybody who waits is told, and its connections end.
+  ~pool_actor_state();
+
+  void begin(cluster_settings settings, pool_world world);
+
+  // Messages that become events.
+  void take(acquire& request);
+  void take(passed_acquire& passed);
+  void take(const cancel_acquire& request);
+  void take(release_lease& request, caf::typed_response_promise<done> promise);
+  void take(const turns_replaced& order);
+  void take(opening_ended& report);
+  void take(link_lost& report);
+  void take(const link_closed& report);
+  void take(const lease_cleared& report);
+  void take(const probe_report& report);
+  void take(const wake_up& wake);
+  void take(const caf::down_msg& down);
+  void change(const cluster_settings& settings, caf::typed_response_promise<done> promise);
+  void resize(std::uint32_t size, caf::typed_response_promise<done> promise);
+  /// For every other request that is answered with `done`: makes the event with a request id that leads back
+  /// here.
+  template <class Event>
+  void request(Event event, caf::typed_response_promise<done> promise) {
+    event.request = remember(std::move(promise));
+    step(std::move(event));
+  }
+  void step(pool_event event);
+
+  // Reads.
+  pool_status status() const { return core_->status(self_->clock().now()); }
+  const pool_core& core() const { return *core_; }
+
+  void subscribe_to_events(const subscribe& request);
+  void credit_events(const grant_event_credit& request);
+
+private:
+  /// Who is to be told what becomes of an acquire, and under which number of its own.
+  struct asker {
+    holder_id holder;
+    std::uint64_t call = 0;
+    caf::strong_actor_ptr whom; ///< kept alive until it is told, as by a request of CAF's
+  };
+  struct subscriber {
+    caf::strong_actor_ptr whom;
+    event_credit credit;
+  };
+
+  request_id remember(caf::typed_response_promise<done> promise);
+  holder_id holder_of(const caf::strong_actor_ptr& whom);
+  template <class T>
+  void tell(holder_id holder, T what);
+  asker forget(std::unordered_map<request_id, asker>::iterator entry);
+
+  void apply(const open_connection& effect);
+  void apply(const close_connection& effect);
+  void apply(const grant& effect);
+  void apply(const refuse& effect);
+  void apply(const acknowledge& effect);
+  void apply(const end_lease& effect);
+  void apply(const notify_holder& effect);
+  void apply(const start_probe& effect);
+  void apply(const announce& effect);
+  void set_timer();
+
+  pool_actor::stateful_pointer<pool_actor_state> self_;
+  std::unique_ptr<pool_core> core_;
+  cluster_settings settings_;
+  transport_factory transports_;
+  turns_actor turns_;
+  std::uint64_t requests_ = 0;
+  std::uint64_t holders_seen_ = 0;
+  std::unordered_map<request_id, caf::typed_response_promise<done>> promises_;
+  std::unordered_map<request_id, asker> askers_;
+  std::map<std::pair<holder_id, std::uint64_t>, request_id> calls_;
+  std::unordered_map<caf::actor_addr, holder_id> holder_ids_;
+  std::unordered_map<holder_id, caf::actor_addr> holders_;
+  std::unordered_map<connection_id, connection_actor> connections_;
+  std::set<connection_id> closing_; ///< those whose actors have been told to close
+  std::vector<subscriber> subscribers_;
+  /// Of the opening or connection whose end is being announced.
+  std::vector<opening_step> steps_;
+  ssh_error error_;
+  /// What people are to know of the opening of this connection; for the step that folds its end in.
+  struct words_of_opening {
+    connection_id connection;
+    std::string banner;
+    std::vector<std::string> warnings;
+  };
+  words_of_opening said_;
+  pool_effects effects_;
+  time_point timer_due_ = time_point::max();
+  std::uint64_t timer_generation_ = 0;
+};
+
+pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> self, cluster_settings settings,
+                               pool_world world);
+
+} // namespace moorage

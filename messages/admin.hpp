@@ -1,0 +1,181 @@
+// Questions and orders about one pool or all, and events. Who takes which, and what answers: messages/interfaces.hpp.
+#pragma once
+
+#include <caf/actor_control_block.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "messages/ids.hpp"
+#include "messages/status.hpp"
+
+namespace moorage {
+
+struct get_pools {};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, get_pools&) {
+  return f();
+}
+
+struct pool_list {
+  std::vector<pool_status> pools;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, pool_list& x) {
+  return f(x.pools);
+}
+
+struct get_pool {
+  std::string cluster;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, get_pool& x) {
+  return f(x.cluster);
+}
+
+struct get_connections {
+  std::string cluster;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, get_connections& x) {
+  return f(x.cluster);
+}
+
+struct connection_list {
+  std::vector<connection_status> connections;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, connection_list& x) {
+  return f(x.connections);
+}
+
+struct get_leases {
+  std::string cluster;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, get_leases& x) {
+  return f(x.cluster);
+}
+
+struct lease_list {
+  std::vector<lease_status> leases;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, lease_list& x) {
+  return f(x.leases);
+}
+
+struct get_waiters {
+  std::string cluster;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, get_waiters& x) {
+  return f(x.cluster);
+}
+
+struct waiter_list {
+  std::vector<waiter_status> waiters;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, waiter_list& x) {
+  return f(x.waiters);
+}
+
+/// No grants and no new openings until resumed; waiters queue, leases go on. Pausing twice is pausing once.
+struct pause_pool {
+  std::string cluster;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, pause_pool& x) {
+  return f(x.cluster);
+}
+
+struct resume_pool {
+  std::string cluster;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, resume_pool& x) {
+  return f(x.cluster);
+}
+
+/// A health check now.
+struct probe_pool {
+  std::string cluster;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, probe_pool& x) {
+  return f(x.cluster);
+}
+
+/// Closes this connection: at once if idle or opening, when its leases end otherwise.
+struct evict_connection {
+  std::string cluster;
+  connection_id connection;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, evict_connection& x) {
+  return f(x.cluster, x.connection);
+}
+
+/// Ends a lease against its holder's will.
+struct revoke_lease {
+  std::string cluster;
+  lease_id lease;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, revoke_lease& x) {
+  return f(x.cluster, x.lease);
+}
+
+struct resize_pool {
+  std::string cluster;
+  std::uint32_t size = 0;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, resize_pool& x) {
+  return f(x.cluster, x.size);
+}
+
+/// Forgets the latch, the back-off and the failures.
+struct reset_pool {
+  std::string cluster;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, reset_pool& x) {
+  return f(x.cluster);
+}
+
+/// Closes every connection and refuses the waiters `disconnected`; the cluster stays registered.
+struct disconnect_pool {
+  std::string cluster;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, disconnect_pool& x) {
+  return f(x.cluster);
+}
+
+/// Events of a cluster's pool (empty: of every pool, also those to come) as `event_record` messages, `credit`
+/// of them at first; when the credit is used up events are counted as missed instead of queued. The credit is one account,
+/// also for every pool. Who subscribes again adds to it, and is told each event once. 0xffffffff is without limit.
+struct subscribe {
+  std::string cluster;
+  caf::strong_actor_ptr subscriber;
+  std::uint32_t credit = 0;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, subscribe& x) {
+  return f(x.cluster, x.subscriber, x.credit);
+}
+
+/// More of it. `cluster`: as in the subscription; who hears every pool may name any.
+struct grant_event_credit {
+  std::string cluster;
+  caf::strong_actor_ptr subscriber;
+  std::uint32_t credit = 0;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, grant_event_credit& x) {
+  return f(x.cluster, x.subscriber, x.credit);
+}
+
+} // namespace moorage

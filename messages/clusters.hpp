@@ -1,0 +1,44 @@
+// The clusters that the manager knows.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "messages/settings.hpp"
+
+namespace moorage {
+
+/// Registers a cluster, or changes the settings of the one with this name; connections opened under other
+/// transport settings are closed when their leases end.
+struct register_cluster {
+  cluster_settings settings;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, register_cluster& x) {
+  return f(x.settings);
+}
+
+/// Closes its connections, refuses its waiters `cluster_removed`, forgets it.
+struct remove_cluster {
+  std::string cluster;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, remove_cluster& x) {
+  return f(x.cluster);
+}
+
+struct list_clusters {};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, list_clusters&) {
+  return f();
+}
+
+struct cluster_list {
+  std::vector<cluster_settings> clusters;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, cluster_list& x) {
+  return f(x.clusters);
+}
+
+} // namespace moorage

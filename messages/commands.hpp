@@ -1,0 +1,118 @@
+// Runs and streams: work under a lease. Both are named by their asker: the lease, and a number of its own.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "messages/exec.hpp"
+#include "messages/ids.hpp"
+
+namespace moorage {
+
+/// Runs a command and collects its output up to `output_max`. One message to the sender answers it, under the
+/// sender's own number: `run_ended`, also when the link is lost. (Not CAF's response to a request, for the reason that
+/// `acquire` has.) Who has to know what becomes of an order that the connection had not read when it ended
+/// monitors the connection: in one process, what has no answer before the `down_msg` was never sent.
+struct run_command {
+  lease_id lease;
+  std::uint64_t call = 0; ///< differs from that of whatever else still runs under the lease
+  exec_request what;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, run_command& x) {
+  return f(x.lease, x.call, x.what);
+}
+
+struct run_ended {
+  std::uint64_t call = 0;
+  exec_result result;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, run_ended& x) {
+  return f(x.call, x.result);
+}
+
+/// Ends a run or a stream early: the outcome is `maybe_ran` or `never_sent`.
+struct cancel_command {
+  lease_id lease;
+  std::uint64_t call = 0;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, cancel_command& x) {
+  return f(x.lease, x.call);
+}
+
+/// Starts a command whose output goes to the sender, the stream's sink, as `stream_chunk`s within the credit, ended by
+/// one `stream_end`, which is the only answer to one that cannot be started. Standard input stays open until
+/// `end_stream_input`. The connection monitors the sink: a dead one cancels the stream.
+struct open_stream {
+  lease_id lease;
+  std::uint64_t call = 0; ///< as of `run_command`; comes back in every message to the sink
+  exec_request what;
+  std::uint64_t credit = 0; ///< bytes of output, both kinds together, that the sink can take
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, open_stream& x) {
+  return f(x.lease, x.call, x.what, x.credit);
+}
+
+struct stream_chunk {
+  std::uint64_t call = 0;
+  output_kind kind = output_kind::output;
+  std::string bytes;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, stream_chunk& x) {
+  return f(x.call, x.kind, x.bytes);
+}
+
+/// The peer took so many bytes of input: as many more may be sent. The first one gives the initial room.
+struct stream_room {
+  std::uint64_t call = 0;
+  std::uint64_t bytes = 0;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, stream_room& x) {
+  return f(x.call, x.bytes);
+}
+
+struct stream_end {
+  std::uint64_t call = 0;
+  outcome ended;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, stream_end& x) {
+  return f(x.call, x.ended);
+}
+
+struct grant_stream_credit {
+  lease_id lease;
+  std::uint64_t call = 0;
+  std::uint64_t bytes = 0;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, grant_stream_credit& x) {
+  return f(x.lease, x.call, x.bytes);
+}
+
+/// Standard input. More than the room given is refused by cancelling the stream.
+struct send_stream_input {
+  lease_id lease;
+  std::uint64_t call = 0;
+  std::string bytes;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, send_stream_input& x) {
+  return f(x.lease, x.call, x.bytes);
+}
+
+struct end_stream_input {
+  lease_id lease;
+  std::uint64_t call = 0;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, end_stream_input& x) {
+  return f(x.lease, x.call);
+}
+
+} // namespace moorage

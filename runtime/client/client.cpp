@@ -1,0 +1,254 @@
+#include "runtime/client/client.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "actors/composure.hpp"
+#include "messages/exit_words.hpp"
+#include "runtime/node/socket.hpp"
+
+namespace moorage {
+
+namespace {
+
+struct errand {
+  errand(client_gate::work what, client_gate::refusal refused, failure reason = {})
+      : what(std::move(what)), refused(std::move(refused)), reason(std::move(reason)) {}
+  errand(const errand&) = delete;
+  errand& operator=(const errand&) = delete;
+
+  client_gate::work what;
+  client_gate::refusal refused;
+  failure reason;
+  bool done = false;
+
+  ~errand() {
+    if (!done && refused)
+      refused(std::move(reason));
+  }
+};
+
+} // namespace
+
+// --- the gate -----------------------------------------------------------------------------------------------------
+
+void client_gate::post(work what, refusal refused) {
+  auto order = std::make_shared<errand>(std::move(what), std::move(refused));
+  std::lock_guard guard{mutex_};
+  order->reason = closed_;
+  if (client_)
+    caf::anon_send(client_, local_call{order});
+  // Else the errand says that it was refused, as it would if the actor ended before it came to it; never while the lock is
+  // held: a refusal may post again, and calls a host's callback.
+}
+
+std::uint64_t client_gate::next_call() {
+  std::lock_guard guard{mutex_};
+  return ++calls_;
+}
+
+std::shared_ptr<void> client_gate::enter(const std::shared_ptr<client_gate>& self) {
+  {
+    std::lock_guard guard{self->mutex_};
+    if (self->outstanding_ == outstanding_max)
+      return nullptr;
+    ++self->outstanding_;
+  }
+  return {self.get(), [self](void*) {
+            std::lock_guard guard{self->mutex_};
+            --self->outstanding_;
+          }};
+}
+
+failure client_gate::too_many() {
+  failure reason{errc::too_many_requests, {}};
+  reason.text = std::to_string(outstanding_max);
+  reason.text += " requests of this runtime have no answer yet, and no more are taken: wait for some of them";
+  return reason;
+}
+
+void client_gate::open(caf::actor client, bool remote) {
+  std::lock_guard guard{mutex_};
+  client_ = std::move(client);
+  remote_ = remote;
+}
+
+void client_gate::close(failure reason) {
+  caf::actor
+      last; // an actor that nobody knows any more ends where the last handle does, and answers what waits
+  std::lock_guard guard{mutex_};
+  last.swap(client_);
+  closed_ = std::move(reason);
+}
+
+failure client_gate::no_answer() const {
+  std::lock_guard guard{mutex_};
+  if (remote_)
+    return {errc::node_lost, "the node did not answer in time; is it stopped or frozen?"};
+  return {errc::request_timeout,
+          "no answer in time: the threads of the actor system are busy; does an actor block them?"};
+}
+
+// --- the actor ----------------------------------------------------------------------------------------------------
+
+failure client_state::lost_lease(const lease_key& lease) const {
+  auto known = std::find_if(lost_.rbegin(), lost_.rend(), [&](const auto& x) { return x.first == lease; });
+  auto why = known != lost_.rend() ? known->second
+             : gone_.text.empty()  ? "it was given back, or ended long ago"
+                                   : gone_.text;
+  return {errc::lease_ended, "lease " + to_string(lease.lease) + " on '" + lease.cluster +
+                                 "' is not held any more: " + why + "; acquire anew"};
+}
+
+outcome outcome_of(const failure& reason) {
+  switch (reason.code) {
+  case errc::lease_ended:
+  case errc::already_released:
+  case errc::unknown_lease:
+  case errc::would_block_scheduler:
+  case errc::invalid_request:
+  case errc::exec_refused:
+  case errc::receiver_gone:
+  case errc::too_many_requests:
+    return {outcome_kind::never_sent, 0, {}, reason};
+  default:
+    return {outcome_kind::maybe_ran, 0, {}, reason};
+  }
+}
+
+client_state::~client_state() {
+  if (gone_.code == errc::none)
+    gone_ = {errc::stopping, "the runtime stopped"}; // an answer that asks again is refused at once
+  fail_everything(failure{gone_});
+  for (auto& [number, entry] : watchers_) {
+    if (entry.strand)
+      entry.strand->close();
+    caf::anon_send_exit(entry.actor, caf::exit_reason::user_shutdown);
+  }
+}
+
+caf::behavior client_state::begin(manager_actor manager, std::shared_ptr<client_gate> gate, bool remote,
+                                  std::function<void()> on_loss) {
+  manager_ = std::move(manager);
+  gate_ = std::move(gate);
+  remote_ = remote;
+  on_loss_ = std::move(on_loss);
+  self_->monitor(manager_);
+  keep_composure(self_);
+  self_->set_down_handler([this](const caf::down_msg& down) { take(down); });
+  return {
+      [this](const local_call& call) {
+        auto order = std::static_pointer_cast<errand>(call.what);
+        order->done = true;
+        order->what(*this);
+      },
+      [this](lease_grant& grant) { take(grant); },
+      [this](const acquire_refused& refusal) { take(refusal); },
+      [this](const lease_lost& lost) { take(lost); },
+      [this](stream_chunk& chunk) { take(chunk); },
+      [this](const stream_room& room) { take(room); },
+      [this](stream_end& end) { finish(end.call, std::move(end.ended)); },
+      [this](run_ended& end) { run_over(end.call, std::move(end.result)); },
+  };
+}
+
+void client_state::probe(const lease_key& lease, bool as_pool,
+                         std::function<void(result<probe_answer>)> answer) {
+  auto found = leases_.find(lease);
+  if (found == leases_.end() || found->second.lost) {
+    answer(lost_lease(lease));
+    return;
+  }
+  const auto& grant = found->second.grant;
+  auto connection = caf::actor_cast<caf::actor>(grant.connection);
+  if (connections_.insert(connection.address()).second)
+    self_->monitor(connection);
+  ask<probe_answer>(connection, caf::make_message(probe_request{as_pool}), std::move(answer));
+}
+
+template <class Answer>
+void client_state::ask(const caf::actor& whom, caf::message request,
+                       std::function<void(result<Answer>)> answer) {
+  if (gone_.code != errc::none) {
+    answer(gone_);
+    return;
+  }
+  auto number = ++asks_;
+  asked_.emplace(number, asked{whom.address(), [answer](const failure& reason) { answer(reason); }});
+  self_->request(whom, caf::infinite, std::move(request))
+      .then(
+          [this, number, answer](Answer& value) {
+            if (asked_.erase(number) > 0)
+              answer(std::move(value));
+          },
+          [this, number, answer](const caf::error& error) {
+            if (asked_.erase(number) > 0)
+              answer(to_failure(error));
+          });
+}
+
+#define MOORAGE_ANSWER(type)                                                                                 \
+  template void client_state::ask<type>(const caf::actor&, caf::message, std::function<void(result<type>)>);
+MOORAGE_ANSWER(done)
+MOORAGE_ANSWER(cluster_list)
+MOORAGE_ANSWER(pool_status)
+MOORAGE_ANSWER(pool_list)
+MOORAGE_ANSWER(connection_list)
+MOORAGE_ANSWER(lease_list)
+MOORAGE_ANSWER(waiter_list)
+#undef MOORAGE_ANSWER
+
+void client_state::after(std::chrono::nanoseconds delay, client_gate::work what) {
+  self_->delayed_send(self_, delay,
+                      local_call{std::make_shared<errand>(std::move(what), client_gate::refusal{})});
+}
+
+// --- ends ---------------------------------------------------------------------------------------------
+
+void client_state::take(const caf::down_msg& down) {
+  if (connections_.erase(down.source) > 0)
+    return connection_ended(down.source);
+  if (down.source != manager_.address())
+    return pool_ended(down.source);
+  if (remote_)
+    gone_ = {errc::node_lost, "the node went away (" + in_words(down.reason) +
+                                  "); what ran on it may have run: connect again"};
+  else
+    gone_ = {errc::stopping, "the runtime is stopping"};
+  fail_everything(gone_);
+  if (on_loss_)
+    on_loss_();
+}
+
+void client_state::fail_everything(const failure& reason) {
+  for (auto& [lease, held] : std::exchange(leases_, {}))
+    refuse_parked(held, "; then " + reason.text);
+  renewed_.clear();
+  pools_.clear();
+  auto asked = std::move(asked_);
+  asked_.clear();
+  for (auto& [number, entry] : asked)
+    entry.fail(reason);
+  auto acquires = std::move(acquires_);
+  acquires_.clear();
+  for (auto& [call, entry] : acquires)
+    entry.answer(entry, reason);
+  auto runs = std::move(runs_);
+  runs_.clear();
+  for (auto& [call, entry] : runs) {
+    exec_result failed;
+    failed.ended = outcome_of(reason);
+    entry.answer(std::move(failed));
+  }
+  auto streams = std::move(streams_);
+  streams_.clear();
+  for (auto& [call, entry] : streams)
+    entry.pipe->finish({outcome_kind::maybe_ran, 0, {}, reason});
+}
+
+caf::behavior client(client_state::self_pointer self, manager_actor manager,
+                     std::shared_ptr<client_gate> gate, bool remote, std::function<void()> on_loss) {
+  return self->state.begin(std::move(manager), std::move(gate), remote, std::move(on_loss));
+}
+
+} // namespace moorage

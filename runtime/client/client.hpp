@@ -1,0 +1,247 @@
+// The client: the actor that stands for one host application. It holds the leases of the application's threads, asks on
+// their behalf, and gives each call its one answer, whatever becomes of the pool, the connection or the node.
+#pragma once
+
+#include <caf/all.hpp>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "messages/events.hpp"
+#include "messages/interfaces.hpp"
+#include "runtime/client/callbacks.hpp"
+#include "runtime/client/stream_pipe.hpp"
+#include "runtime/lease.hpp"
+#include "runtime/result.hpp"
+
+namespace moorage {
+
+class client_state;
+
+/// A lease as the client knows it: ids are a pool's own.
+struct lease_key {
+  std::string cluster;
+  lease_id lease;
+  friend auto operator<=>(const lease_key&, const lease_key&) = default;
+};
+
+/// The way from host threads to the client actor; leases, streams and subscriptions hold it and so may outlive the
+/// runtime. edge: host threads meet the actor here, and find the door closed once the runtime has stopped.
+class client_gate {
+public:
+  using work = std::function<void(client_state&)>;
+  using refusal = std::function<void(failure)>;
+
+  explicit client_gate(std::shared_ptr<callback_threads> callbacks = std::make_shared<callback_threads>())
+      : callbacks_(std::move(callbacks)) {}
+
+  const std::shared_ptr<callback_threads>& callbacks() const { return callbacks_; }
+  /// Does the work on the actor, or calls `refused` (from any thread, perhaps this one) if that cannot be any more.
+  void post(work what, refusal refused = {});
+  /// A place for one request among those of this client that have no answer yet; it is free again when the token and
+  /// its copies are gone. None: there are `outstanding_max` already, and the request is refused `too_many_requests`.
+  static std::shared_ptr<void> enter(const std::shared_ptr<client_gate>& self);
+  static failure too_many();
+  std::uint64_t next_call();
+  /// `remote`: the client's pools are a node's.
+  void open(caf::actor client, bool remote);
+  /// Later posts are refused.
+  void close(failure reason = {errc::stopping, "the runtime has stopped"});
+  /// For a call that was not answered in time; what is wrong then.
+  failure no_answer() const;
+
+  /// Each costs about a KiB. Who has so many under way will not be helped by one more.
+  static constexpr std::size_t outstanding_max = 200'000;
+
+private:
+  const std::shared_ptr<callback_threads> callbacks_;
+  /// Held while a message is handed over, so that no handle outlives the actor system.
+  mutable std::mutex mutex_;
+  caf::actor client_;
+  failure closed_{errc::stopping, "the runtime has stopped"};
+  bool remote_ = false;
+  std::uint64_t calls_ = 0;
+  std::size_t outstanding_ = 0;
+};
+
+/// Where a subscription's events go.
+struct event_sink {
+  std::function<void(const event_record&)> call;
+  /// None: called there and then, without a credit. For what never blocks nor throws: the log.
+  std::shared_ptr<callback_strand> strand;
+};
+
+class client_state {
+public:
+  static inline const char* name = "moorage.client";
+  using self_pointer = caf::stateful_actor<client_state>*;
+
+  explicit client_state(self_pointer self) : self_(self) {}
+  /// Answers every call that still waits.
+  ~client_state();
+
+  caf::behavior begin(manager_actor manager, std::shared_ptr<client_gate> gate, bool remote,
+                      std::function<void()> on_loss);
+
+  /// Without a holder: that is this client.
+  void acquire_lease(acquire request, std::function<void(result<lease>)> answer);
+  void cancel_acquire_of(std::uint64_t call);
+  void run(const lease_key& lease, std::uint64_t call, exec_request request,
+           std::function<void(exec_result)> answer);
+  void cancel_run(std::uint64_t call);
+  void open(const lease_key& lease, std::uint64_t call, exec_request request,
+            std::shared_ptr<stream_pipe> pipe, std::uint64_t credit);
+  void grant_credit(std::uint64_t call, std::uint64_t bytes);
+  void send_input(std::uint64_t call, std::string bytes);
+  void end_input(std::uint64_t call);
+  void cancel_stream_of(std::uint64_t call);
+  void probe(const lease_key& lease, bool as_pool, std::function<void(result<probe_answer>)> answer);
+  /// Without `answer` nobody waits for it.
+  void release(const lease_key& lease, std::function<void(result<void>)> answer);
+  void watch(std::uint64_t number, const std::string& cluster, event_sink to,
+             std::function<void(result<void>)> answer);
+  void unwatch(std::uint64_t number);
+  /// Its callback has taken so many events.
+  void grant_events(std::uint64_t number, std::uint32_t count);
+
+  /// One request to the manager and its one answer, of the type that messages/interfaces.hpp says.
+  template <class Answer>
+  void ask_manager(caf::message request, std::function<void(result<Answer>)> answer) {
+    ask<Answer>(caf::actor_cast<caf::actor>(manager_), std::move(request), std::move(answer));
+  }
+
+private:
+  /// A request under way: CAF never answers those whose node has gone, so each can be failed from here.
+  struct asked {
+    caf::actor_addr whom;
+    std::function<void(const failure&)> fail;
+  };
+  using time_point = std::chrono::steady_clock::time_point;
+
+  /// An acquire under way. Answered by message, so it is kept here and found by its number.
+  struct asked_acquire {
+    acquire request;
+    time_point asked;
+    caf::actor_addr pool; ///< none: the manager was asked
+    std::function<void(asked_acquire&, result<lease_grant>)> answer;
+  };
+  /// A lease as its owner knows it. Its first connection may end before anything has run under it; then it goes on with
+  /// the lease of another connection, under the same key.
+  /// Leases that ended without our doing, whose end can still be explained to those who go on using them.
+  static constexpr std::size_t lost_leases_kept = 64;
+  struct held_lease {
+    lease_grant grant;
+    acquire asked;                     ///< as it was asked for, and what it has waited
+    std::size_t under_way = 0;         ///< commands that were sent and have no outcome
+    bool used = false;                 ///< a command has run under it, or may have
+    bool lost = false;                 ///< its connection has ended
+    std::uint64_t renewal = 0;         ///< the acquire of another connection's, under way
+    std::vector<std::uint64_t> parked; ///< commands never sent, which wait for that
+  };
+  /// What the two kinds of command have in common.
+  struct command {
+    lease_key lease;       ///< its owner's
+    lease_id under;        ///< under which it was sent
+    caf::actor connection; ///< to which
+    exec_request request;  ///< kept while it may have to be sent once more
+    time_point asked;
+    bool once_more = true; ///< it may still be sent once more
+    bool cancelled = false;
+    bool parked = false;
+    time_point parked_until;
+    failure unsent; ///< why it was not sent
+  };
+  struct run_entry : command {
+    std::function<void(exec_result)> answer;
+  };
+  struct stream_entry : command {
+    std::shared_ptr<stream_pipe> pipe;
+    std::uint64_t credit = 0;
+    int rooms = 0;            ///< how often the connection it runs on gave room
+    bool room_given = false;  ///< the pipe has had the first room
+    std::string unsent_input; ///< what came of it while it may have to be sent once more
+    bool input_ended = false;
+  };
+
+  /// Instantiated in client.cpp, for each type of answer: what CAF makes of a request takes a compiler seconds.
+  template <class Answer>
+  void ask(const caf::actor& whom, caf::message request, std::function<void(result<Answer>)> answer);
+  void send_acquire(asked_acquire& entry);
+  void send_again(asked_acquire& entry);
+  void take(lease_grant& grant);
+  void take(const acquire_refused& refusal);
+  void pool_ended(const caf::actor_addr& pool);
+  void accept(const lease_grant& grant);
+  lease hold(const asked_acquire& asked, lease_grant grant);
+
+  // commands.cpp
+  void begin(std::uint64_t call, command& what);
+  void send(std::uint64_t call, command& what);
+  void send_input(std::uint64_t call, stream_entry& entry, std::string bytes);
+  command* find_command(std::uint64_t call);
+  void cancel(std::uint64_t call, command& what);
+  void run_over(std::uint64_t call, exec_result finished);
+  void take(stream_chunk& chunk);
+  void take(const stream_room& room);
+  void finish(std::uint64_t call, outcome ended);
+  void end(std::uint64_t call, outcome ended);
+
+  // renewal.cpp
+  bool goes_on(std::uint64_t call, command& what, const outcome& ended);
+  void park(std::uint64_t call, command& what, held_lease& held);
+  void look_after(const lease_key& lease);
+  void refuse_parked(held_lease& held, const std::string& more);
+  void renew(const lease_key& lease, held_lease& held);
+  void renewed(const lease_key& lease, const asked_acquire& asked, result<lease_grant> grant);
+  void watch_parked();
+  void take(const lease_lost& lost);
+  void connection_ended(const caf::actor_addr& connection);
+  void end_unanswered(const caf::actor_addr& connection, outcome_kind kind);
+  /// The refusal of what is asked under a lease that is not held, with the reason of its end.
+  failure lost_lease(const lease_key& lease) const;
+  void let_go(held_lease& held, const std::string& why = {});
+  /// Does it later, in this actor. For moments: it cannot be called off.
+  void after(std::chrono::nanoseconds delay, client_gate::work what);
+
+  void take(const caf::down_msg& down);
+  void fail_everything(const failure& reason);
+
+  self_pointer self_;
+  manager_actor manager_;
+  std::shared_ptr<client_gate> gate_;
+  bool remote_ = false;
+  std::function<void()> on_loss_;
+  failure gone_; ///< set once the manager is no more
+  std::uint64_t asks_ = 0;
+  std::unordered_map<std::uint64_t, asked> asked_;
+  std::unordered_map<std::uint64_t, asked_acquire> acquires_;
+  std::map<lease_key, held_lease> leases_;
+  std::deque<std::pair<lease_key, std::string>> lost_; ///< the last that ended without our doing, and why
+  std::map<lease_key, lease_key> renewed_;             ///< the owner's key by the pool's, where these differ
+  /// Those that have granted: asked directly, without the manager in between, and monitored.
+  std::unordered_map<std::string, pool_actor> pools_;
+  std::set<caf::actor_addr> connections_; ///< monitored: they have been sent commands
+  std::unordered_map<std::uint64_t, run_entry> runs_;
+  std::unordered_map<std::uint64_t, stream_entry> streams_;
+  bool watching_parked_ = false;
+  struct watcher_entry {
+    caf::actor actor;
+    std::string cluster;
+    std::shared_ptr<callback_strand> strand;
+  };
+  std::unordered_map<std::uint64_t, watcher_entry> watchers_;
+};
+
+caf::behavior client(client_state::self_pointer self, manager_actor manager,
+                     std::shared_ptr<client_gate> gate, bool remote, std::function<void()> on_loss);
+
+/// What an unanswered run means, by the refusal that took the answer's place.
+outcome outcome_of(const failure& reason);
+
+} // namespace moorage

@@ -1,0 +1,193 @@
+// What was never sent is sent once more. Some servers close a connection when its last channel has closed, some just as
+// the next command comes; that costs its user nothing as long as nothing has run: the lease goes on with another
+// connection, acquired with what is left of the patience of its acquire, under the key that its owner knows.
+//
+// Only a lease under which nothing has run yet, and only for a connection that the pool says it has lost: then the other
+// one is another for certain, nobody can tell the two leases apart, and a command is sent twice at most.
+#include <algorithm>
+#include <utility>
+
+#include "runtime/client/client.hpp"
+
+namespace moorage {
+
+namespace {
+
+/// How long the pool's word may take that a connection is lost, after a command on it was not sent.
+constexpr std::chrono::seconds pool_word_time{1};
+/// How often those who wait are looked at.
+constexpr std::chrono::milliseconds parked_interval{100};
+
+/// What is said of a command whose connection ended before it was sent.
+bool for_want_of_connection(errc code) {
+  return code == errc::connection_lost || code == errc::receiver_gone || code == errc::lease_ended;
+}
+
+} // namespace
+
+/// Books the outcome of a command that was sent. True: it was not the last word, and the command is still there.
+bool client_state::goes_on(std::uint64_t call, command& what, const outcome& ended) {
+  auto found = leases_.find(what.lease);
+  if (found == leases_.end())
+    return false;
+  auto& held = found->second;
+  --held.under_way;
+  auto unsent = ended.kind == outcome_kind::never_sent;
+  held.used = held.used || !unsent;
+  if (unsent && what.once_more && !what.cancelled && !held.used && for_want_of_connection(ended.cause.code)) {
+    what.once_more = false;
+    what.unsent = ended.cause;
+    park(call, what, held);
+    return true;
+  }
+  look_after(what.lease);
+  return false;
+}
+
+/// It waits until the pool says that the connection is lost, and for another one.
+void client_state::park(std::uint64_t call, command& what, held_lease& held) {
+  what.parked = true;
+  auto now = self_->clock().now();
+  what.parked_until = held.lost ? time_point::max() : now + pool_word_time;
+  held.parked.push_back(call);
+  if (!std::exchange(watching_parked_, true))
+    after(parked_interval, [](client_state& client) { client.watch_parked(); });
+  look_after(lease_key{what.lease});
+}
+
+/// What is to be done for a lease whose connection has ended, once all that was sent under it is accounted for.
+void client_state::look_after(const lease_key& lease) {
+  auto found = leases_.find(lease);
+  if (found == leases_.end())
+    return;
+  auto& held = found->second;
+  if (!held.lost || held.under_way > 0 || held.renewal != 0)
+    return;
+  if (held.used) {
+    auto node = leases_.extract(found);
+    let_go(node.mapped());
+  } else if (!held.parked.empty()) {
+    renew(lease, held);
+  }
+}
+
+void client_state::renew(const lease_key& lease, held_lease& held) {
+  auto request = held.asked;
+  request.call = held.renewal = gate_->next_call();
+  // A command's own time-out is patience as well; longer than all of theirs need not be waited.
+  std::chrono::nanoseconds longest{0};
+  auto now = self_->clock().now();
+  for (auto call : held.parked) {
+    auto& what = *find_command(call);
+    auto left = what.asked + what.request.timeout - now;
+    longest =
+        std::max(longest, what.request.timeout.count() > 0 ? left : std::chrono::nanoseconds::max() / 2);
+  }
+  if (longest < std::chrono::hours{24} &&
+      (request.patience.count() < 0 || request.patience - request.waited > longest))
+    request.patience = longest + request.waited;
+  auto take = [this, lease](asked_acquire& asked, result<lease_grant> grant) {
+    renewed(lease, asked, std::move(grant));
+  };
+  send_acquire(acquires_.insert_or_assign(request.call, asked_acquire{request, now, {}, take}).first->second);
+}
+
+void client_state::renewed(const lease_key& lease, const asked_acquire& asked, result<lease_grant> grant) {
+  auto found = leases_.find(lease);
+  if (found == leases_.end())
+    return; // it was released, and this is its own cancel's answer
+  auto& held = found->second;
+  held.renewal = 0;
+  if (!grant) {
+    auto node = leases_.extract(found);
+    let_go(node.mapped(), "; nor was there another connection: " + grant.reason().text);
+    return;
+  }
+  auto now = self_->clock().now();
+  accept(*grant);
+  renewed_.erase({lease.cluster, held.grant.lease});
+  renewed_.emplace(lease_key{lease.cluster, grant->lease}, lease);
+  held.grant = std::move(*grant);
+  held.asked.waited = asked.request.waited + (now - asked.asked);
+  held.lost = false;
+  for (auto call : std::exchange(held.parked, {})) {
+    auto* what = find_command(call);
+    if (what == nullptr)
+      continue;
+    what->parked = false;
+    if (auto& timeout = what->request.timeout; timeout.count() > 0)
+      timeout = std::max<std::chrono::milliseconds>(
+          std::chrono::duration_cast<std::chrono::milliseconds>(what->asked + timeout - now),
+          std::chrono::milliseconds{1});
+    send(call, *what);
+  }
+}
+
+void client_state::refuse_parked(held_lease& held, const std::string& more) {
+  for (auto call : std::exchange(held.parked, {})) {
+    auto* what = find_command(call);
+    if (what == nullptr)
+      continue;
+    auto cause = what->unsent;
+    cause.text += more;
+    end(call, {outcome_kind::never_sent, 0, {}, std::move(cause)});
+  }
+}
+
+/// Nobody waits longer than a command's own time-out, or for a pool that has nothing to say.
+void client_state::watch_parked() {
+  auto now = self_->clock().now();
+  watching_parked_ = false;
+  for (auto& [lease, held] : leases_) {
+    auto waiting = std::exchange(held.parked, {});
+    for (auto call : waiting) {
+      auto* what = find_command(call);
+      if (what == nullptr)
+        continue;
+      auto timeout = what->request.timeout;
+      auto timed_out = timeout.count() > 0 && what->asked + timeout <= now;
+      if (timed_out || what->parked_until <= now)
+        end(call, {outcome_kind::never_sent, 0, {}, what->unsent});
+      else
+        held.parked.push_back(call);
+    }
+    watching_parked_ = watching_parked_ || !held.parked.empty();
+  }
+  if (watching_parked_)
+    after(parked_interval, [](client_state& client) { client.watch_parked(); });
+}
+
+// --- a lease's end ------------------------------------------------------------------------------------------------
+
+void client_state::take(const lease_lost& lost) {
+  lease_key under{lost.cluster, lost.lease};
+  auto other = renewed_.find(under);
+  auto lease = other != renewed_.end() ? other->second : under;
+  auto found = leases_.find(lease);
+  if (found == leases_.end() || found->second.grant.lease != lost.lease)
+    return;
+  lost_.emplace_back(lease, lost.reason.text);
+  if (lost_.size() > lost_leases_kept)
+    lost_.pop_front();
+  auto& held = found->second;
+  if (lost.reason.code != errc::connection_lost || held.used) {
+    auto node = leases_.extract(found);
+    let_go(node.mapped());
+    return;
+  }
+  held.lost = true;
+  for (auto call : held.parked)
+    if (auto* what = find_command(call))
+      what->parked_until = time_point::max();
+  look_after(lease);
+}
+
+/// The lease is not in the books any more.
+void client_state::let_go(held_lease& held, const std::string& why) {
+  renewed_.erase({held.grant.cluster, held.grant.lease});
+  if (held.renewal != 0)
+    cancel_acquire_of(held.renewal);
+  refuse_parked(held, why);
+}
+
+} // namespace moorage

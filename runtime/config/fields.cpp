@@ -1,0 +1,247 @@
+#include "runtime/config/fields.hpp"
+
+#include <algorithm>
+#include <array>
+#include <type_traits>
+
+namespace moorage {
+
+namespace {
+
+using namespace std::string_view_literals;
+
+// How each C++ type is kept in a `setting_value`.
+template <class T>
+setting_value wrap(const T& value) {
+  if constexpr (std::is_enum_v<T> || (std::is_integral_v<T> && !std::is_same_v<T, bool>))
+    return static_cast<std::uint64_t>(value);
+  else
+    return value;
+}
+
+template <class T>
+void unwrap(T& target, const setting_value& value) {
+  if constexpr (std::is_enum_v<T> || (std::is_integral_v<T> && !std::is_same_v<T, bool>))
+    target = static_cast<T>(std::get<std::uint64_t>(value));
+  else
+    target = std::get<T>(value);
+}
+
+template <class T>
+constexpr setting_type type_of() {
+  if constexpr (std::is_same_v<T, bool>)
+    return setting_type::boolean;
+  else if constexpr (std::is_same_v<T, std::chrono::milliseconds>)
+    return setting_type::duration;
+  else if constexpr (std::is_same_v<T, std::vector<std::string>>)
+    return setting_type::file_list;
+  else if constexpr (std::is_same_v<T, std::string>)
+    return setting_type::text;
+  else if constexpr (std::is_enum_v<T>)
+    return setting_type::choice;
+  else
+    return std::is_same_v<T, std::uint64_t> ? setting_type::size : setting_type::count;
+}
+
+using field = setting<cluster_settings>;
+
+template <auto Member>
+field entry(std::string_view name, std::string_view meaning, setting_rules rules = {}) {
+  using type = std::remove_cvref_t<decltype(std::declval<cluster_settings>().*Member)>;
+  field result;
+  static_cast<setting_rules&>(result) = rules;
+  result.name = name;
+  result.meaning = meaning;
+  result.type = type_of<type>();
+  result.get = [](const cluster_settings& from) { return wrap(from.*Member); };
+  result.set = [](cluster_settings& to, const setting_value& value) { unwrap(to.*Member, value); };
+  return result;
+}
+
+constexpr std::array policies{"yes"sv, "accept-new"sv, "no"sv};
+constexpr std::array methods{"channel"sv, "exec"sv};
+constexpr std::array fallbacks{"prefix"sv, "none"sv};
+
+constexpr std::uint64_t minutes = 60'000; // in milliseconds
+constexpr std::uint64_t days = 24 * 60 * minutes;
+
+using S = cluster_settings;
+
+std::vector<field> section(std::string_view heading, std::vector<field> fields) {
+  for (auto& each : fields)
+    each.section = heading;
+  return fields;
+}
+
+std::vector<field> where_fields() {
+  return section(
+      "Where, and as whom",
+      {
+          entry<&S::host>("host", "Name or address (IPv4 or IPv6) of the login node. Required.",
+                          {.example = R"("login.example.org")", .ssh_name = "HostName", .own = true}),
+          entry<&S::port>("port", "TCP port of the SSH server.",
+                          {.least = 1, .most = 65'535, .ssh_name = "Port"}),
+          entry<&S::user>("user", "User on the cluster. Empty: the user who runs this process.",
+                          {.example = R"("me")", .ssh_name = "User"}),
+          entry<&S::key_files>(
+              "key_files",
+              "Private key files, each of which must exist. Empty: those of ~/.ssh/id_ed25519, id_ecdsa and "
+              "id_rsa that exist.",
+              {.example = R"(["~/.ssh/id_ed25519"])", .ssh_name = "IdentityFile", .must_exist = true}),
+          entry<&S::agent>(
+              "agent", "Use the agent at $SSH_AUTH_SOCK; when key_files are listed, for those keys only."),
+          entry<&S::password_secret>("password_secret",
+                                     "Name of the entry in the secret store that holds the password: an "
+                                     "application's that embeds moorage, "
+                                     "since the program keeps no secrets. Empty: no password is tried.",
+                                     {.example = R"("lumi-password")"}),
+          entry<&S::passphrase_secret>(
+              "passphrase_secret",
+              "Name of the entry in the secret store that holds the passphrase of "
+              "the key files, as password_secret does. Empty: keys must be unlocked.",
+              {.example = R"("lumi-passphrase")"}),
+          entry<&S::known_hosts_files>(
+              "known_hosts_files", "Files of known host keys. Empty: the user's and the system's, as ssh(1).",
+              {.example = R"(["~/.ssh/known_hosts"])", .ssh_name = "UserKnownHostsFile"}),
+          entry<&S::strict_host_keys>("strict_host_keys",
+                                      "An unknown host key is refused (yes), written down and trusted "
+                                      "(accept-new), or trusted (no). A changed one is always refused.",
+                                      {.choices = policies, .ssh_name = "StrictHostKeyChecking"}),
+      });
+}
+
+std::vector<field> transport_fields() {
+  return section(
+      "The transport",
+      {
+          entry<&S::connect_timeout>("connect_timeout",
+                                     "One try to connect, from look-up to the end of authentication.",
+                                     {.least = 100, .most = 10 * minutes, .ssh_name = "ConnectTimeout"}),
+          entry<&S::agent_timeout>("agent_timeout",
+                                   "A signature of the agent's, which its user may have to allow (a touch, a "
+                                   "fingerprint). 0: what is "
+                                   "left of connect_timeout.",
+                                   {.least = 100, .most = 10 * minutes, .zero = true}),
+          entry<&S::keep_alive_interval>(
+              "keep_alive_interval",
+              "Silence after which the server is asked whether it is there; after three unanswered questions "
+              "the link is lost. 0: never.",
+              {.least = 100, .most = 1 * days, .zero = true, .ssh_name = "ServerAliveInterval"}),
+      });
+}
+
+std::vector<field> pool_fields() {
+  return section(
+      "The pool",
+      {
+          entry<&S::pool_size>("pool_size", "Connections at most, those opening and closing counted.",
+                               {.least = 1, .most = 10'000}),
+          entry<&S::channels_per_connection>(
+              "channels_per_connection",
+              "Leases that one connection carries at once. sshd refuses more than MaxSessions (10).",
+              {.least = 1, .most = 100}),
+          entry<&S::connection_lifetime>(
+              "connection_lifetime",
+              "Idle connections older than this, less up to 10 % at random, are closed.",
+              {.least = 100, .most = 30 * days}),
+          entry<&S::idle_timeout>("idle_timeout", "Connections idle for longer are closed, down to min_idle.",
+                                  {.least = 100, .most = 30 * days}),
+          entry<&S::min_idle>(
+              "min_idle",
+              "Connections kept ready; no more than pool_size. 0: none is opened before somebody asks.",
+              {.least = 0, .most = 10'000}),
+          entry<&S::connects_at_once>(
+              "connects_at_once",
+              "Openings in flight at most. sshd drops log-ins at random beyond MaxStartups (10).",
+              {.least = 1, .most = 10'000}),
+          entry<&S::queue_depth>("queue_depth", "Waiters at most; one more is refused at once.",
+                                 {.least = 1, .most = 1'000'000}),
+          entry<&S::acquire_timeout>("acquire_timeout", "Patience of an acquire that names none.",
+                                     {.least = 1, .most = 1 * days}),
+      });
+}
+
+std::vector<field> health_fields() {
+  return section(
+      "Health",
+      {
+          entry<&S::probe_interval>("probe_interval",
+                                    "Between two health checks, give or take 20 % at random.",
+                                    {.least = 100, .most = 1 * days}),
+          entry<&S::probe_timeout>("probe_timeout", "One probe.", {.least = 10, .most = 10 * minutes}),
+          entry<&S::probe>("probe",
+                           "Opens a channel and closes it (channel), or runs probe_command (exec), which "
+                           "starts a login shell on the login node.",
+                           {.choices = methods}),
+          entry<&S::probe_command>("probe_command",
+                                   "The command of the probe method exec; it must exit with 0."),
+          entry<&S::probes_at_once>("probes_at_once", "Probes in flight at most. 0: no limit.",
+                                    {.least = 0, .most = 10'000}),
+          entry<&S::probe_failures_max>("probe_failures_max",
+                                        "After this many failed probes in a row the connection is closed.",
+                                        {.least = 1, .most = 1'000}),
+          entry<&S::proving_time>(
+              "proving_time",
+              "A connection that ends before it served a lease or passed a probe so long after it "
+              "was opened counts as a failed opening. 0: none does.",
+              {.least = 100, .most = 1 * days, .zero = true}),
+      });
+}
+
+std::vector<field> command_fields() {
+  return section(
+      "Commands",
+      {
+          entry<&S::output_max>("output_max",
+                                "Output collected of one command, stdout and stderr together; the "
+                                "rest is cut off and the result says so. Streams have no cap.",
+                                {.least = 1, .most = 1ull << 40}),
+          entry<&S::reply_timeout>("reply_timeout",
+                                   "Each reply that a command waits for before it runs: to the channel's "
+                                   "opening, its variables, the command itself.",
+                                   {.least = 100, .most = 60 * minutes}),
+          entry<&S::linger>("linger",
+                            "How long after a command's exit status its output is still waited for while "
+                            "the server keeps the channel open. 0: not at all.",
+                            {.least = 1, .most = 1 * days, .zero = true}),
+          entry<&S::environment_fallback>(
+              "environment_fallback",
+              "Variables that the server's AcceptEnv turns down are set by a rewritten command (prefix), or "
+              "left out and named in the outcome (none), as for a forced command, which sees the rewriting.",
+              {.choices = fallbacks}),
+          entry<&S::sweep>("sweep",
+                           "Look for what a command that was ended early has left behind, by a marker in "
+                           "its environment, and end that too."),
+      });
+}
+
+const std::vector<field>& all_fields() {
+  static const auto fields = [] {
+    std::vector<field> result;
+    for (auto part : {where_fields(), transport_fields(), pool_fields(), health_fields(), command_fields()})
+      result.insert(result.end(), part.begin(), part.end());
+    return result;
+  }();
+  return fields;
+}
+
+} // namespace
+
+std::span<const setting<cluster_settings>> cluster_fields() {
+  return all_fields();
+}
+
+const setting<cluster_settings>* find_cluster_field(std::string_view name) {
+  const auto& fields = all_fields();
+  auto found = std::find_if(fields.begin(), fields.end(), [&](const auto& x) { return x.name == name; });
+  return found == fields.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> cluster_field_names() {
+  std::vector<std::string> result;
+  for (const auto& each : all_fields())
+    result.emplace_back(each.name);
+  return result;
+}
+
+} // namespace moorage

@@ -1,0 +1,76 @@
+// The commented sample, made from the table of settings.
+#include "runtime/config.hpp"
+#include "runtime/config/fields.hpp"
+
+namespace moorage {
+
+namespace {
+
+constexpr std::size_t width = 100;
+
+std::string wrapped_comment(std::string text) {
+  std::string result;
+  while (!text.empty()) {
+    auto end = text.size();
+    if (end > width - 2) {
+      end = text.rfind(' ', width - 2);
+      end = end == std::string::npos ? text.size() : end;
+    }
+    result += "# " + text.substr(0, end) + "\n";
+    text.erase(0, end + 1);
+  }
+  return result;
+}
+
+std::string describe(const setting<cluster_settings>& field) {
+  auto text = std::string{field.meaning};
+  if (auto range = allowed_range(field); !range.empty())
+    text += " Allowed: " + range + ".";
+  else if (field.type == setting_type::choice)
+    text += " Allowed: " + allowed_values(field) + ".";
+  if (!field.ssh_name.empty())
+    text += " As ssh_config(5)'s " + std::string{field.ssh_name} + ".";
+  return wrapped_comment(text);
+}
+
+} // namespace
+
+std::string sample_config() {
+  auto result = std::string{
+      "# moorage's configuration. The program reads the first of: the file named by --config, the one\n"
+      "# named by $MOORAGE_CONFIG, ~/.config/moorage/moorage.toml, /etc/moorage/moorage.toml.\n"
+      "# `moorage config` shows the settings in force, and where each comes from.\n"
+      "#\n"
+      "# One table for each cluster; all it needs is a host:\n"
+      "#\n"
+      "# [clusters.lumi]\n"
+      "# host = \"login.example.org\"\n"
+      "# user = \"me\"\n"
+      "# key_files = [\"~/.ssh/id_ed25519\"]\n"
+      "\n"
+      "# What every cluster starts from; a cluster's own table overrides it. Each is shown with its "
+      "default.\n"
+      "[defaults]\n"};
+  std::string_view section;
+  for (const auto& field : cluster_fields()) {
+    if (field.own)
+      continue;
+    if (field.section != section)
+      result += "\n# --- " + std::string{section = field.section} + " ---\n";
+    result += "\n" + describe(field) + "# " + std::string{field.name} + " = " +
+              format_value(field, field.get(cluster_settings{})) + "\n";
+  }
+  return result +
+         "\n[node]\n\n"
+         "# Where `moorage serve` listens, and where the other commands look for it.\n"
+         "# Empty: $XDG_RUNTIME_DIR/moorage/node.sock, or, where a machine gives its users no such folder,\n"
+         "# ~/.local/state/moorage/node-MACHINE.sock\n"
+         "# socket = \"\"\n"
+         "\n[log]\n\n"
+         "# \"trace\", \"debug\", \"info\", \"warning\", \"error\", \"critical\" or \"off\"\n"
+         "# level = \"warning\"\n\n"
+         "# Empty: standard error, of a node; of other commands with -v.\n"
+         "# file = \"\"\n";
+}
+
+} // namespace moorage

@@ -1,0 +1,56 @@
+// Keeps a node reachable. Its socket's file may go while the node lives: $XDG_RUNTIME_DIR is emptied at the last log-out,
+// cleaners empty folders, somebody removes the wrong file. Nobody could reach the node then, and a second one would open
+// connections of its own beside it.
+#pragma once
+
+#include "messages/errors.hpp"
+#include "runtime/node/socket.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace moorage {
+
+/// How often the file is looked for: the loss is noticed within a second. One look is one system call.
+constexpr std::chrono::milliseconds node_file_look{500};
+/// How long it is tried to listen again before the node counts as lost.
+constexpr std::chrono::seconds node_file_patience{5};
+
+class node_keeper {
+public:
+  /// Listens at the path of the published node again, with the same actor.
+  using publisher = std::function<caf::expected<published_node>(const std::string& path)>;
+  /// Called on the keeper's thread; must not wait nor throw: the file has gone, and `listening` again (`what` says so), or for good.
+  using teller = std::function<void(const failure& what, bool listening)>;
+
+  node_keeper(published_node first, publisher again, teller tell);
+  /// close()
+  ~node_keeper();
+  node_keeper(const node_keeper&) = delete;
+  node_keeper& operator=(const node_keeper&) = delete;
+
+  const std::string& path() const { return path_; }
+  /// Looks no more and listens no more. May be called twice, by one thread at a time, and not by `tell`.
+  void close();
+
+private:
+  void watch();
+  bool restore();
+  bool wait(std::chrono::milliseconds span);
+
+  std::string path_;
+  published_node node_; ///< the watching thread's until it has ended
+  publisher again_;
+  teller tell_;
+  // edge: the thread that closes, and the watching one.
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool closing_ = false;
+  std::thread thread_;
+};
+
+} // namespace moorage

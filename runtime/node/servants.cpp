@@ -1,0 +1,282 @@
+#include "runtime/node/servants.hpp"
+
+#include "runtime/node/socket.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/binary_serializer.hpp>
+#include <caf/io/abstract_broker.hpp>
+#include <caf/make_counted.hpp>
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <utility>
+
+namespace moorage {
+
+namespace {
+
+using caf::io::network::operation;
+
+/// Connections accepted in one go, so that a storm of clients does not keep the others waiting.
+constexpr int accepted_max = 32;
+
+/// Clients that are connected and have not greeted.
+constexpr std::size_t greeting_max = 128;
+
+/// How much is read at once: as much as a message still lacks, between these.
+constexpr std::size_t piece_min = 4 << 10;
+constexpr std::size_t piece_max = 64 << 10;
+
+/// A buffer that keeps more than this when it is not in use gives it back.
+constexpr std::size_t kept_max = 256 << 10;
+
+void give_back(std::vector<char>& buffer) {
+  if (buffer.capacity() > kept_max)
+    std::vector<char>{}.swap(buffer);
+}
+
+/// Our node id as CAF writes it.
+std::string encoded_node(caf::actor_system& system) {
+  std::vector<char> bytes;
+  caf::binary_serializer sink{system, bytes};
+  if (sink(system.node()))
+    bytes.clear();
+  return {bytes.begin(), bytes.end()};
+}
+
+/// Larger than any descriptor, which is what CAF uses for handles of its own.
+/// edge: host threads that connect and CAF's network thread both number connections.
+std::atomic<std::int64_t> last_handle{std::int64_t{1} << 32};
+
+std::int64_t next_handle() {
+  return ++last_handle;
+}
+
+bool is_shut_down(int fd) {
+  pollfd state{fd, 0, 0};
+  return ::poll(&state, 1, 0) == 1 && (state.revents & POLLHUP) != 0;
+}
+
+/// Holds a servant until the event loop has done with the events of this turn, which point to it; then breaks
+/// the ring between servant and event handler that CAF leaves standing if it was closed in the turn in which
+/// it was opened. The destructor does it, since a multiplexer that stops destroys what is posted without
+/// running it.
+template <class Servant>
+class parting {
+public:
+  explicit parting(Servant* servant) : servant_(servant) {}
+  parting(parting&&) noexcept = default;
+  ~parting() {
+    if (servant_)
+      servant_->released();
+  }
+  void operator()() {}
+
+private:
+  caf::intrusive_ptr<Servant> servant_;
+};
+
+} // namespace
+
+// -- node_stream
+// ------------------------------------------------------------------------------------------------------
+
+caf::io::network::rw_state node_stream::policy::write_some(std::size_t& result,
+                                                           caf::io::network::native_socket fd,
+                                                           const void* bytes, std::size_t size) {
+  result = 0;
+  auto state = tcp::write_some(result, fd, bytes, size);
+  written = result;
+  return state;
+}
+
+void node_stream::handle_event(operation op) {
+  handle_event_impl(op, policy_);
+}
+
+void node_stream::finish() {
+  do {
+    policy_.written = 0;
+    if (state_.writing)
+      handle_event(operation::write);
+  } while (state_.writing && policy_.written > 0);
+  if (state_.writing) {
+    state_.writing = false;
+    backend().del(operation::write, fd(), this);
+  }
+  ::shutdown(fd(), SHUT_RDWR);
+}
+
+// -- node_scribe
+// ------------------------------------------------------------------------------------------------------
+
+node_scribe::node_scribe(caf::io::network::default_multiplexer& multiplexer, unique_fd fd,
+                         link_filter::peer from)
+    : scribe(caf::io::connection_handle::from_int(next_handle())), stream_(multiplexer, fd.release()),
+      filter_(from, encoded_node(multiplexer.system()), node_message_max),
+      greeting_(std::make_shared<greeting_state>()) {
+  greeting_->fd = stream_.fd();
+}
+
+void node_scribe::configure_read(caf::io::receive_policy::config config) {
+  wanted_ = config.second; // the broker asks for exact sizes only
+  if (!std::exchange(launched_, true)) {
+    stream_.configure_read(caf::io::receive_policy::at_most(piece_min));
+    stream_.start(this);
+  }
+}
+
+bool node_scribe::consume(caf::execution_unit* context, const void* bytes, std::size_t size) {
+  auto well = filter_.take({static_cast<const char*>(bytes), size}, passed_);
+  greeting_->over = filter_.greeted();
+  if (!deliver(context))
+    return false;
+  if (!well && greeting_->refusal.empty()) {
+    greeting_->refusal = filter_.refusal();
+    ::shutdown(stream_.fd(), SHUT_RDWR); // the broker learns of it by the next read
+  }
+  auto missing = wanted_ - std::min(wanted_, passed_.size());
+  stream_.configure_read(caf::io::receive_policy::at_most(std::clamp(missing, piece_min, piece_max)));
+  return true;
+}
+
+/// Gives the broker what it asked for, as often as that is there. False: it is not to be given more.
+bool node_scribe::deliver(caf::execution_unit* context) {
+  while (passed_.size() - delivered_ >= wanted_) {
+    if (delivered_ == 0 && passed_.size() == wanted_) {
+      frame_.swap(passed_);
+      passed_.clear();
+    } else {
+      auto first = passed_.begin() + static_cast<std::ptrdiff_t>(delivered_);
+      frame_.assign(first, first + static_cast<std::ptrdiff_t>(wanted_));
+      delivered_ += wanted_;
+    }
+    if (!scribe::consume(context, frame_.data(), frame_.size()) || detached())
+      return false;
+  }
+  passed_.erase(passed_.begin(), passed_.begin() + static_cast<std::ptrdiff_t>(delivered_));
+  delivered_ = 0;
+  give_back(frame_);
+  if (passed_.empty())
+    give_back(passed_);
+  return true;
+}
+
+void node_scribe::released() {
+  stream_.removed_from_loop(operation::read);
+  stream_.removed_from_loop(operation::write);
+}
+
+void node_scribe::detach_from(caf::io::abstract_broker* broker) {
+  parting<node_scribe> keep{this};
+  greeting_->fd = -1;
+  scribe::detach_from(broker);
+  stream_.finish();
+  stream_.backend().post(std::move(keep));
+}
+
+// -- node_doorman
+// -----------------------------------------------------------------------------------------------------
+
+node_doorman::node_doorman(caf::io::network::default_multiplexer& multiplexer, unique_fd fd,
+                           std::uint16_t port)
+    : doorman(caf::io::accept_handle::from_int(next_handle())), port_(port),
+      listener_(multiplexer, fd.release(), *this) {}
+
+void node_doorman::detach_from(caf::io::abstract_broker* broker) {
+  parting<node_doorman> keep{this};
+  doorman::detach_from(broker);
+  ::shutdown(listener_.fd(), SHUT_RDWR);
+  listener_.backend().post(std::move(keep));
+}
+
+void node_doorman::accepted(unique_fd fd) {
+  if (detached() || !is_trusted(peer_of(fd.get())))
+    return;
+  auto scribe = caf::make_counted<node_scribe>(listener_.backend(), std::move(fd), link_filter::peer::client);
+  make_room_for_one();
+  greeting_.push_back(scribe->greeting());
+  auto handle = scribe->hdl();
+  parent()->add_scribe(scribe);
+  doorman::new_connection(&listener_.backend(), handle);
+}
+
+/// A client greets within a moment. Those that never do would hold a descriptor each, for ever.
+void node_doorman::make_room_for_one() {
+  if (greeting_.size() < greeting_max)
+    return;
+  std::erase_if(greeting_, [](auto& each) { return each->over || each->fd < 0; });
+  if (greeting_.size() < greeting_max)
+    return;
+  ::shutdown(greeting_.front()->fd, SHUT_RDWR);
+  greeting_.pop_front();
+}
+
+void node_doorman::ended() {
+  remove_from_loop();
+  // The broker forgets the published actor and this doorman together, under its port.
+  if (!detached())
+    caf::anon_send(caf::actor_cast<caf::actor>(parent()), caf::close_atom_v, port_);
+}
+
+node_doorman::listener::listener(caf::io::network::default_multiplexer& multiplexer, int fd,
+                                 node_doorman& owner)
+    : event_handler(multiplexer, fd), owner_(owner), spare_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
+
+void node_doorman::listener::start() {
+  if (!kept_) {
+    kept_.reset(&owner_);
+    activate();
+  }
+}
+
+void node_doorman::listener::removed_from_loop(operation op) {
+  if (op == operation::read)
+    kept_.reset(); // may be the last reference: nothing may follow
+}
+
+void node_doorman::listener::handle_event(operation op) {
+  if (op == operation::propagate_error)
+    return owner_.ended();
+  for (int i = 0; op == operation::read && i < accepted_max; ++i) {
+    unique_fd fd{::accept4(event_handler::fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+    if (fd) {
+      owner_.accepted(std::move(fd));
+      continue;
+    }
+    switch (errno) {
+    case EAGAIN:
+      // So says Linux of a socket that was shut down, too; the event loop would be called for it again and again.
+      if (is_shut_down(event_handler::fd()))
+        owner_.ended();
+      return;
+    case EINTR:
+    case ECONNABORTED:
+      continue;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      return turn_away();
+    default:
+      return owner_.ended();
+    }
+  }
+}
+
+void node_doorman::listener::turn_away() {
+  spare_.reset();
+  unique_fd{::accept4(fd(), nullptr, nullptr, SOCK_CLOEXEC)}.reset();
+  spare_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  // Somebody else in the process took the descriptor: without a pause, the event loop would spin until one is
+  // free.
+  if (!spare_)
+    ::poll(nullptr, 0, 10);
+}
+
+} // namespace moorage

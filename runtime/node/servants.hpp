@@ -1,0 +1,155 @@
+// CAF's two ends of a network, for sockets of the Unix domain: the doorman, which accepts connections, and
+// the scribe, which carries one. CAF's own cannot be used: asked for their port, which its broker does, they
+// end the process.
+//
+// Ours differ in more than that, wherever CAF's would hang, spin or mix up connections:
+//  - Handles are numbers that are never used again. CAF takes the descriptor; a connection that closes while
+//  its last
+//    messages are still being decoded is then mistaken for the next one that is given the same descriptor.
+//  - Closing waits for nobody. CAF keeps a closed connection until its last byte is written, so that one
+//  frozen peer
+//    with a full socket keeps ~actor_system waiting for ever. Ours writes what the peer takes at once, and is
+//    gone.
+//  - Out of descriptors, a client is turned away. CAF would spin, with the connection waiting to be accepted.
+//  - What arrives goes through a `link_filter` first, and memory is set aside as it arrives: CAF would set aside what a
+//    header announces.
+//  - So many clients at most may be about to greet; one more, and the one that has been silent for longest is cut.
+//  - Every descriptor is closed on exec and freed in any order of events, including a stop in the middle of
+//  an accept.
+//
+// All member functions run on the thread of CAF's multiplexer, save for the constructors. Used by
+// socket.cpp and link.cpp only.
+#pragma once
+
+#include "runtime/node/link_filter.hpp"
+#include "runtime/node/unix_socket.hpp"
+
+#include <caf/io/doorman.hpp>
+#include <caf/io/network/default_multiplexer.hpp>
+#include <caf/io/network/event_handler.hpp>
+#include <caf/io/network/stream.hpp>
+#include <caf/io/scribe.hpp>
+#include <caf/policy/tcp.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace moorage {
+
+/// CAF's reading and writing of a stream, and an end that does not wait.
+class node_stream final : public caf::io::network::stream {
+public:
+  using stream::stream;
+
+  void handle_event(caf::io::network::operation op) override;
+  /// Writes what the peer takes at once, then shuts the socket down. The descriptor is closed with this
+  /// object.
+  void finish();
+
+private:
+  struct policy : caf::policy::tcp {
+    std::size_t written = 0;
+    caf::io::network::rw_state write_some(std::size_t& result, caf::io::network::native_socket fd,
+                                          const void* bytes, std::size_t size);
+  };
+
+  policy policy_;
+};
+
+/// How a connection's first moments go. The scribe writes it; on the multiplexer's thread, save for `refusal` once the
+/// broker has answered whoever connects.
+struct greeting_state {
+  int fd = -1;         ///< -1: the connection has ended
+  bool over = false;   ///< the peer has greeted
+  std::string refusal; ///< what the peer did that ended the connection
+};
+
+/// One connection between two nodes.
+class node_scribe final : public caf::io::scribe {
+public:
+  node_scribe(caf::io::network::default_multiplexer& multiplexer, unique_fd fd, link_filter::peer from);
+
+  const std::shared_ptr<greeting_state>& greeting() const { return greeting_; }
+  bool consume(caf::execution_unit* context, const void* bytes, std::size_t size) override;
+  void configure_read(caf::io::receive_policy::config config) override;
+  void ack_writes(bool enable) override { stream_.ack_writes(enable); }
+  std::vector<char>& wr_buf() override { return stream_.wr_buf(); }
+  std::vector<char>& rd_buf() override { return frame_; }
+  void flush() override { stream_.flush(this); }
+  void graceful_shutdown() override { detach(&stream_.backend(), false); }
+  void add_to_loop() override { stream_.activate(this); }
+  void remove_from_loop() override { stream_.passivate(); }
+  std::string addr() const override { return "unix"; }
+  std::uint16_t port() const override { return 0; }
+  /// Lets go of what the event loop would have let go of, had it ever known this connection.
+  void released();
+
+protected:
+  void detach_from(caf::io::abstract_broker* broker) override;
+
+private:
+  bool deliver(caf::execution_unit* context);
+
+  bool launched_ = false;
+  node_stream stream_;
+  link_filter filter_;
+  std::shared_ptr<greeting_state> greeting_;
+  std::vector<char> passed_;  ///< what the filter let pass and the broker has not yet had
+  std::size_t delivered_ = 0; ///< of which so much it has had
+  std::vector<char> frame_;   ///< what it is given: a header or a payload
+  std::size_t wanted_ = 0;    ///< the size of the next one
+};
+
+/// One published socket. `port` is the number under which CAF's broker keeps the actor that is published
+/// here.
+class node_doorman final : public caf::io::doorman {
+public:
+  node_doorman(caf::io::network::default_multiplexer& multiplexer, unique_fd fd, std::uint16_t port);
+
+  bool new_connection() override { return false; } // CAF's acceptor would call it; ours does not
+  void launch() override { listener_.start(); }
+  void graceful_shutdown() override { detach(&listener_.backend(), false); }
+  void add_to_loop() override { listener_.start(); }
+  void remove_from_loop() override { listener_.passivate(); }
+  std::string addr() const override { return "unix"; }
+  std::uint16_t port() const override { return port_; }
+  void released() { listener_.removed_from_loop(caf::io::network::operation::read); }
+
+protected:
+  void detach_from(caf::io::abstract_broker* broker) override;
+
+private:
+  class listener final : public caf::io::network::event_handler {
+  public:
+    listener(caf::io::network::default_multiplexer& multiplexer, int fd, node_doorman& owner);
+
+    void start();
+    void handle_event(caf::io::network::operation op) override;
+    void removed_from_loop(caf::io::network::operation op) override;
+    void graceful_shutdown() override {}
+
+  private:
+    /// Accepts and drops one connection with the descriptor that is kept for this.
+    void turn_away();
+
+    node_doorman& owner_;
+    caf::intrusive_ptr<node_doorman>
+        kept_; ///< Keeps the owner alive while the event loop knows this listener.
+    unique_fd spare_;
+  };
+
+  void accepted(unique_fd fd);
+  void make_room_for_one();
+  /// The socket was shut down, which is how `published_node` ends it.
+  void ended();
+
+  std::uint16_t port_;
+  listener listener_;
+  std::deque<std::shared_ptr<greeting_state>>
+      greeting_; ///< those that have not greeted, oldest first; and some more
+};
+
+} // namespace moorage

@@ -1,0 +1,78 @@
+// What the operating system must do for a node's socket, without a word about actors: folders that are ours
+// alone, listening so that two nodes never share a path, connecting with a deadline, knowing who is at the
+// other end. Used by socket.cpp and link.cpp only. Every error text names the path, what was wrong and what
+// to do.
+#pragma once
+
+#include <caf/error.hpp>
+#include <caf/expected.hpp>
+
+#include <chrono>
+#include <string>
+#include <sys/types.h>
+#include <utility>
+
+namespace moorage {
+
+/// A descriptor that is closed once, by its one owner.
+class unique_fd {
+public:
+  unique_fd() = default;
+  explicit unique_fd(int fd) : fd_(fd) {}
+  unique_fd(unique_fd&& other) noexcept : fd_(other.release()) {}
+  unique_fd& operator=(unique_fd&& other) noexcept {
+    reset(other.release());
+    return *this;
+  }
+  ~unique_fd() { reset(); }
+
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+  void reset(int fd = -1);
+  explicit operator bool() const { return fd_ >= 0; }
+
+private:
+  int fd_ = -1;
+};
+
+/// A listening socket and the file that names it. The file is known by device and inode, so that whoever
+/// removes it removes this one and not the file of a node that came later.
+struct listening_socket {
+  unique_fd fd;
+  std::string path; ///< Absolute.
+  dev_t device = 0;
+  ino_t inode = 0;
+};
+
+/// Who is at the other end, as the kernel vouches for it. `pid` is 0 for a process of another pid namespace.
+struct peer {
+  uid_t uid = 0;
+  pid_t pid = 0;
+};
+
+/// Listens at `path` with file mode 0600, whatever the umask, in a folder that is ours and that nobody else
+/// may write to; a missing folder is created 0700 (its parent must exist). A file left behind by a dead node
+/// is replaced. Nodes that start at the same moment take turns by a lock on the folder, held for some system
+/// calls. Errors: `node_running` if somebody listens there (with the pid), `invalid_request` for a path that
+/// cannot be a socket's, `local_failure` for folder and file.
+caf::expected<listening_socket> listen_at(const std::string& path);
+
+/// The file is there, and is the one of `socket`. What cannot be told counts as well: a file system that does not answer
+/// is no reason to listen anew.
+bool is_in_place(const listening_socket& socket);
+
+/// Removes the file if it is still the one of `socket`. The socket itself stays open.
+void remove_file(const listening_socket& socket);
+
+/// Connects; blocks until `deadline` at most, also when the listener's queue is full.
+/// Errors: `no_node` if nobody listens, `local_failure` for permissions, `node_lost` if the queue stayed
+/// full.
+caf::expected<unique_fd> connect_to(const std::string& path, std::chrono::steady_clock::time_point deadline);
+
+/// The process at the other end of a connected stream socket (of a client: the one that called listen).
+peer peer_of(int fd);
+
+/// Only ourselves and root may speak to us, and be spoken to.
+bool is_trusted(const peer& other);
+
+} // namespace moorage

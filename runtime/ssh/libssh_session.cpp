@@ -1,0 +1,252 @@
+#include "runtime/ssh/libssh_session.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <libssh/server.h>
+#include <optional>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utility>
+
+#include "runtime/ssh/opening/connector.hpp"
+#include "runtime/ssh/wording.hpp"
+
+namespace moorage {
+
+namespace {
+
+/// libssh keeps 16 bits of a descriptor's number (SSH_OPTIONS_FD): a higher one would be someone else's.
+constexpr int descriptor_max = 0xffff;
+
+/// A file that is not there, for files that libssh must not read: it does so on the caller's thread.
+constexpr const char* no_file = "/nonexistent";
+
+/// Of a key exchange, before others have their turn; each round reads 4 KiB at most.
+constexpr int exchange_rounds_max = 16;
+
+/// Packets that may wait for a peer that does not read. Ours are few and small while it does not: commands hold their
+/// input back. What makes thousands are answers to what it sends.
+constexpr std::uint64_t packets_owed_max = 1'000;
+
+} // namespace
+
+libssh_session::~libssh_session() {
+  drop();
+}
+
+ssh_error libssh_session::start(owned_fd socket, const link_settings& settings) {
+  socket_ = std::move(socket);
+  std::string destination = settings.user + "@" + settings.host;
+  int duplicate = ::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0);
+  if (duplicate < 0)
+    return descriptor_limit_error(ssh_stage::key_exchange, destination, errno);
+  if (duplicate > descriptor_max) {
+    ::close(duplicate);
+    return {ssh_stage::key_exchange, ssh_failure::descriptor_limit,
+            destination + ": the SSH library takes no descriptor above 65535; make the pools smaller"};
+  }
+  duplicate_ = duplicate;
+  session_ = ssh_new();
+  if (!session_) {
+    return {ssh_stage::key_exchange, ssh_failure::protocol, destination + ": out of memory"};
+  }
+  bytes_ = packets_ = {};
+  packets_settled_ = 0;
+  ear_ = {};
+  unasked_ = {};
+  first_words_ = {};
+  poll_failed_ = false;
+  ssh_set_blocking(session_, 0);
+  // Without it each channel that the server opens and each request it makes stays in a list that nobody reads.
+  ssh_set_message_callback(session_, on_request, this);
+  bool process_config = false;
+  unsigned port = settings.port;
+  auto set = [this](ssh_options_e option, const void* value) {
+    return ssh_options_set(session_, option, value) == SSH_OK;
+  };
+  // The user and the folder are named so that libssh does not ask the password database for them.
+  bool all_set = set(SSH_OPTIONS_PROCESS_CONFIG, &process_config) &&
+                 set(SSH_OPTIONS_HOST, settings.host.c_str()) && set(SSH_OPTIONS_PORT, &port) &&
+                 set(SSH_OPTIONS_USER, settings.user.c_str()) && set(SSH_OPTIONS_SSH_DIR, no_file) &&
+                 set(SSH_OPTIONS_KNOWNHOSTS, no_file) && set(SSH_OPTIONS_GLOBAL_KNOWNHOSTS, no_file) &&
+                 set(SSH_OPTIONS_FD, &duplicate) &&
+                 (settings.host_key_algorithms.empty() ||
+                  set(SSH_OPTIONS_HOSTKEYS, settings.host_key_algorithms.c_str()));
+  if (!all_set) {
+    return {ssh_stage::key_exchange, ssh_failure::protocol,
+            destination + ": the SSH library refuses a setting: " + ssh_get_error(session_)};
+  }
+  ssh_set_counters(session_, &bytes_, &packets_);
+  connecting_ = true;
+  return {};
+}
+
+bool libssh_session::restore_nonblocking() const {
+  // libssh makes its socket blocking on connect; a peer that stops reading would then hold up this thread.
+  return ::fcntl(socket_.get(), F_SETFL, O_RDWR | O_NONBLOCK) == 0;
+}
+
+bool libssh_session::add_event() {
+  event_ = ssh_event_new();
+  return event_ && ssh_event_add_session(event_, session_) == SSH_OK;
+}
+
+void libssh_session::look_at_first_words() {
+  if (bytes_.in_bytes >= moorage::first_words::length_max)
+    return;
+  char bytes[moorage::first_words::length_max];
+  auto got = ::recv(socket_.get(), bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+  if (got > 0)
+    first_words_.saw(bytes_.in_bytes, {bytes, static_cast<std::size_t>(got)});
+}
+
+bool libssh_session::reset_already() const {
+  pollfd one{socket_.get(), POLLOUT, 0};
+  return ::poll(&one, 1, 0) > 0 && (one.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+libssh_session::exchange libssh_session::exchange_keys() {
+  // Where libssh 0.10's very first write fails, it frees what it polls with and reads it afterwards (ssh_poll_ctx_dopoll).
+  if (bytes_.out_bytes == 0 && reset_already()) {
+    look_at_first_words();
+    return exchange::failed;
+  }
+  for (int round = 0; round < exchange_rounds_max; ++round) {
+    look_at_first_words();
+    auto before = bytes_.in_bytes;
+    int rc = ssh_connect(session_);
+    duplicate_ = -1;
+    if (before == 0 && !restore_nonblocking()) // it is made blocking before anything is read
+      poll_failed_ = true;
+    if (rc == SSH_OK || rc == SSH_AGAIN) {
+      if (!event_ && !add_event())
+        poll_failed_ = true;
+      if (poll_failed_)
+        return exchange::failed;
+    }
+    if (rc == SSH_OK) {
+      connecting_ = false;
+      return exchange::done;
+    }
+    if (rc != SSH_AGAIN)
+      return exchange::failed;
+    if (bytes_.in_bytes == before && !write_pending())
+      return exchange::waiting;
+    if (bytes_.in_bytes == before) { // written or not: the next poll tells
+      auto out = bytes_.out_bytes;
+      look_at_first_words();
+      poll();
+      if (bytes_.out_bytes == out && bytes_.in_bytes == before)
+        return broken() ? exchange::failed : exchange::waiting;
+    }
+  }
+  return exchange::more;
+}
+
+/// A server has nothing to ask of us: refused (1), or dropped (0) while it does not read what we owe it.
+int libssh_session::on_request(ssh_session, ssh_message, void* self) {
+  return static_cast<libssh_session*>(self)->owes_much() ? 0 : 1;
+}
+
+bool libssh_session::owes_much() {
+  if (!write_pending()) {
+    packets_settled_ = packets_.out_packets;
+    return false;
+  }
+  return packets_.out_packets - packets_settled_ > packets_owed_max;
+}
+
+bool libssh_session::stalled() {
+  if (!owes_much())
+    return false;
+  pollfd one{socket_.get(), POLLOUT, 0};
+  return ::poll(&one, 1, 0) == 0; // an error is for libssh to find
+}
+
+void libssh_session::poll() {
+  if (stalled())
+    return;
+  // A poll that both reads and writes may lose the words with which the server hangs up.
+  std::optional<listening_closely> listen;
+  if (session_ && (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0)
+    listen.emplace();
+  if (event_ && ssh_event_dopoll(event_, 0) == SSH_ERROR)
+    poll_failed_ = true;
+}
+
+bool libssh_session::broken() const {
+  return !session_ || poll_failed_ || !ear_.offence().empty() ||
+         (ssh_get_status(session_) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0 || ssh_get_fd(session_) < 0;
+}
+
+ssh_failure libssh_session::why(std::string& words) const {
+  words = ear_.offence();
+  if (!words.empty())
+    return ssh_failure::protocol;
+  const std::string said = !ear_.farewell().empty() ? ear_.farewell()
+                           : session_               ? ssh_get_error(session_)
+                                                    : "";
+  words = link_end_in_words(said);
+  if (said.starts_with(libssh_disconnect))
+    return ssh_failure::reset;
+  char byte = 0;
+  auto got = ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  // What the peer said before it cut the link may still lie unread; libssh can only quarrel with what it has read.
+  bool gone = bytes_.in_bytes == 0 || got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+  if (said.starts_with(libssh_socket_error)) {
+    gone = true;
+  } else if (gone && words.empty()) {
+    words = "the connection was closed";
+  }
+  if (gone && words == std::strerror(ETIMEDOUT))
+    return ssh_failure::timed_out;
+  return gone ? ssh_failure::reset : ssh_failure::protocol;
+}
+
+bool libssh_session::unread() const {
+  pollfd one{socket_.get(), POLLIN, 0};
+  return ::poll(&one, 1, 0) > 0;
+}
+
+bool libssh_session::write_pending() const {
+  return session_ && (ssh_get_status(session_) & SSH_WRITE_PENDING) != 0;
+}
+
+libssh_session::goodbye libssh_session::say_goodbye() {
+  if (broken() || connecting_ || !event_)
+    return goodbye::impossible;
+  // libssh drops what the socket does not take at once; and closing a socket with unread bytes in it resets the
+  // link, which may cost the peer the message. So poll until the socket takes all and holds nothing.
+  constexpr int polls_max = 8;
+  for (int i = 0; i < polls_max; ++i) {
+    auto before = bytes_.in_bytes;
+    poll();
+    if (broken())
+      return goodbye::impossible;
+    if (bytes_.in_bytes == before && (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) == 0)
+      break;
+  }
+  if ((ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0)
+    return goodbye::waiting;
+  // With no descriptor among its options, libssh itself closes its duplicate, on every path.
+  ssh_options_set(session_, SSH_OPTIONS_FD, nullptr);
+  ssh_event_remove_session(event_, session_);
+  ssh_disconnect(session_);
+  return goodbye::said;
+}
+
+void libssh_session::drop() {
+  if (event_ && session_)
+    ssh_event_remove_session(event_, session_);
+  if (session_) // closes the duplicate, unless an error did
+    ssh_free(std::exchange(session_, nullptr));
+  if (event_)
+    ssh_event_free(std::exchange(event_, nullptr));
+  if (duplicate_ >= 0)
+    ::close(std::exchange(duplicate_, -1));
+  socket_.reset();
+}
+
+} // namespace moorage

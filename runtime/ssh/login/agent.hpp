@@ -1,0 +1,89 @@
+// The user's SSH agent without a blocking call: our own client on its socket (draft-miller-ssh-agent), and
+// the way to make libssh, whose own agent client blocks without limit, use the agent's signatures.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "actors/pool/protocol.hpp"
+
+namespace moorage {
+
+/// Owns one descriptor.
+class owned_fd {
+public:
+  owned_fd() = default;
+  explicit owned_fd(int fd) : fd_(fd) {}
+  owned_fd(owned_fd&& other) noexcept : fd_(other.release()) {}
+  owned_fd& operator=(owned_fd&& other) noexcept;
+  ~owned_fd() { reset(); }
+
+  int get() const { return fd_; }
+  int release();
+  void reset();
+  explicit operator bool() const { return fd_ >= 0; }
+
+private:
+  int fd_ = -1;
+};
+
+/// How long an agent may take to accept a connection or to list its keys, which it does without asking anybody, before
+/// we go on with what else there is. A signature may need a touch or a passphrase: see `agent_timeout` of the settings.
+constexpr std::chrono::milliseconds agent_patience{5'000};
+
+/// A socket connected to the agent, non-blocking; or why there is none.
+struct agent_connection {
+  owned_fd socket;
+  std::string problem;
+};
+
+/// Blocks for `patience` at most (a path on a dead file server aside): run it on a thread for blocking calls.
+agent_connection connect_agent(const std::string& path, std::chrono::milliseconds patience = agent_patience);
+
+/// A key that the agent holds.
+struct agent_key {
+  std::string blob; ///< SSH wire form
+  std::string comment;
+};
+
+/// One conversation with an agent: one request at a time, each with its deadline. Never blocks. After a failure there is
+/// nothing more to be had from it; its socket stays open until it goes, since somebody may still be watching the number.
+class agent_client {
+public:
+  explicit agent_client(owned_fd socket) : socket_(std::move(socket)) {}
+
+  enum class state { idle, waiting, answered, failed };
+
+  void request_keys(time_point deadline);
+  /// `request` is a whole SSH2_AGENTC_SIGN_REQUEST without its length, as libssh wrote it.
+  void request_raw(std::string request, time_point deadline);
+  /// Sends and receives what can be at once.
+  state pump(time_point now);
+  /// The answer to `request_raw`, without its length.
+  const std::string& answer() const { return answer_; }
+  /// The answer to `request_keys`; false: the agent sent nonsense or refused.
+  bool keys(std::vector<agent_key>& result) const;
+  const std::string& problem() const { return problem_; }
+
+  int fd() const { return socket_.get(); }
+  bool wants_write() const { return state_ == state::waiting && sent_ < outgoing_.size(); }
+  time_point deadline() const { return state_ == state::waiting ? deadline_ : time_point::max(); }
+
+private:
+  state fail(std::string why);
+  void begin(std::string body, time_point deadline);
+
+  owned_fd socket_;
+  state state_ = state::idle;
+  std::string outgoing_;
+  std::size_t sent_ = 0;
+  std::string incoming_;
+  std::string answer_;
+  std::string problem_;
+  time_point deadline_ = time_point::max();
+};
+
+} // namespace moorage

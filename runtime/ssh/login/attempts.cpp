@@ -1,0 +1,66 @@
+#include "runtime/ssh/login/attempts.hpp"
+
+#include <utility>
+
+#include "runtime/ssh/wire.hpp"
+
+namespace moorage {
+
+std::string method_names(int methods) {
+  std::string names;
+  constexpr std::pair<int, const char*> all[] = {{SSH_AUTH_METHOD_PUBLICKEY, "publickey"},
+                                                 {SSH_AUTH_METHOD_PASSWORD, "password"},
+                                                 {SSH_AUTH_METHOD_INTERACTIVE, "keyboard-interactive"},
+                                                 {SSH_AUTH_METHOD_HOSTBASED, "hostbased"},
+                                                 {SSH_AUTH_METHOD_GSSAPI_MIC, "gssapi-with-mic"}};
+  for (auto [bit, name] : all)
+    if (methods & bit)
+      names += (names.empty() ? "" : ",") + std::string{name};
+  return names.empty() ? "nothing that is known here" : names;
+}
+
+std::string hindrances(const credentials& with, const std::string& agent_problem) {
+  std::string text;
+  auto add = [&](const std::string& what) {
+    if (!what.empty() && text.find(what) == std::string::npos)
+      text += "; " + what;
+  };
+  for (const auto& problem : with.problems)
+    add(problem);
+  for (const auto& file : with.files) {
+    add(file.problem);
+    add(file.certificate_problem);
+  }
+  add(agent_problem);
+  return text;
+}
+
+void attempts::denied(const std::string& attempt) {
+  denied_ = true;
+  tried_.push_back(attempt + " denied");
+}
+
+void attempts::partly_accepted(const std::string& attempt) {
+  accepted_ += attempt + ", then ";
+}
+
+void attempts::not_completed(const std::string& attempt, const std::string& why) {
+  tried_.push_back(attempt + " not completed: " + why);
+}
+
+ssh_error attempts::failure(int methods_offered, const std::string& hindrances,
+                            const std::string& nothing_else) const {
+  const bool turned_down = denied_ || any_accepted();
+  std::string text = turned_down ? "" : "there is nothing to log in with: ";
+  if (any_accepted())
+    text += accepted_ + "more was asked for; ";
+  for (const auto& attempt : tried_)
+    text += attempt + "; ";
+  text += "the server offers " + method_names(methods_offered) + hindrances;
+  if (hindrances.empty() && tried_.empty())
+    text += "; " + nothing_else;
+  return {ssh_stage::authenticate, turned_down ? ssh_failure::denied : ssh_failure::no_credentials,
+          std::move(text)};
+}
+
+} // namespace moorage

@@ -1,0 +1,180 @@
+#include "runtime/ssh/login/authenticator_machine.hpp"
+
+namespace moorage {
+
+namespace {
+
+/// Keys that nobody listed are tried at most so often when a password is to follow: with MaxAuthTries 6 the
+/// server would cut us off before it.
+constexpr int unlisted_tries_max = 3;
+
+} // namespace
+
+authenticator::state authenticator::machine::step(time_point now) {
+  if (!over_) {
+    {
+      banner_collector::listening listen{banner_};
+      // From the start, so that a slow agent is asked while the server is.
+      agent_.pump(now);
+      while (!over_ && advance(now)) {
+      }
+      // After the server's DISCONNECT libssh says "again" for ever.
+      if (!over_ && !ssh_is_connected(session_))
+        link_broke();
+    }
+    if (error_)
+      error_.text += banner_.quoted();
+  }
+  if (!over_)
+    return state::waiting;
+  return error_ ? state::failed : state::logged_in;
+}
+
+void authenticator::machine::hear(const std::function<void()>& poll) {
+  if (over_ || (phase_ != phase::choosing && phase_ != phase::agent_signature))
+    return;
+  banner_collector::listening listen{banner_};
+  poll();
+}
+
+bool authenticator::machine::advance(time_point now) {
+  switch (phase_) {
+  case phase::none:
+    return decide(ssh_userauth_none(session_, user_.c_str()));
+  case phase::choosing:
+    return choose();
+  case phase::file:
+    return step_file();
+  case phase::agent_pass:
+  case phase::agent_signature:
+    return step_agent(now);
+  case phase::password:
+    return decide(ssh_userauth_password(session_, user_.c_str(), with_.password->reveal()));
+  case phase::questions:
+    return step_questions();
+  }
+  return false;
+}
+
+bool authenticator::machine::enter(phase next, std::string trying) {
+  phase_ = next;
+  trying_ = std::move(trying);
+  return true;
+}
+
+bool authenticator::machine::choose() {
+  const int methods = ssh_userauth_list(session_, nullptr);
+  if (methods & SSH_AUTH_METHOD_PUBLICKEY) {
+    if (choose_file())
+      return true;
+    if (agent_.waiting() && !unlisted_spent(with_.any_listed()))
+      return false; // its keys are worth waiting for, up to its deadline
+    if (choose_agent_key())
+      return true;
+  }
+  return choose_password(methods) || give_up();
+}
+
+bool authenticator::machine::unlisted_spent(bool listed) const {
+  return !listed && with_.password && !password_sent_ && unlisted_tries_ >= unlisted_tries_max;
+}
+
+bool authenticator::machine::choose_file() {
+  while (next_file_ < files_.size()) {
+    const auto& file = files_[next_file_];
+    if (unlisted_spent(file.listed))
+      return false;
+    if (blobs_tried_.insert(public_blob(file.key)).second) {
+      trying_unlisted_ = !file.listed;
+      return enter(phase::file, file.name);
+    }
+    ++next_file_;
+  }
+  return false;
+}
+
+bool authenticator::machine::choose_agent_key() {
+  const bool listed_only = with_.any_listed();
+  for (const auto& key : agent_.keys()) {
+    for (auto& offer : offers_of_agent(key.blob, with_)) {
+      if (unlisted_spent(listed_only))
+        return false;
+      if ((listed_only && !offer.listed) || !blobs_tried_.insert(offer.shown).second)
+        continue;
+      auto known = import_blob(offer.shown);
+      if (!known)
+        continue; // of a kind that libssh cannot name
+      if (!signer_)
+        signer_.emplace(session_, user_);
+      if (!signer_->usable())
+        return false;
+      trying_unlisted_ = !offer.listed;
+      signer_->begin({std::move(offer.shown), key.comment}, key.blob);
+      return enter(phase::agent_pass, "publickey " + describe(known.get()) + " (agent" + offer.from + ")");
+    }
+  }
+  return false;
+}
+
+bool authenticator::machine::choose_password(int methods) {
+  // A password that was denied is not sent again by the other method: servers ban after a few failures.
+  if (with_.password && !password_sent_ && (methods & SSH_AUTH_METHOD_PASSWORD)) {
+    password_sent_ = true;
+    return enter(phase::password, "password");
+  }
+  // After a partial success even without a password: a second factor may ask nothing, or only on a telephone.
+  if ((methods & SSH_AUTH_METHOD_INTERACTIVE) && !questions_tried_ &&
+      (attempts_.any_accepted() || (with_.password && !password_sent_))) {
+    questions_tried_ = true;
+    rounds_ = 0;
+    return enter(phase::questions, "keyboard-interactive");
+  }
+  return false;
+}
+
+authenticator::authenticator(ssh_session session, std::string user, credentials with)
+    : machine_(std::make_unique<machine>(session, std::move(user), std::move(with))) {}
+
+authenticator::~authenticator() = default;
+
+authenticator::state authenticator::step(time_point now) {
+  return machine_->step(now);
+}
+
+int authenticator::agent_fd() const {
+  return machine_->agent_fd();
+}
+
+bool authenticator::agent_wants_write() const {
+  return machine_->agent_wants_write();
+}
+
+time_point authenticator::next_due() const {
+  return machine_->next_due();
+}
+
+const std::string& authenticator::text() const {
+  return machine_->text();
+}
+
+const ssh_error& authenticator::error() const {
+  return machine_->error();
+}
+
+std::string authenticator::waiting_for() const {
+  return machine_->waiting_for();
+}
+
+ssh_error authenticator::overdue(const std::string& begun) const {
+  return machine_->overdue(begun);
+}
+
+void authenticator::hear(const std::function<void()>& poll) {
+  machine_->hear(poll);
+}
+
+std::string authenticator::banner() const {
+  return machine_->banner();
+}
+
+} // namespace moorage

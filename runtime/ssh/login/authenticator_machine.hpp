@@ -1,0 +1,84 @@
+// The authenticator's inside; see authenticator.hpp.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "runtime/ssh/login/agent_signer.hpp"
+#include "runtime/ssh/login/agent_talk.hpp"
+#include "runtime/ssh/login/attempts.hpp"
+#include "runtime/ssh/login/authenticator.hpp"
+#include "runtime/ssh/login/offers.hpp"
+#include "runtime/ssh/opening/banner.hpp"
+
+namespace moorage {
+
+class authenticator::machine {
+public:
+  machine(ssh_session session, std::string user, credentials with)
+      : session_(session), user_(std::move(user)), with_(std::move(with)), banner_(session),
+        agent_(with_.agent, std::move(with_.connect), with_.agent_timeout), files_(offers_of_files(with_)) {}
+
+  state step(time_point now);
+
+  int agent_fd() const { return over_ ? -1 : agent_.fd(); }
+  bool agent_wants_write() const { return agent_.wants_write(); }
+  time_point next_due() const { return over_ ? time_point::max() : agent_.deadline(); }
+  const std::string& text() const { return text_; }
+  const ssh_error& error() const { return error_; }
+  std::string waiting_for() const;
+  bool signature_owed() const { return !unsigned_.empty() || phase_ == phase::agent_signature; }
+  ssh_error overdue(const std::string& begun) const;
+  void hear(const std::function<void()>& poll);
+  std::string banner() const { return banner_.text(); }
+
+private:
+  enum class phase { none, choosing, file, agent_pass, agent_signature, password, questions };
+
+  /// Does one thing. True: there is more to do at once.
+  bool advance(time_point now);
+  bool choose();
+  bool choose_file();
+  bool choose_agent_key();
+  bool choose_password(int methods);
+  bool step_file();
+  bool step_agent(time_point now);
+  bool step_questions();
+  bool answer_questions();
+  /// Folds in what the server said to the current try.
+  bool decide(int result);
+  bool set_aside(const std::string& why);
+  bool no_signature(const std::string& why);
+  bool link_broke();
+  bool give_up();
+  bool enter(phase next, std::string trying);
+  bool unlisted_spent(bool listed) const;
+  void finish();
+
+  ssh_session session_;
+  std::string user_;
+  credentials with_;
+  banner_collector banner_;
+  agent_talk agent_;
+  std::vector<file_key> files_;
+  std::size_t next_file_ = 0;
+  std::optional<agent_signer> signer_;
+  std::set<std::string> blobs_tried_;
+  int unlisted_tries_ = 0;
+  bool trying_unlisted_ = false;
+  bool password_sent_ = false;
+  bool questions_tried_ = false;
+  int rounds_ = 0;
+
+  phase phase_ = phase::none;
+  std::string trying_ = "none";
+  std::string unsigned_; ///< the first key that the agent was asked to sign with, and did not
+  attempts attempts_;
+  bool over_ = false;
+  std::string text_;
+  ssh_error error_;
+};
+
+} // namespace moorage

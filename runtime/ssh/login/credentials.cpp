@@ -1,0 +1,330 @@
+#include "runtime/ssh/login/credentials.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <utility>
+
+#include "messages/printable.hpp"
+#include "runtime/ssh/file_text.hpp"
+#include "runtime/ssh/wire.hpp"
+
+namespace moorage {
+
+namespace {
+
+/// RSA keys of 16,384 bits take 13 kB.
+constexpr std::size_t key_file_max = 64u << 10;
+
+constexpr std::string_view openssh_begin = "-----BEGIN OPENSSH PRIVATE KEY-----";
+constexpr std::string_view openssh_end = "-----END OPENSSH PRIVATE KEY-----";
+constexpr std::string_view certificate_suffix = "-cert-v01@openssh.com";
+
+/// What the outside of a private key file tells.
+struct key_outside {
+  bool locked = false;
+  std::string blob; ///< the public key, where it stands outside the locked part
+};
+
+/// OpenSSH's own format tells its public key without the passphrase; PEM says at least that it is encrypted.
+key_outside look_at(std::string_view text) {
+  key_outside outside;
+  auto begin = text.find(openssh_begin);
+  if (begin == std::string_view::npos) {
+    outside.locked = text.find("ENCRYPTED") != std::string_view::npos;
+    return outside;
+  }
+  begin += openssh_begin.size();
+  auto end = text.find(openssh_end, begin);
+  if (end == std::string_view::npos)
+    return outside;
+  // Only the head is decoded: the tail may be an unlocked private key, which no ordinary string should hold.
+  std::string head;
+  head.reserve(4096);
+  for (char c : text.substr(begin, std::min<std::size_t>(end - begin, 4096)))
+    if (c != '\n' && c != '\r' && c != ' ' && c != '\t' && c != '=')
+      head.push_back(c);
+  std::string_view magic{"openssh-key-v1\0", 15};
+  auto cipher_at = std::min<std::size_t>(head.size() / 4 * 4, 64);
+  auto start = from_base64(std::string_view{head}.substr(0, cipher_at));
+  if (start && start->starts_with(magic)) {
+    auto cipher = wire_reader{std::string_view{*start}.substr(magic.size())}.string();
+    outside.locked = cipher && *cipher != "none";
+  }
+  if (!outside.locked) {
+    explicit_bzero(head.data(), head.size());
+    return outside;
+  }
+  auto bytes = from_base64(std::string_view{head}.substr(0, head.size() / 4 * 4));
+  if (!bytes)
+    return outside;
+  wire_reader reader{std::string_view{*bytes}.substr(magic.size())};
+  if (reader.string() && reader.string() && reader.string() && reader.number())
+    if (auto blob = reader.string())
+      outside.blob = *blob;
+  return outside;
+}
+
+/// "type base64 comment", as in .pub files.
+std::string blob_of_line(std::string_view line) {
+  auto begin = line.find(' ');
+  if (begin == std::string_view::npos)
+    return {};
+  auto end = std::min(line.find_first_of(" \t\r\n", begin + 1), line.size());
+  return from_base64(line.substr(begin + 1, end - begin - 1)).value_or("");
+}
+
+/// A public key or a certificate as ssh-keygen writes it: one line, with comments at most before it. Empty: not one.
+std::string public_text(std::string_view text) {
+  while (!text.empty()) {
+    auto end = std::min(text.find('\n'), text.size());
+    auto line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    auto begin = line.find_first_not_of(" \t\r");
+    if (begin == std::string_view::npos || line[begin] == '#')
+      continue;
+    line.remove_prefix(begin);
+    auto blob = blob_of_line(line);
+    auto type = wire_reader{blob}.string();
+    return type && !type->empty() && line.starts_with(*type) ? blob : std::string{};
+  }
+  return {};
+}
+
+void read_public_part(key_file& file) {
+  if (file.blob.empty()) {
+    auto beside = read_file(file.path + ".pub", key_file_max);
+    if (beside.problem.empty())
+      file.blob = blob_of_line(beside.view());
+  }
+  if (!file.blob.empty())
+    file.public_key = import_blob(file.blob);
+  if (!file.public_key)
+    file.blob.clear();
+}
+
+/// A certificate that does not fit its key, or has run out, would be copied without complaint and then
+/// denied. Empty: all is well.
+std::string certificate_trouble(const std::optional<certificate_parts>& parts, const std::string& path) {
+  const auto now = static_cast<std::uint64_t>(std::time(nullptr));
+  if (!parts)
+    return path + " is no user's certificate of a kind known here";
+  if (now < parts->valid_after)
+    return path + " is not valid yet";
+  return now >= parts->valid_before ? path + " has expired: ask for a new one" : std::string{};
+}
+
+void join_certificate(key_file& file, const std::string& path, const std::string& blob, ssh_key private_key) {
+  auto certificate = import_blob(blob);
+  owned_key both{ssh_key_dup(private_key)};
+  if (certificate && both && ssh_pki_copy_cert_to_privkey(certificate.get(), both.get()) == SSH_OK)
+    file.certificate = std::move(both);
+  else
+    file.certificate_problem = path + " could not be joined to its key";
+}
+
+void read_certificate(key_file& file) {
+  const auto path = file.path + "-cert.pub";
+  auto read = read_file(path, key_file_max);
+  if (read.error == ENOENT || read.error == ENOTDIR)
+    return;
+  if (!read.problem.empty()) {
+    file.certificate_problem = read.problem;
+    return;
+  }
+  auto blob = blob_of_line(read.view());
+  auto parts = parse_certificate(blob);
+  if (parts && parts->key_blob != file.blob)
+    file.certificate_problem = path + " certifies another key than " + file.path;
+  else
+    file.certificate_problem = certificate_trouble(parts, path);
+  if (file.certificate_problem.empty())
+    join_certificate(file, path, blob, file.private_key.get());
+}
+
+/// True: the file is a public key's or a certificate's, and `file` says all that there is to say of it.
+bool take_public(key_file& file, std::string_view text) {
+  auto blob = public_text(text);
+  file.public_key = blob.empty() ? owned_key{} : import_blob(blob);
+  if (!file.public_key)
+    return false;
+  auto holds = "a public key";
+  if (auto parts = parse_certificate(blob)) {
+    holds = "a certificate";
+    file.certificate_problem = certificate_trouble(parts, file.path);
+    file.blob = parts->key_blob;
+    file.certificate_blob = std::move(blob);
+  } else {
+    file.blob = std::move(blob);
+  }
+  file.problem =
+      "key file " + file.path + " holds only " + holds + ", so the agent must have the private key";
+  return true;
+}
+
+/// A certificate that is listed beside its private key needs no agent.
+void join_listed(std::vector<key_file>& files) {
+  for (auto& file : files) {
+    if (file.certificate_blob.empty() || !file.certificate_problem.empty())
+      continue;
+    for (const auto& other : files)
+      if (other.private_key && other.blob == file.blob) {
+        join_certificate(file, file.path, file.certificate_blob, other.private_key.get());
+        file.problem.clear();
+        break;
+      }
+  }
+}
+
+std::string permission_problem(const file_text& read, const std::string& path) {
+  if (read.owner != ::getuid() || (read.mode & 077) == 0)
+    return {};
+  return path + " can be read by others and is not used, as ssh does not use it: chmod 600 " + path;
+}
+
+} // namespace
+
+bool credentials::any_listed() const {
+  return std::any_of(files.begin(), files.end(), [](const key_file& file) { return file.listed; });
+}
+
+std::string expand_home(const std::string& path, const std::string& home) {
+  if (path == "~" || path.starts_with("~/"))
+    return home + path.substr(1);
+  return path;
+}
+
+key_file load_key(const std::string& path, bool listed, const secret* passphrase, bool secrets_kept) {
+  key_file file;
+  file.path = path;
+  file.listed = listed;
+  auto read = read_file(path, key_file_max);
+  if (!read.problem.empty()) {
+    // The agent may hold what the disk does not.
+    auto beside = read_file(path + ".pub", key_file_max);
+    bool told = beside.problem.empty() && take_public(file, beside.view());
+    file.problem = "key file " + read.problem +
+                   (told ? "; its public part is, so the agent must have the private key" : "");
+    return file;
+  }
+  if (take_public(file, read.view()))
+    return file;
+  file.problem = permission_problem(read, path);
+  auto outside = look_at(read.view());
+  file.blob = outside.blob;
+  if (file.problem.empty() && outside.locked && passphrase == nullptr)
+    file.problem = "key file " + path + " is locked by a passphrase: add the key to the agent" +
+                   (secrets_kept ? ", or name its entry of the secret store in passphrase_secret" : "");
+  if (file.problem.empty()) {
+    // Never without a passphrase, not even for unlocked keys: OpenSSL would ask for one at the terminal.
+    ssh_key key = nullptr;
+    const char* word = passphrase != nullptr ? passphrase->reveal() : "";
+    if (ssh_pki_import_privkey_base64(read.bytes.reveal(), word, nullptr, nullptr, &key) == SSH_OK)
+      file.private_key.reset(key);
+    else
+      file.problem = "key file " + path +
+                     (outside.locked ? ": the passphrase is wrong, or the file is damaged"
+                                     : " holds no private key of a kind known here");
+  }
+  if (file.private_key)
+    file.blob = public_blob(file.private_key.get());
+  read_public_part(file);
+  if (file.private_key)
+    read_certificate(file);
+  return file;
+}
+
+std::vector<key_file> load_keys(const cluster_settings& settings, const std::string& home,
+                                const secret* passphrase, const abandonment& sign, bool secrets_kept) {
+  std::vector<key_file> files;
+  for (const auto& path : settings.key_files) {
+    if (sign.abandoned())
+      return files;
+    files.push_back(load_key(expand_home(path, home), true, passphrase, secrets_kept));
+  }
+  join_listed(files);
+  if (!settings.key_files.empty())
+    return files;
+  for (const char* name : {"/.ssh/id_ed25519", "/.ssh/id_ecdsa", "/.ssh/id_rsa"}) {
+    const auto path = home + name;
+    if (sign.abandoned() || ::access(path.c_str(), F_OK) != 0)
+      continue;
+    files.push_back(load_key(path, false, passphrase, secrets_kept));
+  }
+  return files;
+}
+
+std::string public_blob(ssh_key key) {
+  char* base64 = nullptr;
+  if (key == nullptr || ssh_pki_export_pubkey_base64(key, &base64) != SSH_OK)
+    return {};
+  auto blob = from_base64(base64);
+  ssh_string_free_char(base64);
+  return blob.value_or("");
+}
+
+std::string fingerprint_of(ssh_key key) {
+  unsigned char* hash = nullptr;
+  std::size_t length = 0;
+  if (key == nullptr || ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash, &length) != 0)
+    return "(unreadable)";
+  char* text = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256, hash, length);
+  ssh_clean_pubkey_hash(&hash);
+  std::string result = text != nullptr ? text : "(unreadable)";
+  ssh_string_free_char(text);
+  return result;
+}
+
+std::string describe(ssh_key key) {
+  auto blob = public_blob(key);
+  auto type = wire_reader{blob}.string();
+  return (type ? printable(*type, 64) : "unknown") + " " + fingerprint_of(key);
+}
+
+owned_key import_blob(std::string_view blob) {
+  auto type = wire_reader{blob}.string();
+  if (!type)
+    return {};
+  auto kind = ssh_key_type_from_name(std::string{*type}.c_str());
+  ssh_key key = nullptr;
+  if (kind == SSH_KEYTYPE_UNKNOWN ||
+      ssh_pki_import_pubkey_base64(to_base64(blob).c_str(), kind, &key) != SSH_OK)
+    return {};
+  return owned_key{key};
+}
+
+std::optional<certificate_parts> parse_certificate(std::string_view blob) {
+  wire_reader reader{blob};
+  auto type = reader.string();
+  if (!type || !type->ends_with(certificate_suffix) || !reader.string()) // the nonce
+    return std::nullopt;
+  auto plain = type->substr(0, type->size() - certificate_suffix.size());
+  std::size_t fields = plain == "ssh-ed25519"                                   ? 1
+                       : plain == "ssh-rsa" || plain.starts_with("ecdsa-sha2-") ? 2
+                                                                                : 0;
+  if (fields == 0)
+    return std::nullopt;
+  certificate_parts parts;
+  append_string(parts.key_blob, plain);
+  for (; fields > 0; --fields) {
+    auto field = reader.string();
+    if (!field)
+      return std::nullopt;
+    append_string(parts.key_blob, *field);
+  }
+  constexpr std::uint32_t user_certificate = 1;
+  if (!reader.long_number() || reader.number() != user_certificate || !reader.string() || !reader.string())
+    return std::nullopt; // serial, type, key id, principals
+  auto after = reader.long_number();
+  auto before = reader.long_number();
+  if (!after || !before)
+    return std::nullopt;
+  parts.valid_after = *after;
+  parts.valid_before = *before;
+  return parts;
+}
+
+} // namespace moorage

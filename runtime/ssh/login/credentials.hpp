@@ -1,0 +1,91 @@
+// What we may log in with: keys from files, the agent's socket, the password. Loaded off the workers.
+#pragma once
+
+#include <libssh/libssh.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "messages/settings.hpp"
+#include "messages/ssh_error.hpp"
+#include "runtime/secrets.hpp"
+#include "runtime/ssh/login/agent.hpp"
+#include "runtime/system/blocking.hpp"
+
+namespace moorage {
+
+struct ssh_key_deleter {
+  void operator()(ssh_key key) const { ssh_key_free(key); }
+};
+/// Owns one libssh key.
+using owned_key = std::unique_ptr<std::remove_pointer_t<ssh_key>, ssh_key_deleter>;
+
+/// One key file and what could be had of it.
+struct key_file {
+  std::string path;
+  bool listed = true;    ///< in the settings; false: one of the usual ones
+  owned_key private_key; ///< null when locked or unusable: see `problem`
+  owned_key public_key;  ///< null when not even that is known
+  owned_key certificate; ///< private key with the certificate of `path`-cert.pub, when there is one that fits
+  std::string blob;      ///< the public key's SSH wire form; empty when unknown. Agents name keys by it
+  /// Of a file that holds nothing but a certificate: its wire form, which is shown to the server in place of `blob`.
+  std::string certificate_blob;
+  std::string certificate_problem; ///< why a certificate that is there is not used
+  std::string problem; ///< why there is no private key, naming the file: missing, locked, wrong passphrase …
+};
+
+/// Everything to log in with. Moves only.
+struct credentials {
+  std::vector<key_file> files;                ///< in the order to try
+  bool agent = false;                         ///< ask the agent: for keys of `files` only when any is listed
+  pending<agent_connection> connect;          ///< the agent's socket being connected, when there is an agent
+  std::chrono::milliseconds agent_timeout{0}; ///< of the settings
+  std::optional<secret> password;
+  std::vector<std::string>
+      problems; ///< in words: a listed key file that cannot be used, a missing entry of the store
+  /// In words, for when there is not even a hindrance: what else could have been used.
+  std::string nothing_else = "no other key file or key in an agent is there to be used";
+
+  bool any_listed() const;
+};
+
+/// "~/x" and "~" with the home folder in place of the tilde.
+std::string expand_home(const std::string& path, const std::string& home);
+
+/// Reads and unlocks one key file; blocks, and may compute for a while (a passphrase is hashed many times
+/// over). `passphrase` may be null: locked keys stay locked, but their public part is found where the file
+/// tells it or beside it (`path`.pub). A file that holds a public key or a certificate stands for the agent's key, as
+/// ssh_config(5) has it of IdentityFile; it is no secret, and anybody may read it. `secrets_kept`: somebody gives this
+/// process secrets, so that advice may name one.
+key_file load_key(const std::string& path, bool listed, const secret* passphrase, bool secrets_kept = false);
+
+/// The listed key files, or those of the usual ones that exist; a listed certificate is joined to the private key of
+/// another listed file, when there is one. Blocks.
+std::vector<key_file> load_keys(const cluster_settings& settings, const std::string& home,
+                                const secret* passphrase, const abandonment& sign, bool secrets_kept = false);
+
+/// The SSH wire form of the public part, or of the certificate when the key has one; empty on failure.
+std::string public_blob(ssh_key key);
+/// "SHA256:…"
+std::string fingerprint_of(ssh_key key);
+/// "ssh-ed25519 SHA256:…"
+std::string describe(ssh_key key);
+/// The key of an SSH wire form; null when libssh does not know its kind.
+owned_key import_blob(std::string_view blob);
+
+/// A certificate and what it certifies, as far as we need to know.
+struct certificate_parts {
+  std::string key_blob; ///< wire form of the plain public key
+  std::uint64_t valid_after = 0;
+  std::uint64_t valid_before = 0; ///< seconds since 1970, exclusive
+};
+/// Nothing: no certificate for a user's key of a kind that we know (PROTOCOL.certkeys).
+std::optional<certificate_parts> parse_certificate(std::string_view blob);
+
+} // namespace moorage

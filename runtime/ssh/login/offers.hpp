@@ -1,0 +1,31 @@
+// What is shown to a server of the keys that there are: from files, and from the agent.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/ssh/login/credentials.hpp"
+
+namespace moorage {
+
+/// A key file's private key, with or without its certificate.
+struct file_key {
+  ssh_key key = nullptr;
+  std::string name;
+  bool listed = false;
+};
+
+/// In the order to try; a key's certificate before the key. They point into `with`.
+std::vector<file_key> offers_of_files(const credentials& with);
+
+/// What one of the agent's keys may be shown to the server as.
+struct agent_offer {
+  std::string shown; ///< the key, or a certificate of it
+  bool listed = false;
+  std::string from; ///< where a certificate comes from that the agent does not hold
+};
+
+/// Of the agent's key with this blob: one for each listed file that names it, or itself, unlisted.
+std::vector<agent_offer> offers_of_agent(const std::string& blob, const credentials& with);
+
+} // namespace moorage

@@ -1,0 +1,315 @@
+#include "runtime/ssh/opening/preparation.hpp"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+namespace moorage {
+
+namespace {
+
+std::chrono::nanoseconds since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::steady_clock::now() - begin;
+}
+
+endpoint endpoint_of(const sockaddr* address, socklen_t length) {
+  endpoint result;
+  std::memcpy(&result.address, address, length);
+  result.length = length;
+  char host[NI_MAXHOST], port[NI_MAXSERV];
+  if (::getnameinfo(address, length, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) ==
+      0)
+    result.text =
+        (address->sa_family == AF_INET6 ? "[" + std::string{host} + "]" : std::string{host}) + ":" + port;
+  return result;
+}
+
+resolution not_found(const std::string& host, int code, int error) {
+  resolution result;
+  std::string why = code == EAI_SYSTEM ? std::strerror(error) : ::gai_strerror(code);
+  if (code == EAI_SYSTEM && (error == EMFILE || error == ENFILE))
+    result.error = {ssh_stage::look_up, ssh_failure::descriptor_limit,
+                    "no descriptor is left to look up " + host};
+  else
+    result.error = {ssh_stage::look_up, ssh_failure::name_not_found,
+                    "the name '" + host + "' could not be looked up: " + why +
+                        (code == EAI_AGAIN ? " (the resolver may be down)" : "")};
+  return result;
+}
+
+resolution look_up(const std::string& host, std::uint16_t port) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
+  addrinfo* list = nullptr;
+  auto service = std::to_string(port);
+  int code = ::getaddrinfo(host.c_str(), service.c_str(), &hints, &list);
+  if (code == EAI_NONAME || code == EAI_FAMILY || code == EAI_ADDRFAMILY) {
+    // On a machine with loopback only, AI_ADDRCONFIG hides even the names of loopback.
+    hints.ai_flags &= ~AI_ADDRCONFIG;
+    code = ::getaddrinfo(host.c_str(), service.c_str(), &hints, &list);
+  }
+  if (code != 0)
+    return not_found(host, code, errno);
+  resolution result;
+  for (auto* each = list; each != nullptr; each = each->ai_next) {
+    if (each->ai_family != AF_INET && each->ai_family != AF_INET6)
+      continue;
+    auto found = endpoint_of(each->ai_addr, each->ai_addrlen);
+    bool again = false;
+    for (const auto& earlier : result.endpoints)
+      again = again || earlier.text == found.text;
+    if (!again)
+      result.endpoints.push_back(std::move(found));
+  }
+  ::freeaddrinfo(list);
+  if (result.endpoints.empty())
+    return not_found(host, EAI_NONAME, 0);
+  return result;
+}
+
+struct account {
+  std::string name;
+  std::string home;
+};
+
+/// May ask a directory service over the network.
+account own_account() {
+  account result;
+  std::vector<char> buffer(16'384);
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
+    result.name = found->pw_name;
+    result.home = found->pw_dir;
+  }
+  return result;
+}
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+/// Read where the preparation begins: the host may change its environment, not its threads' view of it.
+surroundings filled_in(surroundings around) {
+  if (!around.use_environment)
+    return around;
+  if (around.home.empty() && environment("HOME").starts_with('/'))
+    around.home = environment("HOME");
+  if (around.agent_socket.empty())
+    around.agent_socket = environment("SSH_AUTH_SOCK");
+  return around;
+}
+
+std::vector<std::string> known_hosts_files(const cluster_settings& settings, const std::string& home) {
+  std::vector<std::string> files;
+  for (const auto& file : settings.known_hosts_files)
+    files.push_back(expand_home(file, home));
+  if (files.empty())
+    files = {home + "/.ssh/known_hosts", home + "/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts",
+             "/etc/ssh/ssh_known_hosts2"};
+  return files;
+}
+
+std::optional<secret> find_secret(secret_store* secrets, const std::string& name, const char* setting,
+                                  credentials& keys) {
+  if (name.empty())
+    return std::nullopt;
+  auto found = secrets != nullptr ? secrets->find(name) : std::nullopt;
+  if (!found)
+    keys.problems.push_back("this process keeps no secret '" + name + "' (" + setting + ")");
+  return found;
+}
+
+std::string nothing_else(const cluster_settings& settings, const surroundings& around, bool secrets_kept) {
+  std::string agent = "key in an agent";
+  if (!settings.agent)
+    agent += " (agent = false)";
+  else if (around.agent_socket.empty())
+    agent += " (SSH_AUTH_SOCK is not set)";
+  return "no other key file" +
+         (secrets_kept ? ", " + agent + ", or password (password_secret)" : " or " + agent) +
+         " is there to be used";
+}
+
+/// A hung agent costs a thread for a while: it is only troubled when the files leave something to be wished for.
+bool agent_needed(const credentials& keys) {
+  if (!keys.any_listed())
+    return true;
+  for (const auto& file : keys.files)
+    if (!file.private_key && !file.blob.empty())
+      return true;
+  return false;
+}
+
+} // namespace
+
+void let_openssl_begin() {
+  static const bool begun = [] {
+    fingerprint({"ssh-ed25519", "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"});
+    // After OpenSSL's own handler was registered, and so before it at exit.
+    blocking_threads::settle_at_exit();
+    return true;
+  }();
+  static_cast<void>(begun);
+}
+
+resolver system_resolver() {
+  return look_up;
+}
+
+std::optional<endpoint> numeric_endpoint(const std::string& host, std::uint16_t port) {
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(port);
+  if (::inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1)
+    return endpoint_of(reinterpret_cast<sockaddr*>(&v4), sizeof v4);
+  auto percent = host.find('%');
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port);
+  if (::inet_pton(AF_INET6, host.substr(0, percent).c_str(), &v6.sin6_addr) != 1)
+    return std::nullopt;
+  if (percent != std::string::npos) {
+    v6.sin6_scope_id = ::if_nametoindex(host.c_str() + percent + 1);
+    if (v6.sin6_scope_id == 0)
+      return std::nullopt; // getaddrinfo will say what is wrong with it
+  }
+  return endpoint_of(reinterpret_cast<sockaddr*>(&v6), sizeof v6);
+}
+
+preparation::preparation(const cluster_settings& settings, blocking_threads& threads, resolver resolve,
+                         std::shared_ptr<secret_store> secrets, std::function<void()> wake,
+                         surroundings around, std::shared_ptr<host_key_memory> remembered)
+    : cluster_(settings.name), host_(settings.host), threads_(threads), wake_(std::move(wake)),
+      around_(filled_in(std::move(around))) {
+  files_pending_ = threads_.ask(
+      {cluster_, "reading key files, known_hosts files and the secret store"},
+      [settings, secrets = std::move(secrets), around = around_,
+       remembered = std::move(remembered)](const abandonment& sign) {
+        auto begin = std::chrono::steady_clock::now();
+        auto result = read(settings, secrets.get(), around, remembered.get(), sign);
+        result.took = since(begin);
+        return result;
+      },
+      wake_);
+  if (auto numeric = numeric_endpoint(settings.host, settings.port)) {
+    look_up_.emplace(looked_up{});
+    look_up_->found.endpoints.push_back(std::move(*numeric));
+    return;
+  }
+  look_up_pending_ = threads_.ask(
+      {cluster_, "the look-up of the name '" + host_ + "'"},
+      [host = settings.host, port = settings.port, resolve = std::move(resolve)](const abandonment&) {
+        auto begin = std::chrono::steady_clock::now();
+        looked_up result{resolve(host, port), {}};
+        result.took = since(begin);
+        return result;
+      },
+      wake_);
+}
+
+preparation::read_files preparation::read(const cluster_settings& settings, secret_store* secrets,
+                                          const surroundings& around, host_key_memory* remembered,
+                                          const abandonment& sign) {
+  read_files result;
+  let_openssl_begin();
+  auto self = around.use_environment ? own_account() : account{};
+  auto home = around.home.empty() ? self.home : around.home;
+  result.user = !settings.user.empty() ? settings.user : !around.user.empty() ? around.user : self.name;
+  if (result.user.empty()) {
+    result.error = {
+        ssh_stage::prepare, ssh_failure::no_credentials,
+        "no user is set, and this process's user has no entry in the password database: set user"};
+    return result;
+  }
+  auto passphrase = find_secret(secrets, settings.passphrase_secret, "passphrase_secret", result.keys);
+  result.keys.password = find_secret(secrets, settings.password_secret, "password_secret", result.keys);
+  if (sign.abandoned())
+    return result;
+  result.known = read_known_hosts(settings.host, settings.port, known_hosts_files(settings, home));
+  // Whatever key the server shows: then it need not be asked.
+  if ((result.error = unreadable_known_hosts(result.known)))
+    return result;
+  if (remembered != nullptr && settings.strict_host_keys == host_key_policy::accept_new)
+    remembered->add_to(result.known);
+  if (sign.abandoned())
+    return result;
+  const bool secrets_kept = secrets != nullptr && !secrets->empty();
+  result.keys.nothing_else = nothing_else(settings, around, secrets_kept);
+  result.keys.files = load_keys(settings, home, passphrase ? &*passphrase : nullptr, sign, secrets_kept);
+  result.keys.agent = settings.agent && agent_needed(result.keys);
+  result.keys.agent_timeout = settings.agent_timeout;
+  return result;
+}
+
+preparation::state preparation::poll() {
+  if (error_)
+    return state::failed;
+  for (auto [why, stage] : {std::pair{files_pending_.refusal(), ssh_stage::prepare},
+                            std::pair{look_up_pending_.refusal(), ssh_stage::look_up}})
+    if (why) {
+      error_ = {stage, why.stuck ? ssh_failure::timed_out : ssh_failure::descriptor_limit, why.text};
+      return state::failed;
+    }
+  if (!files_ && (files_ = files_pending_.take())) {
+    error_ = files_->error;
+    if (files_->keys.agent && !around_.agent_socket.empty())
+      files_->keys.connect = threads_.ask(
+          {cluster_, "connecting to the agent at " + around_.agent_socket},
+          [path = around_.agent_socket](const abandonment&) { return connect_agent(path); }, wake_);
+  }
+  if (!look_up_ && (look_up_ = look_up_pending_.take()) && look_up_->found.endpoints.empty()) {
+    error_ = look_up_->found.error;
+    if (!error_)
+      error_ = {ssh_stage::look_up, ssh_failure::name_not_found, "the name '" + host_ + "' has no address"};
+  }
+  if (error_)
+    return state::failed;
+  return files_ && look_up_ ? state::ready : state::waiting;
+}
+
+prepared preparation::take() {
+  prepared result;
+  std::size_t usable = 0;
+  for (const auto& file : files_->keys.files)
+    usable += file.private_key != nullptr;
+  result.steps.push_back(
+      {ssh_stage::prepare, files_->took,
+       std::to_string(usable) + (usable == 1 ? " key file" : " key files") + ", " +
+           std::to_string(files_->known.entries.size()) +
+           (files_->known.entries.size() == 1 ? " known_hosts line" : " known_hosts lines")});
+  std::string addresses;
+  for (const auto& each : look_up_->found.endpoints)
+    addresses += (addresses.empty() ? "" : ", ") + each.text;
+  result.steps.push_back({ssh_stage::look_up, look_up_->took, addresses});
+  result.user = std::move(files_->user);
+  result.known = std::move(files_->known);
+  result.keys = std::move(files_->keys);
+  result.endpoints = std::move(look_up_->found.endpoints);
+  return result;
+}
+
+ssh_error preparation::overdue() const {
+  auto stuck = threads_.held_up_by(cluster_);
+  if (!stuck.empty())
+    stuck = "; the calls that block, of which a cluster makes " +
+            std::to_string(blocking_threads::threads_a_cluster) + " at once, are in: " + stuck;
+  if (!look_up_)
+    return {ssh_stage::look_up, ssh_failure::timed_out,
+            "the look-up of the name '" + host_ + "' was not answered" + stuck};
+  return {ssh_stage::prepare, ssh_failure::timed_out,
+          "key files, known_hosts files or the secret store could not be read in time" + stuck};
+}
+
+} // namespace moorage

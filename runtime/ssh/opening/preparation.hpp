@@ -1,0 +1,112 @@
+// Everything an opening needs that can only be had by blocking: addresses, key files, known_hosts, secrets,
+// the agent's socket. Fetched all at the same time on threads of their own, and abandoned by the destructor.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "messages/settings.hpp"
+#include "messages/ssh_error.hpp"
+#include "runtime/secrets.hpp"
+#include "runtime/ssh/login/credentials.hpp"
+#include "runtime/ssh/opening/host_key_memory.hpp"
+#include "runtime/system/blocking.hpp"
+
+namespace moorage {
+
+/// Where to connect to.
+struct endpoint {
+  sockaddr_storage address{};
+  socklen_t length = 0;
+  std::string text; ///< "127.0.0.1:22", "[::1]:22"
+};
+
+struct resolution {
+  std::vector<endpoint> endpoints; ///< in the order to try; without duplicates
+  ssh_error error;                 ///< of the stage look_up; set when there are none
+};
+
+/// Blocks. Runs on a thread for blocking calls; must own all it touches, and be callable from several at
+/// once.
+using resolver = std::function<resolution(const std::string& host, std::uint16_t port)>;
+
+/// getaddrinfo: TCP, families that this machine has an address of (AI_ADDRCONFIG).
+resolver system_resolver();
+/// The address itself, when the host is written as one ("::1", "192.0.2.7", "fe80::1%eth0"). Never blocks.
+std::optional<endpoint> numeric_endpoint(const std::string& host, std::uint16_t port);
+
+/// How this process sees itself. Tests write their own.
+struct surroundings {
+  std::string home;            ///< empty: $HOME, else the password database
+  std::string user;            ///< empty: the user who runs this process, from the password database
+  std::string agent_socket;    ///< empty: $SSH_AUTH_SOCK
+  bool use_environment = true; ///< false: an empty value above stands for itself
+};
+
+/// What the blocking calls brought. Moves only: it holds keys and the password.
+struct prepared {
+  std::string user;                ///< to log in as
+  std::vector<endpoint> endpoints; ///< never empty
+  known_hosts known;               ///< what the files say of this host and port
+  credentials keys;                ///< also the password, and the agent's socket as it becomes connected
+  std::vector<opening_step> steps; ///< prepare and look_up, with the time each took
+};
+
+/// OpenSSL reads its configuration file when a process first uses it, and takes itself down at the process's exit. Whoever
+/// makes transports calls this first, on a thread of its own, so that neither happens on a worker or under a task that
+/// was abandoned. Later calls do nothing.
+void let_openssl_begin();
+
+/// One preparation. Owned and called by one transport; nothing in it blocks.
+class preparation {
+public:
+  /// Starts everything. `wake` is called, on any thread, when `poll` has news. `secrets` may be null: no
+  /// entries; so may `remembered`: no host key is remembered but by the files.
+  preparation(const cluster_settings& settings, blocking_threads& threads, resolver resolve,
+              std::shared_ptr<secret_store> secrets, std::function<void()> wake, surroundings around = {},
+              std::shared_ptr<host_key_memory> remembered = nullptr);
+
+  enum class state { waiting, ready, failed };
+  /// Cheap. After `ready` call `take` once; after `failed` see `error`.
+  state poll();
+  prepared take();
+  const ssh_error& error() const { return error_; }
+
+  /// The failure to report when the opening's deadline passes while this waits: says which call is stuck.
+  ssh_error overdue() const;
+
+private:
+  struct read_files {
+    std::string user;
+    known_hosts known;
+    credentials keys;
+    ssh_error error;
+    std::chrono::nanoseconds took{0};
+  };
+  struct looked_up {
+    resolution found;
+    std::chrono::nanoseconds took{0};
+  };
+  static read_files read(const cluster_settings& settings, secret_store* secrets, const surroundings& around,
+                         host_key_memory* remembered, const abandonment& sign);
+
+  std::string cluster_;
+  std::string host_;
+  blocking_threads& threads_;
+  std::function<void()> wake_;
+  surroundings around_;
+  pending<read_files> files_pending_;
+  pending<looked_up> look_up_pending_;
+  std::optional<read_files> files_;
+  std::optional<looked_up> look_up_;
+  ssh_error error_;
+};
+
+} // namespace moorage

@@ -1,0 +1,399 @@
+// From the first pump to an authenticated session.
+#include <algorithm>
+#include <utility>
+
+#include "messages/printable.hpp"
+#include "runtime/ssh/transport_ssh.hpp"
+#include "runtime/ssh/wording.hpp"
+
+namespace moorage {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How long a new host key waits for its file's lock before the log-in goes on without: whoever has it for longer is
+/// stuck itself. A short `connect_timeout` shortens it.
+constexpr std::chrono::milliseconds lock_patience{1'000};
+
+/// Sent bytes that stay unacknowledged for so long mean that the peer or the way to it is gone. Longer than the
+/// keep-alive takes to find out in an orderly way.
+std::chrono::milliseconds silence_max(const cluster_settings& settings) {
+  auto alive = settings.keep_alive_interval * 4;
+  return alive.count() == 0 ? 0ms
+                            : std::max({settings.connect_timeout, alive, std::chrono::milliseconds{30s}});
+}
+
+/// What a server may say until the log-in is done. The longest that is honest is a banner of some 10 KiB.
+constexpr std::uint64_t before_log_in_max = 1u << 20;
+/// And in how many pieces: each wakes us. A log-in over a line that carries single bytes has some 5,000.
+constexpr int pieces_max = 20'000;
+
+constexpr const char* kept_waiting = "this process was busy with the key exchanges and log-ins of others, "
+                                     "and did not come to this one in time: lower "
+                                     "connects_at_once, or raise connect_timeout";
+
+} // namespace
+
+/// True: there is more to do at once.
+bool ssh_transport::pump_opening() {
+  while (phase_ < phase::open) {
+    if (opening_->began == time_point{}) {
+      if (!begin())
+        return false;
+    } else if (shared_.now >= opening_->deadline) {
+      fail(overdue());
+      return false;
+    }
+    more_ = false;
+    bool advanced = false;
+    switch (phase_) {
+    case phase::preparing:
+      advanced = prepare();
+      break;
+    case phase::connecting:
+      advanced = connect();
+      break;
+    case phase::exchanging_keys:
+      advanced = exchange_keys();
+      break;
+    case phase::verifying:
+      advanced = verify();
+      break;
+    case phase::remembering:
+      advanced = remember();
+      break;
+    case phase::logging_in:
+      advanced = log_in();
+      break;
+    default:
+      return false;
+    }
+    if (!advanced)
+      return more_;
+  }
+  return false;
+}
+
+bool ssh_transport::begin() {
+  auto& o = *opening_;
+  o.began = o.stage_began = last_heard_ = shared_.now;
+  o.deadline = shared_.now + o.settings.connect_timeout;
+  if (const auto& problem = o.world.loop.problem(); !problem.empty()) {
+    fail({ssh_stage::prepare, ssh_failure::descriptor_limit, destination_ + ": " + problem});
+    return false;
+  }
+  o.preparing = std::make_unique<preparation>(o.settings, o.world.threads, o.world.resolve, o.world.secrets,
+                                              wake_, o.world.around, o.world.host_keys);
+  return true;
+}
+
+void ssh_transport::step_done(ssh_stage stage, const std::string& text) {
+  auto& o = *opening_;
+  o.steps.push_back({stage, shared_.now - o.stage_began, printable(text, printable_whole)});
+  o.stage_began = shared_.now;
+}
+
+bool ssh_transport::prepare() {
+  auto& o = *opening_;
+  switch (o.preparing->poll()) {
+  case preparation::state::waiting:
+    return false;
+  case preparation::state::failed:
+    fail(o.preparing->error());
+    return false;
+  case preparation::state::ready:
+    break;
+  }
+  o.ready = std::make_unique<prepared>(o.preparing->take());
+  o.preparing = nullptr;
+  o.steps = std::move(o.ready->steps);
+  o.stage_began = shared_.now;
+  destination_ = o.ready->user + "@" + known_hosts_name(o.settings.host, o.settings.port);
+  shared_.destination = destination_;
+  o.connecting = std::make_unique<connector>(std::move(o.ready->endpoints), destination_, o.deadline,
+                                             silence_max(o.settings), o.world.loop, wake_);
+  phase_ = phase::connecting;
+  return true;
+}
+
+bool ssh_transport::connect() {
+  auto& o = *opening_;
+  switch (o.connecting->step(shared_.now)) {
+  case connector::state::waiting:
+    return false;
+  case connector::state::failed:
+    fail(o.connecting->error());
+    return false;
+  case connector::state::connected:
+    break;
+  }
+  step_done(ssh_stage::connect, o.connecting->text());
+  link_settings with{o.settings.host, o.settings.port, o.ready->user, host_key_algorithms(o.ready->known)};
+  if (auto error = link_.start(o.connecting->take(), with)) {
+    fail(std::move(error));
+    return false;
+  }
+  watch_ = o.world.loop.add(link_.socket(), wake_);
+  phase_ = phase::exchanging_keys;
+  more_ = true; // in a pump of its own, since it computes
+  return false;
+}
+
+bool ssh_transport::exchange_keys() {
+  auto& o = *opening_;
+  auto got = link_.exchange_keys();
+  note_heard();
+  if (says_too_much())
+    return false;
+  const bool over = got == libssh_session::exchange::done || got == libssh_session::exchange::failed;
+  if (!over && shared_.now >= o.connecting->share_due())
+    return pass_over();
+  if (got == libssh_session::exchange::more) {
+    more_ = true;
+    return false;
+  }
+  if (got == libssh_session::exchange::waiting) {
+    watch_socket();
+    return false;
+  }
+  if (got == libssh_session::exchange::failed) {
+    fail(link_error(ssh_stage::key_exchange, "during the key exchange"));
+    return false;
+  }
+  auto word = [](const char* text) { return std::string(text ? text : "?"); };
+  auto cipher = word(ssh_get_cipher_in(link_.session()));
+  step_done(ssh_stage::key_exchange,
+            word(ssh_get_kex_algo(link_.session())) + ", " + cipher +
+                (cipher.find("gcm") != std::string::npos || cipher.find("poly1305") != std::string::npos
+                     ? ""
+                     : ", " + word(ssh_get_hmac_in(link_.session()))) +
+                ", " + printable(word(ssh_get_serverbanner(link_.session()))));
+  phase_ = phase::verifying;
+  return true;
+}
+
+/// What the server has been silent with in the key exchange.
+std::string ssh_transport::silence() const {
+  const auto& said = link_.first_words();
+  if (!said.any())
+    return "the server took the connection and has said nothing since; it may be overloaded, or a firewall "
+           "in between answers for it";
+  if (!said.half_banner().empty())
+    return "the server fell silent in the middle of its banner (\"" + printable(said.half_banner()) + "\")";
+  const char* banner = ssh_get_serverbanner(link_.session());
+  if (!said.ssh() || !banner)
+    return "what listens there does not speak SSH: it said \"" + printable(said.for_people()) +
+           "\"; check host and port";
+  return "the server (" + printable(banner) + ") fell silent in the key exchange";
+}
+
+/// This address has had its share of the time: another gets its turn.
+bool ssh_transport::pass_over() {
+  auto& o = *opening_;
+  o.connecting->pass_over("no key exchange within " + in_words(shared_.now - o.stage_began) + ": " +
+                          silence());
+  watch_.end(); // before the socket goes
+  link_.drop();
+  o.bytes_seen = 0;
+  o.stage_began -= o.steps.back().took; // the step "connect" is made anew, all addresses together
+  o.steps.pop_back();
+  phase_ = phase::connecting;
+  return true;
+}
+
+/// Whoever feeds us without end before the log-in must not keep us busy until the deadline. True: it is over.
+bool ssh_transport::says_too_much() {
+  auto& o = *opening_;
+  o.pieces += std::exchange(o.bytes_seen, link_.bytes_in()) != link_.bytes_in();
+  if (link_.bytes_in() <= before_log_in_max && o.pieces <= pieces_max)
+    return false;
+  const auto first = link_.first_words().for_people();
+  fail({stage(), ssh_failure::protocol,
+        destination_ + " (" + o.connecting->peer().text +
+            "): the server sent more than 1 MiB, or 20000 pieces, before the log-in was done, which no SSH "
+            "server does" +
+            (first.empty() ? "" : "; it said \"" + printable(first, 80) + "\"") + "; check host and port"});
+  return true;
+}
+
+bool ssh_transport::verify() {
+  auto& o = *opening_;
+  o.shown = shown_host_key(link_.session());
+  auto verdict = o.world.host_keys->judge(o.ready->known, o.shown, o.settings.strict_host_keys);
+  if (!verdict.accepted) {
+    fail(std::move(verdict.error));
+    return false;
+  }
+  o.host_key_text = std::move(verdict.text);
+  phase_ = phase::remembering;
+  if (!verdict.to_write)
+    return true;
+  // A key that could not be written down before is not waited for again.
+  auto patience = verdict.state == host_key_state::known
+                      ? 0ms
+                      : std::min<std::chrono::milliseconds>(lock_patience, o.settings.connect_timeout / 4);
+  // What it may take to get a thread, and to open the file.
+  o.writing_due =
+      shared_.now + patience + std::min<std::chrono::milliseconds>(2s, o.settings.connect_timeout / 8);
+  o.writing = o.world.threads.ask(
+      {o.settings.name, "writing the new host key to " + o.ready->known.files.front()},
+      [known = o.ready->known, shown = o.shown, patience](const abandonment&) {
+        return write_known_host(known, shown, patience);
+      },
+      wake_);
+  return true;
+}
+
+bool ssh_transport::remember() {
+  auto& o = *opening_;
+  if (o.writing.asked()) {
+    const auto& file = o.ready->known.files.front();
+    auto written = o.writing.take();
+    if (auto why = o.writing.refusal(); why && !written)
+      written = key_written{why.text, {}};
+    if (!written && shared_.now >= o.writing_due)
+      written = key_written{file + " could not be opened or locked in time", {}};
+    if (!written)
+      return false;
+    o.writing = {};
+    if (written->error) {
+      fail(std::move(written->error));
+      return false;
+    }
+    // As ssh(1) does: a key that cannot be written down is trusted, here for as long as this process remembers it.
+    if (written->problem.empty()) {
+      o.world.host_keys->forget(o.ready->known);
+      o.host_key_text += ", written to " + file;
+    } else {
+      o.host_key_text += ", not written down: " + written->problem;
+      o.warnings.push_back(not_written_down(o.ready->known, o.shown, written->problem));
+    }
+  }
+  step_done(ssh_stage::host_key, o.host_key_text);
+  o.logging_in = std::make_unique<authenticator>(link_.session(), o.ready->user, std::move(o.ready->keys));
+  phase_ = phase::logging_in;
+  return true;
+}
+
+bool ssh_transport::log_in() {
+  auto& o = *opening_;
+  o.logging_in->hear([this] { link_.poll(); });
+  auto state = o.logging_in->step(shared_.now);
+  note_heard();
+  if (says_too_much())
+    return false;
+  int agent = state == authenticator::state::waiting ? o.logging_in->agent_fd() : -1;
+  if (agent != o.agent_watched) {
+    o.agent_watch = agent < 0 ? watch{} : o.world.loop.add(agent, wake_);
+    o.agent_watched = agent;
+  }
+  switch (state) {
+  case authenticator::state::waiting:
+    if (link_.broken()) { // what breaks the protocol leaves libssh waiting for ever
+      fail(link_error(ssh_stage::authenticate, "during the log-in"));
+      return false;
+    }
+    if (agent >= 0)
+      o.agent_watch.arm(!o.logging_in->agent_wants_write(), o.logging_in->agent_wants_write());
+    watch_socket();
+    return false;
+  case authenticator::state::failed: {
+    auto error = o.logging_in->error();
+    if (error.text.find(destination_) == std::string::npos)
+      error.text = destination_ + ": " + error.text;
+    fail(std::move(error));
+    return false;
+  }
+  case authenticator::state::logged_in:
+    step_done(ssh_stage::authenticate, o.logging_in->text());
+    o.banner = o.logging_in->banner();
+    enter_open();
+    return true;
+  }
+  return false;
+}
+
+void ssh_transport::enter_open() {
+  transport_opened told{std::move(opening_->steps), std::move(opening_->warnings),
+                        std::move(opening_->banner)};
+  opening_->agent_watch.end();
+  opening_ = nullptr;
+  phase_ = phase::open;
+  last_heard_ = shared_.now;
+  readable_ = true;
+  shared_.events->emplace_back(std::move(told));
+}
+
+ssh_stage ssh_transport::stage() const {
+  switch (phase_) {
+  case phase::fresh:
+  case phase::preparing:
+    return ssh_stage::prepare;
+  case phase::connecting:
+    return ssh_stage::connect;
+  case phase::exchanging_keys:
+    return ssh_stage::key_exchange;
+  case phase::verifying:
+  case phase::remembering:
+    return ssh_stage::host_key;
+  case phase::logging_in:
+    return ssh_stage::authenticate;
+  default:
+    return ssh_stage::session;
+  }
+}
+
+/// The opening's deadline has passed: who kept us waiting?
+ssh_error ssh_transport::overdue() const {
+  const auto& o = *opening_;
+  auto patience = o.settings.connect_timeout;
+  if (phase_ == phase::preparing)
+    return o.preparing->overdue();
+  if (phase_ == phase::connecting)
+    return o.connecting->overdue(patience);
+  std::string text =
+      destination_ + " (" + o.connecting->peer().text + "): not open within " + in_words(patience) + ": ";
+  auto kind = ssh_failure::timed_out;
+  // It has not begun, or the server's answer was told to us and not read since.
+  if (phase_ != phase::remembering &&
+      (link_.bytes_out() == 0 || (!more_ && !watch_.armed() && link_.unread())))
+    return {stage(), kind, text + kept_waiting};
+  if (phase_ == phase::logging_in)
+    return o.logging_in->overdue(text);
+  if (phase_ == phase::exchanging_keys) {
+    text += silence();
+    if (link_.first_words().any() && link_.first_words().half_banner().empty() && !link_.first_words().ssh())
+      kind = ssh_failure::protocol;
+  } else {
+    text += "the new host key could not be written to known_hosts in time";
+  }
+  return {stage(), kind, text + o.connecting->tried_before()};
+}
+
+/// The link broke, or libssh gave it up.
+ssh_error ssh_transport::link_error(ssh_stage stage, const char* doing) const {
+  std::string words;
+  auto kind = link_.why(words);
+  std::string where = destination_;
+  if (opening_ && opening_->connecting)
+    where += " (" + opening_->connecting->peer().text + ")";
+  std::string text = where + ": " + printable(words) + " " + doing;
+  if (opening_) {
+    text += " (" + in_words(shared_.now - opening_->began) + " after the start)";
+    const auto& said = link_.first_words();
+    if (!said.half_banner().empty())
+      text += ", in the middle of its banner (\"" + printable(said.half_banner()) + "\")";
+    if (!said.for_people().empty())
+      text += "; it said \"" + printable(said.for_people()) + "\"";
+    if (kind == ssh_failure::reset)
+      text += "; servers do so when too many log in at once (sshd_config: MaxStartups) or when they ban an "
+              "address: lower connects_at_once, or ask the site";
+    else if (kind == ssh_failure::protocol)
+      text += said.ssh() ? "; the two sides have no common algorithm or disagree on the protocol"
+                         : "; check host and port: is it an SSH server?";
+  }
+  return {stage, kind, opening_ && opening_->connecting ? text + opening_->connecting->tried_before() : text};
+}
+
+} // namespace moorage

@@ -1,0 +1,32 @@
+#include "runtime/system/descriptors.hpp"
+
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/resource.h>
+
+#include "runtime/node/unix_socket.hpp"
+
+namespace moorage {
+
+failure check_descriptors(std::size_t wanted) {
+  std::vector<unique_fd> taken; // all at once, or the same one would be counted again and again
+  taken.reserve(wanted);
+  while (taken.size() < wanted) {
+    unique_fd next{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+    if (!next)
+      break;
+    taken.push_back(std::move(next));
+  }
+  if (taken.size() == wanted)
+    return {};
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return {errc::local_failure, "this process may open only " + std::to_string(taken.size()) +
+                                   " more files, and needs " + std::to_string(wanted) +
+                                   " to begin with: raise its limit, which is " +
+                                   std::to_string(limit.rlim_cur) + " (ulimit -n), or close some"};
+}
+
+} // namespace moorage
