@@ -1,15 +1,28 @@
-// What every actor of ours does with what its protocol does not have.
+// What every actor of ours does with what its protocol does not have, and with a bug of its own.
 #pragma once
 
 #include <caf/scheduled_actor.hpp>
+#include <exception>
+
+#include "messages/type_ids.hpp"
 
 namespace moorage {
 
-/// For the beginning of a behaviour. Errors that answer a message nobody waited for do not end the actor, and a message
-/// that it does not know is dropped without a word: CAF's own handler prints it on stdout, as a peer on a link sent it.
+/// For the beginning of a behaviour. Errors that answer a message nobody waited for do not end the actor. A message that it
+/// does not know is dropped, and an exception, a bug, ends it with the words that it has: CAF's own handlers print both on
+/// stdout, the message as a peer on a link sent it. (CAF still tells a sender that its message was unexpected.)
 inline void keep_composure(caf::scheduled_actor* self) {
   self->set_error_handler([](caf::scheduled_actor*, caf::error&) {});
   self->set_default_handler(caf::drop);
+  self->set_exception_handler([](caf::scheduled_actor*, std::exception_ptr& thrown) -> caf::error {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const std::exception& bug) {
+      return make_error(errc::internal, bug.what());
+    } catch (...) {
+      return make_error(errc::internal, "an exception of no known type");
+    }
+  });
 }
 
 } // namespace moorage

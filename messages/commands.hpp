@@ -32,7 +32,7 @@ typename Inspector::result_type inspect(Inspector& f, run_ended& x) {
   return f(x.call, x.result);
 }
 
-/// Ends a run or a stream early: the outcome is `maybe_ran` or `never_sent`.
+/// Ends a run or a stream early, as its time-out would: see `exec_request::timeout`.
 struct cancel_command {
   lease_id lease;
   std::uint64_t call = 0;

@@ -23,6 +23,9 @@ struct environment_variable {
 /// What one message between processes carries of a command's input or output: half of what a link takes.
 inline constexpr std::size_t remote_bytes_max = std::size_t{128} << 20;
 
+/// What a clock of nanoseconds can add to "now" without overflow, with much to spare: a hundred years.
+inline constexpr std::chrono::milliseconds longest_timeout = std::chrono::hours{24 * 36'500};
+
 /// A command for the user's login shell on the cluster (RFC 4254, section 6.5).
 struct exec_request {
   /// Longer than what a server takes in one packet (256 KiB for OpenSSH and libssh, 32 KiB for others: RFC 4253, section
@@ -39,6 +42,7 @@ struct exec_request {
   /// to the process group of an ordinary user's command, not to root's commands nor to forced ones; what escapes is
   /// found where the cluster says `sweep`.) The answer comes when the command's channel closes, at the latest 3 s after,
   /// and says what is known by then, with the cause: `signalled` or `exited`, or `maybe_ran` and it may still run.
+  /// Longer than `longest_timeout` it is taken for that.
   std::chrono::milliseconds timeout{0};
   /// Cap on collected output in bytes; 0: the cluster's `output_max`; at most `remote_bytes_max` to another process.
   /// Streams have no cap.

@@ -53,7 +53,7 @@ using holder_id = id<holder_tag>;
 using lease_id = id<lease_tag>;
 using connection_id = id<connection_tag>;
 using probe_id = id<probe_tag>;
-/// One command whose output is streamed; unique within its connection.
+/// A command, as its connection and the transport number it; no message carries it.
 using stream_id = id<stream_tag>;
 
 } // namespace moorage

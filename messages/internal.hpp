@@ -1,4 +1,4 @@
-// What our own actors say to each other; nobody else does.
+// What our own actors say to each other; holders say one of these, too: `probe_request`.
 #pragma once
 
 #include <chrono>
@@ -46,7 +46,7 @@ typename Inspector::result_type inspect(Inspector& f, begin_lease& x) {
 struct fence_lease {
   lease_id lease;
   bool ask = false;
-  std::string reason; ///< why it ended, for whoever still works under it
+  failure reason; ///< why it ended, for whoever still works under it
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, fence_lease& x) {

@@ -36,7 +36,7 @@ enum class ssh_failure : std::uint8_t {
   no_credentials,        ///< a key file is missing or locked and nothing else is left to try
   descriptor_limit,      ///< this process may open no more files
   silent,                ///< keep-alive questions stayed unanswered
-  closed,                ///< we closed it ourselves
+  closed,                ///< it was closed, by us or by itself
   host_key_revoked,      ///< a known_hosts entry revokes the key
   known_hosts_unreadable ///< a known_hosts file cannot be read whole
 };

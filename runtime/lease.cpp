@@ -167,7 +167,7 @@ exec_result lease::run(exec_request request, std::stop_token stop) {
     return empty_lease();
   auto deadline = clock::time_point::max();
   if (request.timeout.count() > 0)
-    deadline = clock::now() + request.timeout + ending_time + answer_margin;
+    deadline = clock::now() + std::min(request.timeout, longest_timeout) + ending_time + answer_margin;
   auto gate = gate_;
   auto place = client_gate::enter(gate);
   if (!place)

@@ -33,6 +33,7 @@ void connection_actor_state::start(connection_command command, exec_request requ
   stream_id stream{++ids_};
   command.started = self->clock().now();
   command.own_input_left = request.input.size();
+  request.timeout = std::min(request.timeout, longest_timeout);
   if (request.timeout.count() > 0)
     command.overdue = after(command.started, request.timeout);
   bool input_ends = command.is != connection_command::what::stream;
@@ -62,7 +63,7 @@ failure connection_actor_state::unfit(const command_name& name) const {
 
 void connection_actor_state::run(run_command& request, const caf::strong_actor_ptr& asker) {
   connection_command command;
-  command.name = {request.lease, request.call};
+  command.name = named(request.lease, request.call);
   command.asker = asker;
   if (auto wrong = unfit(command.name); wrong.code != errc::none)
     return answer(command, {outcome_kind::never_sent, 0, {}, std::move(wrong)});
@@ -77,7 +78,7 @@ void connection_actor_state::stream(open_stream& request, const caf::strong_acto
     return; // sent by nobody, who cannot be told either
   connection_command command;
   command.is = connection_command::what::stream;
-  command.name = {request.lease, request.call};
+  command.name = named(request.lease, request.call);
   command.asker = sink;
   if (auto wrong = unfit(command.name); wrong.code != errc::none)
     return answer(command, {outcome_kind::never_sent, 0, {}, std::move(wrong)});
@@ -87,8 +88,13 @@ void connection_actor_state::stream(open_stream& request, const caf::strong_acto
   start(std::move(command), std::move(request.what), request.credit);
 }
 
-connection_command* connection_actor_state::find(const command_name& name, stream_id& stream) {
-  auto found = named_.find(name);
+/// As the sender of the message at hand calls it.
+command_name connection_actor_state::named(lease_id lease, std::uint64_t call) const {
+  return {lease, call, caf::actor_cast<caf::actor_addr>(self->current_sender())};
+}
+
+connection_command* connection_actor_state::find(lease_id lease, std::uint64_t call, stream_id& stream) {
+  auto found = named_.find(named(lease, call));
   if (found == named_.end())
     return nullptr; // it ended meanwhile
   stream = found->second;
@@ -97,7 +103,7 @@ connection_command* connection_actor_state::find(const command_name& name, strea
 
 void connection_actor_state::cancel(const cancel_command& request) {
   stream_id stream;
-  if (auto* command = find({request.lease, request.call}, stream)) {
+  if (auto* command = find(request.lease, request.call, stream)) {
     cut_short(*command);
     link->cancel(stream, {errc::cancelled, "the command was cancelled"});
     drive();
@@ -106,7 +112,7 @@ void connection_actor_state::cancel(const cancel_command& request) {
 
 void connection_actor_state::grant(const grant_stream_credit& credit) {
   stream_id stream;
-  if (find({credit.lease, credit.call}, stream) != nullptr) {
+  if (find(credit.lease, credit.call, stream) != nullptr) {
     link->grant_credit(stream, credit.bytes);
     drive();
   }
@@ -114,7 +120,7 @@ void connection_actor_state::grant(const grant_stream_credit& credit) {
 
 void connection_actor_state::take_input(send_stream_input& input) {
   stream_id stream;
-  auto* command = find({input.lease, input.call}, stream);
+  auto* command = find(input.lease, input.call, stream);
   if (command == nullptr)
     return;
   // A run has no room at all.
@@ -129,7 +135,7 @@ void connection_actor_state::take_input(send_stream_input& input) {
 
 void connection_actor_state::end_input(const end_stream_input& request) {
   stream_id stream;
-  if (auto* command = find({request.lease, request.call}, stream);
+  if (auto* command = find(request.lease, request.call, stream);
       command != nullptr && command->is == connection_command::what::stream) {
     link->end_input(stream);
     drive();
@@ -265,32 +271,33 @@ void connection_actor_state::fold(stream_input_taken& event) {
 }
 
 void connection_actor_state::fold(stream_over& event) {
-  auto node = commands_.extract(event.stream);
-  if (node.empty())
+  auto found = commands_.find(event.stream);
+  if (found == commands_.end())
     return;
-  auto& command = node.mapped();
-  named_.erase(command.name);
-  note_cleared(command, event.ended.kind);
+  // It stays in the table until it is answered: whatever happens in between, it is not taken for one that was never sent.
+  auto& command = found->second;
+  note_cleared(event.stream, command.name.lease, event.ended.kind);
   if (event.ended.kind == outcome_kind::exited || event.ended.kind == outcome_kind::signalled)
     hear_answer(static_cast<bool>(command.name.lease)); // a probe reports by itself
   command.collected.took = self->clock().now() - command.started;
-  if (command.probe.pending()) {
-    commands_doubted_ = !event.ended.succeeded();
-    if (event.ended.succeeded())
-      command.probe.deliver(
-          probe_answer{command.collected.took, "the command " + settings.probe_command + " succeeded"});
-    else
-      command.probe.deliver(make_error(errc::exec_refused, "the probe's command " + settings.probe_command +
-                                                               ": " + to_string(event.ended)));
-  } else if (command.is == connection_command::what::stream && command.asker) {
-    self->demonitor(caf::actor_cast<caf::actor_addr>(command.asker));
-    for (auto& [stream, other] : commands_) // one demonitor takes every monitor of that sink with it
-      if (other.is == connection_command::what::stream && other.asker == command.asker) {
-        self->monitor(caf::actor_cast<caf::actor>(command.asker));
-        break;
-      }
-  }
+  if (command.probe.pending())
+    answer_probe(command, event.ended);
   answer(command, std::move(event.ended));
+  auto over = commands_.extract(found);
+  if (over.mapped().name.lease)
+    named_.erase(over.mapped().name);
+  if (over.mapped().is == connection_command::what::stream && over.mapped().asker)
+    watch_less(over.mapped().asker);
+}
+
+/// One stream less goes to this sink; one demonitor takes every monitor of it along.
+void connection_actor_state::watch_less(const caf::strong_actor_ptr& sink) {
+  self->demonitor(caf::actor_cast<caf::actor_addr>(sink));
+  for (auto& [stream, other] : commands_)
+    if (other.is == connection_command::what::stream && other.asker == sink) {
+      self->monitor(caf::actor_cast<caf::actor>(sink));
+      break;
+    }
 }
 
 /// The last word on a run or a stream.

@@ -15,15 +15,19 @@
 #include <deque>
 #include <map>
 #include <set>
+#include <tuple>
 #include <vector>
 
 namespace moorage {
 
-/// What the asker calls a command.
+/// What names a command: its asker's number, under a lease.
 struct command_name {
   lease_id lease;
   std::uint64_t call = 0;
-  friend auto operator<=>(const command_name&, const command_name&) = default;
+  caf::actor_addr asker;
+  friend bool operator<(const command_name& a, const command_name& b) {
+    return std::tie(a.lease, a.call, a.asker) < std::tie(b.lease, b.call, b.asker);
+  }
 };
 
 /// A command in the connection's care.
@@ -87,8 +91,11 @@ struct connection_actor_state {
 private:
   void start(connection_command command, exec_request request, std::uint64_t credit);
   failure unfit(const command_name& name) const;
-  connection_command* find(const command_name& name, stream_id& stream);
+  command_name named(lease_id lease, std::uint64_t call) const;
+  connection_command* find(lease_id lease, std::uint64_t call, stream_id& stream);
   void answer(connection_command& command, outcome ended);
+  void answer_probe(connection_command& command, const outcome& ended);
+  void watch_less(const caf::strong_actor_ptr& sink);
   void fold(transport_opened& event);
   void fold(transport_failed& event);
   void fold(transport_closed& event);
@@ -101,7 +108,7 @@ private:
   void end();
 
   // leases.cpp
-  void note_cleared(const connection_command& ended, outcome_kind how);
+  void note_cleared(stream_id ended, lease_id lease, outcome_kind how);
   failure lease_over(lease_id lease) const;
 
   // turns.cpp
@@ -134,8 +141,8 @@ private:
   bool peer_doubted_ = false;     ///< since its last answer
   bool commands_doubted_ = false; ///< since a command last ran to its end
   bool served_ = false;           ///< a holder's command has run to its end
-  std::deque<std::pair<lease_id, std::string>> fenced_; ///< the latest, and why they ended
-  std::string why_gone_; ///< the link's end, for those who hear of nothing else
+  std::deque<std::pair<lease_id, failure>> fenced_; ///< the latest, and why they ended
+  std::string why_gone_;                            ///< the link's end, for those who hear of nothing else
   time_point timer_due_ = time_point::max();
   std::uint64_t timer_generation_ = 0;
   bool more_queued_ = false;

@@ -36,6 +36,17 @@ void connection_actor_state::answer_probe(const probe_request& request,
   drive();
 }
 
+/// By its command's end.
+void connection_actor_state::answer_probe(connection_command& command, const outcome& ended) {
+  commands_doubted_ = !ended.succeeded();
+  if (ended.succeeded())
+    command.probe.deliver(
+        probe_answer{command.collected.took, "the command " + settings.probe_command + " succeeded"});
+  else
+    command.probe.deliver(make_error(errc::exec_refused, "the probe's command " + settings.probe_command +
+                                                             ": " + to_string(ended)));
+}
+
 void connection_actor_state::fold(question_answered& event) {
   auto found = questions_.find(event.question);
   if (found == questions_.end())

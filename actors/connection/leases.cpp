@@ -21,8 +21,8 @@ void connection_actor_state::fence(const fence_lease& request) {
     if (command.name.lease == request.lease && request.lease) {
       was_running = true;
       cut_short(command);
-      link->cancel(stream, {errc::lease_ended, "the lease ended while the command ran" +
-                                                   (request.reason.empty() ? "" : ": " + request.reason)});
+      link->cancel(stream,
+                   {request.reason.code, "the lease ended while the command ran: " + request.reason.text});
     }
   }
   if (request.ask && was_running)
@@ -35,23 +35,23 @@ void connection_actor_state::fence(const fence_lease& request) {
 
 /// The pool hears that a lease is cleared when the last command under it has ended: one that was seen to end leaves a
 /// session that can be used again.
-void connection_actor_state::note_cleared(const connection_command& ended, outcome_kind how) {
-  auto clearing = clearing_.find(ended.name.lease);
+void connection_actor_state::note_cleared(stream_id ended, lease_id lease, outcome_kind how) {
+  auto clearing = clearing_.find(lease);
   if (clearing == clearing_.end())
     return;
   clearing->second = clearing->second || how == outcome_kind::maybe_ran;
   for (const auto& [stream, other] : commands_)
-    if (other.name.lease == ended.name.lease)
+    if (other.name.lease == lease && stream != ended)
       return;
-  caf::anon_send(pool, lease_cleared{id, ended.name.lease, clearing->second});
+  caf::anon_send(pool, lease_cleared{id, lease, clearing->second});
   clearing_.erase(clearing);
 }
 
 failure connection_actor_state::lease_over(lease_id lease) const {
   auto text = "lease " + to_string(lease) + " on '" + settings.name + "' has ended";
   for (const auto& [ended, reason] : fenced_)
-    if (ended == lease && !reason.empty())
-      text += " (" + reason + ")";
+    if (ended == lease)
+      text += " (" + reason.text + ")";
   return {errc::lease_ended, text + "; the command was not sent: acquire anew"};
 }
 

@@ -91,7 +91,7 @@ void pool_core::on(const lease_released& event) {
     return answer(event.request, no_such_lease({}));
   auto& c = need(position->second.connection);
   ++counters_.releases;
-  emit(end_lease{c.id, event.lease, false, "it was given back"});
+  emit(end_lease{c.id, event.lease, false, {errc::lease_ended, "it was given back"}});
   note(announcement::released, c.id, event.lease);
   forget(position, lease_end::released);
   c.served = true;
@@ -175,7 +175,7 @@ void pool_core::take_back(lease_map::iterator position, failure reason, bool not
   forget(position, lease_end::involuntary, reason.text);
   c.ending.push_back(id);
   refresh(c);
-  emit(end_lease{c.id, id, true, reason.text});
+  emit(end_lease{c.id, id, true, reason});
   note(announcement::reclaimed, c.id, id, reason.text);
   if (notify)
     emit(notify_holder{holder, id, std::move(reason)});
@@ -191,7 +191,7 @@ void pool_core::cut_off(connection& c, const failure& reason, bool tell_connecti
     ++counters_.reclaimed;
     forget(position, lease_end::involuntary, reason.text);
     if (tell_connection)
-      emit(end_lease{c.id, id, false, reason.text});
+      emit(end_lease{c.id, id, false, reason});
     note(announcement::reclaimed, c.id, id, reason.text);
     emit(notify_holder{holder, id, reason});
   }

@@ -178,7 +178,7 @@ struct end_lease {
   connection_id connection;
   lease_id lease;
   bool ask = false;
-  std::string reason; ///< for people
+  failure reason; ///< for whoever still works under it
 };
 /// A holder must be told that its lease ended without its doing.
 struct notify_holder {

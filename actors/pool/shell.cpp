@@ -196,7 +196,9 @@ void pool_actor_state::take(const caf::down_msg& down) {
       auto id = number;
       connections_.erase(id);
       closing_.erase(id);
+      error_ = died;
       step(connection_lost{id, std::move(died)}); // whatever its state was, this ends it
+      error_ = {};
       return;
     }
   }

@@ -161,8 +161,7 @@ void client_state::probe(const lease_key& lease, bool as_pool,
   }
   const auto& grant = found->second.grant;
   auto connection = caf::actor_cast<caf::actor>(grant.connection);
-  if (connections_.insert(connection.address()).second)
-    self_->monitor(connection);
+  under_way_on(connection);
   ask<probe_answer>(connection, caf::make_message(probe_request{as_pool}), std::move(answer));
 }
 
@@ -206,8 +205,8 @@ void client_state::after(std::chrono::nanoseconds delay, client_gate::work what)
 // --- ends ---------------------------------------------------------------------------------------------
 
 void client_state::take(const caf::down_msg& down) {
-  if (connections_.erase(down.source) > 0)
-    return connection_ended(down.source);
+  if (auto ended = connections_.extract(down.source); !ended.empty())
+    return connection_ended(down.source, std::move(ended.mapped()));
   if (down.source != manager_.address())
     return pool_ended(down.source);
   if (remote_)
@@ -225,6 +224,7 @@ void client_state::fail_everything(const failure& reason) {
     refuse_parked(held, "; then " + reason.text);
   renewed_.clear();
   pools_.clear();
+  connections_.clear();
   auto asked = std::move(asked_);
   asked_.clear();
   for (auto& [number, entry] : asked)

@@ -131,16 +131,17 @@ private:
     caf::actor_addr pool; ///< none: the manager was asked
     std::function<void(asked_acquire&, result<lease_grant>)> answer;
   };
-  /// A lease as its owner knows it. Its first connection may end before anything has run under it; then it goes on with
-  /// the lease of another connection, under the same key.
   /// Leases that ended without our doing, whose end can still be explained to those who go on using them.
   static constexpr std::size_t lost_leases_kept = 64;
+  /// A lease as its owner knows it. Its first connection may end before anything has run under it; then it goes on with
+  /// the lease of another connection, under the same key.
   struct held_lease {
     lease_grant grant;
     acquire asked;                     ///< as it was asked for, and what it has waited
     std::size_t under_way = 0;         ///< commands that were sent and have no outcome
     bool used = false;                 ///< a command has run under it, or may have
-    bool lost = false;                 ///< its connection has ended
+    bool ended = false;                ///< its connection has ended
+    bool lost = false;                 ///< and its pool says so
     std::uint64_t renewal = 0;         ///< the acquire of another connection's, under way
     std::vector<std::uint64_t> parked; ///< commands never sent, which wait for that
   };
@@ -201,8 +202,10 @@ private:
   void renewed(const lease_key& lease, const asked_acquire& asked, result<lease_grant> grant);
   void watch_parked();
   void take(const lease_lost& lost);
-  void connection_ended(const caf::actor_addr& connection);
-  void end_unanswered(const caf::actor_addr& connection, outcome_kind kind);
+  std::set<std::uint64_t>& under_way_on(const caf::actor& connection);
+  void connection_ended(const caf::actor_addr& connection, std::set<std::uint64_t> under_way);
+  void end_unanswered(const caf::actor_addr& connection, const std::set<std::uint64_t>& calls,
+                      outcome_kind kind);
   /// The refusal of what is asked under a lease that is not held, with the reason of its end.
   failure lost_lease(const lease_key& lease) const;
   void let_go(held_lease& held, const std::string& why = {});
@@ -226,7 +229,8 @@ private:
   std::map<lease_key, lease_key> renewed_;             ///< the owner's key by the pool's, where these differ
   /// Those that have granted: asked directly, without the manager in between, and monitored.
   std::unordered_map<std::string, pool_actor> pools_;
-  std::set<caf::actor_addr> connections_; ///< monitored: they have been sent commands
+  /// Those that were asked something: monitored, with the commands that are under way on each.
+  std::map<caf::actor_addr, std::set<std::uint64_t>> connections_;
   std::unordered_map<std::uint64_t, run_entry> runs_;
   std::unordered_map<std::uint64_t, stream_entry> streams_;
   bool watching_parked_ = false;

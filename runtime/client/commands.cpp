@@ -50,13 +50,14 @@ void client_state::open(const lease_key& lease, std::uint64_t call, exec_request
 
 void client_state::begin(std::uint64_t call, command& what) {
   what.asked = self_->clock().now();
+  what.request.timeout = std::min(what.request.timeout, longest_timeout);
   auto found = leases_.find(what.lease);
   if (found == leases_.end())
     return end(call, outcome_of(lost_lease(what.lease)));
   if (auto wrong = remote_ ? unfit_for_node(what.request) : std::string{}; !wrong.empty())
     return end(call, outcome_of({errc::invalid_request, std::move(wrong)}));
   auto& held = found->second;
-  if (!held.lost && held.renewal == 0)
+  if (!held.ended && !held.lost && held.renewal == 0)
     return send(call, what);
   what.once_more = false;
   what.unsent = {errc::connection_lost, "the connection to '" + what.lease.cluster +
@@ -70,8 +71,7 @@ void client_state::send(std::uint64_t call, command& what) {
   what.under = held.grant.lease;
   what.connection = caf::actor_cast<caf::actor>(held.grant.connection);
   what.once_more = what.once_more && !held.used && what.request.input.size() <= kept_input_max;
-  if (connections_.insert(what.connection.address()).second)
-    self_->monitor(what.connection);
+  under_way_on(what.connection).insert(call);
   auto connection = caf::actor_cast<connection_actor>(what.connection);
   auto request = what.once_more ? what.request : std::move(what.request);
   auto stream = streams_.find(call);
@@ -85,9 +85,9 @@ void client_state::send(std::uint64_t call, command& what) {
   // Kept while it may have to be sent once more.
   auto input = entry.once_more ? entry.unsent_input : std::exchange(entry.unsent_input, {});
   if (!input.empty())
-    caf::anon_send(connection, send_stream_input{what.under, call, std::move(input)});
+    self_->send(connection, send_stream_input{what.under, call, std::move(input)});
   if (entry.input_ended)
-    caf::anon_send(connection, end_stream_input{what.under, call});
+    self_->send(connection, end_stream_input{what.under, call});
 }
 
 client_state::command* client_state::find_command(std::uint64_t call) {
@@ -107,10 +107,13 @@ void client_state::run_over(std::uint64_t call, exec_result finished) {
 
 void client_state::cancel(std::uint64_t call, command& what) {
   what.cancelled = true;
-  if (what.parked)
+  if (what.parked) {
+    if (auto held = leases_.find(what.lease); held != leases_.end())
+      std::erase(held->second.parked, call);
     end(call, cancelled_unsent());
-  else
-    caf::anon_send(what.connection, cancel_command{what.under, call});
+  } else {
+    self_->send(what.connection, cancel_command{what.under, call});
+  }
 }
 
 void client_state::cancel_run(std::uint64_t call) {
@@ -166,7 +169,7 @@ void client_state::take(const stream_room& room) {
 
 void client_state::grant_credit(std::uint64_t call, std::uint64_t bytes) {
   if (auto found = streams_.find(call); found != streams_.end() && !found->second.parked)
-    caf::anon_send(found->second.connection, grant_stream_credit{found->second.under, call, bytes});
+    self_->send(found->second.connection, grant_stream_credit{found->second.under, call, bytes});
 }
 
 void client_state::send_input(std::uint64_t call, std::string bytes) {
@@ -178,7 +181,7 @@ void client_state::send_input(std::uint64_t call, std::string bytes) {
   if (entry.parked || entry.once_more)
     entry.unsent_input += bytes;
   if (!entry.parked)
-    caf::anon_send(entry.connection, send_stream_input{entry.under, call, std::move(bytes)});
+    self_->send(entry.connection, send_stream_input{entry.under, call, std::move(bytes)});
 }
 
 void client_state::end_input(std::uint64_t call) {
@@ -188,7 +191,7 @@ void client_state::end_input(std::uint64_t call) {
   auto& entry = found->second;
   entry.input_ended = true;
   if (!entry.parked)
-    caf::anon_send(entry.connection, end_stream_input{entry.under, call});
+    self_->send(entry.connection, end_stream_input{entry.under, call});
 }
 
 void client_state::cancel_stream_of(std::uint64_t call) {
@@ -204,43 +207,51 @@ void client_state::finish(std::uint64_t call, outcome ended) {
 
 // --- a connection's end -------------------------------------------------------------------------------------------
 
-/// In one process its answers have come before its end, and what has none it never read. Over a link its end may
-/// overtake them.
-void client_state::connection_ended(const caf::actor_addr& connection) {
-  if (remote_)
-    after(last_words_time,
-          [connection](client_state& client) { client.end_unanswered(connection, outcome_kind::maybe_ran); });
-  else
-    end_unanswered(connection, outcome_kind::never_sent);
+std::set<std::uint64_t>& client_state::under_way_on(const caf::actor& connection) {
+  auto [position, fresh] = connections_.try_emplace(connection.address());
+  if (fresh)
+    self_->monitor(connection);
+  return position->second;
 }
 
-void client_state::end_unanswered(const caf::actor_addr& connection, outcome_kind kind) {
-  failure reason{errc::connection_lost,
-                 kind == outcome_kind::never_sent
-                     ? "the connection had ended before the command was sent"
-                     : "the connection ended, and what became of the command is not known"};
-  std::vector<std::uint64_t> unanswered;
-  for (auto& [call, entry] : runs_)
-    if (!entry.parked && entry.connection.address() == connection)
-      unanswered.push_back(call);
-  for (auto call : unanswered) {
-    exec_result failed;
-    failed.ended = {kind, 0, {}, reason};
-    run_over(call, std::move(failed));
+/// In one process its answers have come before its end, and what has none it never read. Over a link its end may
+/// overtake them.
+void client_state::connection_ended(const caf::actor_addr& connection, std::set<std::uint64_t> under_way) {
+  for (auto& [key, held] : leases_)
+    held.ended = held.ended || caf::actor_cast<caf::actor_addr>(held.grant.connection) == connection;
+  if (remote_)
+    after(last_words_time, [connection, under_way = std::move(under_way)](client_state& client) {
+      client.end_unanswered(connection, under_way, outcome_kind::maybe_ran);
+    });
+  else
+    end_unanswered(connection, under_way, outcome_kind::never_sent);
+}
+
+void client_state::end_unanswered(const caf::actor_addr& connection, const std::set<std::uint64_t>& calls,
+                                  outcome_kind kind) {
+  outcome ended{
+      kind,
+      0,
+      {},
+      {errc::connection_lost, kind == outcome_kind::never_sent
+                                  ? "the connection had ended before the command was sent"
+                                  : "the connection ended, and what became of the command is not known"}};
+  for (auto call : calls) {
+    auto* what = find_command(call);
+    if (what == nullptr || what->parked || what->connection.address() != connection)
+      continue;
+    exec_result finished;
+    finished.ended = ended;
+    run_over(call, std::move(finished));
+    finish(call, ended);
   }
-  unanswered.clear();
-  for (auto& [call, entry] : streams_)
-    if (!entry.parked && entry.connection.address() == connection)
-      unanswered.push_back(call);
-  for (auto call : unanswered)
-    finish(call, {kind, 0, {}, reason});
-  unanswered.clear();
+  std::vector<std::uint64_t> unanswered;
   for (auto& [number, entry] : asked_)
     if (entry.whom == connection)
       unanswered.push_back(number);
   for (auto number : unanswered)
     if (auto node = asked_.extract(number); !node.empty())
-      node.mapped().fail(reason);
+      node.mapped().fail({errc::connection_lost, "the connection ended before it answered"});
 }
 
 } // namespace moorage

@@ -27,6 +27,9 @@ bool for_want_of_connection(errc code) {
 
 /// Books the outcome of a command that was sent. True: it was not the last word, and the command is still there.
 bool client_state::goes_on(std::uint64_t call, command& what, const outcome& ended) {
+  if (auto on = connections_.find(what.connection.address());
+      on != connections_.end()) // it was sent, so there is one
+    on->second.erase(call);
   auto found = leases_.find(what.lease);
   if (found == leases_.end())
     return false;
@@ -109,7 +112,7 @@ void client_state::renewed(const lease_key& lease, const asked_acquire& asked, r
   renewed_.emplace(lease_key{lease.cluster, grant->lease}, lease);
   held.grant = std::move(*grant);
   held.asked.waited = asked.request.waited + (now - asked.asked);
-  held.lost = false;
+  held.ended = held.lost = false;
   for (auto call : std::exchange(held.parked, {})) {
     auto* what = find_command(call);
     if (what == nullptr)

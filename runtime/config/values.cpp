@@ -109,8 +109,8 @@ std::string plain_spelling(std::string_view text) {
 
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   using std::chrono::milliseconds;
-  // What a clock can add to "now" without overflow, with much to spare.
-  constexpr std::uint64_t longest = 365'000 * day;
+  // What a clock of nanoseconds can add to "now" without overflow (292 years), with much to spare.
+  constexpr std::uint64_t longest = 36'500 * day;
   if (text == "0")
     return milliseconds{0};
   if (text.empty())

@@ -127,13 +127,17 @@ TEST_CASE("wherever a cancel crosses with the grant there is one answer, and not
   }
 }
 
-TEST_CASE("waiters hear one code for one happening: removed, disconnected, stopping") {
+TEST_CASE("waiters, holders and what runs hear one code for one happening: removed, disconnected, stopping") {
   auto told = [](auto order) {
     virtual_world world{plain_cluster(1)};
     holder busy{world}, waiting{world};
+    world.network->run_takes = 1h;
     busy.acquire();
+    busy.run("long");
     waiting.acquire();
     CHECK(world.ask<done>(order));
+    REQUIRE(busy.heard->results.size() == 1);
+    CHECK(busy.heard->results.at(0).ended.cause.code == only_refusal(waiting));
     REQUIRE(busy.heard->lost.size() == 1);
     CHECK(busy.heard->lost.at(0).reason.code == only_refusal(waiting));
     return only_refusal(waiting);

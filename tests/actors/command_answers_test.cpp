@@ -100,6 +100,42 @@ TEST_CASE("the end of the client answers every command") {
   }
 }
 
+TEST_CASE(
+    "a command that is cancelled while it waits for another connection ends, and none is opened for it") {
+  client_world world{plain_cluster(1)};
+  world.network->close_at_command = {0};
+  world.ask();
+  std::vector<outcome> ended;
+  world.gate->post([&, key = lease_key{"alpha", world.held.at(0).id()}](client_state& client) {
+    client.run(key, 77, hello(), into(ended));
+  });
+  // One message after another, the cancel at each place among them.
+  auto place = GENERATE(range(0, 12));
+  for (int i = 0; i < place; ++i)
+    world.one_message();
+  world.gate->post([](client_state& client) { client.cancel_run(77); });
+  world.pass(5s);
+  REQUIRE(ended.size() == 1);
+  CHECK(world.status().leases + world.status().waiters <= 1);
+  world.held.clear();
+  world.settle();
+  CHECK(world.status().leases + world.status().waiters == 0);
+}
+
+TEST_CASE("two askers under one lease do not meddle with each other's commands") {
+  virtual_world world{plain_cluster(1)};
+  world.network->run_takes = 1h;
+  holder host{world}, other{world};
+  host.acquire();
+  other.heard->grants = host.heard->grants;
+  host.run("first");
+  other.run("second"); // under the same number
+  CHECK(world.network->commands.size() == 2);
+  other.cancel_run();
+  CHECK(other.heard->results.size() == 1);
+  CHECK(host.heard->results.empty());
+}
+
 TEST_CASE("a second command under the number of one that runs is refused, and the first goes on") {
   virtual_world world{plain_cluster(1)};
   world.network->run_takes = 1s;

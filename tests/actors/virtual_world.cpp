@@ -274,8 +274,8 @@ void holder::run_under(std::uint64_t call, const std::string& command, std::size
 }
 
 void holder::cancel_run(std::size_t index) {
-  act([call = runs_, grant = heard->grants.at(index)](caf::event_based_actor*) {
-    caf::anon_send(caf::actor_cast<connection_actor>(grant.connection), cancel_command{grant.lease, call});
+  act([call = runs_, grant = heard->grants.at(index)](caf::event_based_actor* self) {
+    self->send(caf::actor_cast<connection_actor>(grant.connection), cancel_command{grant.lease, call});
   });
 }
 

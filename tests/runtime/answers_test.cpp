@@ -76,6 +76,26 @@ TEST_CASE("one happening has one code, for the blocking form, the future, the ca
   CHECK(told([](runtime& rt) { rt.stop(); }) == std::vector<errc>(4, errc::stopping));
 }
 
+TEST_CASE("a run and a stream under way when their pool ends hear the code that waiters hear") {
+  support::real_sshd sshd;
+  auto told = [&sshd](const std::function<void(runtime&)>& happens) {
+    runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+    auto lease = rt.acquire("alpha", 20s);
+    std::promise<errc> ran;
+    lease.run({"cat; sleep 600", {}, {}, {}, 0},
+              [&ran](exec_result finished) { ran.set_value(finished.ended.cause.code); });
+    auto running = lease.open({"echo begun; sleep 600", {}, {}, {}, 0});
+    stream::chunk begun;
+    CHECK(running.read(begun));
+    happens(rt);
+    return std::vector<errc>{ran.get_future().get(), running.ended().cause.code};
+  };
+  CHECK(told([](runtime& rt) { rt.remove_cluster("alpha").take(); }) ==
+        std::vector<errc>(2, errc::cluster_removed));
+  CHECK(told([](runtime& rt) { rt.disconnect("alpha").take(); }) == std::vector<errc>(2, errc::disconnected));
+  CHECK(told([](runtime& rt) { rt.stop(); }) == std::vector<errc>(2, errc::stopping));
+}
+
 TEST_CASE(
     "more requests than a runtime may have without an answer are refused at once, and the others served") {
   constexpr int most = 200'000;
