@@ -1,10 +1,11 @@
 # Checks tests/promises.md: each row of its tables names, in its last column, at least one test that exists. Reads the
-# names of all tests (folder/name, one a line), then the page; a name stands between backquotes, or fills the cell.
+# names of all tests (folder/name, one a line) and of all benches (bench/name), then the page; a name stands between
+# backquotes, or fills the cell.
 
 function fault(text) { printf "%s:%d: promises: %s\n", FILENAME, FNR, text }
 
 function look_up(name) {
-  if (!(name in exists)) fault("there is no such test: " name)
+  if (!(name in exists)) fault("there is no such " (name ~ /^bench\// ? "bench: " : "test: ") name)
 }
 
 NR == FNR { exists[$0]; next }
