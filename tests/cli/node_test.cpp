@@ -16,6 +16,7 @@
 
 #include "runtime/runtime.hpp"
 #include "tests/cli/clusters.hpp"
+#include "tests/support/watched_process.hpp"
 
 using namespace moorage::cli_tests;
 using namespace std::chrono_literals;
@@ -25,7 +26,10 @@ using nlohmann::json;
 namespace {
 
 struct node_home : home_with_cluster {
-  node_home() : node(spec({"serve"})) { REQUIRE(node.wrote("serving 1 cluster on ")); }
+  explicit node_home(moorage::support::real_sshd_settings settings = {})
+      : home_with_cluster(std::move(settings)), node(spec({"serve"})) {
+    REQUIRE(node.wrote("serving 1 cluster on "));
+  }
 
   json ask(std::vector<std::string> arguments) const {
     arguments.push_back("--json");
@@ -86,6 +90,21 @@ TEST_CASE("a client that is killed loses its leases at once") {
   client.signal(SIGKILL);
   CHECK(client.wait().signal == SIGKILL);
   CHECK(home.until([&] { return home.pool()["leases"] == 0; }));
+}
+
+TEST_CASE("the command of a client that is killed, or interrupted, ends where it runs") {
+  moorage::support::real_sshd_settings settings;
+  settings.ordinary_user = true; // whose commands sshd signals
+  node_home home{settings};
+  for (auto number : {SIGKILL, SIGINT}) {
+    program client{home.spec({"exec", "here", "-n", "--", "echo $$ started; exec sleep 600"})};
+    REQUIRE(client.wrote("started\n"));
+    moorage::support::watched_process command{std::stoi(client.output())};
+    REQUIRE(!command.ends(0ms));
+    client.signal(number);
+    CHECK(client.wait().signal == number);
+    CHECK(command.ends(20s));
+  }
 }
 
 TEST_CASE("a node that goes away ends every command with an honest error") {

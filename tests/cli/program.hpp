@@ -41,6 +41,8 @@ public:
   void signal(int number) const;
   /// Until the text has been written to stdout or stderr, either; false when the time is up or it has ended.
   bool wrote(const std::string& text, std::chrono::milliseconds patience = std::chrono::seconds{20});
+  /// What has been read of its stdout so far.
+  const std::string& output() const { return so_far_.output; }
   /// As `| head` does: nobody reads its stdout from now on.
   void close_output();
   void close_input();

@@ -5,6 +5,7 @@
 
 #include "tests/runtime/embedding_fixture.hpp"
 #include "tests/support/fake_sshd.hpp"
+#include "tests/support/watched_process.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
@@ -152,6 +153,24 @@ TEST_CASE("a lease that is revoked ends what runs under it, and says so") {
   CHECK(ended.kind != outcome_kind::exited);
   CHECK(ended.cause.code == errc::lease_ended);
   CHECK(lease.release().reason().code != errc::none);
+}
+
+TEST_CASE("a lease that is revoked ends its command where it runs") {
+  support::real_sshd_settings ordinary;
+  ordinary.ordinary_user = true; // whose commands sshd signals
+  support::real_sshd sshd{ordinary};
+  runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
+  auto lease = rt.acquire("alpha", 20s);
+  auto output = lease.open({"echo $$; exec sleep 600", {}, {}, {}, 0});
+  stream::chunk chunk;
+  REQUIRE(output.read(chunk));
+  support::watched_process command{std::stoi(std::string{chunk.bytes})};
+  REQUIRE(!command.ends(0ms));
+  REQUIRE(bool{rt.revoke("alpha", lease.id())});
+  CHECK(command.ends(20s));
+  while (output.read(chunk))
+    continue;
+  CHECK(output.ended().cause.code == errc::lease_ended);
 }
 
 TEST_CASE("a cluster that is removed is unknown at once, and known again when it is registered anew") {
