@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "tests/cli/clusters.hpp"
+#include "tests/support/raw_peer.hpp"
 
 using namespace moorage::cli_tests;
 using namespace std::chrono_literals;
@@ -103,6 +104,31 @@ TEST_CASE("two signals in the same moment end a node as one does") {
     CHECK(ended.code == 0);
     CHECK_THAT(ended.error_output, Contains("moorage: stopped\n"));
   }
+}
+
+TEST_CASE("a node ends on SIGINT though servers that flood before the log-in are being connected to") {
+  moorage::support::scratch_folder folder;
+  moorage::support::raw_peer lines{"", "welcome to this machine\r\n"};
+  moorage::support::raw_peer packets{"SSH-2.0-flood\r\n",
+                                     moorage::support::clear_packet(moorage::support::ignore_payload(10))};
+  std::ofstream config{folder / "moorage.toml"};
+  config << "[node]\nsocket = \"" << folder / "node.sock"
+         << "\"\n[defaults]\nmin_idle = 1\n";
+  for (const auto* peer : {&lines, &packets})
+    config << "[clusters.c" << peer->port() << "]\nhost = \"" << peer->host() << "\"\nport = " << peer->port()
+           << "\nuser = \"u\"\n";
+  config.close();
+  program node{{{"serve", "--config", folder / "moorage.toml"}, folder.path()}};
+  REQUIRE(node.wrote("serving 2 clusters on "));
+  auto deadline = std::chrono::steady_clock::now() + 20s;
+  while ((lines.bytes_sent() == 0 || packets.bytes_sent() == 0) &&
+         std::chrono::steady_clock::now() < deadline)
+    CHECK(!node.wrote("stopped", 5ms));
+  CHECK((lines.connects() > 0 && packets.connects() > 0));
+  node.signal(SIGINT);
+  auto ended = node.wait(30s);
+  CHECK(ended.code == 0);
+  CHECK_THAT(ended.error_output, Contains("moorage: stopped\n"));
 }
 
 TEST_CASE(
