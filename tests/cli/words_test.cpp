@@ -29,6 +29,15 @@ struct home_folder {
   }
 };
 
+/// The words, wherever lines end.
+std::string unwrapped(const std::string& text) {
+  std::istringstream in{text};
+  std::string result;
+  for (std::string word; in >> word;)
+    result += (result.empty() ? "" : " ") + word;
+  return result;
+}
+
 } // namespace
 
 TEST_CASE("help names every command, teaches by example, and lists the exit codes") {
@@ -55,6 +64,18 @@ TEST_CASE("help names every command, teaches by example, and lists the exit code
   CHECK_THAT(home.moorage({"admin", "evict", "--help"}).output,
              Contains("moorage admin evict [OPTION…] CLUSTER CONNECTION"));
   CHECK_THAT(home.moorage({"--version"}).output, StartsWith("moorage "));
+}
+
+TEST_CASE("help and manual say when exec ends, and for how long it waits for output that is held open") {
+  home_folder home;
+  auto help = unwrapped(home.moorage({"exec", "--help"}).output);
+  auto page = unwrapped(home.moorage({"man"}).output);
+  for (const auto* text :
+       {"when the command has ended and nothing that it left behind holds its output open",
+        "linger says how long that is waited for", "Otherwise for as long as something holds it open"}) {
+    CHECK_THAT(help, Contains(text));
+    CHECK_THAT(page, Contains(text));
+  }
 }
 
 TEST_CASE("no line of help is longer than a hundred columns") {
