@@ -36,7 +36,7 @@ constexpr bench benches[] = {
     {"warming", "warming 100 connections", warming},
     {"idle-connections", "memory and processor time of 1,000 idle connections", thousand_idle},
     {"idle-runtime", "processor time of an idle runtime", idle_runtime},
-    {"other-process", "acquire and command from another process", other_process},
+    {"other-process", "acquire, command and bytes from another process", other_process},
     {"busy-pool", "processor time of each of a pool's messages while all peers hang", busy_pool},
 };
 

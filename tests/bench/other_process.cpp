@@ -21,6 +21,42 @@ int serve_role(const std::vector<std::string>& arguments) {
   return 0;
 }
 
+namespace {
+
+/// Whether a link slows down what streams through it.
+figure bytes_through(runtime& remote, runtime& embedded, const effort& effort) {
+  const auto mebibytes = effort.some(100);
+  const auto command = "head -c " + std::to_string(mebibytes) + "M /dev/zero";
+  auto rate = [&](runtime& rt) {
+    auto lease = rt.acquire("alpha", 20s);
+    std::size_t received = 0;
+    auto took = time_each(1, [&] {
+      auto output = lease.open({command, {}, {}, {}, 0});
+      for (stream::chunk chunk; output.read(chunk);)
+        received += chunk.bytes.size();
+      if (!output.ended().succeeded())
+        throw std::runtime_error("head failed");
+    });
+    lease.release().take();
+    if (received != static_cast<std::size_t>(mebibytes) << 20)
+      throw std::runtime_error("output was lost");
+    return mebibytes * 1e9 / took.median();
+  };
+  figure made;
+  made.name = "other-process-bytes";
+  made.what = std::to_string(mebibytes) + " MiB of a command's output streamed over the Unix socket";
+  made.baseline = "the embedded runtime";
+  made.unit = "MiB/s";
+  made.note = "a node in another process; what encrypts and decrypts is in both";
+  measure_pairs(made, effort.pairs(), [&](bool first) {
+    return in_order(
+        first, [&] { return rate(remote); }, [&] { return rate(embedded); });
+  });
+  return made;
+}
+
+} // namespace
+
 void other_process(const effort& effort, figures& into) {
   support::real_sshd sshd;
   support::scratch_folder folder;
@@ -57,6 +93,7 @@ void other_process(const effort& effort, figures& into) {
           acquire);
   compare("other-process-command", "acquire, `true`, release over the Unix socket, p50", effort.some(100),
           command);
+  into.push_back(bytes_through(remote, embedded, effort));
 }
 
 } // namespace moorage::bench
