@@ -13,7 +13,6 @@
 namespace moorage::support {
 namespace {
 
-constexpr const char* our_banner = "SSH-2.0-scripted";
 constexpr std::size_t piece = 65'536; ///< sent at once
 constexpr std::size_t block = 16;
 constexpr std::size_t mac_size = 32;
@@ -176,8 +175,9 @@ std::string scripted_peer::receive() {
   return packet.substr(5, packet.size() - 5 - static_cast<unsigned char>(packet[4]));
 }
 
-void scripted_peer::greet() {
-  send_raw(std::string(our_banner) + "\r\n");
+void scripted_peer::greet(const std::string& ours) {
+  our_banner_ = ours;
+  send_raw(ours + "\r\n");
   their_banner_ = take_line();
 }
 
@@ -194,7 +194,7 @@ void scripted_peer::exchange_keys() {
   const raw_key once{raw_key::kind::x25519};
   const auto host_key = text("ssh-ed25519") + text(host_key_.public_bytes());
   const auto secret = long_number(once.shared_with(their_point));
-  const auto hash = sha256(text(their_banner_) + text(our_banner) + text(theirs) + text(ours) +
+  const auto hash = sha256(text(their_banner_) + text(our_banner_) + text(theirs) + text(ours) +
                            text(host_key) + text(their_point) + text(once.public_bytes()) + secret);
   if (session_id_.empty())
     session_id_ = hash;

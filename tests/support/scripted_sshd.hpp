@@ -26,7 +26,8 @@ public:
   /// The next packet's payload.
   std::string receive();
 
-  void greet(); ///< both sides' banners
+  /// Both sides' banners: ours without its line's end, which may have anything in it.
+  void greet(const std::string& ours = "SSH-2.0-scripted");
   /// The first exchange of keys, or one more, begun by us. What the client sends before it takes part in it is
   /// dropped.
   void exchange_keys();
@@ -60,6 +61,7 @@ private:
   std::string out_;
   std::string in_;
   bool drops_ = false;
+  std::string our_banner_;
   std::string their_banner_;
   std::string session_id_;
   counter_cipher cipher_in_, cipher_out_;
