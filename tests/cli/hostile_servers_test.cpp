@@ -28,8 +28,8 @@ using nlohmann::json;
 namespace {
 
 // Numbers of messages (RFC 4250, section 4.1.2).
-const std::string disconnect(1, 1), userauth_failure(1, 51), open_failure(1, 92), channel_eof(1, 96),
-    channel_close(1, 97), channel_request(1, 98);
+const std::string disconnect(1, 1), userauth_failure(1, 51), userauth_banner(1, 53), open_failure(1, 92),
+    channel_eof(1, 96), channel_close(1, 97), channel_request(1, 98);
 
 /// Serves commands, each of which ends with this request of the channel's.
 void serve_ends(scripted_peer& peer, const std::string& request) {
@@ -65,15 +65,20 @@ void hangs_up(scripted_peer& peer) {
   peer.receive();
 }
 
+/// With a banner before each denial, whose own lines would stay.
 void denies(scripted_peer& peer) {
+  auto banner = hostile_text;
+  std::replace(banner.begin(), banner.end(), '\n', ' ');
   peer.greet();
   peer.exchange_keys();
   for (;;) {
     const auto packet = peer.receive();
     if (packet[0] == 5) // the service is asked for
       peer.send(std::string(1, 6) + text(moorage::support::text_at(packet, 1)));
-    if (packet[0] == 50)
-      peer.send(userauth_failure + text("publickey," + hostile_text) + moorage::support::flag(false));
+    if (packet[0] != 50)
+      continue;
+    peer.send(userauth_banner + text(banner) + text(""));
+    peer.send(userauth_failure + text("publickey," + hostile_text) + moorage::support::flag(false));
   }
 }
 
@@ -98,7 +103,7 @@ struct kind {
 const kind kinds[] = {{"signals", signals, "ended by signal unknown"},
                       {"refuses", refuses_channels, "evil\\x1b[2J"},
                       {"hangs_up", hangs_up, "evil\\x1b[2J"},
-                      {"denies", denies, "denied"},
+                      {"denies", denies, "evil\\x1b[2J"},
                       {"version", has_a_version, "evil\\x1b[2J", "2s"}};
 
 /// No line of it begins like a record that nobody wrote, and nothing in it is meant for a terminal.
