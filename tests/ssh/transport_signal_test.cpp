@@ -1,8 +1,12 @@
 // A command that is not wanted any more is ended, not only forgotten.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <condition_variable>
+#include <mutex>
 
-#include "tests/ssh/transport_driver.hpp"
+#include "tests/ssh/hostile_driver.hpp"
+#include "tests/support/floods.hpp"
+#include "tests/support/scripted_sshd.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
@@ -66,6 +70,42 @@ struct opened {
   std::chrono::nanoseconds took{0};
 };
 
+/// A server with one command that no signal ends, and what it is sent then, in order: signals by their names, and
+/// questions.
+class deaf_sshd {
+public:
+  const support::scripted_sshd& server() const { return server_; }
+
+  std::vector<std::string> await(std::size_t count) {
+    std::unique_lock guard{mutex_};
+    more_.wait_for(guard, patient, [&] { return heard_.size() >= count; });
+    return heard_;
+  }
+
+private:
+  void note(std::string what) {
+    std::lock_guard guard{mutex_};
+    heard_.push_back(std::move(what));
+    more_.notify_all();
+  }
+  void serve(support::scripted_peer& peer) {
+    peer.welcome();
+    support::serve_one_command(peer);
+    for (;;) {
+      const auto packet = peer.receive();
+      if (packet[0] == '\x5a')
+        note("question");
+      else if (packet[0] == '\x62' && support::text_at(packet, 5) == "signal")
+        note(support::text_at(packet, 5 + 4 + 6 + 1));
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable more_;
+  std::vector<std::string> heard_;
+  support::scripted_sshd server_{[this](support::scripted_peer& peer) { serve(peer); }};
+};
+
 /// A loop that a TERM to its process group does not end.
 constexpr const char* stubborn = "trap '' TERM; echo $$; while :; do sleep 0.1; done";
 
@@ -89,6 +129,37 @@ TEST_CASE("what SIGTERM does not end, SIGKILL does 2 s later", "[transport]") {
   CHECK(ended.signal == "KILL");
   CHECK(o.took >= 2s);
   CHECK(o.gone());
+}
+
+TEST_CASE("SIGKILL is sent 2 s after SIGTERM and the answer given 3 s after it, neither sooner nor later",
+          "[transport]") {
+  deaf_sshd deaf;
+  world around;
+  driven link{around, hostile_settings(around, deaf.server().host(), deaf.server().port())};
+  REQUIRE(link.open());
+  const auto before = link.it->answers();
+  auto id = link.start("anything");
+  REQUIRE(link.until([&] { return link.it->answers() == before + 2; })); // its channel's, its own
+  // From here by a clock of our own.
+  const auto began = std::chrono::steady_clock::now();
+  std::vector<transport_event> events;
+  const auto pump_at = [&](std::chrono::milliseconds after) { link.it->pump(began + after, events); };
+  link.it->cancel(id, {errc::cancelled, "not wanted"});
+  pump_at(0ms);
+  CHECK(link.it->next_due() == began + 2s);
+  pump_at(1'999ms);
+  link.it->ask(1); // what was sent until now arrives before the question
+  pump_at(1'999ms);
+  pump_at(2'000ms);
+  CHECK(link.it->next_due() == began + 3s);
+  pump_at(2'999ms);
+  CHECK(events.empty());
+  pump_at(3'000ms);
+  CHECK(deaf.await(3) == std::vector<std::string>{"TERM", "question", "KILL"});
+  REQUIRE(events.size() == 1);
+  const auto& ended = std::get<stream_over>(events.front()).ended;
+  CHECK(ended.kind == outcome_kind::maybe_ran);
+  CHECK(ended.cause.code == errc::cancelled);
 }
 
 TEST_CASE("a command that tidies up on SIGTERM has the time for it, and its exit code is told",
