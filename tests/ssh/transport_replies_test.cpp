@@ -86,3 +86,70 @@ TEST_CASE("the wait for a reply ends with the reply, however slow the command is
   request.environment = {{"FIRST", "1"}, {"SECOND", "2"}};
   CHECK(link.run(std::move(request)).ended == exited(0));
 }
+
+TEST_CASE("an answer that does not come is owed from its request on, whatever it was asked for",
+          "[transport]") {
+  using support::fake_counters;
+  using support::fake_faults;
+  auto [what, asked,
+        fault] = GENERATE(table<const char*, int fake_counters::*, std::function<void(fake_faults&)>>({
+      {"channel", &fake_counters::channel_requests, [](auto& f) { f.channel_open = support::reply::never; }},
+      {"variable", &fake_counters::env_requests, [](auto& f) { f.env_answered = false; }},
+      {"command", &fake_counters::execs, [](auto& f) { f.exec = support::reply::never; }},
+  }));
+  CAPTURE(what);
+  support::fake_sshd server;
+  server.set(fault);
+  world around;
+  driven link{around, around.settings_for(server)};
+  REQUIRE(link.open());
+  REQUIRE(link.it->owed_since() == time_point::max());
+  const time_point before = std::chrono::steady_clock::now();
+  exec_request request;
+  request.command = "hang";
+  request.environment = {{"FIRST", "1"}};
+  link.start(std::move(request));
+  REQUIRE(link.until([&, asked = asked] { return server.counters().*asked == 1; }));
+  const auto since = link.it->owed_since();
+  const time_point now = std::chrono::steady_clock::now();
+  CHECK(since >= before);
+  CHECK(since <= now);
+  // However long that is: since the same time.
+  std::vector<transport_event> events;
+  link.it->pump(now + 10s, events);
+  CHECK(link.it->owed_since() == since);
+}
+
+TEST_CASE("nothing is owed any more when the answer has come, nor by a silent command that runs",
+          "[transport]") {
+  support::fake_sshd server;
+  world around;
+  driven link{around, around.settings_for(server)};
+  REQUIRE(link.open());
+  const auto owes = [&] { return link.it->owed_since() != time_point::max(); };
+  server.freeze();
+  SECTION("a question's") {
+    link.it->ask(1);
+    link.pump();
+    CHECK(owes());
+    server.thaw();
+    REQUIRE(link.until([&] { return !link.answered.empty(); }));
+  }
+  SECTION("a command's") {
+    exec_request request;
+    request.command = "hang";
+    request.environment = {{"FIRST", "1"}};
+    const auto before = link.it->answers();
+    link.start(std::move(request));
+    link.pump();
+    CHECK(owes());
+    server.thaw();
+    REQUIRE(link.until(
+        [&] { return link.it->answers() == before + 3; })); // the channel's, the variable's, its own
+  }
+  CHECK_FALSE(owes());
+  std::vector<transport_event> events;
+  link.it->pump(std::chrono::steady_clock::now() + 1h, events);
+  CHECK_FALSE(owes());
+  CHECK(events.empty());
+}
