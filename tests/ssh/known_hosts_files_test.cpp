@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <future>
 #include <sstream>
@@ -63,6 +64,24 @@ public:
 
 private:
   int fd_;
+};
+
+/// While it lives we are a user whom the modes of files concern. root is nobody meanwhile.
+class ordinary_user {
+public:
+  ordinary_user() {
+    if (was_ == 0)
+      REQUIRE(::seteuid(65534) == 0);
+  }
+  ~ordinary_user() {
+    if (was_ == 0 && ::seteuid(was_) != 0)
+      std::abort();
+  }
+  ordinary_user(const ordinary_user&) = delete;
+  ordinary_user& operator=(const ordinary_user&) = delete;
+
+private:
+  const uid_t was_ = ::geteuid();
 };
 
 } // namespace
@@ -176,6 +195,38 @@ TEST_CASE("a known_hosts file is read whole or refused with the reason and the s
     CHECK(verdict.error.kind == ssh_failure::known_hosts_unreadable);
     CHECK(unreadable_known_hosts(known).kind == ssh_failure::known_hosts_unreadable);
   }
+}
+
+TEST_CASE(
+    "a known_hosts file that the system does not let us read is never one that does not know the host") {
+  scratch_folder folder;
+  const auto below = folder / "below";
+  const auto file = below + "/known_hosts";
+  REQUIRE(::chmod(folder.path().c_str(), 0711) == 0);
+  REQUIRE(::mkdir(below.c_str(), 0711) == 0);
+  write_all(file, line("lumi", key_a) + "\n");
+  const auto forbid = [](const std::string& what) { REQUIRE(::chmod(what.c_str(), 0) == 0); };
+  SECTION("by the file's mode") {
+    forbid(file);
+  }
+  SECTION("by the folder's") {
+    forbid(below);
+  }
+  const auto known = [&] {
+    ordinary_user self;
+    return known_from({file});
+  }();
+  ::chmod(below.c_str(), 0711); // to be removed
+  REQUIRE(known.problems.size() == 1);
+  CHECK_THAT(known.problems[0].text, Contains(file + " cannot be read: Permission denied"));
+  CHECK(known.problems[0].forbidden);
+  for (const auto& shown : {key_a, key_b})
+    for (auto policy : {host_key_policy::strict, host_key_policy::accept_new, host_key_policy::off}) {
+      const auto verdict = judge_host_key(known, shown, policy);
+      CHECK_FALSE(verdict.accepted);
+      CHECK(verdict.state == host_key_state::unreadable);
+      CHECK(verdict.error.kind == ssh_failure::known_hosts_unreadable);
+    }
 }
 
 TEST_CASE("a file that hides its size is read to its end") {
