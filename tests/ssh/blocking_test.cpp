@@ -113,6 +113,10 @@ TEST_CASE("a cluster holds two threads at most, and its next call waits while th
   CHECK(third.take() == 3);
 }
 
+TEST_CASE("a call is called stuck after 5 s, unless otherwise said") {
+  CHECK(blocking_threads::stuck_after_default == 5s);
+}
+
 TEST_CASE("while both of a cluster's threads are stuck its next call is refused at once, with what they are "
           "stuck in") {
   blocking_threads threads{1ms};

@@ -66,6 +66,10 @@ TEST_CASE("while known_hosts is locked log-ins go on, tell of it every time, and
       const auto& step = link.steps.at(4);
       CHECK(step.stage == ssh_stage::host_key);
       CHECK_THAT(step.text, Contains("not written down") && !Contains("written to"));
+      if (time == 0) { // the lock is waited for, a second
+        CHECK(step.took >= 1s);
+        CHECK(step.took < 20s);
+      }
     }
     CHECK(read_all(file).empty());
     const auto known = server.host_key_fingerprint();
