@@ -44,6 +44,15 @@ TEST_CASE("the defaults with a name and a host are sound settings") {
   CHECK_THAT(check_settings({}).text, Contains("name"));
 }
 
+TEST_CASE("the defaults are those that users are told") {
+  const cluster_settings settings;
+  CHECK(settings.linger == 10s);
+  CHECK(settings.reply_timeout == 30s);
+  CHECK(settings.agent_timeout == 0s); // what is left of connect_timeout
+  CHECK(settings.environment_fallback == variable_fallback::prefix);
+  CHECK(settings.proving_time == 10s);
+}
+
 TEST_CASE("every setting out of its range is named, with what is allowed") {
   using s = cluster_settings;
   CHECK_THAT(wrong_after([](s& x) { x.name = "a b"; }), Contains("name"));
