@@ -34,7 +34,9 @@ inline constexpr std::array exit_code_meanings{
 };
 
 inline constexpr std::string_view exec_exit_codes =
-    "exec ends with the command's own exit code. It ends with 255, as ssh does, when there is none: the "
+    "exec ends with the command's own exit code (its low byte, which is all that a process can end with; "
+    "--json has "
+    "it whole). It ends with 255, as ssh does, when there is none: the "
     "command was ended by a signal, the link failed, or the command could not be started (wrong usage and "
     "configuration included). A line on standard error tells these apart, and whether the command may have "
     "run.";
