@@ -106,10 +106,10 @@ constexpr bool slowed_down = true; // by a sanitizer, whose time is not the floo
 constexpr bool slowed_down = false;
 #endif
 
-/// `slack`: what may be spent beyond the fifth, which a short look is taken up with: what is held in store for what
-/// comes all at once.
-void check_flood(std::size_t which, bool reads, std::chrono::milliseconds lasts,
-                 std::chrono::milliseconds slack) {
+/// `share`: of the time, beside the slack that a short look is taken up with: what is held in store for what comes all
+/// at once.
+void check_flood(std::size_t which, bool reads, std::chrono::milliseconds lasts, double share,
+                 std::chrono::milliseconds slack = 0ms) {
   flooded one{which, reads};
   REQUIRE(one.open_and_run());
   const auto memory = resident();
@@ -121,29 +121,30 @@ void check_flood(std::size_t which, bool reads, std::chrono::milliseconds lasts,
   const auto busy = spent_by_this_thread() - spent;
   CAPTURE(took.count(), busy.count());
   CHECK(resident() < memory + growth_max(growth_bar));
-  CHECK((slowed_down || busy < took / 5 + slack));
+  CHECK((slowed_down || busy < share * took + slack));
   CHECK(one.link.longest_pump < pump_max);
-}
-
-void check_all_floods(std::chrono::milliseconds each, std::chrono::milliseconds slack) {
-  const auto all = floods(0);
-  for (bool reads : {true, false})
-    for (std::size_t which = 0; which < all.size(); ++which) {
-      INFO(all[which].name << (reads ? ", and it reads" : ", and it does not read"));
-      check_flood(which, reads, each, slack);
-    }
 }
 
 } // namespace
 
 TEST_CASE("no flood of an authenticated server grows a connection by 4 MiB, or takes a fifth of a processor",
           "[transport][flood]") {
-  check_all_floods(400ms, 150ms);
+  const auto all = floods(0);
+  for (bool reads : {true, false})
+    for (std::size_t which = 0; which < all.size(); ++which) {
+      INFO(all[which].name << (reads ? ", and it reads" : ", and it does not read"));
+      check_flood(which, reads, 400ms, 0.2, 150ms);
+    }
 }
 
-TEST_CASE("no flood that goes on takes a fifth of a processor, what comes all at once included",
+// Without a limit these floods, from a sender on the same machine, take a fifth at most: the bar is an eighth.
+TEST_CASE("a flood that goes on takes an eighth of a processor at most, what comes all at once included",
           "[.][long][flood]") {
-  check_all_floods(1'500ms, 0ms);
+  const auto all = floods(0);
+  for (std::size_t which = 0; which < all.size(); which += 4) {
+    INFO(all[which].name);
+    check_flood(which, true, 4s, 0.125);
+  }
 }
 
 TEST_CASE("all floods together for a minute grow each connection by less than 4 MiB", "[.][long][flood]") {
