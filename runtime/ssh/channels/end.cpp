@@ -110,6 +110,9 @@ void command_stream::closing() {
     return finish(known());
   if (phase_ == phase::running && !ended_)
     channel_->signal("TERM");
+  // Why it was to end says more than that its connection is closed then.
+  if (cancelled_ && !ended_)
+    return give_up(cancelled_->code, cancelled_->text);
   give_up(errc::connection_lost, ended_ ? "the command has ended, but the connection was closed before all "
                                           "of its output had come"
                                         : "the connection was closed while the command was under way");
@@ -135,7 +138,7 @@ void command_stream::go_on_ending() {
       terminated_ = true;
       swept_at_ = kill_due_ = around_.now + kill_patience;
       channel_->signal("TERM");
-    } else if (around_.now >= std::min(kill_due_, answer_due_)) {
+    } else if (kill_due_ != time_point::max() && around_.now >= std::min(kill_due_, answer_due_)) {
       kill_due_ = time_point::max();
       channel_->signal("KILL");
     }
