@@ -17,73 +17,58 @@ constexpr auto noticed_max = quick_silence_max + 3s;
 } // namespace
 
 TEST_CASE("a frozen server is given up after the longest silence, and not before") {
-  own_folder folder;
-  other_process server{"serve with quick heartbeats", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
+  echo_node node{" with quick heartbeats"};
   node_system system{heartbeat::quick};
-  auto link = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+  auto link = moorage::connect_node<echo_actor>(*system, node.socket, 5s);
   REQUIRE(link);
   awaited_line news;
   auto watcher = spawn_watcher(*system, link->actor(), news.teller());
   REQUIRE(ask(*system, link->actor_as<echo_actor>(), std::string{"awake"}) == "awake");
   auto start = clock_type::now();
-  server.send_signal(SIGSTOP);
+  node.server.send_signal(SIGSTOP);
   CHECK(news.get().starts_with("down "));
   CHECK(clock_type::now() - start > quick_silence_max - 2 * quick_heartbeat);
   CHECK(clock_type::now() - start < noticed_max);
 }
 
 TEST_CASE("a frozen client is given up after the longest silence, and learns of it when it thaws") {
-  own_folder folder;
-  other_process server{"serve with quick heartbeats", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
-  other_process client{"connect with quick heartbeats", folder / "node.sock"};
-  REQUIRE(client.line() == "watched yes");
+  linked_node node{" with quick heartbeats"};
   auto start = clock_type::now();
-  client.send_signal(SIGSTOP);
-  CHECK(server.line().starts_with("down "));
+  node.client.send_signal(SIGSTOP);
+  CHECK(node.server.line().starts_with("down "));
   CHECK(clock_type::now() - start < noticed_max);
-  client.send_signal(SIGCONT);
-  CHECK(client.line().starts_with("down "));
+  node.client.send_signal(SIGCONT);
+  CHECK(node.client.line().starts_with("down "));
 }
 
 TEST_CASE("an idle link lives on, and so does one whose end was frozen for less than the longest silence") {
-  own_folder folder;
-  other_process server{"serve with quick heartbeats", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
-  other_process client{"connect with quick heartbeats", folder / "node.sock"};
-  REQUIRE(client.line() == "watched yes");
-  CHECK(client.line(2 * quick_silence_max) == "(silence)");
-  client.send_signal(SIGSTOP);
+  linked_node node{" with quick heartbeats"};
+  CHECK(node.client.line(2 * quick_silence_max) == "(silence)");
+  node.client.send_signal(SIGSTOP);
   let_pass(quick_silence_max / 4);
-  client.send_signal(SIGCONT);
-  client.say("callback");
-  CHECK(client.line() == "friend of the client");
+  node.client.send_signal(SIGCONT);
+  node.client.say("callback");
+  CHECK(node.client.line() == "friend of the client");
 }
 
 TEST_CASE("a connect that meets a heartbeat does not fail for it") {
-  own_folder folder;
-  other_process server{"serve with quick heartbeats", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
-  server.send_signal(SIGSTOP); // so that the handshake lasts for several heartbeats
+  echo_node node{" with quick heartbeats"};
+  node.server.send_signal(SIGSTOP); // so that the handshake lasts for several heartbeats
   node_system system{heartbeat::quick};
-  auto attempt = std::async(std::launch::async, [&] {
-    return moorage::connect_node<echo_actor>(*system, folder / "node.sock", 10s);
-  });
+  auto attempt = std::async(std::launch::async,
+                            [&] { return moorage::connect_node<echo_actor>(*system, node.socket, 10s); });
   let_pass(5 * quick_heartbeat);
-  server.send_signal(SIGCONT);
+  node.server.send_signal(SIGCONT);
   CHECK(attempt.get());
 }
 
 TEST_CASE(
     "a peer that never greets is cut off by a system's heartbeats, and not before its silence is too long") {
-  own_folder folder;
-  other_process server{"serve with quick heartbeats", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
+  echo_node node{" with quick heartbeats"};
   node_system system{heartbeat::quick};
-  server.send_signal(SIGSTOP);
+  node.server.send_signal(SIGSTOP);
   auto start = clock_type::now();
-  auto link = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 10s);
+  auto link = moorage::connect_node<echo_actor>(*system, node.socket, 10s);
   REQUIRE(!link);
   CHECK(clock_type::now() - start > quick_silence_max - quick_heartbeat);
   CHECK(clock_type::now() - start < noticed_max);

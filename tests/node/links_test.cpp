@@ -13,110 +13,84 @@ using namespace node_tests;
 using clock_type = std::chrono::steady_clock;
 
 TEST_CASE("two processes ask each other, through typed actors, and open no TCP port") {
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
-  other_process client{"connect", folder / "node.sock"};
-  REQUIRE(client.line() == "watched yes");
-  client.say("callback");
-  CHECK(client.line() == "friend of the client");
-  client.say("tcp");
-  CHECK(client.line() == "0");
-  server.say("tcp");
-  CHECK(server.line() == "0");
+  linked_node node;
+  node.client.say("callback");
+  CHECK(node.client.line() == "friend of the client");
+  node.client.say("tcp");
+  CHECK(node.client.line() == "0");
+  node.server.say("tcp");
+  CHECK(node.server.line() == "0");
 }
 
 TEST_CASE("a link tells the interface and the process at the other end") {
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
+  echo_node node;
   node_system system;
-  auto link = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+  auto link = moorage::connect_node<echo_actor>(*system, node.socket, 5s);
   REQUIRE(link);
-  CHECK(link->pid() == server.pid());
+  CHECK(link->pid() == node.server.pid());
   CHECK(link->interface() == system->message_types<echo_actor>());
   CHECK(ask(*system, link->actor_as<echo_actor>(), std::string{"hello"}) == "hello");
 }
 
 TEST_CASE("a wrong interface is a clear error, and leaves nothing behind") {
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
+  echo_node node;
   node_system system;
   auto before = open_descriptors();
-  auto link = moorage::connect_node<other_actor>(*system, folder / "node.sock", 5s);
+  auto link = moorage::connect_node<other_actor>(*system, node.socket, 5s);
   REQUIRE(!link);
   auto wrong = moorage::to_failure(link.error());
   CHECK(wrong.code == moorage::errc::node_lost);
   CHECK(wrong.text.find("does not offer what is expected of it") != std::string::npos);
   CHECK(wrong.text.find("double") != std::string::npos);
-  CHECK(wrong.text.find(folder / "node.sock") != std::string::npos);
+  CHECK(wrong.text.find(node.socket) != std::string::npos);
   CHECK(eventually([&] { return open_descriptors() == before; }));
   CHECK(system.end() < 1s);
 }
 
 TEST_CASE("when a client is killed, the server's monitor on its actor fires at once") {
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
-  other_process client{"connect", folder / "node.sock"};
-  REQUIRE(client.line() == "watched yes");
+  linked_node node;
   auto start = clock_type::now();
-  client.kill();
-  CHECK(server.line() == "down exit_reason(remote_link_unreachable)");
+  node.client.kill();
+  CHECK(node.server.line() == "down exit_reason(remote_link_unreachable)");
   CHECK(clock_type::now() - start < 2s); // not by a heartbeat that stays away
 }
 
 TEST_CASE("when the server is killed, the client's monitor on its actor fires at once") {
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
-  other_process client{"connect", folder / "node.sock"};
-  REQUIRE(client.line() == "watched yes");
+  linked_node node;
   auto start = clock_type::now();
-  server.kill();
-  CHECK(client.line() == "down exit_reason(remote_link_unreachable)");
+  node.server.kill();
+  CHECK(node.client.line() == "down exit_reason(remote_link_unreachable)");
   CHECK(clock_type::now() - start < 2s); // not by a heartbeat that stays away
-  client.say("quit");
-  CHECK(client.line() <= "ended 999");
+  node.client.say("quit");
+  CHECK(node.client.line() <= "ended 999");
 }
 
 TEST_CASE("a client that closes its link is noticed at once, on both sides") {
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
-  other_process client{"connect", folder / "node.sock"};
-  REQUIRE(client.line() == "watched yes");
-  client.say("close");
-  CHECK(server.line() == "down exit_reason(remote_link_unreachable)");
-  CHECK(client.line() == "down exit_reason(remote_link_unreachable)");
+  linked_node node;
+  node.client.say("close");
+  CHECK(node.server.line() == "down exit_reason(remote_link_unreachable)");
+  CHECK(node.client.line() == "down exit_reason(remote_link_unreachable)");
 }
 
 TEST_CASE("closing what is published keeps the links that exist, and lets nobody else in") {
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
-  other_process client{"connect", folder / "node.sock"};
-  REQUIRE(client.line() == "watched yes");
-  server.say("close");
-  server.say("tcp");
-  REQUIRE(server.line() == "0");
-  client.say("callback");
-  CHECK(client.line() == "friend of the client");
-  other_process late{"connect", folder / "node.sock"};
+  linked_node node;
+  node.server.say("close");
+  node.server.say("tcp");
+  REQUIRE(node.server.line() == "0");
+  node.client.say("callback");
+  CHECK(node.client.line() == "friend of the client");
+  other_process late{"connect", node.socket};
   CHECK(late.line().starts_with("error no_node: no node listens on"));
 }
 
 TEST_CASE("two clients at once are served apart, and one's death is nothing to the other") {
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
-  other_process one{"connect", folder / "node.sock"};
-  other_process two{"connect", folder / "node.sock"};
+  echo_node node;
+  other_process one{"connect", node.socket};
+  other_process two{"connect", node.socket};
   REQUIRE(one.line() == "watched yes");
   REQUIRE(two.line() == "watched yes");
   one.kill();
-  CHECK(server.line() == "down exit_reason(remote_link_unreachable)");
+  CHECK(node.server.line() == "down exit_reason(remote_link_unreachable)");
   two.say("callback");
   CHECK(two.line() == "friend of the client");
   two.say("quit");
@@ -124,21 +98,19 @@ TEST_CASE("two clients at once are served apart, and one's death is nothing to t
 }
 
 TEST_CASE("clients that come and go leave no descriptor in the server") {
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
-  server.say("descriptors");
-  auto before = server.line();
-  other_process one{"come and go", folder / "node.sock"};
-  other_process two{"come and go", folder / "node.sock"};
+  echo_node node;
+  node.server.say("descriptors");
+  auto before = node.server.line();
+  other_process one{"come and go", node.socket};
+  other_process two{"come and go", node.socket};
   CHECK(one.line(60s) == "hello");
   CHECK(two.line(60s) == "hello");
   CHECK(eventually([&] {
-    server.say("descriptors");
-    return server.line() == before;
+    node.server.say("descriptors");
+    return node.server.line() == before;
   }));
-  server.say("quit");
-  CHECK(server.line() <= "ended 999");
+  node.server.say("quit");
+  CHECK(node.server.line() <= "ended 999");
 }
 
 TEST_CASE("a server that stops says so by closing, and its client connects to its successor") {
@@ -162,14 +134,12 @@ TEST_CASE("a server that stops says so by closing, and its client connects to it
 }
 
 TEST_CASE("whoever connects again from the same system shares the link, which ends with the last of them") {
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
+  echo_node node;
   node_system system;
-  auto first = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+  auto first = moorage::connect_node<echo_actor>(*system, node.socket, 5s);
   REQUIRE(first);
   auto connected = open_descriptors();
-  auto second = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+  auto second = moorage::connect_node<echo_actor>(*system, node.socket, 5s);
   REQUIRE(second);
   CHECK(open_descriptors() == connected);
   CHECK(second->actor() == first->actor());
@@ -229,15 +199,12 @@ TEST_CASE("a system that connects to itself reaches its own actor") {
 }
 
 TEST_CASE("threads that connect at once from one system are all served") {
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
+  echo_node node;
   node_system system;
   std::vector<std::future<caf::expected<moorage::node_link>>> attempts;
   for (int i = 0; i < 8; ++i)
-    attempts.push_back(std::async(std::launch::async, [&] {
-      return moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
-    }));
+    attempts.push_back(std::async(
+        std::launch::async, [&] { return moorage::connect_node<echo_actor>(*system, node.socket, 5s); }));
   std::vector<moorage::node_link> links;
   for (auto& attempt : attempts) {
     auto link = attempt.get();
@@ -249,11 +216,9 @@ TEST_CASE("threads that connect at once from one system are all served") {
 }
 
 TEST_CASE("two thousand messages of 64 KiB go back and forth whole, many at once") {
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
+  echo_node node;
   node_system system;
-  auto link = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+  auto link = moorage::connect_node<echo_actor>(*system, node.socket, 5s);
   REQUIRE(link);
   auto echo = link->actor_as<echo_actor>();
   constexpr int total = 2'000;
@@ -282,11 +247,9 @@ TEST_CASE("two thousand messages of 64 KiB go back and forth whole, many at once
 }
 
 TEST_CASE("a message of 32 MiB arrives whole") {
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
+  echo_node node;
   node_system system;
-  auto link = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+  auto link = moorage::connect_node<echo_actor>(*system, node.socket, 5s);
   REQUIRE(link);
 #ifdef __SANITIZE_THREAD__ // every byte of it is watched, for minutes
   std::string text(1 << 20, 'x');

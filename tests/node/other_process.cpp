@@ -188,4 +188,12 @@ own_folder::~own_folder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
+echo_node::echo_node(const std::string& how) : server{"serve" + how, socket} {
+  REQUIRE(server.line() == "ready");
+}
+
+linked_node::linked_node(const std::string& how) : echo_node{how}, client{"connect" + how, socket} {
+  REQUIRE(client.line() == "watched yes");
+}
+
 } // namespace node_tests

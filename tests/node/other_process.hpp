@@ -81,4 +81,18 @@ private:
   std::string path_;
 };
 
+/// A node in another process, at a socket of its own. `how` is added to the role's name.
+struct echo_node {
+  explicit echo_node(const std::string& how = {});
+  own_folder folder;
+  std::string socket = folder / "node.sock";
+  other_process server;
+};
+
+/// The same with a client in a third process, whose actor the node monitors.
+struct linked_node : echo_node {
+  explicit linked_node(const std::string& how = {});
+  other_process client;
+};
+
 } // namespace node_tests

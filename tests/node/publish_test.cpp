@@ -74,15 +74,13 @@ TEST_CASE("the socket has mode 0600 and its folder 0700, whatever the umask") {
 }
 
 TEST_CASE("a path where a node lives is refused, with the node's pid") {
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
+  echo_node node;
   publisher second;
-  auto wrong = second.refusal(folder / "node.sock");
+  auto wrong = second.refusal(node.socket);
   CHECK(wrong.code == errc::node_running);
-  CHECK(says(wrong, folder / "node.sock"));
-  CHECK(says(wrong, "(pid " + std::to_string(server.pid()) + ")"));
-  auto link = moorage::connect_node<echo_actor>(*second.system, folder / "node.sock", 5s);
+  CHECK(says(wrong, node.socket));
+  CHECK(says(wrong, "(pid " + std::to_string(node.server.pid()) + ")"));
+  auto link = moorage::connect_node<echo_actor>(*second.system, node.socket, 5s);
   CHECK(link); // it was not harmed
 }
 
@@ -257,25 +255,23 @@ TEST_CASE("a folder whose parent is missing is refused") {
 
 TEST_CASE("clients that say nothing, half a greeting or rubbish cost the server no processor time and keep "
           "nobody out") {
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
-  raw_connection silent{folder / "node.sock"};
-  raw_connection half{folder / "node.sock"};
+  echo_node node;
+  raw_connection silent{node.socket};
+  raw_connection half{node.socket};
   half.send(std::string(20, '\0'));
-  raw_connection rubbish{folder / "node.sock"};
+  raw_connection rubbish{node.socket};
   rubbish.send(std::string(512, 'r'));
   CHECK(rubbish.ended());
-  raw_connection greedy{folder / "node.sock"};
+  raw_connection greedy{node.socket};
   greedy.send(greeting_header(1u << 30));
   CHECK(greedy.ended());
-  other_process client{"connect", folder / "node.sock"};
+  other_process client{"connect", node.socket};
   CHECK(client.line() == "watched yes");
-  server.say("cpu");
-  auto before = std::stol(server.line());
-  CHECK(server.line(1s) == "(silence)");
-  server.say("cpu");
-  CHECK(std::stol(server.line()) - before < 20'000); // microseconds
+  node.server.say("cpu");
+  auto before = std::stol(node.server.line());
+  CHECK(node.server.line(1s) == "(silence)");
+  node.server.say("cpu");
+  CHECK(std::stol(node.server.line()) - before < 20'000); // microseconds
 }
 
 TEST_CASE("a server out of descriptors turns clients away, and serves again when it has some") {

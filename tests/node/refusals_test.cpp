@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include <fstream>
+#include <functional>
 #include <future>
 #include <signal.h>
 #include <sys/stat.h>
@@ -38,6 +39,22 @@ moorage::failure fail_to_connect(const std::string& socket, std::chrono::millise
   CHECK(open_descriptors() == before + held);
   CHECK(result.text.find(socket) != std::string::npos);
   return result;
+}
+
+/// The same where a peer takes the connection and does this with it.
+moorage::failure refused_by(const std::function<void(raw_connection&)>& script,
+                            std::chrono::milliseconds timeout) {
+  own_folder folder;
+  raw_listener listener{folder / "node.sock"};
+  raw_connection accepted;
+  std::thread peer{[&] {
+    accepted = listener.accept();
+    script(accepted);
+  }};
+  auto wrong = fail_to_connect(folder / "node.sock", timeout, 1);
+  peer.join();
+  CHECK(wrong.code == errc::node_lost);
+  return wrong;
 }
 
 bool says(const moorage::failure& what, const std::string& text) {
@@ -107,34 +124,16 @@ TEST_CASE("a peer that accepts and says nothing is given up at the time-out") {
 }
 
 TEST_CASE("a peer that talks rubbish is refused at once") {
-  own_folder folder;
-  raw_listener listener{folder / "node.sock"};
-  raw_connection accepted;
-  std::thread peer{[&] {
-    accepted = listener.accept();
-    accepted.send(std::string(512, 'r'));
-  }};
   auto start = clock_type::now();
-  auto wrong = fail_to_connect(folder / "node.sock", 5s, 1);
+  auto wrong = refused_by([](raw_connection& peer) { peer.send(std::string(512, 'r')); }, 5s);
   CHECK(clock_type::now() - start < 4s);
-  peer.join();
-  CHECK(wrong.code == errc::node_lost);
   CHECK(says(wrong, "does not speak CAF's protocol"));
 }
 
 TEST_CASE("a peer that says half of a greeting is given up at the time-out, and costs no processor time") {
-  own_folder folder;
-  raw_listener listener{folder / "node.sock"};
-  raw_connection accepted;
-  std::thread peer{[&] {
-    accepted = listener.accept();
-    accepted.send(std::string(20, '\0'));
-  }};
   auto before = processor_time();
-  auto wrong = fail_to_connect(folder / "node.sock", 1s, 1);
+  auto wrong = refused_by([](raw_connection& peer) { peer.send(std::string(20, '\0')); }, 1s);
   CHECK(processor_time() - before < 200ms);
-  peer.join();
-  CHECK(wrong.code == errc::node_lost);
 }
 
 TEST_CASE("a peer that hangs up is an error at once") {
@@ -148,41 +147,21 @@ TEST_CASE("a peer that hangs up is an error at once") {
 }
 
 TEST_CASE("a peer that announces a gigabyte is cut off before memory is set aside for it") {
-  own_folder folder;
-  raw_listener listener{folder / "node.sock"};
-  raw_connection accepted;
-  std::thread peer{[&] {
-    accepted = listener.accept();
-    accepted.send(greeting_header(1u << 30));
-  }};
-  auto wrong = fail_to_connect(folder / "node.sock", 5s, 1);
-  peer.join();
-  CHECK(wrong.code == errc::node_lost);
+  auto wrong = refused_by([](raw_connection& peer) { peer.send(greeting_header(1u << 30)); }, 5s);
   CHECK(says(wrong, "it announced 1073741824 bytes where at most 8192 are taken"));
 }
 
 TEST_CASE("a peer whose greeting has nothing in it is refused at once") {
-  own_folder folder;
-  raw_listener listener{folder / "node.sock"};
-  raw_connection accepted;
-  std::thread peer{[&] {
-    accepted = listener.accept();
-    accepted.send(greeting_header(0));
-  }};
-  auto wrong = fail_to_connect(folder / "node.sock", 5s, 1);
-  peer.join();
-  CHECK(wrong.code == errc::node_lost);
+  auto wrong = refused_by([](raw_connection& peer) { peer.send(greeting_header(0)); }, 5s);
   CHECK(says(wrong, "without the payload that its kind must have"));
 }
 
 TEST_CASE("a system that was not configured for nodes is refused by name") {
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
+  echo_node node;
   caf::actor_system_config config;
   config.load<caf::io::middleman>();
   caf::actor_system system{config};
-  auto wrong = moorage::to_failure(moorage::connect_node(system, folder / "node.sock", 5s).error());
+  auto wrong = moorage::to_failure(moorage::connect_node(system, node.socket, 5s).error());
   CHECK(wrong.code == errc::node_lost);
   CHECK(says(wrong, "another version or application"));
 }
@@ -197,27 +176,23 @@ TEST_CASE("a system without network is refused") {
 }
 
 TEST_CASE("a frozen server is given up at the time-out, and does not hold up our end") {
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
-  server.send_signal(SIGSTOP);
-  auto wrong = fail_to_connect(folder / "node.sock");
+  echo_node node;
+  node.server.send_signal(SIGSTOP);
+  auto wrong = fail_to_connect(node.socket);
   CHECK(wrong.code == errc::node_lost);
-  CHECK(says(wrong, "(pid " + std::to_string(server.pid()) + ")"));
+  CHECK(says(wrong, "(pid " + std::to_string(node.server.pid()) + ")"));
 }
 
 TEST_CASE("a server frozen with a full socket does not hold up our end") {
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
+  echo_node node;
   auto before = open_descriptors();
   {
     node_system system;
-    auto link = moorage::connect_node<echo_actor>(*system, folder / "node.sock", 5s);
+    auto link = moorage::connect_node<echo_actor>(*system, node.socket, 5s);
     REQUIRE(link);
     auto echo = link->actor_as<echo_actor>();
     REQUIRE(ask(*system, echo, std::string{"awake"}) == "awake");
-    server.send_signal(SIGSTOP);
+    node.server.send_signal(SIGSTOP);
     for (int i = 0; i < 16; ++i)
       caf::anon_send(echo, std::string(1 << 20, 'x'));
     let_pass(50ms); // until they are on their way
@@ -259,15 +234,14 @@ TEST_CASE("a client frozen with a full socket does not hold up the server's end"
 TEST_CASE("somebody else's process may not connect") {
   if (::geteuid() != 0)
     return; // only root can make one
-  own_folder folder;
-  other_process server{"serve", folder / "node.sock"};
-  REQUIRE(server.line() == "ready");
-  other_process intruder{"intrude", folder / "node.sock"};
-  CHECK(intruder.line().starts_with("error local_failure: we (uid 65534) may not open " + folder.path()));
+  echo_node node;
+  other_process intruder{"intrude", node.socket};
+  CHECK(
+      intruder.line().starts_with("error local_failure: we (uid 65534) may not open " + node.folder.path()));
   // Nor if folder and file are opened to all by mistake: the server looks at who is there, too.
-  ::chmod(folder.path().c_str(), 0755);
-  ::chmod((folder / "node.sock").c_str(), 0666);
-  other_process second{"intrude", folder / "node.sock"};
+  ::chmod(node.folder.path().c_str(), 0755);
+  ::chmod(node.socket.c_str(), 0666);
+  other_process second{"intrude", node.socket};
   CHECK(second.line().find("closed the connection during the handshake") != std::string::npos);
 }
 
