@@ -21,7 +21,7 @@ void pool_core::on(const acquire_requested& event) {
   if (latched_.code != errc::none && !servable())
     return refuse_acquire(
         event.request,
-        {latched_.code, "not tried again since, which takes new settings or a reset: " + latched_.text});
+        {latched_.code, "not tried again (that takes new settings or a reset): " + latched_.text});
   waiter w{event.request, event.holder, std::move(label), asked, event.deadline, event.wait_for_ready};
   if (event.deadline <= now_)
     return refuse_acquire(event.request, timed_out(w, situation(), waiters_.size(), false));

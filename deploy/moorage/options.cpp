@@ -96,7 +96,9 @@ void command_line::add_duration(CLI::App& to, const std::string& name, milliseco
   auto take = [name, &target](const std::string& written) {
     auto value = parse_duration(written);
     if (!value)
-      throw CLI::ValidationError(name, "'" + written + "' is no duration such as 250ms, 30s, 5min or 1h30m");
+      throw CLI::ValidationError(
+          name,
+          "'" + written + "' is no duration such as 250ms, 30s, 5min or 1h30m, of at most a hundred years");
     target = *value;
   };
   to.add_option_function<std::string>(name, take, text)->type_name("DURATION");

@@ -111,6 +111,7 @@ TEST_CASE("wrong usage is told in one line with what was meant, and ends with 2"
   CHECK_THAT(complaint({"admin", "evict", "lumi", "seven"}), Contains("'seven' is no number such as c3"));
   CHECK_THAT(complaint({"bench", "lumi", "--time", "0"}), Contains("a measurement takes time"));
   CHECK_THAT(complaint({"bench", "lumi", "--time", "5"}), Contains("'5' is no duration such as 250ms"));
+  CHECK_THAT(complaint({"bench", "lumi", "--time", "200000d"}), Contains("at most a hundred years"));
   CHECK_THAT(complaint({"--log-level", "loud", "config"}), Contains("--log-level"));
   CHECK_THAT(complaint({"status", "--embedded"}), Contains("status asks a node"));
   CHECK_THAT(complaint({"status", "-o", "pool_size=2"}), Contains("a node has its own settings"));

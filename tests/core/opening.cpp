@@ -265,7 +265,7 @@ TEST_CASE("a denied log-in is not repeated, and latches the pool until it is res
   s.step(connection_closed{c1});
   CHECK(s.wait(1h) == "");
   CHECK(s.acquire(r2, h1) == "refuse r2 auth_denied");
-  CHECK(s.refusal == "not tried again since, which takes new settings or a reset: " + denied);
+  CHECK(s.refusal == "not tried again (that takes new settings or a reset): " + denied);
   CHECK(s.status().latched.code == errc::auth_denied);
   CHECK(s.step(reset_requested{r3}) == "acknowledge r3");
   CHECK(s.acquire(r4, h1) == "open c2");
