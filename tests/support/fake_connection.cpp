@@ -170,7 +170,7 @@ void fake_connection::pump() {
   if (state_ != state::speaking || pumping_)
     return;
   pumping_ = true;
-  bool wire_lives = !wire_ || wire_->move();
+  bool wire_lives = !wire_ || wire_->move_in();
   bool more = false;
   if (!exchanged_) {
     int rc = ssh_handle_key_exchange(session_);
@@ -201,14 +201,14 @@ void fake_connection::pump() {
   if (state_ != state::speaking)
     return;
   if (wire_) {
-    wire_->move();
+    wire_->move_out();
     server_.watch(wire_->our_side(), id_, fake_server::descriptor::wire, wire_->our_events(), true);
     watch(wire_->tcp_events());
     set_wire_alarm();
   } else {
     watch(EPOLLIN | (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING ? EPOLLOUT : 0U));
   }
-  if (ssh_get_status(session_) & (SSH_CLOSED | SSH_CLOSED_ERROR) || !wire_lives)
+  if (ssh_get_status(session_) & (SSH_CLOSED | SSH_CLOSED_ERROR) || (!wire_lives && !more))
     return end(true);
   if (more)
     server_.again(id_);

@@ -63,17 +63,21 @@ void fake_wire::write_from(direction& d, int fd, clock::time_point now, bool one
   }
 }
 
-bool fake_wire::move() {
+bool fake_wire::move_in() {
   auto now = clock::now();
   read_into(in_, tcp_, now + latency_);
-  read_into(out_, pair_[1], now + latency_);
   write_from(in_, pair_[1], now, false);
-  write_from(out_, tcp_, now, one_byte_);
   if (in_.at_end && in_.queue.empty() && !told_end_) {
     shutdown(pair_[1], SHUT_WR);
     told_end_ = true;
   }
   return !told_end_;
+}
+
+void fake_wire::move_out() {
+  auto now = clock::now();
+  read_into(out_, pair_[1], now + latency_);
+  write_from(out_, tcp_, now, one_byte_);
 }
 
 fake_wire::clock::time_point fake_wire::next_due() const {

@@ -22,9 +22,12 @@ public:
   int ssh_side() const { return pair_[0]; } ///< for libssh
   int our_side() const { return pair_[1]; } ///< to be watched
 
-  /// Moves what is due; false once the client has closed and all of it was passed on.
-  bool move();
-  /// When move() has something to do again without any readiness; max() when not.
+  /// Moves what is due to libssh, which must look afterwards: nothing else tells it.
+  /// False once the client has closed and all of it was passed on.
+  bool move_in();
+  /// Moves what is due to the client.
+  void move_out();
+  /// When a direction has something to do again without any readiness; max() when not.
   clock::time_point next_due() const;
   std::uint32_t tcp_events() const; ///< what to watch the client's socket for
   std::uint32_t our_events() const;
