@@ -234,7 +234,7 @@ caf::expected<std::shared_ptr<node_link::connection>> node_link::connect(caf::ac
                           ") nor by root, and is not to be trusted: give the path of your own node");
   auto made = std::make_shared<connection>();
   made->pid = other.pid;
-  made->socket = second(fd->get());
+  made->socket = second_of(fd->get());
   if (!made->socket)
     return make_error(errc::local_failure, "out of descriptors while connecting to " + path);
   auto scribe = caf::make_counted<node_scribe>(*net->multiplexer, std::move(*fd), link_filter::peer::server);

@@ -37,7 +37,7 @@ inline caf::error no_network() {
 
 /// A second descriptor of a socket. Through it we end the socket from any thread, whatever has become of the
 /// actor system, and the event loop notices.
-inline unique_fd second(int fd) {
+inline unique_fd second_of(int fd) {
   return unique_fd{::fcntl(fd, F_DUPFD_CLOEXEC, 0)};
 }
 

@@ -178,7 +178,7 @@ caf::expected<published_node> publish_node(caf::actor_system& system, const caf:
   auto listening = listen_at(path);
   if (!listening)
     return std::move(listening.error());
-  auto first = std::exchange(listening->fd, second(listening->fd.get()));
+  auto first = std::exchange(listening->fd, second_of(listening->fd.get()));
   auto state = std::make_unique<published_node::state>();
   state->file = std::move(*listening);
   published_node result{std::move(state)};

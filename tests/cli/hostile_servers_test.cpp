@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/clusters.hpp"
+#include "tests/cli/harmless.hpp"
 #include "tests/support/hostile.hpp"
 #include "tests/support/scripted_sshd.hpp"
 
@@ -105,19 +106,6 @@ const kind kinds[] = {{"signals", signals, "ended by signal unknown"},
                       {"hangs_up", hangs_up, "evil\\x1b[2J"},
                       {"denies", denies, "evil\\x1b[2J"},
                       {"version", has_a_version, "evil\\x1b[2J", "2s"}};
-
-/// No line of it begins like a record that nobody wrote, and nothing in it is meant for a terminal.
-void check_harmless(const std::string& told) {
-  INFO(told);
-  CHECK(misleading(told) == "");
-  CHECK(told.find("\n2026-01-01") == std::string::npos);
-}
-
-void check_harmless(const finished& ended) {
-  CHECK(ended.signal == 0); // it was not given up
-  check_harmless(ended.output);
-  check_harmless(ended.error_output);
-}
 
 struct form {
   std::vector<std::string> before; ///< of the cluster's name

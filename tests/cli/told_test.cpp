@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "tests/cli/clusters.hpp"
+#include "tests/cli/harmless.hpp"
 #include "tests/support/hostile.hpp"
 
 using namespace moorage::cli_tests;
@@ -36,18 +37,6 @@ struct home_with_banner : home_with_cluster {
     return {std::istreambuf_iterator<char>{in}, {}};
   }
 };
-
-/// No line of it begins like a record that nobody wrote, and nothing in it is meant for a terminal.
-void check_harmless(const std::string& text) {
-  INFO(text);
-  CHECK(misleading(text) == "");
-  CHECK(text.find("\n2026-01-01") == std::string::npos);
-}
-
-void check_harmless(const finished& ended) {
-  check_harmless(ended.output);
-  check_harmless(ended.error_output);
-}
 
 } // namespace
 

@@ -18,12 +18,6 @@ namespace {
 
 using Catch::Matchers::Contains;
 
-std::string read_all(const std::string& file) {
-  std::ostringstream text;
-  text << std::ifstream{file}.rdbuf();
-  return text.str();
-}
-
 std::size_t count(const std::string& text, const std::string& words) {
   std::size_t times = 0;
   for (auto at = text.find(words); at != std::string::npos; at = text.find(words, at + 1))
@@ -51,7 +45,7 @@ TEST_CASE(
     CHECK(count(ended.error_output, words) == 1);
     CHECK_THAT(ended.error_output, Contains(known) && Contains("locked by another program"));
     if (in_file)
-      CHECK(count(read_all(log), words) == time);
+      CHECK(count(support::contents_of(log), words) == time);
   }
   ::close(lock);
 }
@@ -78,7 +72,7 @@ TEST_CASE(
     CHECK_THAT(first.error_output, Contains(known) && Contains("locked by another program"));
     CHECK(home.exec("true").error_output.empty()); // it caused no log-in
     CHECK(home.moorage({"admin", "disconnect", "here"}).code == 0);
-    CHECK(count(read_all(log), words) == time);
+    CHECK(count(support::contents_of(log), words) == time);
   }
   auto checked = home.moorage({"check", "here"});
   INFO(checked.error_output);

@@ -52,13 +52,13 @@ std::string atom(caf::atom_value value) {
   return number(static_cast<std::uint64_t>(value), 8);
 }
 
-std::string heartbeat() {
+std::string heartbeat_frame() {
   return header(frame_kind::heartbeat, 0);
 }
 
 /// Everything that two ends of a link say to each other.
 std::string ordinary_talk() {
-  return client_greeting(peer) + client_greeting(peer) + heartbeat() +
+  return client_greeting(peer) + client_greeting(peer) + heartbeat_frame() +
          frame(frame_kind::monitor_message, node(peer) + node(us), 0, 0, 7) + direct(message("@<>", "")) +
          direct(message("@<>+@atom+@str", atom(caf::atom("say")) + text("hello"))) +
          direct(message("@<>+moorage::acquire", std::string(100'000, 'x'))) +
@@ -78,7 +78,7 @@ TEST_CASE("what the two ends of a link say passes as it came, whatever the piece
   auto result = filtered(link_filter::peer::client, talk, static_cast<std::size_t>(piece));
   CHECK(result.refusal.empty());
   CHECK(result.passed == talk);
-  auto other = server_greeting(peer) + heartbeat() + direct(message("@<>+@str", text("hello")));
+  auto other = server_greeting(peer) + heartbeat_frame() + direct(message("@<>+@str", text("hello")));
   CHECK(filtered(link_filter::peer::server, other, static_cast<std::size_t>(piece)).passed == other);
 }
 
@@ -198,5 +198,5 @@ TEST_CASE("a filter is a value: a copy goes its own way") {
   CHECK(two.greeted());
   CHECK(!one.greeted());
   CHECK(!one.take(std::string(100, 'x'), out));
-  CHECK(two.take(heartbeat(), out));
+  CHECK(two.take(heartbeat_frame(), out));
 }

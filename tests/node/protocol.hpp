@@ -18,6 +18,10 @@ namespace node_tests {
 /// An actor of the client, which the server monitors and asks.
 using friend_actor = caf::typed_actor<caf::replies_to<std::string>::with<std::string>>;
 
+inline bool says(const moorage::failure& what, const std::string& text) {
+  return what.text.find(text) != std::string::npos;
+}
+
 } // namespace node_tests
 
 CAF_BEGIN_TYPE_ID_BLOCK(node_tests, ::moorage::next_type_id)

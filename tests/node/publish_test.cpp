@@ -39,10 +39,6 @@ mode_t mode_of(const std::string& path) {
   return ::lstat(path.c_str(), &facts) == 0 ? facts.st_mode & 07777 : 0;
 }
 
-bool says(const moorage::failure& what, const std::string& text) {
-  return what.text.find(text) != std::string::npos;
-}
-
 /// Sets an environment variable for as long as it lives.
 class environment_setting {
 public:

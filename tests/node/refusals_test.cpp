@@ -57,10 +57,6 @@ moorage::failure refused_by(const std::function<void(raw_connection&)>& script,
   return wrong;
 }
 
-bool says(const moorage::failure& what, const std::string& text) {
-  return what.text.find(text) != std::string::npos;
-}
-
 } // namespace
 
 TEST_CASE("without a file, no node is found") {

@@ -13,17 +13,6 @@ using namespace moorage::test;
 
 namespace {
 
-/// Whose pool is paused: who asks it waits, and nothing is connected.
-cluster_settings unreachable(const std::string& name) {
-  cluster_settings settings;
-  settings.name = name;
-  settings.host = "127.0.0.1";
-  settings.port = 1;
-  settings.agent = false;
-  settings.queue_depth = 1'000'000;
-  return settings;
-}
-
 /// On a busy machine the answer may take longer than the caller waits: then it is asked again.
 void wait_for_waiters(runtime& rt, std::uint32_t count) {
   for (;;) {

@@ -18,16 +18,6 @@ using namespace moorage::test;
 
 namespace {
 
-/// Its pool is paused or resumed, and nothing is connected.
-cluster_settings unreachable(const std::string& name) {
-  cluster_settings settings;
-  settings.name = name;
-  settings.host = "127.0.0.1";
-  settings.port = 1;
-  settings.agent = false;
-  return settings;
-}
-
 template <class T>
 bool comes(std::future<T>& what) {
   return what.wait_for(30s) == std::future_status::ready;
@@ -166,12 +156,10 @@ TEST_CASE("what a callback throws is in the log, with its cluster and in one lin
     called.get_future().wait();
     rt.stop();
   }
-  std::ifstream file{config.log_file};
-  std::stringstream text;
-  text << file.rdbuf();
-  INFO(text.str());
-  CHECK(text.str().find("error: alpha: a callback threw: sour\\x0amilk") != std::string::npos);
-  CHECK(text.str().find("error: nowhere: a callback threw") != std::string::npos);
+  const auto text = support::contents_of(config.log_file);
+  INFO(text);
+  CHECK(text.find("error: alpha: a callback threw: sour\\x0amilk") != std::string::npos);
+  CHECK(text.find("error: nowhere: a callback threw") != std::string::npos);
 }
 
 TEST_CASE("events of one subscription come in order and one at a time, however slow their callback") {

@@ -23,6 +23,17 @@ inline cluster_settings settings_for(const support::real_sshd& sshd, const std::
   return settings;
 }
 
+/// Of a pool that any number may wait for, and that nothing is connected to.
+inline cluster_settings unreachable(const std::string& name) {
+  cluster_settings settings;
+  settings.name = name;
+  settings.host = "127.0.0.1";
+  settings.port = 1;
+  settings.agent = false;
+  settings.queue_depth = 1'000'000;
+  return settings;
+}
+
 inline configuration quiet_configuration(std::vector<cluster_settings> clusters = {}) {
   configuration config;
   config.log_level = "off";

@@ -19,12 +19,6 @@ namespace {
 
 using Catch::Matchers::Contains;
 
-std::string read_all(const std::string& file) {
-  std::ostringstream text;
-  text << std::ifstream{file}.rdbuf();
-  return text.str();
-}
-
 } // namespace
 
 TEST_CASE("each log-in whose host key could not be written down is an event and a line of the log") {
@@ -65,7 +59,7 @@ TEST_CASE("each log-in whose host key could not be written down is an event and 
     CHECK(event.connection);
     CHECK_THAT(event.text, Contains(file) && Contains("could not be written down") && Contains("locked"));
   }
-  auto log = read_all(folder / "log");
+  auto log = support::contents_of(folder / "log");
   std::size_t lines = 0;
   for (auto at = log.find("alpha: warned"); at != std::string::npos; at = log.find("alpha: warned", at + 1))
     ++lines;

@@ -15,10 +15,6 @@ namespace {
 using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
 
-time_point now() {
-  return std::chrono::steady_clock::now();
-}
-
 /// A log-in with the agent's key, stepped by the test.
 struct slow_log_in {
   slow_log_in(visitor& who, prepared ready)

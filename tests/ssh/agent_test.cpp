@@ -17,10 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
 
-time_point now() {
-  return std::chrono::steady_clock::now();
-}
-
 agent_client::state finish(agent_client& client) {
   for (;;) {
     auto state = client.pump(now());

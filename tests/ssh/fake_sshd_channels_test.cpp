@@ -1,23 +1,11 @@
 // The second half of the fake sshd's promises: channels, commands, many connections.
-#include "tests/support/fake_sshd.hpp"
-#include "tests/support/plain_client.hpp"
+#include "tests/ssh/fake_client.hpp"
 
 #include <catch2/catch.hpp>
 #include <memory>
 
 using namespace moorage::support;
 using namespace std::chrono_literals;
-
-namespace {
-
-constexpr auto short_patience = 1s; // for what is never answered; all else must come within it
-
-std::string reach(plain_client& client, const fake_sshd& sshd) {
-  auto error = client.connect(sshd.host(), sshd.port());
-  return error.empty() ? client.login_with_new_key() : error;
-}
-
-} // namespace
 
 TEST_CASE("the fake sshd refuses, delays or ignores the opening of a channel, and the rest works on",
           "[fake]") {

@@ -1,7 +1,6 @@
 // The fake sshd is only worth something if a stock client sees every fault it is
 // told to show. Each case below sets one, and looks with libssh's blocking client.
-#include "tests/support/fake_sshd.hpp"
-#include "tests/support/plain_client.hpp"
+#include "tests/ssh/fake_client.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -9,13 +8,6 @@ using namespace moorage::support;
 using namespace std::chrono_literals;
 
 namespace {
-
-constexpr auto short_patience = 1s; // for what is never answered; all else must come within it
-
-std::string reach(plain_client& client, const fake_sshd& sshd) {
-  auto error = client.connect(sshd.host(), sshd.port());
-  return error.empty() ? client.login_with_new_key() : error;
-}
 
 fake_faults broken_at(phase at, breakage how) {
   fake_faults faults;

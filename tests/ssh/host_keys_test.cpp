@@ -55,12 +55,6 @@ bool speaks_of(const std::string& hosts, const std::string& host, std::uint16_t 
   return parse(line(hosts, key_a), host, port).entries.size() == 1;
 }
 
-std::string read_all(const std::string& file) {
-  std::ostringstream text;
-  text << std::ifstream{file}.rdbuf();
-  return text.str();
-}
-
 } // namespace
 
 TEST_CASE("a line speaks of the hosts it names, by name, list, wildcard and negation") {
@@ -105,7 +99,7 @@ TEST_CASE("hashed names are recognised as ssh-keygen writes them") {
   process_spec spec;
   spec.argv = {"ssh-keygen", "-H", "-f", file};
   REQUIRE(run_to_end(spec) == 0);
-  const auto text = read_all(file);
+  const auto text = contents_of(file);
   REQUIRE_THAT(text, Contains("|1|") && !Contains("lumi"));
   CHECK(parse(text, "lumi").entries.size() == 1);
   CHECK(parse(text, "puhti", 2222).entries.size() == 1);

@@ -37,12 +37,6 @@ std::string line(const std::string& hosts, const host_key& key) {
   return hosts + " " + key.type + " " + key.base64;
 }
 
-std::string read_all(const std::string& file) {
-  std::ostringstream text;
-  text << std::ifstream{file}.rdbuf();
-  return text.str();
-}
-
 void write_all(const std::string& file, const std::string& text) {
   std::ofstream{file, std::ios::binary} << text;
 }
@@ -91,7 +85,7 @@ TEST_CASE("a new key is written down once, to a file and folder that only the us
   const auto file = folder / ".ssh/known_hosts";
   CHECK(write_known_host(known_from({file}), key_a, 0ms).problem.empty());
   CHECK(write_known_host(known_from({file}), key_a, 0ms).problem.empty());
-  CHECK(read_all(file) == line("lumi", key_a) + "\n");
+  CHECK(contents_of(file) == line("lumi", key_a) + "\n");
   struct stat status {};
   REQUIRE(::stat(file.c_str(), &status) == 0);
   CHECK((status.st_mode & 0777) == 0600);
@@ -104,7 +98,7 @@ TEST_CASE("a new key starts a line of its own, though the file's last one was no
   const auto file = folder / "known_hosts";
   write_all(file, line("puhti", key_b));
   CHECK(write_known_host(known_from({file}), key_a, 0ms).problem.empty());
-  CHECK(read_all(file) == line("puhti", key_b) + "\n" + line("lumi", key_a) + "\n");
+  CHECK(contents_of(file) == line("puhti", key_b) + "\n" + line("lumi", key_a) + "\n");
 }
 
 TEST_CASE("nothing is written without the file's lock, and it is not waited for beyond the patience") {
@@ -114,7 +108,7 @@ TEST_CASE("nothing is written without the file's lock, and it is not waited for 
   auto known = known_from({file});
   auto result = write_known_host(known, key_a, 50ms);
   CHECK_THAT(result.problem, Contains(file) && Contains("locked by another program"));
-  CHECK(read_all(file).empty());
+  CHECK(contents_of(file).empty());
 }
 
 TEST_CASE("a lock that comes free within the patience is taken") {
@@ -125,7 +119,7 @@ TEST_CASE("a lock that comes free within the patience is taken") {
       std::async(std::launch::async, [&] { return write_known_host(known_from({file}), key_a, 60s); });
   held = nullptr;
   CHECK(written.get().problem.empty());
-  CHECK(read_all(file) == line("lumi", key_a) + "\n");
+  CHECK(contents_of(file) == line("lumi", key_a) + "\n");
 }
 
 TEST_CASE("a key that another process wrote down first makes a second one a changed key") {
@@ -137,7 +131,7 @@ TEST_CASE("a key that another process wrote down first makes a second one a chan
   CHECK(result.error.kind == ssh_failure::host_key_changed);
   write_all(file, "@revoked " + line("*", key_a) + "\n");
   CHECK(write_known_host(early, key_a, 0ms).error.kind == ssh_failure::host_key_revoked);
-  CHECK_FALSE(Contains(line("lumi", key_a)).match(read_all(file)));
+  CHECK_FALSE(Contains(line("lumi", key_a)).match(contents_of(file)));
 }
 
 TEST_CASE("a key that cannot be written down is a problem in words, and leaves nothing behind") {
@@ -150,7 +144,7 @@ TEST_CASE("a key that cannot be written down is a problem in words, and leaves n
   auto known = known_from({damaged});
   write_all(damaged, std::string("a\0b\n", 4));
   CHECK_THAT(write_known_host(known, key_a, 0ms).problem, Contains("NUL"));
-  CHECK(read_all(damaged) == std::string("a\0b\n", 4));
+  CHECK(contents_of(damaged) == std::string("a\0b\n", 4));
 }
 
 TEST_CASE("a known_hosts file is read whole or refused with the reason and the size that is read") {

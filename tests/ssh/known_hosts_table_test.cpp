@@ -152,12 +152,6 @@ const situation policies[] = {
     {"a revoked key, and nothing checked", "@revoked * {ed}\n", "revoked", "accepted though revoked", off},
 };
 
-std::string read_all(const std::string& file) {
-  std::ostringstream text;
-  text << std::ifstream{file}.rdbuf();
-  return text.str();
-}
-
 std::string replaced(std::string text, const std::map<std::string, std::string>& words) {
   for (const auto& [word, by] : words)
     for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + by.size()))
@@ -204,7 +198,7 @@ private:
     if (key.empty()) {
       scratch_folder folder;
       run_to_end({{"ssh-keygen", "-q", "-t", type, "-N", "", "-C", "", "-f", folder / "key"}});
-      std::istringstream line{read_all(folder / "key.pub")};
+      std::istringstream line{contents_of(folder / "key.pub")};
       std::string name, base64;
       line >> name >> base64;
       key = name + " " + base64;
@@ -236,7 +230,7 @@ std::string ask_ssh(const situation& at, const real_sshd& server, const std::vec
   std::string names;
   for (const auto& file : files) { // copies: it writes
     auto copy = folder / std::to_string(names.size());
-    std::ofstream{copy, std::ios::binary} << read_all(file);
+    std::ofstream{copy, std::ios::binary} << contents_of(file);
     names += (names.empty() ? "" : " ") + copy;
   }
   const char* policy = at.policy == strict ? "yes" : at.policy == accept_new ? "accept-new" : "no";
@@ -264,7 +258,7 @@ std::string ask_ssh(const situation& at, const real_sshd& server, const std::vec
                "true"};
   spec.output = folder / "said";
   run_to_end(spec);
-  return verdict_of_ssh(read_all(folder / "said"));
+  return verdict_of_ssh(contents_of(folder / "said"));
 }
 
 std::string judged(const situation& at, const real_sshd& server, const std::vector<std::string>& files) {

@@ -217,9 +217,7 @@ trace_reader trace(const told& world) {
   spec.environment = world.environment();
   spec.output = folder / "output";
   const int code = run_to_end(spec);
-  std::ostringstream said;
-  said << std::ifstream{folder / "output"}.rdbuf();
-  INFO(said.str());
+  INFO(contents_of(folder / "output"));
   REQUIRE(code == 0);
   std::ifstream lines{file};
   std::string line;

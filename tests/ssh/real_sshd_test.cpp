@@ -37,9 +37,7 @@ finished ssh(const real_sshd& sshd, const std::string& command,
   spec.argv.push_back(command);
   spec.output = folder / "out";
   int status = run_to_end(spec);
-  std::ostringstream text;
-  text << std::ifstream(spec.output).rdbuf();
-  return {status, text.str()};
+  return {status, contents_of(spec.output)};
 }
 
 /// A connect and the first byte of an answer, or none.

@@ -39,6 +39,10 @@ struct world {
 /// Endpoints as a name with several addresses would give them.
 resolver resolves_to(std::vector<std::string> addresses);
 
+inline outcome exited(int code) {
+  return {outcome_kind::exited, code, {}, {}};
+}
+
 /// Set by a waker on any thread, waited for by the test.
 class bell {
 public:

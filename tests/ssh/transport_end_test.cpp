@@ -16,12 +16,8 @@ using support::reply;
 
 namespace {
 
-outcome exited(int code) {
-  return {outcome_kind::exited, code, {}, {}};
-}
-
-struct opened {
-  explicit opened(const fake_faults& faults = {}) : server(faults), link(around, settings()) {
+struct link_to_fake {
+  explicit link_to_fake(const fake_faults& faults = {}) : server(faults), link(around, settings()) {
     REQUIRE(link.open());
   }
   cluster_settings settings() {
@@ -39,24 +35,24 @@ struct opened {
 TEST_CASE("however the server ends a command, the outcome is the true one", "[transport]") {
   fake_faults faults;
   SECTION("status after the end of output") {
-    opened o{faults};
+    link_to_fake o{faults};
     CHECK(o.link.run("exit 3").ended == exited(3));
   }
   SECTION("output after the status") {
     faults.end = ending::data_after_status;
-    opened o{faults};
+    link_to_fake o{faults};
     auto said = o.link.run("echo first");
     CHECK(said.ended == exited(0));
     CHECK(said.output == "first\nafter status\n");
   }
   SECTION("late close") {
     faults.close_delay = 150ms;
-    opened o{faults};
+    link_to_fake o{faults};
     CHECK(o.link.run("exit 4").ended == exited(4));
   }
   SECTION("no close") {
     faults.end = ending::no_close;
-    opened o{faults};
+    link_to_fake o{faults};
     auto said = o.link.run("echo held");
     auto held = exited(0);
     held.output_open = true;
@@ -67,14 +63,14 @@ TEST_CASE("however the server ends a command, the outcome is the true one", "[tr
   }
   SECTION("no status") {
     faults.end = ending::no_status;
-    opened o{faults};
+    link_to_fake o{faults};
     auto ended = o.link.run("true").ended;
     CHECK(ended.kind == outcome_kind::maybe_ran);
     CHECK(ended.cause.text.find("without a word") != std::string::npos);
   }
   SECTION("by a signal") {
     faults.end = ending::by_signal;
-    opened o{faults};
+    link_to_fake o{faults};
     CHECK(o.link.run("true").ended == outcome{outcome_kind::signalled, 0, "TERM", {}});
   }
 }
@@ -91,7 +87,7 @@ TEST_CASE("a command that was not yet sent when the link breaks never ran, one t
   fake_faults faults;
   faults.break_at = at;
   faults.break_how = how;
-  opened o{faults};
+  link_to_fake o{faults};
   auto id = o.link.start("echo x; hang");
   REQUIRE(o.link.until([&] { return o.link.failed.has_value(); }));
   CHECK(o.link.failed->stage == ssh_stage::session);
@@ -104,7 +100,7 @@ TEST_CASE("a command that was not yet sent when the link breaks never ran, one t
 }
 
 TEST_CASE("what the server refuses was never sent, and the connection serves on", "[transport]") {
-  opened o;
+  link_to_fake o;
   SECTION("the channel") {
     o.server.set([](auto& f) { f.channel_open = reply::refuse; });
   }
@@ -119,7 +115,7 @@ TEST_CASE("what the server refuses was never sent, and the connection serves on"
 }
 
 TEST_CASE("a command is ended at its timeout, not before", "[transport]") {
-  opened o;
+  link_to_fake o;
   struct silence {
     const char* what;
     std::function<void(fake_faults&)> set;
@@ -141,7 +137,7 @@ TEST_CASE("a command is ended at its timeout, not before", "[transport]") {
 }
 
 TEST_CASE("a cancelled command is ended in every phase, and its slot comes back", "[transport]") {
-  opened o;
+  link_to_fake o;
   auto cancel = [&](stream_id id) {
     o.link.it->cancel(id, {errc::cancelled, "not wanted"});
     REQUIRE(o.link.finish(id, 15s));
@@ -181,7 +177,7 @@ TEST_CASE("a cancelled command is ended in every phase, and its slot comes back"
 }
 
 TEST_CASE("channels whose opening is never answered are parked, and cost nobody anything", "[transport]") {
-  opened o;
+  link_to_fake o;
   o.server.set([](auto& f) { f.channel_open = reply::never; });
   for (int i = 0; i < 5; ++i) {
     auto id = o.link.start("true");
@@ -196,7 +192,7 @@ TEST_CASE("channels whose opening is never answered are parked, and cost nobody 
 }
 
 TEST_CASE("a question is answered by a server that opens a channel and by one that refuses", "[transport]") {
-  opened o;
+  link_to_fake o;
   CHECK(o.link.ask(1));
   o.server.set([](auto& f) { f.channel_open = reply::refuse; });
   CHECK(o.link.ask(2));
@@ -210,7 +206,7 @@ TEST_CASE("a question is answered by a server that opens a channel and by one th
 
 TEST_CASE("a frozen peer answers nothing, holds up nobody, and after the thaw all is answered",
           "[transport]") {
-  opened o;
+  link_to_fake o;
   auto running = o.link.start("sleep 10; echo late");
   REQUIRE(o.link.until([&] { return o.server.counters().execs == 1; }));
   o.server.freeze();
@@ -232,7 +228,7 @@ TEST_CASE("closing takes less than 250 ms whatever the peer does, and says good-
           "[transport]") {
   fake_faults faults;
   SECTION("healthy") {
-    opened o{faults};
+    link_to_fake o{faults};
     auto id = o.link.start("echo x; hang");
     REQUIRE(o.link.until([&] { return o.link.streams[id.value].received == 2; }));
     CHECK(o.link.close() < prompt);
@@ -243,19 +239,19 @@ TEST_CASE("closing takes less than 250 ms whatever the peer does, and says good-
   }
   SECTION(
       "idle") { // a server that still has an answer to write may find the link closed before it reads the good-bye
-    opened o{faults};
+    link_to_fake o{faults};
     CHECK(o.link.close() < prompt);
     CHECK(o.link.closed);
     CHECK(o.server.wait_until([](const auto& c) { return c.goodbyes == 1 && c.open == 0; }));
   }
   SECTION("frozen") {
-    opened o{faults};
+    link_to_fake o{faults};
     o.server.freeze();
     CHECK(o.link.close() < prompt);
     CHECK(o.link.closed);
   }
   SECTION("frozen, with a full socket") {
-    opened o{faults};
+    link_to_fake o{faults};
     std::vector<stream_id> ids; // one window is less than a socket holds
     for (int i = 0; i < 9; ++i)
       ids.push_back(o.link.start(exec_request{"cat", {}, std::string(100'000, 'x'), {}, 0}, 1u << 20, false));
@@ -277,7 +273,7 @@ TEST_CASE("closing takes less than 250 ms whatever the peer does, and says good-
 }
 
 TEST_CASE("an idle connection notices at once that its peer has gone", "[transport]") {
-  opened o;
+  link_to_fake o;
   SECTION("reset") {
     o.server.reset_all();
   }
@@ -293,7 +289,7 @@ TEST_CASE("an idle connection notices at once that its peer has gone", "[transpo
 }
 
 TEST_CASE("the peer was last heard of when its last packet came", "[transport]") {
-  opened o;
+  link_to_fake o;
   auto at_first = o.link.it->last_heard();
   CHECK(at_first != time_point{});
   CHECK(o.link.run("true").ended == exited(0));

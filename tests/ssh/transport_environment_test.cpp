@@ -14,10 +14,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-outcome exited(int code) {
-  return {outcome_kind::exited, code, {}, {}};
-}
-
 exec_request with(std::string command, std::vector<environment_variable> variables) {
   exec_request request;
   request.command = std::move(command);
@@ -40,10 +36,7 @@ std::string run_by(const std::vector<std::string>& shell, const std::string& com
   spec.environment = {"SHELL=/bin/sh"};
   spec.output = folder / "output";
   support::run_to_end(spec);
-  std::ifstream in(spec.output, std::ios::binary);
-  std::ostringstream all;
-  all << in.rdbuf();
-  return all.str();
+  return support::contents_of(spec.output);
 }
 
 /// A job script full of what shells treat specially: 57 kB.

@@ -8,14 +8,6 @@ using namespace moorage;
 using namespace moorage::test;
 using namespace std::chrono_literals;
 
-namespace {
-
-outcome exited(int code) {
-  return {outcome_kind::exited, code, {}, {}};
-}
-
-} // namespace
-
 TEST_CASE("a connection opens step by step and says what each step found", "[transport]") {
   support::real_sshd server;
   world around;

@@ -12,10 +12,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-outcome exited(int code) {
-  return {outcome_kind::exited, code, {}, {}};
-}
-
 bool is_flood(const std::string& bytes) {
   for (std::size_t i = 0; i < bytes.size(); ++i)
     if (bytes[i] != support::fake_sshd::flood_byte(i))

@@ -9,10 +9,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-outcome exited(int code) {
-  return {outcome_kind::exited, code, {}, {}};
-}
-
 outcome exited_with_output_open(int code) {
   auto ended = exited(code);
   ended.output_open = true;
@@ -26,8 +22,10 @@ exec_request lingering(std::string command, std::chrono::milliseconds linger) {
   return request;
 }
 
-struct opened {
-  explicit opened(std::chrono::milliseconds linger) : link(around, settings(linger)) { REQUIRE(link.open()); }
+struct lingering_link {
+  explicit lingering_link(std::chrono::milliseconds linger) : link(around, settings(linger)) {
+    REQUIRE(link.open());
+  }
   cluster_settings settings(std::chrono::milliseconds linger) {
     auto result = around.settings_for(server);
     result.linger = linger;
@@ -41,7 +39,7 @@ struct opened {
 } // namespace
 
 TEST_CASE("output that a descendant writes after the command's exit is not lost", "[transport]") {
-  opened o{20s};
+  lingering_link o{20s};
   auto sorted = o.link.run("bash -c 'exec > >(sleep 0.6; sort); echo b; echo a'");
   CHECK(sorted.ended == exited(0));
   CHECK(sorted.output == "a\nb\n");
@@ -55,7 +53,7 @@ TEST_CASE("output that a descendant writes after the command's exit is not lost"
 TEST_CASE("a background child that holds the pipes holds up the command's end for the linger time, and that "
           "is told",
           "[transport]") {
-  opened o{500ms};
+  lingering_link o{500ms};
   auto said = o.link.run("sleep 60 & echo started; exit 4");
   CHECK(said.ended == exited_with_output_open(4));
   CHECK(said.output == "started\n");
@@ -73,7 +71,7 @@ TEST_CASE("a background child that holds the pipes holds up the command's end fo
 }
 
 TEST_CASE("a request's own linger time counts, and the cluster's where it has none", "[transport]") {
-  opened o{300ms};
+  lingering_link o{300ms};
   auto patient = o.link.run(lingering("(sleep 1.5; echo late) & echo early", 20s));
   CHECK(patient.ended == exited(0));
   CHECK(patient.output == "early\nlate\n");
@@ -87,7 +85,7 @@ TEST_CASE("a request's own linger time counts, and the cluster's where it has no
 }
 
 TEST_CASE("who waits for the close gets all output, however late", "[transport]") {
-  opened o{0s};
+  lingering_link o{0s};
   auto request = lingering("(sleep 1.2; echo late) & echo early", 0s);
   request.wait_for_close = true;
   auto said = o.link.run(request);

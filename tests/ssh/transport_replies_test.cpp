@@ -8,14 +8,6 @@ using namespace moorage;
 using namespace moorage::test;
 using namespace std::chrono_literals;
 
-namespace {
-
-outcome exited(int code) {
-  return {outcome_kind::exited, code, {}, {}};
-}
-
-} // namespace
-
 TEST_CASE("commands with an environment that start at once on a fresh connection all run", "[transport]") {
   support::real_sshd_settings settings;
   settings.config = {"AcceptEnv ACCEPTED"};

@@ -20,8 +20,8 @@ support::real_sshd_settings ordinary() {
   return settings;
 }
 
-struct opened {
-  explicit opened(support::real_sshd_settings wanted = ordinary(), bool sweep = false)
+struct signalling_link {
+  explicit signalling_link(support::real_sshd_settings wanted = ordinary(), bool sweep = false)
       : server(std::move(wanted)), link(around, settings(sweep)) {
     REQUIRE(link.open());
   }
@@ -114,7 +114,7 @@ constexpr const char* stubborn = "trap '' TERM; echo $$; while :; do sleep 0.1; 
 } // namespace
 
 TEST_CASE("a cancelled command is ended by SIGTERM, and the answer says so", "[transport]") {
-  opened o;
+  signalling_link o;
   auto ended = o.cancel(o.start("echo $$; sleep 600 & sleep 600"));
   CHECK(ended.kind == outcome_kind::signalled);
   CHECK(ended.signal == "TERM");
@@ -125,7 +125,7 @@ TEST_CASE("a cancelled command is ended by SIGTERM, and the answer says so", "[t
 }
 
 TEST_CASE("what SIGTERM does not end, SIGKILL does 2 s later", "[transport]") {
-  opened o;
+  signalling_link o;
   auto ended = o.cancel(o.start(stubborn));
   CHECK(ended.kind == outcome_kind::signalled);
   CHECK(ended.signal == "KILL");
@@ -167,7 +167,7 @@ TEST_CASE("SIGKILL is sent 2 s after SIGTERM and the answer given 3 s after it, 
 
 TEST_CASE("a command that tidies up on SIGTERM has the time for it, and its exit code is told",
           "[transport]") {
-  opened o;
+  signalling_link o;
   auto id = o.start("trap 'sleep 0.7; echo tidied; exit 7' TERM; echo $$; while :; do sleep 0.1; done");
   auto ended = o.cancel(id);
   CHECK(ended.kind == outcome_kind::exited);
@@ -177,7 +177,7 @@ TEST_CASE("a command that tidies up on SIGTERM has the time for it, and its exit
 }
 
 TEST_CASE("at its timeout a command is ended, and the answer comes when it has", "[transport]") {
-  opened o;
+  signalling_link o;
   auto began = std::chrono::steady_clock::now();
   auto id = o.start("echo $$; sleep 600", 3s); // a busy machine needs some of it for the shell to start
   REQUIRE(o.link.finish(id));
@@ -190,7 +190,7 @@ TEST_CASE("at its timeout a command is ended, and the answer comes when it has",
 }
 
 TEST_CASE("the end of a command that nobody reads is not held up by its output", "[transport]") {
-  opened o;
+  signalling_link o;
   auto id = o.link.start("yes", 100'000);
   auto& said = o.link.streams[id.value];
   REQUIRE(o.link.until([&] { return said.received == 100'000; }));
@@ -203,7 +203,7 @@ TEST_CASE("the end of a command that nobody reads is not held up by its output",
 
 TEST_CASE("input that was not sent is not taken for the whole by a command that is being ended",
           "[transport]") {
-  opened o;
+  signalling_link o;
   // Reads nothing for a while; an end of its input would let it finish as if all had come.
   auto id = o.link.start(exec_request{"trap 'cat | wc -c; exit 0' TERM; echo $$; while :; do sleep 0.1; done",
                                       {},
@@ -220,7 +220,7 @@ TEST_CASE("where the server passes no signal on, the answer comes within 3 s and
           "[transport]") {
   auto settings = ordinary();
   settings.config = {"ForceCommand echo $$; exec sleep 600"}; // sshd signals no forced command
-  opened o{settings};
+  signalling_link o{settings};
   auto ended = o.cancel(o.start("anything"));
   CHECK(ended.kind == outcome_kind::maybe_ran);
   CHECK(ended.cause.code == errc::cancelled);
@@ -233,7 +233,7 @@ TEST_CASE("where the server passes no signal on, the answer comes within 3 s and
 
 TEST_CASE("a connection that closes sends SIGTERM to what runs on it, and waits no longer for that",
           "[transport]") {
-  opened o;
+  signalling_link o;
   o.start("echo $$; sleep 600");
   CHECK(o.link.close() < prompt);
   CHECK(o.gone());
@@ -251,7 +251,7 @@ TEST_CASE("what escaped from a command's process group is found by its marker wh
     settings.max_sessions = 1;
   }
   CAPTURE(sweep, settings.ordinary_user, settings.max_sessions);
-  opened o{settings, sweep};
+  signalling_link o{settings, sweep};
   // Out of the command's process group, deaf to SIGTERM, away from its pipes.
   auto id = o.start("setsid sh -c 'trap \"\" TERM; echo $$; exec >/dev/null 2>&1 </dev/null; while :; do "
                     "sleep 0.1; done' & "
@@ -268,7 +268,7 @@ TEST_CASE("what escaped from a command's process group is found by its marker wh
 TEST_CASE(
     "a sweep leaves alone what is not the command's, and what a command leaves behind that was not cut short",
     "[transport]") {
-  opened o{ordinary(), true};
+  signalling_link o{ordinary(), true};
   auto other = o.start("echo $$; exec sleep 600");
   auto bystander = o.process;
   auto left = o.link.run("sleep 600 >/dev/null 2>&1 & echo $!");
@@ -287,7 +287,7 @@ TEST_CASE(
 TEST_CASE("a slot of a command that is being ended is waited for", "[transport]") {
   auto settings = ordinary();
   settings.max_sessions = 1;
-  opened o{settings};
+  signalling_link o{settings};
   auto stubbornly = o.start(stubborn);
   o.link.it->cancel(stubbornly, {errc::cancelled, "not wanted"});
   CHECK(o.link.run("echo next").output == "next\n");

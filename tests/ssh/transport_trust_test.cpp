@@ -19,12 +19,6 @@ using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
 using support::fake_sshd;
 
-std::string read_all(const std::string& file) {
-  std::ostringstream text;
-  text << std::ifstream{file}.rdbuf();
-  return text.str();
-}
-
 cluster_settings meeting_anew(world& around, const fake_sshd& server, const std::string& known_hosts) {
   auto settings = around.settings_for(server);
   settings.known_hosts_files = {known_hosts};
@@ -71,7 +65,7 @@ TEST_CASE("while known_hosts is locked log-ins go on, tell of it every time, and
         CHECK(step.took < 20s);
       }
     }
-    CHECK(read_all(file).empty());
+    CHECK(support::contents_of(file).empty());
     const auto known = server.host_key_fingerprint();
     server.change_host_key();
     driven link{around, settings};
@@ -80,7 +74,7 @@ TEST_CASE("while known_hosts is locked log-ins go on, tell of it every time, and
     CHECK(link.failed->kind == ssh_failure::host_key_changed);
     CHECK_THAT(link.failed->text, Contains(known) && Contains(server.host_key_fingerprint()));
   }
-  CHECK(read_all(file).empty());
+  CHECK(support::contents_of(file).empty());
 }
 
 TEST_CASE("a wait for known_hosts never uses up a short connect_timeout", "[transport]") {
@@ -112,7 +106,7 @@ TEST_CASE("a key that was kept in memory is written down once the file can be wr
   REQUIRE(link.open());
   CHECK(link.warnings.empty());
   CHECK_THAT(link.steps.at(4).text, Contains("written to " + file));
-  CHECK(read_all(file) == server.known_hosts_line() + "\n");
+  CHECK(support::contents_of(file) == server.known_hosts_line() + "\n");
 }
 
 TEST_CASE("a known_hosts file that cannot be read whole refuses a log-in before the server is asked",

@@ -3,12 +3,17 @@
 #include "tests/support/process_tree.hpp"
 #include "tests/support/real_sshd.hpp"
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 namespace moorage::support {
+
+inline std::chrono::steady_clock::time_point now() {
+  return std::chrono::steady_clock::now();
+}
 
 /// OpenSSH's ssh-agent on a socket of its own, holding the given private keys
 /// (without passphrase). Ready when the constructor returns.

@@ -10,14 +10,14 @@
 namespace moorage::support {
 namespace {
 
-using text = const std::string&;
+using spelling = const std::string&;
 
-[[noreturn]] void reject(text value, text allowed) {
+[[noreturn]] void reject(spelling value, spelling allowed) {
   throw std::invalid_argument("\"" + value + "\" is not " + allowed);
 }
 
 template <class E>
-void assign_named(E& field, text value, std::initializer_list<const char*> names) {
+void assign_named(E& field, spelling value, std::initializer_list<const char*> names) {
   std::string all;
   int index = 0;
   for (const char* name : names) {
@@ -30,65 +30,65 @@ void assign_named(E& field, text value, std::initializer_list<const char*> names
   reject(value, all);
 }
 
-std::uint64_t number(text value) {
+std::uint64_t number_in(spelling value) {
   if (value.empty() || value.size() > 18 || value.find_first_not_of("0123456789") != std::string::npos)
     reject(value, "a number");
   return std::stoull(value);
 }
 
-void assign(phase& field, text value) {
+void assign(phase& field, spelling value) {
   assign_named(field, value,
                {"never", "accepted", "banner", "key_exchange", "authentication", "channel_open",
                 "exec_request", "command"});
 }
 
-void assign(breakage& field, text value) {
+void assign(breakage& field, spelling value) {
   assign_named(field, value, {"silence", "reset", "close", "disconnect"});
 }
 
-void assign(reply& field, text value) {
+void assign(reply& field, spelling value) {
   assign_named(field, value, {"normal", "refuse", "never"});
 }
 
-void assign(ending& field, text value) {
+void assign(ending& field, spelling value) {
   assign_named(field, value, {"orderly", "data_after_status", "no_close", "no_status", "by_signal"});
 }
 
-void assign(bool& field, text value) {
+void assign(bool& field, spelling value) {
   int choice = 0;
   assign_named(choice, value, {"no", "yes"});
   field = choice == 1;
 }
 
-void assign(int& field, text value) {
-  field = static_cast<int>(number(value));
+void assign(int& field, spelling value) {
+  field = static_cast<int>(number_in(value));
 }
 
-void assign(std::uint64_t& field, text value) {
-  field = number(value);
+void assign(std::uint64_t& field, spelling value) {
+  field = number_in(value);
 }
 
-void assign(std::chrono::milliseconds& field, text value) {
-  field = std::chrono::milliseconds(number(value));
+void assign(std::chrono::milliseconds& field, spelling value) {
+  field = std::chrono::milliseconds(number_in(value));
 }
 
-void assign(std::string& field, text value) {
+void assign(std::string& field, spelling value) {
   field = value;
 }
 
-void assign(std::vector<std::string>& field, text value) {
+void assign(std::vector<std::string>& field, spelling value) {
   field.clear();
   std::istringstream parts(value);
   for (std::string part; std::getline(parts, part, ',');)
     field.push_back(part);
 }
 
-using setter = std::function<void(fake_faults&, text)>;
+using setter = std::function<void(fake_faults&, spelling)>;
 
 const std::map<std::string, setter>& setters() {
   static const std::map<std::string, setter> all = [] {
     std::map<std::string, setter> m;
-#define MOORAGE_FAULT(name) m[#name] = [](fake_faults& f, text value) { assign(f.name, value); }
+#define MOORAGE_FAULT(name) m[#name] = [](fake_faults& f, spelling value) { assign(f.name, value); }
     MOORAGE_FAULT(break_at);
     MOORAGE_FAULT(break_how);
     MOORAGE_FAULT(banner_delay);

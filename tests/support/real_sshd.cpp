@@ -23,13 +23,6 @@ using clock = std::chrono::steady_clock;
 
 constexpr auto start_patience = std::chrono::seconds(20); // a loaded machine, a sanitizer
 
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream all;
-  all << in.rdbuf();
-  return all.str();
-}
-
 int count_of(const std::string& text, const std::string& wanted) {
   int count = 0;
   for (auto at = text.find(wanted); at != std::string::npos; at = text.find(wanted, at + wanted.size()))
@@ -119,7 +112,7 @@ void make_key(const std::string& file, const std::string& type, const std::strin
 }
 
 std::string key_of(const std::string& public_file) {
-  std::istringstream line(read_file(public_file));
+  std::istringstream line(contents_of(public_file));
   std::string type, key;
   line >> type >> key;
   return type + " " + key;
@@ -253,7 +246,7 @@ std::string real_sshd::add_client_key(const std::string& name, const std::string
                                       const std::string& key_passphrase) {
   auto file = folder_ / name;
   make_key(file, type, key_passphrase);
-  std::ofstream(folder_ / "authorized_keys", std::ios::app) << read_file(file + ".pub");
+  std::ofstream(folder_ / "authorized_keys", std::ios::app) << contents_of(file + ".pub");
   return file;
 }
 
@@ -279,7 +272,7 @@ std::string real_sshd::host_key_fingerprint(const std::string& type) const {
   std::filesystem::remove(spec.output);
   if (run_to_end(spec) != 0)
     throw std::runtime_error("no such host key: " + type);
-  std::istringstream line(read_file(spec.output));
+  std::istringstream line(contents_of(spec.output));
   std::string bits, fingerprint;
   line >> bits >> fingerprint;
   return fingerprint;
@@ -317,7 +310,7 @@ int real_sshd::connects() const {
 }
 
 std::string real_sshd::log() const {
-  return read_file(folder_ / "log");
+  return contents_of(folder_ / "log");
 }
 
 int real_sshd::log_count(const std::string& text) const {

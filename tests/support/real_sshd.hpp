@@ -2,6 +2,7 @@
 
 #include "tests/support/account.hpp"
 #include "tests/support/process_tree.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -11,20 +12,6 @@
 #include <vector>
 
 namespace moorage::support {
-
-/// A folder of our own under the system's temporary one, removed with all that is in it.
-class scratch_folder {
-public:
-  scratch_folder();
-  ~scratch_folder();
-  scratch_folder(const scratch_folder&) = delete;
-  scratch_folder& operator=(const scratch_folder&) = delete;
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
-private:
-  std::string path_;
-};
 
 struct real_sshd_settings {
   bool ipv4 = true;                                      ///< listens on 127.0.0.1

@@ -1,7 +1,9 @@
-#include "tests/support/real_sshd.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <stdexcept>
 
 namespace moorage::support {
@@ -16,6 +18,12 @@ scratch_folder::scratch_folder() {
 scratch_folder::~scratch_folder() {
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
+}
+
+std::string contents_of(const std::string& file) {
+  std::ostringstream all;
+  all << std::ifstream{file, std::ios::binary}.rdbuf();
+  return all.str();
 }
 
 } // namespace moorage::support

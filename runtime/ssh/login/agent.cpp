@@ -16,9 +16,6 @@ namespace moorage {
 
 namespace {
 
-constexpr char request_identities = 11;
-constexpr std::uint8_t identities_answer = 12;
-
 /// As OpenSSH's own client: no list or signature is longer.
 constexpr std::size_t answer_max = 256u << 10;
 /// More keys than any server lets us try.
@@ -96,7 +93,7 @@ void agent_client::begin(std::string body, time_point deadline) {
 }
 
 void agent_client::request_keys(time_point deadline) {
-  begin(std::string(1, request_identities), deadline);
+  begin(std::string(1, agent_message::request_identities), deadline);
 }
 
 void agent_client::request_raw(std::string request, time_point deadline) {
@@ -146,7 +143,7 @@ agent_client::state agent_client::pump(time_point now) {
 bool agent_client::keys(std::vector<agent_key>& result) const {
   result.clear();
   wire_reader reader{answer_};
-  if (reader.byte() != identities_answer)
+  if (reader.byte() != agent_message::identities_answer)
     return false;
   auto count = reader.number();
   if (!count || *count > keys_max)

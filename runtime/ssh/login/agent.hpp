@@ -30,6 +30,15 @@ private:
   int fd_ = -1;
 };
 
+/// The numbers of the agent's messages (draft-miller-ssh-agent, 5.1).
+namespace agent_message {
+constexpr std::uint8_t failure = 5;
+constexpr std::uint8_t request_identities = 11;
+constexpr std::uint8_t identities_answer = 12;
+constexpr std::uint8_t sign_request = 13;
+constexpr std::uint8_t sign_response = 14;
+} // namespace agent_message
+
 /// How long an agent may take to accept a connection or to list its keys, which it does without asking anybody, before
 /// we go on with what else there is. A signature may need a touch or a passphrase: see `agent_timeout` of the settings.
 constexpr std::chrono::milliseconds agent_patience{5'000};

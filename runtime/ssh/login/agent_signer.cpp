@@ -11,15 +11,10 @@ namespace moorage {
 
 namespace {
 
-constexpr char agent_failure = 5;
-constexpr char identities_answer = 12;
-constexpr std::uint8_t sign_request = 13;
-constexpr std::uint8_t sign_response = 14;
-
 /// The same bytes to be signed by the key that the agent knows as `held`.
 std::string request_of(const std::string& held, std::string_view request) {
   wire_reader reader{request};
-  std::string result(1, static_cast<char>(sign_request));
+  std::string result(1, agent_message::sign_request);
   if (!reader.byte() || !reader.string())
     return std::string{request};
   append_string(result, held);
@@ -57,11 +52,11 @@ void agent_signer::begin(agent_key key, std::string held) {
 }
 
 bool agent_signer::refuses(const std::string& response) {
-  return wire_reader{response}.byte() != sign_response;
+  return wire_reader{response}.byte() != agent_message::sign_response;
 }
 
 bool agent_signer::put_answers(const std::string& signature) {
-  std::string list(1, identities_answer);
+  std::string list(1, agent_message::identities_answer);
   append_number(list, 1);
   append_string(list, key_.blob);
   append_string(list, "agent");
@@ -81,7 +76,7 @@ bool agent_signer::find_request() {
     written.append(buffer, static_cast<std::size_t>(got));
   wire_reader reader{written};
   while (auto request = reader.string())
-    if (wire_reader{*request}.byte() == sign_request) {
+    if (wire_reader{*request}.byte() == agent_message::sign_request) {
       request_ = request_of(held_, *request);
       return true;
     }
@@ -100,7 +95,7 @@ agent_signer::state agent_signer::step() {
   const bool second_pass = !response_.empty();
   if (!answers_put_) {
     drain();
-    answers_put_ = put_answers(second_pass ? response_ : std::string(1, agent_failure));
+    answers_put_ = put_answers(second_pass ? response_ : std::string(1, agent_message::failure));
     if (!answers_put_) {
       result_ = SSH_AUTH_ERROR;
       return state::decided;
