@@ -54,8 +54,8 @@ void pool_core::settle() {
   close_replaced();
   serve();
   refuse_doomed();
-  if (!doomed_ && latched_.code != errc::none && !waiters_.empty() && !servable())
-    refuse_waiters(latched_);
+  if (!doomed_ && back_off_.latched() && !waiters_.empty() && !servable())
+    refuse_waiters(back_off_.latch());
   retry_due();
   open_wanted();
 }
@@ -74,7 +74,7 @@ time_point pool_core::next_due() const {
   if (!retries_.empty() && !paused_)
     at(retries_.begin()->first);
   if (lacks_opening())
-    at(std::max(back_off_until_, now_));
+    at(std::max(back_off_.may_open_at(), now_));
   if (!gone_.empty() || doomed_ || (!probe_queue_.empty() && may_probe()))
     at(now_);
   return due;

@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "actors/pool/latency_histogram.hpp"
+#include "actors/pool/policies/back_off.hpp"
 #include "actors/pool/protocol.hpp"
 #include "actors/pool/seeded_random.hpp"
 
@@ -39,14 +40,6 @@ public:
   /// A grant that its holder has not confirmed after this long is taken back: the answer crossed with the
   /// asker's end.
   static constexpr std::chrono::seconds confirm_timeout{5};
-  /// Tries in one opening; after a try that failed for a passing cause the next one follows 1 s, then 2 s
-  /// later (± 20 %).
-  static constexpr std::uint32_t opening_tries = 3;
-  static constexpr std::chrono::seconds retry_delay{1};
-  /// After an opening was given up the next one begins this much later, doubling up to the maximum (± 20 %);
-  /// a success resets it.
-  static constexpr std::chrono::seconds back_off_first{1};
-  static constexpr std::chrono::seconds back_off_max{10};
   /// After a failed probe the connection is probed again this soon (or after `probe_interval`, if that is
   /// shorter).
   static constexpr std::chrono::seconds probe_retry_interval{10};
@@ -239,7 +232,7 @@ private:
   void expire_waiters();
   void expire_grants();
 
-  // --- core_opening.cpp: openings, back-off, the latch
+  // --- core_opening.cpp: openings, and what becomes of them
   void on(const connection_opened& event);
   void on(const connection_failed& event);
   void on(const connection_lost& event);
@@ -254,9 +247,8 @@ private:
   failure cannot_connect(std::uint32_t tries, const ssh_error& error) const;
   static std::string in_words(const ssh_error& error);
   void given_up(time_point began, failure reason, ssh_failure kind);
-  void back_off(time_point began, failure reason, const std::string& more);
+  void delay_openings(time_point began, failure reason, const std::string& more);
   void latch(failure reason);
-  void end_back_off();
   void was_of_use(connection& c);
   void count_if_useless(const connection& c, const std::string& why);
   bool servable() const { return servable_ > 0; }
@@ -320,6 +312,8 @@ private:
   time_point now_ = time_point::min();
   pool_effects* effects_ = nullptr; ///< only during a step
 
+  back_off back_off_;
+
   connection_map connections_;
   std::array<std::uint32_t, 4> counts_{}; ///< by state
   std::uint32_t servable_ = 0;            ///< open and not condemned: sooner or later they serve a waiter
@@ -348,13 +342,6 @@ private:
   };
   std::optional<doom> doomed_;
   bool more_expired_ = false; ///< than one step refuses
-
-  std::uint32_t back_offs_ =
-      0; ///< openings given up in a row, and connections that ended before they were of use
-  time_point backed_off_at_ = time_point::min(); ///< the last time
-  time_point back_off_until_ = time_point::min();
-  failure back_off_reason_;
-  failure latched_;
 
   time_point next_round_ = time_point::max();
   std::deque<connection_id> probe_queue_;

@@ -50,8 +50,7 @@ void pool_core::on(const settings_changed& event) {
   auto keep = same_transport(settings_, event.settings);
   auto new_interval = settings_.probe_interval != event.settings.probe_interval;
   settings_ = event.settings;
-  latched_ = {};
-  end_back_off();
+  back_off_.lift();
   dormant_ = false;
   if (new_interval)
     schedule_round();
@@ -106,8 +105,7 @@ void pool_core::on(const eviction_requested& event) {
 void pool_core::on(const reset_requested& event) {
   if (refused_for_stopping(event.request))
     return;
-  latched_ = {};
-  end_back_off();
+  back_off_.lift();
   dormant_ = false;
   for (auto& [id, c] : connections_) {
     c.failures = c.exec_failures = 0;

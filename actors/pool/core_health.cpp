@@ -34,8 +34,7 @@ void pool_core::lifetime_over(connection& c) {
   if (c.state == connection_state::leased)
     return refresh(c);
   auto kept = c.replace_by == time_point::min() && idle_.size() <= settings_.min_idle && !dormant_ &&
-              !paused_ && latched_.code == errc::none && back_off_until_ <= now_ &&
-              connections_.size() < settings_.pool_size;
+              !paused_ && back_off_.may_open_at() <= now_ && connections_.size() < settings_.pool_size;
   if (!kept)
     return close(c, removal_reason::lifetime);
   c.replace_by = after(now_, std::max<std::chrono::nanoseconds>(settings_.connect_timeout, probe_grace));

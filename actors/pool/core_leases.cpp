@@ -18,10 +18,10 @@ void pool_core::on(const acquire_requested& event) {
   auto asked = now_ - event.waited;
   if (!paused_ && waiters_.empty() && !grantable_.empty())
     return give(need(grantable_.begin()->connection), event.request, event.holder, std::move(label), asked);
-  if (latched_.code != errc::none && !servable())
-    return refuse_acquire(
-        event.request,
-        {latched_.code, "not tried again (that takes new settings or a reset): " + latched_.text});
+  if (back_off_.latched() && !servable())
+    return refuse_acquire(event.request,
+                          {back_off_.latch().code, "not tried again (that takes new settings or a reset): " +
+                                                       back_off_.latch().text});
   waiter w{event.request, event.holder, std::move(label), asked, event.deadline, event.wait_for_ready};
   if (event.deadline <= now_)
     return refuse_acquire(event.request, timed_out(w, situation(), waiters_.size(), false));

@@ -1,17 +1,9 @@
-// Openings: who needs one, its three tries, the back-off after it was given up, and the latch.
-#include <algorithm>
-
+// Openings: who needs one, its tries, and what becomes of what it opened.
 #include "actors/durations.hpp"
 #include "actors/pool/core.hpp"
 #include "messages/ensure.hpp"
 
 namespace moorage {
-
-namespace {
-
-constexpr double spread = 0.2; // of every delay, either way, so that pools do not knock in step
-
-} // namespace
 
 /// Connections that somebody needs and that are not open: for the waiters, and to have `min_idle` in reserve.
 std::uint32_t pool_core::wanted() const {
@@ -24,13 +16,12 @@ std::uint32_t pool_core::wanted() const {
 
 /// Whether an opening would begin now, if the pool were not backing off.
 bool pool_core::lacks_opening() const {
-  return !paused_ && !stopping_ && latched_.code == errc::none &&
-         openings_.size() < settings_.connects_at_once && connections_.size() < settings_.pool_size &&
-         openings_.size() < wanted();
+  return !paused_ && !stopping_ && !back_off_.latched() && openings_.size() < settings_.connects_at_once &&
+         connections_.size() < settings_.pool_size && openings_.size() < wanted();
 }
 
 void pool_core::open_wanted() {
-  while (back_off_until_ <= now_ && lacks_opening()) {
+  while (back_off_.may_open_at() <= now_ && lacks_opening()) {
     connection_id id{next_connection_++};
     auto& c = connections_.emplace_hint(connections_.end(), id, connection{})->second;
     c.id = id;
@@ -48,7 +39,7 @@ void pool_core::attempt(connection& c) {
   ++counters_.openings;
   emit(open_connection{c.id, c.attempt});
   note(announcement::opening, c.id, {},
-       "try " + std::to_string(c.attempt) + " of " + std::to_string(opening_tries));
+       "try " + std::to_string(c.attempt) + " of " + std::to_string(back_off::opening_tries));
 }
 
 /// Each try is made only if somebody still needs it: a server that is down is not knocked at for nobody.
@@ -70,11 +61,7 @@ void pool_core::on(const connection_opened& event) {
   c->lifetime_share = 1.0 - 0.1 * random_.unit();
   set_lifetime(*c);
   ++counters_.opened;
-  // A latch stays: that this log-in was let in does not say why the other was denied. The connection serves
-  // meanwhile. The next opening need not wait; how long one waits that follows a failure is told by what becomes of
-  // this one.
-  back_off_until_ = time_point::min();
-  back_off_reason_ = {};
+  back_off_.opened();
   becomes_idle(*c);
   if (next_round_ == time_point::max())
     schedule_round();
@@ -127,13 +114,14 @@ void pool_core::try_failed(connection& c, const ssh_error& error) {
   c.last_error = error;
   // What latches the pool is told whole by the latch.
   auto what =
-      is_latching(error.kind) && latched_.code == errc::none ? ssh_error{error.stage, error.kind, {}} : error;
+      is_latching(error.kind) && !back_off_.latched() ? ssh_error{error.stage, error.kind, {}} : error;
   note(announcement::open_failed, c.id, {},
-       "try " + std::to_string(c.attempt) + " of " + std::to_string(opening_tries) + ": " + to_string(what));
-  auto again = is_transient(error.kind) && c.attempt < opening_tries && latched_.code == errc::none;
-  if (!again)
+       "try " + std::to_string(c.attempt) + " of " + std::to_string(back_off::opening_tries) + ": " +
+           to_string(what));
+  auto retry = back_off_.retry_at(now_, error.kind, c.attempt, random_);
+  if (!retry)
     return give_up(c);
-  c.retry_at = after(now_, random_.around(retry_delay * (1u << (c.attempt - 1)), spread));
+  c.retry_at = *retry;
   refresh(c);
 }
 
@@ -150,67 +138,54 @@ void pool_core::give_up(connection& c) {
 void pool_core::given_up(time_point began, failure reason, ssh_failure kind) {
   if (is_latching(kind))
     latch(std::move(reason));
-  else if (latched_.code == errc::none)
-    back_off(began, std::move(reason), {});
+  else if (!back_off_.latched())
+    delay_openings(began, std::move(reason), {});
   if (servable() || !openings_.empty() || waiters_.empty())
     return;
-  if (latched_.code != errc::none)
-    return refuse_waiters(latched_);
-  refuse_waiters(back_off_reason_, is_transient(kind) ? whom::impatient : whom::all);
+  if (back_off_.latched())
+    return refuse_waiters(back_off_.latch());
+  refuse_waiters(back_off_.reason(), is_transient(kind) ? whom::impatient : whom::all);
 }
 
 /// `more`: what those who watch were not told yet of the reason.
-void pool_core::back_off(time_point began, failure reason, const std::string& more) {
-  back_off_reason_ = std::move(reason);
-  // Openings that were under way together fail together: that is one failure, not several.
-  if (began < back_off_until_)
-    return;
-  auto doublings = std::min(back_offs_, 10u);
-  auto delay = std::min<std::chrono::seconds>(back_off_first * (1u << doublings), back_off_max);
-  ++back_offs_;
-  backed_off_at_ = now_;
-  back_off_until_ = after(now_, random_.around(delay, spread));
-  note(announcement::backing_off, {}, {},
-       "next try in " + to_text(between(now_, back_off_until_)) + (more.empty() ? "" : "; " + more));
-}
-
-void pool_core::end_back_off() {
-  back_offs_ = 0;
-  back_off_until_ = time_point::min();
-  back_off_reason_ = {};
+void pool_core::delay_openings(time_point began, failure reason, const std::string& more) {
+  if (back_off_.failed(now_, began, std::move(reason), random_))
+    note(announcement::backing_off, {}, {},
+         "next try in " + to_text(between(now_, back_off_.may_open_at())) +
+             (more.empty() ? "" : "; " + more));
 }
 
 /// A server that lets in may still be of no use: only what a connection did some time after it was opened ends the
-/// series. One that was open before the last failure says nothing about it.
+/// series.
 void pool_core::was_of_use(connection& c) {
   if (c.proved || now_ < after(c.began, settings_.proving_time))
     return;
   c.proved = true;
-  if (c.began >= backed_off_at_)
-    back_offs_ = 0;
+  back_off_.proved(c.began);
 }
 
 /// A connection that ends, without our wish, before it was of any use is no better than one that could not be opened. One
 /// that served a lease, however young, was what somebody logged in for.
 void pool_core::count_if_useless(const connection& c, const std::string& why) {
   auto in_use = c.in_use() > 0 && now_ >= after(c.began, settings_.proving_time);
-  if (c.proved || c.served || in_use || latched_.code != errc::none)
+  if (c.proved || c.served || in_use || back_off_.latched())
     return;
   auto use = "was of no use: it ended " + to_text(between(c.began, now_)) + " after the log-in";
-  back_off(c.began, {errc::connect_failed, "the connection to '" + settings_.name + "' " + use + ": " + why},
-           to_string(c.id) + " " + use);
+  delay_openings(c.began,
+                 {errc::connect_failed, "the connection to '" + settings_.name + "' " + use + ": " + why},
+                 to_string(c.id) + " " + use);
 }
 
 /// Trying again would be denied again, and sites ban those who do. Openings that wait for another try end; a
 /// try that is under way is let end by itself.
 void pool_core::latch(failure reason) {
-  if (latched_.code != errc::none)
+  if (back_off_.latched())
     return;
   if (reason.code == errc::auth_denied) // the other texts say what to mend
     reason.text += "; mend the credentials (user, key_files, or what the site has of your keys)";
-  latched_ = std::move(reason);
   note(announcement::latched, {}, {},
-       "no further try until the settings change or the pool is reset: " + latched_.text);
+       "no further try until the settings change or the pool is reset: " + reason.text);
+  back_off_.set_latch(std::move(reason));
   std::vector<connection_id> waiting;
   for (const auto& retry : retries_)
     waiting.push_back(retry.second);

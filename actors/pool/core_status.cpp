@@ -23,8 +23,8 @@ pool_status pool_core::status(time_point now) const {
   result.waiters = static_cast<std::uint32_t>(waiters_.size());
   result.probing = probing_;
   result.paused = paused_;
-  result.latched = latched_;
-  result.backing_off = back_off_reason_;
+  result.latched = back_off_.latch();
+  result.backing_off = back_off_.reason();
   std::chrono::nanoseconds ages{0}, idles{0};
   for (const auto& [id, c] : connections_) {
     if (c.open())
@@ -164,7 +164,7 @@ void pool_core::verify_waiters() const {
   ensure(paused_ || waiters_.empty() || grantable_.empty() || waiters_.begin()->second.deadline <= now_,
          "nobody waits while a slot may be granted");
   ensure(!stopping_ || waiters_.empty(), "nobody waits for a pool that is stopping");
-  ensure(waiters_.empty() || doomed_ || latched_.code == errc::none || servable(),
+  ensure(waiters_.empty() || doomed_ || !back_off_.latched() || servable(),
          "nobody waits for a pool that cannot serve");
 }
 
@@ -172,9 +172,10 @@ void pool_core::verify_waiters() const {
 void pool_core::verify_work() const {
   ensure(live() <= settings_.pool_size || (idle_.empty() && openings_.empty()),
          "a pool that was made smaller keeps only what is leased");
-  ensure(!lacks_opening() || back_off_until_ > now_,
+  ensure(!lacks_opening() || back_off_.may_open_at() > now_,
          "what is needed is being opened, unless the pool backs off");
-  ensure(back_off_until_ <= now_ || back_off_reason_.code != errc::none, "a pool backs off for a reason");
+  ensure(back_off_.may_open_at() <= now_ || back_off_.hindrance(now_).code != errc::none,
+         "a pool backs off for a reason");
   ensure(paused_ || retries_.empty() || retries_.begin()->first > now_, "a try that is due is made");
   ensure(timers_.empty() || timers_.begin()->first > now_, "what falls due is done");
   ensure(next_round_ > now_, "a round of probes that is due is begun");

@@ -50,19 +50,18 @@ std::string pool_core::situation() const {
     const auto& c = connections_.at(*openings_.begin());
     // Each cause once: what keeps the pool from trying, below, is mostly the same.
     auto why = c.last_error ? in_words(c.last_error) : std::string{};
-    const auto& below = latched_.code == errc::none && back_off_until_ > now_ ? back_off_reason_ : latched_;
-    if (below.text.find(why) != std::string::npos)
+    if (back_off_.hindrance(now_).text.find(why) != std::string::npos)
       why.clear();
     add(std::to_string(openings_.size()) + " opening (try " + std::to_string(c.attempt) + " of " +
-        std::to_string(opening_tries) + (why.empty() ? "" : ", last failure: " + why) + ")");
+        std::to_string(back_off::opening_tries) + (why.empty() ? "" : ", last failure: " + why) + ")");
   }
   if (auto closing = count(connection_state::closing); closing > 0)
     add(std::to_string(closing) + " closing");
-  if (latched_.code != errc::none)
-    add(latched_.text);
-  else if (back_off_until_ > now_)
-    add("next try in " + to_text(between(now_, back_off_until_)) + " since the last one failed (" +
-        back_off_reason_.text + ")");
+  if (const auto& hindrance = back_off_.hindrance(now_); back_off_.latched())
+    add(hindrance.text);
+  else if (hindrance.code != errc::none)
+    add("next try in " + to_text(between(now_, back_off_.may_open_at())) + " since the last one failed (" +
+        hindrance.text + ")");
   return text.empty() ? "no connection was open" : text;
 }
 
@@ -78,8 +77,8 @@ std::string pool_core::advice() const {
 failure pool_core::trouble() const {
   if (servable() || paused_)
     return {};
-  if (back_off_reason_.code != errc::none || openings_.empty())
-    return back_off_reason_;
+  if (back_off_.reason().code != errc::none || openings_.empty())
+    return back_off_.reason();
   const auto& c = connections_.at(*openings_.begin());
   return c.last_error ? cannot_connect(c.attempt, c.last_error) : failure{};
 }

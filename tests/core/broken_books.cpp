@@ -129,7 +129,8 @@ const std::vector<surgeon::operation>& surgeon::on_connections() {
        }},
       {"a pool that was made smaller keeps only what is leased",
        [](pool_core& p) { p.settings_.pool_size = 1; }},
-      {"a pool backs off for a reason", [](pool_core& p) { p.back_off_until_ = p.now_ + 1s; }},
+      {"a pool backs off for a reason",
+       [](pool_core& p) { p.back_off_.failed(p.now_, p.now_, {}, p.random_); }},
       {"a try that is due is made",
        [](pool_core& p) {
          c(p, 5).retry_at = p.now_;
@@ -199,7 +200,7 @@ const std::vector<surgeon::operation>& surgeon::on_a_paused_queue() {
   static const std::vector<operation> all{
       {"nobody waits for a pool that cannot serve",
        [](pool_core& p) {
-         p.latched_ = {errc::auth_denied, "x"};
+         p.back_off_.set_latch({errc::auth_denied, "x"});
        }},
       {"what is needed is being opened, unless the pool backs off", [](pool_core& p) { p.paused_ = false; }},
   };

@@ -1,6 +1,7 @@
 # Checks who includes whom. Reads all C++ files (paths relative to the root).
 # Dependencies point one way; libssh stays in runtime/ssh/ and the tests; and the
-# pool core must not see CAF, libssh or a clock, not even through another header.
+# pool core and its policies must not see CAF, libssh or a clock, not even through another header. A policy does not see
+# the core.
 
 function fault(file, line, text) { printf "%s:%d: includes: %s\n", file, line, text }
 
@@ -30,6 +31,8 @@ BEGIN {
     else if (FILENAME ~ /^deploy\/demonstration\// && target ~ /^tests\/support\//) { } # it shows the pools on a throwaway sshd
     else if (index(" " sees[part(FILENAME)] " ", " " part(target) " ") == 0)
       fault(FILENAME, FNR, part(FILENAME) "/ must not include " part(target) "/: dependencies point the other way")
+    else if (FILENAME ~ /^actors\/pool\/policies\// && target ~ /^actors\/pool\/core/)
+      fault(FILENAME, FNR, "a policy must not see the core: give it the few values that it needs")
   } else if (target ~ /^libssh/ && FILENAME !~ /^(runtime\/ssh|tests)\//)
     fault(FILENAME, FNR, "only runtime/ssh/ may see libssh")
 }
@@ -49,5 +52,5 @@ function follow(from, file, chain,    i, target) {
 
 END {
   for (i = 1; i < ARGC; i++)
-    if (ARGV[i] ~ /^actors\/pool\/(core|protocol)/) follow(ARGV[i], ARGV[i], ARGV[i])
+    if (ARGV[i] ~ /^actors\/pool\/(core|protocol|policies\/)/) follow(ARGV[i], ARGV[i], ARGV[i])
 }

@@ -1,0 +1,63 @@
+// When a pool may open again after openings that failed, and the latch that a denied log-in leaves behind.
+//
+// A value of few numbers: it is told what happened and when, and is asked. One for each pool.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "actors/durations.hpp"
+#include "actors/pool/seeded_random.hpp"
+#include "messages/errors.hpp"
+#include "messages/ssh_error.hpp"
+
+namespace moorage {
+
+class back_off {
+public:
+  /// Tries in one opening; after a try that failed for a passing cause the next one follows 1 s, then 2 s
+  /// later (± 20 %).
+  static constexpr std::uint32_t opening_tries = 3;
+  static constexpr std::chrono::seconds retry_delay{1};
+  /// After an opening was given up the next one begins this much later, doubling up to the maximum (± 20 %);
+  /// a connection that proved itself resets it.
+  static constexpr std::chrono::seconds delay_first{1};
+  static constexpr std::chrono::seconds delay_max{10};
+
+  // --- asked
+  /// When an opening may begin; in the past: at once. `time_point::max()`: latched, not before `lift`.
+  time_point may_open_at() const { return latched() ? time_point::max() : until_; }
+  /// When the try that follows the failed `attempt` (the first is 1) of the same opening is due; none: it is given up.
+  std::optional<time_point> retry_at(time_point now, ssh_failure kind, std::uint32_t attempt,
+                                     seeded_random& random) const;
+  bool latched() const { return latch_.code != errc::none; }
+  const failure& latch() const { return latch_; }
+  /// Of the last failure, until an opening succeeds.
+  const failure& reason() const { return reason_; }
+  /// What keeps the pool from opening at this moment: the latch, or the reason of a delay that is not over.
+  const failure& hindrance(time_point now) const { return !latched() && until_ > now ? reason_ : latch_; }
+
+  // --- told
+  /// An opening that began at `began` was given up, or what it opened was of no use. Whether a delay begins: openings
+  /// that were under way together fail together, and are one failure.
+  bool failed(time_point now, time_point began, failure reason, seeded_random& random);
+  /// The next opening need not wait; how long one waits that follows a failure is told by what becomes of this one. A
+  /// latch stays: that this log-in was let in does not say why the other was denied.
+  void opened();
+  /// A connection that was opened at `opened` proved itself. One from before the last failure says nothing about it.
+  void proved(time_point opened);
+  /// A log-in was denied: no opening until `lift`. The first reason stands.
+  void set_latch(failure reason);
+  /// The settings changed, or an administrator reset the pool: what caused the failures may be mended.
+  void lift();
+
+private:
+  std::uint32_t in_a_row_ = 0;
+  time_point failed_at_ = time_point::min();
+  time_point until_ = time_point::min();
+  failure reason_;
+  failure latch_;
+};
+
+} // namespace moorage
