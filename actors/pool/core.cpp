@@ -110,15 +110,13 @@ void pool_core::enter(connection& c, connection_state state) {
 }
 
 time_point pool_core::due_of(const connection& c) const {
-  auto due = c.probe ? c.probe_by : time_point::max();
+  auto due = c.health.due(!c.probe_queued && c.may_be_probed());
   // Found out under a lease too, so that a lease does not touch the timers.
   if (c.open() && !c.outlived)
     due = std::min(due, c.expires);
   auto idle = c.state == connection_state::idle;
   if (idle && c.outlived)
     due = std::min(due, c.replace_by);
-  if (c.failures > 0 && !c.probe && !c.probe_queued && (idle || (c.open() && c.in_question())))
-    due = std::min(due, c.probe_again);
   return due;
 }
 
@@ -148,10 +146,13 @@ void pool_core::refresh(connection& c) {
   }
   // Once it has failed, only an idle connection is granted, so that one doubtful link does not cost two
   // leases.
-  auto grantable =
-      sound && c.in_use() < settings_.channels_per_connection && (c.failures == 0 || c.in_use() == 0);
-  auto doubt = static_cast<std::uint8_t>(c.failures > 0 ? 3 : c.doubted ? 2 : c.outlived ? 1 : 0);
-  rank place{doubt, static_cast<bool>(c.probe), c.in_use(), ~c.stamp, c.id};
+  auto grantable = sound && c.in_use() < settings_.channels_per_connection &&
+                   (c.health.failures() == 0 || c.in_use() == 0);
+  auto doubt = static_cast<std::uint8_t>(c.health.failures() > 0 ? 3
+                                         : c.health.doubted()    ? 2
+                                         : c.outlived            ? 1
+                                                                 : 0);
+  rank place{doubt, static_cast<bool>(c.health.probe()), c.in_use(), ~c.stamp, c.id};
   if (c.grantable && (!grantable || place != c.place)) {
     grantable_.erase(c.place);
     c.grantable = false;
@@ -206,7 +207,7 @@ void pool_core::close(connection& c, removal_reason reason, std::string text) {
   ensure(c.in_use() == 0, "a connection that is closed carries no lease");
   if (reason == removal_reason::probe_failures)
     count_if_useless(c, "its probes failed" + (text.empty() ? "" : ": " + text));
-  probe_ended(c);
+  drop_probe(c);
   openings_.erase(c.id);
   c.reason = reason;
   enter(c, connection_state::closing);
@@ -217,7 +218,7 @@ void pool_core::close(connection& c, removal_reason reason, std::string text) {
 /// The connection has gone. `c` ends here.
 void pool_core::remove(connection& c, removal_reason reason) {
   ensure(c.in_use() == 0, "a connection that is gone carries no lease");
-  probe_ended(c);
+  drop_probe(c);
   openings_.erase(c.id);
   enter(c, connection_state::closing); // out of every index
   --count(connection_state::closing);

@@ -29,6 +29,7 @@
 
 #include "actors/pool/latency_histogram.hpp"
 #include "actors/pool/policies/back_off.hpp"
+#include "actors/pool/policies/health.hpp"
 #include "actors/pool/protocol.hpp"
 #include "actors/pool/seeded_random.hpp"
 
@@ -40,11 +41,6 @@ public:
   /// A grant that its holder has not confirmed after this long is taken back: the answer crossed with the
   /// asker's end.
   static constexpr std::chrono::seconds confirm_timeout{5};
-  /// After a failed probe the connection is probed again this soon (or after `probe_interval`, if that is
-  /// shorter).
-  static constexpr std::chrono::seconds probe_retry_interval{10};
-  /// A probe that has told nothing so long after its `probe_timeout` counts as failed: its actor is gone.
-  static constexpr std::chrono::seconds probe_grace{1};
   /// Probes that one step starts at most; the rest of the round follows at once in steps of their own, so
   /// that acquires come in between.
   static constexpr std::size_t probes_per_step = 32;
@@ -119,19 +115,8 @@ private:
     std::uint64_t leases_served = 0;
     std::uint64_t stamp = 0; ///< grows each time a connection becomes idle
     time_point idle_since;
-    std::uint32_t failures = 0; ///< in a row: probes that failed and silences
-    std::uint32_t exec_failures =
-        0;                   ///< among them: commands of probes, which only a command's end makes good
-    time_point failed_at;    ///< the last of them
-    bool doubted = false;    ///< a user cut something short, and no answer has come since
-    bool served = false;     ///< a holder gave a lease back, or its command ran to its end
-    bool proved = false;     ///< of use some time after it was opened
-    probe_id probe;          ///< in flight; 0: none
-    bool probe_runs = false; ///< the pool's command
-    time_point probe_by;
+    moorage::health health;
     bool probe_queued = false;
-    time_point probe_again;
-    std::chrono::nanoseconds last_rtt{0};
     // What the indexes hold of it; kept by `refresh` alone.
     bool grantable = false;
     rank place;
@@ -143,8 +128,9 @@ private:
 
     std::uint32_t in_use() const { return static_cast<std::uint32_t>(leases.size() + ending.size()); }
     bool open() const { return state == connection_state::idle || state == connection_state::leased; }
-    /// Its peer is in doubt, so that it is asked under a lease, too.
-    bool in_question() const { return !condemned && (doubted || failures > exec_failures); }
+    bool may_be_probed() const {
+      return state == connection_state::idle || (open() && !condemned && health.in_question());
+    }
   };
 
   struct lease {
@@ -268,10 +254,9 @@ private:
   void queue_probe(connection& c, bool first = false);
   void start_probes();
   bool may_probe() const;
-  void probe_ended(connection& c);
+  void drop_probe(connection& c);
   void probe_has_failed(connection& c, const std::string& text);
   void has_failed(connection& c, announcement what, const std::string& text);
-  void has_answered(connection& c, bool ran);
 
   // --- core_admin.cpp
   void on(const settings_changed& event);

@@ -62,7 +62,7 @@ void pool_core::on(const settings_changed& event) {
     if (c.open())
       set_lifetime(c);
     refresh(c);
-    if (c.open() && c.failures >= settings_.probe_failures_max)
+    if (c.open() && c.health.failures() >= settings_.probe_failures_max)
       condemn(c, removal_reason::probe_failures, "fewer failures are allowed now");
   }
   answer(event.request);
@@ -108,8 +108,7 @@ void pool_core::on(const reset_requested& event) {
   back_off_.lift();
   dormant_ = false;
   for (auto& [id, c] : connections_) {
-    c.failures = c.exec_failures = 0;
-    c.doubted = false;
+    c.health.forget_failures();
     refresh(c);
   }
   note(announcement::changed, {}, {}, "reset: latch, back-off and failures are forgotten");

@@ -16,7 +16,7 @@ void pool_core::set_lifetime(connection& c) {
 }
 
 void pool_core::connection_due(connection& c) {
-  if (c.probe && c.probe_by <= now_) {
+  if (c.health.probe_overdue(now_)) {
     probe_has_failed(c, "its probe has told nothing");
     if (!c.open() || c.due > now_)
       return; // else its lifetime ended too, while nobody looked
@@ -37,7 +37,8 @@ void pool_core::lifetime_over(connection& c) {
               !paused_ && back_off_.may_open_at() <= now_ && connections_.size() < settings_.pool_size;
   if (!kept)
     return close(c, removal_reason::lifetime);
-  c.replace_by = after(now_, std::max<std::chrono::nanoseconds>(settings_.connect_timeout, probe_grace));
+  c.replace_by =
+      after(now_, std::max<std::chrono::nanoseconds>(settings_.connect_timeout, health::probe_grace));
   refresh(c);
 }
 
@@ -59,8 +60,7 @@ void pool_core::close_idle() {
 /// A round begins only while something is open: a pool that holds nothing does not wake up.
 void pool_core::schedule_round() {
   auto open = count(connection_state::idle) + count(connection_state::leased) > 0;
-  auto interval = settings_.probe_interval;
-  next_round_ = open && interval.count() > 0 ? after(now_, random_.around(interval, 0.2)) : time_point::max();
+  next_round_ = open ? health::next_round(now_, settings_.probe_interval, random_) : time_point::max();
 }
 
 void pool_core::begin_round() {
@@ -74,7 +74,7 @@ void pool_core::begin_round() {
 }
 
 void pool_core::queue_probe(connection& c, bool first) {
-  if (c.probe || (c.probe_queued && !first))
+  if (c.health.probe() || (c.probe_queued && !first))
     return;
   if (c.probe_queued)
     probe_queue_.erase(std::find(probe_queue_.begin(), probe_queue_.end(), c.id));
@@ -94,74 +94,57 @@ void pool_core::start_probes() {
     if (c == nullptr)
       continue;
     c->probe_queued = false;
-    auto idle = c->state == connection_state::idle;
-    if (!c->probe && (idle || (c->open() && c->in_question()))) {
-      c->probe = probe_id{next_probe_++};
+    if (!c->health.probe() && c->may_be_probed()) {
+      probe_id probe{next_probe_++};
       // Under a lease only the peer's life is asked for: a command would take a session from its holder.
-      c->probe_runs = idle && settings_.probe == probe_method::exec;
-      c->probe_by = after(after(now_, settings_.probe_timeout), probe_grace);
+      auto run = c->state == connection_state::idle && settings_.probe == probe_method::exec;
+      c->health.probe_started(probe, run, now_, settings_.probe_timeout);
       ++probing_;
       ++started;
-      emit(start_probe{c->probe, c->id, c->probe_runs});
+      emit(start_probe{probe, c->id, run});
     }
     refresh(*c);
   }
 }
 
-void pool_core::probe_ended(connection& c) {
-  if (!c.probe)
-    return;
-  c.probe = {};
-  --probing_;
+void pool_core::drop_probe(connection& c) {
+  if (c.health.probe_dropped())
+    --probing_;
 }
 
 void pool_core::on(const probe_passed& event) {
   auto* c = find(event.connection);
-  if (c == nullptr || !c->probe || c->probe != event.probe)
+  if (c == nullptr || !event.probe || c->health.probe() != event.probe)
     return;
-  probe_ended(*c);
-  c->last_rtt = event.rtt;
+  --probing_;
+  c->health.probe_passed(event.rtt, settings_.probe);
+  refresh(*c);
   ++counters_.probes_passed;
   probe_rtt_.add(event.rtt);
-  has_answered(*c, c->probe_runs);
   was_of_use(*c);
   note(announcement::probe_passed, c->id, {}, to_text(event.rtt));
 }
 
 void pool_core::on(const probe_failed& event) {
   auto* c = find(event.connection);
-  if (c != nullptr && c->probe && c->probe == event.probe)
+  if (c != nullptr && event.probe && c->health.probe() == event.probe)
     probe_has_failed(*c, event.text);
 }
 
 void pool_core::probe_has_failed(connection& c, const std::string& text) {
-  probe_ended(c);
-  c.exec_failures += c.probe_runs;
+  --probing_;
+  c.health.probe_failed(now_, settings_.probe_interval);
   ++counters_.probes_failed;
   has_failed(c, announcement::probe_failed, text);
 }
 
 void pool_core::has_failed(connection& c, announcement what, const std::string& text) {
-  ++c.failures;
-  c.doubted = false;
-  c.failed_at = now_;
-  auto interval = std::chrono::nanoseconds{settings_.probe_interval};
-  auto retry = std::chrono::nanoseconds{probe_retry_interval};
-  c.probe_again = after(now_, interval.count() > 0 ? std::min(interval, retry) : retry);
   refresh(c);
+  auto failures = c.health.failures();
   note(what, c.id, {},
-       std::to_string(c.failures) + " of " + std::to_string(settings_.probe_failures_max) + ": " + text);
-  if (c.failures >= settings_.probe_failures_max)
+       std::to_string(failures) + " of " + std::to_string(settings_.probe_failures_max) + ": " + text);
+  if (failures >= settings_.probe_failures_max)
     condemn(c, removal_reason::probe_failures, text);
-}
-
-/// A channel that opens does not say that commands run: where that is what probes ask, only a command's end does.
-void pool_core::has_answered(connection& c, bool ran) {
-  if (ran || settings_.probe == probe_method::channel)
-    c.exec_failures = 0;
-  c.failures = c.exec_failures;
-  c.doubted = false;
-  refresh(c);
 }
 
 void pool_core::on(const connection_doubted& event) {
@@ -169,21 +152,24 @@ void pool_core::on(const connection_doubted& event) {
   if (c == nullptr || !c->open() || c->condemned)
     return;
   if (!event.silent) {
-    if (!std::exchange(c->doubted, true))
+    if (c->health.doubt())
       queue_probe(*c, true);
     return refresh(*c);
   }
-  // One silence counts once: a probe in flight hears it too, and one that has failed just now has counted it.
-  if (!c->probe && (c->failures == 0 || after(c->failed_at, settings_.probe_timeout) <= now_))
-    has_failed(*c, announcement::silent, event.text);
+  if (!c->health.silence_counts(now_, settings_.probe_timeout))
+    return;
+  c->health.failed(now_, settings_.probe_interval);
+  has_failed(*c, announcement::silent, event.text);
 }
 
 void pool_core::on(const connection_answered& event) {
   auto* c = find(event.connection);
   if (c == nullptr || !c->open())
     return;
-  c->served = c->served || event.ran;
-  has_answered(*c, event.ran);
+  if (event.ran)
+    c->health.served();
+  c->health.answered(event.ran, settings_.probe);
+  refresh(*c);
 }
 
 } // namespace moorage

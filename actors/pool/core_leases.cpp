@@ -94,7 +94,7 @@ void pool_core::on(const lease_released& event) {
   emit(end_lease{c.id, event.lease, false, {errc::lease_ended, "it was given back"}});
   note(announcement::released, c.id, event.lease);
   forget(position, lease_end::released);
-  c.served = true;
+  c.health.served();
   was_of_use(c);
   slot_freed(c);
   answer(event.request);

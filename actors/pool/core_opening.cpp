@@ -155,20 +155,14 @@ void pool_core::delay_openings(time_point began, failure reason, const std::stri
              (more.empty() ? "" : "; " + more));
 }
 
-/// A server that lets in may still be of no use: only what a connection did some time after it was opened ends the
-/// series.
 void pool_core::was_of_use(connection& c) {
-  if (c.proved || now_ < after(c.began, settings_.proving_time))
-    return;
-  c.proved = true;
-  back_off_.proved(c.began);
+  if (c.health.proves(now_, c.began, settings_.proving_time))
+    back_off_.proved(c.began);
 }
 
-/// A connection that ends, without our wish, before it was of any use is no better than one that could not be opened. One
-/// that served a lease, however young, was what somebody logged in for.
+/// A connection that ends, without our wish, before it was of any use is no better than one that could not be opened.
 void pool_core::count_if_useless(const connection& c, const std::string& why) {
-  auto in_use = c.in_use() > 0 && now_ >= after(c.began, settings_.proving_time);
-  if (c.proved || c.served || in_use || back_off_.latched())
+  if (back_off_.latched() || !c.health.useless(now_, c.began, settings_.proving_time, c.in_use() > 0))
     return;
   auto use = "was of no use: it ended " + to_text(between(c.began, now_)) + " after the log-in";
   delay_openings(c.began,

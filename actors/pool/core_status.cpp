@@ -48,9 +48,9 @@ std::vector<connection_status> pool_core::connections(time_point now) const {
   result.reserve(connections_.size());
   for (const auto& [id, c] : connections_) {
     auto idle = c.state == connection_state::idle ? between(c.idle_since, now) : std::chrono::nanoseconds{0};
-    result.push_back({id, c.state, static_cast<std::uint32_t>(c.leases.size()), c.failures,
-                      static_cast<bool>(c.probe), c.condemned, c.leases_served, between(c.began, now), idle,
-                      c.last_rtt});
+    result.push_back({id, c.state, static_cast<std::uint32_t>(c.leases.size()), c.health.failures(),
+                      static_cast<bool>(c.health.probe()), c.condemned, c.leases_served,
+                      between(c.began, now), idle, c.health.last_rtt()});
   }
   return result;
 }
@@ -82,7 +82,7 @@ void pool_core::verify() const {
     ensure(id == c.id, "a connection is filed under its id");
     ++counts[static_cast<std::size_t>(c.state)];
     servable += c.servable;
-    probing += static_cast<bool>(c.probe);
+    probing += static_cast<bool>(c.health.probe());
     grantable += c.grantable;
     timers += c.due != time_point::max();
     verify_connection(c);
@@ -104,11 +104,11 @@ void pool_core::verify_connection(const connection& c) const {
          "exactly the leased connections carry leases");
   ensure(!c.condemned || c.state == connection_state::leased || c.state == connection_state::closing,
          "a condemned connection is closed as soon as it carries no lease");
-  ensure(!c.probe || c.open(), "only an open connection is under probe");
-  ensure(c.exec_failures <= c.failures, "a probe's command that failed is a failure");
-  ensure(!c.doubted || c.probe || c.probe_queued || c.condemned || !c.open(), "what is doubted is asked");
+  ensure(!c.health.probe() || c.open(), "only an open connection is under probe");
+  ensure(!c.health.doubted() || c.health.probe() || c.probe_queued || c.condemned || !c.open(),
+         "what is doubted is asked");
   ensure(c.servable == (c.open() && !c.condemned), "what is open and not condemned may serve");
-  ensure(!c.grantable || (c.open() && !c.condemned && (c.failures == 0 || idle)),
+  ensure(!c.grantable || (c.open() && !c.condemned && (c.health.failures() == 0 || idle)),
          "a connection that is condemned, or doubtful and leased, is not granted");
   ensure(!c.grantable || c.in_use() < settings_.channels_per_connection, "no slot is granted twice");
   ensure(c.grantable == (grantable_.count(c.place) > 0), "the order of granting agrees with the connection");

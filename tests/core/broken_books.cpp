@@ -101,13 +101,14 @@ const std::vector<surgeon::operation>& surgeon::on_connections() {
       {"a condemned connection is closed as soon as it carries no lease",
        [](pool_core& p) { c(p, 3).condemned = true, c(p, 3).servable = false, --p.servable_; }},
       {"only an open connection is under probe",
-       [](pool_core& p) { c(p, 5).probe = probe_id{9}, ++p.probing_; }},
-      {"a probe's command that failed is a failure", [](pool_core& p) { c(p, 3).exec_failures = 1; }},
-      {"what is doubted is asked", [](pool_core& p) { c(p, 3).doubted = true; }},
+       [](pool_core& p) { c(p, 5).health.probe_started(probe_id{9}, false, p.now_, 5s), ++p.probing_; }},
+      {"what is doubted is asked", [](pool_core& p) { c(p, 3).health.doubt(); }},
       {"what is open and not condemned may serve",
        [](pool_core& p) { c(p, 3).servable = false, --p.servable_; }},
       {"a connection that is condemned, or doubtful and leased, is not granted",
-       [](pool_core& p) { c(p, 1).failures = 1, c(p, 1).grantable = true, p.grantable_.insert(rank{}); }},
+       [](pool_core& p) {
+         c(p, 1).health.failed(p.now_, 1min), c(p, 1).grantable = true, p.grantable_.insert(rank{});
+       }},
       {"no slot is granted twice",
        [](pool_core& p) { c(p, 1).grantable = true, p.grantable_.insert(rank{}); }},
       {"the order of granting agrees with the connection",
