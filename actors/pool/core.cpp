@@ -44,7 +44,8 @@ void pool_core::fall_due() {
     connection_due(need(due.second));
     ensure(timers_.empty() || *timers_.begin() != due, "what fell due has been done");
   }
-  close_idle();
+  while (surplus_due() <= now_)
+    close(need(idle_.begin()->second), removal_reason::idle);
   if (next_round_ <= now_)
     begin_round();
 }
@@ -69,8 +70,7 @@ time_point pool_core::next_due() const {
     at(after(leases_.at(*unconfirmed_.begin()).granted, confirm_timeout));
   if (!timers_.empty())
     at(timers_.begin()->first);
-  if (idle_.size() > settings_.min_idle && settings_.idle_timeout.count() > 0)
-    at(after(connections_.at(idle_.begin()->second).idle_since, settings_.idle_timeout));
+  at(surplus_due());
   if (!retries_.empty() && !paused_)
     at(retries_.begin()->first);
   if (lacks_opening())
@@ -111,13 +111,7 @@ void pool_core::enter(connection& c, connection_state state) {
 
 time_point pool_core::due_of(const connection& c) const {
   auto due = c.health.due(!c.probe_queued && c.may_be_probed());
-  // Found out under a lease too, so that a lease does not touch the timers.
-  if (c.open() && !c.outlived)
-    due = std::min(due, c.expires);
-  auto idle = c.state == connection_state::idle;
-  if (idle && c.outlived)
-    due = std::min(due, c.replace_by);
-  return due;
+  return c.open() ? std::min(due, c.age.due(c.state == connection_state::idle)) : due;
 }
 
 namespace {
@@ -150,7 +144,7 @@ void pool_core::refresh(connection& c) {
                    (c.health.failures() == 0 || c.in_use() == 0);
   auto doubt = static_cast<std::uint8_t>(c.health.failures() > 0 ? 3
                                          : c.health.doubted()    ? 2
-                                         : c.outlived            ? 1
+                                         : c.age.outlived()      ? 1
                                                                  : 0);
   rank place{doubt, static_cast<bool>(c.health.probe()), c.in_use(), ~c.stamp, c.id};
   if (c.grantable && (!grantable || place != c.place)) {
@@ -163,7 +157,7 @@ void pool_core::refresh(connection& c) {
     c.grantable = true;
   }
   list(idle_, c.listed_idle, idle, {c.stamp, c.id});
-  list(outlived_, c.listed_outlived, idle && c.outlived, c.id);
+  list(outlived_, c.listed_outlived, idle && c.age.outlived(), c.id);
   list(retries_, c.listed_retry, c.state == connection_state::opening && !c.trying, {c.retry_at, c.id});
   auto due = due_of(c);
   if (due == c.due)

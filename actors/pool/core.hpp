@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "actors/pool/latency_histogram.hpp"
+#include "actors/pool/policies/ageing.hpp"
 #include "actors/pool/policies/back_off.hpp"
 #include "actors/pool/policies/health.hpp"
 #include "actors/pool/protocol.hpp"
@@ -105,10 +106,7 @@ private:
     bool condemned = false;
     removal_reason reason = removal_reason::lost; ///< why it is condemned or closing
     time_point began;                             ///< the opening; from then on when it was opened
-    double lifetime_share = 1.0;                  ///< of `connection_lifetime`
-    time_point expires = time_point::max();
-    bool outlived = false;                     ///< past `expires`
-    time_point replace_by = time_point::min(); ///< outlived and idle: closed by then, replaced or not
+    ageing age;
     std::vector<lease_id> leases;
     std::vector<lease_id>
         ending; ///< taken back; the slot stays in use until the connection says `lease_ended`
@@ -246,9 +244,8 @@ private:
   void on(const connection_answered& event);
   void connection_due(connection& c);
   void lifetime_over(connection& c);
-  void close_idle();
+  time_point surplus_due() const;
   void close_replaced();
-  void set_lifetime(connection& c);
   void begin_round();
   void schedule_round();
   void queue_probe(connection& c, bool first = false);

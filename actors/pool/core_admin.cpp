@@ -60,7 +60,7 @@ void pool_core::on(const settings_changed& event) {
     if (!keep)
       condemn(c, removal_reason::settings, {});
     if (c.open())
-      set_lifetime(c);
+      c.age.set_lifetime(c.began, settings_.connection_lifetime);
     refresh(c);
     if (c.open() && c.health.failures() >= settings_.probe_failures_max)
       condemn(c, removal_reason::probe_failures, "fewer failures are allowed now");

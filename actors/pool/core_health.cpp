@@ -7,38 +7,26 @@
 
 namespace moorage {
 
-void pool_core::set_lifetime(connection& c) {
-  auto lifetime = std::chrono::nanoseconds{settings_.connection_lifetime};
-  auto share = static_cast<std::int64_t>(static_cast<double>(lifetime.count()) * c.lifetime_share);
-  c.expires = lifetime.count() > 0 ? after(c.began, std::chrono::nanoseconds{share}) : time_point::max();
-  c.outlived = false;
-  c.replace_by = time_point::min();
-}
-
 void pool_core::connection_due(connection& c) {
   if (c.health.probe_overdue(now_)) {
     probe_has_failed(c, "its probe has told nothing");
     if (!c.open() || c.due > now_)
       return; // else its lifetime ended too, while nobody looked
   }
-  if (c.open() &&
-      (c.outlived ? c.state == connection_state::idle && c.replace_by <= now_ : c.expires <= now_))
+  if (c.open() && c.age.due(c.state == connection_state::idle) <= now_)
     return lifetime_over(c);
   queue_probe(c);
 }
 
-/// Stale connections go without a probe, and never under a lease. One that is needed in reserve stays until
-/// its replacement is open, but no longer than an opening may take.
+/// Stale connections go without a probe. One that is needed in reserve stays until its replacement is open.
 void pool_core::lifetime_over(connection& c) {
-  c.outlived = true;
+  c.age.outlive();
   if (c.state == connection_state::leased)
     return refresh(c);
-  auto kept = c.replace_by == time_point::min() && idle_.size() <= settings_.min_idle && !dormant_ &&
-              !paused_ && back_off_.may_open_at() <= now_ && connections_.size() < settings_.pool_size;
-  if (!kept)
+  auto needed = idle_.size() <= settings_.min_idle && !dormant_ && !paused_ &&
+                back_off_.may_open_at() <= now_ && connections_.size() < settings_.pool_size;
+  if (!needed || !c.age.await_replacement(now_, settings_.connect_timeout))
     return close(c, removal_reason::lifetime);
-  c.replace_by =
-      after(now_, std::max<std::chrono::nanoseconds>(settings_.connect_timeout, health::probe_grace));
   refresh(c);
 }
 
@@ -47,14 +35,11 @@ void pool_core::close_replaced() {
     close(need(*outlived_.begin()), removal_reason::lifetime);
 }
 
-void pool_core::close_idle() {
-  auto timeout = settings_.idle_timeout;
-  while (timeout.count() > 0 && idle_.size() > settings_.min_idle) {
-    auto& c = need(idle_.begin()->second);
-    if (after(c.idle_since, timeout) > now_)
-      return;
-    close(c, removal_reason::idle);
-  }
+time_point pool_core::surplus_due() const {
+  if (idle_.empty())
+    return time_point::max();
+  const auto& longest = connections_.at(idle_.begin()->second);
+  return ageing::surplus_due(longest.idle_since, idle_.size(), settings_.min_idle, settings_.idle_timeout);
 }
 
 /// A round begins only while something is open: a pool that holds nothing does not wake up.

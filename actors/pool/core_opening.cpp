@@ -58,8 +58,7 @@ void pool_core::on(const connection_opened& event) {
   c->trying = false;
   c->last_error = {};
   c->began = now_;
-  c->lifetime_share = 1.0 - 0.1 * random_.unit();
-  set_lifetime(*c);
+  c->age.opened(now_, settings_.connection_lifetime, random_);
   ++counters_.opened;
   back_off_.opened();
   becomes_idle(*c);

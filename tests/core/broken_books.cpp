@@ -120,7 +120,7 @@ const std::vector<surgeon::operation>& surgeon::on_connections() {
       {"a try that is due is listed", [](pool_core& p) { p.retries_.clear(); }},
       {"the openings are listed",
        [](pool_core& p) { p.openings_.clear(), p.openings_.insert(connection_id{99}); }},
-      {"a connection's next time is known", [](pool_core& p) { c(p, 3).expires = p.now_ + 1ns; }},
+      {"a connection's next time is known", [](pool_core& p) { c(p, 3).age.set_lifetime(p.now_, 2ns); }},
       {"a connection's next time is listed",
        [](pool_core& p) {
          auto size = p.timers_.size();
@@ -140,8 +140,9 @@ const std::vector<surgeon::operation>& surgeon::on_connections() {
       {"what falls due is done",
        [](pool_core& p) {
          p.timers_.erase({c(p, 3).due, c3});
-         c(p, 3).expires = c(p, 3).due = p.now_;
-         p.timers_.insert({p.now_, c3});
+         c(p, 3).age.set_lifetime(p.now_ - 1s, 1ns);
+         c(p, 3).due = c(p, 3).age.due(true);
+         p.timers_.insert({c(p, 3).due, c3});
        }},
       {"a round of probes that is due is begun", [](pool_core& p) { p.next_round_ = p.now_; }},
       {"open connections are probed sooner or later",
