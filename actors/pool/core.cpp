@@ -39,13 +39,13 @@ void pool_core::fall_due() {
   reclaim_from_gone();
   expire_waiters();
   expire_grants();
-  while (!timers_.empty() && timers_.begin()->first <= now_) {
-    auto due = *timers_.begin();
+  while (!timers_.empty() && timers_.first().first <= now_) {
+    auto due = timers_.first();
     connection_due(need(due.second));
-    ensure(timers_.empty() || *timers_.begin() != due, "what fell due has been done");
+    ensure(timers_.empty() || timers_.first() != due, "what fell due has been done");
   }
   while (surplus_due() <= now_)
-    close(need(idle_.begin()->second), removal_reason::idle);
+    close(need(idle_.first().second), removal_reason::idle);
   if (next_round_ <= now_)
     begin_round();
 }
@@ -69,10 +69,10 @@ time_point pool_core::next_due() const {
   if (!unconfirmed_.empty())
     at(after(leases_.at(*unconfirmed_.begin()).granted, confirm_timeout));
   if (!timers_.empty())
-    at(timers_.begin()->first);
+    at(timers_.first().first);
   at(surplus_due());
   if (!retries_.empty() && !paused_)
-    at(retries_.begin()->first);
+    at(retries_.first().first);
   if (lacks_opening())
     at(std::max(back_off_.may_open_at(), now_));
   if (!gone_.empty() || doomed_ || (!probe_queue_.empty() && may_probe()))
@@ -109,64 +109,50 @@ void pool_core::enter(connection& c, connection_state state) {
   refresh(c);
 }
 
-time_point pool_core::due_of(const connection& c) const {
+time_point pool_core::due_of(const connection& c) {
   auto due = c.health.due(!c.probe_queued && c.may_be_probed());
   return c.open() ? std::min(due, c.age.due(c.state == connection_state::idle)) : due;
 }
 
 namespace {
 
-/// Puts the key into the set, or takes it out.
 template <class Key>
-void list(std::set<Key>& index, bool& listed, bool wanted, const Key& key) {
-  if (listed == wanted)
-    return;
-  listed = wanted;
-  if (wanted)
-    index.insert(key);
-  else
-    index.erase(key);
+std::optional<Key> only_if(bool listed, Key key) {
+  return listed ? std::optional{key} : std::nullopt;
 }
 
 } // namespace
 
+pool_core::keys pool_core::keys_of(const connection& c) const {
+  auto opening = c.state == connection_state::opening;
+  auto idle = c.state == connection_state::idle;
+  auto due = due_of(c);
+  keys k;
+  if (c.servable)
+    k.grant = rank_for_grant({c.id, c.in_use(), settings_.channels_per_connection, c.age.outlived(), c.stamp},
+                             c.health);
+  k.opening = only_if(opening, c.id);
+  k.retry = only_if(opening && !c.trying, std::pair{c.retry_at, c.id});
+  k.idle = only_if(idle, std::pair{c.stamp, c.id});
+  k.outlived = only_if(idle && c.age.outlived(), c.id);
+  k.timer = only_if(due != time_point::max(), std::pair{due, c.id});
+  return k;
+}
+
 /// Brings every index up to date with the connection; called after every change to it.
 void pool_core::refresh(connection& c) {
-  auto idle = c.state == connection_state::idle;
-  auto sound = c.open() && !c.condemned;
-  if (sound != c.servable) {
-    c.servable = sound;
-    sound ? ++servable_ : --servable_;
+  auto serves = c.open() && !c.condemned;
+  if (serves != c.servable) {
+    c.servable = serves;
+    serves ? ++servable_ : --servable_;
   }
-  // Once it has failed, only an idle connection is granted, so that one doubtful link does not cost two
-  // leases.
-  auto grantable = sound && c.in_use() < settings_.channels_per_connection &&
-                   (c.health.failures() == 0 || c.in_use() == 0);
-  auto doubt = static_cast<std::uint8_t>(c.health.failures() > 0 ? 3
-                                         : c.health.doubted()    ? 2
-                                         : c.age.outlived()      ? 1
-                                                                 : 0);
-  rank place{doubt, static_cast<bool>(c.health.probe()), c.in_use(), ~c.stamp, c.id};
-  if (c.grantable && (!grantable || place != c.place)) {
-    grantable_.erase(c.place);
-    c.grantable = false;
-  }
-  if (grantable && !c.grantable) {
-    grantable_.insert(place);
-    c.place = place;
-    c.grantable = true;
-  }
-  list(idle_, c.listed_idle, idle, {c.stamp, c.id});
-  list(outlived_, c.listed_outlived, idle && c.age.outlived(), c.id);
-  list(retries_, c.listed_retry, c.state == connection_state::opening && !c.trying, {c.retry_at, c.id});
-  auto due = due_of(c);
-  if (due == c.due)
-    return;
-  if (c.due != time_point::max())
-    timers_.erase({c.due, c.id});
-  if (due != time_point::max())
-    timers_.insert({due, c.id});
-  c.due = due;
+  auto k = keys_of(c);
+  grantable_.list(c.in_grants, k.grant);
+  openings_.list(c.in_openings, k.opening);
+  retries_.list(c.in_retries, k.retry);
+  idle_.list(c.in_idle, k.idle);
+  outlived_.list(c.in_outlived, k.outlived);
+  timers_.list(c.in_timers, k.timer);
 }
 
 void pool_core::becomes_idle(connection& c) {
@@ -202,7 +188,6 @@ void pool_core::close(connection& c, removal_reason reason, std::string text) {
   if (reason == removal_reason::probe_failures)
     count_if_useless(c, "its probes failed" + (text.empty() ? "" : ": " + text));
   drop_probe(c);
-  openings_.erase(c.id);
   c.reason = reason;
   enter(c, connection_state::closing);
   emit(close_connection{c.id, reason});
@@ -213,7 +198,6 @@ void pool_core::close(connection& c, removal_reason reason, std::string text) {
 void pool_core::remove(connection& c, removal_reason reason) {
   ensure(c.in_use() == 0, "a connection that is gone carries no lease");
   drop_probe(c);
-  openings_.erase(c.id);
   enter(c, connection_state::closing); // out of every index
   --count(connection_state::closing);
   ++counters_.removed[static_cast<std::size_t>(reason)];
@@ -224,9 +208,9 @@ void pool_core::remove(connection& c, removal_reason reason) {
 /// when they are given back. Before waiters are served, so that a busy pool shrinks too.
 void pool_core::trim() {
   while (live() > settings_.pool_size && !idle_.empty())
-    close(need(idle_.begin()->second), removal_reason::shrunk);
+    close(need(idle_.first().second), removal_reason::shrunk);
   while (live() > settings_.pool_size && !openings_.empty())
-    close(need(*openings_.rbegin()), removal_reason::shrunk);
+    close(need(openings_.last()), removal_reason::shrunk);
 }
 
 } // namespace moorage

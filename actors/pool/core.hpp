@@ -16,7 +16,6 @@
 
 #include <array>
 #include <chrono>
-#include <compare>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -28,8 +27,10 @@
 #include <vector>
 
 #include "actors/pool/latency_histogram.hpp"
+#include "actors/pool/ordered_index.hpp"
 #include "actors/pool/policies/ageing.hpp"
 #include "actors/pool/policies/back_off.hpp"
+#include "actors/pool/policies/grant_order.hpp"
 #include "actors/pool/policies/health.hpp"
 #include "actors/pool/protocol.hpp"
 #include "actors/pool/seeded_random.hpp"
@@ -81,19 +82,16 @@ public:
 private:
   friend class pool_core_surgeon; // breaks the books in tests, so that `verify` is seen to notice
 
-  /// The order in which connections are granted: the smallest first.
-  struct rank {
-    /// 0: sound. 1: past its lifetime, kept until its replacement is open. 2: doubted, and not answered since.
-    /// 3: failed its last probe, or fell silent.
-    std::uint8_t doubt = 0;
-    bool probing = false;
-    /// Fewest leases first: an open idle connection costs nothing more, has its whole link for the new lease,
-    /// and a link that breaks ends fewer leases.
-    std::uint32_t in_use = 0;
-    /// Youngest idle first, so that a quiet pool lets its surplus age out. (Complement of the stamp.)
-    std::uint64_t staleness = 0;
-    connection_id connection;
-    friend auto operator<=>(const rank&, const rank&) = default;
+  using grant_index = ordered_index<grant_rank>;
+  using id_index = ordered_index<connection_id>;
+  using stamp_index = ordered_index<std::pair<std::uint64_t, connection_id>>;
+  using time_index = ordered_index<std::pair<time_point, connection_id>>;
+  /// Under what a connection stands in each index; none: not in that one.
+  struct keys {
+    std::optional<grant_rank> grant;
+    std::optional<connection_id> opening, outlived;
+    std::optional<std::pair<std::uint64_t, connection_id>> idle;
+    std::optional<std::pair<time_point, connection_id>> retry, timer;
   };
 
   struct connection {
@@ -115,14 +113,13 @@ private:
     time_point idle_since;
     moorage::health health;
     bool probe_queued = false;
-    // What the indexes hold of it; kept by `refresh` alone.
-    bool grantable = false;
-    rank place;
-    bool servable = false;
-    bool listed_idle = false;
-    bool listed_outlived = false;
-    bool listed_retry = false;
-    time_point due = time_point::max();
+    bool servable = false; ///< counted as such; by `refresh` alone, as these
+    grant_index::place in_grants;
+    id_index::place in_openings;
+    stamp_index::place in_idle;
+    id_index::place in_outlived;
+    time_index::place in_timers;
+    time_index::place in_retries;
 
     std::uint32_t in_use() const { return static_cast<std::uint32_t>(leases.size() + ending.size()); }
     bool open() const { return state == connection_state::idle || state == connection_state::leased; }
@@ -183,7 +180,8 @@ private:
   std::uint32_t live() const;
   void enter(connection& c, connection_state state);
   void refresh(connection& c);
-  time_point due_of(const connection& c) const;
+  keys keys_of(const connection& c) const;
+  static time_point due_of(const connection& c);
   void becomes_idle(connection& c);
   void slot_freed(connection& c);
   void condemn(connection& c, removal_reason reason, std::string text);
@@ -299,12 +297,12 @@ private:
   connection_map connections_;
   std::array<std::uint32_t, 4> counts_{}; ///< by state
   std::uint32_t servable_ = 0;            ///< open and not condemned: sooner or later they serve a waiter
-  std::set<rank> grantable_;
-  std::set<connection_id> openings_;
-  std::set<std::pair<std::uint64_t, connection_id>> idle_; ///< by stamp: longest idle first
-  std::set<connection_id> outlived_;                       ///< idle, waiting to be replaced
-  std::set<std::pair<time_point, connection_id>> timers_;
-  std::set<std::pair<time_point, connection_id>> retries_;
+  grant_index grantable_;
+  id_index openings_;
+  stamp_index idle_;  ///< by stamp: longest idle first
+  id_index outlived_; ///< idle, waiting to be replaced
+  time_index timers_;
+  time_index retries_;
 
   lease_map leases_; ///< ids grow: in the order of granting
   std::set<std::pair<holder_id, lease_id>> leases_of_;

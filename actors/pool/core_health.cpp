@@ -10,7 +10,7 @@ namespace moorage {
 void pool_core::connection_due(connection& c) {
   if (c.health.probe_overdue(now_)) {
     probe_has_failed(c, "its probe has told nothing");
-    if (!c.open() || c.due > now_)
+    if (!c.open() || due_of(c) > now_)
       return; // else its lifetime ended too, while nobody looked
   }
   if (c.open() && c.age.due(c.state == connection_state::idle) <= now_)
@@ -32,13 +32,13 @@ void pool_core::lifetime_over(connection& c) {
 
 void pool_core::close_replaced() {
   while (!outlived_.empty() && idle_.size() > settings_.min_idle)
-    close(need(*outlived_.begin()), removal_reason::lifetime);
+    close(need(outlived_.first()), removal_reason::lifetime);
 }
 
 time_point pool_core::surplus_due() const {
   if (idle_.empty())
     return time_point::max();
-  const auto& longest = connections_.at(idle_.begin()->second);
+  const auto& longest = connections_.at(idle_.first().second);
   return ageing::surplus_due(longest.idle_since, idle_.size(), settings_.min_idle, settings_.idle_timeout);
 }
 

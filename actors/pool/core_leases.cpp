@@ -17,7 +17,7 @@ void pool_core::on(const acquire_requested& event) {
   fall_due();                          // what has expired must not be granted
   auto asked = now_ - event.waited;
   if (!paused_ && waiters_.empty() && !grantable_.empty())
-    return give(need(grantable_.begin()->connection), event.request, event.holder, std::move(label), asked);
+    return give(need(grantable_.first().connection), event.request, event.holder, std::move(label), asked);
   if (back_off_.latched() && !servable())
     return refuse_acquire(event.request,
                           {back_off_.latch().code, "not tried again (that takes new settings or a reset): " +
@@ -41,7 +41,7 @@ void pool_core::on(const acquire_requested& event) {
 
 void pool_core::give(connection& c, request_id request, holder_id holder, std::string label,
                      time_point asked) {
-  ensure(c.grantable, "a lease is granted on an open connection with a free slot");
+  ensure(c.in_grants.listed(), "a lease is granted on an open connection with a free slot");
   ensure(!paused_ && !stopping_, "a pool that is paused or stopping grants nothing");
   lease_id id{next_lease_++};
   c.leases.push_back(id);
@@ -63,7 +63,7 @@ void pool_core::serve() {
       return; // it is told so in a step that follows at once
     auto w = std::move(first->second);
     leave(first);
-    give(need(grantable_.begin()->connection), w.request, w.holder, std::move(w.label), w.asked);
+    give(need(grantable_.first().connection), w.request, w.holder, std::move(w.label), w.asked);
   }
 }
 

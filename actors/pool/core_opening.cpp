@@ -27,7 +27,6 @@ void pool_core::open_wanted() {
     c.id = id;
     c.began = now_;
     ++count(connection_state::opening);
-    openings_.insert(id);
     attempt(c);
   }
 }
@@ -44,8 +43,8 @@ void pool_core::attempt(connection& c) {
 
 /// Each try is made only if somebody still needs it: a server that is down is not knocked at for nobody.
 void pool_core::retry_due() {
-  while (!paused_ && !retries_.empty() && retries_.begin()->first <= now_) {
-    auto& c = need(retries_.begin()->second);
+  while (!paused_ && !retries_.empty() && retries_.first().first <= now_) {
+    auto& c = need(retries_.first().second);
     openings_.size() > wanted() ? give_up(c) : attempt(c);
   }
 }
@@ -54,7 +53,6 @@ void pool_core::on(const connection_opened& event) {
   auto* c = find(event.connection);
   if (c == nullptr || c->state != connection_state::opening || !c->trying)
     return;
-  openings_.erase(c->id);
   c->trying = false;
   c->last_error = {};
   c->began = now_;

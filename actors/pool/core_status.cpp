@@ -77,20 +77,20 @@ std::vector<waiter_status> pool_core::waiters(time_point now) const {
 void pool_core::verify() const {
   std::array<std::uint32_t, 4> counts{};
   std::uint32_t servable = 0, probing = 0;
-  std::size_t grantable = 0, timers = 0;
+  std::size_t granting = 0, timers = 0;
   for (const auto& [id, c] : connections_) {
     ensure(id == c.id, "a connection is filed under its id");
     ++counts[static_cast<std::size_t>(c.state)];
     servable += c.servable;
     probing += static_cast<bool>(c.health.probe());
-    grantable += c.grantable;
-    timers += c.due != time_point::max();
+    granting += c.in_grants.listed();
+    timers += c.in_timers.listed();
     verify_connection(c);
   }
   ensure(counts == counts_, "total = opening + idle + leased + closing");
   ensure(servable == servable_, "the servable connections are counted");
   ensure(probing == probing_, "the probes in flight are counted");
-  ensure(grantable == grantable_.size() && timers == timers_.size(), "an index holds nothing that is gone");
+  ensure(granting == grantable_.size() && timers == timers_.size(), "an index holds nothing that is gone");
   ensure(idle_.size() == count(connection_state::idle), "every idle connection is listed as idle");
   ensure(openings_.size() == count(connection_state::opening), "every opening is listed");
   verify_leases();
@@ -108,17 +108,17 @@ void pool_core::verify_connection(const connection& c) const {
   ensure(!c.health.doubted() || c.health.probe() || c.probe_queued || c.condemned || !c.open(),
          "what is doubted is asked");
   ensure(c.servable == (c.open() && !c.condemned), "what is open and not condemned may serve");
-  ensure(!c.grantable || (c.open() && !c.condemned && (c.health.failures() == 0 || idle)),
+  auto grantable = c.in_grants.listed();
+  ensure(!grantable || (c.open() && !c.condemned && (c.health.failures() == 0 || idle)),
          "a connection that is condemned, or doubtful and leased, is not granted");
-  ensure(!c.grantable || c.in_use() < settings_.channels_per_connection, "no slot is granted twice");
-  ensure(c.grantable == (grantable_.count(c.place) > 0), "the order of granting agrees with the connection");
-  ensure(c.listed_idle == (idle_.count({c.stamp, c.id}) > 0) && c.listed_idle == idle,
-         "the order of idleness agrees with the connection");
-  ensure(c.listed_retry == (retries_.count({c.retry_at, c.id}) > 0), "a try that is due is listed");
-  ensure((c.state == connection_state::opening) == (openings_.count(c.id) > 0), "the openings are listed");
-  ensure(c.due == due_of(c), "a connection's next time is known");
-  ensure(c.due == time_point::max() || timers_.count({c.due, c.id}) > 0,
-         "a connection's next time is listed");
+  ensure(!grantable || c.in_use() < settings_.channels_per_connection, "no slot is granted twice");
+  auto k = keys_of(c);
+  ensure(grantable_.agrees(c.in_grants, k.grant), "the order of granting agrees with the connection");
+  ensure(idle_.agrees(c.in_idle, k.idle), "the order of idleness agrees with the connection");
+  ensure(retries_.agrees(c.in_retries, k.retry), "a try that is due is listed");
+  ensure(openings_.agrees(c.in_openings, k.opening), "the openings are listed");
+  ensure(outlived_.agrees(c.in_outlived, k.outlived), "what is to be replaced is listed");
+  ensure(timers_.agrees(c.in_timers, k.timer), "a connection's next time is listed");
 }
 
 void pool_core::verify_leases() const {
@@ -176,8 +176,8 @@ void pool_core::verify_work() const {
          "what is needed is being opened, unless the pool backs off");
   ensure(back_off_.may_open_at() <= now_ || back_off_.hindrance(now_).code != errc::none,
          "a pool backs off for a reason");
-  ensure(paused_ || retries_.empty() || retries_.begin()->first > now_, "a try that is due is made");
-  ensure(timers_.empty() || timers_.begin()->first > now_, "what falls due is done");
+  ensure(paused_ || retries_.empty() || retries_.first().first > now_, "a try that is due is made");
+  ensure(timers_.empty() || timers_.first().first > now_, "what falls due is done");
   ensure(next_round_ > now_, "a round of probes that is due is begun");
   ensure(next_round_ != time_point::max() || !servable() || settings_.probe_interval.count() <= 0,
          "open connections are probed sooner or later");

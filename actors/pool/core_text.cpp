@@ -47,7 +47,7 @@ std::string pool_core::situation() const {
         (longest.label.empty() ? " by " + to_string(longest.holder) : " by '" + longest.label + "'"));
   }
   if (!openings_.empty()) {
-    const auto& c = connections_.at(*openings_.begin());
+    const auto& c = connections_.at(openings_.first());
     // Each cause once: what keeps the pool from trying, below, is mostly the same.
     auto why = c.last_error ? in_words(c.last_error) : std::string{};
     if (back_off_.hindrance(now_).text.find(why) != std::string::npos)
@@ -79,7 +79,7 @@ failure pool_core::trouble() const {
     return {};
   if (back_off_.reason().code != errc::none || openings_.empty())
     return back_off_.reason();
-  const auto& c = connections_.at(*openings_.begin());
+  const auto& c = connections_.at(openings_.first());
   return c.last_error ? cannot_connect(c.attempt, c.last_error) : failure{};
 }
 

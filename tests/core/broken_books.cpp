@@ -8,7 +8,6 @@ namespace moorage {
 class pool_core_surgeon {
 public:
   using cut = void (*)(pool_core&);
-  using rank = pool_core::rank;
   struct operation {
     const char* invariant;
     cut falsify;
@@ -90,13 +89,19 @@ const std::vector<surgeon::operation>& surgeon::on_connections() {
       {"the probes in flight are counted", [](pool_core& p) { ++p.probing_; }},
       {"an index holds nothing that is gone",
        [](pool_core& p) {
-         p.grantable_.insert(rank{9, false, 0, 0, connection_id{99}});
+         pool_core::grant_index::place stray;
+         p.grantable_.list(stray, grant_rank{{}, true, 0, 0, connection_id{99}});
        }},
       {"every idle connection is listed as idle",
        [](pool_core& p) {
-         p.idle_.insert({999, connection_id{99}});
+         pool_core::stamp_index::place stray;
+         p.idle_.list(stray, std::pair{std::uint64_t{999}, connection_id{99}});
        }},
-      {"every opening is listed", [](pool_core& p) { p.openings_.insert(connection_id{99}); }},
+      {"every opening is listed",
+       [](pool_core& p) {
+         pool_core::id_index::place stray;
+         p.openings_.list(stray, connection_id{99});
+       }},
       {"exactly the leased connections carry leases", [](pool_core& p) { c(p, 1).leases.clear(); }},
       {"a condemned connection is closed as soon as it carries no lease",
        [](pool_core& p) { c(p, 3).condemned = true, c(p, 3).servable = false, --p.servable_; }},
@@ -107,43 +112,31 @@ const std::vector<surgeon::operation>& surgeon::on_connections() {
        [](pool_core& p) { c(p, 3).servable = false, --p.servable_; }},
       {"a connection that is condemned, or doubtful and leased, is not granted",
        [](pool_core& p) {
-         c(p, 1).health.failed(p.now_, 1min), c(p, 1).grantable = true, p.grantable_.insert(rank{});
+         c(p, 1).health.failed(p.now_, 1min), p.grantable_.list(c(p, 1).in_grants, grant_rank{});
        }},
-      {"no slot is granted twice",
-       [](pool_core& p) { c(p, 1).grantable = true, p.grantable_.insert(rank{}); }},
+      {"no slot is granted twice", [](pool_core& p) { p.grantable_.list(c(p, 1).in_grants, grant_rank{}); }},
       {"the order of granting agrees with the connection",
-       [](pool_core& p) { p.grantable_.clear(), p.grantable_.insert(rank{}); }},
+       [](pool_core& p) { p.grantable_.list(c(p, 3).in_grants, grant_rank{}); }},
       {"the order of idleness agrees with the connection",
        [](pool_core& p) {
-         p.idle_.clear(), p.idle_.insert({999, connection_id{99}});
+         p.idle_.list(c(p, 3).in_idle, std::pair{std::uint64_t{999}, c3});
        }},
-      {"a try that is due is listed", [](pool_core& p) { p.retries_.clear(); }},
+      {"a try that is due is listed", [](pool_core& p) { p.retries_.list(c(p, 5).in_retries, {}); }},
       {"the openings are listed",
-       [](pool_core& p) { p.openings_.clear(), p.openings_.insert(connection_id{99}); }},
-      {"a connection's next time is known", [](pool_core& p) { c(p, 3).age.set_lifetime(p.now_, 2ns); }},
+       [](pool_core& p) { p.openings_.list(c(p, 5).in_openings, connection_id{99}); }},
+      {"what is to be replaced is listed", [](pool_core& p) { p.outlived_.list(c(p, 3).in_outlived, c3); }},
+      {"a connection's next time is listed", [](pool_core& p) { c(p, 3).age.set_lifetime(p.now_, 2ns); }},
       {"a connection's next time is listed",
        [](pool_core& p) {
-         auto size = p.timers_.size();
-         p.timers_.clear();
-         for (std::uint64_t i = 0; i < size; ++i)
-           p.timers_.insert({p.now_, connection_id{90 + i}});
+         p.timers_.list(c(p, 3).in_timers, std::pair{p.now_, c3});
        }},
       {"a pool that was made smaller keeps only what is leased",
        [](pool_core& p) { p.settings_.pool_size = 1; }},
       {"a pool backs off for a reason",
        [](pool_core& p) { p.back_off_.failed(p.now_, p.now_, {}, p.random_); }},
-      {"a try that is due is made",
-       [](pool_core& p) {
-         c(p, 5).retry_at = p.now_;
-         p.retries_ = {{p.now_, c5}};
-       }},
+      {"a try that is due is made", [](pool_core& p) { c(p, 5).retry_at = p.now_, p.refresh(c(p, 5)); }},
       {"what falls due is done",
-       [](pool_core& p) {
-         p.timers_.erase({c(p, 3).due, c3});
-         c(p, 3).age.set_lifetime(p.now_ - 1s, 1ns);
-         c(p, 3).due = c(p, 3).age.due(true);
-         p.timers_.insert({c(p, 3).due, c3});
-       }},
+       [](pool_core& p) { c(p, 3).age.set_lifetime(p.now_ - 1s, 1ns), p.refresh(c(p, 3)); }},
       {"a round of probes that is due is begun", [](pool_core& p) { p.next_round_ = p.now_; }},
       {"open connections are probed sooner or later",
        [](pool_core& p) { p.next_round_ = time_point::max(); }},

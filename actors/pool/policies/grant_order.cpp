@@ -1,0 +1,19 @@
+// What makes one connection better than another.
+#include "actors/pool/policies/grant_order.hpp"
+
+namespace moorage {
+
+std::optional<grant_rank> rank_for_grant(const grant_candidate& candidate, const health& health) {
+  auto failed = health.failures() > 0;
+  if (candidate.in_use >= candidate.channels || (failed && candidate.in_use > 0))
+    return {};
+  using doubt = grant_rank::doubt;
+  auto doubtful = failed               ? doubt::failed
+                  : health.doubted()   ? doubt::doubted
+                  : candidate.outlived ? doubt::outlived
+                                       : doubt::sound;
+  return grant_rank{doubtful, static_cast<bool>(health.probe()), candidate.in_use, ~candidate.stamp,
+                    candidate.connection};
+}
+
+} // namespace moorage

@@ -1,0 +1,47 @@
+// Which connection is granted next.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+
+#include "actors/pool/policies/health.hpp"
+#include "messages/ids.hpp"
+
+namespace moorage {
+
+/// What the order sees of an open connection that is not condemned.
+struct grant_candidate {
+  connection_id connection;
+  /// Slots, and how many there are.
+  std::uint32_t in_use = 0;
+  std::uint32_t channels = 1;
+  /// Past its lifetime, kept until its replacement is open.
+  bool outlived = false;
+  /// Grows each time a connection becomes idle.
+  std::uint64_t stamp = 0;
+};
+
+/// The order in which connections are granted: the smallest first.
+struct grant_rank {
+  enum class doubt : std::uint8_t { sound, outlived, doubted, failed };
+
+  /// Doubtful last.
+  doubt doubtful = doubt::sound;
+  /// One that is not under probe is preferred; one that is, is granted.
+  bool probing = false;
+  /// Fewest leases first: an open idle connection costs nothing more, has its whole link for the new lease,
+  /// and a link that breaks ends fewer leases.
+  std::uint32_t in_use = 0;
+  /// Youngest idle first, so that a quiet pool lets its surplus age out. (Complement of the stamp.)
+  std::uint64_t staleness = 0;
+  connection_id connection;
+
+  friend auto operator<=>(const grant_rank&, const grant_rank&) = default;
+};
+
+/// None: it has no slot to grant. Once it has failed, only an idle connection is granted, so that one doubtful link does
+/// not cost two leases.
+std::optional<grant_rank> rank_for_grant(const grant_candidate& candidate, const health& health);
+
+} // namespace moorage
