@@ -64,8 +64,7 @@ void pool_core::settle() {
 time_point pool_core::next_due() const {
   auto due = next_round_;
   auto at = [&](time_point when) { due = std::min(due, when); };
-  if (!deadlines_.empty())
-    at(deadlines_.begin()->first);
+  at(waiters_.due());
   if (!unconfirmed_.empty())
     at(after(leases_.at(*unconfirmed_.begin()).granted, confirm_timeout));
   if (!timers_.empty())
@@ -74,7 +73,7 @@ time_point pool_core::next_due() const {
   if (!retries_.empty() && !paused_)
     at(retries_.first().first);
   if (lacks_opening())
-    at(std::max(back_off_.may_open_at(), now_));
+    at(std::max(may_open_at(), now_));
   if (!gone_.empty() || doomed_ || (!probe_queue_.empty() && may_probe()))
     at(now_);
   return due;

@@ -22,7 +22,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -32,6 +31,7 @@
 #include "actors/pool/policies/back_off.hpp"
 #include "actors/pool/policies/grant_order.hpp"
 #include "actors/pool/policies/health.hpp"
+#include "actors/pool/policies/waiter_queue.hpp"
 #include "actors/pool/protocol.hpp"
 #include "actors/pool/seeded_random.hpp"
 
@@ -136,15 +136,6 @@ private:
     time_point granted;
   };
 
-  struct waiter {
-    request_id request;
-    holder_id holder;
-    std::string label;
-    time_point asked;
-    time_point deadline;
-    bool wait_for_ready = false;
-  };
-
   enum class lease_end : std::uint8_t { unknown, released, involuntary };
   struct ended_lease {
     lease_id lease;
@@ -159,10 +150,9 @@ private:
     connection_id last;
   };
 
-  using ticket = std::uint64_t; ///< a waiter's place: whoever came later has a greater one
+  using ticket = waiter_queue::ticket;
   using connection_map = std::map<connection_id, connection>;
   using lease_map = std::map<lease_id, lease>;
-  using waiter_map = std::map<ticket, waiter>;
 
   // --- core.cpp: the step, and what moves a connection from state to state
   template <class Effect>
@@ -198,6 +188,7 @@ private:
   void on(const holder_lost& event);
   void on(const lease_revoked& event);
   void give(connection& c, request_id request, holder_id holder, std::string label, time_point asked);
+  bool may_grant() const { return !paused_ && !stopping_ && !grantable_.empty(); }
   void serve();
   lease_map::iterator forget(lease_map::iterator position, lease_end how, const std::string& why = {});
   void take_back(lease_map::iterator position, failure reason, bool notify);
@@ -205,8 +196,7 @@ private:
   ended_lease ended(lease_id id) const;
   failure no_such_lease(lease_id id) const;
   void refuse_acquire(request_id request, failure reason);
-  waiter_map::iterator leave(waiter_map::iterator position);
-  void refuse_waiter(waiter_map::iterator position, failure reason);
+  void refuse_waiter(ticket place, failure reason);
   enum class whom : std::uint8_t { all, impatient };
   void refuse_waiters(failure reason, whom which = whom::all);
   void refuse_doomed();
@@ -220,6 +210,7 @@ private:
   void on(const connection_lost& event);
   void on(const connection_closed& event);
   std::uint32_t wanted() const;
+  time_point may_open_at() const;
   bool lacks_opening() const;
   void open_wanted();
   void retry_due();
@@ -287,7 +278,6 @@ private:
   std::uint64_t next_connection_;
   std::uint64_t next_lease_;
   std::uint64_t next_probe_;
-  ticket next_ticket_ = 1;
   std::uint64_t next_stamp_ = 1;
   time_point now_ = time_point::min();
   pool_effects* effects_ = nullptr; ///< only during a step
@@ -309,10 +299,7 @@ private:
   std::set<lease_id> unconfirmed_; ///< also in the order of their time-outs
   std::vector<ended_lease> ended_; ///< a lease has its place by its id
 
-  waiter_map waiters_;
-  std::unordered_map<request_id, ticket> tickets_;
-  std::set<std::pair<holder_id, ticket>> waiters_of_;
-  std::set<std::pair<time_point, ticket>> deadlines_;
+  waiter_queue waiters_;
   /// Waiters up to `last` are being refused, from `next` on; until then a slot may still come.
   struct doom {
     failure reason;

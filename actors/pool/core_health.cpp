@@ -23,8 +23,7 @@ void pool_core::lifetime_over(connection& c) {
   c.age.outlive();
   if (c.state == connection_state::leased)
     return refresh(c);
-  auto needed = idle_.size() <= settings_.min_idle && !dormant_ && !paused_ &&
-                back_off_.may_open_at() <= now_ && connections_.size() < settings_.pool_size;
+  auto needed = idle_.size() <= settings_.min_idle && !dormant_ && may_open_at() <= now_;
   if (!needed || !c.age.await_replacement(now_, settings_.connect_timeout))
     return close(c, removal_reason::lifetime);
   refresh(c);

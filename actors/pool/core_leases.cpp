@@ -16,7 +16,7 @@ void pool_core::on(const acquire_requested& event) {
   auto label = printable(event.label); // it is shown in refusals, events, the log and lists
   fall_due();                          // what has expired must not be granted
   auto asked = now_ - event.waited;
-  if (!paused_ && waiters_.empty() && !grantable_.empty())
+  if (waiters_.empty() && may_grant())
     return give(need(grantable_.first().connection), event.request, event.holder, std::move(label), asked);
   if (back_off_.latched() && !servable())
     return refuse_acquire(event.request,
@@ -31,18 +31,13 @@ void pool_core::on(const acquire_requested& event) {
                                                  "': " + std::to_string(waiters_.size()) +
                                                  " wait already, which is its queue_depth; " + situation() +
                                                  "; try later, or raise queue_depth or pool_size"});
-  auto place = next_ticket_++;
-  ensure(tickets_.emplace(event.request, place).second, "a request is made once");
-  waiters_of_.emplace(event.holder, place);
-  if (event.deadline != time_point::max())
-    deadlines_.emplace(event.deadline, place);
-  waiters_.emplace_hint(waiters_.end(), place, std::move(w));
+  waiters_.join(std::move(w));
 }
 
 void pool_core::give(connection& c, request_id request, holder_id holder, std::string label,
                      time_point asked) {
+  ensure(may_grant(), "a pool that is paused or stopping grants nothing");
   ensure(c.in_grants.listed(), "a lease is granted on an open connection with a free slot");
-  ensure(!paused_ && !stopping_, "a pool that is paused or stopping grants nothing");
   lease_id id{next_lease_++};
   c.leases.push_back(id);
   ++c.leases_served;
@@ -57,19 +52,17 @@ void pool_core::give(connection& c, request_id request, holder_id holder, std::s
 }
 
 void pool_core::serve() {
-  while (!paused_ && !waiters_.empty() && !grantable_.empty()) {
-    auto first = waiters_.begin();
-    if (first->second.deadline <= now_)
+  while (!waiters_.empty() && may_grant()) {
+    if (waiters_.at(waiters_.turn()).deadline <= now_)
       return; // it is told so in a step that follows at once
-    auto w = std::move(first->second);
-    leave(first);
+    auto w = waiters_.leave(waiters_.turn());
     give(need(grantable_.first().connection), w.request, w.holder, std::move(w.label), w.asked);
   }
 }
 
 void pool_core::on(const acquire_cancelled& event) {
-  if (auto waiting = tickets_.find(event.request); waiting != tickets_.end())
-    refuse_waiter(waiters_.find(waiting->second), {errc::cancelled, "the asker withdrew the request"});
+  if (auto waiting = waiters_.of(event.request))
+    refuse_waiter(waiting, {errc::cancelled, "the asker withdrew the request"});
 }
 
 void pool_core::on(const lease_confirmed& event) {
@@ -127,10 +120,9 @@ void pool_core::on(const holder_lost& event) {
 void pool_core::reclaim_from_gone() {
   for (std::size_t ended = 0; !gone_.empty() && ended < ends_per_step; ++ended) {
     auto holder = *gone_.begin();
-    auto waiting = waiters_of_.lower_bound({holder, 0});
     auto held = leases_of_.lower_bound({holder, {}});
-    if (waiting != waiters_of_.end() && waiting->first == holder)
-      refuse_waiter(waiters_.find(waiting->second), {errc::cancelled, "the holder has gone"});
+    if (auto waiting = waiters_.of(holder))
+      refuse_waiter(waiting, {errc::cancelled, "the holder has gone"});
     else if (held != leases_of_.end() && held->first == holder)
       take_back(leases_.find(held->second), {errc::lease_ended, "its holder has gone"}, false);
     else
@@ -234,36 +226,26 @@ void pool_core::refuse_acquire(request_id request, failure reason) {
   emit(refuse{request, std::move(reason)});
 }
 
-pool_core::waiter_map::iterator pool_core::leave(waiter_map::iterator position) {
-  const auto& w = position->second;
-  tickets_.erase(w.request);
-  waiters_of_.erase({w.holder, position->first});
-  deadlines_.erase({w.deadline, position->first});
-  return waiters_.erase(position);
-}
-
-void pool_core::refuse_waiter(waiter_map::iterator position, failure reason) {
-  auto request = position->second.request;
-  leave(position);
-  refuse_acquire(request, std::move(reason));
+void pool_core::refuse_waiter(ticket place, failure reason) {
+  refuse_acquire(waiters_.leave(place).request, std::move(reason));
 }
 
 /// Of those who wait now; in portions.
 void pool_core::refuse_waiters(failure reason, whom which) {
-  doomed_ = doom{std::move(reason), next_ticket_ - 1, which};
+  doomed_ = doom{std::move(reason), waiters_.newest(), which};
   refuse_doomed();
 }
 
 void pool_core::refuse_doomed() {
   for (std::size_t seen = 0; doomed_; ++seen) {
-    auto position = waiters_.lower_bound(doomed_->next);
-    if (position == waiters_.end() || position->first > doomed_->last)
+    auto place = waiters_.next(doomed_->next);
+    if (place == 0 || place > doomed_->last)
       return doomed_.reset();
     if (seen == ends_per_step)
       return;
-    doomed_->next = position->first + 1;
-    if (doomed_->which == whom::all || !position->second.wait_for_ready)
-      refuse_waiter(position, doomed_->reason);
+    doomed_->next = place + 1;
+    if (doomed_->which == whom::all || !waiters_.at(place).wait_for_ready)
+      refuse_waiter(place, doomed_->reason);
   }
 }
 
@@ -271,19 +253,15 @@ void pool_core::expire_waiters() {
   // Counting stops here: the text is for people, and the queue may be long.
   constexpr std::size_t counted_max = 100;
   std::string now_so; // the same for all
-  for (std::size_t ended = 0;
-       ended < ends_per_step && !deadlines_.empty() && deadlines_.begin()->first <= now_; ++ended) {
+  for (std::size_t ended = 0; ended < ends_per_step && waiters_.due() <= now_; ++ended) {
     if (now_so.empty())
       now_so = situation();
-    auto position = waiters_.find(deadlines_.begin()->second);
-    ensure(position != waiters_.end(), "a deadline has its waiter");
-    std::size_t ahead = 0;
-    auto before = position;
-    for (; before != waiters_.begin() && ahead < counted_max; --before)
-      ++ahead;
-    refuse_waiter(position, timed_out(position->second, now_so, ahead, before != waiters_.begin()));
+    auto place = waiters_.most_urgent();
+    auto ahead = waiters_.ahead_of(place, counted_max + 1);
+    refuse_waiter(place,
+                  timed_out(waiters_.at(place), now_so, std::min(ahead, counted_max), ahead > counted_max));
   }
-  more_expired_ = !now_so.empty() && !deadlines_.empty() && deadlines_.begin()->first <= now_;
+  more_expired_ = !now_so.empty() && waiters_.due() <= now_;
 }
 
 void pool_core::expire_grants() {

@@ -14,14 +14,19 @@ std::uint32_t pool_core::wanted() const {
   return for_waiters + in_reserve;
 }
 
-/// Whether an opening would begin now, if the pool were not backing off.
+/// When an opening may begin, whoever needs it; `time_point::max()`: not before something else happens.
+time_point pool_core::may_open_at() const {
+  auto room = connections_.size() < settings_.pool_size;
+  return paused_ || stopping_ || !room ? time_point::max() : back_off_.may_open_at();
+}
+
+/// Whether somebody needs one more than is under way, and it would not be one too many at once.
 bool pool_core::lacks_opening() const {
-  return !paused_ && !stopping_ && !back_off_.latched() && openings_.size() < settings_.connects_at_once &&
-         connections_.size() < settings_.pool_size && openings_.size() < wanted();
+  return openings_.size() < settings_.connects_at_once && openings_.size() < wanted();
 }
 
 void pool_core::open_wanted() {
-  while (back_off_.may_open_at() <= now_ && lacks_opening()) {
+  while (may_open_at() <= now_ && lacks_opening()) {
     connection_id id{next_connection_++};
     auto& c = connections_.emplace_hint(connections_.end(), id, connection{})->second;
     c.id = id;

@@ -149,19 +149,10 @@ void pool_core::verify_leases() const {
 }
 
 void pool_core::verify_waiters() const {
-  std::size_t with_deadline = 0;
-  for (const auto& [place, w] : waiters_) {
+  for (const auto& [place, w] : waiters_)
     ensure(w.deadline > now_ || more_expired_, "nobody waits beyond the deadline");
-    with_deadline += w.deadline != time_point::max();
-    ensure(w.deadline == time_point::max() || deadlines_.count({w.deadline, place}) == 1,
-           "a deadline is watched");
-    ensure(waiters_of_.count({w.holder, place}) == 1, "a waiter is known to its holder");
-    ensure(tickets_.count(w.request) == 1 && tickets_.at(w.request) == place,
-           "a waiter is found by its request");
-  }
-  ensure(deadlines_.size() == with_deadline, "a deadline has its waiter");
-  ensure(tickets_.size() == waiters_.size() && waiters_of_.size() == waiters_.size(), "nobody waits twice");
-  ensure(paused_ || waiters_.empty() || grantable_.empty() || waiters_.begin()->second.deadline <= now_,
+  waiters_.verify();
+  ensure(!may_grant() || waiters_.empty() || waiters_.at(waiters_.turn()).deadline <= now_,
          "nobody waits while a slot may be granted");
   ensure(!stopping_ || waiters_.empty(), "nobody waits for a pool that is stopping");
   ensure(waiters_.empty() || doomed_ || !back_off_.latched() || servable(),
@@ -172,7 +163,7 @@ void pool_core::verify_waiters() const {
 void pool_core::verify_work() const {
   ensure(live() <= settings_.pool_size || (idle_.empty() && openings_.empty()),
          "a pool that was made smaller keeps only what is leased");
-  ensure(!lacks_opening() || back_off_.may_open_at() > now_,
+  ensure(!lacks_opening() || may_open_at() > now_,
          "what is needed is being opened, unless the pool backs off");
   ensure(back_off_.may_open_at() <= now_ || back_off_.hindrance(now_).code != errc::none,
          "a pool backs off for a reason");

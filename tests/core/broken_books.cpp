@@ -172,15 +172,15 @@ const std::vector<surgeon::operation>& surgeon::on_leases() {
 const std::vector<surgeon::operation>& surgeon::on_a_queue() {
   static const std::vector<operation> all{
       {"nobody waits beyond the deadline",
-       [](pool_core& p) { p.waiters_.begin()->second.deadline = p.now_; }},
-      {"a deadline is watched", [](pool_core& p) { p.deadlines_.clear(); }},
-      {"a waiter is known to its holder", [](pool_core& p) { p.waiters_of_.clear(); }},
-      {"a waiter is found by its request", [](pool_core& p) { p.tickets_.clear(); }},
+       [](pool_core& p) { p.waiters_.waiters_.begin()->second.deadline = p.now_; }},
+      {"a deadline is watched", [](pool_core& p) { p.waiters_.deadlines_.clear(); }},
+      {"a waiter is known to its holder", [](pool_core& p) { p.waiters_.by_holder_.clear(); }},
+      {"a waiter is found by its request", [](pool_core& p) { p.waiters_.by_request_.clear(); }},
       {"a deadline has its waiter",
        [](pool_core& p) {
-         p.deadlines_.insert({p.now_ + 1s, 99});
+         p.waiters_.deadlines_.insert({p.now_ + 1s, 99});
        }},
-      {"nobody waits twice", [](pool_core& p) { p.tickets_.emplace(r9, 1); }},
+      {"nobody waits twice", [](pool_core& p) { p.waiters_.by_request_.emplace(r9, 1); }},
       {"nobody waits while a slot may be granted",
        [](pool_core& p) {
          p.settings_.channels_per_connection = 2;
