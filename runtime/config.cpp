@@ -39,9 +39,13 @@ std::string assign(cluster_config& target, const setting<cluster_settings>& fiel
     return wrong;
   if (field.type == setting_type::file_list) {
     auto& files = std::get<std::vector<std::string>>(value);
-    for (const auto& file : files)
-      if (auto wrong = check_file_name(field, file); !wrong.empty())
+    for (const auto& file : files) {
+      auto wrong = check_file_name(field, file);
+      if (wrong.empty())
+        wrong = check_file(field, file);
+      if (!wrong.empty())
         return wrong;
+    }
     if (again) {
       auto earlier = std::get<std::vector<std::string>>(field.get(target.settings));
       files.insert(files.begin(), earlier.begin(), earlier.end());
@@ -58,7 +62,9 @@ std::string to_string(const config_problem& problem) {
   // Keys are what the file says they are, and they may say anything.
   auto result = printable(problem.file, printable_whole);
   if (problem.line != 0)
-    result += ":" + std::to_string(problem.line) + ":" + std::to_string(problem.column);
+    result += ":" + std::to_string(problem.line);
+  if (problem.line != 0 && problem.column != 0)
+    result += ":" + std::to_string(problem.column);
   if (!result.empty())
     result += ": ";
   if (!problem.key.empty())
@@ -141,6 +147,26 @@ failure resolve_cluster(const configuration& from, const std::string& name, clus
       destination.note_origin(field.name, {setting_origin::source::destination, 0});
   result = std::move(destination);
   return {};
+}
+
+std::vector<config_problem> check_files(const configuration& from, const cluster_config& of) {
+  using source = setting_origin::source;
+  std::vector<config_problem> problems;
+  for (const auto& field : cluster_fields()) {
+    if (!field.must_exist)
+      continue;
+    auto origin = of.origin_of(field.name);
+    auto in_file = origin.from == source::defaults || origin.from == source::cluster;
+    auto section = origin.from == source::defaults ? std::string{"defaults"} : "clusters." + of.settings.name;
+    auto value = field.get(of.settings);
+    const auto& files = std::get<std::vector<std::string>>(value);
+    for (std::size_t i = 0; i < files.size(); ++i)
+      if (auto wrong = check_file(field, files[i]); !wrong.empty())
+        problems.push_back({in_file ? from.file : "", in_file ? origin.line : 0, 0,
+                            section + "." + std::string{field.name} + "[" + std::to_string(i) + "]",
+                            std::move(wrong)});
+  }
+  return problems;
 }
 
 std::vector<config_problem> override_settings(cluster_config& target,

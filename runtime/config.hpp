@@ -14,6 +14,8 @@
 //
 // A file is taken whole or not at all. Everything wrong with it is told at once, each with file, line, column
 // and key. Relative file names are relative to the folder of the configuration file.
+// Whether the files that it names are there is no part of that: a key file that is gone, or on a disk that hangs, is the
+// trouble of the clusters that name it, and of no other. See `check_files`.
 #pragma once
 
 #include <cstdint>
@@ -30,11 +32,11 @@ namespace moorage {
 
 /// One thing wrong with a configuration.
 struct config_problem {
-  std::string file;       ///< empty: not from a file
-  std::uint32_t line = 0; ///< from 1; 0: the file as a whole
-  std::uint32_t column = 0;
-  std::string key;  ///< "clusters.lumi.pool_size"; empty: not about a key
-  std::string text; ///< what is wrong, and what is allowed
+  std::string file;         ///< empty: not from a file
+  std::uint32_t line = 0;   ///< from 1; 0: the file as a whole
+  std::uint32_t column = 0; ///< 0: the line as a whole
+  std::string key;          ///< "clusters.lumi.pool_size"; empty: not about a key
+  std::string text;         ///< what is wrong, and what is allowed
 
   friend bool operator==(const config_problem&, const config_problem&) = default;
 };
@@ -116,6 +118,12 @@ std::string find_config_file();
 /// The settings of a cluster of the configuration, or of a destination written as user@host:port (anything
 /// with an @ or a :), which starts from [defaults]. An unknown name is refused with the names there are.
 failure resolve_cluster(const configuration& from, const std::string& name, cluster_config& result);
+
+/// What is wrong with the files that a cluster's settings name and that must be there (its key files): one problem for each
+/// that is absent, no regular file or not readable, with the file, line and key that name it. Empty: nothing. For a cluster
+/// that is about to be used, or to warn of it: a runtime takes the cluster all the same, and each log-in then says what it
+/// lacks. Asks the disk at each call, for as long as that takes.
+std::vector<config_problem> check_files(const configuration& from, const cluster_config& of);
 
 /// Applies "key=value" from the command line. A list setting starts anew with its first assignment, and every
 /// further one adds to it. All that is wrong is told; nothing is changed then.

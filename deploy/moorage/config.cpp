@@ -121,6 +121,7 @@ ending run_config(const options& from) {
       return refuse(unknown);
     clusters = {chosen};
   }
+  warn_of_files(from, *config, clusters);
   return say(from.json ? whole_json(from, *config, clusters) : whole_text(from, *config, clusters));
 }
 

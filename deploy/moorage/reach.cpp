@@ -1,6 +1,7 @@
 #include "deploy/moorage/reach.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "deploy/moorage/advice.hpp"
 #include "deploy/moorage/exit_codes.hpp"
@@ -38,6 +39,18 @@ bool apply_settings(const options& from, configuration& config) {
   for (const auto& each : told)
     complain(each);
   return told.empty();
+}
+
+// The settings of a cluster that is about to be used. Only its own files are looked at: a key that is gone, or on a disk that
+// hangs, is no other cluster's trouble.
+failure usable_cluster(const configuration& from, const std::string& name, cluster_config& result) {
+  auto wrong = resolve_cluster(from, name, result);
+  if (wrong.code != errc::none)
+    return wrong;
+  auto problems = check_files(from, result);
+  if (problems.empty())
+    return {};
+  return {errc::invalid_settings, config_error{std::move(problems)}.what()};
 }
 
 // For whoever can start one; the library's own text is for developers, too.
@@ -94,6 +107,17 @@ std::optional<configuration> read_configuration(const options& from) {
   return config;
 }
 
+void warn_of_files(const options& from, const configuration& config,
+                   const std::vector<cluster_config>& clusters) {
+  if (from.quiet > 1)
+    return;
+  std::set<std::string> told; // what stands in [defaults] is every cluster's
+  for (const auto& cluster : clusters)
+    for (const auto& each : check_files(config, cluster))
+      if (auto text = to_string(each); told.insert(text).second)
+        complain("warning: " + text);
+}
+
 std::string node_socket(const options& from, const configuration& config) {
   if (!from.socket.empty())
     return from.socket;
@@ -102,7 +126,7 @@ std::string node_socket(const options& from, const configuration& config) {
 
 failure make_known(runtime& node, const options& from, const configuration& config) {
   cluster_config ours;
-  auto wrong = resolve_cluster(config, from.cluster, ours);
+  auto wrong = usable_cluster(config, from.cluster, ours);
   if (wrong.code == errc::none)
     wrong = node.register_cluster(ours.settings).reason();
   wrong.text = printable(wrong.text, printable_whole); // it may name a path
@@ -143,7 +167,7 @@ pools_at_hand reach_pools(const options& from, const configuration& config, sign
     }
   }
   cluster_config cluster;
-  result.reason = resolve_cluster(config, from.cluster, cluster);
+  result.reason = usable_cluster(config, from.cluster, cluster);
   if (result.reason.code != errc::none)
     return result;
   cluster.settings.min_idle = 0;

@@ -12,6 +12,10 @@ namespace moorage::cli {
 /// The configuration that the options ask for, with their settings in it. Nothing: it is wrong, and was complained of.
 std::optional<configuration> read_configuration(const options& from);
 
+/// Tells of the files that these clusters lack, each once. Whoever uses such a cluster is refused; nobody else is.
+void warn_of_files(const options& from, const configuration& config,
+                   const std::vector<cluster_config>& clusters);
+
 /// The socket that the options, the configuration or habit name.
 std::string node_socket(const options& from, const configuration& config);
 

@@ -140,15 +140,20 @@ ending run_serve(const options& from) {
     return refuse(path.reason());
   complain("serving " + counted(config->clusters.size(), "cluster") + " on " + *path);
   tell_systemd("READY=1\nSTATUS=serving on " + *path);
+  warn_of_files(from, *config, config->clusters); // once it serves: a disk that hangs holds up nobody
   while (left.wait() == errands::kind::reload) {
     tell_systemd("RELOADING=1");
-    if (auto now = read_configuration(from)) {
+    auto now = read_configuration(from);
+    auto taken = now.has_value();
+    if (taken) {
       take_over(*pools, *config, *now);
       config = std::move(now);
     } else {
       complain("the configuration in force stays as it is");
     }
     tell_systemd("READY=1");
+    if (taken)
+      warn_of_files(from, *config, config->clusters);
   }
   tell_systemd("STOPPING=1");
   pools->stop();

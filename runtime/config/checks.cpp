@@ -80,12 +80,16 @@ std::string check_value(const setting_rules& rules, const setting_value& value) 
 }
 
 std::string check_file_name(const setting_rules& rules, const std::string& name) {
-  auto allowed =
-      std::string{"; allowed: "} + (rules.must_exist ? "a file that can be read" : "a file's name");
-  if (name.empty())
-    return "the name is empty" + allowed;
+  if (!name.empty())
+    return {};
+  return std::string{"the name is empty; allowed: "} +
+         (rules.must_exist ? "a file that can be read" : "a file's name");
+}
+
+std::string check_file(const setting_rules& rules, const std::string& name) {
   if (!rules.must_exist)
     return {};
+  const std::string allowed = "; allowed: a file that can be read";
   auto path = expand_home(name);
   struct stat status {};
   // A key whose public part alone is on disk is one that the agent holds.

@@ -35,7 +35,7 @@ struct setting_rules {
   std::string_view example = {};                  ///< in TOML, where the default shows nothing
   std::string_view ssh_name = {};                 ///< the option of ssh_config(5) that does the same, if any
   bool own = false;                               ///< belongs to one cluster: not allowed in [defaults]
-  bool must_exist = false;                        ///< files that are named must be there
+  bool must_exist = false;                        ///< a cluster whose files are not there cannot be used
 };
 
 template <class Settings>
@@ -56,9 +56,10 @@ std::string allowed_values(const setting_rules& rules);
 std::string allowed_range(const setting_rules& rules);
 /// What is wrong with the value, or "": only its range; whether files exist is asked elsewhere.
 std::string check_value(const setting_rules& rules, const setting_value& value);
-/// What is wrong with a file that a setting names, or "": empty, or (`must_exist`) absent, no file, not
-/// readable.
+/// What is wrong with the name of a file, or "": only that it is empty. Looks at no disk.
 std::string check_file_name(const setting_rules& rules, const std::string& name);
+/// What is wrong with a file that must exist, or "": absent, no file, not readable.
+std::string check_file(const setting_rules& rules, const std::string& name);
 /// Reads a value as written on the command line. What is wrong with it, or "".
 std::string parse_value(const setting_rules& rules, const std::string& written, setting_value& result);
 /// The value in TOML, as it may stand in the file.

@@ -269,14 +269,15 @@ private:
         wrong_type(text_rules(setting_type::file), element, place);
       files.push_back(text == nullptr ? "" : anchored(**text));
       if (text != nullptr)
-        check_file(rules, files.back(), element.source(), place);
+        check_name(rules, files.back(), element.source(), place);
     }
     if (result_.problems.size() != before)
       return std::nullopt;
     return setting_value{std::move(files)};
   }
 
-  void check_file(const setting_rules& rules, const std::string& name, const toml::source_region& where,
+  // Whether it is there is asked of the cluster that is used: see `check_files`.
+  void check_name(const setting_rules& rules, const std::string& name, const toml::source_region& where,
                   const std::string& path) {
     if (auto wrong = check_file_name(rules, name); !wrong.empty())
       problem(where, path, wrong);

@@ -53,6 +53,16 @@ TEST_CASE("errors about keys and values that a file made up stay within their li
       CHECK(misleading_in_line(to_string(problem)) == "");
 }
 
+TEST_CASE("what is told of a key file that is not there stays within its line, whatever its name") {
+  // Control characters are refused before.
+  const std::string name = R"(/\u202E\u2066\u2028\u061C)";
+  auto result = parse_config("[clusters.a]\nhost = \"h\"\nkey_files = [\"" + name + "\"]\n", "m\x1b.toml");
+  REQUIRE(result);
+  auto problems = check_files(result.value, result.value.clusters.at(0));
+  REQUIRE(problems.size() == 1);
+  CHECK(misleading_in_line(to_string(problems[0])) == "");
+}
+
 TEST_CASE("a value is shown as TOML that shows nothing but its characters, and reads back as it was") {
   auto result = parse_config("[clusters.a]\nhost = \"h\"\nprobe_command = \"" + evil + "\"\n", "m.toml");
   REQUIRE(result);
@@ -69,8 +79,10 @@ TEST_CASE("a key file may be there in its public part only, for the agent to sig
   support::scratch_folder folder;
   std::ofstream{folder / "cluster.pub"} << "ssh-ed25519 AAAA\n";
   auto problems = [&](const std::string& name) {
-    return parse_config("[clusters.a]\nhost = \"h\"\nkey_files = [\"" + (folder / name) + "\"]\n", "m.toml")
-        .problems;
+    auto result =
+        parse_config("[clusters.a]\nhost = \"h\"\nkey_files = [\"" + (folder / name) + "\"]\n", "m.toml");
+    REQUIRE(result);
+    return check_files(result.value, result.value.clusters.at(0));
   };
   CHECK(problems("cluster").empty());
   CHECK(problems("cluster.pub").empty());
