@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "messages/error_words.hpp"
+
 namespace moorage {
 
 std::string to_string(outcome_kind kind) {
@@ -17,7 +19,7 @@ std::string to_string(const outcome& value) {
   case outcome_kind::signalled:
     return "signalled " + value.signal;
   default:
-    return to_string(value.kind) + ": " + to_string(value.cause.code) + ": " + value.cause.text;
+    return to_string(value.kind) + ": " + to_string(value.cause.code) + ": " + in_words(value.cause);
   }
 }
 

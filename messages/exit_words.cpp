@@ -2,6 +2,7 @@
 
 #include <caf/all.hpp>
 
+#include "messages/error_words.hpp"
 #include "messages/type_ids.hpp"
 
 namespace moorage {
@@ -23,7 +24,7 @@ std::string in_words(const caf::error& reason) {
     return "the link to it broke";
   if (reason == caf::exit_reason::unreachable)
     return "it cannot be reached";
-  return to_failure(reason).text;
+  return in_words(to_failure(reason));
 }
 
 } // namespace moorage

@@ -7,7 +7,7 @@
 #include <utility>
 #include <variant>
 
-#include "messages/errors.hpp"
+#include "messages/error_words.hpp"
 
 namespace moorage {
 
@@ -15,7 +15,7 @@ namespace moorage {
 class error : public std::runtime_error {
 public:
   explicit error(failure reason)
-      : std::runtime_error(to_string(reason.code) + ": " + reason.text), reason_(std::move(reason)) {}
+      : std::runtime_error(to_string(reason.code) + ": " + in_words(reason)), reason_(std::move(reason)) {}
   errc code() const { return reason_.code; }
   const failure& reason() const { return reason_; }
 

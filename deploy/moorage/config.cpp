@@ -7,6 +7,7 @@
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/present.hpp"
 #include "deploy/moorage/reach.hpp"
+#include "messages/error_words.hpp"
 #include "runtime/config/fields.hpp"
 #include "runtime/config/values.hpp"
 
@@ -96,7 +97,7 @@ std::string whole_text(const options& from, const configuration& config,
 } // namespace
 
 ending refuse(const failure& reason, const std::string& advice) {
-  complain(reason.text.empty() ? to_string(reason.code) : reason.text, lines::many);
+  complain(in_words(reason), lines::many);
   if (!advice.empty())
     complain(advice);
   return {code_for(reason.code), 0};

@@ -18,6 +18,7 @@
 #include "deploy/moorage/signals.hpp"
 #include "deploy/moorage/waiting.hpp"
 #include "messages/printable.hpp"
+#include "messages/error_words.hpp"
 
 namespace moorage::cli {
 
@@ -159,7 +160,7 @@ void explain_never_sent(const options& from, errc code, const std::string& cause
 // Says what happened where an exit code cannot.
 void explain(const options& from, const outcome& ended, bool interrupted, const std::string& advice) {
   auto cluster = from.cluster + ": ";
-  auto cause = ended.cause.text.empty() ? to_string(ended.cause.code) : ended.cause.text;
+  auto cause = in_words(ended.cause);
   auto because =
       ended.cause.code == errc::none ? std::string{} : (interrupted ? "interrupted" : cause) + "; ";
   if (!ended.variables_refused.empty())

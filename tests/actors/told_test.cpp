@@ -171,6 +171,8 @@ TEST_CASE("the end of an actor is told in plain words") {
   }
   CHECK_THAT(in_words({}), !Contains("none"));
   CHECK(in_words(make_error(errc::internal, "an invariant did not hold")) == "an invariant did not hold");
+  CHECK(in_words(make_error(errc::stopping, "")) == "it is stopping");
+  CHECK(in_words(caf::error{std::uint8_t{250}, caf::atom("moorage")}).size() > 8);
   virtual_world world{plain_cluster(1)};
   listener log{world};
   holder host{world};

@@ -1,6 +1,8 @@
 // What is said about what others have said: labels, and errors of the world, in refusals, events and lists.
 #include <algorithm>
+#include <set>
 
+#include "messages/error_words.hpp"
 #include "tests/core/story.hpp"
 #include "tests/support/hostile.hpp"
 
@@ -96,4 +98,17 @@ TEST_CASE("a refusal at the deadline tells one cause once, whoever has met it") 
   auto first = s.refusal.find(cause);
   REQUIRE(first != std::string::npos);
   CHECK(s.refusal.find(cause, first + 1) == std::string::npos);
+}
+
+TEST_CASE("a refusal without a text is told in its code's plain words, each in its own") {
+  std::set<std::string> words;
+  for (std::uint8_t code = 0; code < static_cast<std::uint8_t>(errc::count_); ++code) {
+    auto said = in_words(failure{static_cast<errc>(code), {}});
+    INFO(said);
+    CHECK(said.size() > 8);
+    CHECK(said.find('_') == std::string::npos);
+    CHECK(words.insert(said).second);
+  }
+  CHECK(in_words(static_cast<errc>(200)) == "an error of another version, number 200");
+  CHECK(in_words(failure{errc::stopping, "the node stops"}) == "the node stops");
 }
