@@ -1,9 +1,11 @@
 #include "runtime/lease.hpp"
 
 #include <optional>
+#include <set>
 
 #include "runtime/client/answer_slot.hpp"
 #include "runtime/client/client.hpp"
+#include "runtime/client/log_in_notes.hpp"
 #include "runtime/system/scheduler_thread.hpp"
 
 namespace moorage {
@@ -86,8 +88,7 @@ lease& lease::operator=(lease&& other) noexcept {
     id_ = other.id_;
     connection_ = other.connection_;
     cluster_ = std::move(other.cluster_);
-    banner_ = std::move(other.banner_);
-    warnings_ = std::move(other.warnings_);
+    notes_ = std::move(other.notes_);
   }
   return *this;
 }
@@ -98,6 +99,29 @@ lease::~lease() {
 
 lease_key lease::key() const {
   return {cluster_, id_};
+}
+
+std::vector<log_in> lease::log_ins() const {
+  return notes_ ? notes_->all() : std::vector<log_in>{};
+}
+
+std::string lease::banner() const {
+  std::string result;
+  std::set<std::string> told{std::string{}};
+  for (const auto& each : log_ins())
+    if (told.insert(each.banner).second)
+      result += (result.empty() ? "" : "\n") + each.banner;
+  return result;
+}
+
+std::vector<std::string> lease::warnings() const {
+  std::vector<std::string> result;
+  std::set<std::string> told;
+  for (const auto& each : log_ins())
+    for (const auto& warning : each.warnings)
+      if (told.insert(warning).second)
+        result.push_back(warning);
+  return result;
 }
 
 void lease::let_go() {

@@ -33,6 +33,7 @@
 namespace moorage {
 
 class client_gate;
+class log_in_notes;
 class stream_pipe;
 struct lease_key;
 
@@ -74,12 +75,19 @@ private:
 /// reaches the caller of `lease::stream`.
 using output_sink = std::function<bool(output_kind kind, std::string_view bytes)>;
 
+/// What people should know of one log-in.
+struct log_in {
+  std::string banner;                ///< the server's own words
+  std::vector<std::string> warnings; ///< a line each
+};
+
 /// The right to use one slot of one connection, given back by the destructor. Its commands all run on that connection,
 /// and it ends with it.
 ///
 /// But if the connection ends before anything has run under the lease, the lease goes on with another connection, waited
 /// for with what is left of the patience of its acquire: what was never sent is sent once more there, its input
-/// included (unless that is more than 16 MiB). `id` and `connection` still tell those of the grant.
+/// included (unless that is more than 16 MiB). `id` and `connection` still tell those of the grant; what people should know
+/// of the other connection's log-in is added to `log_ins` before anything runs there.
 class lease {
 public:
   lease() = default;
@@ -93,10 +101,13 @@ public:
   const std::string& cluster() const { return cluster_; }
   /// What the server said to people (RFC 4252, section 5.4) in the log-in that the acquire waited for: its legal notice,
   /// word of a maintenance. Fit to be printed, with its lines. Empty: nothing, or the connection was open already.
-  const std::string& banner() const { return banner_; }
+  std::string banner() const;
   /// What people should know of that log-in, a line each and fit to be printed: that the new host key could not be written
   /// down. Empty: nothing. Each is an event `warned` and a line of the log as well.
-  const std::vector<std::string>& warnings() const { return warnings_; }
+  std::vector<std::string> warnings() const;
+  /// The same for each log-in that had something to say, in order: the acquire's, and those of further connections that
+  /// the lease went on with. `banner` and `warnings` are all of it together, each text once.
+  std::vector<log_in> log_ins() const;
 
   /// Runs a command and waits for its end. Never throws for what becomes of the command: the outcome says it,
   /// `never_sent` with the cause included. `stop` ends the command by signals, as its timeout does
@@ -134,8 +145,7 @@ private:
   lease_id id_;
   connection_id connection_;
   std::string cluster_;
-  std::string banner_;
-  std::vector<std::string> warnings_;
+  std::shared_ptr<log_in_notes> notes_;
 };
 
 } // namespace moorage

@@ -171,6 +171,7 @@ findings look(const options& from, pools_at_hand& reached, const signal_watch& s
   if (!found.was_open && subscribed)
     add_openings(found, opened->of(lease->connection(), std::chrono::seconds{2}));
   use_lease(found, from, pools, *lease, signals);
+  tell_of_log_in(from, *lease, told);
   if (found.trouble.code != errc::none)
     found.trouble.text = from.cluster + ": " + found.trouble.text;
   static_cast<void>(lease->release());

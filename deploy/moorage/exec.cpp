@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 #include <poll.h>
@@ -17,8 +18,8 @@
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
 #include "deploy/moorage/waiting.hpp"
-#include "messages/printable.hpp"
 #include "messages/error_words.hpp"
+#include "messages/printable.hpp"
 
 namespace moorage::cli {
 
@@ -244,6 +245,7 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
   tell_of_log_in(from, *lease, told);
   auto stream = lease->open(std::move(request));
   collected kept;
+  auto begun = false;
   {
     std::stop_callback cancel{signals.token(), [&stream] { stream.cancel(leave_after); }};
     std::optional<input_pump> input;
@@ -251,12 +253,16 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
       stream.end_input();
     else
       input.emplace(stream);
-    for (stream::chunk chunk; stream.read(chunk);)
+    for (stream::chunk chunk; stream.read(chunk);) {
+      if (!std::exchange(begun, true))
+        tell_of_log_in(from, *lease, told);
       if (kept.unwritten == 0 && !take(chunk, from.json, kept))
         stream.cancel(leave_after);
+    }
     stream.cancel(leave_after);
   }
   auto ended = stream.ended();
+  tell_of_log_in(from, *lease, told);
   // Waits for the answer, so that the pool does not stop with the lease still out. What became of it changes nothing.
   static_cast<void>(lease->release());
   return report(from, ended, kept, signals.caught());

@@ -28,11 +28,13 @@ std::string state_of(const pool_status& pool) {
 void tell_of_log_in(const options& from, const lease& granted, std::set<std::string>& told) {
   if (from.quiet > 1)
     return;
-  if (told.insert(granted.banner()).second)
-    pass_on(granted.banner());
-  for (const auto& each : granted.warnings())
-    if (told.insert(each).second)
-      complain(granted.cluster() + ": " + each);
+  for (const auto& log_in : granted.log_ins()) {
+    if (told.insert(log_in.banner).second)
+      pass_on(log_in.banner);
+    for (const auto& each : log_in.warnings)
+      if (told.insert(each).second)
+        complain(granted.cluster() + ": " + each);
+  }
 }
 
 waiting_words::waiting_words(const options& from, runtime& pools) : cluster_(from.cluster), pools_(pools) {

@@ -106,9 +106,10 @@ lease client_state::hold(const asked_acquire& asked, lease_grant grant) {
   made.id_ = grant.lease;
   made.connection_ = grant.connection_number;
   made.cluster_ = grant.cluster;
-  made.banner_ = std::move(grant.banner);
-  made.warnings_ = std::move(grant.warnings);
+  made.notes_ = std::make_shared<log_in_notes>();
+  made.notes_->add({std::move(grant.banner), std::move(grant.warnings)});
   held_lease held;
+  held.notes = made.notes_;
   held.asked = asked.request;
   held.asked.waited += self_->clock().now() - asked.asked;
   held.grant = std::move(grant);

@@ -16,6 +16,7 @@
 #include "messages/events.hpp"
 #include "messages/interfaces.hpp"
 #include "runtime/client/callbacks.hpp"
+#include "runtime/client/log_in_notes.hpp"
 #include "runtime/client/stream_pipe.hpp"
 #include "runtime/lease.hpp"
 #include "runtime/result.hpp"
@@ -137,6 +138,7 @@ private:
   /// the lease of another connection, under the same key.
   struct held_lease {
     lease_grant grant;
+    std::shared_ptr<log_in_notes> notes;
     acquire asked;                     ///< as it was asked for, and what it has waited
     std::size_t under_way = 0;         ///< commands that were sent and have no outcome
     bool used = false;                 ///< a command has run under it, or may have

@@ -110,6 +110,7 @@ void client_state::renewed(const lease_key& lease, const asked_acquire& asked, r
   accept(*grant);
   renewed_.erase({lease.cluster, held.grant.lease});
   renewed_.emplace(lease_key{lease.cluster, grant->lease}, lease);
+  held.notes->add({std::move(grant->banner), std::move(grant->warnings)});
   held.grant = std::move(*grant);
   held.asked.waited = asked.request.waited + (now - asked.asked);
   held.ended = held.lost = false;

@@ -41,6 +41,29 @@ TEST_CASE("a command whose connection ends before it was sent runs on another on
   CHECK(world.status().idle == 1);
 }
 
+TEST_CASE("what people should know of the log-in that a command is sent once more after reaches the lease, "
+          "as the first's") {
+  client_world world{plain_cluster(1)};
+  world.network->close_at_command = {0};
+  world.network->banner = "maintenance at noon";
+  world.network->warnings = {"the key could not be written down"};
+  world.ask();
+  auto& lease = world.held.at(0);
+  CHECK(lease.banner() == "maintenance at noon");
+  CHECK(lease.warnings() == std::vector<std::string>{"the key could not be written down"});
+  world.network->banner = "maintenance now";
+  world.network->warnings = {"the key could not be written down", "the disk is full"};
+  std::string at_the_end;
+  lease.run(command(), [&](const exec_result&) { at_the_end = lease.banner(); });
+  world.pass(2s);
+  CHECK(world.network->made == 2);
+  CHECK(at_the_end == "maintenance at noon\nmaintenance now");
+  CHECK(lease.warnings() ==
+        std::vector<std::string>{"the key could not be written down", "the disk is full"});
+  REQUIRE(lease.log_ins().size() == 2);
+  CHECK(lease.log_ins().at(1).banner == "maintenance now");
+}
+
 TEST_CASE("a command is sent once more, not for ever") {
   client_world world{plain_cluster(1)};
   world.network->close_at_command = {0, 1, 2, 3};
