@@ -1,7 +1,10 @@
 #include "actors/manager/manager.hpp"
 
+#include <algorithm>
 #include <caf/all.hpp>
 
+#include "actors/composure.hpp"
+#include "actors/durations.hpp"
 #include "actors/pool/shell.hpp"
 #include "actors/turns.hpp"
 #include "messages/exit_words.hpp"
@@ -14,6 +17,18 @@ namespace {
 /// Ids of one pool's life: enough for a thousand acquires a second for thirty years.
 constexpr std::uint64_t ids_per_life = 1'000'000'000'000;
 
+/// Who gives turns is replaced at once, since openings wait for it; but one that ends again before it has lasted so long
+/// only after a pause that doubles, so that one which ends at its start costs next to nothing.
+constexpr std::chrono::seconds turns_lasting{60};
+constexpr std::chrono::milliseconds turns_pause_min{100};
+constexpr std::chrono::seconds turns_pause_max{10};
+
+/// Ends when the time is over; whoever monitors it hears of that.
+caf::behavior pause(caf::event_based_actor* self, std::chrono::nanoseconds length) {
+  keep_composure(self);
+  return {caf::after(length) >> [self] { self->quit(); }};
+}
+
 } // namespace
 
 manager_actor_state::~manager_actor_state() {
@@ -25,6 +40,8 @@ manager_actor_state::~manager_actor_state() {
     if (one.account)
       caf::anon_send(one.account, stop_all{});
   caf::anon_send_exit(turns_, caf::exit_reason::kill);
+  if (pausing_)
+    caf::anon_send_exit(pausing_, caf::exit_reason::kill);
 }
 
 void manager_actor_state::begin(std::vector<cluster_settings> clusters, manager_world world) {
@@ -39,6 +56,24 @@ void manager_actor_state::begin(std::vector<cluster_settings> clusters, manager_
 void manager_actor_state::start_turns() {
   turns_ = self_->spawn(turns, world_.turns);
   self_->monitor(turns_);
+  turns_began_ = self_->clock().now();
+  for (auto& [name, entry] : clusters_)
+    self_->send(entry.pool, turns_replaced{caf::actor_cast<caf::strong_actor_ptr>(turns_)});
+}
+
+void manager_actor_state::turns_ended(const caf::error& reason) {
+  if (self_->clock().now() - turns_began_ >= turns_lasting)
+    turns_pause_ = {};
+  auto pause_length = turns_pause_;
+  turns_pause_ = std::clamp<std::chrono::nanoseconds>(2 * turns_pause_, turns_pause_min, turns_pause_max);
+  if (world_.report_bug)
+    world_.report_bug({}, "who gives turns to compute ended by a bug (" + in_words(reason) +
+                              "); a fresh one takes its place" +
+                              (pause_length.count() > 0 ? " in " + to_text(pause_length) : ""));
+  if (pause_length.count() == 0)
+    return start_turns();
+  pausing_ = self_->spawn(pause, pause_length);
+  self_->monitor(pausing_);
 }
 
 void manager_actor_state::start_pool(const std::string& name, entry& cluster) {
@@ -255,13 +290,12 @@ void manager_actor_state::lost(const caf::down_msg& down) {
       caf::anon_send(one.account, stop_all{});
     return ended;
   });
-  if (turns_.address() == down.source && !stopping_) {
-    start_turns();
-    if (world_.report_bug)
-      world_.report_bug({}, "who gives turns to compute ended by a bug (" + in_words(down.reason) +
-                                "); a fresh one takes its place");
-    for (auto& [name, entry] : clusters_)
-      self_->send(entry.pool, turns_replaced{caf::actor_cast<caf::strong_actor_ptr>(turns_)});
+  if (turns_.address() == down.source && !stopping_)
+    turns_ended(down.reason);
+  if (pausing_ && pausing_.address() == down.source) {
+    pausing_ = nullptr;
+    if (!stopping_)
+      start_turns();
   }
   for (auto& [name, entry] : clusters_) {
     if (entry.pool.address() != down.source || stopping_)

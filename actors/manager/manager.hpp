@@ -92,6 +92,7 @@ private:
   };
 
   void start_turns();
+  void turns_ended(const caf::error& reason);
   void start_pool(const std::string& name, entry& cluster);
   void pass_again(unread lost);
   void one_stopped();
@@ -105,6 +106,9 @@ private:
   manager_actor::stateful_pointer<manager_actor_state> self_;
   manager_world world_;
   turns_actor turns_;
+  std::chrono::steady_clock::time_point turns_began_;
+  std::chrono::nanoseconds turns_pause_{0}; ///< before the next one takes its place
+  caf::actor pausing_;                      ///< ends when that is over
   std::map<std::string, entry> clusters_;
   std::set<pool_actor> removed_; ///< still closing
   std::unordered_map<caf::actor_addr, unread> unread_;

@@ -298,3 +298,53 @@ TEST_CASE("when a bug ends who gives turns, openings go on with a fresh one, and
   CHECK(host.heard->grants.size() == 2);
   caf::anon_send_exit(hog, caf::exit_reason::kill);
 }
+
+TEST_CASE("who gives turns and ends over and over is replaced after pauses that double, up to ten seconds") {
+  virtual_world world{plain_cluster(1)};
+  world.network->computes = 2;
+  world.network->open_timeout = 1h;
+  holder host{world};
+  caf::anon_send(world.manager, host.request(1h));
+  auto giver = next_giver(world);
+  // Ends it, before it has read a word, and tells how long it takes until another has its place.
+  auto replaced_after = [&world, &giver] {
+    auto since = world.now();
+    auto last = giver;
+    caf::anon_send_exit(last, caf::exit_reason::kill);
+    for (giver = next_giver(world); !giver || giver == last; giver = next_giver(world))
+      if (!world.one_message())
+        world.sched.advance_time(10ms);
+    return std::chrono::round<std::chrono::milliseconds>(world.now() - since);
+  };
+  std::vector<std::chrono::milliseconds> pauses;
+  for (int i = 0; i < 10; ++i)
+    pauses.push_back(replaced_after());
+  CHECK(pauses == std::vector<std::chrono::milliseconds>{0ms, 100ms, 200ms, 400ms, 800ms, 1600ms, 3200ms,
+                                                         6400ms, 10s, 10s});
+  CHECK(world.bugs.size() == 10);
+  CHECK_THAT(world.bugs.back(), Catch::Contains("a fresh one takes its place in 10 s"));
+  world.pass(5s);
+  CHECK(host.heard->grants.size() == 1); // the opening that waited all the while
+  world.pass(1min);
+  host.acquire(1h); // which finds the only connection leased: nobody asks for turns
+  caf::anon_send_exit(giver, caf::exit_reason::kill);
+  world.settle();
+  CHECK_THAT(world.bugs.back(), !Catch::Contains("place in")); // it had lasted, and is replaced at once
+}
+
+TEST_CASE("a manager that stops does not wait for who gives turns to be replaced") {
+  virtual_world world{plain_cluster(1)};
+  world.network->computes = 2;
+  holder host{world};
+  caf::anon_send(world.manager, host.request());
+  auto first = next_giver(world);
+  caf::anon_send_exit(first, caf::exit_reason::kill);
+  auto second = next_giver(world);
+  for (; second == first; second = next_giver(world))
+    world.one_message();
+  caf::anon_send_exit(second, caf::exit_reason::kill);
+  world.settle();
+  REQUIRE(world.bugs.size() == 2);
+  CHECK(world.ask<done>(stop_all{}));
+  CHECK(world.system.registry().running() == 1); // the holder
+}
