@@ -69,7 +69,9 @@ caf::error no_handshake(const caf::actor_system& system, const std::string& path
     text += " closed the connection during the handshake: it is stopping, out of descriptors, or no node; "
             "try again, and look at its log";
   else if (reason == caf::sec::incompatible_application_ids)
-    text += " is a node of another version or application: use the same version of moorage on both sides";
+    text += " is another application, or a node of another version or build of moorage, whose messages are "
+            "not ours: stop it "
+            "and start it again from the installation that this program is of";
   else if (reason == caf::sec::malformed_basp_message || reason == caf::sec::serializing_basp_payload_failed)
     text +=
         " is no node, since it does not speak CAF's protocol: give the path that 'moorage serve' listens on";

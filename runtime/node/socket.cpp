@@ -2,6 +2,7 @@
 
 #include "messages/type_ids.hpp"
 #include "runtime/node/network.hpp"
+#include "runtime/node/schema.hpp"
 #include "runtime/node/servants.hpp"
 
 #include <caf/send.hpp>
@@ -98,13 +99,23 @@ std::size_t announced_size(const std::set<std::string>& interface) {
 // -- configuration
 // ----------------------------------------------------------------------------------------------------
 
+std::string node_application() {
+  std::uint64_t sum = 0xcbf29ce484222325; // FNV-1a
+  for (unsigned char each : message_schema())
+    sum = (sum ^ each) * 0x100000001b3;
+  std::array<char, 17> hexadecimal{};
+  std::snprintf(hexadecimal.data(), hexadecimal.size(), "%016llx", static_cast<unsigned long long>(sum));
+  return std::string{"moorage.node.2."} + hexadecimal.data();
+}
+
 void configure_node(caf::actor_system_config& config) {
   config.set("middleman.heartbeat-interval", caf::timespan{node_heartbeat});
   config.set("middleman.connection-timeout", caf::timespan{node_silence_max});
   using names = std::vector<std::string>;
   auto applications = caf::get_or(config, "middleman.app-identifiers", names{});
-  if (std::find(applications.begin(), applications.end(), node_application) == applications.end())
-    applications.emplace_back(node_application);
+  if (auto ours = node_application();
+      std::find(applications.begin(), applications.end(), ours) == applications.end())
+    applications.push_back(std::move(ours));
   config.set("middleman.app-identifiers", applications);
 }
 

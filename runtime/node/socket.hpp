@@ -57,8 +57,10 @@ constexpr std::chrono::seconds node_silence_max{60};
 /// The largest message: CAF sets memory aside for whatever size is announced. A larger one ends the link, so
 /// whoever sends cuts collected output to less, and streams the rest.
 constexpr std::size_t node_message_max = std::size_t{256} << 20;
-/// Both ends must name the same one, which changes with the meaning of any message.
-constexpr const char* node_application = "moorage.node.1";
+/// What both ends must name, or the link is refused in the handshake: the protocol's number, which changes with the meaning
+/// of a message, and a sum of what messages are made of, which changes by itself. So a node that was built from another tree
+/// is refused, whatever version it says it is.
+std::string node_application();
 
 /// Sets what both ends of a link must agree on: heartbeats (on one side only, a healthy idle link would be
 /// cut after the silence) and the application's name, by which a system that was not configured so is refused

@@ -159,7 +159,34 @@ TEST_CASE("a system that was not configured for nodes is refused by name") {
   caf::actor_system system{config};
   auto wrong = moorage::to_failure(moorage::connect_node(system, node.socket, 5s).error());
   CHECK(wrong.code == errc::node_lost);
-  CHECK(says(wrong, "another version or application"));
+  CHECK(says(wrong, "another application"));
+}
+
+TEST_CASE(
+    "a node whose messages or whose protocol's number are others is refused, and the text says what to do") {
+  auto ours = moorage::node_application();
+  auto other_messages = ours;
+  other_messages.back() = other_messages.back() == '0' ? '1' : '0';
+  auto other_number = ours;
+  other_number.at(std::string{"moorage.node."}.size()) = '9';
+  for (const auto& theirs : {std::string{"moorage.node.1"}, other_messages, other_number}) {
+    INFO(theirs);
+    own_folder folder;
+    node_config config{heartbeat::shipped};
+    config.set("middleman.app-identifiers", std::vector<std::string>{theirs});
+    caf::actor_system system{config};
+    auto echo = spawn_echo(system, [](const std::string&) {});
+    auto node = moorage::publish_node(system, echo, folder / "node.sock");
+    REQUIRE(node);
+    node_system client;
+    auto link = moorage::connect_node<echo_actor>(*client, node->path(), 5s);
+    REQUIRE(!link);
+    auto wrong = moorage::to_failure(link.error());
+    CHECK(wrong.code == errc::node_lost);
+    CHECK(says(wrong, "another version or build of moorage"));
+    CHECK(says(wrong, "stop it and start it again"));
+    caf::anon_send_exit(echo, caf::exit_reason::user_shutdown);
+  }
 }
 
 TEST_CASE("a system without network is refused") {
