@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/system/descriptors.hpp"
+
 namespace moorage {
 
 namespace {
@@ -167,11 +169,11 @@ std::string read_config_text(const std::filesystem::path& file, std::string& tex
     return cannot_be_read(errno);
   if (auto what = other_than_regular(facts.st_mode); !what.empty())
     return cannot_be_read(what);
-  auto descriptor = ::open(file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-  if (descriptor < 0)
+  unique_fd descriptor{::open(file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)};
+  if (!descriptor)
     return cannot_be_read(errno);
   std::string wrong;
-  if (::fstat(descriptor, &facts) != 0)
+  if (::fstat(descriptor.get(), &facts) != 0)
     wrong = cannot_be_read(errno);
   else if (auto what = other_than_regular(facts.st_mode); !what.empty())
     wrong = cannot_be_read(what);
@@ -179,14 +181,13 @@ std::string read_config_text(const std::filesystem::path& file, std::string& tex
   // Every command starts here: a buffer for the largest file would cost it milliseconds.
   std::array<char, 16 << 10> piece;
   while (wrong.empty() && text.size() <= config_size_max) {
-    auto got = ::read(descriptor, piece.data(), piece.size());
+    auto got = ::read(descriptor.get(), piece.data(), piece.size());
     if (got < 0 && errno != EINTR)
       wrong = cannot_be_read(errno);
     if (got == 0)
       break;
     text.append(piece.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
   }
-  ::close(descriptor);
   if (wrong.empty() && text.size() > config_size_max)
     wrong = "is larger than 1MiB; no configuration is";
   return wrong;

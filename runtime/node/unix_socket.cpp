@@ -199,12 +199,6 @@ caf::error not_connected(const std::string& path, int error) {
 
 } // namespace
 
-void unique_fd::reset(int fd) {
-  if (fd_ >= 0)
-    ::close(fd_);
-  fd_ = fd;
-}
-
 caf::expected<listening_socket> listen_at(const std::string& path) {
   if (path.find('\0') == std::string::npos && !path.empty() && path.front() != '/') {
     std::error_code error;

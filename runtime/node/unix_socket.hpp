@@ -10,30 +10,10 @@
 #include <chrono>
 #include <string>
 #include <sys/types.h>
-#include <utility>
+
+#include "runtime/system/descriptors.hpp"
 
 namespace moorage {
-
-/// A descriptor that is closed once, by its one owner.
-class unique_fd {
-public:
-  unique_fd() = default;
-  explicit unique_fd(int fd) : fd_(fd) {}
-  unique_fd(unique_fd&& other) noexcept : fd_(other.release()) {}
-  unique_fd& operator=(unique_fd&& other) noexcept {
-    reset(other.release());
-    return *this;
-  }
-  ~unique_fd() { reset(); }
-
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-  void reset(int fd = -1);
-  explicit operator bool() const { return fd_ >= 0; }
-
-private:
-  int fd_ = -1;
-};
 
 /// A listening socket and the file that names it. The file is known by device and inode, so that whoever
 /// removes it removes this one and not the file of a node that came later.

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <utility>
 
-#include "runtime/ssh/login/agent.hpp"
+#include "runtime/system/descriptors.hpp"
 
 namespace moorage {
 
@@ -33,7 +33,7 @@ file_text refused(std::string problem) {
 } // namespace
 
 file_text read_file(const std::string& path, std::size_t size_max) {
-  owned_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  unique_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
   if (!fd)
     return failed(path, errno);
   struct stat status {};

@@ -36,18 +36,16 @@ libssh_session::~libssh_session() {
   drop();
 }
 
-ssh_error libssh_session::start(owned_fd socket, const link_settings& settings) {
+ssh_error libssh_session::start(unique_fd socket, const link_settings& settings) {
   socket_ = std::move(socket);
   std::string destination = settings.user + "@" + settings.host;
-  int duplicate = ::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0);
-  if (duplicate < 0)
+  duplicate_.reset(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0));
+  const int duplicate = duplicate_.get();
+  if (!duplicate_)
     return descriptor_limit_error(ssh_stage::key_exchange, destination, errno);
-  if (duplicate > descriptor_max) {
-    ::close(duplicate);
+  if (duplicate > descriptor_max)
     return {ssh_stage::key_exchange, ssh_failure::descriptor_limit,
             destination + ": the SSH library takes no descriptor above 65535; make the pools smaller"};
-  }
-  duplicate_ = duplicate;
   session_ = ssh_new();
   if (!session_) {
     return {ssh_stage::key_exchange, ssh_failure::protocol, destination + ": out of memory"};
@@ -117,7 +115,7 @@ libssh_session::exchange libssh_session::exchange_keys() {
     look_at_first_words();
     auto before = bytes_.in_bytes;
     int rc = ssh_connect(session_);
-    duplicate_ = -1;
+    duplicate_.release();
     if (before == 0 && !restore_nonblocking()) // it is made blocking before anything is read
       poll_failed_ = true;
     if (rc == SSH_OK || rc == SSH_AGAIN) {
@@ -244,8 +242,7 @@ void libssh_session::drop() {
     ssh_free(std::exchange(session_, nullptr));
   if (event_)
     ssh_event_free(std::exchange(event_, nullptr));
-  if (duplicate_ >= 0)
-    ::close(std::exchange(duplicate_, -1));
+  duplicate_.reset();
   socket_.reset();
 }
 

@@ -12,10 +12,10 @@
 #include <string>
 
 #include "messages/ssh_error.hpp"
-#include "runtime/ssh/login/agent.hpp"
 #include "runtime/ssh/opening/first_words.hpp"
 #include "runtime/ssh/overheard.hpp"
 #include "runtime/ssh/unasked.hpp"
+#include "runtime/system/descriptors.hpp"
 
 namespace moorage {
 
@@ -34,7 +34,7 @@ public:
   libssh_session& operator=(const libssh_session&) = delete;
 
   /// Takes a connected, non-blocking socket. Kind `none` when all is well.
-  ssh_error start(owned_fd socket, const link_settings& settings);
+  ssh_error start(unique_fd socket, const link_settings& settings);
 
   enum class exchange {
     waiting, ///< for the peer
@@ -99,7 +99,7 @@ private:
   bool owes_much();
   static int on_request(ssh_session, ssh_message, void* self);
 
-  owned_fd socket_;
+  unique_fd socket_;
   ssh_session session_ = nullptr;
   ssh_event event_ = nullptr;
   class first_words first_words_;
@@ -109,7 +109,7 @@ private:
   overheard ear_;
   unasked_account unasked_;
   std::uint64_t answers_ = 0;
-  int duplicate_ = -1; ///< until the first `ssh_connect` has made it libssh's to close
+  unique_fd duplicate_; ///< until the first `ssh_connect` has made it libssh's to close
   bool connecting_ = false;
   bool poll_failed_ = false;
 };

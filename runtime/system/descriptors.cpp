@@ -6,8 +6,6 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
-#include "runtime/node/unix_socket.hpp"
-
 namespace moorage {
 
 failure check_descriptors(std::size_t wanted) {

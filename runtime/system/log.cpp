@@ -16,6 +16,7 @@
 
 #include "messages/printable.hpp"
 #include "runtime/result.hpp"
+#include "runtime/system/descriptors.hpp"
 
 namespace moorage {
 
@@ -50,8 +51,7 @@ void create_for_owner(const std::string& file) {
   std::error_code ignored; // what cannot be done here is told by whoever opens the file
   if (auto folder = std::filesystem::path{file}.parent_path(); !folder.empty())
     std::filesystem::create_directories(folder, ignored);
-  if (int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600); fd >= 0)
-    ::close(fd);
+  unique_fd{::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)}.reset();
 }
 
 } // namespace

@@ -14,6 +14,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "runtime/system/descriptors.hpp"
+
 namespace moorage {
 
 /// What owner and loop share of one watch. The token is never used again, so that an event that was fetched
@@ -32,21 +34,14 @@ struct watch::core {
   static constexpr std::uint64_t stop_token = 0;
   static constexpr std::size_t batch = 256;
 
-  int epoll = -1;
-  int stop = -1;
+  unique_fd epoll;
+  unique_fd stop;
   std::thread thread;
   std::mutex mutex;
   std::unordered_map<std::uint64_t, std::shared_ptr<entry>> entries;
   std::uint64_t last_token = stop_token;
   std::atomic<std::uint64_t> wakes{0};
   std::atomic<std::uint64_t> stale{0};
-
-  ~core() {
-    if (epoll >= 0)
-      ::close(epoll);
-    if (stop >= 0)
-      ::close(stop);
-  }
 
   void run();
 };
@@ -55,7 +50,7 @@ void watch::core::run() {
   std::array<epoll_event, batch> ready{};
   std::array<std::shared_ptr<entry>, batch> woken;
   for (;;) {
-    int count = ::epoll_wait(epoll, ready.data(), static_cast<int>(batch), -1);
+    int count = ::epoll_wait(epoll.get(), ready.data(), static_cast<int>(batch), -1);
     if (count < 0) {
       if (errno == EINTR)
         continue;
@@ -114,14 +109,14 @@ bool watch::arm(bool read, bool write) {
   if (interest == 0) {
     entry_->interest.store(0, std::memory_order_release);
     if (entry_->known_to_epoll) // disarmed only by leaving: EPOLLHUP and EPOLLERR cannot be masked
-      ::epoll_ctl(core_->epoll, EPOLL_CTL_DEL, entry_->fd, nullptr);
+      ::epoll_ctl(core_->epoll.get(), EPOLL_CTL_DEL, entry_->fd, nullptr);
     entry_->known_to_epoll = false;
     return true;
   }
   // Before the system call: the event may come before it returns.
   entry_->interest.store(interest, std::memory_order_release);
   int how = entry_->known_to_epoll ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-  if (::epoll_ctl(core_->epoll, how, entry_->fd, &event) != 0) {
+  if (::epoll_ctl(core_->epoll.get(), how, entry_->fd, &event) != 0) {
     entry_->interest.store(0, std::memory_order_release);
     return false;
   }
@@ -137,7 +132,7 @@ void watch::end() {
   if (!entry_)
     return;
   if (entry_->known_to_epoll)
-    ::epoll_ctl(core_->epoll, EPOLL_CTL_DEL, entry_->fd, nullptr);
+    ::epoll_ctl(core_->epoll.get(), EPOLL_CTL_DEL, entry_->fd, nullptr);
   {
     std::lock_guard guard{core_->mutex};
     core_->entries.erase(entry_->token);
@@ -147,13 +142,13 @@ void watch::end() {
 }
 
 readiness::readiness() : core_(std::make_shared<watch::core>()) {
-  core_->epoll = ::epoll_create1(EPOLL_CLOEXEC);
-  core_->stop = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  core_->epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
+  core_->stop.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = watch::core::stop_token;
-  if (core_->epoll < 0 || core_->stop < 0 ||
-      ::epoll_ctl(core_->epoll, EPOLL_CTL_ADD, core_->stop, &event) != 0) {
+  if (!core_->epoll || !core_->stop ||
+      ::epoll_ctl(core_->epoll.get(), EPOLL_CTL_ADD, core_->stop.get(), &event) != 0) {
     problem_ = std::string("the readiness loop cannot start: ") + std::strerror(errno);
     return;
   }
@@ -168,7 +163,7 @@ readiness::~readiness() {
   if (!core_->thread.joinable())
     return;
   std::uint64_t one = 1;
-  while (::write(core_->stop, &one, sizeof one) < 0 && errno == EINTR) {
+  while (::write(core_->stop.get(), &one, sizeof one) < 0 && errno == EINTR) {
   }
   core_->thread.join();
 }

@@ -36,19 +36,19 @@ constexpr std::chrono::seconds patience{1};
 constexpr std::uint32_t answer_max = 256u << 10;
 
 struct socket_pair {
-  owned_fd ours, agents;
+  unique_fd ours, agents;
 };
 
 bool make_pair(socket_pair& pair) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
     return false;
-  pair = {owned_fd{ends[0]}, owned_fd{ends[1]}};
+  pair = {unique_fd{ends[0]}, unique_fd{ends[1]}};
   return true;
 }
 
 /// The next piece goes over; false: nothing is left.
-bool say(const owned_fd& agent, std::string_view& bytes, std::size_t piece) {
+bool say(const unique_fd& agent, std::string_view& bytes, std::size_t piece) {
   if (bytes.empty())
     return false;
   auto sent = ::send(agent.get(), bytes.data(), std::min(piece, bytes.size()), MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -95,7 +95,7 @@ TEST_CASE("a socket that is not there is a problem in words") {
 
 TEST_CASE("answers that come byte by byte are put together, and nonsense is turned down") {
   scripted_agent agent;
-  agent_client client{owned_fd{agent.ends[0]}};
+  agent_client client{unique_fd{agent.ends[0]}};
   client.request_keys(now() + 10s);
   std::vector<agent_key> keys;
   SECTION("an empty list in pieces") {

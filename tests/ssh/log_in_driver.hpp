@@ -22,7 +22,7 @@ namespace moorage::support {
 /// Something to poll that a waker can make ready from any thread.
 class bell {
 public:
-  bell() : fd_(std::make_shared<owned_fd>(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))) {}
+  bell() : fd_(std::make_shared<unique_fd>(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))) {}
   std::function<void()> waker() const {
     return [fd = fd_] {
       std::uint64_t one = 1;
@@ -45,7 +45,7 @@ public:
   }
 
 private:
-  std::shared_ptr<owned_fd> fd_;
+  std::shared_ptr<unique_fd> fd_;
 };
 
 /// Connected, keys exchanged, host key not looked at.

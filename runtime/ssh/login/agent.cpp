@@ -27,23 +27,6 @@ std::string error_text(int error) {
 
 } // namespace
 
-owned_fd& owned_fd::operator=(owned_fd&& other) noexcept {
-  if (this != &other) {
-    reset();
-    fd_ = other.release();
-  }
-  return *this;
-}
-
-int owned_fd::release() {
-  return std::exchange(fd_, -1);
-}
-
-void owned_fd::reset() {
-  if (fd_ >= 0)
-    ::close(std::exchange(fd_, -1));
-}
-
 agent_connection connect_agent(const std::string& path, std::chrono::milliseconds patience) {
   agent_connection result;
   auto failed = [&](const std::string& why) {
@@ -56,7 +39,7 @@ agent_connection connect_agent(const std::string& path, std::chrono::millisecond
   if (path.size() >= sizeof(address.sun_path))
     return failed("has too long a path for a socket");
   std::memcpy(address.sun_path, path.c_str(), path.size());
-  result.socket = owned_fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  result.socket = unique_fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   if (!result.socket)
     return failed("cannot be asked: " + error_text(errno));
   // A full backlog makes connect wait for as long as the agent hangs; the send time-out bounds that wait.

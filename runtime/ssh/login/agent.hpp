@@ -9,26 +9,9 @@
 #include <vector>
 
 #include "actors/pool/protocol.hpp"
+#include "runtime/system/descriptors.hpp"
 
 namespace moorage {
-
-/// Owns one descriptor.
-class owned_fd {
-public:
-  owned_fd() = default;
-  explicit owned_fd(int fd) : fd_(fd) {}
-  owned_fd(owned_fd&& other) noexcept : fd_(other.release()) {}
-  owned_fd& operator=(owned_fd&& other) noexcept;
-  ~owned_fd() { reset(); }
-
-  int get() const { return fd_; }
-  int release();
-  void reset();
-  explicit operator bool() const { return fd_ >= 0; }
-
-private:
-  int fd_ = -1;
-};
 
 /// The numbers of the agent's messages (draft-miller-ssh-agent, 5.1).
 namespace agent_message {
@@ -45,7 +28,7 @@ constexpr std::chrono::milliseconds agent_patience{5'000};
 
 /// A socket connected to the agent, non-blocking; or why there is none.
 struct agent_connection {
-  owned_fd socket;
+  unique_fd socket;
   std::string problem;
 };
 
@@ -62,7 +45,7 @@ struct agent_key {
 /// nothing more to be had from it; its socket stays open until it goes, since somebody may still be watching the number.
 class agent_client {
 public:
-  explicit agent_client(owned_fd socket) : socket_(std::move(socket)) {}
+  explicit agent_client(unique_fd socket) : socket_(std::move(socket)) {}
 
   enum class state { idle, waiting, answered, failed };
 
@@ -85,7 +68,7 @@ private:
   state fail(std::string why);
   void begin(std::string body, time_point deadline);
 
-  owned_fd socket_;
+  unique_fd socket_;
   state state_ = state::idle;
   std::string outgoing_;
   std::size_t sent_ = 0;

@@ -28,8 +28,8 @@ agent_signer::agent_signer(ssh_session session, std::string user)
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
     return;
-  ours_ = owned_fd{ends[0]};
-  theirs_ = owned_fd{ends[1]};
+  ours_ = unique_fd{ends[0]};
+  theirs_ = unique_fd{ends[1]};
   if (ssh_set_agent_socket(session_, theirs_.get()) != SSH_OK) {
     ours_.reset();
     theirs_.reset();

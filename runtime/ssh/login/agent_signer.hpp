@@ -54,8 +54,8 @@ private:
 
   ssh_session session_;
   std::string user_;
-  owned_fd ours_;
-  owned_fd theirs_; ///< libssh uses it, and does not own it
+  unique_fd ours_;
+  unique_fd theirs_; ///< libssh uses it, and does not own it
   agent_key key_;
   std::string held_;
   std::string request_;

@@ -68,7 +68,7 @@ connector::connector(std::vector<endpoint> endpoints, std::string destination, t
 /// Starts on the present address. False: it failed at once.
 bool connector::begin(time_point now) {
   const auto& to = endpoints_[at_];
-  socket_ = owned_fd{::socket(to.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  socket_ = unique_fd{::socket(to.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   if (!socket_) {
     failed_with(errno);
     return false;

@@ -15,8 +15,8 @@
 
 #include "actors/pool/protocol.hpp"
 #include "messages/ssh_error.hpp"
-#include "runtime/ssh/login/agent.hpp"
 #include "runtime/ssh/opening/preparation.hpp"
+#include "runtime/system/descriptors.hpp"
 #include "runtime/system/readiness.hpp"
 
 namespace moorage {
@@ -36,7 +36,7 @@ public:
   state step(time_point now);
 
   /// After `connected`: the socket, close-on-exec and non-blocking, with TCP_NODELAY and SO_KEEPALIVE; once.
-  owned_fd take() { return std::move(socket_); }
+  unique_fd take() { return std::move(socket_); }
   const endpoint& peer() const { return endpoints_[at_]; }
   /// After `connected`: when another address should have its turn if the server here has not spoken; the last one's is
   /// never.
@@ -66,7 +66,7 @@ private:
   readiness& loop_;
   std::function<void()> wake_;
   std::size_t at_ = 0;
-  owned_fd socket_;
+  unique_fd socket_;
   watch watch_; // after the socket: it must stop watching first
   time_point due_ = time_point::max();
   time_point share_due_ = time_point::max();

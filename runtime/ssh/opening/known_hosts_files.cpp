@@ -9,8 +9,8 @@
 #include <thread>
 
 #include "runtime/ssh/file_text.hpp"
-#include "runtime/ssh/login/agent.hpp"
 #include "runtime/ssh/opening/host_keys.hpp"
+#include "runtime/system/descriptors.hpp"
 
 namespace moorage {
 
@@ -94,7 +94,7 @@ key_written write_known_host(const known_hosts& known, const host_key& shown,
   const auto& file = known.files.front();
   if (!make_folder_of(file))
     return {failed("the folder of " + file + " could not be made"), {}};
-  owned_fd fd{::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600)};
+  unique_fd fd{::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600)};
   if (!fd)
     return {failed(file + " could not be opened for writing"), {}};
   struct stat status {};
