@@ -1,7 +1,6 @@
 #include "runtime/config.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <set>
 
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include "messages/printable.hpp"
 #include "runtime/config/fields.hpp"
 #include "runtime/config/values.hpp"
+#include "runtime/system/account.hpp"
 
 namespace moorage {
 
@@ -25,11 +25,6 @@ std::size_t index_of(std::string_view field) {
   auto fields = cluster_fields();
   auto found = std::find_if(fields.begin(), fields.end(), [&](const auto& x) { return x.name == field; });
   return static_cast<std::size_t>(found - fields.begin());
-}
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
 }
 
 std::string assign(cluster_config& target, const setting<cluster_settings>& field, const std::string& text,

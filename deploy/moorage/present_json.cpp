@@ -4,6 +4,7 @@
 
 #include "deploy/moorage/present.hpp"
 #include "messages/printable.hpp"
+#include "runtime/system/base64.hpp"
 
 namespace moorage::cli {
 
@@ -58,20 +59,6 @@ bool is_utf8(const std::string& bytes) {
   }
 }
 
-std::string base64(const std::string& bytes) {
-  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string result;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    auto byte = [&](std::size_t at) {
-      return at < bytes.size() ? static_cast<unsigned>(static_cast<unsigned char>(bytes[at])) : 0u;
-    };
-    auto group = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
-    for (std::size_t j = 0; j < 4; ++j)
-      result += i + j > bytes.size() ? '=' : digits[group >> (18 - 6 * j) & 63];
-  }
-  return result;
-}
-
 } // namespace
 
 double seconds_of(std::chrono::nanoseconds value) {
@@ -82,7 +69,7 @@ void put_bytes(json& object, const std::string& name, const std::string& bytes) 
   if (is_utf8(bytes))
     object[name] = bytes;
   else
-    object[name + "_base64"] = base64(bytes);
+    object[name + "_base64"] = to_base64(bytes);
 }
 
 // What a server said may hold any bytes; a script must get valid JSON all the same, and a terminal nothing but ASCII.

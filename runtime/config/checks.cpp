@@ -8,6 +8,7 @@
 
 #include "runtime/config/fields.hpp"
 #include "runtime/config/values.hpp"
+#include "runtime/system/account.hpp"
 
 namespace moorage {
 

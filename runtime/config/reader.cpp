@@ -29,6 +29,7 @@ struct broken_assumption {};
 #include "runtime/config/fields.hpp"
 #include "runtime/config/text.hpp"
 #include "runtime/config/values.hpp"
+#include "runtime/system/account.hpp"
 
 namespace moorage {
 

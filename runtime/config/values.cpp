@@ -9,9 +9,6 @@
 #include <numeric>
 #include <utility>
 
-#include <pwd.h>
-#include <unistd.h>
-
 #include "messages/printable.hpp"
 
 namespace moorage {
@@ -224,22 +221,6 @@ std::string did_you_mean(std::string_view written, const std::vector<std::string
     }
   }
   return best;
-}
-
-std::string expand_home(const std::string& path) {
-  if (path != "~" && !path.starts_with("~/"))
-    return path;
-  std::string home;
-  if (const char* variable = std::getenv("HOME"); variable != nullptr && *variable != '\0') {
-    home = variable;
-  } else {
-    passwd entry{};
-    passwd* found = nullptr;
-    std::array<char, 4096> buffer{};
-    if (getpwuid_r(getuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
-      home = found->pw_dir;
-  }
-  return home.empty() ? path : home + path.substr(1);
 }
 
 } // namespace moorage

@@ -33,7 +33,4 @@ std::size_t edit_distance(std::string_view left, std::string_view right);
 /// The candidate that was probably meant, or "". `-`, `_` and case do not count as differences.
 std::string did_you_mean(std::string_view written, const std::vector<std::string>& candidates);
 
-/// `~` and `~/…` with the home folder of the user in front; anything else as it is.
-std::string expand_home(const std::string& path);
-
 } // namespace moorage

@@ -4,6 +4,7 @@
 #include "runtime/node/network.hpp"
 #include "runtime/node/schema.hpp"
 #include "runtime/node/servants.hpp"
+#include "runtime/system/account.hpp"
 
 #include <caf/send.hpp>
 
@@ -12,10 +13,8 @@
 #include <atomic>
 #include <cctype>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -40,18 +39,13 @@ bool is_our_folder(const std::string& path) {
          facts.st_uid == ::geteuid() && (facts.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-std::string environment(const char* name) {
-  auto value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 /// Empty: we have none, or it is somebody else's.
 std::string our_home() {
   auto home = environment("HOME");
   if (is_our_folder(home))
     return home;
-  auto entry = ::getpwuid(::geteuid());
-  return entry != nullptr && is_our_folder(entry->pw_dir) ? entry->pw_dir : "";
+  home = user_account_of(::geteuid()).home;
+  return is_our_folder(home) ? home : "";
 }
 
 /// Its host name as far as it can be part of a file's name, and a number that tells apart machines of one name.

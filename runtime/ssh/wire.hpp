@@ -1,5 +1,4 @@
-// SSH's wire form of numbers and strings (RFC 4251, section 5), and base64: what keys, agents and known_hosts
-// lines are made of. Values only.
+// SSH's wire form of numbers and strings (RFC 4251, section 5): what keys and agents' messages are made of. Values only.
 #pragma once
 
 #include <cstdint>
@@ -26,9 +25,5 @@ private:
 
 void append_number(std::string& to, std::uint32_t value);
 void append_string(std::string& to, std::string_view value);
-
-/// Nothing: not base64. Padding may be missing, as some tools write keys.
-std::optional<std::string> from_base64(std::string_view text);
-std::string to_base64(std::string_view bytes);
 
 } // namespace moorage

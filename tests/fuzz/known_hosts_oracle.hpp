@@ -10,6 +10,7 @@
 
 #include "runtime/ssh/opening/host_keys.hpp"
 #include "runtime/ssh/wire.hpp"
+#include "runtime/system/base64.hpp"
 
 namespace fuzz {
 

@@ -10,6 +10,7 @@
 
 #include "runtime/ssh/login/credentials.hpp"
 #include "runtime/ssh/wire.hpp"
+#include "runtime/system/base64.hpp"
 #include "tests/fuzz/require.hpp"
 #include "tests/support/hostile.hpp"
 

@@ -8,7 +8,8 @@
 #include <catch2/catch.hpp>
 
 #include "runtime/ssh/login/credentials.hpp"
-#include "runtime/ssh/wire.hpp"
+#include "runtime/system/account.hpp"
+#include "runtime/system/base64.hpp"
 #include "tests/support/process_tree.hpp"
 #include "tests/support/real_sshd.hpp"
 
@@ -48,6 +49,7 @@ TEST_CASE("the home folder stands for the tilde") {
   CHECK(expand_home("~", "/home/u") == "/home/u");
   CHECK(expand_home("~other/x", "/home/u") == "~other/x");
   CHECK(expand_home("/a/~", "/home/u") == "/a/~");
+  CHECK(expand_home("~/x", "") == "~/x"); // and not the file at the root
 }
 
 TEST_CASE("base64 comes back as it went, and rubbish is none") {

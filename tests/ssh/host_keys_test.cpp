@@ -9,6 +9,7 @@
 #include "runtime/ssh/login/credentials.hpp"
 #include "runtime/ssh/opening/host_keys.hpp"
 #include "runtime/ssh/wire.hpp"
+#include "runtime/system/base64.hpp"
 #include "tests/ssh/log_in_driver.hpp"
 #include "tests/support/process_tree.hpp"
 #include "tests/support/real_sshd.hpp"

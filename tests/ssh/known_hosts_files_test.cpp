@@ -14,6 +14,7 @@
 
 #include "runtime/ssh/opening/host_key_memory.hpp"
 #include "runtime/ssh/wire.hpp"
+#include "runtime/system/base64.hpp"
 #include "tests/support/real_sshd.hpp"
 
 namespace moorage::support {

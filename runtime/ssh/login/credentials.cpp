@@ -11,6 +11,8 @@
 #include "messages/printable.hpp"
 #include "runtime/ssh/file_text.hpp"
 #include "runtime/ssh/wire.hpp"
+#include "runtime/system/account.hpp"
+#include "runtime/system/base64.hpp"
 
 namespace moorage {
 
@@ -189,12 +191,6 @@ std::string permission_problem(const file_text& read, const std::string& path) {
 
 bool credentials::any_listed() const {
   return std::any_of(files.begin(), files.end(), [](const key_file& file) { return file.listed; });
-}
-
-std::string expand_home(const std::string& path, const std::string& home) {
-  if (path == "~" || path.starts_with("~/"))
-    return home + path.substr(1);
-  return path;
 }
 
 key_file load_key(const std::string& path, bool listed, const secret* passphrase, bool secrets_kept) {

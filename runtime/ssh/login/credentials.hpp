@@ -55,9 +55,6 @@ struct credentials {
   bool any_listed() const;
 };
 
-/// "~/x" and "~" with the home folder in place of the tilde.
-std::string expand_home(const std::string& path, const std::string& home);
-
 /// Reads and unlocks one key file; blocks, and may compute for a while (a passphrase is hashed many times
 /// over). `passphrase` may be null: locked keys stay locked, but their public part is found where the file
 /// tells it or beside it (`path`.pub). A file that holds a public key or a certificate stands for the agent's key, as

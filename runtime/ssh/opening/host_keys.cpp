@@ -8,6 +8,7 @@
 
 #include "runtime/ssh/login/credentials.hpp"
 #include "runtime/ssh/wire.hpp"
+#include "runtime/system/base64.hpp"
 
 namespace moorage {
 

@@ -4,13 +4,13 @@
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <pwd.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
+
+#include "runtime/system/account.hpp"
 
 namespace moorage {
 
@@ -75,29 +75,6 @@ resolution look_up(const std::string& host, std::uint16_t port) {
   if (result.endpoints.empty())
     return not_found(host, EAI_NONAME, 0);
   return result;
-}
-
-struct account {
-  std::string name;
-  std::string home;
-};
-
-/// May ask a directory service over the network.
-account own_account() {
-  account result;
-  std::vector<char> buffer(16'384);
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
-    result.name = found->pw_name;
-    result.home = found->pw_dir;
-  }
-  return result;
-}
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
 }
 
 /// Read where the preparation begins: the host may change its environment, not its threads' view of it.
@@ -224,7 +201,7 @@ preparation::read_files preparation::read(const cluster_settings& settings, secr
                                           const abandonment& sign) {
   read_files result;
   let_openssl_begin();
-  auto self = around.use_environment ? own_account() : account{};
+  auto self = around.use_environment ? user_account_of(::getuid()) : user_account{};
   auto home = around.home.empty() ? self.home : around.home;
   result.user = !settings.user.empty() ? settings.user : !around.user.empty() ? around.user : self.name;
   if (result.user.empty()) {

@@ -1,0 +1,31 @@
+// Whose process this is: its environment, and its user's name and home folder.
+#pragma once
+
+#include <string>
+
+#include <sys/types.h>
+
+namespace moorage {
+
+/// A variable of the environment; empty where there is none.
+std::string environment(const char* name);
+
+/// What the password database says of a user; empty where it says nothing.
+struct user_account {
+  std::string name;
+  std::string home;
+};
+
+/// Blocks: a directory service may be asked over the network.
+user_account user_account_of(uid_t user);
+
+/// $HOME, else the password database's (which blocks); empty: there is none. A relative one counts as none: what it means
+/// would change with the working folder.
+std::string home_folder();
+
+/// `~` and `~/…` with the home folder in place of the tilde; anything else as it is, and all where `home` is empty.
+std::string expand_home(const std::string& path, const std::string& home);
+/// The same with this process's home folder.
+std::string expand_home(const std::string& path);
+
+} // namespace moorage
