@@ -3,6 +3,7 @@
 #include <caf/all.hpp>
 
 #include "actors/composure.hpp"
+#include "messages/durations.hpp"
 
 namespace moorage {
 
@@ -10,7 +11,7 @@ namespace {
 
 std::string reason_of(const caf::error& error, std::chrono::milliseconds timeout) {
   if (error == caf::sec::request_timeout)
-    return "no answer within " + std::to_string(timeout.count()) + " ms";
+    return "no answer within " + to_text(timeout);
   if (error == caf::sec::request_receiver_down)
     return "the connection ended";
   return to_failure(error).text;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "messages/durations.hpp"
 #include "messages/printable.hpp"
 
 namespace moorage {
@@ -26,15 +27,6 @@ bool made_of(std::string_view text, std::string_view further) {
 
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
-
-std::string duration_text(std::chrono::milliseconds value) {
-  auto ms = value.count();
-  if (ms % 3'600'000 == 0 && ms != 0)
-    return std::to_string(ms / 3'600'000) + "h";
-  if (ms % 1'000 == 0)
-    return std::to_string(ms / 1'000) + "s";
-  return std::to_string(ms) + "ms";
 }
 
 failure invalid(const std::string& text) {
@@ -139,8 +131,8 @@ failure check_ranges(const cluster_settings& settings) {
   for (const auto& range : durations) {
     auto value = settings.*range.setting;
     if ((value < range.least || value > range.most) && !(range.zero && value == 0ms))
-      return invalid(std::string{range.key} + ": " + duration_text(value) + " is not from " +
-                     duration_text(range.least) + " to " + duration_text(range.most) +
+      return invalid(std::string{range.key} + ": " + format_duration(value) + " is not from " +
+                     format_duration(range.least) + " to " + format_duration(range.most) +
                      (range.zero ? ", nor 0" : ""));
   }
   for (const auto& range : numbers) {

@@ -1,7 +1,7 @@
 // How a runtime asks for leases, in its three forms, and about them.
 #include <optional>
 
-#include "actors/durations.hpp"
+#include "messages/durations.hpp"
 #include "runtime/client/answer_slot.hpp"
 #include "runtime/client/client.hpp"
 #include "runtime/runtime.hpp"

@@ -4,6 +4,7 @@
 #include <caf/all.hpp>
 
 #include "actors/durations.hpp"
+#include "messages/durations.hpp"
 
 namespace moorage {
 

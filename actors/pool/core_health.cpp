@@ -3,6 +3,7 @@
 
 #include "actors/durations.hpp"
 #include "actors/pool/core.hpp"
+#include "messages/durations.hpp"
 #include "messages/ensure.hpp"
 
 namespace moorage {

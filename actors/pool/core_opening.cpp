@@ -1,6 +1,7 @@
 // Openings: who needs one, its tries, and what becomes of what it opened.
 #include "actors/durations.hpp"
 #include "actors/pool/core.hpp"
+#include "messages/durations.hpp"
 #include "messages/ensure.hpp"
 
 namespace moorage {

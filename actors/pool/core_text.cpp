@@ -5,6 +5,7 @@
 
 #include "actors/durations.hpp"
 #include "actors/pool/core.hpp"
+#include "messages/durations.hpp"
 
 namespace moorage {
 

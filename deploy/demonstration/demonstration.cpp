@@ -182,11 +182,12 @@ void demonstration::print_table() {
   auto row = [](const std::string& what, const std::string& a, const std::string& b) {
     print("  {:<44} {:>16} {:>16}\n", what, a, b);
   };
+  auto took = [](const auto& time) { return time ? to_text(*time) : std::string{"-"}; };
   print("\n");
   row("", "alpha", "beta (frozen)");
   row("acquire p50 / p99, quiet", quiet_alpha_.text(), quiet_beta_.text());
   row("acquire p50 / p99, beta frozen", frozen_alpha_.text(), frozen_beta_.text());
-  row("first useful command after the freeze", duration_text(useful_alpha_), duration_text(useful_beta_));
+  row("first useful command after the freeze", took(useful_alpha_), took(useful_beta_));
   row("probe rounds", std::to_string(alpha.counters.probe_rounds),
       std::to_string(beta.counters.probe_rounds));
   row("probes passed / failed",
@@ -237,7 +238,7 @@ int demonstration::run() {
   auto stopping = steady::now();
   runtime_->stop();
   print("Stopped in {}. Everything that was started is stopped and removed.\n",
-        duration_text(steady::now() - stopping));
+        to_text(steady::now() - stopping));
   return lost == 0 ? 0 : 1;
 }
 

@@ -6,10 +6,10 @@
 #include <fmt/format.h>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "messages/durations.hpp"
 #include "messages/exec.hpp"
 #include "messages/ssh_error.hpp"
 #include "messages/status.hpp"
@@ -17,22 +17,11 @@
 
 namespace moorage {
 
-inline std::string duration_text(std::optional<std::chrono::steady_clock::duration> value) {
-  if (!value)
-    return "-";
-  auto microseconds = std::chrono::duration<double, std::micro>(*value).count();
-  if (microseconds < 1'000)
-    return fmt::format("{:.0f} µs", microseconds);
-  if (microseconds < 1'000'000)
-    return fmt::format("{:.1f} ms", microseconds / 1'000);
-  return fmt::format("{:.2f} s", microseconds / 1'000'000);
-}
-
 /// "connect 80 µs, key_exchange 12.1 ms, …"
 inline std::string steps_text(const std::vector<opening_step>& steps) {
   std::string text;
   for (auto& step : steps)
-    text += (text.empty() ? "" : ", ") + to_string(step.stage) + " " + duration_text(step.took);
+    text += (text.empty() ? "" : ", ") + to_string(step.stage) + " " + to_text(step.took);
   return text;
 }
 
@@ -54,8 +43,7 @@ public:
     if (values_.empty())
       return "-";
     std::sort(values_.begin(), values_.end());
-    return duration_text(values_[values_.size() / 2]) + " / " +
-           duration_text(values_[values_.size() * 99 / 100]);
+    return to_text(values_[values_.size() / 2]) + " / " + to_text(values_[values_.size() * 99 / 100]);
   }
 
 private:

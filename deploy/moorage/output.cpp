@@ -50,25 +50,6 @@ void pass_on(std::string_view banner) {
     put(STDERR_FILENO, printable(banner, printable_whole, lines::many) + "\n");
 }
 
-std::string human(std::chrono::nanoseconds value) {
-  struct unit {
-    const char* name;
-    double nanoseconds;
-  };
-  constexpr std::array units{unit{"d", 86'400e9}, unit{"h", 3'600e9}, unit{"min", 60e9},
-                             unit{"s", 1e9},      unit{"ms", 1e6},    unit{"µs", 1e3}};
-  auto number = static_cast<double>(value.count());
-  for (auto [name, size] : units)
-    if (number >= size * 0.9995) {
-      std::array<char, 32> text{};
-      auto scaled = number / size;
-      auto decimals = scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0;
-      std::snprintf(text.data(), text.size(), "%.*f %s", decimals, scaled, name);
-      return text.data();
-    }
-  return std::to_string(value.count()) + " ns";
-}
-
 bool has_colours(int descriptor) {
   const char* refused = std::getenv("NO_COLOR");
   const char* terminal = std::getenv("TERM");

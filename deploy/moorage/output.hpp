@@ -1,7 +1,6 @@
 // What goes to a terminal, a pipe or a file.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -26,9 +25,6 @@ ending say(std::string_view text, int code = 0);
 void complain(std::string_view text, lines kept = lines::one);
 /// The server's own words to people, on stderr.
 void pass_on(std::string_view banner);
-
-/// "850 ns", "1.2 ms", "12 s", "3.4 min", "2.1 h", "4.0 d": three digits at most.
-std::string human(std::chrono::nanoseconds value);
 
 enum class colour : std::uint8_t { none, good, busy, bad, faint };
 

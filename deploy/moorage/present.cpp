@@ -7,6 +7,7 @@
 
 #include "deploy/moorage/advice.hpp"
 #include "deploy/moorage/output.hpp"
+#include "messages/durations.hpp"
 #include "messages/printable.hpp"
 
 namespace moorage::cli {
@@ -14,7 +15,7 @@ namespace moorage::cli {
 namespace {
 
 std::string or_dash(std::chrono::nanoseconds value) {
-  return value.count() == 0 ? "-" : human(value);
+  return value.count() == 0 ? "-" : to_text(value);
 }
 
 table::cell state_of(const pool_status& pool) {
@@ -76,7 +77,7 @@ std::string connections_text(const std::vector<connection_status>& connections, 
       {"CONNECTION", "STATE", ">LEASES", ">SERVED", ">AGE", ">IDLE FOR", ">LAST PROBE", ">FAILED PROBES"}};
   for (const auto& each : connections)
     result.add({to_string(each.connection), state_of(each), std::uint64_t{each.leases}, each.leases_served,
-                human(each.age), each.state == connection_state::idle ? human(each.idle) : "-",
+                to_text(each.age), each.state == connection_state::idle ? to_text(each.idle) : "-",
                 or_dash(each.last_rtt), std::uint64_t{each.probe_failures}});
   return result.text(colours);
 }
@@ -89,7 +90,7 @@ std::string leases_text(const std::vector<lease_status>& leases, bool colours) {
     result.add({to_string(each.lease),
                 to_string(each.connection),
                 to_string(each.holder),
-                human(each.age),
+                to_text(each.age),
                 {each.confirmed ? "confirmed" : "granted", each.confirmed ? colour::good : colour::busy},
                 tame(each.label)});
   return result.text(colours);
@@ -101,7 +102,7 @@ std::string waiters_text(const std::vector<waiter_status>& waiters, bool colours
   table result{{"REQUEST", "HOLDER", ">AHEAD", ">WAITED", ">LEFT", "LABEL"}};
   for (const auto& each : waiters)
     result.add({to_string(each.request), to_string(each.holder), std::uint64_t{each.ahead},
-                human(each.waited), human(each.left), tame(each.label)});
+                to_text(each.waited), to_text(each.left), tame(each.label)});
   return result.text(colours);
 }
 

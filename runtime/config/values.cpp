@@ -124,21 +124,6 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   return milliseconds{static_cast<std::int64_t>(total)};
 }
 
-std::string format_duration(std::chrono::milliseconds value) {
-  auto left = static_cast<std::uint64_t>(std::max<std::int64_t>(value.count(), 0));
-  if (left == 0)
-    return "0s";
-  std::string result;
-  for (auto [name, factor] :
-       {unit{"d", day}, unit{"h", hour}, unit{"min", minute}, unit{"s", second}, unit{"ms", 1}}) {
-    if (left < factor)
-      continue;
-    result += std::to_string(left / factor) + std::string{name};
-    left %= factor;
-  }
-  return result;
-}
-
 std::optional<std::uint64_t> parse_size(std::string_view text) {
   auto number = parse_count(take_while(text, is_digit));
   take_while(text, [](char c) { return c == ' '; });

@@ -9,13 +9,13 @@
 #include <string_view>
 #include <vector>
 
+#include "messages/durations.hpp"
+
 namespace moorage {
 
 /// "250ms", "30s", "5min" or "5m", "1h", "2d", "1h30m", "1.5s", "0". Nothing for anything else, for a bare
 /// number (its unit would be a guess) and for what overflows. Finer than a millisecond is refused.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
-/// The shortest spelling that loses nothing: "1h30min", "250ms", "0s".
-std::string format_duration(std::chrono::milliseconds value);
 
 /// Bytes: "16MiB", "64 KiB", "1GiB", "10MB" (decimal), "4096", "4096B". Nothing for anything else.
 std::optional<std::uint64_t> parse_size(std::string_view text);

@@ -1,3 +1,4 @@
+#include "messages/durations.hpp"
 #include "messages/type_ids.hpp"
 #include "runtime/node/network.hpp"
 #include "runtime/node/servants.hpp"
@@ -83,8 +84,8 @@ caf::error no_handshake(const caf::actor_system& system, const std::string& path
 caf::error silent(const std::string& path, pid_t pid, std::chrono::milliseconds timeout) {
   return make_error(errc::node_lost, "what listens on " + path +
                                          (pid > 0 ? " (pid " + std::to_string(pid) + ")" : "") +
-                                         " did not answer within " + std::to_string(timeout.count()) +
-                                         " ms: it hangs, is stopped, or is no node; "
+                                         " did not answer within " + to_text(timeout) +
+                                         ": it hangs, is stopped, or is no node; "
                                          "look at its process, or work embedded");
 }
 

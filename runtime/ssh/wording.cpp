@@ -5,16 +5,6 @@
 
 namespace moorage {
 
-std::string in_words(std::chrono::nanoseconds time) {
-  auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
-  if (milliseconds < 1'000)
-    return std::to_string(milliseconds) + " ms";
-  std::string text = std::to_string(milliseconds / 1'000);
-  if (auto tenths = milliseconds % 1'000 / 100)
-    text += "." + std::to_string(tenths);
-  return text + " s";
-}
-
 std::string link_end_in_words(std::string said) {
   if (said.starts_with(libssh_disconnect)) { // "…: NUMBER:TEXT"
     auto text = said.find(':', std::strlen(libssh_disconnect));

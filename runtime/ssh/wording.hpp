@@ -1,13 +1,9 @@
 // Words that several failures share.
 #pragma once
 
-#include <chrono>
 #include <string>
 
 namespace moorage {
-
-/// "30 s", "1.5 s", "250 ms"
-std::string in_words(std::chrono::nanoseconds time);
 
 // How libssh begins what it says of a link that ended.
 constexpr const char* libssh_disconnect = "Received SSH_MSG_DISCONNECT: ";

@@ -11,6 +11,8 @@
 #include <system_error>
 #include <thread>
 
+#include "messages/durations.hpp"
+
 namespace moorage {
 
 namespace {
@@ -98,10 +100,10 @@ struct blocking_threads::state {
     std::string text;
     const auto now = clock::now();
     for (const auto& each : one.running) {
-      const auto took = std::chrono::duration_cast<std::chrono::seconds>(now - each.since).count();
+      const auto took = now - each.since;
       text += (text.empty() ? "" : ", ") + each.about.what;
-      if (each.begun && took > 0)
-        text += " (for " + std::to_string(took) + " s)";
+      if (each.begun && took >= std::chrono::seconds{1})
+        text += " (for " + to_text(took) + ")";
     }
     return text;
   }

@@ -258,7 +258,7 @@ TEST_CASE("whoever asks a silent peer is answered within the probe's time") {
   user.probe(true);
   world.pass(5s + 10ms);
   REQUIRE(user.heard->probe_errors.size() == 1);
-  CHECK(user.heard->probe_errors.at(0).text == "no answer within 5.0 s");
+  CHECK(user.heard->probe_errors.at(0).text == "no answer within 5 s");
 }
 
 // --- why -------------------------------------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ TEST_CASE("when a link ends, everybody on it is told why") {
   SECTION("it fell silent") {
     world.network->silent = {0};
     world.pass(5s);
-    cause = "nothing heard for 4.0 s and 3 keep-alive questions unanswered";
+    cause = "nothing heard for 4 s and 3 keep-alive questions unanswered";
   }
   SECTION("it was cut") {
     world.network->broken = {0};

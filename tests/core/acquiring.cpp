@@ -88,9 +88,8 @@ TEST_CASE("a waiter is refused at its deadline, not earlier, and told what the p
   CHECK(s.acquire(r5, h3, 5s) == "");
   CHECK(s.wait(5s - 1ns) == "");
   CHECK(s.wait(1ns) == "refuse r5 acquire_timeout");
-  CHECK(s.refusal ==
-        "no lease for 'lumi' after 5.0 s: 2 of 2 connections leased, longest for 40 s by 'sync'; "
-        "2 waiters were ahead of you; raise pool_size, or wait longer");
+  CHECK(s.refusal == "no lease for 'lumi' after 5 s: 2 of 2 connections leased, longest for 40 s by 'sync'; "
+                     "2 waiters were ahead of you; raise pool_size, or wait longer");
   CHECK(s.status().counters.timeouts == 1);
 }
 
@@ -101,7 +100,7 @@ TEST_CASE("a waiter is told of openings, their try and their last failure") {
   s.step(connection_failed{c1, error_of(ssh_failure::refused, "port 22")});
   CHECK(s.wait(1500ms) == "open c1 try 2");
   CHECK(s.wait(1s) == "refuse r2 acquire_timeout");
-  CHECK(s.refusal == "no lease for 'lumi' after 2.0 s: 2 opening (try 2 of 3, last failure: "
+  CHECK(s.refusal == "no lease for 'lumi' after 2 s: 2 opening (try 2 of 3, last failure: "
                      "port 22); 1 waiter was ahead of you; wait longer");
 }
 
@@ -110,7 +109,7 @@ TEST_CASE("a waiter is told that the pool is paused") {
   s.step(pause_requested{});
   s.acquire(r1, h1, 1s);
   CHECK(s.wait(1s) == "refuse r1 acquire_timeout");
-  CHECK(s.refusal == "no lease for 'lumi' after 1.0 s: the pool is paused; wait until it is resumed");
+  CHECK(s.refusal == "no lease for 'lumi' after 1 s: the pool is paused; wait until it is resumed");
 }
 
 TEST_CASE("without patience one gets an idle slot or a refusal, at once") {

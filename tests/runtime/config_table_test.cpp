@@ -155,6 +155,7 @@ TEST_CASE("durations are written as people write them, and nothing is guessed") 
   CHECK(format_duration(5'400'000ms) == "1h30min");
   CHECK(format_duration(1'500ms) == "1s500ms");
   CHECK(format_duration(0ms) == "0s");
+  CHECK(format_duration(-1'500ms) == "-1s500ms");
   for (auto value : {1ms, 999ms, 61'001ms, 86'400'000ms})
     CHECK(parse_duration(format_duration(value)) == value);
 }

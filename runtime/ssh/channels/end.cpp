@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "messages/durations.hpp"
 #include "messages/printable.hpp"
 #include "runtime/ssh/channels/stream.hpp"
-#include "runtime/ssh/wording.hpp"
 
 namespace moorage {
 
@@ -81,7 +81,7 @@ outcome command_stream::known() const {
     auto cause = *cancelled_;
     if (!channel_->closed_by_peer())
       cause.text +=
-          "; it was told to end, has not within " + in_words(answer_patience) + ", and may still run";
+          "; it was told to end, has not within " + to_text(answer_patience) + ", and may still run";
     return {outcome_kind::maybe_ran, 0, {}, std::move(cause)};
   }
   auto said = *ended_;

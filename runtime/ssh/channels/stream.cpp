@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "messages/durations.hpp"
 #include "messages/printable.hpp"
 #include "runtime/ssh/channels/command.hpp"
 #include "runtime/ssh/channels/sweep.hpp"
 #include "runtime/ssh/libssh_session.hpp"
-#include "runtime/ssh/wording.hpp"
 
 namespace moorage {
 
@@ -64,7 +64,7 @@ void command_stream::advance() {
     cancelled_ =
         failure{errc::command_timeout, around_.destination +
                                            ": the command was given up: it took longer than its timeout of " +
-                                           in_words(timeout_)};
+                                           to_text(timeout_)};
   if (cancelled_ && !ending_)
     begin_end();
   while (!over() && step()) {
@@ -131,7 +131,7 @@ bool command_stream::await_reply(const char* to) {
   if (around_.now < reply_due_)
     return false;
   give_up(errc::no_reply, std::string{"the server did not answer the request to "} + to + " within " +
-                              in_words(around_.reply_timeout) +
+                              to_text(around_.reply_timeout) +
                               " (reply_timeout): it hangs, or is too busy for more commands");
   return true;
 }

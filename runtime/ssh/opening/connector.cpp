@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <utility>
 
-#include "runtime/ssh/wording.hpp"
+#include "messages/durations.hpp"
 
 namespace moorage {
 
@@ -169,7 +169,7 @@ std::string connector::text() const {
 }
 
 ssh_error connector::overdue(std::chrono::nanoseconds patience) const {
-  std::string text = destination_ + ": no connection within " + in_words(patience) + ": ";
+  std::string text = destination_ + ": no connection within " + to_text(patience) + ": ";
   text += failures_.empty() ? "" : failures_ + "; ";
   if (at_ < endpoints_.size())
     text += endpoints_[at_].text + ": no answer; ";

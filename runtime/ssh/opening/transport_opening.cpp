@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "messages/durations.hpp"
 #include "messages/printable.hpp"
 #include "runtime/ssh/transport_ssh.hpp"
-#include "runtime/ssh/wording.hpp"
 
 namespace moorage {
 
@@ -191,7 +191,7 @@ std::string ssh_transport::silence() const {
 /// This address has had its share of the time: another gets its turn.
 bool ssh_transport::pass_over() {
   auto& o = *opening_;
-  o.connecting->pass_over("no key exchange within " + in_words(shared_.now - o.stage_began) + ": " +
+  o.connecting->pass_over("no key exchange within " + to_text(shared_.now - o.stage_began) + ": " +
                           silence());
   watch_.end(); // before the socket goes
   link_.drop();
@@ -353,7 +353,7 @@ ssh_error ssh_transport::overdue() const {
   if (phase_ == phase::connecting)
     return o.connecting->overdue(patience);
   std::string text =
-      destination_ + " (" + o.connecting->peer().text + "): not open within " + in_words(patience) + ": ";
+      destination_ + " (" + o.connecting->peer().text + "): not open within " + to_text(patience) + ": ";
   auto kind = ssh_failure::timed_out;
   // It has not begun, or the server's answer was told to us and not read since.
   if (phase_ != phase::remembering &&
@@ -380,7 +380,7 @@ ssh_error ssh_transport::link_error(ssh_stage stage, const char* doing) const {
     where += " (" + opening_->connecting->peer().text + ")";
   std::string text = where + ": " + printable(words) + " " + doing;
   if (opening_) {
-    text += " (" + in_words(shared_.now - opening_->began) + " after the start)";
+    text += " (" + to_text(shared_.now - opening_->began) + " after the start)";
     const auto& said = link_.first_words();
     if (!said.half_banner().empty())
       text += ", in the middle of its banner (\"" + printable(said.half_banner()) + "\")";
