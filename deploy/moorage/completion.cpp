@@ -1,238 +1,281 @@
-// Completion scripts. Each shell gets the whole tree as a table; cluster names are asked of the program when needed.
+// What may come next on a command line, and the shells' scripts, which ask for it: all that a shell shows comes from the
+// table that --help comes from.
 #include <algorithm>
+#include <utility>
 
 #include "deploy/moorage/pages.hpp"
+#include "messages/printable.hpp"
+#include "runtime/config.hpp"
+#include "runtime/config/fields.hpp"
+#include "runtime/system/account.hpp"
 
 namespace moorage::cli {
 
 namespace {
 
-std::string single_quoted(const std::string& text) {
-  std::string result = "'";
-  for (auto c : text)
-    if (c == '\'')
-      result += "'\\''";
-    else
-      result += c;
-  return result + "'";
-}
+struct candidate {
+  std::string text;
+  std::string summary;
+};
+using candidates = std::vector<candidate>;
 
-std::string words(const std::vector<option_page>& options) {
-  std::string result;
-  for (const auto& option : options)
-    for (const auto& spelling : option.spellings)
-      result += (result.empty() ? "" : " ") + spelling;
+/// A shell knows better how to list files.
+const candidates shells_files{{":files", {}}};
+
+std::string first_sentence(std::string_view text) {
+  auto result = std::string{text.substr(0, text.find(". "))};
+  if (result.ends_with('.'))
+    result.pop_back();
   return result;
 }
 
-std::string names(const std::vector<command_page>& commands) {
-  std::string result;
-  for (const auto& each : commands)
-    result += (result.empty() ? "" : " ") + each.name;
+/// What the words before the last one lead to.
+struct place {
+  std::vector<const command_page*> path; ///< from the program's own page on
+  const option_page* option = nullptr;   ///< whose value comes next
+  std::size_t arguments = 0;             ///< given so far
+  bool help = false;                     ///< moorage help …
+  bool remote = false;                   ///< the command to run there has begun
+  bool unknown = false;                  ///< no such command
+  std::string config_file;
+};
+
+const option_page* find_option(const place& where, std::string_view spelling) {
+  for (const auto* page : where.path)
+    for (const auto& option : page->options)
+      if (std::find(option.spellings.begin(), option.spellings.end(), spelling) != option.spellings.end())
+        return &option;
+  return nullptr;
+}
+
+void pass_option(place& where, const std::string& word) {
+  auto equals = word.find('=');
+  if (word.starts_with("--config="))
+    where.config_file = word.substr(equals + 1);
+  else if (const auto* option = find_option(where, word); option != nullptr && !option->value.empty())
+    where.option = option;
+}
+
+void pass_word(place& where, const std::string& word) {
+  if (const auto* option = std::exchange(where.option, nullptr)) {
+    if (option->spellings.back() == "--config")
+      where.config_file = word;
+    return;
+  }
+  const auto& commands = where.path.back()->commands;
+  if (word == "--")
+    where.remote = true;
+  else if (word.starts_with('-'))
+    pass_option(where, word);
+  else if (where.path.size() == 1 && word == "help" && !where.help)
+    where.help = true;
+  else if (commands.empty())
+    ++where.arguments;
+  else if (auto next =
+               std::find_if(commands.begin(), commands.end(), [&](const auto& x) { return x.name == word; });
+           next != commands.end())
+    where.path.push_back(&*next);
+  else
+    where.unknown = true;
+}
+
+/// Of the configuration alone: a node may be slow to answer, and whoever types does not wait.
+candidates offer_clusters(const place& where) {
+  candidates result;
+  auto file = where.config_file.empty() ? find_config_file() : expand_home(where.config_file);
+  if (file.empty())
+    return result;
+  auto read = try_load_config(file);
+  for (const auto& each : read.value.clusters)
+    result.push_back({each.settings.name, printable(each.settings.host)});
   return result;
 }
 
-std::vector<option_page> with_values(const command_page& page) {
-  std::vector<option_page> result;
-  for (const auto& option : page.options)
-    if (!option.value.empty())
-      result.push_back(option);
-  for (const auto& each : page.commands)
-    for (auto& option : with_values(each))
-      result.push_back(std::move(option));
-  return result;
-}
-
-std::string cases(const std::vector<option_page>& options, const std::string& value) {
-  std::vector<std::string> spellings;
-  for (const auto& option : options)
-    if (value.empty() ? option.value != "FILE" && option.value != "LEVEL" : option.value == value)
-      spellings.insert(spellings.end(), option.spellings.begin(), option.spellings.end());
-  std::sort(spellings.begin(), spellings.end());
-  spellings.erase(std::unique(spellings.begin(), spellings.end()), spellings.end());
-  std::string result;
-  for (const auto& each : spellings)
-    result += (result.empty() ? "" : "|") + each;
-  return result;
-}
-
-bool takes_cluster(const command_page& page) {
-  return std::any_of(page.arguments.begin(), page.arguments.end(),
-                     [](const auto& x) { return x.name == "CLUSTER"; });
-}
-
-constexpr const char* levels = "trace debug info warning error critical off";
-
-// One line a command for a shell's case: what it offers after its path.
-std::string bash_cases(const command_page& page, const std::string& path, const std::string& globals) {
-  auto options = path.empty() ? words(page.options) : words(page.options) + " " + globals;
-  auto offered = names(page.commands);
-  if (page.name == "completion")
-    offered = "bash zsh fish";
-  auto result = "    " + single_quoted(path) + ") options=" + single_quoted(options) +
-                " words=" + single_quoted(offered) + (takes_cluster(page) ? " clusters=yes" : "") + " ;;\n";
-  for (const auto& each : page.commands)
-    result += bash_cases(each, path.empty() ? each.name : path + " " + each.name, globals);
-  return result;
-}
-
-std::string bash_script(const command_page& root) {
-  auto values = with_values(root);
-  return "# bash completion for moorage\n"
-         "_moorage() {\n"
-         "  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
-         "  local path= config= options= words= clusters= given= word i\n"
-         "  COMPREPLY=()\n"
-         "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
-         "    word=${COMP_WORDS[i]}\n"
-         "    case $word in\n"
-         "      --) compopt -o default 2>/dev/null; return ;;\n"
-         "      --config) config=${COMP_WORDS[i+1]}; ((i++)) ;;\n"
-         "      " +
-         cases(values, "FILE") + "|" + cases(values, "LEVEL") + "|" + cases(values, "") +
-         ") ((i++)) ;;\n"
-         "      -*) ;;\n"
-         "      *) case \"$path\" in\n"
-         "           '') path=$word ;;\n"
-         "           admin) path=\"admin $word\" ;;\n"
-         "           *) given=yes ;;\n"
-         "         esac ;;\n"
-         "    esac\n"
-         "  done\n"
-         "  case $previous in\n"
-         "    " +
-         cases(values, "FILE") +
-         ") compopt -o filenames 2>/dev/null\n"
-         "      mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); return ;;\n"
-         "    " +
-         cases(values, "LEVEL") + ") mapfile -t COMPREPLY < <(compgen -W '" + levels +
-         "' -- \"$current\"); return ;;\n"
-         "    " +
-         cases(values, "") +
-         ") return ;;\n"
-         "  esac\n"
-         "  case $path in\n" +
-         bash_cases(root, "", words(root.options)) +
-         "  esac\n"
-         "  if [[ $current == -* ]]; then\n"
-         "    mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$current\")\n"
-         "    return\n"
-         "  fi\n"
-         "  [[ -z $given ]] || return 0\n"
-         "  if [[ -n $clusters ]]; then\n"
-         "    words=$(moorage config --names ${config:+--config \"$config\"} 2>/dev/null)\n"
-         "  fi\n"
-         "  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
-         "}\n"
-         "complete -F _moorage moorage\n";
-}
-
-// zsh's description in brackets may hold no bracket and no colon of its own.
-std::string zsh_description(std::string text) {
-  if (auto end = text.find(". "); end != std::string::npos)
-    text.resize(end);
-  std::string result;
-  for (auto c : text)
-    result += c == '[' || c == ']' || c == ':' ? std::string{"\\"} + c : std::string{c};
-  return result;
-}
-
-std::string zsh_options(const command_page& page) {
-  std::string result;
-  for (const auto& option : page.options)
-    for (const auto& spelling : option.spellings) {
-      auto action = option.value.empty()      ? std::string{}
-                    : option.value == "FILE"  ? ":file:_files"
-                    : option.value == "LEVEL" ? std::string{":level:("} + levels + ")"
-                                              : ":" + option.value + ":";
-      auto words = "*" + spelling;
-      words.append("[").append(zsh_description(option.text)).append("]").append(action);
-      result += " \\\n      " + single_quoted(words);
-    }
-  return result;
-}
-
-std::string zsh_function(const command_page& page, const std::string& name, const command_page& root) {
-  auto own = zsh_options(page) + (page.path == "moorage" ? "" : zsh_options(root));
-  if (!page.commands.empty()) {
-    auto result = name + "() {\n  local -a commands=(\n";
-    for (const auto& each : page.commands)
-      result += "    " + single_quoted(each.name + ":" + zsh_description(each.summary)) + "\n";
-    result +=
-        "  )\n  local state line\n  _arguments -C" + own +
-        " \\\n      '1:command:->command' '*::argument:->arguments'\n"
-        "  case $state in\n    command) _describe command commands ;;\n    arguments) case $line[1] in\n";
-    for (const auto& each : page.commands)
-      result += "      " + each.name + ") " + name + "_" + each.name + " ;;\n";
-    result += "    esac ;;\n  esac\n}\n\n";
-    for (const auto& each : page.commands)
-      result += zsh_function(each, name + "_" + each.name, root);
+candidates offer_settings(const std::string& word) {
+  candidates result;
+  auto equals = word.find('=');
+  if (equals == std::string::npos) {
+    for (const auto& field : cluster_fields())
+      result.push_back({std::string{field.name} + "=", first_sentence(field.meaning)});
     return result;
   }
-  auto result = name + "() {\n  _arguments" + own;
-  auto place = 1;
-  for (const auto& each : page.arguments) {
-    auto action = each.name == "CLUSTER" ? "_moorage_clusters"
-                  : each.name == "SHELL" ? "(bash zsh fish)"
-                                         : " ";
-    auto where = each.many ? std::string{"*"} : std::to_string(place++);
-    result += " \\\n      " + single_quoted(where + ":" + each.name + ":" + action);
+  const auto* field = find_cluster_field(word.substr(0, equals));
+  if (field == nullptr)
+    return result;
+  if (field->type == setting_type::file || field->type == setting_type::file_list)
+    return shells_files;
+  for (auto choice : field->choices)
+    result.push_back({word.substr(0, equals + 1).append(choice), {}});
+  if (field->type == setting_type::boolean)
+    for (const auto* choice : {"true", "false"})
+      result.push_back({word.substr(0, equals + 1) + choice, {}});
+  return result;
+}
+
+candidates offer_values(const option_page& option, const std::string& word) {
+  candidates result;
+  if (option.value == "FILE")
+    return shells_files;
+  if (option.value == "KEY=VALUE")
+    return offer_settings(word);
+  for (const auto& choice : option.choices)
+    result.push_back({choice, {}});
+  return result;
+}
+
+candidates offer_options(const place& where, const std::string& word) {
+  candidates result;
+  auto equals = word.find('=');
+  if (word.starts_with("--") && equals != std::string::npos) {
+    const auto* option = find_option(where, word.substr(0, equals));
+    if (option == nullptr || option->value.empty())
+      return result;
+    result = offer_values(*option, word.substr(equals + 1));
+    for (auto& each : result)
+      if (each.text != shells_files.front().text)
+        each.text.insert(0, word, 0, equals + 1);
+    return result;
   }
-  return result + "\n}\n\n";
+  std::vector<std::string> listed; // each command has a --help of its own
+  for (auto page = where.path.rbegin(); page != where.path.rend(); ++page)
+    for (const auto& option : (*page)->options)
+      for (const auto& spelling : option.spellings)
+        if (std::find(listed.begin(), listed.end(), spelling) == listed.end()) {
+          listed.push_back(spelling);
+          result.push_back({spelling, first_sentence(option.text)});
+        }
+  return result;
 }
 
-std::string zsh_script(const command_page& root) {
-  return "#compdef moorage\n"
-         "# zsh completion for moorage\n"
-         "_moorage_clusters() {\n"
-         "  local -a names=(${(f)\"$(moorage config --names 2>/dev/null)\"})\n"
-         "  compadd -a names\n"
-         "}\n\n" +
-         zsh_function(root, "_moorage", root) +
-         "if [ \"$funcstack[1]\" = _moorage ]; then _moorage \"$@\"; else compdef _moorage moorage; fi\n";
+candidates offer_arguments(const place& where) {
+  const auto& expected = where.path.back()->arguments;
+  if (where.arguments >= expected.size())
+    return {};
+  const auto& next = expected[where.arguments];
+  if (next.name == "CLUSTER")
+    return offer_clusters(where);
+  if (next.many)
+    return {{"--", next.text}};
+  candidates result;
+  for (const auto& choice : next.choices)
+    result.push_back({choice, {}});
+  return result;
 }
 
-std::string fish_options(const command_page& page, const std::string& condition) {
-  std::string result;
-  for (const auto& option : page.options) {
-    result += "complete -c moorage" + condition;
-    for (const auto& spelling : option.spellings)
-      result += spelling.starts_with("--") ? " -l " + spelling.substr(2) : " -s " + spelling.substr(1);
-    if (option.value == "LEVEL")
-      result += std::string{" -x -a "} + single_quoted(levels);
-    else if (!option.value.empty())
-      result += option.value == "FILE" ? " -r -F" : " -x";
-    result += " -d " + single_quoted(option.text.substr(0, option.text.find(". "))) + "\n";
+candidates offer_all(const place& where, const std::string& word) {
+  if (where.unknown)
+    return {};
+  if (where.remote)
+    return shells_files;
+  if (where.option != nullptr)
+    return offer_values(*where.option, word);
+  if (word.starts_with('-') && !where.help)
+    return offer_options(where, word);
+  const auto& page = *where.path.back();
+  if (page.commands.empty())
+    return where.help ? candidates{} : offer_arguments(where);
+  candidates result;
+  for (const auto& each : page.commands)
+    result.push_back({each.name, each.summary});
+  return result;
+}
+
+/// Bash makes words of their own of these. What it has taken apart is joined; `apart` is how much of the last word stands
+/// before what bash replaces, which an @ belongs to and the others do not.
+std::vector<std::string> joined_words(const std::vector<std::string>& words, std::size_t& apart) {
+  std::vector<std::string> result;
+  auto continued = false;
+  apart = 0;
+  for (const auto& word : words) {
+    auto separator = !word.empty() && word.find_first_not_of("=:@") == std::string::npos;
+    auto joins = !result.empty() && (separator || continued);
+    apart = 0;
+    if (joins) {
+      auto before = result.back() + (separator ? word : "");
+      apart = before.size() - (before.ends_with('@') ? 1 : 0);
+      result.back() += word;
+    } else {
+      result.push_back(word);
+    }
+    continued = joins && separator;
   }
   return result;
 }
 
-std::string fish_script(const command_page& root) {
-  std::string result = "# fish completion for moorage\ncomplete -c moorage -f\n" + fish_options(root, "");
-  for (const auto& each : root.commands) {
-    auto inside = " -n " + single_quoted("__fish_seen_subcommand_from " + each.name);
-    result += "complete -c moorage -n __fish_use_subcommand -a " + each.name + " -d " +
-              single_quoted(each.summary) + "\n" + fish_options(each, inside);
-    if (takes_cluster(each) || each.name == "admin")
-      result += "complete -c moorage" + inside + " -a '(moorage config --names 2>/dev/null)'\n";
-    if (each.name == "completion")
-      result += "complete -c moorage" + inside + " -a 'bash zsh fish'\n";
-    for (const auto& action : each.commands)
-      result += "complete -c moorage -n " +
-                single_quoted("__fish_seen_subcommand_from " + each.name +
-                              "; and not __fish_seen_subcommand_from " + names(each.commands)) +
-                " -a " + action.name + " -d " + single_quoted(action.summary) + "\n";
-  }
-  return result;
+constexpr const char* bash_script = R"(# bash completion for moorage
+_moorage() {
+  local candidate summary
+  COMPREPLY=()
+  while IFS=$'\t' read -r candidate summary; do
+    case $candidate in
+      :files) compopt -o default 2>/dev/null; return 0 ;;
+      *=) compopt -o nospace 2>/dev/null ;;
+    esac
+    COMPREPLY+=("$candidate")
+  done < <(moorage __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }
+complete -F _moorage moorage
+)";
+
+constexpr const char* zsh_script = R"(#compdef moorage
+# zsh completion for moorage
+_moorage() {
+  local candidate summary
+  local -a whole begun
+  moorage __complete "${(@Q)words[2,CURRENT]}" 2>/dev/null | while IFS=$'\t' read -r candidate summary; do
+    case $candidate in
+      :files) compset -P '*='; _files; return ;;
+      *=) begun+=("${candidate//:/\\:}:$summary") ;;
+      *) whole+=("${candidate//:/\\:}:$summary") ;;
+    esac
+  done
+  _describe moorage whole -- begun -S ''
+}
+if [ "$funcstack[1]" = _moorage ]; then _moorage "$@"; else compdef _moorage moorage; fi
+)";
+
+constexpr const char* fish_script = R"(# fish completion for moorage
+function __moorage_complete
+  set -l words (commandline -opc)
+  set -e words[1]
+  set -l current (commandline -ct)
+  set -l answer (moorage __complete $words "$current" 2>/dev/null)
+  if test "$answer" = :files
+    set -l before (string match -r '.*=' -- "$current")
+    for file in (__fish_complete_path (string replace -r '.*=' '' -- "$current"))
+      echo "$before$file"
+    end
+  else if set -q answer[1]
+    printf '%s\n' $answer
+  end
+end
+complete -c moorage -f -a '(__moorage_complete)'
+)";
 
 } // namespace
 
-std::string completion_script(const command_page& root, const std::string& shell) {
-  return shell == "bash"   ? bash_script(root)
-         : shell == "zsh"  ? zsh_script(root)
-         : shell == "fish" ? fish_script(root)
-                           : "";
+std::string completions(const command_page& root, const std::vector<std::string>& words) {
+  std::size_t apart = 0;
+  auto line = joined_words(words, apart);
+  if (line.empty())
+    line.emplace_back();
+  place where;
+  where.path = {&root};
+  for (auto word = line.begin(); word + 1 != line.end(); ++word)
+    if (!where.remote && !where.unknown)
+      pass_word(where, *word);
+  std::string result;
+  for (const auto& each : offer_all(where, line.back())) {
+    auto of_files = each.text == shells_files.front().text;
+    if (of_files || each.text.starts_with(line.back()))
+      result +=
+          each.text.substr(of_files ? 0 : apart) + (each.summary.empty() ? "" : "\t" + each.summary) + "\n";
+  }
+  return result;
+}
+
+std::string completion_script(const std::string& shell) {
+  return shell == "bash" ? bash_script : shell == "zsh" ? zsh_script : shell == "fish" ? fish_script : "";
 }
 
 } // namespace moorage::cli

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <string>
+#include <string_view>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -45,7 +46,7 @@ ending run(const command_line& line) {
   case command::admin:
     return run_admin(from);
   case command::completion:
-    return say(completion_script(line.page(), from.shell));
+    return say(completion_script(from.shell));
   case command::man:
     return say(manual_page(line.page(), MOORAGE_VERSION, today()));
   case command::none:
@@ -62,6 +63,11 @@ int run_program(int argc, const char* const* argv) {
   // A reader that has gone is an answer of write(2), not the end of a process that has connections to close.
   std::signal(SIGPIPE, SIG_IGN);
   command_line line;
+  // Apart from the commands, since the words that follow are no command line as long as they are being written.
+  if (argc > 1 && std::string_view{argv[1]} == "__complete") {
+    say(completions(line.page(), {argv + 2, argv + argc}));
+    return success;
+  }
   ending end;
   if (auto parsing = line.parse(argc, argv); parsing.finished) {
     if (!parsing.complaint.empty())

@@ -80,11 +80,16 @@ void command_line::add_globals() {
   app_->add_flag("-v,--verbose", options_.verbose,
                  "Log to standard error what the pools do; twice: everything");
   app_->add_flag("-q,--quiet", options_.quiet, "Log errors only; twice: nothing");
-  std::set<std::string> levels{log_levels().begin(), log_levels().end()};
-  app_->add_option("--log-level", options_.log_level,
-                   "Log from this level on: trace, debug, info, warning, error, critical or off")
-      ->type_name("LEVEL")
-      ->transform(CLI::IsMember(levels, CLI::ignore_case));
+  auto* level =
+      app_->add_option("--log-level", options_.log_level,
+                       "Log from this level on: trace, debug, info, warning, error, critical or off");
+  level->type_name("LEVEL");
+  set_choices(*level, log_levels());
+}
+
+void command_line::set_choices(CLI::Option& option, const std::vector<std::string>& choices) {
+  option.transform(CLI::IsMember(choices, CLI::ignore_case));
+  choices_[&option] = choices;
 }
 
 void command_line::add_cluster(CLI::App& to, bool required, const std::string& text) {
@@ -279,10 +284,9 @@ void command_line::add_generators() {
           {.examples = {{"source <(moorage completion bash)", "bash, in ~/.bashrc"},
                         {"moorage completion zsh > ~/.zfunc/_moorage", "zsh, with ~/.zfunc in $fpath"},
                         {"moorage completion fish | source", "fish, in config.fish"}}});
-  completion->add_option("SHELL", options_.shell, "bash, zsh or fish")
-      ->required()
-      ->type_name("")
-      ->check(CLI::IsMember(std::set<std::string>{"bash", "zsh", "fish"}));
+  auto* shell = completion->add_option("SHELL", options_.shell, "bash, zsh or fish");
+  shell->required()->type_name("");
+  set_choices(*shell, {"bash", "zsh", "fish"});
   add(command::man, "man", "Print the manual page, in roff",
       {.examples = {{"moorage man | man -l -", "read it"}}});
 }

@@ -13,7 +13,8 @@
 
 namespace CLI { // NOLINT(readability-identifier-naming): CLI11 calls it so
 class App;
-}
+class Option;
+} // namespace CLI
 
 namespace moorage::cli {
 
@@ -105,6 +106,9 @@ private:
   void add_patience(CLI::App& to);
   void add_duration(CLI::App& to, const std::string& name, std::chrono::milliseconds& target,
                     const std::string& text);
+  /// Restricts it to these, for the shells' completions too.
+  void set_choices(CLI::Option& option, const std::vector<std::string>& choices);
+  std::vector<std::string> choices_of(const CLI::Option& option) const;
   command_page page_of(const CLI::App& app, const std::string& path) const;
   std::string help_of(const CLI::App& app) const;
   std::string complaint_about(const std::exception& error) const;
@@ -113,6 +117,7 @@ private:
   std::unique_ptr<CLI::App> app_;
   /// Paragraphs, examples and the like, which the tree has no place for.
   std::map<const CLI::App*, command_page> texts_;
+  std::map<const CLI::Option*, std::vector<std::string>> choices_;
 };
 
 } // namespace moorage::cli

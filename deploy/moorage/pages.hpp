@@ -11,6 +11,7 @@ struct option_page {
   std::vector<std::string> spellings; ///< "-v", "--verbose"
   std::string value;                  ///< "FILE"; empty: takes none
   std::string text;
+  std::vector<std::string> choices = {}; ///< all that may be given; empty: more than can be listed
 };
 
 struct argument_page {
@@ -18,6 +19,7 @@ struct argument_page {
   std::string text;
   bool required = false;
   bool many = false;
+  std::vector<std::string> choices = {}; ///< as an option's
 };
 
 struct command_page {
@@ -43,8 +45,11 @@ struct command_page {
 std::string help_text(const command_page& page);
 /// moorage(1) in roff. `date` is its date, as YYYY-MM-DD.
 std::string manual_page(const command_page& root, const std::string& version, const std::string& date);
-/// A completion script; empty for an unknown shell.
-std::string completion_script(const command_page& root, const std::string& shell);
+/// What the last of the words that follow `moorage` may become, a line each: the candidate, a tab and its summary where it
+/// has one, or ":files" for the shell's own list of files. Clusters are those of the configuration; nobody is asked.
+std::string completions(const command_page& root, const std::vector<std::string>& words);
+/// The script by which a shell asks for them; empty for an unknown shell.
+std::string completion_script(const std::string& shell);
 
 /// Lines of at most `columns`, each begun with `indent` blanks but the first.
 std::string wrap(const std::string& text, std::size_t columns, std::size_t indent);

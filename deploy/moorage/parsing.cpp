@@ -131,6 +131,11 @@ std::string command_line::complaint_about(const std::exception& error) const {
   return error.what();
 }
 
+std::vector<std::string> command_line::choices_of(const CLI::Option& option) const {
+  auto found = choices_.find(&option);
+  return found != choices_.end() ? found->second : std::vector<std::string>{};
+}
+
 command_page command_line::page() const {
   return page_of(*app_, "");
 }
@@ -146,14 +151,14 @@ command_page command_line::page_of(const CLI::App& app, const std::string& path)
   result.summary = app.get_description();
   for (const auto* option : app.get_options()) {
     if (option->get_positional())
-      result.arguments.push_back(
-          {option->get_name(), option->get_description(), option->get_required(), takes_many(*option)});
+      result.arguments.push_back({option->get_name(), option->get_description(), option->get_required(),
+                                  takes_many(*option), choices_of(*option)});
     else if (option->get_group().empty())
       continue;
     else
       result.options.push_back({spellings_of(*option),
                                 option->get_items_expected_max() == 0 ? "" : value_name(*option),
-                                option->get_description()});
+                                option->get_description(), choices_of(*option)});
   }
   for (const auto* each : app.get_subcommands([](const CLI::App*) { return true; }))
     result.commands.push_back(page_of(*each, result.path));

@@ -1,4 +1,4 @@
-// What the program says without any cluster: help, configuration, completion, manual page, and its exit codes.
+// What the program says without any cluster: help, configuration, manual page, and its exit codes.
 #include <catch2/catch.hpp>
 
 #include <csignal>
@@ -259,46 +259,6 @@ TEST_CASE("the manual page has every command, option and setting, and no fault t
     CHECK(lint.output == "");
     CHECK(lint.code == 0);
   }
-}
-
-TEST_CASE("bash completes commands, options, levels and the clusters of the configuration") {
-  home_folder home;
-  std::filesystem::create_directories(home.folder / ".config/moorage");
-  home.write(".config/moorage/moorage.toml",
-             "[clusters.lumi]\nhost = \"h\"\n[clusters.mahti]\nhost = \"h\"\n");
-  auto script = home.moorage({"completion", "bash"});
-  REQUIRE(script.code == 0);
-  auto file = home.write("completion.bash", script.output);
-  std::filesystem::create_directory(home.folder / "bin");
-  std::filesystem::create_symlink(MOORAGE_PROGRAM, home.folder / "bin/moorage");
-  auto complete = [&](const std::string& line) {
-    auto ask = "PATH=" + home.folder / "bin" + ":$PATH; source " + file + "; COMP_WORDS=(" + line +
-               "); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _moorage; echo \"${COMPREPLY[*]}\"";
-    auto answer = run({{"--norc", "-c", ask}, home.folder.path(), {}, {}, false, "bash"});
-    CHECK(answer.error_output.empty());
-    return answer.output;
-  };
-  CHECK(complete("moorage st") == "status\n");
-  CHECK(complete("moorage exec ''") == "lumi mahti\n");
-  CHECK(complete("moorage exec --wait 5s m") == "mahti\n");
-  CHECK(complete("moorage exec --ti") == "--timeout\n");
-  CHECK(complete("moorage --log-level w") == "warning\n");
-  CHECK(complete("moorage admin ev") == "evict events\n");
-  CHECK(complete("moorage admin evict l") == "lumi\n");
-  CHECK(complete("moorage completion z") == "zsh\n");
-  CHECK(complete("moorage status lumi ''") == "\n");
-}
-
-TEST_CASE("every shell's completion script is there, and no other") {
-  home_folder home;
-  for (const std::string shell : {"bash", "zsh", "fish"}) {
-    auto script = home.moorage({"completion", shell});
-    CHECK(script.code == 0);
-    for (auto word : {"exec", "admin", "evict", "--embedded", "config --names"})
-      CHECK_THAT(script.output,
-                 Contains(shell == "fish" && word[0] == '-' ? std::string{word}.substr(2) : word));
-  }
-  CHECK(home.moorage({"completion", "tcsh"}).code == 2);
 }
 
 TEST_CASE("a closed stdout ends the program as it ends any other") {

@@ -1,0 +1,251 @@
+// What the program offers to a shell that completes a command line, and the shells' scripts that ask for it.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <sys/stat.h>
+
+#include "tests/cli/program.hpp"
+#include "tests/support/real_sshd.hpp"
+
+using namespace moorage::cli_tests;
+using Catch::Contains;
+
+namespace {
+
+constexpr const char* two_clusters =
+    "[clusters.lumi]\nhost = \"lumi.example.org\"\n[clusters.mahti]\nhost = \"h\"\n";
+
+struct home_with_clusters {
+  moorage::support::scratch_folder folder;
+
+  home_with_clusters() {
+    std::filesystem::create_directories(folder / ".config/moorage");
+    write(".config/moorage/moorage.toml", two_clusters);
+    std::filesystem::create_directory(folder / "bin");
+    std::filesystem::create_symlink(MOORAGE_PROGRAM, folder / "bin/moorage");
+  }
+  std::string write(const std::string& name, const std::string& text) const {
+    std::ofstream{folder / name} << text;
+    return folder / name;
+  }
+  finished moorage(std::vector<std::string> arguments) const {
+    return run({std::move(arguments), folder.path()});
+  }
+  /// The program's own answer, whole.
+  std::string offered(std::vector<std::string> words) const {
+    words.insert(words.begin(), "__complete");
+    auto answer = moorage(std::move(words));
+    CHECK(answer.code == 0);
+    CHECK(answer.error_output.empty());
+    return answer.output;
+  }
+  /// The candidates alone, in one line.
+  std::string names(std::vector<std::string> words) const {
+    std::istringstream lines{offered(std::move(words))};
+    std::string result;
+    for (std::string line; std::getline(lines, line);)
+      result += (result.empty() ? "" : " ") + line.substr(0, line.find('\t'));
+    return result;
+  }
+  std::string script(const std::string& shell) const {
+    return write("completion." + shell, moorage({"completion", shell}).output);
+  }
+  /// What a shell writes that runs `text` and finds the program in its PATH.
+  std::string told_by(const std::string& shell, std::vector<std::string> options,
+                      const std::string& text) const {
+    auto path =
+        (shell == "fish" ? "set -x PATH " + folder / "bin" + " " : "PATH=" + folder / "bin" + ":") + "$PATH";
+    options.insert(options.end(), {"-c", path + "; cd " + folder.path() + "; " + text});
+    auto answer = run({std::move(options), folder.path(), {}, {}, false, shell});
+    CHECK(answer.error_output.empty());
+    return answer.output;
+  }
+};
+
+bool installed(const std::string& shell) {
+  auto there = std::system(("command -v " + shell + " >/dev/null").c_str()) == 0;
+  if (!there)
+    WARN(shell + " is not installed");
+  return there;
+}
+
+} // namespace
+
+TEST_CASE("what may come next is offered from the table of --help, each with its summary") {
+  home_with_clusters home;
+  CHECK(home.offered({"st"}) == "status\tSay what the pools of the node do\n");
+  CHECK(home.offered({"exec", "--ti"}) == "--timeout\tEnd the command after this time, such as 10min\n");
+  CHECK(home.offered({"exec", "l"}) == "lumi\tlumi.example.org\n");
+  CHECK(home.names({""}) == "exec status check bench config serve admin completion man");
+  CHECK(home.names({}) == home.names({""}));
+  CHECK(home.names({"help", "admin", "ev"}) == "evict events");
+  CHECK(home.names({"admin", "evict", "--e"}) == "--embedded");
+  CHECK(home.names({"admin", "re"}) == "resume revoke resize reset");
+}
+
+TEST_CASE("every command and option that help lists is offered") {
+  home_with_clusters home;
+  for (const auto& path : {std::vector<std::string>{}, {"exec"}, {"admin"}, {"admin", "evict"}, {"bench"}}) {
+    auto with = [&path](const std::string& word) {
+      auto words = path;
+      words.push_back(word);
+      return words;
+    };
+    auto offered = " " + home.names(with("")) + " " + home.names(with("-")) + " ";
+    std::istringstream help{home.moorage(with("--help")).output};
+    auto listed = 0;
+    auto commands = false;
+    for (std::string line; std::getline(help, line);) {
+      if (!line.starts_with(' '))
+        commands = line == "Commands:";
+      std::istringstream words{line};
+      for (std::string word;
+           line.starts_with("  ") && words >> word && (commands || word.starts_with('-'));) {
+        CHECK_THAT(offered, Contains(" " + word.substr(0, word.find(',')) + " "));
+        ++listed;
+        if (commands)
+          break;
+      }
+    }
+    CHECK(listed > 1);
+  }
+}
+
+TEST_CASE("values are offered where all that may be given are known, and files are left to the shell") {
+  home_with_clusters home;
+  CHECK(home.names({"--log-level", "w"}) == "warning");
+  CHECK(home.names({"exec", "--log-level=e"}) == "--log-level=error");
+  CHECK(home.names({"completion", ""}) == "bash zsh fish");
+  CHECK(home.offered({"-o", "strict_h"}).starts_with("strict_host_keys=\t"));
+  CHECK(home.names({"-o", "strict_host_keys="}) ==
+        "strict_host_keys=yes strict_host_keys=accept-new strict_host_keys=no");
+  CHECK(home.names({"-o", "agent=t"}) == "agent=true");
+  CHECK(home.names({"-o", "pool_size="}).empty());
+  CHECK(home.names({"-o", "no_such="}).empty());
+  CHECK(home.offered({"-o", "key_files=~/"}) == ":files\n");
+  CHECK(home.offered({"--config", "mo"}) == ":files\n");
+  CHECK(home.offered({"status", "--socket=/r"}) == ":files\n");
+  CHECK(home.offered({"exec", "lumi", "--", "ls", "r"}) == ":files\n");
+  CHECK(home.names({"exec", "--wait", "5"}).empty());
+  CHECK(home.names({"exec", "--wait", "5s", "m"}) == "mahti");
+  CHECK(home.names({"exec", "--json", "-v", "m"}) == "mahti");
+  CHECK(home.names({"exec", "lumi", ""}) == "--");
+  CHECK(home.names({"admin", "evict", ""}) == "lumi mahti");
+  CHECK(home.names({"admin", "evict", "lumi", ""}).empty());
+  CHECK(home.names({"status", "lumi", ""}).empty());
+  CHECK(home.names({"nosuch", ""}).empty());
+  auto other = home.write("other.toml", "[clusters.puhti]\nhost = \"h\"\n");
+  CHECK(home.names({"--config", other, "exec", ""}) == "puhti");
+  CHECK(home.names({"exec", "--config=~/other.toml", ""}) == "puhti");
+}
+
+TEST_CASE(
+    "a shell that completes gets an end and no complaint, whatever the words and the configuration are") {
+  home_with_clusters home;
+  auto wrong = home.write("wrong.toml", "[clusters.lumi\n");
+  CHECK(home.names({"--config", wrong, "exec", ""}).empty());
+  CHECK(home.names({"--config", home.folder / "none.toml", "exec", ""}).empty());
+  auto pipe = home.folder / "pipe";
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(home.names({"--config", pipe, "exec", ""}).empty());
+  for (const auto& words : {std::vector<std::string>{"="},
+                            {"-o", "="},
+                            {"=", "="},
+                            {"--", "--", ""},
+                            {"-o"},
+                            {"--x="},
+                            {"exec", "\xff\n"},
+                            {"help", "help", ""},
+                            {"--config", "", "exec", "", ""}})
+    home.offered(words);
+}
+
+TEST_CASE(
+    "what bash takes apart at its separators is one word again, and only what bash replaces is offered") {
+  home_with_clusters home;
+  home.write(".config/moorage/moorage.toml", "[clusters.\"me@host:22\"]\nhost = \"h\"\n");
+  CHECK(home.names({"-o", "strict_host_keys", "=", "y"}) == "yes");
+  CHECK(home.names({"-o", "strict_host_keys", "="}) == "yes accept-new no");
+  CHECK(home.names({"-o", "strict_host_keys", "=", "yes", "exec", ""}) == "me@host:22");
+  CHECK(home.names({"--log-level", "=", "w"}) == "warning");
+  CHECK(home.offered({"--config", "=", "mo"}) == ":files\n");
+  CHECK(home.names({"exec", "me", "@", "ho"}) == "@host:22");
+  CHECK(home.names({"exec", "me", "@"}) == "@host:22");
+  CHECK(home.names({"exec", "me", "@", "host", ":", "2"}) == "22");
+}
+
+TEST_CASE("bash completes commands, options, values and the clusters of the configuration") {
+  home_with_clusters home;
+  auto file = home.script("bash");
+  auto complete = [&](const std::string& line) {
+    return home.told_by("bash", {"--norc"},
+                        "source " + file + "; COMP_WORDS=(" + line +
+                            "); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _moorage; echo \"${COMPREPLY[*]}\"");
+  };
+  CHECK(complete("moorage st") == "status\n");
+  CHECK(complete("moorage exec ''") == "lumi mahti\n");
+  CHECK(complete("moorage exec --wait 5s m") == "mahti\n");
+  CHECK(complete("moorage exec --ti") == "--timeout\n");
+  CHECK(complete("moorage --log-level w") == "warning\n");
+  CHECK(complete("moorage -o strict_host_keys = y") == "yes\n");
+  CHECK(complete("moorage admin ev") == "evict events\n");
+  CHECK(complete("moorage admin evict l") == "lumi\n");
+  CHECK(complete("moorage completion z") == "zsh\n");
+  CHECK(complete("moorage status lumi ''") == "\n");
+  CHECK(complete("moorage --config ''") == "\n");
+}
+
+TEST_CASE("zsh completes what bash does") {
+  if (!installed("zsh"))
+    return;
+  home_with_clusters home;
+  auto file = home.script("zsh");
+  // The completion system's own functions, as they are called: zsh has them only where somebody types.
+  auto complete = [&](const std::string& line) {
+    return home.told_by("zsh", {"-f"},
+                        "compdef() { }; compset() { print -n cut:; }; _files() { print files; }\n"
+                        "_describe() { print -- $whole / $begun; }\n"
+                        "source " +
+                            file + "; words=(" + line + "); CURRENT=$#words; _moorage");
+  };
+  CHECK(complete("moorage st") == "status:Say what the pools of the node do /\n");
+  CHECK(complete("moorage exec ''") == "lumi:lumi.example.org mahti:h /\n");
+  CHECK(complete("moorage exec 'l'") == "lumi:lumi.example.org /\n");
+  CHECK(complete("moorage --log-level w") == "warning: /\n");
+  CHECK_THAT(complete("moorage -o strict_ho"), Contains("/ strict_host_keys=:"));
+  CHECK(complete("moorage --config=m") == "cut:files\n");
+  CHECK(complete("moorage status lumi ''") == "/\n");
+}
+
+TEST_CASE("fish completes what bash does") {
+  if (!installed("fish"))
+    return;
+  home_with_clusters home;
+  auto file = home.script("fish");
+  auto complete = [&](const std::string& line) {
+    return home.told_by("fish", {"--no-config"}, "source " + file + "; complete -C '" + line + "'");
+  };
+  CHECK(complete("moorage st") == "status\tSay what the pools of the node do\n");
+  CHECK(complete("moorage exec ") == "lumi\tlumi.example.org\nmahti\th\n");
+  CHECK(complete("moorage exec --wait 5s m") == "mahti\th\n");
+  CHECK(complete("moorage --log-level w") == "warning\n");
+  CHECK(complete("moorage -o strict_host_keys=y") == "strict_host_keys=yes\n");
+  CHECK(complete("moorage status lumi ") == "");
+  CHECK_THAT(complete("moorage --config compl"), Contains("completion.fish"));
+}
+
+TEST_CASE("every shell's completion script is there and short, and no other") {
+  home_with_clusters home;
+  for (const std::string shell : {"bash", "zsh", "fish"}) {
+    auto script = home.moorage({"completion", shell});
+    CHECK(script.code == 0);
+    CHECK_THAT(script.output, Contains("moorage __complete "));
+    CHECK(std::count(script.output.begin(), script.output.end(), '\n') <= 20);
+  }
+  CHECK(home.moorage({"completion", "tcsh"}).code == 2);
+}
