@@ -3,8 +3,7 @@
 #include <optional>
 #include <set>
 
-#include "runtime/client/answer_slot.hpp"
-#include "runtime/client/client.hpp"
+#include "runtime/client/asking.hpp"
 #include "runtime/client/log_in_notes.hpp"
 #include "runtime/system/scheduler_thread.hpp"
 
@@ -135,13 +134,8 @@ result<void> lease::release() {
   if (on_scheduler_thread())
     return would_block();
   auto gate = std::move(gate_);
-  auto slot = std::make_shared<answer_slot<result<void>>>();
-  gate->post(
-      [key = key(), slot](client_state& client) {
-        client.release(key, [slot](result<void> answer) { slot->give(std::move(answer)); });
-      },
-      [slot](failure reason) { slot->give(std::move(reason)); });
-  if (auto answer = slot->wait_until(clock::now() + answer_margin))
+  auto give_back = [key = key()](client_state& client, auto give) { client.release(key, std::move(give)); };
+  if (auto answer = ask_client<void>(*gate, answer_margin, std::move(give_back)))
     return std::move(*answer);
   auto silence = gate->no_answer();
   return failure{silence.code, silence.text + "; the lease ends with this runtime at the latest"};

@@ -1,8 +1,7 @@
 #include "runtime/runtime.hpp"
 
 #include "runtime/actors.hpp"
-#include "runtime/client/answer_slot.hpp"
-#include "runtime/client/client.hpp"
+#include "runtime/client/asking.hpp"
 #include "runtime/runtime_parts.hpp"
 #include "runtime/system/scheduler_thread.hpp"
 
@@ -28,23 +27,16 @@ struct runtime_access {
 
 namespace {
 
-using clock = std::chrono::steady_clock;
-
 /// Asks the manager and waits.
 template <class Answer>
 result<Answer> ask_by_message(client_gate& gate, caf::message request) {
   if (on_scheduler_thread())
     return would_block();
-  auto slot = std::make_shared<answer_slot<result<Answer>>>();
-  gate.post(
-      [slot, request = std::move(request)](client_state& client) mutable {
-        client.ask_manager<Answer>(std::move(request),
-                                   [slot](result<Answer> answer) { slot->give(std::move(answer)); });
-      },
-      [slot](failure reason) { slot->give(std::move(reason)); });
-  if (auto answer = slot->wait_until(clock::now() + answer_margin))
-    return std::move(*answer);
-  return gate.no_answer();
+  auto answer = ask_client<Answer>(gate, answer_margin,
+                                   [request = std::move(request)](client_state& client, auto give) mutable {
+                                     client.ask_manager<Answer>(std::move(request), std::move(give));
+                                   });
+  return answer ? std::move(*answer) : gate.no_answer();
 }
 
 template <class Answer, class Request>
@@ -235,13 +227,12 @@ result<subscription> runtime::subscribe(const std::string& cluster,
   made.gate_ = gate();
   made.number_ = made.gate_->next_call();
   made.callback_ = std::make_shared<callback_strand>(made.gate_->callbacks());
-  auto slot = std::make_shared<answer_slot<result<void>>>();
-  auto give = [slot](result<void> answer) { slot->give(std::move(answer)); };
   event_sink to{std::move(callback), made.callback_};
-  made.gate_->post([number = made.number_, cluster, to = std::move(to), give](
-                       client_state& client) mutable { client.watch(number, cluster, std::move(to), give); },
-                   [give](failure reason) { give(std::move(reason)); });
-  auto answer = slot->wait_until(clock::now() + answer_margin);
+  auto answer = ask_client<void>(
+      *made.gate_, answer_margin,
+      [number = made.number_, cluster, to = std::move(to)](client_state& client, auto give) mutable {
+        client.watch(number, cluster, std::move(to), std::move(give));
+      });
   if (!answer)
     return gate()->no_answer();
   if (!*answer)

@@ -2,8 +2,7 @@
 #include <optional>
 
 #include "messages/durations.hpp"
-#include "runtime/client/answer_slot.hpp"
-#include "runtime/client/client.hpp"
+#include "runtime/client/asking.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/system/scheduler_thread.hpp"
 
@@ -68,10 +67,11 @@ result<lease> runtime::try_acquire(const std::string& cluster, acquire_options o
   auto place = admit(gate(), options);
   if (!place)
     return place.reason();
-  auto slot = std::make_shared<answer_slot<result<lease>>>();
-  ask_for_lease(gate(), cluster, std::move(options),
-                [slot, place = std::move(*place)](result<lease> answer) { slot->give(std::move(answer)); });
-  if (auto answer = slot->wait_until(deadline))
+  auto ask = [&](auto give) {
+    ask_for_lease(gate(), cluster, std::move(options),
+                  [give, place = std::move(*place)](result<lease> answer) { give(std::move(answer)); });
+  };
+  if (auto answer = wait_for_answer<result<lease>>(deadline, ask))
     return std::move(*answer);
   return gate()->no_answer();
 }
@@ -111,11 +111,10 @@ result<probe_answer> ask_probe(client_gate& gate, lease_key key, bool as_pool,
                                std::chrono::milliseconds patience) {
   if (on_scheduler_thread())
     return would_block();
-  auto slot = std::make_shared<answer_slot<result<probe_answer>>>();
-  auto give = [slot](result<probe_answer> answer) { slot->give(std::move(answer)); };
-  gate.post([key = std::move(key), as_pool, give](client_state& client) { client.probe(key, as_pool, give); },
-            [give](failure reason) { give(std::move(reason)); });
-  if (auto answer = slot->wait_until(clock::now() + patience))
+  auto probe = [key = std::move(key), as_pool](client_state& client, auto give) {
+    client.probe(key, as_pool, std::move(give));
+  };
+  if (auto answer = ask_client<probe_answer>(gate, patience, std::move(probe)))
     return std::move(*answer);
   return failure{errc::connection_lost, "no answer within " + to_text(patience)};
 }
