@@ -3,8 +3,7 @@
 #include <iostream>
 
 #include "tests/bench/figures.hpp"
-#include "tests/bench/own_process.hpp"
-#include "tests/bench/pools.hpp"
+#include "tests/bench/other_node.hpp"
 
 namespace moorage::bench {
 
@@ -59,13 +58,8 @@ figure bytes_through(runtime& remote, runtime& embedded, const effort& effort) {
 
 void other_process(const effort& effort, figures& into) {
   support::real_sshd sshd;
-  support::scratch_folder folder;
-  auto socket = folder / "node.sock";
-  auto arguments = address_of(sshd).words();
-  arguments.insert(arguments.begin(), socket);
-  own_process node{"serve", arguments};
-  node.read_line();
-  auto remote = runtime::connect(socket);
+  other_node node{sshd};
+  auto remote = runtime::connect(node.socket());
   runtime embedded{quiet({still(address_of(sshd), "alpha", 2)})};
   wait_idle(embedded, "alpha", 2);
   auto acquire = [](runtime& rt) { rt.acquire("alpha", 20s).release().take(); };

@@ -2,25 +2,19 @@
 
 #include "tests/bench/clients.hpp"
 #include "tests/bench/figures.hpp"
-#include "tests/bench/own_process.hpp"
-#include "tests/bench/pools.hpp"
+#include "tests/bench/other_node.hpp"
 
 namespace moorage::bench {
 
 void exec_against_control_master(const effort& effort, figures& into) {
   support::real_sshd sshd;
-  support::scratch_folder folder;
-  auto socket = folder / "node.sock";
-  auto arguments = address_of(sshd).words();
-  arguments.insert(arguments.begin(), socket);
-  own_process node{"serve", arguments};
-  node.read_line();
-  auto config = folder / "moorage.toml";
+  other_node node{sshd};
+  auto config = node.folder() / "moorage.toml";
   std::ofstream{config}.flush(); // empty: whoever runs this may have one of his own
   control_master master{sshd};
   auto client = master.client("true");
   std::vector<std::string> exec{MOORAGE_PROGRAM, "exec",  "--config", config, "--socket",
-                                socket,          "alpha", "--",       "true"};
+                                node.socket(),   "alpha", "--",       "true"};
   figure made;
   made.name = "exec-control-master";
   made.what = "`moorage exec` of `true` through a node, from its start to its end, p50";

@@ -1,9 +1,5 @@
 // What a user is told of host keys.
 #include <csignal>
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
@@ -31,8 +27,7 @@ TEST_CASE(
     "that a host key could not be written down is said once on stderr, also with a log file, every time") {
   home_with_cluster home;
   const auto known = home.folder / "known_hosts", log = home.folder / "log";
-  const int lock = ::open(known.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  REQUIRE(::flock(lock, LOCK_EX) == 0);
+  const support::held_lock lock{known};
   const bool in_file = GENERATE(false, true);
   if (in_file)
     home.write_config("[log]\nfile = \"" + log + "\"\n");
@@ -47,15 +42,13 @@ TEST_CASE(
     if (in_file)
       CHECK(count(support::contents_of(log), words) == time);
   }
-  ::close(lock);
 }
 
 TEST_CASE(
     "through a node the exec that caused the log-in is told that the host key could not be written down") {
   home_with_cluster home;
   const auto known = home.folder / "known_hosts", log = home.folder / "log";
-  const int lock = ::open(known.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  REQUIRE(::flock(lock, LOCK_EX) == 0);
+  const support::held_lock lock{known};
   const std::string words = "could not be written down";
   std::ofstream{home.config()} << "[clusters.here]\nhost = \"" << home.sshd.host()
                                << "\"\nport = " << home.sshd.port() << "\nuser = \"" << home.sshd.user()
@@ -79,14 +72,12 @@ TEST_CASE(
   CHECK(count(checked.error_output, words) == 1);
   node.signal(SIGTERM);
   CHECK(count(node.wait().error_output, words) == 3);
-  ::close(lock);
 }
 
 TEST_CASE("a log-in that is denied after its host key could not be written down tells both") {
   home_with_cluster home;
   const auto known = home.folder / "known_hosts";
-  const int lock = ::open(known.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  REQUIRE(::flock(lock, LOCK_EX) == 0);
+  const support::held_lock lock{known};
   auto ended =
       home.moorage({"exec", "here", "-o", "known_hosts_files=" + known, "-o", "strict_host_keys=accept-new",
                     "-o", "key_files=" + home.sshd.unauthorised_client_key(), "--", "true"});
@@ -94,7 +85,6 @@ TEST_CASE("a log-in that is denied after its host key could not be written down 
   CHECK(ended.code == 255);
   CHECK(count(ended.error_output, "could not be written down") == 1);
   CHECK_THAT(ended.error_output, Contains("denied"));
-  ::close(lock);
 }
 
 TEST_CASE("a revoked host key and known_hosts that cannot be read are told by name") {

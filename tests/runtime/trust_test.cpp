@@ -1,8 +1,4 @@
 // What a host key's trouble looks like to a program that embeds us.
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <condition_variable>
 #include <fstream>
 #include <mutex>
@@ -25,8 +21,7 @@ TEST_CASE("each log-in whose host key could not be written down is an event and 
   support::real_sshd sshd;
   support::scratch_folder folder;
   const auto file = folder / "known_hosts";
-  const int lock = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  REQUIRE(::flock(lock, LOCK_EX) == 0);
+  const support::held_lock lock{file};
   auto settings = settings_for(sshd, "alpha");
   settings.known_hosts_files = {file};
   settings.strict_host_keys = host_key_policy::accept_new;
@@ -53,7 +48,6 @@ TEST_CASE("each log-in whose host key could not be written down is an event and 
     std::unique_lock guard{mutex};
     CHECK(told.wait_for(guard, 20s, [&] { return opened >= 2; }));
   }
-  ::close(lock);
   REQUIRE(warned.size() == opened);
   for (const auto& event : warned) {
     CHECK(event.connection);

@@ -1,12 +1,10 @@
 // Servers that send and send before they have logged us in: they cost a bounded piece of work and a bounded number
 // of bytes, whatever they send.
 #include <catch2/catch.hpp>
-#include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "tests/ssh/hostile_driver.hpp"
+#include "tests/support/listener.hpp"
 #include "tests/support/raw_peer.hpp"
 #include "tests/support/scripted_sshd.hpp"
 
@@ -81,36 +79,25 @@ TEST_CASE("a server that keeps sending is given up at the deadline, not when it 
 TEST_CASE("a server that dribbles before the log-in may do so in a bounded number of pieces",
           "[transport][flood]") {
   world around;
-  int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in where{};
-  where.sin_family = AF_INET;
-  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof where;
-  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&where), size) == 0);
-  REQUIRE(::listen(listener, 1) == 0);
-  REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&where), &size) == 0);
-  auto settings = hostile_settings(around, "127.0.0.1", ntohs(where.sin_port));
+  support::listener listener;
+  auto settings = hostile_settings(around, listener.host(), listener.port());
   settings.connect_timeout = 10min;
   {
     driven link{around, settings};
     link.it->open();
-    int server = -1;
-    pollfd asked{listener, POLLIN, 0};
-    REQUIRE(link.until([&] { return ::poll(&asked, 1, 0) > 0; }));
-    server = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+    REQUIRE(link.until([&] { return listener.asked(); }));
+    auto server = listener.accept();
     // On a busy machine several may arrive as one: as many are sent as it takes, but fewer than the cap in bytes.
     int pieces = 0;
     for (; pieces < 500'000 && !link.failed; ++pieces) {
-      REQUIRE(::send(server, pieces % 2 ? "\n" : "a", 1, MSG_NOSIGNAL) == 1);
+      REQUIRE(::send(server.get(), pieces % 2 ? "\n" : "a", 1, MSG_NOSIGNAL) == 1);
       link.pump();
     }
     CHECK(pieces > 10'000);
     REQUIRE(link.failed);
     CHECK(link.failed->kind == ssh_failure::protocol);
     CHECK(link.failed->text.find("20000 pieces") != std::string::npos);
-    ::close(server);
   }
-  ::close(listener);
 }
 
 TEST_CASE("a server that sends without end while we log in is cut off after 1 MiB, in short pumps",

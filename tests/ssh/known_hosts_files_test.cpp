@@ -1,6 +1,4 @@
 // known_hosts files on disk: read whole or not at all, a new key written down under the lock or kept in memory.
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,21 +43,6 @@ void write_all(const std::string& file, const std::string& text) {
 known_hosts known_from(const std::vector<std::string>& files) {
   return read_known_hosts("lumi", 22, files);
 }
-
-/// Held from another open file, as another process holds it.
-class held_lock {
-public:
-  explicit held_lock(const std::string& file)
-      : fd_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-    REQUIRE(::flock(fd_, LOCK_EX) == 0);
-  }
-  ~held_lock() { ::close(fd_); }
-  held_lock(const held_lock&) = delete;
-  held_lock& operator=(const held_lock&) = delete;
-
-private:
-  int fd_;
-};
 
 /// While it lives we are a user whom the modes of files concern. root is nobody meanwhile.
 class ordinary_user {

@@ -6,12 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <poll.h>
 
 #include "tests/ssh/hostile_driver.hpp"
+#include "tests/support/listener.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
@@ -62,31 +60,13 @@ rlim_t limit_with_room(std::size_t room) {
       return static_cast<rlim_t>(number);
 }
 
-/// A listening socket whose backlog is full: further connects get no answer.
-struct deaf_port {
-  deaf_port() {
-    listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in where{};
-    where.sin_family = AF_INET;
-    where.sin_addr.s_addr = ::inet_addr("127.0.0.2");
-    REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&where), sizeof where) == 0);
-    REQUIRE(::listen(listener, 0) == 0);
-    socklen_t size = sizeof where;
-    ::getsockname(listener, reinterpret_cast<sockaddr*>(&where), &size);
-    port = ntohs(where.sin_port);
-    for (auto& filler : fillers) {
-      filler = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-      (void)::connect(filler, reinterpret_cast<sockaddr*>(&where), sizeof where);
-    }
+/// Its backlog is full: further connects get no answer.
+struct deaf_port : support::listener {
+  deaf_port() : listener("127.0.0.2", 0) {
+    for (auto& filler : fillers)
+      filler = connect();
   }
-  ~deaf_port() {
-    ::close(listener);
-    for (int filler : fillers)
-      ::close(filler);
-  }
-  int listener = -1;
-  int fillers[4] = {-1, -1, -1, -1};
-  std::uint16_t port = 0;
+  unique_fd fillers[4];
 };
 
 } // namespace
@@ -108,13 +88,13 @@ TEST_CASE("an address that never answers ends at the deadline, at the stage conn
   fake_sshd server;
   auto settings = around.settings_for(server);
   settings.host = "127.0.0.2";
-  settings.port = deaf.port;
+  settings.port = deaf.port();
   settings.connect_timeout = 2s; // a busy machine needs some of it before the connect
   auto error = failure_of(around, settings, server);
   CHECK(error.stage == ssh_stage::connect);
   CHECK(error.kind == ssh_failure::timed_out);
   CHECK(mentions(error, "2 s"));
-  CHECK(mentions(error, "127.0.0.2:" + std::to_string(deaf.port)));
+  CHECK(mentions(error, "127.0.0.2:" + std::to_string(deaf.port())));
 }
 
 TEST_CASE("the first address is dead and the second alive: it opens", "[transport]") {
@@ -133,7 +113,7 @@ TEST_CASE("the first address is dead and the second alive: it opens", "[transpor
   SECTION("silent") {
     deaf_port deaf;
     support::fake_sshd_settings there;
-    there.port = deaf.port;
+    there.port = deaf.port();
     fake_sshd server{there};
     around.resolve = resolves_to({"127.0.0.2", "127.0.0.1"});
     auto settings = around.settings_for(server);
@@ -206,29 +186,20 @@ TEST_CASE("a link that is cut while it opens is a reset at that stage", "[transp
 
 TEST_CASE("a link that is reset before our first word is a reset, and libssh does not see it",
           "[transport]") {
-  int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in where{};
-  where.sin_family = AF_INET;
-  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof where;
-  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&where), size) == 0);
-  REQUIRE(::listen(listener, 1) == 0);
-  REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&where), &size) == 0);
+  support::listener listener;
   world around;
-  driven link{around, hostile_settings(around, "127.0.0.1", ntohs(where.sin_port))};
+  driven link{around, hostile_settings(around, listener.host(), listener.port())};
   link.it->open();
-  pollfd asked{listener, POLLIN, 0};
-  REQUIRE(link.until([&] { return ::poll(&asked, 1, 0) > 0; }));
-  int server = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  REQUIRE(link.until([&] { return listener.asked(); }));
+  auto server = listener.accept();
   char byte = 0; // it is connected, and speaks in a pump of its own
-  REQUIRE(::recv(server, &byte, 1, MSG_DONTWAIT) < 0);
+  REQUIRE(::recv(server.get(), &byte, 1, MSG_DONTWAIT) < 0);
   linger at_once{1, 0};
-  ::setsockopt(server, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  ::close(server);
+  ::setsockopt(server.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  server.reset();
   REQUIRE(link.until([&] { return link.failed.has_value(); }));
   CHECK(link.failed->stage <= ssh_stage::key_exchange); // the reset may overtake the news that the link is up
   CHECK(link.failed->kind == ssh_failure::reset);
-  ::close(listener);
 }
 
 TEST_CASE("what is not an SSH server is told by what it said", "[transport]") {

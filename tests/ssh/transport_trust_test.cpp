@@ -1,8 +1,4 @@
 // What an opening does about a host key that cannot be looked up or written down as it should.
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <fstream>
 #include <future>
 #include <sstream>
@@ -18,6 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
 using support::fake_sshd;
+using support::held_lock;
 
 cluster_settings meeting_anew(world& around, const fake_sshd& server, const std::string& known_hosts) {
   auto settings = around.settings_for(server);
@@ -25,21 +22,6 @@ cluster_settings meeting_anew(world& around, const fake_sshd& server, const std:
   settings.strict_host_keys = host_key_policy::accept_new;
   return settings;
 }
-
-/// Held from another open file, as another process holds it.
-class held_lock {
-public:
-  explicit held_lock(const std::string& file)
-      : fd_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-    REQUIRE(::flock(fd_, LOCK_EX) == 0);
-  }
-  ~held_lock() { ::close(fd_); }
-  held_lock(const held_lock&) = delete;
-  held_lock& operator=(const held_lock&) = delete;
-
-private:
-  int fd_;
-};
 
 } // namespace
 

@@ -6,6 +6,9 @@
 #include <sstream>
 #include <stdexcept>
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 namespace moorage::support {
 
 scratch_folder::scratch_folder() {
@@ -18,6 +21,12 @@ scratch_folder::scratch_folder() {
 scratch_folder::~scratch_folder() {
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
+}
+
+held_lock::held_lock(const std::string& file)
+    : fd_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+  if (::flock(fd_.get(), LOCK_EX) != 0)
+    throw std::runtime_error("cannot lock " + file);
 }
 
 std::string contents_of(const std::string& file) {

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "runtime/system/descriptors.hpp"
+
 namespace moorage::support {
 
 /// A folder of our own under the system's temporary one, removed with all that is in it.
@@ -17,6 +19,15 @@ public:
 
 private:
   std::string path_;
+};
+
+/// The lock of a file, which is made where there is none: held from another open file, as another process holds it.
+class held_lock {
+public:
+  explicit held_lock(const std::string& file);
+
+private:
+  unique_fd fd_;
 };
 
 /// All that a file holds; "" where there is none.
