@@ -1,4 +1,4 @@
-// Questions and orders about one pool or all, and events. Who takes which, and what answers: messages/interfaces.hpp.
+// Questions about one pool or all, and events; orders are in messages/orders.hpp. Who takes which, and what answers: messages/interfaces.hpp.
 #pragma once
 
 #include <caf/actor_control_block.hpp>
@@ -79,79 +79,6 @@ struct waiter_list {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, waiter_list& x) {
   return f(x.waiters);
-}
-
-/// No grants and no new openings until resumed; waiters queue, leases go on. Pausing twice is pausing once.
-struct pause_pool {
-  std::string cluster;
-};
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, pause_pool& x) {
-  return f(x.cluster);
-}
-
-struct resume_pool {
-  std::string cluster;
-};
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, resume_pool& x) {
-  return f(x.cluster);
-}
-
-/// A health check now.
-struct probe_pool {
-  std::string cluster;
-};
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, probe_pool& x) {
-  return f(x.cluster);
-}
-
-/// Closes this connection: at once if idle or opening, when its leases end otherwise.
-struct evict_connection {
-  std::string cluster;
-  connection_id connection;
-};
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, evict_connection& x) {
-  return f(x.cluster, x.connection);
-}
-
-/// Ends a lease against its holder's will.
-struct revoke_lease {
-  std::string cluster;
-  lease_id lease;
-};
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, revoke_lease& x) {
-  return f(x.cluster, x.lease);
-}
-
-struct resize_pool {
-  std::string cluster;
-  std::uint32_t size = 0;
-};
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, resize_pool& x) {
-  return f(x.cluster, x.size);
-}
-
-/// Forgets the latch, the back-off and the failures.
-struct reset_pool {
-  std::string cluster;
-};
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, reset_pool& x) {
-  return f(x.cluster);
-}
-
-/// Closes every connection and refuses the waiters `disconnected`; the cluster stays registered.
-struct disconnect_pool {
-  std::string cluster;
-};
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, disconnect_pool& x) {
-  return f(x.cluster);
 }
 
 /// Events of a cluster's pool (empty: of every pool, also those to come) as `event_record` messages, `credit`

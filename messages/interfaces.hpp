@@ -12,20 +12,21 @@
 #include "messages/done.hpp"
 #include "messages/internal.hpp"
 #include "messages/leases.hpp"
+#include "messages/orders.hpp"
 #include "messages/type_ids.hpp"
 
 namespace moorage {
 
+#define MOORAGE_ANSWERED(order) caf::replies_to<order>::with<done>
 /// What may be asked about, and done to, one pool. The manager takes the same and delegates by the cluster's
 /// name.
 using admin_actor = caf::typed_actor<
     caf::replies_to<get_pool>::with<pool_status>, caf::replies_to<get_connections>::with<connection_list>,
     caf::replies_to<get_leases>::with<lease_list>, caf::replies_to<get_waiters>::with<waiter_list>,
-    caf::replies_to<pause_pool>::with<done>, caf::replies_to<resume_pool>::with<done>,
-    caf::replies_to<probe_pool>::with<done>, caf::replies_to<evict_connection>::with<done>,
-    caf::replies_to<revoke_lease>::with<done>, caf::replies_to<resize_pool>::with<done>,
-    caf::replies_to<reset_pool>::with<done>, caf::replies_to<disconnect_pool>::with<done>,
-    caf::replies_to<subscribe>::with<done>, caf::reacts_to<grant_event_credit>>;
+    // Those of messages/orders.hpp.
+    MOORAGE_ORDERS(MOORAGE_ANSWERED, MOORAGE_COMMA), caf::replies_to<subscribe>::with<done>,
+    caf::reacts_to<grant_event_credit>>;
+#undef MOORAGE_ANSWERED
 
 /// The way in: one per runtime. Knows the clusters, owns their pools, passes every request to the right one.
 using manager_actor = admin_actor::extend<

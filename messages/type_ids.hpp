@@ -19,6 +19,7 @@
 #include "messages/events.hpp"
 #include "messages/internal.hpp"
 #include "messages/leases.hpp"
+#include "messages/orders.hpp"
 #include "messages/turns.hpp"
 
 namespace caf {
@@ -52,8 +53,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::local_call)
   add(cancel_command) add(open_stream) add(stream_chunk) add(stream_room) add(stream_end) add(grant_stream_credit) \
   add(send_stream_input) add(end_stream_input) add(register_cluster) add(remove_cluster) add(list_clusters) \
   add(cluster_list) add(get_pools) add(pool_list) add(get_pool) add(get_connections) add(connection_list) \
-  add(get_leases) add(lease_list) add(get_waiters) add(waiter_list) add(pause_pool) add(resume_pool) \
-  add(probe_pool) add(evict_connection) add(revoke_lease) add(resize_pool) add(reset_pool) add(disconnect_pool) \
+  add(get_leases) add(lease_list) add(get_waiters) add(waiter_list) \
+  MOORAGE_ORDERS(add, ) \
   add(subscribe) add(grant_event_credit) add(passed_acquire) add(acquire_taken) add(begin_lease) add(fence_lease) \
   add(lease_cleared) add(close_link) add(opening_ended) add(link_lost) add(link_closed) add(connection_doubted) \
   add(connection_answered) add(change_probes) add(probe_request) add(probe_answer) add(probe_report) \

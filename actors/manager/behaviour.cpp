@@ -26,6 +26,10 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
   keep_composure(self);
   self->set_down_handler([state](const caf::down_msg& down) { state->lost(down); });
   state->begin(std::move(clusters), std::move(world));
+  auto pass_order = [answer, state](auto& order) {
+    return answer([&](auto promise) { state->pass_order(order, promise); });
+  };
+#define MOORAGE_PASS(type) [pass_order](type& order) { return pass_order(order); }
   return {
       [self, pass](get_pool& request) { return pass(self->make_response_promise<pool_status>(), request); },
       [self, pass](get_connections& request) {
@@ -35,16 +39,7 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
       [self, pass](get_waiters& request) {
         return pass(self->make_response_promise<waiter_list>(), request);
       },
-      [pass_done](pause_pool& request) { return pass_done(request); },
-      [pass_done](resume_pool& request) { return pass_done(request); },
-      [pass_done](probe_pool& request) { return pass_done(request); },
-      [pass_done](evict_connection& request) { return pass_done(request); },
-      [pass_done](revoke_lease& request) { return pass_done(request); },
-      [answer, state](const resize_pool& request) {
-        return answer([&](auto promise) { state->resize(request, promise); });
-      },
-      [pass_done](reset_pool& request) { return pass_done(request); },
-      [pass_done](disconnect_pool& request) { return pass_done(request); },
+      MOORAGE_ORDERS(MOORAGE_PASS, MOORAGE_COMMA),
       [state, answer, pass_done](subscribe& request) {
         auto taken = [](auto promise) { promise.deliver(done{}); };
         return state->take(request) ? answer(taken) : pass_done(request);
@@ -67,6 +62,7 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
       [answer, state](const stop_all&) { return answer([&](auto promise) { state->stop(promise); }); },
       [state](const acquire_taken& read) { state->take(read); },
   };
+#undef MOORAGE_PASS
 }
 
 } // namespace moorage

@@ -17,6 +17,7 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> se
   keep_composure(self);
   self->set_down_handler([state](const caf::down_msg& down) { state->take(down); });
   state->begin(std::move(settings), std::move(world));
+#define MOORAGE_TAKE(type) [answer](const type& order) { return answer(ordered<type>{{}, order}); }
   return {
       [state](const get_pool&) { return state->status(); },
       [self, state](const get_connections&) {
@@ -24,22 +25,7 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> se
       },
       [self, state](const get_leases&) { return lease_list{state->core().leases(self->clock().now())}; },
       [self, state](const get_waiters&) { return waiter_list{state->core().waiters(self->clock().now())}; },
-      [answer](const pause_pool&) { return answer(pause_requested{}); },
-      [answer](const resume_pool&) { return answer(resume_requested{}); },
-      [answer](const probe_pool&) { return answer(probe_requested{}); },
-      [answer](const evict_connection& request) {
-        return answer(eviction_requested{{}, request.connection});
-      },
-      [answer](const revoke_lease& request) {
-        return answer(lease_revoked{{}, request.lease});
-      },
-      [self, state](const resize_pool& request) {
-        auto promise = self->make_response_promise<done>();
-        state->resize(request.size, promise);
-        return promise;
-      },
-      [answer](const reset_pool&) { return answer(reset_requested{}); },
-      [answer](const disconnect_pool&) { return answer(disconnect_requested{}); },
+      MOORAGE_ORDERS(MOORAGE_TAKE, MOORAGE_COMMA),
       [state](const subscribe& request) {
         state->subscribe_to_events(request);
         return done{};
@@ -75,6 +61,7 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> se
       [state](const connection_answered& answer) { state->step(answer); },
       [state](const wake_up& wake) { state->take(wake); },
   };
+#undef MOORAGE_TAKE
 }
 
 } // namespace moorage

@@ -186,7 +186,6 @@ private:
   void on(const lease_released& event);
   void on(const lease_ended& event);
   void on(const holder_lost& event);
-  void on(const lease_revoked& event);
   void give(connection& c, request_id request, holder_id holder, std::string label, time_point asked);
   bool may_grant() const { return !paused_ && !stopping_ && !grantable_.empty(); }
   void serve();
@@ -246,12 +245,9 @@ private:
 
   // --- core_admin.cpp
   void on(const settings_changed& event);
-  void on(const pause_requested& event);
-  void on(const resume_requested& event);
-  void on(const probe_requested& event);
-  void on(const eviction_requested& event);
-  void on(const reset_requested& event);
-  void on(const disconnect_requested& event);
+#define MOORAGE_ON(order) void on(const ordered<order>& event)
+  MOORAGE_ORDERS(MOORAGE_ON, ;);
+#undef MOORAGE_ON
   void on(const stop_requested& event);
   void answer(request_id request);
   void answer(request_id request, failure reason);

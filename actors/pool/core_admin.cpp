@@ -68,7 +68,7 @@ void pool_core::on(const settings_changed& event) {
   answer(event.request);
 }
 
-void pool_core::on(const pause_requested& event) {
+void pool_core::on(const ordered<pause_pool>& event) {
   if (refused_for_stopping(event.request))
     return;
   if (!paused_)
@@ -77,7 +77,7 @@ void pool_core::on(const pause_requested& event) {
   answer(event.request);
 }
 
-void pool_core::on(const resume_requested& event) {
+void pool_core::on(const ordered<resume_pool>& event) {
   if (refused_for_stopping(event.request))
     return;
   if (paused_)
@@ -86,23 +86,31 @@ void pool_core::on(const resume_requested& event) {
   answer(event.request);
 }
 
-void pool_core::on(const probe_requested& event) {
+void pool_core::on(const ordered<probe_pool>& event) {
   if (refused_for_stopping(event.request))
     return;
   begin_round();
   answer(event.request);
 }
 
-void pool_core::on(const eviction_requested& event) {
-  auto* c = find(event.connection);
+void pool_core::on(const ordered<evict_connection>& event) {
+  auto* c = find(event.order.connection);
   if (c == nullptr)
     return answer(event.request, {errc::unknown_connection, "'" + settings_.name + "' has no connection " +
-                                                                to_string(event.connection)});
+                                                                to_string(event.order.connection)});
   condemn(*c, removal_reason::evicted, {});
   answer(event.request);
 }
 
-void pool_core::on(const reset_requested& event) {
+void pool_core::on(const ordered<resize_pool>& event) {
+  auto changed = settings_;
+  changed.pool_size = event.order.size;
+  if (auto wrong = check_settings(changed); wrong.code != errc::none)
+    return answer(event.request, wrong);
+  on(settings_changed{event.request, std::move(changed)});
+}
+
+void pool_core::on(const ordered<reset_pool>& event) {
   if (refused_for_stopping(event.request))
     return;
   back_off_.lift();
@@ -115,7 +123,7 @@ void pool_core::on(const reset_requested& event) {
   answer(event.request);
 }
 
-void pool_core::on(const disconnect_requested& event) {
+void pool_core::on(const ordered<disconnect_pool>& event) {
   dormant_ = true;
   close_everything(
       {errc::disconnected, "'" + settings_.name + "' was disconnected by an administrator; ask again"});

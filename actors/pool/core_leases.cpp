@@ -131,10 +131,10 @@ void pool_core::reclaim_from_gone() {
   }
 }
 
-void pool_core::on(const lease_revoked& event) {
-  auto position = leases_.find(event.lease);
+void pool_core::on(const ordered<revoke_lease>& event) {
+  auto position = leases_.find(event.order.lease);
   if (position == leases_.end())
-    return answer(event.request, no_such_lease(event.lease));
+    return answer(event.request, no_such_lease(event.order.lease));
   take_back(position, {errc::lease_ended, "it was revoked by an administrator"}, true);
   answer(event.request);
 }

@@ -158,6 +158,22 @@ struct effect_line {
   }
 };
 
+/// What an order is about besides its cluster, as each order lists it.
+struct order_words {
+  using result_type = void;
+  template <class... Rest>
+  void operator()(const std::string& /*cluster*/, const Rest&... rest) {
+    ((text += (text.empty() ? "" : " ") + spelled(rest)), ...);
+  }
+  template <class Tag>
+  static std::string spelled(const id<Tag>& x) {
+    return to_string(x);
+  }
+  static std::string spelled(std::uint64_t x) { return std::to_string(x); }
+
+  std::string text;
+};
+
 struct event_line {
   std::string operator()(const acquire_requested& e) const {
     return line("acquire_requested", to_string(e.request), to_string(e.holder), e.label);
@@ -205,26 +221,12 @@ struct event_line {
   std::string operator()(const settings_changed& e) const {
     return line("settings_changed", text_of(e.request));
   }
-  std::string operator()(const pause_requested& e) const {
-    return line("pause_requested", text_of(e.request));
-  }
-  std::string operator()(const resume_requested& e) const {
-    return line("resume_requested", text_of(e.request));
-  }
-  std::string operator()(const probe_requested& e) const {
-    return line("probe_requested", text_of(e.request));
-  }
-  std::string operator()(const eviction_requested& e) const {
-    return line("eviction_requested", text_of(e.request), to_string(e.connection));
-  }
-  std::string operator()(const lease_revoked& e) const {
-    return line("lease_revoked", text_of(e.request), to_string(e.lease));
-  }
-  std::string operator()(const reset_requested& e) const {
-    return line("reset_requested", text_of(e.request));
-  }
-  std::string operator()(const disconnect_requested& e) const {
-    return line("disconnect_requested", text_of(e.request));
+  template <class Order>
+  std::string operator()(const ordered<Order>& e) const {
+    order_words words;
+    auto order = e.order;
+    inspect(words, order);
+    return line("ordered", e.order.name, text_of(e.request), words.text);
   }
   std::string operator()(const stop_requested& e) const {
     return line("stop_requested", text_of(e.request), e.removed ? std::string{"removed"} : std::string{});

@@ -14,6 +14,7 @@
 #include "messages/errors.hpp"
 #include "messages/evidence.hpp"
 #include "messages/ids.hpp"
+#include "messages/orders.hpp"
 #include "messages/settings.hpp"
 #include "messages/ssh_error.hpp"
 #include "messages/status.hpp"
@@ -104,31 +105,11 @@ struct settings_changed {
   request_id request;
   cluster_settings settings;
 };
-struct pause_requested {
-  request_id request;
-};
-struct resume_requested {
-  request_id request;
-};
-struct probe_requested {
-  request_id request;
-};
-struct eviction_requested {
-  request_id request;
-  connection_id connection;
-};
-struct lease_revoked {
-  request_id request;
-  lease_id lease;
-};
-/// Forget the latch, the back-off and the failures.
-struct reset_requested {
-  request_id request;
-};
-/// Close every connection, ending its leases, and refuse the waiters, `disconnected`; later acquires open
-/// anew. Acknowledged when the last of the connections there were is gone.
-struct disconnect_requested {
-  request_id request;
+/// One of messages/orders.hpp, as it came.
+template <class Order>
+struct ordered {
+  request_id request = {};
+  Order order = {};
 };
 /// For good: as disconnect, with `stopping`, or `cluster_removed` when it is the cluster that ends and not the
 /// runtime; later acquires are refused, `stopping` or `unknown_cluster`. Acknowledged when nothing is left.
@@ -137,12 +118,13 @@ struct stop_requested {
   bool removed = false;
 };
 
+#define MOORAGE_ORDERED(order) ordered<order>
 using pool_event =
     std::variant<acquire_requested, acquire_cancelled, lease_confirmed, lease_released, holder_lost,
                  lease_ended, connection_opened, connection_failed, connection_lost, connection_closed,
                  probe_passed, probe_failed, connection_doubted, connection_answered, time_passed,
-                 settings_changed, pause_requested, resume_requested, probe_requested, eviction_requested,
-                 lease_revoked, reset_requested, disconnect_requested, stop_requested>;
+                 settings_changed, MOORAGE_ORDERS(MOORAGE_ORDERED, MOORAGE_COMMA), stop_requested>;
+#undef MOORAGE_ORDERED
 
 // --- effects
 

@@ -20,23 +20,23 @@ void tell(const caf::strong_actor_ptr& whom, T what) {
 } // namespace
 
 pool_actor_state::~pool_actor_state() {
-  failure gone{errc::internal, "the pool of '" + settings_.name + "' ended unexpectedly; ask again"};
-  if (core_ && core_->stopping())
-    gone = {errc::stopping, "'" + settings_.name + "' is stopping"};
+  if (!core_)
+    return;
+  failure gone{errc::internal, "the pool of '" + settings().name + "' ended unexpectedly; ask again"};
+  if (core_->stopping())
+    gone = {errc::stopping, "'" + settings().name + "' is stopping"};
   for (auto& [request, promise] : promises_)
     if (promise.pending())
       promise.deliver(make_error(gone));
   for (auto& [request, entry] : askers_)
-    tell(entry.holder, acquire_refused{settings_.name, entry.call, gone});
-  if (core_)
-    for (const auto& lease : core_->leases(self_->clock().now()))
-      apply(notify_holder{lease.holder, lease.lease, gone});
+    tell(entry.holder, acquire_refused{settings().name, entry.call, gone});
+  for (const auto& lease : core_->leases(self_->clock().now()))
+    apply(notify_holder{lease.holder, lease.lease, gone});
   for (auto& [number, connection] : connections_)
     caf::anon_send_exit(connection, caf::exit_reason::kill);
 }
 
 void pool_actor_state::begin(cluster_settings settings, pool_world world) {
-  settings_ = settings;
   transports_ = std::move(world.transports);
   turns_ = std::move(world.turns);
   core_ = std::make_unique<pool_core>(std::move(settings), world.seed, world.first_id);
@@ -85,7 +85,7 @@ void pool_actor_state::take(acquire& request) {
   askers_.emplace(id, asker{holder, request.call, request.holder});
   // Longer than a year is for ever, and must not overflow the clock.
   constexpr nanoseconds for_ever = std::chrono::hours{24 * 365};
-  auto patience = request.patience < nanoseconds{0} ? settings_.acquire_timeout : request.patience;
+  auto patience = request.patience < nanoseconds{0} ? settings().acquire_timeout : request.patience;
   auto waited = std::clamp(request.waited, nanoseconds{0}, for_ever);
   auto deadline = now + std::min(patience, for_ever) - waited;
   step(acquire_requested{id, holder, deadline, std::move(request.label), request.wait_for_ready, waited});
@@ -209,16 +209,9 @@ void pool_actor_state::change(const cluster_settings& settings, caf::typed_respo
     promise.deliver(make_error(wrong));
     return;
   }
-  settings_ = settings;
   request(settings_changed{{}, settings}, std::move(promise));
   for (auto& [number, connection] : connections_)
     caf::anon_send(connection, change_probes{settings.probe, settings.probe_command, settings.probe_timeout});
-}
-
-void pool_actor_state::resize(std::uint32_t size, caf::typed_response_promise<done> promise) {
-  auto settings = settings_;
-  settings.pool_size = size;
-  change(settings, std::move(promise));
 }
 
 // --- the core and its effects
@@ -233,8 +226,8 @@ void pool_actor_state::step(pool_event event) {
 }
 
 void pool_actor_state::apply(const open_connection& effect) {
-  auto connection =
-      self_->spawn(moorage::connection, effect.connection, settings_, pool_actor{self_}, turns_, transports_);
+  auto connection = self_->spawn(moorage::connection, effect.connection, settings(), pool_actor{self_},
+                                 turns_, transports_);
   self_->monitor(connection);
   connections_.insert_or_assign(effect.connection, connection);
 }
@@ -259,7 +252,7 @@ pool_actor_state::asker pool_actor_state::forget(std::unordered_map<request_id, 
 
 void pool_actor_state::apply(const grant& effect) {
   auto& connection = connections_.at(effect.connection);
-  caf::anon_send(connection, begin_lease{effect.lease, settings_.output_max});
+  caf::anon_send(connection, begin_lease{effect.lease, settings().output_max});
   auto found = askers_.find(effect.request);
   if (found == askers_.end())
     return;
@@ -267,7 +260,7 @@ void pool_actor_state::apply(const grant& effect) {
   // Told once, to the first whom a new connection serves: nobody waited longer for it.
   auto said = said_.connection == effect.connection ? std::exchange(said_, {}) : words_of_opening{};
   tell(who.holder,
-       lease_grant{settings_.name, who.call, effect.lease, effect.connection,
+       lease_grant{settings().name, who.call, effect.lease, effect.connection,
                    caf::strong_actor_ptr{self_->ctrl()}, caf::actor_cast<caf::strong_actor_ptr>(connection),
                    std::move(said.banner), std::move(said.warnings)});
 }
@@ -275,7 +268,7 @@ void pool_actor_state::apply(const grant& effect) {
 void pool_actor_state::apply(const refuse& effect) {
   if (auto found = askers_.find(effect.request); found != askers_.end()) {
     auto who = forget(found);
-    tell(who.holder, acquire_refused{settings_.name, who.call, effect.reason});
+    tell(who.holder, acquire_refused{settings().name, who.call, effect.reason});
   } else if (auto node = promises_.extract(effect.request); !node.empty()) {
     node.mapped().deliver(make_error(effect.reason));
   }
@@ -292,20 +285,20 @@ void pool_actor_state::apply(const end_lease& effect) {
 }
 
 void pool_actor_state::apply(const notify_holder& effect) {
-  tell(effect.holder, lease_lost{settings_.name, effect.lease, effect.reason});
+  tell(effect.holder, lease_lost{settings().name, effect.lease, effect.reason});
 }
 
 void pool_actor_state::apply(const start_probe& effect) {
   if (auto found = connections_.find(effect.connection); found != connections_.end())
     self_->spawn(probe, pool_actor{self_}, found->second,
-                 probe_order{effect.probe, effect.connection, {effect.run}, settings_.probe_timeout});
+                 probe_order{effect.probe, effect.connection, {effect.run}, settings().probe_timeout});
 }
 
 void pool_actor_state::apply(const announce& effect) {
   if (subscribers_.empty())
     return;
   event_record record;
-  record.cluster = settings_.name;
+  record.cluster = settings().name;
   record.at = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::system_clock::now().time_since_epoch());
   record.what = to_string(effect.what);

@@ -56,7 +56,6 @@ public:
   void take(const wake_up& wake);
   void take(const caf::down_msg& down);
   void change(const cluster_settings& settings, caf::typed_response_promise<done> promise);
-  void resize(std::uint32_t size, caf::typed_response_promise<done> promise);
   /// For every other request that is answered with `done`: makes the event with a request id that leads back
   /// here.
   template <class Event>
@@ -74,6 +73,8 @@ public:
   void credit_events(const grant_event_credit& request);
 
 private:
+  const cluster_settings& settings() const { return core_->settings(); }
+
   /// Who is to be told what becomes of an acquire, and under which number of its own.
   struct asker {
     holder_id holder;
@@ -104,7 +105,6 @@ private:
 
   pool_actor::stateful_pointer<pool_actor_state> self_;
   std::unique_ptr<pool_core> core_;
-  cluster_settings settings_;
   transport_factory transports_;
   turns_actor turns_;
   std::uint64_t requests_ = 0;

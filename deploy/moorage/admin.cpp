@@ -6,9 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "deploy/moorage/advice.hpp"
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/orders.hpp"
 #include "deploy/moorage/present.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
@@ -100,28 +100,11 @@ ending follow_events(const options& from, runtime& node, signal_watch& signals) 
 }
 
 ending steer(const options& from, runtime& node) {
-  const auto& [action, number] = from.admin;
-  const auto& cluster = from.cluster;
-  auto text = std::to_string(number);
-  if (action == "pause")
-    return confirm(from, node.pause(cluster),
-                   cluster + " is paused; resume with: " + admin_command(from, "resume", cluster));
-  if (action == "resume")
-    return confirm(from, node.resume(cluster), cluster + " is resumed");
-  if (action == "probe")
-    return confirm(from, node.probe(cluster), "the idle connections of " + cluster + " are being probed");
-  if (action == "evict")
-    return confirm(from, node.evict(cluster, connection_id{number}),
-                   "c" + text + " of " + cluster + " is evicted");
-  if (action == "revoke")
-    return confirm(from, node.revoke(cluster, lease_id{number}),
-                   "l" + text + " of " + cluster + " is revoked");
-  if (action == "resize")
-    return confirm(from, node.resize(cluster, static_cast<std::uint32_t>(number)),
-                   cluster + " has the size " + text);
-  if (action == "reset")
-    return confirm(from, node.reset(cluster), cluster + " is reset");
-  return confirm(from, node.disconnect(cluster), cluster + " is disconnected");
+  for (const auto& order : orders())
+    if (from.admin.action == order.name)
+      return confirm(from, order.call(node, from.cluster, from.admin.number), order.confirmation(from));
+  complain("there is no order '" + from.admin.action + "'"); // the command line takes no other
+  return {wrong_usage, 0};
 }
 
 } // namespace

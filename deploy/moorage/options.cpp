@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/orders.hpp"
 #include "runtime/config.hpp"
 #include "runtime/config/values.hpp"
 
@@ -235,6 +236,21 @@ CLI::App* command_line::add_action(CLI::App& admin, const std::string& name, con
   return action;
 }
 
+void command_line::add_number(CLI::App& to, const order_argument& argument) {
+  auto take = [this, &argument](const std::string& written) {
+    auto digits = std::string_view{written};
+    const std::string prefix = argument.prefix;
+    if (!prefix.empty() && digits.starts_with(prefix))
+      digits.remove_prefix(prefix.size());
+    auto value = parse_count(digits);
+    if (!value || *value > argument.most)
+      throw CLI::ValidationError(argument.name, "'" + written + "' is no number" +
+                                                    (prefix.empty() ? "" : " such as " + prefix + "3"));
+    options_.admin.number = *value;
+  };
+  to.add_option_function<std::string>(argument.name, take, argument.summary)->required()->type_name("");
+}
+
 void command_line::add_admin() {
   auto* admin = add(command::admin, "admin", "Look into the pools of the node, and steer them",
                     {.paragraphs = {"Needs a node: start one with moorage serve."},
@@ -249,32 +265,11 @@ void command_line::add_admin() {
   add_action(*admin, "connections", "The connections of a pool", true);
   add_action(*admin, "leases", "Who holds which lease of a pool", true);
   add_action(*admin, "waiters", "Who waits for a lease", true);
-  add_action(*admin, "pause", "Grant no more leases and open no more connections", true);
-  add_action(*admin, "resume", "End the pause", true);
-  add_action(*admin, "probe", "Check the idle connections now", true);
-  auto add_number = [this](CLI::App* to, const std::string& name, const std::string& prefix,
-                           const std::string& text) {
-    auto take = [this, name, prefix](const std::string& written) {
-      auto digits = std::string_view{written};
-      if (!prefix.empty() && digits.starts_with(prefix))
-        digits.remove_prefix(prefix.size());
-      auto value = parse_count(digits);
-      if (!value || *value > UINT32_MAX)
-        throw CLI::ValidationError(name, "'" + written + "' is no number" +
-                                             (prefix.empty() ? "" : " such as " + prefix + "3"));
-      options_.admin.number = *value;
-    };
-    to->add_option_function<std::string>(name, take, text)->required()->type_name("");
-  };
-  add_number(add_action(*admin, "evict", "Close a connection; a leased one when its leases end", true),
-             "CONNECTION", "c", "as `admin connections` shows it, such as c3");
-  add_number(add_action(*admin, "revoke", "End a lease against its holder's will", true), "LEASE", "l",
-             "as `admin leases` shows it, such as l7");
-  add_number(add_action(*admin, "resize", "Change the pool's size until the node ends", true), "SIZE", "",
-             "connections at most");
-  add_action(*admin, "reset", "Forget a denied log-in, a refused host key, and the waits after failures",
-             true);
-  add_action(*admin, "disconnect", "Close all connections and refuse the waiters", true);
+  for (const auto& order : orders()) {
+    auto* action = add_action(*admin, order.name, order.summary, true);
+    if (order.argument != nullptr)
+      add_number(*action, *order.argument);
+  }
   add_action(*admin, "events", "Tell what happens as it happens, until Ctrl-C", false);
 }
 

@@ -46,6 +46,8 @@ struct admin_options {
   std::uint64_t number = 0; ///< a connection, a lease, or a size
 };
 
+struct order_argument;
+
 /// What was written on the command line.
 struct options {
   command which = command::none;
@@ -94,6 +96,7 @@ private:
   CLI::App* add(command which, const std::string& name, const std::string& summary, command_page text = {});
   CLI::App* add_action(CLI::App& admin, const std::string& name, const std::string& summary,
                        bool cluster_required);
+  void add_number(CLI::App& to, const order_argument& argument);
   void add_globals();
   void add_exec();
   void add_questions();

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "messages/orders.hpp"
 #include "tests/cli/program.hpp"
 #include "tests/support/real_sshd.hpp"
 
@@ -227,6 +228,22 @@ TEST_CASE("the sample that the program prints is a configuration") {
   auto read = home.moorage({"config", "--config", home.write("sample.toml", sample.output)});
   CHECK(read.code == 0);
   CHECK(read.error_output.empty());
+}
+
+TEST_CASE("every order that a pool takes is one of admin's") {
+  home_folder home;
+  auto help = home.moorage({"admin", "--help"}).output;
+#define MOORAGE_IN_HELP(order) CHECK_THAT(help, Contains("  " + std::string{moorage::order::name} + " "))
+  MOORAGE_ORDERS(MOORAGE_IN_HELP, ;);
+#undef MOORAGE_IN_HELP
+}
+
+TEST_CASE("admin takes the connections and leases of a cluster's later lives, whose numbers are large") {
+  home_folder home;
+  for (const auto& arguments : {std::vector<std::string>{"admin", "evict", "lumi", "c1000000000007"},
+                                {"admin", "revoke", "lumi", "l1000000000007"}})
+    CHECK(home.moorage(arguments).code == 4); // there is no node, but nothing wrong with the number
+  CHECK(home.moorage({"admin", "resize", "lumi", "4294967296"}).code == 2);
 }
 
 TEST_CASE("without a node, status and admin say so and how to start one, and end with 4") {

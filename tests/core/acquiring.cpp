@@ -26,7 +26,7 @@ TEST_CASE("a connection not under probe is preferred, one under probe is granted
   s.step(connection_opened{c2});
   s.release(l1, h1);
   s.release(l2, h1);
-  CHECK(s.step(probe_requested{}) == "probe p1 c1, probe p2 c2");
+  CHECK(s.step(ordered<probe_pool>{}) == "probe p1 c1, probe p2 c2");
   s.step(probe_passed{p1, c1, 1ms});
   CHECK(s.acquire(r3, h1) == "grant r3 l3 c1 h1");
   CHECK(s.acquire(r4, h1) == "grant r4 l4 c2 h1");
@@ -41,7 +41,7 @@ TEST_CASE("a connection whose probe failed is granted last, and not twice") {
   s.step(connection_opened{c2});
   for (auto l : {l1, l2, l3})
     s.release(l, h1);
-  s.step(probe_requested{});
+  s.step(ordered<probe_pool>{});
   s.step(probe_failed{p2, c2, "no answer"});
   s.step(probe_passed{p1, c1, 1ms});
   CHECK(s.acquire(r4, h1) == "grant r4 l4 c1 h1");
@@ -68,10 +68,10 @@ TEST_CASE("nobody overtakes, not even one who comes as a lease is given back") {
   s.acquire(r1, h1);
   s.step(connection_opened{c1});
   s.acquire(r2, h2);
-  s.step(pause_requested{});
+  s.step(ordered<pause_pool>{});
   s.release(l1, h1);
   CHECK(s.acquire(r3, h3) == "");
-  CHECK(s.step(resume_requested{}) == "grant r2 l2 c1 h2");
+  CHECK(s.step(ordered<resume_pool>{}) == "grant r2 l2 c1 h2");
 }
 
 TEST_CASE("a waiter is refused at its deadline, not earlier, and told what the pool was doing") {
@@ -106,7 +106,7 @@ TEST_CASE("a waiter is told of openings, their try and their last failure") {
 
 TEST_CASE("a waiter is told that the pool is paused") {
   story s{lumi()};
-  s.step(pause_requested{});
+  s.step(ordered<pause_pool>{});
   s.acquire(r1, h1, 1s);
   CHECK(s.wait(1s) == "refuse r1 acquire_timeout");
   CHECK(s.refusal == "no lease for 'lumi' after 1 s: the pool is paused; wait until it is resumed");

@@ -39,7 +39,7 @@ pool_core busy() {
   s.step(lease_confirmed{l1});
   s.step(acquire_cancelled{r5});
   s.release(l3, h1);
-  s.step(lease_revoked{{}, l4});
+  s.step(ordered<revoke_lease>{{}, {{}, l4}});
   s.step(connection_failed{c5, error_of(ssh_failure::reset)});
   REQUIRE(s.status().opening == 1);
   REQUIRE(s.status().idle == 1);
@@ -59,7 +59,7 @@ pool_core queued() {
 /// Nothing but r1 waiting.
 pool_core paused() {
   story s{lumi()};
-  s.step(pause_requested{});
+  s.step(ordered<pause_pool>{});
   s.acquire(r1, h1, 10s);
   return s.core;
 }

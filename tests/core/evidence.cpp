@@ -46,7 +46,7 @@ TEST_CASE("who is doubted is asked before the rest of a round, and beyond no lim
     s.open_idle(i);
   for (std::uint64_t i = 1; i <= 3; ++i)
     s.release(lease_id{i}, h3);
-  CHECK(s.step(probe_requested{}) == "probe p1 c1");
+  CHECK(s.step(ordered<probe_pool>{}) == "probe p1 c1");
   CHECK(s.step(cut_short(c2)) == "");
   s.acquire(r1, h1); // c3, which is not doubted
   CHECK(s.step(cut_short(c3)) == "");
@@ -185,7 +185,7 @@ TEST_CASE("where probes run a command, one under a lease only asks, and only a c
   CHECK(s.step(cut_short(c1)) == "probe p1 c1");
   s.step(probe_passed{p1, c1, 1ms});
   s.release(l1, h3);
-  CHECK(s.step(probe_requested{}) == "probe p2 c1 run");
+  CHECK(s.step(ordered<probe_pool>{}) == "probe p2 c1 run");
   s.step(probe_failed{p2, c1, "the shell hangs"});
   auto failures = [&] { return s.core.connections(s.now)[0].probe_failures; };
   s.step(connection_answered{c1, false});
@@ -216,7 +216,7 @@ TEST_CASE("a reset forgets doubts, too") {
   s.step(cut_short(c1));
   s.step(probe_failed{p1, c1, "no answer"});
   s.step(cut_short(c1));
-  s.step(reset_requested{});
+  s.step(ordered<reset_pool>{});
   s.step(probe_passed{p2, c1, 1ms});
   CHECK(s.acquire(r1, h1) == "grant r1 l3 c1 h1");
 }

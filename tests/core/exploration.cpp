@@ -126,15 +126,15 @@ void add_evidence(const watched_pool& pool, events& all) {
 void add_admin(const watched_pool& pool, events& all) {
   auto r = fresh(pool);
   if (pool.watch.paused())
-    all.push_back(resume_requested{r});
+    all.push_back(ordered<resume_pool>{r});
   else
-    all.push_back(pause_requested{r});
+    all.push_back(ordered<pause_pool>{r});
   for (std::uint64_t i = 1; i <= pool.watch.connections().size(); ++i) // one that never was, too
-    all.push_back(eviction_requested{r, connection_id{i}});
+    all.push_back(ordered<evict_connection>{r, {{}, connection_id{i}}});
   if (pool.watch.leases().size() > 1)
-    all.push_back(lease_revoked{r, lease_id{pool.watch.leases().size() - 1}});
-  all.push_back(reset_requested{r});
-  all.push_back(disconnect_requested{r});
+    all.push_back(ordered<revoke_lease>{r, {{}, lease_id{pool.watch.leases().size() - 1}}});
+  all.push_back(ordered<reset_pool>{r});
+  all.push_back(ordered<disconnect_pool>{r});
   all.push_back(stop_requested{r});
   all.push_back(stop_requested{r, true});
   auto smaller = pool.watch.settings();
@@ -165,7 +165,7 @@ events possible(const watched_pool& pool, const theme& what) {
         all.push_back(lease_released{{}, lease_id{i}, pool.watch.leases()[i].holder});
   add_connections(pool, what.openings, what.probes, all);
   if (what.probes)
-    all.push_back(probe_requested{fresh(pool)});
+    all.push_back(ordered<probe_pool>{fresh(pool)});
   if (what.evidence)
     add_evidence(pool, all);
   if (what.admin)
@@ -179,7 +179,7 @@ events possible(const watched_pool& pool, const theme& what) {
 void play_out(watched_pool pool, bool kind) {
   auto finished = [&] { return pool.watch.waiting().empty(); };
   if (pool.watch.paused())
-    pool.step(resume_requested{});
+    pool.step(ordered<resume_pool>{});
   for (int turn = 0; turn < 60 && !finished(); ++turn) {
     const auto connections = pool.watch.connections();
     for (std::uint64_t i = 1; i < connections.size(); ++i) {

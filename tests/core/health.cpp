@@ -28,7 +28,7 @@ cluster_settings lasting() {
 TEST_CASE("idle connections are probed all at the same time, leased ones are skipped") {
   auto s = idle(3);
   s.acquire(r1, h1); // c3, the youngest
-  CHECK(s.step(probe_requested{r2}) == "acknowledge r2, probe p1 c1, probe p2 c2");
+  CHECK(s.step(ordered<probe_pool>{r2}) == "acknowledge r2, probe p1 c1, probe p2 c2");
   CHECK(s.status().probing == 2);
 }
 
@@ -36,7 +36,7 @@ TEST_CASE("no more probes at once than allowed, and each answer makes room for t
   auto settings = lumi(5);
   settings.probes_at_once = 2;
   auto s = idle(5, settings);
-  CHECK(s.step(probe_requested{}) == "probe p1 c1, probe p2 c2");
+  CHECK(s.step(ordered<probe_pool>{}) == "probe p1 c1, probe p2 c2");
   CHECK(s.step(probe_passed{p2, c2, 1ms}) == "probe p3 c3");
   s.acquire(r1, h1);
   CHECK(s.status().leased == 1);
@@ -46,7 +46,7 @@ TEST_CASE("no more probes at once than allowed, and each answer makes room for t
 
 TEST_CASE("an answer about a connection that has gone, or from an older probe, is ignored") {
   auto s = idle(2);
-  s.step(probe_requested{});
+  s.step(ordered<probe_pool>{});
   CHECK(s.step(probe_failed{p2, c1, "not mine"}) == "");
   s.step(connection_lost{c1, error_of(ssh_failure::reset)});
   CHECK(s.step(probe_failed{p1, c1, "late"}) == "");
@@ -55,7 +55,7 @@ TEST_CASE("an answer about a connection that has gone, or from an older probe, i
 
 TEST_CASE("the unhealthy one is removed at the threshold, and the healthy one stays") {
   auto s = idle(2);
-  s.step(probe_requested{});
+  s.step(ordered<probe_pool>{});
   s.step(probe_passed{p2, c2, 1ms});
   CHECK(s.step(probe_failed{p1, c1, "no answer"}) == "");
   CHECK(s.next() == "probe p3 c1");
@@ -68,7 +68,7 @@ TEST_CASE("the unhealthy one is removed at the threshold, and the healthy one st
 
 TEST_CASE("a passed probe clears the failures") {
   auto s = idle(1);
-  s.step(probe_requested{});
+  s.step(ordered<probe_pool>{});
   s.step(probe_failed{p1, c1, "no answer"});
   CHECK(s.core.connections(s.now)[0].probe_failures == 1);
   s.wait(10s);
@@ -81,7 +81,7 @@ TEST_CASE("a short interval between checks holds after a failure, too") {
   auto settings = lumi(5);
   settings.probe_interval = 2s;
   auto s = idle(1, settings);
-  s.step(probe_requested{});
+  s.step(ordered<probe_pool>{});
   s.step(probe_failed{p1, c1, "no answer"});
   CHECK(s.next() == "probe p2 c1");
   CHECK(s.took <= 2400ms);
@@ -89,7 +89,7 @@ TEST_CASE("a short interval between checks holds after a failure, too") {
 
 TEST_CASE("a probe that fails on a connection leased meanwhile counts as any other, and costs no lease") {
   auto s = idle(1, lumi(1, 2));
-  s.step(probe_requested{});
+  s.step(ordered<probe_pool>{});
   CHECK(s.acquire(r1, h1) == "grant r1 l2 c1 h1");
   s.step(lease_confirmed{l2});
   CHECK(s.step(probe_failed{p1, c1, "no answer"}) == "");
@@ -107,7 +107,7 @@ TEST_CASE("a connection whose probe's command failed and that was leased is prob
   auto settings = lumi(5);
   settings.probe = probe_method::exec;
   auto s = idle(1, settings);
-  s.step(probe_requested{});
+  s.step(ordered<probe_pool>{});
   s.step(probe_failed{p1, c1, "no answer"});
   CHECK(s.acquire(r1, h1) == "grant r1 l2 c1 h1");
   s.step(lease_confirmed{l2});
@@ -117,7 +117,7 @@ TEST_CASE("a connection whose probe's command failed and that was leased is prob
 
 TEST_CASE("a probe that tells nothing counts as failed a second after its time") {
   auto s = idle(1);
-  s.step(probe_requested{});
+  s.step(ordered<probe_pool>{});
   CHECK(s.wait(6s - 1ns) == "");
   CHECK(s.status().probing == 1);
   s.wait(1ns);
@@ -132,7 +132,7 @@ TEST_CASE("a pool that slept through a probe's time and a connection's lifetime 
     settings.probe_failures_max = failures;
     auto s = idle(1, settings);
     s.now += 54min;
-    s.step(probe_requested{});
+    s.step(ordered<probe_pool>{});
     s.now += 1h;
     s.step(time_passed{});
     CHECK(s.status().counters.probes_failed == 1);
@@ -144,7 +144,7 @@ TEST_CASE("a round of a thousand is started in portions, with acquires in betwee
   auto settings = lumi(1000);
   settings.connects_at_once = 1000;
   auto s = idle(1000, settings);
-  s.step(probe_requested{});
+  s.step(ordered<probe_pool>{});
   CHECK(s.status().probing == pool_core::probes_per_step);
   CHECK(s.core.next_due() <= s.now);
   CHECK(s.acquire(r1, h1) == "grant r1 l1001 c1000 h1");

@@ -155,21 +155,21 @@ void impolite_world::administrate() {
   auto settings = pool.watch.settings();
   switch (below(10)) {
   case 0:
-    later(up_to(20s), resume_requested{fresh()});
-    return step(pause_requested{fresh()});
+    later(up_to(20s), ordered<resume_pool>{fresh()});
+    return step(ordered<pause_pool>{fresh()});
   case 1:
-    return step(resume_requested{fresh()});
+    return step(ordered<resume_pool>{fresh()});
   case 2:
-    return step(probe_requested{fresh()});
+    return step(ordered<probe_pool>{fresh()});
   case 3:
-    return step(eviction_requested{fresh(), connection_id{1 + below(connections_.size() + 2)}});
+    return step(ordered<evict_connection>{fresh(), {{}, connection_id{1 + below(connections_.size() + 2)}}});
   case 4:
-    return step(lease_revoked{fresh(), leases_.empty() ? lease_id{1} : leases_.back()});
+    return step(ordered<revoke_lease>{fresh(), {{}, leases_.empty() ? lease_id{1} : leases_.back()}});
   case 5:
   case 6:
-    return step(reset_requested{fresh()});
+    return step(ordered<reset_pool>{fresh()});
   case 7:
-    return step(disconnect_requested{chance(0.8) ? fresh() : request_id{}});
+    return step(ordered<disconnect_pool>{chance(0.8) ? fresh() : request_id{}});
   case 8:
     settings = draw_settings(random_);
     return step(settings_changed{fresh(), settings});
@@ -212,8 +212,8 @@ void impolite_world::run(std::size_t steps) {
 
 void impolite_world::make_peace() {
   kind_ = true;
-  step(resume_requested{fresh()});
-  step(reset_requested{fresh()});
+  step(ordered<resume_pool>{fresh()});
+  step(ordered<reset_pool>{fresh()});
   // Those who would have kept their lease for ever give it back.
   for (std::uint64_t i = 0; i < pool.watch.leases().size(); ++i)
     if (auto& l = pool.watch.leases()[i]; l.live)

@@ -63,7 +63,7 @@ TEST_CASE("a lease given back twice, late, by a stranger or never granted is tol
   CHECK(s.release(l1, h2, r6) == "refuse r6 unknown_lease");
   CHECK(s.release(l1, h1) == "");
   s.acquire(r7, h2);
-  s.step(lease_revoked{{}, l2});
+  s.step(ordered<revoke_lease>{{}, {{}, l2}});
   CHECK(s.release(l2, h2, r8) == "refuse r8 lease_ended");
   CHECK(s.status().counters.releases == 1);
 }
@@ -130,7 +130,7 @@ TEST_CASE("others on the connection of a command that was cut off keep their lea
 
 TEST_CASE("a slot is not granted again before the connection has said that the lease is over") {
   auto s = leased(lumi(1, 2));
-  s.step(lease_revoked{r2, l1});
+  s.step(ordered<revoke_lease>{r2, {{}, l1}});
   CHECK(s.acquire(r3, h2) == "grant r3 l2 c1 h2");
   CHECK(s.acquire(r4, h2) == "");
   CHECK(s.step(lease_ended{c1, l1, false}) == "grant r4 l3 c1 h2");
@@ -141,9 +141,10 @@ TEST_CASE("a slot is not granted again before the connection has said that the l
 
 TEST_CASE("a revoked lease ends at once, and its holder is told") {
   auto s = leased();
-  CHECK(s.step(lease_revoked{r2, l1}) == "end l1 c1 ask, notify h1 l1 lease_ended, acknowledge r2");
-  CHECK(s.step(lease_revoked{r3, l1}) == "refuse r3 lease_ended");
-  CHECK(s.step(lease_revoked{r4, lease_id{9}}) == "refuse r4 unknown_lease");
+  CHECK(s.step(ordered<revoke_lease>{r2, {{}, l1}}) ==
+        "end l1 c1 ask, notify h1 l1 lease_ended, acknowledge r2");
+  CHECK(s.step(ordered<revoke_lease>{r3, {{}, l1}}) == "refuse r3 lease_ended");
+  CHECK(s.step(ordered<revoke_lease>{r4, {{}, lease_id{9}}}) == "refuse r4 unknown_lease");
 }
 
 TEST_CASE("a lost connection ends its leases, and their holders are told") {

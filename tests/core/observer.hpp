@@ -98,13 +98,14 @@ private:
   void hear(const connection_answered& event);
   void hear(const time_passed&) {}
   void hear(const settings_changed& event);
-  void hear(const pause_requested& event);
-  void hear(const resume_requested& event);
-  void hear(const probe_requested& event);
-  void hear(const eviction_requested& event);
-  void hear(const lease_revoked& event);
-  void hear(const reset_requested& event);
-  void hear(const disconnect_requested& event);
+  void hear(const ordered<resize_pool>& event);
+  void hear(const ordered<pause_pool>& event);
+  void hear(const ordered<resume_pool>& event);
+  void hear(const ordered<probe_pool>& event);
+  void hear(const ordered<evict_connection>& event);
+  void hear(const ordered<revoke_lease>& event);
+  void hear(const ordered<reset_pool>& event);
+  void hear(const ordered<disconnect_pool>& event);
   void hear(const stop_requested& event);
   void silent_probes();
   void unconfirmed_grants();

@@ -278,27 +278,33 @@ void observer::hear(const settings_changed& event) {
   expect_answer(event.request, errc::none);
 }
 
-void observer::hear(const pause_requested& event) {
+void observer::hear(const ordered<resize_pool>& event) {
+  auto changed = settings_;
+  changed.pool_size = event.order.size;
+  hear(settings_changed{event.request, changed});
+}
+
+void observer::hear(const ordered<pause_pool>& event) {
   if (expect_stopping(event.request))
     return;
   paused_ = true;
   expect_answer(event.request, errc::none);
 }
 
-void observer::hear(const resume_requested& event) {
+void observer::hear(const ordered<resume_pool>& event) {
   if (expect_stopping(event.request))
     return;
   paused_ = false;
   expect_answer(event.request, errc::none);
 }
 
-void observer::hear(const probe_requested& event) {
+void observer::hear(const ordered<probe_pool>& event) {
   if (!expect_stopping(event.request))
     expect_answer(event.request, errc::none);
 }
 
-void observer::hear(const eviction_requested& event) {
-  auto& c = at(connections_, event.connection);
+void observer::hear(const ordered<evict_connection>& event) {
+  auto& c = at(connections_, event.order.connection);
   if (c.now == phase::unknown || c.now == phase::gone)
     return expect_answer(event.request, errc::unknown_connection);
   if (c.now != phase::closing)
@@ -306,15 +312,15 @@ void observer::hear(const eviction_requested& event) {
   expect_answer(event.request, errc::none);
 }
 
-void observer::hear(const lease_revoked& event) {
-  auto& book = at(leases_, event.lease);
+void observer::hear(const ordered<revoke_lease>& event) {
+  auto& book = at(leases_, event.order.lease);
   if (!book.live)
-    return expect_answer(event.request, late_release(event.lease, book.holder));
-  end(event.lease, true, true);
+    return expect_answer(event.request, late_release(event.order.lease, book.holder));
+  end(event.order.lease, true, true);
   expect_answer(event.request, errc::none);
 }
 
-void observer::hear(const reset_requested& event) {
+void observer::hear(const ordered<reset_pool>& event) {
   if (expect_stopping(event.request))
     return;
   latched_ = false;
@@ -349,7 +355,7 @@ void observer::end_everything(request_id request) {
   pending_.push_back({request, last});
 }
 
-void observer::hear(const disconnect_requested& event) {
+void observer::hear(const ordered<disconnect_pool>& event) {
   end_everything(event.request);
 }
 

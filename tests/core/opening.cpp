@@ -33,7 +33,7 @@ TEST_CASE("a connection that is closing keeps its place until it is gone") {
   story s{lumi()};
   s.open_idle(1);
   s.release(l1, h3);
-  CHECK(s.step(eviction_requested{r1, c1}) == "close c1 evicted, acknowledge r1");
+  CHECK(s.step(ordered<evict_connection>{r1, {{}, c1}}) == "close c1 evicted, acknowledge r1");
   CHECK(s.acquire(r2, h1) == "");
   CHECK(s.step(connection_closed{c1}) == "open c2");
 }
@@ -267,7 +267,7 @@ TEST_CASE("a denied log-in is not repeated, and latches the pool until it is res
   CHECK(s.acquire(r2, h1) == "refuse r2 auth_denied");
   CHECK(s.refusal == "not tried again (that takes new settings or a reset): " + denied);
   CHECK(s.status().latched.code == errc::auth_denied);
-  CHECK(s.step(reset_requested{r3}) == "acknowledge r3");
+  CHECK(s.step(ordered<reset_pool>{r3}) == "acknowledge r3");
   CHECK(s.acquire(r4, h1) == "open c2");
 }
 
@@ -352,7 +352,7 @@ TEST_CASE("connections in reserve are opened before anybody asks, and again afte
   CHECK(s.status().idle + s.status().opening == 2);
   CHECK(s.step(connection_opened{c3}) == "");
   s.wait(10s);
-  s.step(probe_requested{});
+  s.step(ordered<probe_pool>{});
   s.step(probe_passed{p1, c2, 1ms}); // so that they have proved themselves
   s.step(probe_passed{p2, c3, 1ms});
   CHECK(s.acquire(r1, h1) == "grant r1 l1 c3 h1, open c4");

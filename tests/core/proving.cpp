@@ -84,7 +84,7 @@ TEST_CASE("one whose probes fail before it was of use backs the pool off") {
   story s{settings};
   s.step(time_passed{});
   s.step(connection_opened{c1});
-  s.step(probe_requested{});
+  s.step(ordered<probe_pool>{});
   CHECK(s.step(probe_failed{p1, c1, "the shell hangs"}) == "close c1 probe_failures");
   CHECK(s.status().backing_off.code == errc::connect_failed);
   CHECK(s.status().backing_off.text.find("its probes failed: the shell hangs") != std::string::npos);
@@ -110,7 +110,7 @@ TEST_CASE("one that proved itself is replaced at once when it is lost") {
   s.step(connection_opened{c1});
   s.wait(10s);
   SECTION("by a probe that passed some time after it was opened") {
-    s.step(probe_requested{});
+    s.step(ordered<probe_pool>{});
     s.step(probe_passed{p1, c1, 1ms});
   }
   SECTION("by a lease that was given back then") {
@@ -130,7 +130,7 @@ TEST_CASE("a probe that passes at once proves nothing") {
   s.step(time_passed{});
   s.step(connection_opened{c1});
   s.wait(10s - 1ns);
-  s.step(probe_requested{});
+  s.step(ordered<probe_pool>{});
   s.step(probe_passed{p1, c1, 1ms});
   CHECK(s.step(connection_lost{c1, cut()}) == "");
 }
@@ -196,7 +196,7 @@ TEST_CASE("one that we close by our own wish is no failure") {
   s.step(time_passed{});
   s.step(connection_opened{c1});
   s.step(connection_opened{c2});
-  s.step(eviction_requested{{}, c1});
+  s.step(ordered<evict_connection>{{}, {{}, c1}});
   CHECK(s.step(connection_closed{c1}) == "open c3");
   auto elsewhere = reserve(2);
   elsewhere.host = "other.example.org";

@@ -17,7 +17,7 @@ TEST_CASE("an acquire and its release cost little, however many connections ther
       for (std::uint64_t i = 1; i <= size; ++i)
         s.core.step(s.now, connection_opened{connection_id{i}});
       if (probing) {
-        s.core.step(s.now, probe_requested{});
+        s.core.step(s.now, ordered<probe_pool>{});
         for (std::uint32_t i = 0; i < size; i += pool_core::probes_per_step)
           s.core.step(s.now, time_passed{});
         REQUIRE(s.status().probing == size);

@@ -38,7 +38,7 @@ TEST_CASE("a lease that ended otherwise than by its release is told with the rea
   s.acquire(r1, h1);
   s.step(connection_opened{c1});
   SECTION("revoked") {
-    s.step(lease_revoked{r2, l1});
+    s.step(ordered<revoke_lease>{r2, {{}, l1}});
     s.release(l1, h1, r3);
     CHECK(s.refusal.find("revoked by an administrator") != std::string::npos);
   }
