@@ -29,26 +29,12 @@ using nlohmann::json;
 namespace {
 
 // Numbers of messages (RFC 4250, section 4.1.2).
-const std::string disconnect(1, 1), userauth_failure(1, 51), userauth_banner(1, 53), open_failure(1, 92),
-    channel_eof(1, 96), channel_close(1, 97), channel_request(1, 98);
-
-/// Serves commands, each of which ends with this request of the channel's.
-void serve_ends(scripted_peer& peer, const std::string& request) {
-  peer.welcome();
-  for (;;) {
-    const auto packet = peer.receive();
-    if (!peer.serve_one(packet, 1 << 20, 32'768))
-      continue;
-    const auto channel = packet.substr(1, 4);
-    peer.send(channel_request + channel + request);
-    peer.send(channel_eof + channel);
-    peer.send(channel_close + channel);
-  }
-}
+const std::string disconnect(1, 1), userauth_failure(1, 51), userauth_banner(1, 53), open_failure(1, 92);
 
 void signals(scripted_peer& peer) {
-  serve_ends(peer, text("exit-signal") + moorage::support::flag(false) + text(hostile_text) +
-                       moorage::support::flag(false) + text(hostile_text) + text(""));
+  peer.welcome();
+  peer.serve_ends(text("exit-signal") + moorage::support::flag(false) + text(hostile_text) +
+                  moorage::support::flag(false) + text(hostile_text) + text(""));
 }
 
 void refuses_channels(scripted_peer& peer) {
@@ -187,7 +173,8 @@ TEST_CASE(
 TEST_CASE("an exit status beyond what a process can have is whole in JSON, and exec ends with its low byte") {
   for (const auto& [sent, code] : {std::pair{0xffff'ffffu, 255}, {0x1'0007u, 7}}) {
     scripted_sshd server{[sent = sent](scripted_peer& peer) {
-      serve_ends(peer, text("exit-status") + moorage::support::flag(false) + number(sent));
+      peer.welcome();
+      peer.serve_ends(text("exit-status") + moorage::support::flag(false) + number(sent));
     }};
     home_with_cluster home;
     std::ofstream{home.config()}

@@ -17,33 +17,13 @@
 #include "messages/type_ids.hpp"
 #include "runtime/node/link_filter.hpp"
 #include "tests/fuzz/require.hpp"
-#include "tests/node/frames.hpp"
+#include "tests/node/filtered.hpp"
 #include "tests/support/hostile.hpp"
 
 namespace {
 
 using moorage::link_filter;
 using namespace node_tests;
-
-constexpr std::size_t message_max = 1 << 20;
-constexpr std::uint32_t us = 1;
-constexpr std::uint32_t peer = 2;
-
-struct verdict {
-  std::string passed;
-  std::string refusal;
-};
-
-verdict filtered(link_filter::peer from, std::string_view bytes, std::size_t piece) {
-  link_filter filter{from, node(us), message_max};
-  std::vector<char> out;
-  while (!bytes.empty()) {
-    auto size = std::min(piece, bytes.size());
-    static_cast<void>(filter.take(bytes.substr(0, size), out));
-    bytes.remove_prefix(size);
-  }
-  return {{out.begin(), out.end()}, filter.refusal()};
-}
 
 std::uint64_t number_at(std::string_view bytes, std::size_t place, std::size_t size) {
   std::uint64_t result = 0;

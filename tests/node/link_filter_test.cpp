@@ -1,6 +1,6 @@
 // The link filter alone: what passes, and what ends a link, whatever the pieces it comes in.
 #include "runtime/node/link_filter.hpp"
-#include "tests/node/frames.hpp"
+#include "tests/node/filtered.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -13,28 +13,6 @@ using Catch::Contains;
 using moorage::link_filter;
 
 namespace {
-
-constexpr std::size_t message_max = 1 << 20;
-constexpr std::uint32_t us = 1;
-constexpr std::uint32_t peer = 2;
-
-struct verdict {
-  std::string passed;
-  std::string refusal;
-};
-
-/// What comes of `bytes` when they come in pieces of so many.
-verdict filtered(link_filter::peer from, std::string_view bytes, std::size_t piece = std::string::npos) {
-  link_filter filter{from, node(us), message_max};
-  std::vector<char> out;
-  while (!bytes.empty()) {
-    auto size = std::min(piece, bytes.size());
-    auto well = filter.take(bytes.substr(0, size), out);
-    CHECK(well == filter.refusal().empty());
-    bytes.remove_prefix(size);
-  }
-  return {{out.begin(), out.end()}, filter.refusal()};
-}
 
 verdict from_client(const std::string& bytes) {
   return filtered(link_filter::peer::client, bytes);

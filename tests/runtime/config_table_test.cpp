@@ -8,19 +8,13 @@
 #include "runtime/config.hpp"
 #include "runtime/config/fields.hpp"
 #include "runtime/config/values.hpp"
+#include "tests/runtime/parsed_config.hpp"
 
 using namespace moorage;
+using test::parsed;
 using namespace std::chrono_literals;
 
 namespace {
-
-configuration parsed(std::string_view text) {
-  auto result = parse_config(text, "m.toml");
-  for (const auto& each : result.problems)
-    UNSCOPED_INFO(to_string(each));
-  REQUIRE(result);
-  return result.value;
-}
 
 struct counting_inspector {
   using result_type = std::size_t;

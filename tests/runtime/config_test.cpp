@@ -11,9 +11,11 @@
 #include "runtime/config.hpp"
 #include "runtime/config/fields.hpp"
 #include "runtime/config/values.hpp"
+#include "tests/runtime/parsed_config.hpp"
 #include "tests/support/real_sshd.hpp"
 
 using namespace moorage;
+using test::parsed;
 using namespace std::chrono_literals;
 
 namespace {
@@ -24,14 +26,6 @@ std::string problems_of(std::string_view text) {
   for (const auto& each : parse_config(text, "m.toml").problems)
     result += to_string(each) + "\n";
   return result;
-}
-
-configuration parsed(std::string_view text) {
-  auto result = parse_config(text, "m.toml");
-  for (const auto& each : result.problems)
-    UNSCOPED_INFO(to_string(each));
-  REQUIRE(result);
-  return result.value;
 }
 
 class environment_guard {

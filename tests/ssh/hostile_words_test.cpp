@@ -18,8 +18,7 @@ using support::scripted_sshd;
 namespace {
 
 // Numbers of messages (RFC 4250, section 4.1.2).
-const std::string disconnect_message(1, 1), open_failure(1, 92), channel_eof(1, 96), channel_close(1, 97),
-    channel_request(1, 98);
+const std::string disconnect_message(1, 1), open_failure(1, 92);
 
 std::string disconnect() {
   return disconnect_message + support::number(11) + support::text(hostile_text) + support::text("");
@@ -28,16 +27,8 @@ std::string disconnect() {
 /// Serves commands, each of which is ended by a signal of this name.
 void serve_signals(scripted_peer& peer, const std::string& name) {
   peer.welcome();
-  for (;;) {
-    const auto packet = peer.receive();
-    if (!peer.serve_one(packet, 1 << 20, 32'768))
-      continue;
-    const auto channel = packet.substr(1, 4);
-    peer.send(channel_request + channel + support::text("exit-signal") + support::flag(false) +
-              support::text(name) + support::flag(false) + support::text(hostile_text) + support::text(""));
-    peer.send(channel_eof + channel);
-    peer.send(channel_close + channel);
-  }
+  peer.serve_ends(support::text("exit-signal") + support::flag(false) + support::text(name) +
+                  support::flag(false) + support::text(hostile_text) + support::text(""));
 }
 
 std::string text_of_failure(const scripted_sshd& server) {

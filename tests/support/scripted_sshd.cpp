@@ -260,13 +260,23 @@ bool scripted_peer::serve_one(const std::string& packet, std::uint32_t window, s
 void scripted_peer::serve(std::uint32_t window, std::uint32_t packet_max, bool commands_end) {
   for (;;) {
     const auto packet = receive();
-    if (!serve_one(packet, window, packet_max) || !commands_end)
-      continue;
-    const auto channel = packet.substr(1, 4);
-    send(std::string(1, channel_request) + channel + text("exit-status") + flag(false) + number(0));
-    send(std::string(1, channel_eof) + channel);
-    send(std::string(1, channel_close) + channel);
+    if (serve_one(packet, window, packet_max) && commands_end)
+      end_command(packet.substr(1, 4), text("exit-status") + flag(false) + number(0));
   }
+}
+
+void scripted_peer::serve_ends(const std::string& request) {
+  for (;;) {
+    const auto packet = receive();
+    if (serve_one(packet, 1 << 20, 32'768))
+      end_command(packet.substr(1, 4), request);
+  }
+}
+
+void scripted_peer::end_command(const std::string& channel, const std::string& request) {
+  send(std::string(1, channel_request) + channel + request);
+  send(std::string(1, channel_eof) + channel);
+  send(std::string(1, channel_close) + channel);
 }
 
 scripted_sshd::scripted_sshd(std::function<void(scripted_peer&)> script, std::string host, int receive_buffer)

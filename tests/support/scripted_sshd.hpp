@@ -47,10 +47,13 @@ public:
   /// Serves commands as a dull server does, for ever: each channel is confirmed with this much, each request that wants
   /// an answer is granted, and an exec is ended at once with the status 0, or never.
   [[noreturn]] void serve(std::uint32_t window, std::uint32_t packet_max, bool commands_end = true);
+  /// The same with room for all, but that each exec is ended with this request of its channel's, from its type on.
+  [[noreturn]] void serve_ends(const std::string& request);
   /// The same for one packet of the client's. True: it was an exec request.
   bool serve_one(const std::string& packet, std::uint32_t window, std::uint32_t packet_max);
 
 private:
+  void end_command(const std::string& channel, const std::string& request);
   void fill(std::size_t size);
   std::string take(std::size_t size);
   std::string take_line();
