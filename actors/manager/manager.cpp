@@ -7,6 +7,7 @@
 #include "actors/durations.hpp"
 #include "actors/pool/shell.hpp"
 #include "actors/turns.hpp"
+#include "messages/durations.hpp"
 #include "messages/exit_words.hpp"
 #include "messages/printable.hpp"
 

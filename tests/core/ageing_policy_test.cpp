@@ -2,18 +2,19 @@
 #include <catch2/catch.hpp>
 
 #include "actors/pool/policies/ageing.hpp"
+#include "messages/durations.hpp"
 
 using namespace moorage;
 using namespace std::chrono_literals;
 
 namespace {
 
-struct life {
+struct ageing_one {
   ageing policy;
   seeded_random random;
   time_point opened{1h};
 
-  explicit life(std::chrono::nanoseconds lifetime = 1h, std::uint64_t seed = 1) : random(seed) {
+  explicit ageing_one(std::chrono::nanoseconds lifetime = 1h, std::uint64_t seed = 1) : random(seed) {
     policy.opened(opened, lifetime, random);
   }
   /// After it was opened; "never".
@@ -30,7 +31,7 @@ struct life {
 TEST_CASE("connections live as long as they may, less up to a tenth, each another time") {
   std::chrono::nanoseconds shortest = 2h, longest = 0s;
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
-    life l{1h, seed};
+    ageing_one l{1h, seed};
     CHECK(l.policy.due(true) == l.policy.due(false));
     shortest = std::min(shortest, between(l.opened, l.policy.due(true)));
     longest = std::max(longest, between(l.opened, l.policy.due(true)));
@@ -42,7 +43,7 @@ TEST_CASE("connections live as long as they may, less up to a tenth, each anothe
 }
 
 TEST_CASE("a lifetime of 0 has no end, and a new lifetime holds for what is open, spread as before") {
-  life l{0s};
+  ageing_one l{0s};
   CHECK(l.due_idle() == "never");
   l.policy.set_lifetime(l.opened, 1000s);
   auto at = between(l.opened, l.policy.due(true));
@@ -54,7 +55,7 @@ TEST_CASE("a lifetime of 0 has no end, and a new lifetime holds for what is open
 }
 
 TEST_CASE("what has outlived its time is due as soon as it is idle, and waits for its replacement once") {
-  life l;
+  ageing_one l;
   l.policy.outlive();
   CHECK(l.policy.outlived());
   CHECK(l.due_leased() == "never");
@@ -67,14 +68,14 @@ TEST_CASE("what has outlived its time is due as soon as it is idle, and waits fo
 }
 
 TEST_CASE("a replacement is waited for a second at least") {
-  life l;
+  ageing_one l;
   l.policy.outlive();
   CHECK(l.policy.await_replacement(l.opened, 1ms));
   CHECK(l.due_idle() == "1.0 s");
 }
 
 TEST_CASE("a new lifetime takes back that the old one was over") {
-  life l;
+  ageing_one l;
   l.policy.outlive();
   l.policy.await_replacement(l.opened + 1h, 30s);
   l.policy.set_lifetime(l.opened, 10h);

@@ -8,13 +8,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A back-off's life; `may_open` tells what an opening would have to wait for.
-struct life {
+/// Somebody who opens by a back-off; `may_open` tells what an opening would have to wait for.
+struct opener {
   back_off policy;
   seeded_random random;
   time_point now{1h};
 
-  explicit life(std::uint64_t seed = 1) : random(seed) {}
+  explicit opener(std::uint64_t seed = 1) : random(seed) {}
 
   bool fails(const char* why = "no answer") { return fails_since(now, why); }
   bool fails_since(time_point began, const char* why = "no answer") {
@@ -42,7 +42,7 @@ bool about(std::chrono::nanoseconds length, std::chrono::nanoseconds expected) {
 TEST_CASE("each failure in a row doubles the back-off, to ten seconds, and a fifth is left to chance") {
   std::chrono::nanoseconds shortest = 1h, longest = 0s;
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
-    life l{seed};
+    opener l{seed};
     for (auto expected : {1s, 2s, 4s, 8s, 10s, 10s}) {
       CHECK(l.may_open() == "at once");
       CHECK(l.fails());
@@ -64,7 +64,7 @@ TEST_CASE("each failure in a row doubles the back-off, to ten seconds, and a fif
 }
 
 TEST_CASE("openings that were under way together are one failure, told by the last of them") {
-  life l;
+  opener l;
   auto began = l.now;
   CHECK(l.fails());
   auto due = l.policy.may_open_at();
@@ -79,7 +79,7 @@ TEST_CASE("openings that were under way together are one failure, told by the la
 
 TEST_CASE(
     "an opening that succeeds ends the wait, and only a connection that proves itself ends the series") {
-  life l;
+  opener l;
   l.fails();
   l.now += 500ms;
   l.policy.opened();
@@ -103,7 +103,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a latch outlasts time, success and proof, and keeps its first reason until it is lifted") {
-  life l;
+  opener l;
   l.fails();
   l.denied("wrong key");
   CHECK(l.may_open() == "not until it is lifted: wrong key");
@@ -120,7 +120,7 @@ TEST_CASE("a latch outlasts time, success and proof, and keeps its first reason 
 }
 
 TEST_CASE("lifting forgets the delay, its reason and the series") {
-  life l;
+  opener l;
   for (int i = 0; i < 4; ++i, l.now = l.policy.may_open_at())
     l.fails();
   l.fails();
@@ -132,7 +132,7 @@ TEST_CASE("lifting forgets the delay, its reason and the series") {
 }
 
 TEST_CASE("an opening has three tries for what may pass, one for what may not, and no other under a latch") {
-  life l;
+  opener l;
   CHECK(l.retries(ssh_failure::timed_out, 1));
   CHECK(l.retries(ssh_failure::reset, 2));
   CHECK_FALSE(l.retries(ssh_failure::reset, 3));
