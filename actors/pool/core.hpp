@@ -113,7 +113,7 @@ private:
     time_point idle_since;
     moorage::health health;
     bool probe_queued = false;
-    bool servable = false; ///< counted as such; by `refresh` alone, as these
+    bool servable = false; ///< as counted; like the places below kept by `refresh` alone
     grant_index::place in_grants;
     id_index::place in_openings;
     stamp_index::place in_idle;

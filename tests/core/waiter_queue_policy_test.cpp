@@ -108,6 +108,7 @@ TEST_CASE("those ahead are counted to a limit, and those who came later are foun
   auto second = l.queue.of(request_id{2});
   l.leave(2);
   CHECK(l.name(l.queue.next(second)) == 3);
+  CHECK(l.name(l.queue.next(last)) == 5);
   CHECK(l.queue.next(last + 1) == 0);
   l.leave(5);
   CHECK(l.queue.newest() == last);

@@ -6,7 +6,6 @@
 #include <map>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
 #include "actors/durations.hpp"
@@ -65,7 +64,8 @@ private:
 
   ticket last_ = 0;
   std::map<ticket, waiter> waiters_;
-  std::unordered_map<request_id, ticket> by_request_;
+  /// No hash: one that grows keeps an acquire waiting for milliseconds.
+  std::map<request_id, ticket> by_request_;
   std::set<std::pair<holder_id, ticket>> by_holder_;
   std::set<std::pair<time_point, ticket>> deadlines_;
 };
