@@ -180,12 +180,13 @@ TEST_CASE(
     REQUIRE(node);
     node_system client;
     auto link = moorage::connect_node<echo_actor>(*client, node->path(), 5s);
+    caf::anon_send_exit(
+        echo, caf::exit_reason::user_shutdown); // before anything fails: a system waits for its actors
     REQUIRE(!link);
     auto wrong = moorage::to_failure(link.error());
     CHECK(wrong.code == errc::node_lost);
     CHECK(says(wrong, "another version or build of moorage"));
     CHECK(says(wrong, "stop it and start it again"));
-    caf::anon_send_exit(echo, caf::exit_reason::user_shutdown);
   }
 }
 
