@@ -1,11 +1,14 @@
 #include "runtime/ssh/libssh_session.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <libssh/server.h>
 #include <optional>
 #include <poll.h>
+#include <string_view>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
@@ -29,6 +32,36 @@ constexpr int exchange_rounds_max = 16;
 /// Packets that may wait for a peer that does not read. Ours are few and small while it does not: commands hold their
 /// input back. What makes thousands are answers to what it sends.
 constexpr std::uint64_t packets_owed_max = 1'000;
+
+/// A method of key exchange, and what it costs beside others.
+struct exchange_method {
+  std::string_view name;
+  int cost;
+};
+
+/// Those that libssh 0.10 offers by itself, in its order of preference. In a group exchange the server chooses the group.
+constexpr std::array exchange_methods{
+    exchange_method{"curve25519-sha256", 1},
+    exchange_method{"curve25519-sha256@libssh.org", 1},
+    exchange_method{"ecdh-sha2-nistp256", 1},
+    exchange_method{"ecdh-sha2-nistp384", 1},
+    exchange_method{"ecdh-sha2-nistp521", 1},
+    exchange_method{"diffie-hellman-group18-sha512", 4},
+    exchange_method{"diffie-hellman-group16-sha512", 3},
+    exchange_method{"diffie-hellman-group-exchange-sha256", 4},
+    exchange_method{"diffie-hellman-group14-sha256", 2},
+};
+
+/// Those that cost no more than this one; empty: it is none of them.
+std::string no_costlier_than(std::string_view agreed) {
+  std::string result;
+  auto one = std::find_if(exchange_methods.begin(), exchange_methods.end(),
+                          [agreed](const auto& each) { return each.name == agreed; });
+  for (const auto& each : exchange_methods)
+    if (one != exchange_methods.end() && each.cost <= one->cost)
+      result += (result.empty() ? "" : ",") + std::string{each.name};
+  return result;
+}
 
 } // namespace
 
@@ -126,6 +159,7 @@ libssh_session::exchange libssh_session::exchange_keys() {
     }
     if (rc == SSH_OK) {
       connecting_ = false;
+      bound_later_exchanges();
       return exchange::done;
     }
     if (rc != SSH_AGAIN)
@@ -141,6 +175,14 @@ libssh_session::exchange libssh_session::exchange_keys() {
     }
   }
   return exchange::more;
+}
+
+/// New keys that the server asks for later are computed in the read that brings its wish, which is encrypted until then: so
+/// without a turn. Hence no method that is slower than the one that it took for the log-in.
+void libssh_session::bound_later_exchanges() {
+  const char* agreed = ssh_get_kex_algo(session_);
+  if (auto methods = no_costlier_than(agreed ? agreed : ""); !methods.empty())
+    ssh_options_set(session_, SSH_OPTIONS_KEY_EXCHANGE, methods.c_str());
 }
 
 /// A server has nothing to ask of us: refused (1), or dropped (0) while it does not read what we owe it.

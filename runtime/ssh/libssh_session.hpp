@@ -93,6 +93,7 @@ public:
 
 private:
   void look_at_first_words();
+  void bound_later_exchanges();
   bool add_event();
   bool reset_already() const;
   bool restore_nonblocking() const;

@@ -35,10 +35,10 @@ enum : char {
   channel_success = 99,
 };
 
-std::string our_kexinit() {
+std::string our_kexinit(const char* method = "curve25519-sha256") {
   std::string payload(1, kexinit);
   payload.append(16, 'c'); // the cookie
-  for (const char* names : {"curve25519-sha256", "ssh-ed25519", "aes128-ctr", "aes128-ctr", "hmac-sha2-256",
+  for (const char* names : {method, "ssh-ed25519", "aes128-ctr", "aes128-ctr", "hmac-sha2-256",
                             "hmac-sha2-256", "none", "none", "", ""})
     payload += text(names);
   return payload + flag(false) + number(0);
@@ -208,6 +208,13 @@ void scripted_peer::exchange_keys() {
   }
   cipher_in_ = {derived('C').substr(0, 16), derived('A').substr(0, 16)};
   mac_in_ = derived('E');
+}
+
+bool scripted_peer::is_agreed_to(const char* method) {
+  send(our_kexinit(method));
+  for (;;)
+    if (receive()[0] == ecdh_init)
+      return true;
 }
 
 void scripted_peer::log_in() {

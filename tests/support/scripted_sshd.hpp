@@ -31,6 +31,8 @@ public:
   /// The first exchange of keys, or one more, begun by us. What the client sends before it takes part in it is
   /// dropped.
   void exchange_keys();
+  /// Asks for new keys by this method, and waits until the client has computed its part.
+  bool is_agreed_to(const char* method);
   /// Lets the client in with whatever it tries first.
   void log_in();
   /// All three.
