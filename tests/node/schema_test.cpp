@@ -1,9 +1,14 @@
 // What messages are made of, as two builds compare it.
 #include <catch2/catch.hpp>
 
+#include <fstream>
+#include <utility>
+
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
+#include "messages/type_ids.hpp"
 #include "runtime/node/schema.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 using namespace moorage;
 
@@ -48,7 +53,84 @@ typename Inspector::result_type inspect(Inspector& f, identified& x) {
   return f(x.lease, x.name, x.reasons, x.time);
 }
 
+/// Stands for a value of any type, where only its being one counts.
+struct anything {
+  template <class T>
+  operator T() const;
+};
+
+template <class T, std::size_t... Index>
+constexpr bool has_so_many(std::index_sequence<Index...>) {
+  return requires {
+    T{(static_cast<void>(Index), anything{})...};
+  };
+}
+
+/// The members that an aggregate has.
+template <class T, std::size_t Count = 40>
+constexpr std::size_t members() {
+  if constexpr (Count == 0 || has_so_many<T>(std::make_index_sequence<Count>{}))
+    return Count;
+  else
+    return members<T, Count - 1>();
+}
+
+struct member_counter {
+  using result_type = void;
+  template <class... Fields>
+  void operator()(Fields&...) {
+    count += sizeof...(Fields);
+  }
+  std::size_t count = 0;
+};
+
+/// The members that its `inspect` passes on.
+template <class T>
+std::size_t inspected() {
+  member_counter counter;
+  T value{};
+  inspect(counter, value);
+  return counter.count;
+}
+
+template <class T>
+void check_members(const char* name) {
+  if constexpr (std::is_aggregate_v<T> && !std::is_same_v<T, local_call>) {
+    INFO(name);
+    CHECK(inspected<T>() == members<T>());
+  }
+}
+
+struct forgetful {
+  std::string cluster;
+  std::vector<std::string> words;
+  bool forgotten = false;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, forgetful& x) {
+  return f(x.cluster, x.words);
+}
+
 } // namespace schema_tests
+
+TEST_CASE("no message leaves one of its members behind") {
+  using namespace schema_tests;
+  REQUIRE(members<forgetful>() == 3);
+  REQUIRE(inspected<forgetful>() == 2);
+#define MOORAGE_CHECK(type) check_members<moorage::type>(#type);
+  MOORAGE_MESSAGE_PARTS(MOORAGE_CHECK)
+  MOORAGE_MESSAGES(MOORAGE_CHECK)
+#undef MOORAGE_CHECK
+}
+
+TEST_CASE("what messages are made of is written down, so that a change of it is seen") {
+  auto now = message_schema();
+  auto then = support::contents_of(MOORAGE_SOURCE_DIR "/tests/schema.txt");
+  if (now != then)
+    std::ofstream{"schema.txt"} << now;
+  INFO("now in schema.txt of the build folder; if that is meant, it takes the place of tests/schema.txt");
+  CHECK(now == then);
+}
 
 TEST_CASE("a message whose fields are others, or in another order, has another schema") {
   using namespace schema_tests;
