@@ -9,12 +9,8 @@ namespace moorage {
 manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_actor_state> self,
                                      std::vector<cluster_settings> clusters, manager_world world) {
   auto state = &self->state; // lives as long as the behaviour
-  // Passes a request on to its cluster's pool, which answers the asker itself.
-  auto pass = [self, state](auto promise, auto& request) {
-    if (auto pool = state->pool_of(request.cluster))
-      promise.delegate(pool, std::move(request));
-    else
-      promise.deliver(state->unknown(request.cluster));
+  auto pass = [state](auto promise, auto& request) {
+    state->pass_on(request, promise);
     return promise;
   };
   auto pass_done = [self, pass](auto& request) { return pass(self->make_response_promise<done>(), request); };
@@ -26,10 +22,7 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
   keep_composure(self);
   self->set_down_handler([state](const caf::down_msg& down) { state->lost(down); });
   state->begin(std::move(clusters), std::move(world));
-  auto pass_order = [answer, state](auto& order) {
-    return answer([&](auto promise) { state->pass_order(order, promise); });
-  };
-#define MOORAGE_PASS(type) [pass_order](type& order) { return pass_order(order); }
+#define MOORAGE_PASS(type) [pass_done](type& order) { return pass_done(order); }
   return {
       [self, pass](get_pool& request) { return pass(self->make_response_promise<pool_status>(), request); },
       [self, pass](get_connections& request) {

@@ -181,7 +181,7 @@ void manager_actor_state::add(const register_cluster& request, caf::typed_respon
   }
 }
 
-void manager_actor_state::pass_order(resize_pool& request, caf::typed_response_promise<done> promise) {
+void manager_actor_state::pass_on(resize_pool& request, caf::typed_response_promise<done> promise) {
   auto found = clusters_.find(request.cluster);
   if (found == clusters_.end()) {
     promise.deliver(unknown(request.cluster));

@@ -52,15 +52,15 @@ public:
   void take(const acquire_taken& read);
 
   void add(const register_cluster& request, caf::typed_response_promise<done> promise);
-  /// Has the cluster's pool answer it.
-  template <class Order>
-  void pass_order(Order& order, caf::typed_response_promise<done> promise) {
-    if (auto pool = pool_of(order.cluster))
-      promise.delegate(pool, std::move(order));
+  /// Has the cluster's pool answer the asker itself.
+  template <class Request, class Answer>
+  void pass_on(Request& request, caf::typed_response_promise<Answer> promise) {
+    if (auto pool = pool_of(request.cluster))
+      promise.delegate(pool, std::move(request));
     else
-      promise.deliver(unknown(order.cluster));
+      promise.deliver(unknown(request.cluster));
   }
-  void pass_order(resize_pool& order, caf::typed_response_promise<done> promise);
+  void pass_on(resize_pool& request, caf::typed_response_promise<done> promise);
   void remove(const std::string& cluster, caf::typed_response_promise<done> promise);
   cluster_list clusters() const;
   void collect(caf::typed_response_promise<pool_list> promise);

@@ -44,7 +44,7 @@ void pool_core::fall_due() {
     connection_due(need(due.second));
     ensure(timers_.empty() || timers_.first() != due, "what fell due has been done");
   }
-  while (surplus_due() <= now_)
+  for (std::size_t closed = 0; closed < ends_per_step && surplus_due() <= now_; ++closed)
     close(need(idle_.first().second), removal_reason::idle);
   if (next_round_ <= now_)
     begin_round();
@@ -74,7 +74,7 @@ time_point pool_core::next_due() const {
     at(retries_.first().first);
   if (lacks_opening())
     at(std::max(may_open_at(), now_));
-  if (!gone_.empty() || doomed_ || (!probe_queue_.empty() && may_probe()))
+  if (!gone_.empty() || doomed_ || shrinking_ || (!probe_queue_.empty() && may_probe()))
     at(now_);
   return due;
 }
@@ -206,10 +206,14 @@ void pool_core::remove(connection& c, removal_reason reason) {
 /// After the pool was made smaller: the longest idle go first, then openings, the newest first; leased ones
 /// when they are given back. Before waiters are served, so that a busy pool shrinks too.
 void pool_core::trim() {
-  while (live() > settings_.pool_size && !idle_.empty())
-    close(need(idle_.first().second), removal_reason::shrunk);
-  while (live() > settings_.pool_size && !openings_.empty())
-    close(need(openings_.last()), removal_reason::shrunk);
+  shrinking_ = false;
+  for (std::size_t closed = 0; live() > settings_.pool_size && !(idle_.empty() && openings_.empty());
+       ++closed) {
+    shrinking_ = closed == ends_per_step;
+    if (shrinking_)
+      return;
+    close(need(idle_.empty() ? openings_.last() : idle_.first().second), removal_reason::shrunk);
+  }
 }
 
 } // namespace moorage

@@ -46,9 +46,10 @@ public:
   /// Probes that one step starts at most; the rest of the round follows at once in steps of their own, so
   /// that acquires come in between.
   static constexpr std::size_t probes_per_step = 32;
-  /// Waiters refused at their deadlines or all at once, and leases and waiters of holders that have gone, in one step at most; the
-  /// rest follows at once in steps of their own.
-  static constexpr std::size_t ends_per_step = 256;
+  /// What falls due or ends at once, of each kind, in one step at most, so that no acquire waits a millisecond for it:
+  /// waiters refused, leases and waiters of holders that have gone, grants that nobody confirmed, idle connections past
+  /// their time, and those of a pool made smaller. The rest follows at once in steps of their own.
+  static constexpr std::size_t ends_per_step = 128;
   /// Ended leases that are remembered, so that a late or double release is told apart from a wrong one.
   static constexpr std::size_t ended_leases_kept = 1024;
 
@@ -304,7 +305,9 @@ private:
     ticket next = 0;
   };
   std::optional<doom> doomed_;
-  bool more_expired_ = false; ///< than one step refuses
+  bool more_expired_ = false;     ///< than one step refuses
+  bool more_unconfirmed_ = false; ///< than one step takes back
+  bool shrinking_ = false;        ///< there are more to close than one step does
 
   time_point next_round_ = time_point::max();
   std::deque<connection_id> probe_queue_;

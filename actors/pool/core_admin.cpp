@@ -103,6 +103,8 @@ void pool_core::on(const ordered<evict_connection>& event) {
 }
 
 void pool_core::on(const ordered<resize_pool>& event) {
+  if (refused_for_stopping(event.request))
+    return;
   auto changed = settings_;
   changed.pool_size = event.order.size;
   if (auto wrong = check_settings(changed); wrong.code != errc::none)

@@ -37,8 +37,8 @@ void pool_core::on(const acquire_requested& event) {
 
 void pool_core::give(connection& c, request_id request, holder_id holder, std::string label,
                      time_point asked) {
-  ensure(may_grant(), "a pool that is paused or stopping grants nothing");
   ensure(c.in_grants.listed(), "a lease is granted on an open connection with a free slot");
+  ensure(may_grant(), "a pool that is paused or stopping grants nothing");
   lease_id id{next_lease_++};
   c.leases.push_back(id);
   ++c.leases_served;
@@ -266,10 +266,14 @@ void pool_core::expire_waiters() {
 }
 
 void pool_core::expire_grants() {
-  while (!unconfirmed_.empty()) {
+  more_unconfirmed_ = false;
+  for (std::size_t ended = 0; !unconfirmed_.empty(); ++ended) {
     auto position = leases_.find(*unconfirmed_.begin());
     ensure(position != leases_.end(), "an unconfirmed lease exists");
     if (after(position->second.granted, confirm_timeout) > now_)
+      return;
+    more_unconfirmed_ = ended == ends_per_step;
+    if (more_unconfirmed_)
       return;
     take_back(position,
               {errc::lease_ended, "the holder did not confirm it within " + to_text(confirm_timeout)}, true);

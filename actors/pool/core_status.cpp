@@ -135,7 +135,7 @@ void pool_core::verify_leases() const {
     ensure(leases_of_.count({l.holder, id}) == 1, "a lease is known to its holder");
     unconfirmed += !l.confirmed;
     ensure(l.confirmed == (unconfirmed_.count(id) == 0), "an unconfirmed lease is watched");
-    ensure(l.confirmed || after(l.granted, confirm_timeout) > now_,
+    ensure(l.confirmed || after(l.granted, confirm_timeout) > now_ || more_unconfirmed_,
            "a grant that nobody confirms is taken back in time");
   }
   ensure(carried == leases_.size(), "a lease belongs to exactly one connection");
@@ -161,7 +161,7 @@ void pool_core::verify_waiters() const {
 
 /// What ought to be done is under way, or has its time.
 void pool_core::verify_work() const {
-  ensure(live() <= settings_.pool_size || (idle_.empty() && openings_.empty()),
+  ensure(live() <= settings_.pool_size || (idle_.empty() && openings_.empty()) || shrinking_,
          "a pool that was made smaller keeps only what is leased");
   ensure(!lacks_opening() || may_open_at() > now_,
          "what is needed is being opened, unless the pool backs off");

@@ -18,7 +18,6 @@ inline void check_harmless(const std::string& text) {
 }
 
 inline void check_harmless(const finished& ended) {
-  CHECK(ended.signal == 0); // it was not given up
   check_harmless(ended.output);
   check_harmless(ended.error_output);
 }

@@ -128,6 +128,7 @@ struct hostile_home : home_with_cluster {
         auto told = running.front().wait(50s);
         running.pop_front();
         CAPTURE(each.name, form.before);
+        CHECK(told.signal == 0); // it was not given up
         check_harmless(told);
         if (!form.is_exec)
           continue;

@@ -71,7 +71,7 @@ TEST_CASE("a replacement is waited for a second at least") {
   ageing_one l;
   l.policy.outlive();
   CHECK(l.policy.await_replacement(l.opened, 1ms));
-  CHECK(l.due_idle() == "1.0 s");
+  CHECK(l.due_idle() == "1 s");
 }
 
 TEST_CASE("a new lifetime takes back that the old one was over") {

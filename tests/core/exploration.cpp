@@ -137,9 +137,7 @@ void add_admin(const watched_pool& pool, events& all) {
   all.push_back(ordered<disconnect_pool>{r});
   all.push_back(stop_requested{r});
   all.push_back(stop_requested{r, true});
-  auto smaller = pool.watch.settings();
-  smaller.pool_size = smaller.pool_size == 1 ? 2 : 1;
-  all.push_back(settings_changed{r, smaller});
+  all.push_back(ordered<resize_pool>{r, {{}, pool.watch.settings().pool_size == 1 ? 2u : 1u}});
   auto elsewhere = pool.watch.settings();
   elsewhere.host = elsewhere.host == "h" ? "i" : "h";
   elsewhere.min_idle = 1;

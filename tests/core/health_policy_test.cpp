@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "actors/pool/policies/health.hpp"
+#include "messages/durations.hpp"
 
 using namespace moorage;
 using namespace std::chrono_literals;
@@ -47,19 +48,19 @@ TEST_CASE(
     "each failed probe adds one failure and asks again in ten seconds, and one that passes clears them") {
   life l;
   CHECK(l.known() == "0 failed");
-  CHECK(l.probe() == "0 failed, answer by 6.0 s");
+  CHECK(l.probe() == "0 failed, answer by 6 s");
   CHECK(l.probe_fails() == "1 failed, asked under a lease, probe in 10 s");
-  CHECK(l.after_a(10s) == "1 failed, asked under a lease, probe in 0 ms");
-  CHECK(l.probe() == "1 failed, asked under a lease, answer by 6.0 s");
+  CHECK(l.after_a(10s) == "1 failed, asked under a lease, probe in 0 s");
+  CHECK(l.probe() == "1 failed, asked under a lease, answer by 6 s");
   CHECK(l.probe_fails() == "2 failed, asked under a lease, probe in 10 s");
-  CHECK(l.probe() == "2 failed, asked under a lease, answer by 6.0 s");
+  CHECK(l.probe() == "2 failed, asked under a lease, answer by 6 s");
   CHECK(l.probe_passes() == "0 failed");
   CHECK(l.policy.last_rtt() == 3ms);
 }
 
 TEST_CASE("a probe that asks again waits no longer than the interval, and ten seconds where there is none") {
   life l;
-  CHECK(l.falls_silent(2s) == "1 failed, asked under a lease, probe in 2.0 s");
+  CHECK(l.falls_silent(2s) == "1 failed, asked under a lease, probe in 2 s");
   CHECK(l.falls_silent(0s) == "2 failed, asked under a lease, probe in 10 s");
   CHECK(l.policy.due(false) == time_point::max());
 }
@@ -69,7 +70,7 @@ TEST_CASE("a probe is overdue a second after its time, and one that was dropped 
   l.probe();
   CHECK(l.after_a(5999ms) == "0 failed, answer by 1 ms");
   CHECK_FALSE(l.policy.probe_overdue(l.now));
-  CHECK(l.after_a(1ms) == "0 failed, answer by 0 ms");
+  CHECK(l.after_a(1ms) == "0 failed, answer by 0 s");
   CHECK(l.policy.probe_overdue(l.now));
   CHECK(l.policy.probe_dropped());
   CHECK_FALSE(l.policy.probe_dropped());
@@ -128,7 +129,7 @@ TEST_CASE("failures are forgotten on demand, and a probe in flight goes on") {
   l.cut_short();
   l.probe(true);
   l.policy.forget_failures();
-  CHECK(l.known() == "0 failed, answer by 6.0 s");
+  CHECK(l.known() == "0 failed, answer by 6 s");
   CHECK(l.probe_fails() == "1 failed, probe in 10 s");
   l.policy.forget_failures();
   CHECK(l.known() == "0 failed");

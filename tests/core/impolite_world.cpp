@@ -153,7 +153,7 @@ void impolite_world::be_rude() {
 
 void impolite_world::administrate() {
   auto settings = pool.watch.settings();
-  switch (below(10)) {
+  switch (below(11)) {
   case 0:
     later(up_to(20s), ordered<resume_pool>{fresh()});
     return step(ordered<pause_pool>{fresh()});
@@ -171,6 +171,8 @@ void impolite_world::administrate() {
   case 7:
     return step(ordered<disconnect_pool>{chance(0.8) ? fresh() : request_id{}});
   case 8:
+    return step(ordered<resize_pool>{fresh(), {{}, static_cast<std::uint32_t>(below(7))}}); // 0 is refused
+  case 9:
     settings = draw_settings(random_);
     return step(settings_changed{fresh(), settings});
   default:

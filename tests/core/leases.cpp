@@ -110,6 +110,50 @@ TEST_CASE("a holder of a great many leases is cleared away in portions") {
   CHECK(s.status().counters.reclaimed == many);
 }
 
+TEST_CASE("grants that nobody confirms, idle connections past their time and those of a pool made smaller "
+          "end in portions") {
+  constexpr auto portion = pool_core::ends_per_step;
+  constexpr auto many = static_cast<std::uint32_t>(2 * portion + 10);
+  auto settings = lumi(many);
+  settings.connects_at_once = many;
+  settings.probe_interval = settings.connection_lifetime = 0s;
+  settings.idle_timeout = 1min;
+  story s{settings};
+  for (std::uint64_t i = 1; i <= many; ++i) {
+    s.acquire(request_id{i}, h1);
+    s.step(connection_opened{connection_id{i}});
+  }
+  auto in_portions = [&](auto left) {
+    for (auto expected : {many - portion, many - 2 * portion, std::size_t{0}}) {
+      s.step(time_passed{});
+      CHECK(left() == expected);
+      CHECK((s.core.next_due() <= s.now) == (expected > 0));
+    }
+  };
+  SECTION("grants") {
+    s.now += pool_core::confirm_timeout;
+    in_portions([&] { return s.core.leases(s.now).size(); });
+  }
+  SECTION("idle connections") {
+    for (std::uint64_t i = 1; i <= many; ++i)
+      s.release(lease_id{i}, h1);
+    s.now += 1min;
+    in_portions([&] { return std::size_t{s.status().idle}; });
+  }
+  SECTION("a smaller pool") {
+    for (std::uint64_t i = 1; i <= many; ++i)
+      s.release(lease_id{i}, h1);
+    settings.pool_size = 1;
+    s.step(settings_changed{{}, settings});
+    CHECK(s.status().idle == many - portion);
+    s.step(time_passed{});
+    CHECK(s.core.next_due() <= s.now);
+    s.step(time_passed{});
+    CHECK(s.status().idle == 1);
+    CHECK(s.core.next_due() > s.now);
+  }
+}
+
 TEST_CASE("a connection on which a command was cut off is not used again") {
   auto s = leased();
   s.acquire(r2, h2);

@@ -123,7 +123,7 @@ private:
   void check_choice(connection_id chosen) const;
   void check_expectations();
   void check_waiters(time_point next_due) const;
-  void check_connections() const;
+  void check_connections(time_point next_due) const;
   void check_doubts(time_point next_due) const;
   void check_status(const pool_status& status) const;
 

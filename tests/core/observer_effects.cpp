@@ -29,7 +29,7 @@ void observer::did(const pool_effects& effects, const pool_status& status, time_
     std::visit([this](const auto& what) { see(what); }, effect);
   check_expectations();
   check_waiters(next_due);
-  check_connections();
+  check_connections(next_due);
   check_doubts(next_due);
   check_status(status);
 }
@@ -303,7 +303,7 @@ void observer::check_waiters(time_point next_due) const {
   promise(!room || covered || next_due <= late, "what the waiters need is being opened, or has its time");
 }
 
-void observer::check_connections() const {
+void observer::check_connections(time_point next_due) const {
   for (const auto& c : connections_) {
     promise(c.now != phase::open || !c.condemned || c.in_use() > 0,
             "a condemned connection is closed when it is free");
@@ -316,7 +316,8 @@ void observer::check_connections() const {
   auto live = count(phase::trying, phase::between_tries) + count_open(false);
   auto spare = std::any_of(connections_.begin(), connections_.end(),
                            [](const auto& c) { return c.idle() || c.opening(); });
-  promise(live <= settings_.pool_size || !spare, "a pool that was made smaller keeps only what is leased");
+  promise(live <= settings_.pool_size || !spare || next_due <= now_,
+          "a pool that was made smaller keeps only what is leased");
 }
 
 void observer::check_doubts(time_point next_due) const {

@@ -281,6 +281,8 @@ void observer::hear(const settings_changed& event) {
 void observer::hear(const ordered<resize_pool>& event) {
   auto changed = settings_;
   changed.pool_size = event.order.size;
+  if (!stopping_ && check_settings(changed).code != errc::none)
+    return expect_answer(event.request, errc::invalid_settings);
   hear(settings_changed{event.request, changed});
 }
 
