@@ -180,28 +180,6 @@ candidates offer_all(const place& where, const std::string& word) {
   return result;
 }
 
-/// Bash makes words of their own of these. What it has taken apart is joined; `apart` is how much of the last word stands
-/// before what bash replaces, which an @ belongs to and the others do not.
-std::vector<std::string> joined_words(const std::vector<std::string>& words, std::size_t& apart) {
-  std::vector<std::string> result;
-  auto continued = false;
-  apart = 0;
-  for (const auto& word : words) {
-    auto separator = !word.empty() && word.find_first_not_of("=:@") == std::string::npos;
-    auto joins = !result.empty() && (separator || continued);
-    apart = 0;
-    if (joins) {
-      auto before = result.back() + (separator ? word : "");
-      apart = before.size() - (before.ends_with('@') ? 1 : 0);
-      result.back() += word;
-    } else {
-      result.push_back(word);
-    }
-    continued = joins && separator;
-  }
-  return result;
-}
-
 constexpr const char* bash_script = R"(# bash completion for moorage
 _moorage() {
   local candidate summary
@@ -212,7 +190,7 @@ _moorage() {
       *=) compopt -o nospace 2>/dev/null ;;
     esac
     COMPREPLY+=("$candidate")
-  done < <(moorage __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  done < <(moorage __complete_bash "${COMP_LINE:0:COMP_POINT}" "${COMP_WORDS[@]:0:COMP_CWORD+1}" 2>/dev/null)
 }
 complete -F _moorage moorage
 )";
@@ -222,7 +200,7 @@ constexpr const char* zsh_script = R"(#compdef moorage
 _moorage() {
   local candidate summary
   local -a whole begun
-  moorage __complete "${(@Q)words[2,CURRENT]}" 2>/dev/null | while IFS=$'\t' read -r candidate summary; do
+  moorage __complete "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null | while IFS=$'\t' read -r candidate summary; do
     case $candidate in
       :files) compset -P '*='; _files; return ;;
       *=) begun+=("${candidate//:/\\:}:$summary") ;;
@@ -254,20 +232,18 @@ complete -c moorage -f -a '(__moorage_complete)'
 
 } // namespace
 
-std::string completions(const command_page& root, const std::vector<std::string>& words) {
-  std::size_t apart = 0;
-  auto line = joined_words(words, apart);
-  if (line.empty())
-    line.emplace_back();
+std::string completions(const command_page& root, std::vector<std::string> words, std::size_t apart) {
+  if (words.empty())
+    words.emplace_back();
   place where;
   where.path = {&root};
-  for (auto word = line.begin(); word + 1 != line.end(); ++word)
+  for (auto word = words.begin(); word + 1 != words.end(); ++word)
     if (!where.remote && !where.unknown)
       pass_word(where, *word);
   std::string result;
-  for (const auto& each : offer_all(where, line.back())) {
+  for (const auto& each : offer_all(where, words.back())) {
     auto of_files = each.text == shells_files.front().text;
-    if (of_files || each.text.starts_with(line.back()))
+    if (of_files || each.text.starts_with(words.back()))
       result +=
           each.text.substr(of_files ? 0 : apart) + (each.summary.empty() ? "" : "\t" + each.summary) + "\n";
   }

@@ -4,6 +4,7 @@
 #include <ctime>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -66,6 +67,11 @@ int run_program(int argc, const char* const* argv) {
   // Apart from the commands, since the words that follow are no command line as long as they are being written.
   if (argc > 1 && std::string_view{argv[1]} == "__complete") {
     say(completions(line.page(), {argv + 2, argv + argc}));
+    return success;
+  }
+  if (argc > 2 && std::string_view{argv[1]} == "__complete_bash") {
+    auto typed = read_bash_line(argv[2], {argv + 3, argv + argc});
+    say(completions(line.page(), std::move(typed.words), typed.apart));
     return success;
   }
   ending end;

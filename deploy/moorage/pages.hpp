@@ -2,7 +2,9 @@
 // page and the shells' completions are all written from these.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace moorage::cli {
@@ -47,7 +49,17 @@ std::string help_text(const command_page& page);
 std::string manual_page(const command_page& root, const std::string& version, const std::string& date);
 /// What the last of the words that follow `moorage` may become, a line each: the candidate, a tab and its summary where it
 /// has one, or ":files" for the shell's own list of files. Clusters are those of the configuration; nobody is asked.
-std::string completions(const command_page& root, const std::vector<std::string>& words);
+/// Of a candidate the first `apart` bytes are left out.
+std::string completions(const command_page& root, std::vector<std::string> words, std::size_t apart = 0);
+/// What has been typed after `moorage`, each word as the program would get it.
+struct bash_line {
+  std::vector<std::string> words;
+  /// How much of the last word stands before what bash replaces, which an @ belongs to and the other separators do not.
+  std::size_t apart = 0;
+};
+/// Of the line up to the cursor, and its words as bash took it apart, the program's name the first: quoted as they are
+/// typed, and with words of their own for = : and @, which belong to their neighbours where no blank is between.
+bash_line read_bash_line(std::string_view line, const std::vector<std::string>& words);
 /// The script by which a shell asks for them; empty for an unknown shell.
 std::string completion_script(const std::string& shell);
 

@@ -165,39 +165,110 @@ TEST_CASE(
     home.offered(words);
 }
 
+namespace {
+
+/// A word of a shell's that is `text` to the letter.
+std::string quoted(const std::string& text) {
+  std::string result = "'";
+  for (char c : text)
+    result += c == '\'' ? std::string{"'\\''"} : std::string{c};
+  return result + "'";
+}
+
+/// How bash takes a line apart: at blanks, and at = : and @, each of which is a word. Quotes and backslashes stay.
+std::vector<std::string> taken_apart(const std::string& line) {
+  std::vector<std::string> words{""};
+  char within = '\0';
+  auto begin_word = [&words] {
+    if (!words.back().empty())
+      words.emplace_back();
+  };
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    auto c = line[i];
+    if (within == '\0' && c == ' ') {
+      begin_word();
+      continue;
+    }
+    auto separator = within == '\0' && std::string{"=:@"}.find(c) != std::string::npos;
+    if (separator)
+      begin_word();
+    words.back() += c;
+    if (c == '\\' && within != '\'' && i + 1 < line.size())
+      words.back() += line[++i];
+    else if (within != '\0' ? c == within : c == '\'' || c == '"')
+      within = within == '\0' ? c : '\0';
+    else if (separator && i + 1 < line.size())
+      words.emplace_back();
+  }
+  return words;
+}
+
+/// What bash is offered for a line with the cursor at its end, or before `rest`.
+struct bash_with_clusters : home_with_clusters {
+  std::string file = script("bash");
+
+  std::string complete(const std::string& line, const std::string& rest = {}) const {
+    auto typed = taken_apart(line);
+    auto words = taken_apart(line + rest);
+    std::string text = "source " + file + "; COMP_WORDS=(";
+    for (const auto& each : words)
+      text += quoted(each) + " ";
+    return told_by("bash", {"--norc"},
+                   text + "); COMP_CWORD=" + std::to_string(typed.size() - 1) +
+                       "; COMP_LINE=" + quoted(line + rest) + "; COMP_POINT=" + std::to_string(line.size()) +
+                       "; _moorage; echo \"${COMPREPLY[*]}\"");
+  }
+};
+
+} // namespace
+
 TEST_CASE(
     "what bash takes apart at its separators is one word again, and only what bash replaces is offered") {
-  home_with_clusters home;
+  bash_with_clusters home;
   home.write(".config/moorage/moorage.toml", "[clusters.\"me@host:22\"]\nhost = \"h\"\n");
-  CHECK(home.names({"-o", "strict_host_keys", "=", "y"}) == "yes");
-  CHECK(home.names({"-o", "strict_host_keys", "="}) == "yes accept-new no");
-  CHECK(home.names({"-o", "strict_host_keys", "=", "yes", "exec", ""}) == "me@host:22");
-  CHECK(home.names({"--log-level", "=", "w"}) == "warning");
-  CHECK(home.offered({"--config", "=", "mo"}) == ":files\n");
-  CHECK(home.names({"exec", "me", "@", "ho"}) == "@host:22");
-  CHECK(home.names({"exec", "me", "@"}) == "@host:22");
-  CHECK(home.names({"exec", "me", "@", "host", ":", "2"}) == "22");
+  CHECK(home.complete("moorage -o strict_host_keys=y") == "yes\n");
+  CHECK(home.complete("moorage -o strict_host_keys=") == "yes accept-new no\n");
+  CHECK(home.complete("moorage -o strict_host_keys=yes exec ") == "me@host:22\n");
+  CHECK(home.complete("moorage --log-level=w") == "warning\n");
+  CHECK(home.complete("moorage exec me@ho") == "@host:22\n");
+  CHECK(home.complete("moorage exec me@") == "@host:22\n");
+  CHECK(home.complete("moorage exec me@host:2") == "22\n");
+}
+
+TEST_CASE("a word of bash's that stands apart stays apart, also after a separator") {
+  bash_with_clusters home;
+  CHECK(home.complete("moorage -o key_files= exec l") == "lumi\n");
+  CHECK(home.complete("moorage exec -e FOO= ") == "lumi mahti\n");
+  CHECK(home.complete("moorage exec -e FOO=  m") == "mahti\n");
+}
+
+TEST_CASE("bash's words are read without their quotes, as far as the cursor") {
+  bash_with_clusters home;
+  home.write("my conf.toml", "[clusters.puhti]\nhost = \"h\"\n");
+  auto path = home.folder / "my conf.toml";
+  auto escaped = path;
+  escaped.insert(escaped.find(' '), "\\");
+  for (const auto& spelling : {"'" + path + "'", "\"" + path + "\"", escaped}) {
+    CHECK(home.complete("moorage --config " + spelling + " exec ") == "puhti\n");
+    CHECK(home.complete("moorage --config=" + spelling + " exec ") == "puhti\n");
+  }
+  CHECK(home.complete("moorage exec 'l") == "lumi\n");
+  CHECK(home.complete("moorage exec m", "umi -- ls") == "mahti\n");
+  CHECK(home.complete("moorage exec ", "lumi -- ls") == "lumi mahti\n");
 }
 
 TEST_CASE("bash completes commands, options, values and the clusters of the configuration") {
-  home_with_clusters home;
-  auto file = home.script("bash");
-  auto complete = [&](const std::string& line) {
-    return home.told_by("bash", {"--norc"},
-                        "source " + file + "; COMP_WORDS=(" + line +
-                            "); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _moorage; echo \"${COMPREPLY[*]}\"");
-  };
-  CHECK(complete("moorage st") == "status\n");
-  CHECK(complete("moorage exec ''") == "lumi mahti\n");
-  CHECK(complete("moorage exec --wait 5s m") == "mahti\n");
-  CHECK(complete("moorage exec --ti") == "--timeout\n");
-  CHECK(complete("moorage --log-level w") == "warning\n");
-  CHECK(complete("moorage -o strict_host_keys = y") == "yes\n");
-  CHECK(complete("moorage admin ev") == "evict events\n");
-  CHECK(complete("moorage admin evict l") == "lumi\n");
-  CHECK(complete("moorage completion z") == "zsh\n");
-  CHECK(complete("moorage status lumi ''") == "\n");
-  CHECK(complete("moorage --config ''") == "\n");
+  bash_with_clusters home;
+  CHECK(home.complete("moorage st") == "status\n");
+  CHECK(home.complete("moorage exec ") == "lumi mahti\n");
+  CHECK(home.complete("moorage exec --wait 5s m") == "mahti\n");
+  CHECK(home.complete("moorage exec --ti") == "--timeout\n");
+  CHECK(home.complete("moorage --log-level w") == "warning\n");
+  CHECK(home.complete("moorage admin ev") == "evict events\n");
+  CHECK(home.complete("moorage admin evict l") == "lumi\n");
+  CHECK(home.complete("moorage completion z") == "zsh\n");
+  CHECK(home.complete("moorage status lumi ") == "\n");
+  CHECK(home.complete("moorage --config ") == "\n");
 }
 
 TEST_CASE("zsh completes what bash does") {
@@ -211,11 +282,13 @@ TEST_CASE("zsh completes what bash does") {
                         "compdef() { }; compset() { print -n cut:; }; _files() { print files; }\n"
                         "_describe() { print -- $whole / $begun; }\n"
                         "source " +
-                            file + "; words=(" + line + "); CURRENT=$#words; _moorage");
+                            file + "; words=(" + line +
+                            "); CURRENT=$#words; PREFIX=$words[CURRENT]; _moorage");
   };
   CHECK(complete("moorage st") == "status:Say what the pools of the node do /\n");
   CHECK(complete("moorage exec ''") == "lumi:lumi.example.org mahti:h /\n");
   CHECK(complete("moorage exec 'l'") == "lumi:lumi.example.org /\n");
+  CHECK(complete("moorage -o = exec l") == "lumi:lumi.example.org /\n");
   CHECK(complete("moorage --log-level w") == "warning: /\n");
   CHECK_THAT(complete("moorage -o strict_ho"), Contains("/ strict_host_keys=:"));
   CHECK(complete("moorage --config=m") == "cut:files\n");
@@ -244,7 +317,7 @@ TEST_CASE("every shell's completion script is there and short, and no other") {
   for (const std::string shell : {"bash", "zsh", "fish"}) {
     auto script = home.moorage({"completion", shell});
     CHECK(script.code == 0);
-    CHECK_THAT(script.output, Contains("moorage __complete "));
+    CHECK_THAT(script.output, Contains("moorage __complete"));
     CHECK(std::count(script.output.begin(), script.output.end(), '\n') <= 20);
   }
   CHECK(home.moorage({"completion", "tcsh"}).code == 2);
