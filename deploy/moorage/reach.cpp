@@ -108,14 +108,17 @@ std::optional<configuration> read_configuration(const options& from) {
 }
 
 void warn_of_files(const options& from, const configuration& config,
-                   const std::vector<cluster_config>& clusters) {
+                   const std::vector<cluster_config>& clusters, const std::function<bool()>& unwanted) {
   if (from.quiet > 1)
     return;
   std::set<std::string> told; // what stands in [defaults] is every cluster's
   for (const auto& cluster : clusters)
-    for (const auto& each : check_files(config, cluster))
+    for (const auto& each : check_files(config, cluster)) {
+      if (unwanted && unwanted())
+        return;
       if (auto text = to_string(each); told.insert(text).second)
         complain("warning: " + text);
+    }
 }
 
 std::string node_socket(const options& from, const configuration& config) {

@@ -1,6 +1,7 @@
 // The way to the pools: the configuration, then a node's pools or pools of our own.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "deploy/moorage/options.hpp"
@@ -13,8 +14,9 @@ namespace moorage::cli {
 std::optional<configuration> read_configuration(const options& from);
 
 /// Tells of the files that these clusters lack, each once. Whoever uses such a cluster is refused; nobody else is.
+/// Waits for the disks, and for whoever reads stderr; says no more once `unwanted` says so.
 void warn_of_files(const options& from, const configuration& config,
-                   const std::vector<cluster_config>& clusters);
+                   const std::vector<cluster_config>& clusters, const std::function<bool()>& unwanted = {});
 
 /// The socket that the options, the configuration or habit name.
 std::string node_socket(const options& from, const configuration& config);

@@ -16,6 +16,7 @@
 #include "deploy/moorage/pools.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
+#include "runtime/system/blocking.hpp"
 
 namespace moorage::cli {
 
@@ -112,6 +113,27 @@ result<subscription> tell_warnings(runtime& pools, const options& from, const co
   });
 }
 
+// Warns of files on a thread that may be left behind: a disk that hangs, or a stderr that nobody reads, must not keep the
+// main thread from its errands.
+class file_warnings {
+public:
+  file_warnings() { blocking_threads::settle_at_exit(); }
+  /// What an earlier call has not said by now is of a configuration that is out of force, and stays unsaid.
+  void begin(const options& from, const configuration& config) {
+    looked_ = threads_.ask(
+        {{}, "the look for the key files"},
+        [from, config](const abandonment& sign) {
+          warn_of_files(from, config, config.clusters, [&sign] { return sign.abandoned(); });
+          return true;
+        },
+        [] {});
+  }
+
+private:
+  blocking_threads threads_;
+  pending<bool> looked_;
+};
+
 } // namespace
 
 ending run_serve(const options& from) {
@@ -140,7 +162,8 @@ ending run_serve(const options& from) {
     return refuse(path.reason());
   complain("serving " + counted(config->clusters.size(), "cluster") + " on " + *path);
   tell_systemd("READY=1\nSTATUS=serving on " + *path);
-  warn_of_files(from, *config, config->clusters); // once it serves: a disk that hangs holds up nobody
+  file_warnings of_files;
+  of_files.begin(from, *config);
   while (left.wait() == errands::kind::reload) {
     tell_systemd("RELOADING=1");
     auto now = read_configuration(from);
@@ -153,7 +176,7 @@ ending run_serve(const options& from) {
     }
     tell_systemd("READY=1");
     if (taken)
-      warn_of_files(from, *config, config->clusters);
+      of_files.begin(from, *config);
   }
   tell_systemd("STOPPING=1");
   pools->stop();

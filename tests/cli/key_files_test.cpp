@@ -1,9 +1,16 @@
 // A cluster's key file that is not there, and the commands about other clusters.
 #include <catch2/catch.hpp>
 
+#include <array>
+#include <csignal>
 #include <cstddef>
 #include <fstream>
 #include <string>
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "tests/cli/clusters.hpp"
 
@@ -33,6 +40,34 @@ std::size_t times(const std::string& text, const std::string& in) {
     ++result;
   return result;
 }
+
+/// What a node tells systemd.
+class told_states {
+public:
+  explicit told_states(const std::string& path) : descriptor_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    REQUIRE(path.size() < sizeof address.sun_path);
+    path.copy(address.sun_path, path.size());
+    REQUIRE(bind(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  }
+  ~told_states() { close(descriptor_); }
+  told_states(const told_states&) = delete;
+  told_states& operator=(const told_states&) = delete;
+
+  /// Whether the next one begins so; false when it does not come in time.
+  bool hears(const std::string& state) const {
+    std::array<char, 4'096> text{};
+    pollfd readable{descriptor_, POLLIN, 0};
+    if (poll(&readable, 1, 20'000) != 1)
+      return false;
+    auto size = recv(descriptor_, text.data(), text.size(), 0);
+    return size > 0 && std::string(text.data(), static_cast<std::size_t>(size)).starts_with(state);
+  }
+
+private:
+  int descriptor_;
+};
 
 } // namespace
 
@@ -70,4 +105,22 @@ TEST_CASE("config and a serving node warn once of a key file that is gone, and t
   CHECK_THAT(exec.error_output, Contains(home.key()) && Contains("does not exist"));
   node.signal(15);
   CHECK(times(warning, node.wait().error_output) == 1);
+}
+
+TEST_CASE("a node whose warnings nobody reads takes its signals all the same") {
+  home_with_cluster home;
+  std::string clusters;
+  for (auto i = 0; i < 600; ++i) // more to warn of than a pipe holds
+    clusters += "[clusters.c" + std::to_string(i) + "]\nhost = \"h\"\nmin_idle = 0\nkey_files = [\"/gone/" +
+                std::string(100, 'x') + std::to_string(i) + "\"]\n";
+  home.write_config(clusters);
+  const told_states told{home.folder / "notify"};
+  auto spec = home.spec({"serve"});
+  spec.environment["NOTIFY_SOCKET"] = home.folder / "notify";
+  program node{spec};
+  REQUIRE(told.hears("READY=1"));
+  node.signal(SIGHUP);
+  CHECK(told.hears("RELOADING=1"));
+  node.signal(SIGTERM);
+  CHECK(node.wait().code == 0);
 }
