@@ -132,7 +132,8 @@ failure make_known(runtime& node, const options& from, const configuration& conf
   auto wrong = usable_cluster(config, from.cluster, ours);
   if (wrong.code == errc::none)
     wrong = node.register_cluster(ours.settings).reason();
-  wrong.text = printable(wrong.text, printable_whole); // it may name a path
+  // It may name paths, each on a line of its own.
+  wrong.text = printable(wrong.text, printable_whole, lines::many);
   return wrong;
 }
 

@@ -107,6 +107,20 @@ TEST_CASE("config and a serving node warn once of a key file that is gone, and t
   CHECK(times(warning, node.wait().error_output) == 1);
 }
 
+TEST_CASE("two key files that are gone are told on a line each, through a node too") {
+  home_with_cluster home;
+  program node{home.spec({"serve"})};
+  REQUIRE(node.wrote("serving 1 cluster on "));
+  home.write_config("[clusters.broken]\nhost = \"h\"\nkey_files = [\"/gone/a\", \"/gone/b\"]\n");
+  auto fault = [&home](const std::string& number, const std::string& key) {
+    return home.config() + ":11: clusters.broken.key_files[" + number + "]: " + key +
+           " is not there (No such file or directory); allowed: a file that can be read\n";
+  };
+  auto exec = home.moorage({"exec", "broken", "true"});
+  CHECK(exec.code == 255);
+  CHECK(exec.error_output == "moorage: " + fault("0", "/gone/a") + fault("1", "/gone/b"));
+}
+
 TEST_CASE("a node whose warnings nobody reads takes its signals all the same") {
   home_with_cluster home;
   std::string clusters;
