@@ -8,6 +8,7 @@
 #include "deploy/moorage/output.hpp"
 #include "deploy/moorage/pools.hpp"
 #include "runtime/node/socket.hpp"
+#include "runtime/system/account.hpp"
 
 namespace moorage::cli {
 
@@ -93,7 +94,9 @@ int code_for(errc reason) {
 
 std::optional<configuration> read_configuration(const options& from) {
   configuration config;
-  if (auto file = from.config_file.empty() ? find_config_file() : from.config_file; !file.empty()) {
+  // A shell leaves the ~ of --config=~/… as it is.
+  if (auto file = from.config_file.empty() ? find_config_file() : expand_home(from.config_file);
+      !file.empty()) {
     auto read = try_load_config(file);
     for (const auto& each : read.problems)
       complain(to_string(each));

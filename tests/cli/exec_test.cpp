@@ -229,6 +229,11 @@ TEST_CASE("check tells how long each step took") {
   CHECK(said["steps"][0]["took_seconds"].is_number());
 }
 
+TEST_CASE("the home folder that a shell leaves as ~ in --config= is found") {
+  home_with_cluster home;
+  CHECK(home.moorage({"--config=~/moorage.toml", "config", "--names"}).output == "here\n");
+}
+
 TEST_CASE("check tells which step failed, and ends with 5") {
   home_with_cluster home;
   auto denied = home.moorage({"check", "here", "-o", "key_files=" + home.sshd.unauthorised_client_key()});
