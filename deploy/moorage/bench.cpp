@@ -82,8 +82,8 @@ table::cell failed_cell(const measurement& of) {
 }
 
 void add_row(table& to, const char* name, const measurement& of) {
-  to.add({name, std::to_string(static_cast<std::uint64_t>(of.rate())), to_text(of.quantile(0.5)),
-          to_text(of.quantile(0.99)), to_text(of.quantile(1)), failed_cell(of)});
+  to.add({name, std::to_string(static_cast<std::uint64_t>(of.rate())), measured(of.quantile(0.5)),
+          measured(of.quantile(0.99)), measured(of.quantile(1)), failed_cell(of)});
 }
 
 json row(const measurement& of) {
@@ -186,7 +186,7 @@ ending run_bench(const options& from) {
     add_row(rows, "acquire and release", leases);
     add_row(rows, ("with " + from.bench.command).c_str(), commands);
     text = from.cluster + ": " + std::to_string(callers) + " callers, " + std::to_string(pool->size) +
-           " connections at most, warm after " + to_text(warm) + "\n" + rows.text(has_colours(1));
+           " connections at most, warm after " + measured(warm) + "\n" + rows.text(has_colours(1));
   }
   auto end = say(text);
   for (const auto* each : {&leases, &commands})

@@ -189,14 +189,14 @@ std::string text_of(const options& from, const findings& found, std::chrono::nan
   table steps{{"STEP", ">TOOK", "RESULT"}};
   for (const auto& each : found.steps)
     steps.add({{each.step, each.failed ? colour::bad : colour::none},
-               each.took.count() == 0 ? std::string{"-"} : to_text(each.took),
+               each.took.count() == 0 ? std::string{"-"} : measured(each.took),
                {each.brief.empty() ? each.text : each.brief, each.failed ? colour::bad : colour::none}});
   if (!steps.empty())
     result += steps.text(colours);
   auto verdict = found.trouble.code == errc::none ? painted("all is well", colour::good, colours)
                  : found.interrupted              ? painted("interrupted", colour::busy, colours)
                                                   : painted("not well", colour::bad, colours);
-  return result + verdict + " after " + to_text(took) + "\n";
+  return result + verdict + " after " + measured(took) + "\n";
 }
 
 std::string json_of(const options& from, const findings& found, std::chrono::nanoseconds took) {

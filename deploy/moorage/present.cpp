@@ -48,6 +48,29 @@ std::string tame(const std::string& text) {
 
 } // namespace
 
+std::string measured(std::chrono::nanoseconds took) {
+  using namespace std::chrono_literals;
+  if (took < 1us || took >= 100s)
+    return to_text(took);
+  struct unit {
+    const char* name;
+    double nanoseconds;
+  };
+  auto number = static_cast<double>(took.count());
+  // What rounds to a thousand of a unit is one of the next.
+  auto [name, size] = number >= 999.5e6   ? unit{"s", 1e9}
+                      : number >= 999.5e3 ? unit{"ms", 1e6}
+                                          : unit{"µs", 1e3};
+  number /= size;
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.*f %s",
+                number < 9.995   ? 2
+                : number < 99.95 ? 1
+                                 : 0,
+                number, name);
+  return text.data();
+}
+
 std::string pools_text(const std::vector<pool_status>& pools, bool colours, const options& from) {
   if (pools.empty())
     return "no clusters\n";

@@ -1,7 +1,9 @@
 // `moorage exec`, `check` and `bench` against OpenSSH's sshd, with connections of their own.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <csignal>
+#include <regex>
 
 #include <nlohmann/json.hpp>
 
@@ -227,6 +229,22 @@ TEST_CASE("check tells how long each step took") {
   CHECK(said["trouble"].is_null());
   CHECK(said["steps"].size() >= 6);
   CHECK(said["steps"][0]["took_seconds"].is_number());
+}
+
+TEST_CASE("a time that was measured is told with three digits") {
+  home_with_cluster home;
+  auto told =
+      home.moorage({"check", "here"}).output + home.moorage({"bench", "here", "--time", "50ms"}).output;
+  INFO(told);
+  const std::regex time{R"(([0-9.]+) (s|ms|µs)\b)"};
+  auto times = 0;
+  for (std::sregex_iterator each{told.begin(), told.end(), time}, end; each != end; ++each) {
+    auto number = (*each)[1].str();
+    CHECK(
+        (number == "0" || std::count_if(number.begin(), number.end(), [](char c) { return c != '.'; }) == 3));
+    times += number == "0" ? 0 : 1;
+  }
+  CHECK(times >= 10);
 }
 
 TEST_CASE("the home folder that a shell leaves as ~ in --config= is found") {
