@@ -243,7 +243,10 @@ void command_line::add_number(CLI::App& to, const order_argument& argument) {
     if (!prefix.empty() && digits.starts_with(prefix))
       digits.remove_prefix(prefix.size());
     auto value = parse_count(digits);
-    if (!value || *value > argument.most)
+    if (value && *value > argument.most)
+      throw CLI::ValidationError(argument.name, "'" + written + "' is too large; the most is " +
+                                                    std::to_string(argument.most));
+    if (!value)
       throw CLI::ValidationError(argument.name, "'" + written + "' is no number" +
                                                     (prefix.empty() ? "" : " such as " + prefix + "3"));
     options_.admin.number = *value;

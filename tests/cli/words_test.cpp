@@ -110,6 +110,8 @@ TEST_CASE("wrong usage is told in one line with what was meant, and ends with 2"
   CHECK(complaint({"admin", "evict", "lumi"}) ==
         "moorage: CONNECTION is missing (moorage admin evict --help)\n");
   CHECK_THAT(complaint({"admin", "evict", "lumi", "seven"}), Contains("'seven' is no number such as c3"));
+  CHECK_THAT(complaint({"admin", "resize", "lumi", "4294967296"}),
+             Contains("'4294967296' is too large; the most is 4294967295"));
   CHECK_THAT(complaint({"bench", "lumi", "--time", "0"}), Contains("a measurement takes time"));
   CHECK_THAT(complaint({"bench", "lumi", "--time", "5"}), Contains("'5' is no duration such as 250ms"));
   CHECK_THAT(complaint({"bench", "lumi", "--time", "200000d"}), Contains("at most a hundred years"));
