@@ -85,8 +85,8 @@ std::vector<field> where_fields() {
                           {.example = R"("me")", .ssh_name = "User"}),
           entry<&S::key_files>(
               "key_files",
-              "Private key files, each of which must exist. Empty: those of ~/.ssh/id_ed25519, id_ecdsa and "
-              "id_rsa that exist.",
+              "Private key files, each of which is needed for the cluster to be used. Empty: those of "
+              "~/.ssh/id_ed25519, id_ecdsa and id_rsa that exist.",
               {.example = R"(["~/.ssh/id_ed25519"])", .ssh_name = "IdentityFile", .must_exist = true}),
           entry<&S::agent>(
               "agent", "Use the agent at $SSH_AUTH_SOCK; when key_files are listed, for those keys only."),
