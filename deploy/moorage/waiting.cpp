@@ -13,7 +13,7 @@ constexpr auto first_look = 5s;
 constexpr auto between_looks = 1s;
 
 /// Empty: nothing that is worth a line.
-std::string state_of(const pool_status& pool) {
+std::string lasting_state(const pool_status& pool) {
   if (pool.paused)
     return "the pool is paused";
   if (pool.backing_off.code != errc::none)
@@ -54,7 +54,7 @@ void waiting_words::tell() {
   auto pool = pools_.pool(cluster_);
   if (!pool)
     return; // whatever it is, the acquire tells it
-  if (auto state = state_of(*pool); !state.empty() && told_.insert(state).second)
+  if (auto state = lasting_state(*pool); !state.empty() && told_.insert(state).second)
     complain(cluster_ + ": " + state);
 }
 
