@@ -22,10 +22,6 @@ exec_result failed(failure reason) {
   return result;
 }
 
-exec_result empty_lease() {
-  return failed({errc::unknown_lease, "this lease is empty: it was moved or released"});
-}
-
 /// Withdraws a call when the token says so. Lives until whoever needs the answer has it.
 using withdrawal = std::stop_callback<std::function<void()>>;
 
@@ -72,7 +68,7 @@ void stream::cancel(std::chrono::milliseconds at_most) {
 
 outcome stream::ended() {
   if (!pipe_)
-    return empty_lease().ended;
+    return failed(empty_lease()).ended;
   if (on_scheduler_thread())
     return outcome_of(would_block());
   return pipe_->wait();
@@ -143,7 +139,7 @@ result<void> lease::release() {
 
 void lease::run(exec_request request, std::function<void(exec_result)> callback) {
   if (!gate_) {
-    callback_threads{}.run_here(cluster_, [&callback] { callback(empty_lease()); });
+    callback_threads{}.run_here(cluster_, [&callback] { callback(failed(empty_lease())); });
     return;
   }
   auto callbacks = gate_->callbacks();
@@ -174,7 +170,7 @@ std::future<exec_result> lease::run_async(exec_request request) {
     start(gate_->next_call(), std::move(request),
           [promise, place](exec_result finished) { promise->set_value(std::move(finished)); });
   else
-    promise->set_value(gate_ ? failed(client_gate::too_many()) : empty_lease());
+    promise->set_value(gate_ ? failed(client_gate::too_many()) : failed(empty_lease()));
   return future;
 }
 
@@ -182,7 +178,7 @@ exec_result lease::run(exec_request request, std::stop_token stop) {
   if (on_scheduler_thread())
     return failed(would_block());
   if (!gate_)
-    return empty_lease();
+    return failed(empty_lease());
   auto deadline = clock::time_point::max();
   if (request.timeout.count() > 0)
     deadline = clock::now() + std::min(request.timeout, longest_timeout) + ending_time + answer_margin;
@@ -225,7 +221,7 @@ outcome lease::stream(exec_request request, const output_sink& sink, std::stop_t
   if (on_scheduler_thread())
     return outcome_of(would_block());
   if (!gate_)
-    return empty_lease().ended;
+    return failed(empty_lease()).ended;
   auto output = open(std::move(request), window);
   output.end_input();
   withdrawal withdraw{stop, [&output] { output.cancel(); }};

@@ -103,10 +103,6 @@ std::future<lease> runtime::acquire_async(const std::string& cluster, acquire_op
 
 namespace {
 
-failure empty_lease() {
-  return {errc::unknown_lease, "this lease is empty: it was moved or released"};
-}
-
 result<probe_answer> ask_probe(client_gate& gate, lease_key key, bool as_pool,
                                std::chrono::milliseconds patience) {
   if (on_scheduler_thread())

@@ -30,4 +30,9 @@ std::optional<result<Answer>> ask_client(client_gate& gate, std::chrono::nanosec
   });
 }
 
+/// What there is to say of a lease that holds nothing.
+inline failure empty_lease() {
+  return {errc::unknown_lease, "this lease is empty: it was moved or released"};
+}
+
 } // namespace moorage

@@ -29,7 +29,7 @@ bool is_octal(char c) {
 }
 
 /// Between single quotes, for `printf %b`.
-std::string quoted(const std::string& bytes) {
+std::string quoted_for_printf(const std::string& bytes) {
   std::string text = "'";
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     auto byte = static_cast<unsigned char>(bytes[i]);
@@ -109,8 +109,8 @@ std::string with_environment(const std::vector<environment_variable>& variables,
     line += name + "=$(printf %b. \"$1\");export " + name + "=\"${" + name + "%.}\";shift;";
   line += "exec \"${SHELL:-/bin/sh}\" -c \"$(printf %b \"$1\")\"' sh";
   for (const auto& [name, value] : variables)
-    line += " " + quoted(value);
-  return line + " " + quoted(command);
+    line += " " + quoted_for_printf(value);
+  return line + " " + quoted_for_printf(command);
 }
 
 } // namespace moorage

@@ -12,7 +12,7 @@ namespace {
 
 /// One pump's share: 64 KiB read (libssh reads 4 KiB a poll), and as much for other reasons to go round.
 constexpr int polls_max = 16;
-constexpr int rounds_max = 64;
+constexpr int poll_rounds_max = 64;
 constexpr std::uint64_t poll_reads_max = 4'096;
 /// Each call on a channel may read as well, and each channel's is made in each round.
 constexpr std::uint64_t pump_reads_max = 256u << 10;
@@ -91,7 +91,7 @@ bool ssh_transport::move_open() {
   bool paused = false;
   bool eager = false;
   int polls = 0;
-  for (int round = 0; round < rounds_max; ++round) {
+  for (int round = 0; round < poll_rounds_max; ++round) {
     auto packets = link_.packets_in();
     auto read = link_.bytes_in();
     auto written = link_.bytes_out();

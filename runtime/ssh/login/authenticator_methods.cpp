@@ -8,7 +8,7 @@ namespace moorage {
 namespace {
 
 /// PAM asks one question a round and ends with an empty one; more rounds than this lead nowhere.
-constexpr int rounds_max = 10;
+constexpr int question_rounds_max = 10;
 
 } // namespace
 
@@ -54,7 +54,7 @@ bool authenticator::machine::step_questions() {
 
 bool authenticator::machine::answer_questions() {
   const int questions = ssh_userauth_kbdint_getnprompts(session_);
-  if (++rounds_ > rounds_max)
+  if (++rounds_ > question_rounds_max)
     return set_aside("it asks without end");
   if (questions <= 0)
     return true; // PAM's last round has none, and wants an answer all the same

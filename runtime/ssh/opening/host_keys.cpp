@@ -30,7 +30,7 @@ std::string_view key_type_of(std::string_view algorithm) {
   return algorithm.starts_with("rsa-sha2-") ? "ssh-rsa" : algorithm;
 }
 
-std::string quoted(const std::string& text) {
+std::string quoted_for_shell(const std::string& text) {
   constexpr std::string_view plain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@%:,";
   if (!text.empty() && text.find_first_not_of(plain) == std::string::npos)
@@ -69,7 +69,7 @@ constexpr const char* name_a_file =
 
 /// Accepts exactly the key that was seen, and no other that turns up in between.
 std::string command_to_add(const known_hosts& known, const host_key& shown) {
-  return "echo '" + known_hosts_line(known, shown) + "' >> " + quoted(file_to_add(known));
+  return "echo '" + known_hosts_line(known, shown) + "' >> " + quoted_for_shell(file_to_add(known));
 }
 
 std::string command_to_replace(const known_hosts& known, const host_key& shown,
@@ -81,8 +81,8 @@ std::string command_to_replace(const known_hosts& known, const host_key& shown,
     if (entry->by_pattern)
       by_hand += (by_hand.empty() ? "" : ", ") + place(*entry);
     else if (!entry->file.empty() && files.insert(entry->file).second)
-      command += "ssh-keygen -R " + quoted(known_hosts_name(known.host, known.port)) + " -f " +
-                 quoted(entry->file) + " && ";
+      command += "ssh-keygen -R " + quoted_for_shell(known_hosts_name(known.host, known.port)) + " -f " +
+                 quoted_for_shell(entry->file) + " && ";
   }
   command += command_to_add(known, shown);
   return by_hand.empty() ? command
