@@ -11,7 +11,7 @@ namespace {
 
 std::string reason_of(const caf::error& error, std::chrono::milliseconds timeout) {
   if (error == caf::sec::request_timeout)
-    return "no answer within " + to_text(timeout);
+    return "no answer within " + format_duration(timeout);
   if (error == caf::sec::request_receiver_down)
     return "the connection ended";
   return to_failure(error).text;

@@ -84,7 +84,7 @@ caf::error no_handshake(const caf::actor_system& system, const std::string& path
 caf::error silent(const std::string& path, pid_t pid, std::chrono::milliseconds timeout) {
   return make_error(errc::node_lost, "what listens on " + path +
                                          (pid > 0 ? " (pid " + std::to_string(pid) + ")" : "") +
-                                         " did not answer within " + to_text(timeout) +
+                                         " did not answer within " + format_duration(timeout) +
                                          ": it hangs, is stopped, or is no node; "
                                          "look at its process, or work embedded");
 }

@@ -258,7 +258,7 @@ TEST_CASE("whoever asks a silent peer is answered within the probe's time") {
   user.probe(true);
   world.pass(5s + 10ms);
   REQUIRE(user.heard->probe_errors.size() == 1);
-  CHECK(user.heard->probe_errors.at(0).text == "no answer within 5 s");
+  CHECK(user.heard->probe_errors.at(0).text == "no answer within 5s");
 }
 
 // --- why -------------------------------------------------------------------------------------------------------------

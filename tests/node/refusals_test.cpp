@@ -96,7 +96,7 @@ TEST_CASE("a listener that never accepts is given up at the time-out") {
   raw_listener silent{folder / "node.sock"};
   auto wrong = fail_to_connect(folder / "node.sock");
   CHECK(wrong.code == errc::node_lost);
-  CHECK(says(wrong, "did not answer within 300 ms"));
+  CHECK(says(wrong, "did not answer within 300ms"));
   CHECK(says(wrong, "(pid " + std::to_string(::getpid()) + ")"));
 }
 

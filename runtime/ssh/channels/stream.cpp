@@ -64,7 +64,7 @@ void command_stream::advance() {
     cancelled_ =
         failure{errc::command_timeout, around_.destination +
                                            ": the command was given up: it took longer than its timeout of " +
-                                           to_text(timeout_)};
+                                           format_duration(timeout_)};
   if (cancelled_ && !ending_)
     begin_end();
   while (!over() && step()) {
@@ -131,7 +131,7 @@ bool command_stream::await_reply(const char* to) {
   if (around_.now < reply_due_)
     return false;
   give_up(errc::no_reply, std::string{"the server did not answer the request to "} + to + " within " +
-                              to_text(around_.reply_timeout) +
+                              format_duration(around_.reply_timeout) +
                               " (reply_timeout): it hangs, or is too busy for more commands");
   return true;
 }

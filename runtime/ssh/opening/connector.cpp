@@ -168,8 +168,8 @@ std::string connector::text() const {
   return peer().text + (failures_.empty() ? "" : " (after " + failures_ + ")");
 }
 
-ssh_error connector::overdue(std::chrono::nanoseconds patience) const {
-  std::string text = destination_ + ": no connection within " + to_text(patience) + ": ";
+ssh_error connector::overdue(std::chrono::milliseconds patience) const {
+  std::string text = destination_ + ": no connection within " + format_duration(patience) + ": ";
   text += failures_.empty() ? "" : failures_ + "; ";
   if (at_ < endpoints_.size())
     text += endpoints_[at_].text + ": no answer; ";

@@ -50,7 +50,7 @@ public:
   /// After `failed`: the last address's failure, all addresses in its text.
   const ssh_error& error() const { return error_; }
   /// The failure to report when the opening's deadline passes while this waits.
-  ssh_error overdue(std::chrono::nanoseconds patience) const;
+  ssh_error overdue(std::chrono::milliseconds patience) const;
   time_point next_due() const { return due_; }
 
 private:

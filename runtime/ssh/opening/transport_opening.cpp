@@ -352,8 +352,8 @@ ssh_error ssh_transport::overdue() const {
     return o.preparing->overdue();
   if (phase_ == phase::connecting)
     return o.connecting->overdue(patience);
-  std::string text =
-      destination_ + " (" + o.connecting->peer().text + "): not open within " + to_text(patience) + ": ";
+  std::string text = destination_ + " (" + o.connecting->peer().text + "): not open within " +
+                     format_duration(patience) + ": ";
   auto kind = ssh_failure::timed_out;
   // It has not begun, or the server's answer was told to us and not read since.
   if (phase_ != phase::remembering &&
