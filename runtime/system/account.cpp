@@ -14,6 +14,10 @@ bool begins_with_home(const std::string& path) {
   return path == "~" || path.starts_with("~/");
 }
 
+std::string absolute(std::string folder) {
+  return folder.starts_with('/') ? folder : "";
+}
+
 } // namespace
 
 std::string environment(const char* name) {
@@ -27,18 +31,23 @@ user_account user_account_of(uid_t user) {
   passwd* found = nullptr;
   if (::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
     return {};
-  return {found->pw_name, found->pw_dir};
+  return {found->pw_name, absolute(found->pw_dir)};
+}
+
+std::string home_of_environment() {
+  return absolute(environment("HOME"));
 }
 
 std::string home_folder() {
-  auto home = environment("HOME");
-  if (!home.starts_with('/'))
-    home = user_account_of(::getuid()).home;
-  return home.starts_with('/') ? home : "";
+  auto home = home_of_environment();
+  return home.empty() ? user_account_of(::getuid()).home : home;
 }
 
 std::string expand_home(const std::string& path, const std::string& home) {
-  return begins_with_home(path) && !home.empty() ? home + path.substr(1) : path;
+  if (!begins_with_home(path))
+    return path;
+  auto whole = home + path.substr(1);
+  return whole.empty() ? "/" : whole;
 }
 
 std::string expand_home(const std::string& path) {

@@ -49,7 +49,12 @@ TEST_CASE("the home folder stands for the tilde") {
   CHECK(expand_home("~", "/home/u") == "/home/u");
   CHECK(expand_home("~other/x", "/home/u") == "~other/x");
   CHECK(expand_home("/a/~", "/home/u") == "/a/~");
-  CHECK(expand_home("~/x", "") == "~/x"); // and not the file at the root
+}
+
+TEST_CASE("without a home folder the tilde is no folder of the working folder, where others may make one") {
+  CHECK(expand_home("~/.ssh/known_hosts", "") == "/.ssh/known_hosts");
+  CHECK(expand_home("~", "") == "/");
+  CHECK(expand_home("x", "") == "x");
 }
 
 TEST_CASE("base64 comes back as it went, and rubbish is none") {

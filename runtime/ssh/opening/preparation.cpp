@@ -81,8 +81,8 @@ resolution look_up(const std::string& host, std::uint16_t port) {
 surroundings filled_in(surroundings around) {
   if (!around.use_environment)
     return around;
-  if (around.home.empty() && environment("HOME").starts_with('/'))
-    around.home = environment("HOME");
+  if (around.home.empty())
+    around.home = home_of_environment();
   if (around.agent_socket.empty())
     around.agent_socket = environment("SSH_AUTH_SOCK");
   return around;
