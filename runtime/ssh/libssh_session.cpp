@@ -36,34 +36,37 @@ constexpr std::uint64_t packets_owed_max = 1'000;
 /// A method of key exchange, and what it costs beside others.
 struct exchange_method {
   std::string_view name;
-  int cost;
+  int least;
+  int most;
 };
 
-/// Those that libssh 0.10 offers by itself, in its order of preference. In a group exchange the server chooses the group.
+constexpr const char* group_exchange = "diffie-hellman-group-exchange-sha256";
+
+/// Those that libssh 0.10 offers by itself, in its order of preference. In a group exchange the server chooses the group,
+/// of 2,048 to 8,192 bits.
 constexpr std::array exchange_methods{
-    exchange_method{"curve25519-sha256", 1},
-    exchange_method{"curve25519-sha256@libssh.org", 1},
-    exchange_method{"ecdh-sha2-nistp256", 1},
-    exchange_method{"ecdh-sha2-nistp384", 1},
-    exchange_method{"ecdh-sha2-nistp521", 1},
-    exchange_method{"diffie-hellman-group18-sha512", 4},
-    exchange_method{"diffie-hellman-group16-sha512", 3},
-    exchange_method{"diffie-hellman-group-exchange-sha256", 4},
-    exchange_method{"diffie-hellman-group14-sha256", 2},
+    exchange_method{"curve25519-sha256", 1, 1},
+    exchange_method{"curve25519-sha256@libssh.org", 1, 1},
+    exchange_method{"ecdh-sha2-nistp256", 1, 1},
+    exchange_method{"ecdh-sha2-nistp384", 1, 1},
+    exchange_method{"ecdh-sha2-nistp521", 1, 1},
+    exchange_method{"diffie-hellman-group18-sha512", 4, 4},
+    exchange_method{"diffie-hellman-group16-sha512", 3, 3},
+    exchange_method{group_exchange, 2, 4},
+    exchange_method{"diffie-hellman-group14-sha256", 2, 2},
 };
 
-/// Those that cost no more than this one; empty: it is none of them.
+} // namespace
+
 std::string no_costlier_than(std::string_view agreed) {
   std::string result;
   auto one = std::find_if(exchange_methods.begin(), exchange_methods.end(),
                           [agreed](const auto& each) { return each.name == agreed; });
   for (const auto& each : exchange_methods)
-    if (one != exchange_methods.end() && each.cost <= one->cost)
+    if (one != exchange_methods.end() && (each.name == agreed || each.most <= one->least))
       result += (result.empty() ? "" : ",") + std::string{each.name};
   return result;
 }
-
-} // namespace
 
 libssh_session::~libssh_session() {
   drop();
@@ -180,9 +183,14 @@ libssh_session::exchange libssh_session::exchange_keys() {
 /// New keys that the server asks for later are computed in the read that brings its wish, which is encrypted until then: so
 /// without a turn. Hence no method that is slower than the one that it took for the log-in.
 void libssh_session::bound_later_exchanges() {
-  const char* agreed = ssh_get_kex_algo(session_);
-  if (auto methods = no_costlier_than(agreed ? agreed : ""); !methods.empty())
-    ssh_options_set(session_, SSH_OPTIONS_KEY_EXCHANGE, methods.c_str());
+  auto methods = no_costlier_than(agreed_exchange());
+  later_exchanges_bounded_ =
+      !methods.empty() && ssh_options_set(session_, SSH_OPTIONS_KEY_EXCHANGE, methods.c_str()) == SSH_OK;
+}
+
+const char* libssh_session::agreed_exchange() const {
+  const char* name = ssh_get_kex_algo(session_); // which libssh 0.10 has for all but this one
+  return name ? name : group_exchange;
 }
 
 /// A server has nothing to ask of us: refused (1), or dropped (0) while it does not read what we owe it.

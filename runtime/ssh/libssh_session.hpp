@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "messages/ssh_error.hpp"
 #include "runtime/ssh/opening/first_words.hpp"
@@ -25,6 +26,10 @@ struct link_settings {
   std::string user;
   std::string host_key_algorithms; ///< for SSH_OPTIONS_HOSTKEYS
 };
+
+/// The methods of key exchange that cost no more than this one, for SSH_OPTIONS_KEY_EXCHANGE; empty: it is none that we
+/// know of. After a group exchange those that cost no more than its smallest group, and itself.
+std::string no_costlier_than(std::string_view agreed);
 
 class libssh_session {
 public:
@@ -45,6 +50,11 @@ public:
   /// Key exchange, as far as it goes at once, but never more than a bounded piece of work: 64 KiB read, which is
   /// more than a whole exchange, and so no more than the computing of one.
   exchange exchange_keys();
+
+  /// The method of it, once it is done.
+  const char* agreed_exchange() const;
+  /// New keys that the server asks for later cost no more than that. False: libssh would not have it.
+  bool later_exchanges_bounded() const { return later_exchanges_bounded_; }
 
   /// What the server said before libssh took it.
   const class first_words& first_words() const { return first_words_; }
@@ -112,6 +122,7 @@ private:
   std::uint64_t answers_ = 0;
   unique_fd duplicate_; ///< until the first `ssh_connect` has made it libssh's to close
   bool connecting_ = false;
+  bool later_exchanges_bounded_ = false;
   bool poll_failed_ = false;
 };
 

@@ -140,6 +140,25 @@ void ssh_transport::break_link() {
   fail(link_error(ssh_stage::session, "on the open connection"));
 }
 
+ssh_stage ssh_transport::stage() const {
+  switch (phase_) {
+  case phase::fresh:
+  case phase::preparing:
+    return ssh_stage::prepare;
+  case phase::connecting:
+    return ssh_stage::connect;
+  case phase::exchanging_keys:
+    return ssh_stage::key_exchange;
+  case phase::verifying:
+  case phase::remembering:
+    return ssh_stage::host_key;
+  case phase::logging_in:
+    return ssh_stage::authenticate;
+  default:
+    return ssh_stage::session;
+  }
+}
+
 /// Ends everything: streams first, then the transport.
 void ssh_transport::fail(ssh_error error) {
   error.text = printable(error.text, printable_whole, lines::many);

@@ -161,10 +161,14 @@ bool ssh_transport::exchange_keys() {
     fail(link_error(ssh_stage::key_exchange, "during the key exchange"));
     return false;
   }
+  if (!link_.later_exchanges_bounded())
+    o.warnings.push_back(destination_ +
+                         ": the SSH library takes no bound on what new keys may cost, so that a "
+                         "server which asks for some may hold up a thread");
   auto word = [](const char* text) { return std::string(text ? text : "?"); };
   auto cipher = word(ssh_get_cipher_in(link_.session()));
   step_done(ssh_stage::key_exchange,
-            word(ssh_get_kex_algo(link_.session())) + ", " + cipher +
+            std::string{link_.agreed_exchange()} + ", " + cipher +
                 (cipher.find("gcm") != std::string::npos || cipher.find("poly1305") != std::string::npos
                      ? ""
                      : ", " + word(ssh_get_hmac_in(link_.session()))) +
@@ -323,25 +327,6 @@ void ssh_transport::enter_open() {
   last_heard_ = shared_.now;
   readable_ = true;
   shared_.events->emplace_back(std::move(told));
-}
-
-ssh_stage ssh_transport::stage() const {
-  switch (phase_) {
-  case phase::fresh:
-  case phase::preparing:
-    return ssh_stage::prepare;
-  case phase::connecting:
-    return ssh_stage::connect;
-  case phase::exchanging_keys:
-    return ssh_stage::key_exchange;
-  case phase::verifying:
-  case phase::remembering:
-    return ssh_stage::host_key;
-  case phase::logging_in:
-    return ssh_stage::authenticate;
-  default:
-    return ssh_stage::session;
-  }
 }
 
 /// The opening's deadline has passed: who kept us waiting?
