@@ -47,7 +47,15 @@ cluster_settings cluster(const std::string& host) {
   settings.host = host;
   settings.user = "alice";
   settings.agent = false;
+  settings.password_secret = "pw";
   return settings;
+}
+
+/// Something to log in with: without it no preparation comes to its end.
+std::shared_ptr<secret_store> a_password() {
+  auto store = std::make_shared<memory_secret_store>();
+  store->put("pw", secret{"open sesame"});
+  return store;
 }
 
 surroundings nowhere(const scratch_folder& home) {
@@ -283,7 +291,7 @@ TEST_CASE("a numeric address is looked up by nobody") {
                           asked = true;
                           return resolution{};
                         },
-                        nullptr,
+                        a_password(),
                         woken.waker(),
                         nowhere(home)};
   REQUIRE(finish(preparing, woken) == preparation::state::ready);
@@ -313,7 +321,7 @@ TEST_CASE("a resolver that never answers is named when the deadline passes, and 
                             gate.wait();
                             return resolution{};
                           },
-                          nullptr,
+                          a_password(),
                           woken.waker(),
                           nowhere(home)};
     CHECK(woken.wait(10s)); // the files were read meanwhile
@@ -336,7 +344,7 @@ TEST_CASE("a resolver's failure is the preparation's, and a name without address
   SECTION("not told") {}
   preparation preparing{
       cluster("lumi"), threads,       [&](const std::string&, std::uint16_t) { return answer; },
-      nullptr,         woken.waker(), nowhere(home)};
+      a_password(),    woken.waker(), nowhere(home)};
   REQUIRE(finish(preparing, woken) == preparation::state::failed);
   CHECK(preparing.error().kind == ssh_failure::name_not_found);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -26,19 +27,22 @@ struct visitor {
   explicit visitor(const fake_sshd& server) : visitor(server.host(), server.port(), "alice") {}
 
   prepared prepare() {
-    preparation preparing{settings, threads, system_resolver(), secrets, woken.waker(), around};
-    while (preparing.poll() == preparation::state::waiting)
-      if (!woken.wait(std::chrono::seconds(20)))
-        throw std::runtime_error("the preparation never ends");
-    if (preparing.poll() == preparation::state::failed)
-      throw std::runtime_error(to_string(preparing.error()));
-    return preparing.take();
+    ssh_error error;
+    auto ready = try_to_prepare(error);
+    if (!ready)
+      throw std::runtime_error(to_string(error));
+    return std::move(*ready);
   }
 
   log_in_result log_in() {
-    auto ready = prepare();
+    log_in_result result;
+    auto ready = try_to_prepare(result.error);
+    if (!ready) {
+      result.state = authenticator::state::failed;
+      return result;
+    }
     open_session session{settings.host, settings.port};
-    return support::log_in(session.get(), ready.user, std::move(ready.keys), woken);
+    return support::log_in(session.get(), ready->user, std::move(ready->keys), woken);
   }
 
   scratch_folder home;
@@ -47,6 +51,18 @@ struct visitor {
   std::shared_ptr<memory_secret_store> secrets = std::make_shared<memory_secret_store>();
   blocking_threads threads;
   bell woken;
+
+private:
+  std::optional<prepared> try_to_prepare(ssh_error& error) {
+    preparation preparing{settings, threads, system_resolver(), secrets, woken.waker(), around};
+    while (preparing.poll() == preparation::state::waiting)
+      if (!woken.wait(std::chrono::seconds(20)))
+        throw std::runtime_error("the preparation never ends");
+    error = preparing.error();
+    if (preparing.poll() == preparation::state::failed)
+      return std::nullopt;
+    return preparing.take();
+  }
 };
 
 } // namespace moorage::support

@@ -1,10 +1,17 @@
 #include "runtime/ssh/login/attempts.hpp"
 
+#include <string_view>
 #include <utility>
 
 #include "runtime/ssh/wire.hpp"
 
 namespace moorage {
+
+namespace {
+
+constexpr const char* nothing_there = "there is nothing to log in with: ";
+
+} // namespace
 
 std::string method_names(int methods) {
   std::string names;
@@ -35,6 +42,18 @@ std::string hindrances(const credentials& with, const std::string& agent_problem
   return text;
 }
 
+ssh_error nothing_to_offer(const credentials& with) {
+  // A question that needs no password is only answered after something else was accepted.
+  bool any = with.agent || with.password;
+  for (const auto& file : with.files)
+    any = any || file.private_key;
+  if (any)
+    return {};
+  auto why = hindrances(with, {});
+  return {ssh_stage::prepare, ssh_failure::no_credentials,
+          nothing_there + (why.empty() ? with.nothing_else : why.substr(std::string_view{"; "}.size()))};
+}
+
 void attempts::denied(const std::string& attempt) {
   denied_ = true;
   tried_.push_back(attempt + " denied");
@@ -51,7 +70,7 @@ void attempts::not_completed(const std::string& attempt, const std::string& why)
 ssh_error attempts::failure(int methods_offered, const std::string& hindrances,
                             const std::string& nothing_else) const {
   const bool turned_down = denied_ || any_accepted();
-  std::string text = turned_down ? "" : "there is nothing to log in with: ";
+  std::string text = turned_down ? "" : nothing_there;
   if (any_accepted())
     text += accepted_ + "more was asked for; ";
   for (const auto& attempt : tried_)

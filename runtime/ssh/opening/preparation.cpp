@@ -10,6 +10,8 @@
 #include <cstring>
 #include <utility>
 
+#include "runtime/ssh/login/attempts.hpp"
+#include "runtime/ssh/opening/host_keys.hpp"
 #include "runtime/system/account.hpp"
 
 namespace moorage {
@@ -225,8 +227,11 @@ preparation::read_files preparation::read(const cluster_settings& settings, secr
   const bool secrets_kept = secrets != nullptr && !secrets->empty();
   result.keys.nothing_else = nothing_else(settings, around, secrets_kept);
   result.keys.files = load_keys(settings, home, passphrase ? &*passphrase : nullptr, sign, secrets_kept);
-  result.keys.agent = settings.agent && agent_needed(result.keys);
+  result.keys.agent = settings.agent && !around.agent_socket.empty() && agent_needed(result.keys);
   result.keys.agent_timeout = settings.agent_timeout;
+  if ((result.error = nothing_to_offer(result.keys)))
+    result.error.text =
+        result.user + "@" + known_hosts_name(settings.host, settings.port) + ": " + result.error.text;
   return result;
 }
 
@@ -241,7 +246,7 @@ preparation::state preparation::poll() {
     }
   if (!files_ && (files_ = files_pending_.take())) {
     error_ = files_->error;
-    if (files_->keys.agent && !around_.agent_socket.empty())
+    if (files_->keys.agent)
       files_->keys.connect = threads_.ask(
           {cluster_, "connecting to the agent at " + around_.agent_socket},
           [path = around_.agent_socket](const abandonment&) { return connect_agent(path); }, wake_);
