@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "tests/cli/clusters.hpp"
+#include "tests/support/any_key.hpp"
 #include "tests/support/raw_peer.hpp"
 
 using namespace moorage::cli_tests;
@@ -113,7 +114,7 @@ TEST_CASE("a node ends on SIGINT though servers that flood before the log-in are
                                      moorage::support::clear_packet(moorage::support::ignore_payload(10))};
   std::ofstream config{folder / "moorage.toml"};
   config << "[node]\nsocket = \"" << folder / "node.sock"
-         << "\"\n[defaults]\nmin_idle = 1\n";
+         << "\"\n[defaults]\nmin_idle = 1\nkey_files = [\"" << moorage::support::any_key() << "\"]\n";
   for (const auto* peer : {&lines, &packets})
     config << "[clusters.c" << peer->port() << "]\nhost = \"" << peer->host() << "\"\nport = " << peer->port()
            << "\nuser = \"u\"\n";

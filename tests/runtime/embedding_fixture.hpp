@@ -5,6 +5,7 @@
 #include <string>
 
 #include "runtime/runtime.hpp"
+#include "tests/support/any_key.hpp"
 #include "tests/support/real_sshd.hpp"
 
 namespace moorage::test {
@@ -23,24 +24,13 @@ inline cluster_settings settings_for(const support::real_sshd& sshd, const std::
   return settings;
 }
 
-/// To log in with where nobody looks at it.
-inline std::string any_key() {
-  static const support::scratch_folder folder;
-  static const auto file = [] {
-    auto key = folder / "id";
-    support::run_to_end({{"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key}, {}, {}, -1, -1});
-    return key;
-  }();
-  return file;
-}
-
 /// Of a pool that any number may wait for, and that nothing is connected to.
 inline cluster_settings unreachable(const std::string& name) {
   cluster_settings settings;
   settings.name = name;
   settings.host = "127.0.0.1";
   settings.port = 1;
-  settings.key_files = {any_key()};
+  settings.key_files = {support::any_key()};
   settings.agent = false;
   settings.queue_depth = 1'000'000;
   return settings;

@@ -49,14 +49,18 @@ public:
   /// At least for the time, and until enough of everything has happened: a busy machine takes longer.
   void run(std::chrono::milliseconds time) {
     auto end = clock::now() + time;
-    auto patience = clock::now() + time + 20s;
-    auto trouble = clock::now() + 2s;
+    auto patience = clock::now() + time + 40s;
+    auto calm = 2'000ms;
+    auto trouble = clock::now() + calm;
+    int exited = 0;
     while (clock::now() < end || (!enough() && clock::now() < patience)) {
       round();
-      // On a busy machine openings take their time: trouble waits for some to be there.
-      if (open_since_ >= 40 || clock::now() >= trouble) {
+      // On a busy machine openings and commands take their time: trouble waits for some of them.
+      if ((open_since_ >= 40 && sums_.exited > exited) || clock::now() >= trouble) {
+        calm = sums_.exited > exited ? 2'000ms : std::min(2 * calm, 10'000ms);
+        exited = sums_.exited;
         open_since_ = 0;
-        trouble = clock::now() + 2s;
+        trouble = clock::now() + calm;
         make_trouble();
       }
       bell_.wait_until(clock::now() + 5ms);
