@@ -6,6 +6,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <sys/stat.h>
+
 #include "tests/cli/clusters.hpp"
 
 namespace moorage::cli_tests {
