@@ -128,7 +128,7 @@ void check_flood(std::size_t which, bool reads, std::chrono::milliseconds lasts,
 } // namespace
 
 TEST_CASE("no flood of an authenticated server grows a connection by 4 MiB, or takes a fifth of a processor",
-          "[transport][flood]") {
+          "[transport][flood][alone]") {
   const auto all = floods(0);
   for (bool reads : {true, false})
     for (std::size_t which = 0; which < all.size(); ++which) {
@@ -181,7 +181,7 @@ TEST_CASE("all floods together for a minute grow each connection by less than 4 
 }
 
 TEST_CASE("a server that changes keys without end takes no more than a fifth of a processor",
-          "[transport][flood]") {
+          "[transport][flood][alone]") {
   scripted_sshd server{[](scripted_peer& peer) {
     peer.welcome();
     for (;;)
@@ -199,7 +199,7 @@ TEST_CASE("a server that changes keys without end takes no more than a fifth of 
   CHECK(resident() < memory + growth_max(growth_bar));
 }
 
-TEST_CASE("a flood is given up after half a minute, and the error says why", "[transport][flood]") {
+TEST_CASE("a flood is given up after half a minute, and the error says why", "[transport][flood][alone]") {
   flooded one{0, true};
   REQUIRE(one.open_and_run());
   std::vector<transport_event> events;
@@ -214,7 +214,7 @@ TEST_CASE("a flood is given up after half a minute, and the error says why", "[t
 
 TEST_CASE(
     "while a server does not read what it is owed it is not read, and after half a minute it is given up",
-    "[transport][flood]") {
+    "[transport][flood][alone]") {
   const auto all = floods(0);
   const auto asks = static_cast<std::size_t>(
       std::find_if(all.begin(), all.end(),
@@ -236,7 +236,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a server whose channels take tiny packets is cut off, and the text names the size",
-          "[transport][flood]") {
+          "[transport][flood][alone]") {
   for (std::uint32_t size : {0u, 1u, 9u, 10u, 11u, 1'023u}) {
     CAPTURE(size);
     scripted_sshd server{[size](scripted_peer& peer) {
@@ -261,7 +261,7 @@ TEST_CASE("a server whose channels take tiny packets is cut off, and the text na
 }
 
 TEST_CASE("a channel whose packets are just large enough serves a command with much input",
-          "[transport][flood]") {
+          "[transport][flood][alone]") {
   scripted_sshd server{[](scripted_peer& peer) {
     peer.welcome();
     peer.serve(window, 1'024);
@@ -273,7 +273,7 @@ TEST_CASE("a channel whose packets are just large enough serves a command with m
   CHECK(result.ended.kind == outcome_kind::exited);
 }
 
-TEST_CASE("a probe meets a server with tiny packets as well", "[transport][flood]") {
+TEST_CASE("a probe meets a server with tiny packets as well", "[transport][flood][alone]") {
   scripted_sshd server{[](scripted_peer& peer) {
     peer.welcome();
     peer.serve(window, 10);
@@ -287,7 +287,7 @@ TEST_CASE("a probe meets a server with tiny packets as well", "[transport][flood
 }
 
 TEST_CASE("a channel that is confirmed a second time ends the connection before more is written",
-          "[transport][flood]") {
+          "[transport][flood][alone]") {
   for (std::uint32_t size : {packet_max, 10u}) {
     CAPTURE(size);
     scripted_sshd server{[size](scripted_peer& peer) {
@@ -315,7 +315,8 @@ TEST_CASE("a channel that is confirmed a second time ends the connection before 
   }
 }
 
-TEST_CASE("a server that sends beyond a window is cut off, also when nobody reads", "[transport][flood]") {
+TEST_CASE("a server that sends beyond a window is cut off, also when nobody reads",
+          "[transport][flood][alone]") {
   scripted_sshd server{[](scripted_peer& peer) {
     peer.welcome();
     const auto channel = peer.await_open();
@@ -336,7 +337,7 @@ TEST_CASE("a server that sends beyond a window is cut off, also when nobody read
   CHECK(resident() < memory + growth_max(growth_bar));
 }
 
-TEST_CASE("channels that a server never closes are borne up to a number", "[transport][flood]") {
+TEST_CASE("channels that a server never closes are borne up to a number", "[transport][flood][alone]") {
   scripted_sshd server{[](scripted_peer& peer) {
     peer.welcome();
     for (;;) {
