@@ -34,13 +34,9 @@ std::string assign(cluster_config& target, const setting<cluster_settings>& fiel
     return wrong;
   if (field.type == setting_type::file_list) {
     auto& files = std::get<std::vector<std::string>>(value);
-    for (const auto& file : files) {
-      auto wrong = check_file_name(field, file);
-      if (wrong.empty())
-        wrong = check_file(field, file);
-      if (!wrong.empty())
+    for (const auto& file : files)
+      if (auto wrong = check_file(field, file); !wrong.empty())
         return wrong;
-    }
     if (again) {
       auto earlier = std::get<std::vector<std::string>>(field.get(target.settings));
       files.insert(files.begin(), earlier.begin(), earlier.end());

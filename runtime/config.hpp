@@ -1,5 +1,5 @@
 // The configuration: clusters by name, read from a TOML file. deploy/moorage.toml is a commented sample, and
-// runtime/config/fields.hpp the table of settings.
+// messages/settings_table.cpp the table of settings.
 //
 //   [defaults]                 # for every cluster; any setting but host
 //   pool_size = 5

@@ -3,21 +3,9 @@
 
 #include "actors/pool/core.hpp"
 #include "messages/ensure.hpp"
+#include "messages/settings_table.hpp"
 
 namespace moorage {
-
-namespace {
-
-/// Whether connections opened under one may serve under the other. Not asked: `connect_timeout`, which an
-/// open connection has behind it, and what the pool itself or each command goes by.
-bool same_transport(const cluster_settings& a, const cluster_settings& b) {
-  return a.host == b.host && a.port == b.port && a.user == b.user && a.key_files == b.key_files &&
-         a.agent == b.agent && a.password_secret == b.password_secret &&
-         a.passphrase_secret == b.passphrase_secret && a.known_hosts_files == b.known_hosts_files &&
-         a.strict_host_keys == b.strict_host_keys && a.keep_alive_interval == b.keep_alive_interval;
-}
-
-} // namespace
 
 void pool_core::answer(request_id request) {
   if (request)
@@ -42,12 +30,12 @@ failure pool_core::why_stopping() const {
   return {errc::stopping, "'" + settings_.name + "' is stopping"};
 }
 
-/// Applied to the living: connections opened under another transport are condemned, all else holds from now
+/// Applied to the living: a change of what `reopens` condemns the open connections, all else holds from now
 /// on. The latch and the back-off are lifted, since what caused them may be what was changed.
 void pool_core::on(const settings_changed& event) {
   if (refused_for_stopping(event.request))
     return;
-  auto keep = same_transport(settings_, event.settings);
+  auto keep = same_connections(settings_, event.settings);
   auto new_interval = settings_.probe_interval != event.settings.probe_interval;
   settings_ = event.settings;
   back_off_.lift();

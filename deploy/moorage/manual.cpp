@@ -3,6 +3,7 @@
 
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/pages.hpp"
+#include "messages/settings_table.hpp"
 #include "runtime/config/fields.hpp"
 
 namespace moorage::cli {
@@ -116,7 +117,10 @@ std::string settings_section() {
                        "bytes.\n"
                        "A key that is unknown, a value of the wrong type or out of range, and a key file "
                        "that is not there are errors; all "
-                       "that is wrong with a file is told at once.\n";
+                       "that is wrong with a file is told at once.\n"
+                       "A node reads the file again when it gets SIGHUP.\n"
+                       "What a change does to open connections is said below; where nothing is said, it "
+                       "holds from then on.\n";
   std::string_view section;
   for (const auto& field : cluster_fields()) {
     if (field.section != section)
@@ -131,6 +135,7 @@ std::string settings_section() {
       result += sentences("Allowed: " + range + ".");
     else if (!field.choices.empty())
       result += sentences("Allowed: " + allowed_values(field) + ".");
+    result += sentences(change_in_words(field));
     if (!field.ssh_name.empty())
       result += sentences("As " + std::string{field.ssh_name} + " of ssh_config(5).");
   }

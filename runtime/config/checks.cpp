@@ -1,4 +1,4 @@
-// Values of settings: what is allowed, and how each is read and written.
+// Values of settings: how each is read and written.
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
@@ -16,18 +16,6 @@ namespace {
 
 using enum setting_type;
 
-std::string number_in_words(const setting_rules& rules, std::uint64_t number) {
-  if (rules.type == duration)
-    return format_duration(std::chrono::milliseconds{static_cast<std::int64_t>(number)});
-  return rules.type == size ? format_size(number) : std::to_string(number);
-}
-
-std::uint64_t as_number(const setting_value& value) {
-  if (const auto* span = std::get_if<std::chrono::milliseconds>(&value))
-    return static_cast<std::uint64_t>(std::max<std::int64_t>(span->count(), 0));
-  return std::get<std::uint64_t>(value);
-}
-
 bool parse_boolean(const std::string& text, setting_value& result) {
   auto yes = text == "true" || text == "yes";
   if (yes || text == "false" || text == "no")
@@ -36,56 +24,6 @@ bool parse_boolean(const std::string& text, setting_value& result) {
 }
 
 } // namespace
-
-std::string allowed_range(const setting_rules& rules) {
-  if (rules.type != count && rules.type != size && rules.type != duration)
-    return {};
-  auto limits = number_in_words(rules, rules.least) + " to " + number_in_words(rules, rules.most);
-  return rules.zero ? "0, or " + limits : limits;
-}
-
-std::string allowed_values(const setting_rules& rules) {
-  switch (rules.type) {
-  case text:
-    return "a string";
-  case file:
-    return "a file's name, absolute or beginning with ~/";
-  case file_list:
-    return "a list of file names, such as [\"~/.ssh/id_ed25519\"]";
-  case boolean:
-    return "true or false";
-  case count:
-    return allowed_range(rules);
-  case size:
-    return "bytes, such as 4096 or \"16MiB\", " + allowed_range(rules);
-  case duration:
-    return "a duration such as \"250ms\", \"30s\", \"5min\" or \"1h30m\", " + allowed_range(rules);
-  case choice:
-    break;
-  }
-  std::string result;
-  for (std::size_t i = 0; i < rules.choices.size(); ++i) {
-    result += i == 0 ? "" : i + 1 == rules.choices.size() ? " or " : ", ";
-    result += quote_toml(rules.choices[i]);
-  }
-  return result;
-}
-
-std::string check_value(const setting_rules& rules, const setting_value& value) {
-  if (rules.type != count && rules.type != size && rules.type != duration)
-    return {};
-  auto number = as_number(value);
-  if ((number >= rules.least && number <= rules.most) || (number == 0 && rules.zero))
-    return {};
-  return number_in_words(rules, number) + " is out of range; allowed: " + allowed_values(rules);
-}
-
-std::string check_file_name(const setting_rules& rules, const std::string& name) {
-  if (!name.empty())
-    return {};
-  return std::string{"the name is empty; allowed: "} +
-         (rules.must_exist ? "a file that can be read" : "a file's name");
-}
 
 std::string check_file(const setting_rules& rules, const std::string& name) {
   if (!rules.must_exist)
@@ -151,13 +89,13 @@ std::string format_value(const setting_rules& rules, const setting_value& value)
   case boolean:
     return std::get<bool>(value) ? "true" : "false";
   case count:
-    return std::to_string(as_number(value));
+    return std::to_string(std::get<std::uint64_t>(value));
   case size:
-    return quote_toml(format_size(as_number(value)));
+    return quote_toml(format_size(std::get<std::uint64_t>(value)));
   case duration:
     return quote_toml(format_duration(std::get<std::chrono::milliseconds>(value)));
   case choice: {
-    auto index = as_number(value);
+    auto index = std::get<std::uint64_t>(value);
     return index < rules.choices.size() ? quote_toml(rules.choices[index]) : std::to_string(index);
   }
   case file_list: {

@@ -280,7 +280,7 @@ private:
   // Whether it is there is asked of the cluster that is used: see `check_files`.
   void check_name(const setting_rules& rules, const std::string& name, const toml::source_region& where,
                   const std::string& path) {
-    if (auto wrong = check_file_name(rules, name); !wrong.empty())
+    if (auto wrong = check_value(rules, std::vector{name}); !wrong.empty())
       problem(where, path, wrong);
   }
 

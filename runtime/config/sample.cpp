@@ -28,6 +28,8 @@ std::string describe(const setting<cluster_settings>& field) {
     text += " Allowed: " + range + ".";
   else if (field.type == setting_type::choice)
     text += " Allowed: " + allowed_values(field) + ".";
+  if (auto change = change_in_words(field); !change.empty())
+    text += " " + std::string{change};
   if (!field.ssh_name.empty())
     text += " As ssh_config(5)'s " + std::string{field.ssh_name} + ".";
   return wrapped_comment(text);

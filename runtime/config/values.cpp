@@ -133,14 +133,6 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   return factor ? multiply(*number, *factor) : std::nullopt;
 }
 
-std::string format_size(std::uint64_t bytes) {
-  for (auto [name, factor] :
-       {unit{"TiB", 1ull << 40}, unit{"GiB", 1ull << 30}, unit{"MiB", 1ull << 20}, unit{"KiB", 1ull << 10}})
-    if (bytes >= factor && bytes % factor == 0)
-      return std::to_string(bytes / factor) + std::string{name};
-  return std::to_string(bytes) + "B";
-}
-
 std::optional<std::uint64_t> parse_count(std::string_view text) {
   if (text.empty() || !std::all_of(text.begin(), text.end(), is_digit))
     return std::nullopt;

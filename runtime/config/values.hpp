@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "messages/durations.hpp"
+#include "messages/settings_table.hpp"
 
 namespace moorage {
 
@@ -19,8 +20,6 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 
 /// Bytes: "16MiB", "64 KiB", "1GiB", "10MB" (decimal), "4096", "4096B". Nothing for anything else.
 std::optional<std::uint64_t> parse_size(std::string_view text);
-/// "16MiB" where that is exact, else "1000000B".
-std::string format_size(std::uint64_t bytes);
 
 /// Digits only. Nothing for anything else.
 std::optional<std::uint64_t> parse_count(std::string_view text);

@@ -61,23 +61,25 @@ TEST_CASE("every setting out of its range is named, with what is allowed") {
   CHECK_THAT(wrong_after([](s& x) { x.host = "-oProxyCommand"; }), Contains("host"));
   CHECK_THAT(wrong_after([](s& x) { x.host = "lumi; rm -rf"; }), Contains("host"));
   CHECK_THAT(wrong_after([](s& x) { x.host = "lümi"; }), Contains("xn--"));
-  CHECK_THAT(wrong_after([](s& x) { x.port = 0; }), Contains("port: must be from 1 to 65535"));
+  CHECK_THAT(wrong_after([](s& x) { x.port = 0; }), Contains("port: 0 is out of range; allowed: 1 to 65535"));
   CHECK_THAT(wrong_after([](s& x) { x.user = "two words"; }), Contains("user"));
   CHECK_THAT(wrong_after([](s& x) { x.key_files = {"a", ""}; }), Contains("key_files"));
   CHECK_THAT(wrong_after([](s& x) { x.known_hosts_files = {"a\nb"}; }), Contains("known_hosts_files"));
   CHECK_THAT(wrong_after([](s& x) { x.password_secret = "a\nb"; }), Contains("password_secret"));
   CHECK_THAT(wrong_after([](s& x) { x.connect_timeout = 0ms; }),
-             Contains("connect_timeout: 0s is not from 100ms to"));
-  CHECK_THAT(wrong_after([](s& x) { x.keep_alive_interval = 1ms; }), Contains("nor 0"));
-  CHECK_THAT(wrong_after([](s& x) { x.pool_size = 0; }), Contains("pool_size: 0 is not from 1 to"));
+             Contains("connect_timeout: 0s is out of range; allowed: ") && Contains(", 100ms to 10min"));
+  CHECK_THAT(wrong_after([](s& x) { x.keep_alive_interval = 1ms; }), Contains("0, or 100ms to 1d"));
+  CHECK_THAT(wrong_after([](s& x) { x.pool_size = 0; }),
+             Contains("pool_size: 0 is out of range; allowed: 1 to 10000"));
   CHECK_THAT(wrong_after([](s& x) { x.channels_per_connection = 0; }), Contains("channels_per_connection"));
   CHECK_THAT(wrong_after([](s& x) { x.min_idle = 6; }), Contains("min_idle: 6 is more than pool_size, 5"));
   CHECK_THAT(wrong_after([](s& x) { x.connects_at_once = 0; }), Contains("connects_at_once"));
   CHECK_THAT(wrong_after([](s& x) { x.queue_depth = 0; }), Contains("queue_depth"));
-  CHECK_THAT(wrong_after([](s& x) { x.acquire_timeout = -1ms; }), Contains("acquire_timeout: -1ms is not"));
+  CHECK_THAT(wrong_after([](s& x) { x.acquire_timeout = -1ms; }),
+             Contains("acquire_timeout: -1ms is out of range"));
   CHECK_THAT(wrong_after([](s& x) { x.connection_lifetime = 0ms; }), Contains("connection_lifetime"));
   CHECK_THAT(wrong_after([](s& x) { x.idle_timeout = 721h; }),
-             Contains("idle_timeout: 30d1h is not from 100ms to 30d"));
+             Contains("idle_timeout: 30d1h is out of range; allowed: ") && Contains(", 100ms to 30d"));
   CHECK_THAT(wrong_after([](s& x) { x.probe_interval = 0ms; }), Contains("probe_interval"));
   CHECK_THAT(wrong_after([](s& x) { x.probe_timeout = 0ms; }), Contains("probe_timeout"));
   CHECK_THAT(wrong_after([](s& x) { x.probe_failures_max = 0; }), Contains("probe_failures_max"));
@@ -89,7 +91,8 @@ TEST_CASE("every setting out of its range is named, with what is allowed") {
   CHECK_THAT(wrong_after([](s& x) { x.strict_host_keys = static_cast<host_key_policy>(200); }),
              Contains("accept-new"));
   CHECK_THAT(wrong_after([](s& x) { x.probe = static_cast<probe_method>(200); }),
-             Contains("channel or exec"));
+             Contains("probe: 200 is out of range; allowed: \"channel\" or \"exec\""));
+  CHECK_THAT(wrong_after([](s& x) { x.linger = -1ms; }), Contains("linger: -1ms is out of range"));
 }
 
 TEST_CASE("the ends of the ranges are allowed") {

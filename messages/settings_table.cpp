@@ -1,14 +1,68 @@
-#include "runtime/config/fields.hpp"
+// One row a setting. The ranges are wide: they turn down mistakes (a missing zero, seconds taken for milliseconds), not tastes.
+#include "messages/settings_table.hpp"
 
 #include <algorithm>
 #include <array>
 #include <type_traits>
+#include <utility>
 
 namespace moorage {
 
 namespace {
 
 using namespace std::string_view_literals;
+
+// --- checks of a single text
+
+constexpr std::string_view letters_and_digits =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+bool made_of(std::string_view text, std::string_view further) {
+  return std::all_of(text.begin(), text.end(), [further](char c) {
+    return letters_and_digits.find(c) != std::string_view::npos || further.find(c) != std::string_view::npos;
+  });
+}
+
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
+std::string wrong_host(const std::string& host) {
+  if (host.empty())
+    return "a cluster needs a host: a name or an address";
+  if (host.size() > 255)
+    return "longer than 255 characters";
+  // What reaches known_hosts lines and commands in error texts must be no more than a name.
+  if (!made_of(host, "-_.:%") || host.front() == '-')
+    return "'" + host +
+           "' is no host name or address (letters, digits, '-', '_', '.'; ':' and '%' in IPv6 addresses, "
+           "without brackets; names with other letters in their xn-- form)";
+  return {};
+}
+
+std::string wrong_user(const std::string& user) {
+  auto wrong = user.size() > 255 || has_control(user) || user.find(' ') != std::string::npos;
+  return wrong ? "must be at most 255 characters without blanks" : "";
+}
+
+std::string wrong_file(const std::string& file) {
+  if (file.empty())
+    return "the name is empty; allowed: a file's name";
+  auto wrong = file.size() > 4'095 || has_control(file);
+  return wrong ? "a file's name is at most 4095 bytes, without control characters" : "";
+}
+
+std::string wrong_secret(const std::string& entry) {
+  auto wrong = entry.size() > 255 || has_control(entry);
+  return wrong ? "must be the name of an entry in the secret store" : "";
+}
+
+std::string wrong_command(const std::string& command) {
+  auto wrong = command.size() > 4'096 || command.find('\0') != std::string::npos;
+  return wrong ? "must be at most 4096 characters without NUL" : "";
+}
+
+// --- rows
 
 // How each C++ type is kept in a `setting_value`.
 template <class T>
@@ -55,9 +109,11 @@ field entry(std::string_view name, std::string_view meaning, setting_rules rules
   result.type = type_of<type>();
   result.get = [](const cluster_settings& from) { return wrap(from.*Member); };
   result.set = [](cluster_settings& to, const setting_value& value) { unwrap(to.*Member, value); };
+  result.same = [](const cluster_settings& a, const cluster_settings& b) { return a.*Member == b.*Member; };
   return result;
 }
 
+// In the order of the enumerators.
 constexpr std::array policies{"yes"sv, "accept-new"sv, "no"sv};
 constexpr std::array methods{"channel"sv, "exec"sv};
 constexpr std::array fallbacks{"prefix"sv, "none"sv};
@@ -65,7 +121,14 @@ constexpr std::array fallbacks{"prefix"sv, "none"sv};
 constexpr std::uint64_t minutes = 60'000; // in milliseconds
 constexpr std::uint64_t days = 24 * 60 * minutes;
 
+template <class Enum, std::size_t Size>
+std::string spelled(Enum value, const std::array<std::string_view, Size>& words) {
+  auto index = static_cast<std::size_t>(value);
+  return index < Size ? std::string{words[index]} : std::to_string(index);
+}
+
 using S = cluster_settings;
+using enum setting_change;
 
 std::vector<field> section(std::string_view heading, std::vector<field> fields) {
   for (auto& each : fields)
@@ -78,35 +141,50 @@ std::vector<field> where_fields() {
       "Where, and as whom",
       {
           entry<&S::host>("host", "Name or address (IPv4 or IPv6) of the login node. Required.",
-                          {.example = R"("login.example.org")", .ssh_name = "HostName", .own = true}),
+                          {.wrong_text = wrong_host,
+                           .on_change = reopens,
+                           .example = R"("login.example.org")",
+                           .ssh_name = "HostName",
+                           .own = true}),
           entry<&S::port>("port", "TCP port of the SSH server.",
-                          {.least = 1, .most = 65'535, .ssh_name = "Port"}),
-          entry<&S::user>("user", "User on the cluster. Empty: the user who runs this process.",
-                          {.example = R"("me")", .ssh_name = "User"}),
+                          {.on_change = reopens, .least = 1, .most = 65'535, .ssh_name = "Port"}),
+          entry<&S::user>(
+              "user", "User on the cluster. Empty: the user who runs this process.",
+              {.wrong_text = wrong_user, .on_change = reopens, .example = R"("me")", .ssh_name = "User"}),
           entry<&S::key_files>(
               "key_files",
               "Private key files, each of which is needed for the cluster to be used. Empty: those of "
               "~/.ssh/id_ed25519, id_ecdsa and id_rsa that exist.",
-              {.example = R"(["~/.ssh/id_ed25519"])", .ssh_name = "IdentityFile", .must_exist = true}),
-          entry<&S::agent>(
-              "agent", "Use the agent at $SSH_AUTH_SOCK; when key_files are listed, for those keys only."),
-          entry<&S::password_secret>("password_secret",
-                                     "Name of the entry in the secret store that holds the password: an "
-                                     "application's that embeds moorage, "
-                                     "since the program keeps no secrets. Empty: no password is tried.",
-                                     {.example = R"("lumi-password")"}),
+              {.wrong_text = wrong_file,
+               .on_change = reopens,
+               .example = R"(["~/.ssh/id_ed25519"])",
+               .ssh_name = "IdentityFile",
+               .must_exist = true}),
+          entry<&S::agent>("agent",
+                           "Use the agent at $SSH_AUTH_SOCK; when key_files are listed, for those keys only.",
+                           {.on_change = reopens}),
+          entry<&S::password_secret>(
+              "password_secret",
+              "Name of the entry in the secret store that holds the password: an "
+              "application's that embeds moorage, "
+              "since the program keeps no secrets. Empty: no password is tried.",
+              {.wrong_text = wrong_secret, .on_change = reopens, .example = R"("lumi-password")"}),
           entry<&S::passphrase_secret>(
               "passphrase_secret",
               "Name of the entry in the secret store that holds the passphrase of "
               "the key files, as password_secret does. Empty: keys must be unlocked.",
-              {.example = R"("lumi-passphrase")"}),
+              {.wrong_text = wrong_secret, .on_change = reopens, .example = R"("lumi-passphrase")"}),
           entry<&S::known_hosts_files>(
               "known_hosts_files", "Files of known host keys. Empty: the user's and the system's, as ssh(1).",
-              {.example = R"(["~/.ssh/known_hosts"])", .ssh_name = "UserKnownHostsFile"}),
-          entry<&S::strict_host_keys>("strict_host_keys",
-                                      "An unknown host key is refused (yes), written down and trusted "
-                                      "(accept-new), or trusted (no). A changed one is always refused.",
-                                      {.choices = policies, .ssh_name = "StrictHostKeyChecking"}),
+              {.wrong_text = wrong_file,
+               .on_change = reopens,
+               .example = R"(["~/.ssh/known_hosts"])",
+               .ssh_name = "UserKnownHostsFile"}),
+          entry<&S::strict_host_keys>(
+              "strict_host_keys",
+              "An unknown host key is refused (yes), written down and trusted "
+              "(accept-new), or trusted (no). A changed one is always refused.",
+              {.on_change = reopens, .choices = policies, .ssh_name = "StrictHostKeyChecking"}),
       });
 }
 
@@ -116,17 +194,25 @@ std::vector<field> transport_fields() {
       {
           entry<&S::connect_timeout>("connect_timeout",
                                      "One try to connect, from look-up to the end of authentication.",
-                                     {.least = 100, .most = 10 * minutes, .ssh_name = "ConnectTimeout"}),
-          entry<&S::agent_timeout>("agent_timeout",
-                                   "A signature of the agent's, which its user may have to allow (a touch, a "
-                                   "fingerprint). 0: what is "
-                                   "left of connect_timeout.",
-                                   {.least = 100, .most = 10 * minutes, .zero = true}),
+                                     {.on_change = new_connections,
+                                      .least = 100,
+                                      .most = 10 * minutes,
+                                      .ssh_name = "ConnectTimeout"}),
+          entry<&S::agent_timeout>(
+              "agent_timeout",
+              "A signature of the agent's, which its user may have to allow (a touch, a "
+              "fingerprint). 0: what is "
+              "left of connect_timeout.",
+              {.on_change = new_connections, .least = 100, .most = 10 * minutes, .zero = true}),
           entry<&S::keep_alive_interval>(
               "keep_alive_interval",
               "Silence after which the server is asked whether it is there; after three unanswered questions "
               "the link is lost. 0: never.",
-              {.least = 100, .most = 1 * days, .zero = true, .ssh_name = "ServerAliveInterval"}),
+              {.on_change = reopens,
+               .least = 100,
+               .most = 1 * days,
+               .zero = true,
+               .ssh_name = "ServerAliveInterval"}),
       });
 }
 
@@ -174,7 +260,8 @@ std::vector<field> health_fields() {
                            "starts a login shell on the login node.",
                            {.choices = methods}),
           entry<&S::probe_command>("probe_command",
-                                   "The command of the probe method exec; it must exit with 0."),
+                                   "The command of the probe method exec; it must exit with 0.",
+                                   {.wrong_text = wrong_command}),
           entry<&S::probes_at_once>("probes_at_once", "Probes in flight at most. 0: no limit.",
                                     {.least = 0, .most = 10'000}),
           entry<&S::probe_failures_max>("probe_failures_max",
@@ -199,19 +286,20 @@ std::vector<field> command_fields() {
           entry<&S::reply_timeout>("reply_timeout",
                                    "Each reply that a command waits for before it runs: to the channel's "
                                    "opening, its variables, the command itself.",
-                                   {.least = 100, .most = 60 * minutes}),
+                                   {.on_change = new_connections, .least = 100, .most = 60 * minutes}),
           entry<&S::linger>("linger",
                             "How long after a command's exit status its output is still waited for while "
                             "the server keeps the channel open. 0: not at all.",
-                            {.least = 1, .most = 1 * days, .zero = true}),
+                            {.on_change = new_connections, .least = 1, .most = 1 * days, .zero = true}),
           entry<&S::environment_fallback>(
               "environment_fallback",
               "Variables that the server's AcceptEnv turns down are set by a rewritten command (prefix), or "
               "left out and named in the outcome (none), as for a forced command, which sees the rewriting.",
-              {.choices = fallbacks}),
+              {.on_change = new_connections, .choices = fallbacks}),
           entry<&S::sweep>("sweep",
                            "Look for what a command that was ended early has left behind, by a marker in "
-                           "its environment, and end that too."),
+                           "its environment, and end that too.",
+                           {.on_change = new_connections}),
       });
 }
 
@@ -242,6 +330,18 @@ std::vector<std::string> cluster_field_names() {
   for (const auto& each : all_fields())
     result.emplace_back(each.name);
   return result;
+}
+
+std::string to_string(host_key_policy policy) {
+  return spelled(policy, policies);
+}
+
+std::string to_string(probe_method method) {
+  return spelled(method, methods);
+}
+
+std::string to_string(variable_fallback fallback) {
+  return spelled(fallback, fallbacks);
 }
 
 } // namespace moorage
