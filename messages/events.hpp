@@ -1,6 +1,7 @@
 // What a pool tells those who subscribed to its life, as it happens.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -8,28 +9,78 @@
 
 #include "messages/ids.hpp"
 #include "messages/ssh_error.hpp"
+#include "messages/status.hpp"
 
 namespace moorage {
+
+/// How much an event matters, which is the level that the log has it at.
+enum class severity : std::uint8_t { debug, info, warning, error, critical };
+
+// clang-format off
+/// Every event, one row each: its name, which is also the word that people, logs and JSON see; how much it matters; what it
+/// means. One more is a row, and the place where it happens.
+#define MOORAGE_EVENTS(row) \
+  row(opening, debug, "A connection is being opened, or tried again.") \
+  row(opened, info, "A connection is open; its steps say how long each took.") \
+  row(open_failed, warning, "One try to open a connection failed; its error says where and how.") \
+  row(granted, debug, "A lease was granted.") \
+  row(refused, info, "An acquire was refused.") \
+  row(released, debug, "A lease was given back by its holder.") \
+  row(reclaimed, warning, "A lease ended without its holder's doing.") \
+  row(probe_round, debug, "A health check began.") \
+  row(probe_passed, debug, "A probe passed.") \
+  row(probe_failed, warning, "A probe failed.") \
+  row(silent, warning, "A connection in use owes an answer, which counts as a failed probe.") \
+  row(condemned, info, "A connection takes no new lease, and closes once its leases have ended.") \
+  row(closing, info, "A connection is being closed.") \
+  row(closed, info, "A connection that was closed has gone.") \
+  row(lost, warning, "An open connection broke; its error says how.") \
+  row(latched, error, "The pool tries no log-in until the settings change or it is reset.") \
+  row(backing_off, warning, "The pool waits before it opens the next connection.") \
+  row(paused, info, "An administrator paused the pool.") \
+  row(resumed, info, "An administrator resumed the pool.") \
+  row(changed, info, "The pool has other settings, or was reset.") \
+  row(stopped, info, "The pool has ended.") \
+  row(warned, warning, "An opening met what a person should mend, such as a host key that could not be written down.") \
+  row(internal, critical, "A bug ended the pool; a fresh one takes its place.")
+// clang-format on
+
+#define MOORAGE_EVENT(name, matters, meaning) name,
+enum class event_kind : std::uint8_t { MOORAGE_EVENTS(MOORAGE_EVENT) };
+#undef MOORAGE_EVENT
+
+struct event_row {
+  const char* name;
+  severity matters;
+  const char* meaning;
+};
+#define MOORAGE_EVENT(name, matters, meaning) event_row{#name, severity::matters, meaning},
+/// In the order of `event_kind`.
+inline constexpr std::array event_rows{MOORAGE_EVENTS(MOORAGE_EVENT)};
+#undef MOORAGE_EVENT
+
+/// The name as above.
+std::string to_string(event_kind what);
 
 struct event_record {
   std::string cluster;
   /// Wall-clock time since 1970, for people; nothing is decided by it.
   std::chrono::microseconds at{0};
-  /// What happened, as `announcement` in actors/pool/protocol.hpp spells it: "opened", "probe_failed",
-  /// "granted" …
-  std::string what;
+  event_kind what{};
   connection_id connection; ///< 0: the event is about the pool
   lease_id lease;           ///< 0: none
   std::string text;
   std::vector<opening_step> steps; ///< of an opening that ended, well or not
   ssh_error error;                 ///< why an opening failed or a connection was lost; else kind `none`
+  /// Why the connection leaves the pool: of `condemned`, `closing`, `closed` and `lost`; else `none`.
+  removal_reason removed = removal_reason::none;
   /// Events that this subscriber missed before this one, because it had granted no credit for them.
   std::uint64_t missed = 0;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, event_record& x) {
-  return f(x.cluster, x.at, x.what, x.connection, x.lease, x.text, x.steps, x.error, x.missed);
+  return f(x.cluster, x.at, x.what, x.connection, x.lease, x.text, x.steps, x.error, x.removed, x.missed);
 }
 
 } // namespace moorage

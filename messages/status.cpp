@@ -11,11 +11,10 @@ std::string to_string(connection_state state) {
 }
 
 std::string to_string(removal_reason reason) {
-  constexpr std::array names{"probe_failures", "lost",      "lifetime", "idle",         "evicted",
-                             "shrunk",         "abandoned", "settings", "disconnected", "not_opened"};
-  static_assert(names.size() == static_cast<std::size_t>(removal_reason::count_));
   auto index = static_cast<std::size_t>(reason);
-  return index < names.size() ? names[index] : std::to_string(index);
+  if (reason == removal_reason::none)
+    return "none";
+  return index < removal_rows.size() ? removal_rows[index].name : std::to_string(index);
 }
 
 } // namespace moorage

@@ -16,20 +16,39 @@ enum class connection_state : std::uint8_t { opening, idle, leased, closing };
 
 std::string to_string(connection_state state);
 
-/// Why a connection left the pool.
+// clang-format off
+/// Why connections leave a pool, one row each: its name, which people, logs and JSON see as well, and what it means.
+#define MOORAGE_REMOVALS(row) \
+  row(probe_failures, "As many probes in a row failed as probe_failures_max allows.") \
+  row(lost, "The link broke, or its keep-alives stayed unanswered.") \
+  row(lifetime, "It was older than connection_lifetime.") \
+  row(idle, "It was idle for longer than idle_timeout.") \
+  row(evicted, "An administrator asked for it.") \
+  row(shrunk, "The pool was made smaller.") \
+  row(abandoned, "Its holder died in mid-command.") \
+  row(settings, "It was opened under settings that no longer hold.") \
+  row(disconnected, "The cluster was disconnected or removed, or the runtime stops.") \
+  row(not_opened, "It could not be opened, or nobody needed it any more when the next try was due.")
+// clang-format on
+
+#define MOORAGE_REMOVAL(name, meaning) name,
+// clang-format off
 enum class removal_reason : std::uint8_t {
-  probe_failures, ///< `probe_failures_max` probes in a row failed
-  lost,           ///< the link broke, or its keep-alives stayed unanswered
-  lifetime,       ///< older than `connection_lifetime`
-  idle,           ///< idle for longer than `idle_timeout`
-  evicted,        ///< an admin asked for it
-  shrunk,         ///< the pool was made smaller
-  abandoned,      ///< its holder died in mid-command
-  settings,       ///< opened under settings that no longer hold
-  disconnected,   ///< the cluster was disconnected or removed, or the runtime stops
-  not_opened,     ///< it could not be opened, or nobody needed it any more when the next try was due
-  count_
+  MOORAGE_REMOVALS(MOORAGE_REMOVAL)
+  none,         ///< it has not left
+  count_ = none ///< how many reasons there are
 };
+// clang-format on
+#undef MOORAGE_REMOVAL
+
+struct removal_row {
+  const char* name;
+  const char* meaning;
+};
+#define MOORAGE_REMOVAL(name, meaning) removal_row{#name, meaning},
+/// In the order of `removal_reason`, without `none`.
+inline constexpr std::array removal_rows{MOORAGE_REMOVALS(MOORAGE_REMOVAL)};
+#undef MOORAGE_REMOVAL
 
 std::string to_string(removal_reason reason);
 

@@ -63,7 +63,7 @@ void manager_actor_state::take(grant_event_credit& request) {
     caf::anon_send(pool, std::move(request));
 }
 
-void manager_actor_state::tell_subscribers(const std::string& cluster, const std::string& what,
+void manager_actor_state::tell_subscribers(const std::string& cluster, event_kind what,
                                            const std::string& text) {
   event_record record;
   record.cluster = cluster;

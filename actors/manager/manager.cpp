@@ -304,7 +304,7 @@ void manager_actor_state::lost(const caf::down_msg& down) {
     auto text = "the pool ended by a bug (" + in_words(down.reason) + "); a fresh one takes its place";
     if (world_.report_bug)
       world_.report_bug(name, text);
-    tell_subscribers(name, "internal", text);
+    tell_subscribers(name, event_kind::internal, text);
     start_pool(name, entry);
   }
   if (auto node = unread_.extract(down.source); !node.empty())

@@ -104,7 +104,7 @@ private:
   void start_pool(const std::string& name, entry& cluster);
   void pass_again(unread lost);
   void one_stopped();
-  void tell_subscribers(const std::string& cluster, const std::string& what, const std::string& text);
+  void tell_subscribers(const std::string& cluster, event_kind what, const std::string& text);
   subscription* subscription_of(const caf::strong_actor_ptr& whom, const std::string& cluster);
   /// It is told by this pool by virtue of this subscription; each event is told once, whatever else it subscribed to.
   bool hears(const subscription& one, const std::string& cluster);

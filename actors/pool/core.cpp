@@ -79,10 +79,11 @@ time_point pool_core::next_due() const {
   return due;
 }
 
-void pool_core::note(announcement what, connection_id connection, lease_id lease, std::string text) {
+void pool_core::note(event_kind what, connection_id connection, lease_id lease, std::string text,
+                     removal_reason removed) {
   if (!announcing_)
     return;
-  emit(announce{what, connection, lease, std::move(text)});
+  emit(announce{what, connection, lease, std::move(text), removed});
 }
 
 pool_core::connection* pool_core::find(connection_id id) {
@@ -178,7 +179,7 @@ void pool_core::condemn(connection& c, removal_reason reason, std::string text) 
   c.condemned = true;
   c.reason = reason;
   refresh(c);
-  note(announcement::condemned, c.id, {}, to_string(reason) + (text.empty() ? "" : ": " + text));
+  note(event_kind::condemned, c.id, {}, to_string(reason) + (text.empty() ? "" : ": " + text), reason);
 }
 
 void pool_core::close(connection& c, removal_reason reason, std::string text) {
@@ -190,7 +191,7 @@ void pool_core::close(connection& c, removal_reason reason, std::string text) {
   c.reason = reason;
   enter(c, connection_state::closing);
   emit(close_connection{c.id, reason});
-  note(announcement::closing, c.id, {}, to_string(reason) + (text.empty() ? "" : ": " + text));
+  note(event_kind::closing, c.id, {}, to_string(reason) + (text.empty() ? "" : ": " + text), reason);
 }
 
 /// The connection has gone. `c` ends here.

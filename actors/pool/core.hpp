@@ -160,7 +160,8 @@ private:
   void emit(Effect&& effect) {
     effects_->emplace_back(std::forward<Effect>(effect));
   }
-  void note(announcement what, connection_id connection = {}, lease_id lease = {}, std::string text = {});
+  void note(event_kind what, connection_id connection = {}, lease_id lease = {}, std::string text = {},
+            removal_reason removed = removal_reason::none);
   void on(const time_passed&) {}
   void fall_due();
   void settle();
@@ -242,7 +243,7 @@ private:
   bool may_probe() const;
   void drop_probe(connection& c);
   void probe_has_failed(connection& c, const std::string& text);
-  void has_failed(connection& c, announcement what, const std::string& text);
+  void has_failed(connection& c, event_kind what, const std::string& text);
 
   // --- core_admin.cpp
   void on(const settings_changed& event);

@@ -42,7 +42,7 @@ void pool_core::on(const settings_changed& event) {
   dormant_ = false;
   if (new_interval)
     schedule_round();
-  note(announcement::changed, {}, {},
+  note(event_kind::changed, {}, {},
        keep ? "settings" : "settings; connections under the old ones will be closed");
   for (auto& [id, c] : connections_) {
     if (!keep)
@@ -60,7 +60,7 @@ void pool_core::on(const ordered<pause_pool>& event) {
   if (refused_for_stopping(event.request))
     return;
   if (!paused_)
-    note(announcement::paused);
+    note(event_kind::paused);
   paused_ = true;
   answer(event.request);
 }
@@ -69,7 +69,7 @@ void pool_core::on(const ordered<resume_pool>& event) {
   if (refused_for_stopping(event.request))
     return;
   if (paused_)
-    note(announcement::resumed);
+    note(event_kind::resumed);
   paused_ = false;
   answer(event.request);
 }
@@ -109,7 +109,7 @@ void pool_core::on(const ordered<reset_pool>& event) {
     c.health.forget_failures();
     refresh(c);
   }
-  note(announcement::changed, {}, {}, "reset: latch, back-off and failures are forgotten");
+  note(event_kind::changed, {}, {}, "reset: latch, back-off and failures are forgotten");
   answer(event.request);
 }
 
@@ -154,7 +154,7 @@ void pool_core::answer_pending() {
   auto before = pending_.size();
   pending_.erase(std::remove_if(pending_.begin(), pending_.end(), done), pending_.end());
   if (stopping_ && pending_.size() < before && connections_.empty())
-    note(announcement::stopped);
+    note(event_kind::stopped);
 }
 
 } // namespace moorage

@@ -53,7 +53,7 @@ void pool_core::begin_round() {
   if (idle_.empty())
     return;
   ++counters_.probe_rounds;
-  note(announcement::probe_round, {}, {}, std::to_string(idle_.size()) + " idle connections");
+  note(event_kind::probe_round, {}, {}, std::to_string(idle_.size()) + " idle connections");
   for (const auto& place : idle_)
     queue_probe(need(place.second));
 }
@@ -107,7 +107,7 @@ void pool_core::on(const probe_passed& event) {
   ++counters_.probes_passed;
   probe_rtt_.add(event.rtt);
   was_of_use(*c);
-  note(announcement::probe_passed, c->id, {}, to_text(event.rtt));
+  note(event_kind::probe_passed, c->id, {}, to_text(event.rtt));
 }
 
 void pool_core::on(const probe_failed& event) {
@@ -120,10 +120,10 @@ void pool_core::probe_has_failed(connection& c, const std::string& text) {
   --probing_;
   c.health.probe_failed(now_, settings_.probe_interval);
   ++counters_.probes_failed;
-  has_failed(c, announcement::probe_failed, text);
+  has_failed(c, event_kind::probe_failed, text);
 }
 
-void pool_core::has_failed(connection& c, announcement what, const std::string& text) {
+void pool_core::has_failed(connection& c, event_kind what, const std::string& text) {
   refresh(c);
   auto failures = c.health.failures();
   note(what, c.id, {},
@@ -144,7 +144,7 @@ void pool_core::on(const connection_doubted& event) {
   if (!c->health.silence_counts(now_, settings_.probe_timeout))
     return;
   c->health.failed(now_, settings_.probe_interval);
-  has_failed(*c, announcement::silent, event.text);
+  has_failed(*c, event_kind::silent, event.text);
 }
 
 void pool_core::on(const connection_answered& event) {

@@ -48,7 +48,7 @@ void pool_core::give(connection& c, request_id request, holder_id holder, std::s
   ++counters_.grants;
   acquire_latency_.add(between(asked, now_));
   emit(grant{request, id, c.id, holder});
-  note(announcement::granted, c.id, id, label);
+  note(event_kind::granted, c.id, id, label);
   leases_.emplace_hint(leases_.end(), id, lease{c.id, holder, std::move(label), false, now_});
 }
 
@@ -86,7 +86,7 @@ void pool_core::on(const lease_released& event) {
   auto& c = need(position->second.connection);
   ++counters_.releases;
   emit(end_lease{c.id, event.lease, false, {errc::lease_ended, "it was given back"}});
-  note(announcement::released, c.id, event.lease);
+  note(event_kind::released, c.id, event.lease);
   forget(position, lease_end::released);
   c.health.served();
   was_of_use(c);
@@ -108,8 +108,8 @@ void pool_core::on(const lease_ended& event) {
     c->condemned = true;
     c->reason = removal_reason::abandoned;
     if (c->in_use() > 0)
-      note(announcement::condemned, c->id, {},
-           "abandoned: a command was cut off with lease " + to_string(event.lease));
+      note(event_kind::condemned, c->id, {},
+           "abandoned: a command was cut off with lease " + to_string(event.lease), c->reason);
   }
   slot_freed(*c);
 }
@@ -169,7 +169,7 @@ void pool_core::take_back(lease_map::iterator position, failure reason, bool not
   c.ending.push_back(id);
   refresh(c);
   emit(end_lease{c.id, id, true, reason});
-  note(announcement::reclaimed, c.id, id, reason.text);
+  note(event_kind::reclaimed, c.id, id, reason.text);
   if (notify)
     emit(notify_holder{holder, id, std::move(reason)});
 }
@@ -185,7 +185,7 @@ void pool_core::cut_off(connection& c, const failure& reason, bool tell_connecti
     forget(position, lease_end::involuntary, reason.text);
     if (tell_connection)
       emit(end_lease{c.id, id, false, reason});
-    note(announcement::reclaimed, c.id, id, reason.text);
+    note(event_kind::reclaimed, c.id, id, reason.text);
     emit(notify_holder{holder, id, reason});
   }
   c.ending.clear();
@@ -222,7 +222,7 @@ void pool_core::refuse_acquire(request_id request, failure reason) {
                                                        : counters_.refusals;
   ++counter;
   if (announcing_)
-    note(announcement::refused, {}, {},
+    note(event_kind::refused, {}, {},
          to_string(request) + ": " + to_string(reason.code) + ": " + reason.text);
   emit(refuse{request, std::move(reason)});
 }

@@ -43,7 +43,7 @@ void pool_core::attempt(connection& c) {
   refresh(c);
   ++counters_.openings;
   emit(open_connection{c.id, c.attempt});
-  note(announcement::opening, c.id, {},
+  note(event_kind::opening, c.id, {},
        "try " + std::to_string(c.attempt) + " of " + std::to_string(back_off::opening_tries));
 }
 
@@ -68,7 +68,7 @@ void pool_core::on(const connection_opened& event) {
   becomes_idle(*c);
   if (next_round_ == time_point::max())
     schedule_round();
-  note(announcement::opened, c->id);
+  note(event_kind::opened, c->id);
 }
 
 void pool_core::on(const connection_failed& event) {
@@ -82,18 +82,18 @@ void pool_core::on(const connection_lost& event) {
   if (c == nullptr)
     return;
   if (c->state == connection_state::closing) {
-    note(announcement::closed, c->id);
+    note(event_kind::closed, c->id, {}, {}, c->reason);
     return remove(*c, c->reason);
   }
   if (c->state == connection_state::opening) {
     ++counters_.open_failures;
-    note(announcement::open_failed, c->id, {}, to_string(event.error));
+    note(event_kind::open_failed, c->id, {}, to_string(event.error));
     auto began = c->began;
     auto reason = cannot_connect(c->attempt, event.error);
     remove(*c, removal_reason::not_opened);
     return given_up(began, std::move(reason), event.error.kind);
   }
-  note(announcement::lost, c->id, {}, to_string(event.error));
+  note(event_kind::lost, c->id, {}, to_string(event.error), removal_reason::lost);
   auto why = in_words(event.error);
   count_if_useless(*c, why);
   cut_off(*c, {errc::connection_lost, "the connection to '" + settings_.name + "' was lost: " + why}, false);
@@ -107,7 +107,7 @@ void pool_core::on(const connection_closed& event) {
   if (c->state != connection_state::closing) // nobody asked for it
     return on(
         connection_lost{event.connection, {ssh_stage::session, ssh_failure::closed, "it closed by itself"}});
-  note(announcement::closed, c->id);
+  note(event_kind::closed, c->id, {}, {}, c->reason);
   remove(*c, c->reason);
 }
 
@@ -118,7 +118,7 @@ void pool_core::try_failed(connection& c, const ssh_error& error) {
   // What latches the pool is told whole by the latch.
   auto what =
       is_latching(error.kind) && !back_off_.latched() ? ssh_error{error.stage, error.kind, {}} : error;
-  note(announcement::open_failed, c.id, {},
+  note(event_kind::open_failed, c.id, {},
        "try " + std::to_string(c.attempt) + " of " + std::to_string(back_off::opening_tries) + ": " +
            to_string(what));
   auto retry = back_off_.retry_at(now_, error.kind, c.attempt, random_);
@@ -153,7 +153,7 @@ void pool_core::given_up(time_point began, failure reason, ssh_failure kind) {
 /// `more`: what those who watch were not told yet of the reason.
 void pool_core::delay_openings(time_point began, failure reason, const std::string& more) {
   if (back_off_.failed(now_, began, std::move(reason), random_))
-    note(announcement::backing_off, {}, {},
+    note(event_kind::backing_off, {}, {},
          "next try in " + to_text(between(now_, back_off_.may_open_at())) +
              (more.empty() ? "" : "; " + more));
 }
@@ -180,7 +180,7 @@ void pool_core::latch(failure reason) {
     return;
   if (reason.code == errc::auth_denied) // the other texts say what to mend
     reason.text += "; mend the credentials (user, key_files, or what the site has of your keys)";
-  note(announcement::latched, {}, {},
+  note(event_kind::latched, {}, {},
        "no further try until the settings change or the pool is reset: " + reason.text);
   back_off_.set_latch(std::move(reason));
   std::vector<connection_id> waiting;

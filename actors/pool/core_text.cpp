@@ -97,17 +97,6 @@ failure pool_core::timed_out(const waiter& w, const std::string& situation, std:
   return {errc::acquire_timeout, text + "; " + advice()};
 }
 
-std::string to_string(announcement what) {
-  constexpr std::array names{"opening",  "opened",      "open_failed", "granted",      "refused",
-                             "released", "reclaimed",   "probe_round", "probe_passed", "probe_failed",
-                             "silent",   "condemned",   "closing",     "closed",       "lost",
-                             "latched",  "backing_off", "paused",      "resumed",      "changed",
-                             "stopped",  "warned"};
-  static_assert(names.size() == static_cast<std::size_t>(announcement::warned) + 1);
-  auto index = static_cast<std::size_t>(what);
-  return index < names.size() ? names[index] : std::to_string(index);
-}
-
 namespace {
 
 template <class... Parts>

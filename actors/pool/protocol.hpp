@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "messages/errors.hpp"
+#include "messages/events.hpp"
 #include "messages/evidence.hpp"
 #include "messages/ids.hpp"
 #include "messages/orders.hpp"
@@ -175,35 +176,12 @@ struct start_probe {
   bool run = false;
 };
 /// For those who watch: event subscribers and the log. Never changes anything.
-enum class announcement : std::uint8_t {
-  opening,
-  opened,
-  open_failed,
-  granted,
-  refused,
-  released,
-  reclaimed,
-  probe_round,
-  probe_passed,
-  probe_failed,
-  silent,
-  condemned,
-  closing,
-  closed,
-  lost,
-  latched,
-  backing_off,
-  paused,
-  resumed,
-  changed,
-  stopped,
-  warned ///< of an opening, by the shell: something that a person should mend, such as a host key that was not written down
-};
 struct announce {
-  announcement what;
+  event_kind what;
   connection_id connection; ///< 0: about the pool
   lease_id lease;           ///< 0: none
   std::string text;         ///< for people; may be empty
+  removal_reason removed = removal_reason::none;
 };
 
 using pool_effect = std::variant<open_connection, close_connection, grant, refuse, acknowledge, end_lease,
@@ -214,6 +192,5 @@ using pool_effects = std::vector<pool_effect>;
 /// One line each, such as "grant r1 l1 c1 h1"; tests compare transcripts of these, logs show them.
 std::string to_string(const pool_effect& effect);
 std::string to_string(const pool_event& event);
-std::string to_string(announcement what);
 
 } // namespace moorage

@@ -126,7 +126,7 @@ void pool_actor_state::take(opening_ended& report) {
   steps_ = std::move(report.steps);
   for (auto& warning : report.warnings) {
     warning = printable(warning, printable_whole);
-    apply(announce{announcement::warned, report.connection, {}, warning});
+    apply(announce{event_kind::warned, report.connection, {}, warning});
     if (report.error) // who waits is told by the refusal, if it comes to that
       report.error.text += "; besides, " + warning;
   }
@@ -301,19 +301,20 @@ void pool_actor_state::apply(const announce& effect) {
   record.cluster = settings().name;
   record.at = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::system_clock::now().time_since_epoch());
-  record.what = to_string(effect.what);
+  record.what = effect.what;
   record.connection = effect.connection;
   record.lease = effect.lease;
   // Labels, a peer's words, paths: nothing in them may look like the end of a line, and of a record.
   record.text = printable(effect.text, printable_whole);
-  if (effect.what == announcement::opened || effect.what == announcement::open_failed) {
+  if (effect.what == event_kind::opened || effect.what == event_kind::open_failed) {
     record.steps = steps_;
     for (auto& step : record.steps)
       step.text = printable(step.text, printable_whole);
   }
-  if (effect.what == announcement::open_failed || effect.what == announcement::lost)
+  if (effect.what == event_kind::open_failed || effect.what == event_kind::lost)
     record.error = {error_.stage, error_.kind, printable(error_.text, printable_whole)};
-  if (effect.what == announcement::opened && !said_.banner.empty())
+  record.removed = effect.removed;
+  if (effect.what == event_kind::opened && !said_.banner.empty())
     record.text = "the server says: " + printable(said_.banner, printable_whole);
   for (auto& entry : subscribers_)
     if (entry.credit.spend(record.missed))

@@ -211,9 +211,10 @@ int demonstration::run() {
   }
   runtime_.emplace(config);
   auto watching = runtime_->subscribe({}, [this](const event_record& event) {
-    if (event.what == "granted" || event.what == "released" || event.what == "refused")
+    if (event.what == event_kind::granted || event.what == event_kind::released ||
+        event.what == event_kind::refused)
       return; // thousands
-    auto line = fmt::format("{:<5} {}", event.cluster, event.what);
+    auto line = fmt::format("{:<5} {}", event.cluster, to_string(event.what));
     if (event.connection)
       line += " " + to_string(event.connection);
     if (!event.steps.empty())

@@ -27,9 +27,9 @@ class openings {
 public:
   void add(const event_record& event) {
     std::lock_guard guard{mutex_};
-    if (event.what == "opened" || event.what == "open_failed")
+    if (event.what == event_kind::opened || event.what == event_kind::open_failed)
       events_.push_back(event);
-    refused_ = refused_ || event.what == "refused";
+    refused_ = refused_ || event.what == event_kind::refused;
     changed_.notify_one();
   }
   // All so far, once one of the connection is among them or the time is up. Word of an opening may come after the
@@ -85,7 +85,7 @@ void add_openings(findings& found, const std::vector<event_record>& events) {
   for (const auto& event : events) {
     for (const auto& step : event.steps)
       found.steps.push_back({in_words(step.stage), step.took, step.text, false});
-    if (event.what != "open_failed")
+    if (event.what != event_kind::open_failed)
       continue;
     auto told = events.back().error.text == event.error.text; // by the error at the end, if it comes to that
     auto what = in_words(event.error.stage) + ": " + in_words(event.error.kind);

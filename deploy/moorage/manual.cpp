@@ -3,6 +3,7 @@
 
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/pages.hpp"
+#include "messages/events.hpp"
 #include "messages/settings_table.hpp"
 #include "runtime/config/fields.hpp"
 
@@ -142,6 +143,19 @@ std::string settings_section() {
   return result;
 }
 
+template <class Rows>
+std::string meanings(const Rows& rows) {
+  std::string result;
+  for (const auto& each : rows)
+    result += ".TP\n" + bold(each.name) + "\n" + sentences(each.meaning);
+  return result;
+}
+
+std::string events_section() {
+  return ".SH EVENTS\nWhat the log and \\fBmoorage admin events\\fR tell:\n" + meanings(event_rows) +
+         ".PP\nA connection leaves its pool for one of these reasons:\n" + meanings(removal_rows);
+}
+
 constexpr std::string_view files_section =
     ".SH FILES\n"
     ".TP\n.I ~/.config/moorage/moorage.toml\n"
@@ -178,8 +192,8 @@ std::string manual_page(const command_page& root, const std::string& version, co
   result += ".SH OPTIONS\nThese go before or after the command.\n" + option_list(root) + ".SH COMMANDS\n";
   for (const auto& each : root.commands)
     result += command_section(each);
-  return result + exit_code_section() + settings_section() + ".SH EXAMPLES\n" + example_list(root) +
-         std::string{files_section};
+  return result + exit_code_section() + settings_section() + events_section() + ".SH EXAMPLES\n" +
+         example_list(root) + std::string{files_section};
 }
 
 } // namespace moorage::cli

@@ -23,7 +23,7 @@ json quantiles(const latency_quantiles& from) {
 json counters(const pool_counters& from) {
   json removed;
   for (std::size_t i = 0; i < from.removed.size(); ++i)
-    removed[to_string(static_cast<removal_reason>(i))] = from.removed[i];
+    removed[removal_rows[i].name] = from.removed[i];
   return {{"acquires", from.acquires},
           {"grants", from.grants},
           {"timeouts", from.timeouts},
@@ -152,9 +152,9 @@ json to_json(const waiter_status& waiter) {
 }
 
 json to_json(const event_record& event) {
-  json result{
-      {"at_seconds", seconds_of(event.at)},         {"cluster", event.cluster},         {"event", event.what},
-      {"connection", id_or_null(event.connection)}, {"lease", id_or_null(event.lease)}, {"text", event.text}};
+  json result{{"at_seconds", seconds_of(event.at)}, {"cluster", event.cluster},
+              {"event", to_string(event.what)},     {"connection", id_or_null(event.connection)},
+              {"lease", id_or_null(event.lease)},   {"text", event.text}};
   if (!event.steps.empty())
     result["steps"] = list_to_json(event.steps);
   if (event.missed > 0)

@@ -108,7 +108,7 @@ result<subscription> tell_warnings(runtime& pools, const options& from, const co
   auto shown = std::find(levels_that_show.begin(), levels_that_show.end(), config.log_level);
   auto by_log = config.log_file.empty() && shown != levels_that_show.end();
   return pools.subscribe({}, [silent = by_log || from.quiet > 1](const event_record& event) {
-    if (!silent && event.what == "warned")
+    if (!silent && event.what == event_kind::warned)
       complain(event.cluster + ": " + event.text);
   });
 }

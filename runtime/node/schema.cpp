@@ -21,6 +21,14 @@ std::string message_schema() {
 #define MOORAGE_LINE(type) result += line_of<moorage::type>(#type);
   MOORAGE_MESSAGES(MOORAGE_LINE)
 #undef MOORAGE_LINE
+  // What travels as a number means something else once a row is put before it.
+#define MOORAGE_WORD(name, ...) result += " " #name;
+  result += "event_kind";
+  MOORAGE_EVENTS(MOORAGE_WORD)
+  result += "\nremoval_reason";
+  MOORAGE_REMOVALS(MOORAGE_WORD)
+  result += "\n";
+#undef MOORAGE_WORD
   return result;
 }
 

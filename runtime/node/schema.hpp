@@ -87,7 +87,7 @@ std::string schema_of() {
   return inspector.text();
 }
 
-/// Every message, one a line: "acquire(s,a,u64,…)".
+/// Every message, one a line: "acquire(s,a,u64,…)"; and what is listed by rows, with its names: "event_kind opening opened …".
 std::string message_schema();
 
 } // namespace moorage

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <iostream>
-#include <map>
 #include <memory>
 #include <spdlog/async.h>
 #include <spdlog/async_logger.h>
@@ -25,25 +24,31 @@ namespace {
 /// Lines that may wait for the disk; older ones are then dropped, and the pools never wait.
 constexpr std::size_t lines_waiting_max = 4096;
 
-spdlog::level::level_enum level_of(const std::string& what) {
+spdlog::level::level_enum level_of(event_kind what) {
   using namespace spdlog::level;
-  static const std::map<std::string, level_enum> levels{
-      {"internal", critical}, {"open_failed", warn}, {"lost", warn},        {"latched", err},
-      {"probe_failed", warn}, {"silent", warn},      {"backing_off", warn}, {"reclaimed", warn},
-      {"condemned", info},    {"opened", info},      {"closed", info},      {"paused", info},
-      {"resumed", info},      {"changed", info},     {"stopped", info},     {"closing", info},
-      {"refused", info},      {"warned", warn},
-  };
-  auto found = levels.find(what);
-  return found != levels.end() ? found->second : debug;
+  auto index = static_cast<std::size_t>(what);
+  switch (index < event_rows.size() ? event_rows[index].matters : severity::debug) {
+  case severity::debug:
+    break;
+  case severity::info:
+    return info;
+  case severity::warning:
+    return warn;
+  case severity::error:
+    return err;
+  case severity::critical:
+    return critical;
+  }
+  return debug;
 }
 
 /// Of a failure its kind, of a refusal nothing: who was refused is told why.
 std::string without_cause(const event_record& record) {
   if (record.error)
     return to_string(ssh_error{record.error.stage, record.error.kind, {}});
-  return record.what == "refused" || record.what == "latched" || record.what == "backing_off" ? std::string{}
-                                                                                              : record.text;
+  auto told = record.what == event_kind::refused || record.what == event_kind::latched ||
+              record.what == event_kind::backing_off;
+  return told ? std::string{} : record.text;
 }
 
 /// It has names of users and hosts in it, and whatever servers say. A file that is there keeps the mode it was given.
@@ -106,7 +111,7 @@ void event_log::write(const event_record& record) {
   auto level = level_of(record.what);
   if (!inside_->logger->should_log(level))
     return;
-  auto line = record.cluster + ": " + record.what;
+  auto line = record.cluster + ": " + to_string(record.what);
   if (record.connection)
     line += " " + to_string(record.connection);
   if (record.lease)

@@ -1,6 +1,8 @@
 // What is told, and to whom: a server's words, the reasons of ends, in plain English and on one line.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 #include "messages/exit_words.hpp"
 #include "tests/actors/virtual_world.hpp"
 #include "tests/support/hostile.hpp"
@@ -27,7 +29,7 @@ struct listener {
     caf::anon_send_exit(actor, caf::exit_reason::kill);
     world.settle();
   }
-  std::string text_of(const std::string& what) const {
+  std::string text_of(event_kind what) const {
     for (const auto& event : events)
       if (event.what == what)
         return event.text;
@@ -52,7 +54,7 @@ TEST_CASE("what the server says in a log-in goes to the acquire that waited for 
   world.pass(2s);
   REQUIRE(first.heard->grants.size() == 1);
   CHECK(first.heard->grants.at(0).banner == world.network->banner);
-  CHECK(log.text_of("opened") == "the server says: Maintenance at noon.\\x0aSave your work.");
+  CHECK(log.text_of(event_kind::opened) == "the server says: Maintenance at noon.\\x0aSave your work.");
   first.release();
   REQUIRE(second.heard->grants.size() == 1);
   CHECK(second.heard->grants.at(0).banner.empty()); // it did not cause the log-in
@@ -84,7 +86,7 @@ TEST_CASE(
     CHECK_THAT(first.heard->refusals.at(0).text,
                Contains("somebody said no; besides, the key was not written down"));
   }
-  CHECK_THAT(log.text_of("warned"), Contains("the key was not written down"));
+  CHECK_THAT(log.text_of(event_kind::warned), Contains("the key was not written down"));
 }
 
 TEST_CASE("an event's text stays within its line, whatever servers, askers and connections say") {
@@ -101,10 +103,11 @@ TEST_CASE("an event's text stays within its line, whatever servers, askers and c
   world.network->open_fails = {ssh_stage::authenticate, ssh_failure::denied, hostile_text};
   host.acquire();
   world.pass(10s);
-  for (const auto* what : {"opened", "granted", "refused", "lost", "open_failed", "latched"})
+  using enum event_kind;
+  for (auto what : {opened, granted, refused, lost, open_failed, latched})
     CHECK(log.text_of(what) != "no such event");
   for (const auto& event : log.events) {
-    INFO(event.what);
+    INFO(to_string(event.what));
     CHECK(misleading_in_line(event.text) == "");
     CHECK(misleading_in_line(event.error.text) == "");
     for (const auto& step : event.steps)
@@ -123,14 +126,14 @@ TEST_CASE("an event of what failed says where and how for programs, so that none
   world.network->open_fails = {ssh_stage::authenticate, ssh_failure::denied, "somebody said no"};
   host.acquire();
   world.pass(10s);
-  std::map<std::string, ssh_error> errors;
+  std::map<event_kind, ssh_error> errors;
   for (const auto& event : log.events)
     if (event.error)
       errors.emplace(event.what, event.error);
   REQUIRE(errors.size() == 2);
-  CHECK(errors["open_failed"] ==
+  CHECK(errors[event_kind::open_failed] ==
         world.network->open_fails); // also where its text leaves the cause to the latch
-  CHECK(errors["lost"].stage == ssh_stage::session);
+  CHECK(errors[event_kind::lost].stage == ssh_stage::session);
 }
 
 TEST_CASE("work under a lease that has ended is refused with the reason of its end") {
@@ -179,10 +182,35 @@ TEST_CASE("the end of an actor is told in plain words") {
   host.acquire();
   caf::anon_send_exit(host.heard->grants.at(0).connection, caf::exit_reason::kill);
   world.settle();
-  CHECK_THAT(log.text_of("lost"), Contains("its actor ended: it was killed"));
+  CHECK_THAT(log.text_of(event_kind::lost), Contains("its actor ended: it was killed"));
   caf::anon_send_exit(host.heard->grants.at(0).pool, caf::exit_reason::kill);
   world.settle();
-  CHECK_THAT(log.text_of("internal"), Contains("it was killed") && !Contains("exit_reason"));
+  CHECK_THAT(log.text_of(event_kind::internal), Contains("it was killed") && !Contains("exit_reason"));
+}
+
+TEST_CASE("an event of a connection that leaves says why for programs, until it has gone") {
+  auto cluster = plain_cluster(1);
+  cluster.idle_timeout = 20s;
+  virtual_world world{cluster};
+  listener log{world};
+  holder host{world};
+  auto reason_of = [&log](event_kind what) {
+    auto found = std::find_if(log.events.rbegin(), log.events.rend(),
+                              [what](const auto& event) { return event.what == what; });
+    return found == log.events.rend() ? removal_reason::none : found->removed;
+  };
+  host.acquire();
+  host.release();
+  world.pass(21s);
+  CHECK(reason_of(event_kind::closing) == removal_reason::idle);
+  CHECK(reason_of(event_kind::closed) == removal_reason::idle);
+  host.acquire();
+  world.ask<done>(evict_connection{"alpha", host.heard->grants.at(1).connection});
+  CHECK(reason_of(event_kind::condemned) == removal_reason::evicted);
+  world.network->broken = {1};
+  world.pass(2min);
+  CHECK(reason_of(event_kind::lost) == removal_reason::lost);
+  CHECK(reason_of(event_kind::granted) == removal_reason::none);
 }
 
 TEST_CASE("an exit status is shown as the number that the server sent") {

@@ -97,8 +97,8 @@ void wait_idle(runtime& of, const std::string& cluster, std::uint32_t connection
   });
 }
 
-event_counter::event_counter(runtime& of, const std::string& cluster, std::string what)
-    : what_(std::move(what)),
+event_counter::event_counter(runtime& of, const std::string& cluster, event_kind what)
+    : what_(what),
       watching_(of.subscribe(cluster, [this](const event_record& record) { take(record); }).take()) {}
 
 void event_counter::take(const event_record& record) {

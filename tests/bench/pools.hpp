@@ -57,7 +57,7 @@ void wait_idle(runtime& of, const std::string& cluster, std::uint32_t connection
 class event_counter {
 public:
   /// `cluster` empty: of every pool, those to come included.
-  event_counter(runtime& of, const std::string& cluster, std::string what);
+  event_counter(runtime& of, const std::string& cluster, event_kind what);
   /// From zero.
   void restart();
   /// When the `count`th came; throws after a minute, or when the pool had to drop events.
@@ -66,7 +66,7 @@ public:
 private:
   void take(const event_record& record);
 
-  std::string what_;
+  event_kind what_;
   std::mutex mutex_;
   std::condition_variable changed_;
   int seen_ = 0;

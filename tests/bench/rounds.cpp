@@ -15,7 +15,7 @@ void health_round(const effort& effort, figures& into) {
   auto size = static_cast<std::uint32_t>(count);
   runtime rt{quiet({still(address_of(sshd), "alpha", size)})};
   wait_idle(rt, "alpha", size);
-  event_counter passed{rt, "alpha", "probe_passed"};
+  event_counter passed{rt, "alpha", event_kind::probe_passed};
   figure made;
   made.name = "health-round";
   made.what = fmt::format("a health round of {} idle connections, method channel", count);
@@ -83,7 +83,7 @@ void warming(const effort& effort, figures& into) {
   support::real_sshd sshd;
   bare_loop bare{target_of(sshd)};
   runtime rt{quiet()};
-  event_counter opened{rt, {}, "opened"};
+  event_counter opened{rt, {}, event_kind::opened};
   auto settings = still(address_of(sshd), "alpha", static_cast<std::uint32_t>(count));
   settings.connects_at_once = at_once;
   figure made;

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "messages/events.hpp"
 #include "messages/orders.hpp"
 #include "tests/cli/program.hpp"
 #include "tests/support/real_sshd.hpp"
@@ -263,7 +264,7 @@ TEST_CASE("without a node, status and admin say so and how to start one, and end
           "moorage: no node listens on /no/node; start one with: moorage --socket /no/node serve &\n");
 }
 
-TEST_CASE("the manual page has every command, option and setting, and no fault that mandoc finds") {
+TEST_CASE("the manual page has every command, option, setting and event, and no fault that mandoc finds") {
   home_folder home;
   auto page = home.moorage({"man"}, {{"SOURCE_DATE_EPOCH", "0"}});
   REQUIRE(page.code == 0);
@@ -271,6 +272,10 @@ TEST_CASE("the manual page has every command, option and setting, and no fault t
   for (auto text : {".SH EXIT STATUS", "pool_size", "probe_failures_max", "admin evict", "\\-\\-embedded",
                     "MOORAGE_CONFIG"})
     CHECK_THAT(page.output, Contains(text));
+  for (const auto& row : moorage::event_rows)
+    CHECK_THAT(page.output, Contains("\\fB" + std::string{row.name} + "\\fR"));
+  for (const auto& row : moorage::removal_rows)
+    CHECK_THAT(page.output, Contains("\\fB" + std::string{row.name} + "\\fR"));
   auto file = home.write("moorage.1", page.output);
   auto lint = run({{"-Tlint", "-Wwarning", file}, home.folder.path(), {}, {}, false, "mandoc"});
   if (lint.code != 127) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <vector>
 
 #include "actors/pool/seeded_random.hpp"
@@ -20,6 +21,7 @@ public:
   void make_peace();
 
   watched_pool pool;
+  std::set<event_kind> told; ///< what the pool has announced so far
 
 private:
   static cluster_settings draw_settings(seeded_random& random);
@@ -37,7 +39,7 @@ private:
   void answer(const end_lease& effect);
   void answer(const notify_holder&) {}
   void answer(const start_probe& effect);
-  void answer(const announce&) {}
+  void answer(const announce& effect) { told.insert(effect.what); }
   void ask();
   void be_rude();
   void administrate();

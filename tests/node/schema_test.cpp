@@ -146,4 +146,5 @@ TEST_CASE("the schema has every message, field by field") {
   CHECK_THAT(schema, Catch::Contains("acquire(s,a,u64,d1000000000,s,b,d1000000000)\n"));
   CHECK_THAT(schema, Catch::Contains("run_command((u64),u64,(s,[(s,s)],"));
   CHECK_THAT(schema, !Catch::Contains("local_call"));
+  CHECK_THAT(schema, Catch::Contains("\nevent_kind opening opened open_failed "));
 }

@@ -78,7 +78,7 @@ TEST_CASE("an idle connection whose server goes is noticed at once, without a ch
   runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
   std::promise<void> lost;
   auto watching = rt.subscribe("alpha", [&lost](const event_record& event) {
-    if (event.what == "lost")
+    if (event.what == event_kind::lost)
       lost.set_value();
   });
   warm_up(rt, "alpha", 1);

@@ -16,8 +16,8 @@ namespace {
 /// Counts events of one kind.
 class event_count {
 public:
-  event_count(runtime& rt, const std::string& cluster, std::string what)
-      : watching_(rt.subscribe(cluster, [this, what = std::move(what)](const event_record& event) {
+  event_count(runtime& rt, const std::string& cluster, event_kind what)
+      : watching_(rt.subscribe(cluster, [this, what](const event_record& event) {
                       std::lock_guard guard{mutex_};
                       if (event.what != what)
                         return;
@@ -114,8 +114,8 @@ TEST_CASE("a server that lets in and hangs up is left alone for longer each time
   auto settings = settings_for(sshd, "alpha");
   settings.min_idle = 2;
   runtime rt{quiet_configuration({settings})};
-  event_count opened{rt, "alpha", "opened"};
-  event_count backing_off{rt, "alpha", "backing_off"};
+  event_count opened{rt, "alpha", event_kind::opened};
+  event_count backing_off{rt, "alpha", event_kind::backing_off};
   int seen = 0;
   for (auto until = steady::now() + 60s; steady::now() < until && !backing_off.wait_for(3, 20ms);)
     if (auto now = opened.count(); now > seen || rt.pool("alpha").take().idle > 0) {

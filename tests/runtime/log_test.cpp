@@ -40,7 +40,7 @@ TEST_CASE("nobody can forge a record of the log, or write to the reader's termin
     event_log log{"debug", folder / "log"};
     event_record record;
     record.cluster = "lumi" + hostile_text;
-    record.what = "granted" + hostile_text;
+    record.what = event_kind::granted;
     record.text = hostile_text;
     log.write(record);
     log.bug(hostile_text, hostile_text);
@@ -64,7 +64,7 @@ TEST_CASE("the log file is created for its owner alone, and one that is there ke
     event_log log{"info", folder / "there"};
     event_record record;
     record.cluster = "lumi";
-    record.what = "opened";
+    record.what = event_kind::opened;
     log.write(record);
   }
   ::umask(before);
@@ -82,10 +82,10 @@ TEST_CASE("a log beside which somebody is told the causes says of what failed on
     each->cluster = "lumi";
     each->text = "somebody said no";
   }
-  tried.what = "open_failed";
+  tried.what = event_kind::open_failed;
   tried.error = {ssh_stage::authenticate, ssh_failure::denied, "somebody said no"};
-  latched.what = "latched";
-  lease.what = "granted";
+  latched.what = event_kind::latched;
+  lease.what = event_kind::granted;
   for (bool causes : {true, false}) {
     event_log log{"debug", folder / (causes ? "all" : "kinds"), causes};
     for (auto* each : {&tried, &latched, &lease})

@@ -36,9 +36,9 @@ TEST_CASE("each log-in whose host key could not be written down is an event and 
     runtime rt{config};
     auto watching = rt.subscribe("alpha", [&](const event_record& event) {
                         std::lock_guard guard{mutex};
-                        if (event.what == "warned")
+                        if (event.what == event_kind::warned)
                           warned.push_back(event);
-                        opened += event.what == "opened";
+                        opened += event.what == event_kind::opened;
                         told.notify_all();
                       }).take();
     for (int time = 0; time < 2; ++time) {

@@ -37,8 +37,8 @@ TEST_CASE("openings with slow groups leave a thread to the acquires of another p
   runtime rt{quiet_configuration({settings_for(sound, "sound"), settings_for(slow, "slow")})};
   REQUIRE(bool{rt.acquire("sound", 20s).release()});
   std::atomic<int> opened = 0;
-  auto heard =
-      rt.subscribe("slow", [&opened](const event_record& event) { opened += event.what == "opened"; });
+  auto heard = rt.subscribe(
+      "slow", [&opened](const event_record& event) { opened += event.what == event_kind::opened; });
   REQUIRE(heard);
   REQUIRE(bool{rt.register_cluster(all_at_once(slow, openings))});
   int acquires = 0;
@@ -54,8 +54,8 @@ TEST_CASE("one opening of another pool does not wait for many with slow groups")
   support::real_sshd sound;
   runtime rt{quiet_configuration({settings_for(sound, "sound"), settings_for(slow, "slow")})};
   std::atomic<int> opened = 0;
-  auto heard =
-      rt.subscribe("slow", [&opened](const event_record& event) { opened += event.what == "opened"; });
+  auto heard = rt.subscribe(
+      "slow", [&opened](const event_record& event) { opened += event.what == event_kind::opened; });
   REQUIRE(heard);
   REQUIRE(bool{rt.register_cluster(all_at_once(slow, openings))});
   while (opened < 1)

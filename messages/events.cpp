@@ -1,0 +1,10 @@
+#include "messages/events.hpp"
+
+namespace moorage {
+
+std::string to_string(event_kind what) {
+  auto index = static_cast<std::size_t>(what);
+  return index < event_rows.size() ? event_rows[index].name : std::to_string(index);
+}
+
+} // namespace moorage
