@@ -83,27 +83,45 @@ struct waiter_status {
   std::chrono::nanoseconds left{0}; ///< until its deadline
 };
 
-/// Since the pool began; they only grow.
+// clang-format off
+/// What a pool counts since it began, one row each: its name, also in JSON, and what is counted. One more is a row, and the place
+/// where it grows.
+#define MOORAGE_COUNTERS(row) \
+  row(acquires, "Acquires that came.") \
+  row(grants, "Leases granted.") \
+  row(timeouts, "Acquires refused at their deadline.") \
+  row(cancelled, "Acquires withdrawn, or whose holder had gone.") \
+  row(refusals, "Acquires refused otherwise.") \
+  row(releases, "Leases given back by their holders.") \
+  row(reclaimed, "Leases ended otherwise: never confirmed, holder died, revoked, connection lost.") \
+  row(openings, "Tries to open a connection, each.") \
+  row(opened, "Connections opened.") \
+  row(open_failures, "Tries to open that failed.") \
+  row(probe_rounds, "Health checks.") \
+  row(probes_passed, "Probes that passed.") \
+  row(probes_failed, "Probes that failed.")
+// clang-format on
+
+#define MOORAGE_COUNTER(name, meaning) std::uint64_t name = 0;
+/// They only grow.
 struct pool_counters {
-  std::uint64_t acquires = 0;
-  std::uint64_t grants = 0;
-  std::uint64_t timeouts = 0; ///< acquires refused at their deadline
-  std::uint64_t cancelled = 0;
-  std::uint64_t refusals = 0; ///< all others
-  std::uint64_t releases = 0; ///< leases given back by their holders
-  std::uint64_t reclaimed =
-      0; ///< leases ended otherwise: never confirmed, holder died, revoked, connection lost
-  std::uint64_t openings = 0; ///< tries to open, each
-  std::uint64_t opened = 0;
-  std::uint64_t open_failures = 0; ///< tries that failed
-  std::uint64_t probe_rounds = 0;
-  std::uint64_t probes_passed = 0;
-  std::uint64_t probes_failed = 0;
-  /// By reason, indexed by `removal_reason`.
+  MOORAGE_COUNTERS(MOORAGE_COUNTER)
+  /// Connections that left, by reason, indexed by `removal_reason`.
   std::array<std::uint64_t, static_cast<std::size_t>(removal_reason::count_)> removed{};
 
   friend bool operator==(const pool_counters&, const pool_counters&) = default;
 };
+#undef MOORAGE_COUNTER
+
+struct counter_row {
+  const char* name;
+  std::uint64_t pool_counters::*value;
+  const char* meaning;
+};
+#define MOORAGE_COUNTER(name, meaning) counter_row{#name, &pool_counters::name, meaning},
+/// In the order of `pool_counters`, without `removed`.
+inline constexpr std::array counter_rows{MOORAGE_COUNTERS(MOORAGE_COUNTER)};
+#undef MOORAGE_COUNTER
 
 struct latency_quantiles {
   std::uint64_t count = 0;
@@ -153,11 +171,12 @@ typename Inspector::result_type inspect(Inspector& f, waiter_status& x) {
   return f(x.request, x.holder, x.label, x.ahead, x.waited, x.left);
 }
 
+#define MOORAGE_COUNTER(name, meaning) x.name,
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, pool_counters& x) {
-  return f(x.acquires, x.grants, x.timeouts, x.cancelled, x.refusals, x.releases, x.reclaimed, x.openings,
-           x.opened, x.open_failures, x.probe_rounds, x.probes_passed, x.probes_failed, x.removed);
+  return f(MOORAGE_COUNTERS(MOORAGE_COUNTER) x.removed);
 }
+#undef MOORAGE_COUNTER
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, latency_quantiles& x) {

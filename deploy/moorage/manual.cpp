@@ -5,6 +5,7 @@
 #include "deploy/moorage/pages.hpp"
 #include "messages/events.hpp"
 #include "messages/settings_table.hpp"
+#include "messages/status.hpp"
 #include "runtime/config/fields.hpp"
 
 namespace moorage::cli {
@@ -156,6 +157,13 @@ std::string events_section() {
          ".PP\nA connection leaves its pool for one of these reasons:\n" + meanings(removal_rows);
 }
 
+std::string counters_section() {
+  return ".SH COUNTERS\nWhat \\fBmoorage status \\-\\-json\\fR counts for each pool since it began, with the "
+         "connections "
+         "that left by the reasons above:\n" +
+         meanings(counter_rows);
+}
+
 constexpr std::string_view files_section =
     ".SH FILES\n"
     ".TP\n.I ~/.config/moorage/moorage.toml\n"
@@ -192,8 +200,8 @@ std::string manual_page(const command_page& root, const std::string& version, co
   result += ".SH OPTIONS\nThese go before or after the command.\n" + option_list(root) + ".SH COMMANDS\n";
   for (const auto& each : root.commands)
     result += command_section(each);
-  return result + exit_code_section() + settings_section() + events_section() + ".SH EXAMPLES\n" +
-         example_list(root) + std::string{files_section};
+  return result + exit_code_section() + settings_section() + events_section() + counters_section() +
+         ".SH EXAMPLES\n" + example_list(root) + std::string{files_section};
 }
 
 } // namespace moorage::cli

@@ -21,23 +21,12 @@ json quantiles(const latency_quantiles& from) {
 }
 
 json counters(const pool_counters& from) {
-  json removed;
+  json result;
+  for (const auto& row : counter_rows)
+    result[row.name] = from.*row.value;
   for (std::size_t i = 0; i < from.removed.size(); ++i)
-    removed[removal_rows[i].name] = from.removed[i];
-  return {{"acquires", from.acquires},
-          {"grants", from.grants},
-          {"timeouts", from.timeouts},
-          {"cancelled", from.cancelled},
-          {"refusals", from.refusals},
-          {"releases", from.releases},
-          {"reclaimed", from.reclaimed},
-          {"openings", from.openings},
-          {"opened", from.opened},
-          {"open_failures", from.open_failures},
-          {"probe_rounds", from.probe_rounds},
-          {"probes_passed", from.probes_passed},
-          {"probes_failed", from.probes_failed},
-          {"removed", std::move(removed)}};
+    result["removed"][removal_rows[i].name] = from.removed[i];
+  return result;
 }
 
 // Null where there is none, so that a script can ask for it simply.

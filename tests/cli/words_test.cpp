@@ -9,6 +9,7 @@
 
 #include "messages/events.hpp"
 #include "messages/orders.hpp"
+#include "messages/status.hpp"
 #include "tests/cli/program.hpp"
 #include "tests/support/real_sshd.hpp"
 
@@ -273,6 +274,8 @@ TEST_CASE("the manual page has every command, option, setting and event, and no 
                     "MOORAGE_CONFIG"})
     CHECK_THAT(page.output, Contains(text));
   for (const auto& row : moorage::event_rows)
+    CHECK_THAT(page.output, Contains("\\fB" + std::string{row.name} + "\\fR"));
+  for (const auto& row : moorage::counter_rows)
     CHECK_THAT(page.output, Contains("\\fB" + std::string{row.name} + "\\fR"));
   for (const auto& row : moorage::removal_rows)
     CHECK_THAT(page.output, Contains("\\fB" + std::string{row.name} + "\\fR"));
