@@ -2,11 +2,20 @@
 // nobody should read an empty line.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "messages/errors.hpp"
 
 namespace moorage {
+
+struct error_row {
+  const char* name;
+  const char* words;
+  const char* meaning; ///< and what to do, in sentences
+};
+/// Every error but `none`, in the order of `errc`.
+std::span<const error_row> error_rows();
 
 /// A clause such as "the log-in was denied".
 std::string in_words(errc code);

@@ -12,81 +12,87 @@
 
 namespace moorage {
 
-/// Values travel between processes: append only, never renumber.
+// clang-format off
+/// Every refusal, one row each: its name, which logs, JSON and scripts see as well; the program's exit code for it, as
+/// deploy/moorage/exit_codes.hpp names it; its words, for where it comes without a text; what it means and what to do. One more is
+/// a row, and the place that refuses. Values travel between processes: append only, never renumber.
+#define MOORAGE_ERRORS(row) \
+  row(unknown_cluster, wrong_config, "no such cluster is registered", \
+      "No cluster of that name is registered. Register it, or correct the name; the text lists those that exist.") \
+  row(invalid_settings, wrong_config, "a setting was refused", \
+      "A setting was refused. The text names the file, line, key and what is allowed. Nothing was changed.") \
+  row(queue_full, refused, "the queue is full", \
+      "The pool's queue is at queue_depth. Try again later, raise it, or raise pool_size.") \
+  row(acquire_timeout, refused, "no lease was free in time", \
+      "No lease was free by the deadline. The text says who held them; ask with more patience, or raise pool_size.") \
+  row(cancelled, refused, "it was cancelled", \
+      "The asker withdrew the request.") \
+  row(auth_denied, refused, "the log-in was denied", \
+      "The server denied the log-in; latched. Mend the credentials, then change the settings or reset the pool.") \
+  row(host_key_unknown, refused, "the server's host key is not known", \
+      "The server's host key is not known; latched. The text has the key and the command that accepts it.") \
+  row(host_key_changed, refused, "the server shows another host key than the known one", \
+      "The server shows another host key than the known one; latched. Ask the site before you accept it.") \
+  row(connect_failed, refused, "the cluster could not be reached", \
+      "The cluster could not be reached. The text has the last failure; the pool tries again, backing off.") \
+  row(local_failure, failed, "something on this machine is in the way", \
+      "A cause on this machine, such as the descriptor limit, a file or a folder. The text names it.") \
+  row(already_released, failed, "the lease was given back before", \
+      "This lease was given back already. A bug of the holder, harmless.") \
+  row(lease_ended, refused, "the lease had ended", \
+      "This lease ended before it was given back: revoked, reclaimed, or its connection was lost. Acquire anew.") \
+  row(unknown_lease, failed, "there is no such lease", \
+      "This pool never granted such a lease.") \
+  row(connection_lost, refused, "the connection was lost", \
+      "The connection under the lease is gone. Acquire anew; an outcome says whether a command may have run.") \
+  row(cluster_removed, refused, "the cluster was removed", \
+      "The cluster was removed while the request waited or the lease was held.") \
+  row(stopping, refused, "it is stopping", \
+      "The runtime or node is stopping.") \
+  row(internal, failed, "a bug in moorage: please report it", \
+      "A bug in moorage ended the pool; a fresh one has taken its place. Report it with the logged text; try again.") \
+  row(node_lost, no_node, "the node went away", \
+      "The node behind runtime::connect went away. What ran on it may have run; connect again.") \
+  row(no_node, no_node, "no node listens there", \
+      "No node listens on that socket. Start one with moorage serve, or work embedded.") \
+  row(node_running, no_node, "a node listens there already", \
+      "A node already listens on that socket. Use it, stop it, or serve on another path.") \
+  row(would_block_scheduler, failed, "a call that waits was made where none may wait", \
+      "A blocking call was made on a thread of CAF's scheduler. Use the future, callback or message form there.") \
+  row(exec_refused, refused, "the server refused to start the command", \
+      "The server refused to open a channel or to start the command.") \
+  row(unknown_connection, failed, "there is no such connection", \
+      "No such connection in this pool.") \
+  row(invalid_request, failed, "the request makes no sense", \
+      "The request itself makes no sense. The text says what is wrong with it.") \
+  row(command_timeout, refused, "the command took too long", \
+      "The command took longer than its timeout and was given up. It may still run there; raise the timeout.") \
+  row(host_key_revoked, refused, "the server's host key is revoked", \
+      "A known_hosts file says that the server's key is revoked (@revoked); latched. Tell the site.") \
+  row(known_hosts_unreadable, refused, "a file of known host keys cannot be read whole", \
+      "A known_hosts file could not be read whole, so the server's key cannot be judged; latched. The text says which and why.") \
+  row(too_many_requests, refused, "too many requests wait for answers", \
+      "This application has as many requests outstanding as it may (200,000). Wait for answers first.") \
+  row(receiver_gone, refused, "what was asked had ended", \
+      "The actor that was asked, or that was to receive, is gone. A request to it was never read: nothing was done.") \
+  row(request_timeout, refused, "no answer came in the asker's own time", \
+      "The asker's own time-out for the request ended before an answer came.") \
+  row(no_reply, refused, "the server did not answer", \
+      "The server did not answer a request of ours within reply_timeout.") \
+  row(disconnected, refused, "an administrator disconnected the cluster", \
+      "An administrator disconnected the cluster while the request waited or the lease was held. Ask again.") \
+  row(no_credentials, refused, "there was nothing to log in with", \
+      "There was nothing to log in with: no key, agent or password that could be offered. The text says what was missing; mend " \
+      "that and ask again.")
+
+#define MOORAGE_ERROR(name, exit, words, meaning) name,
 enum class errc : std::uint8_t {
   none = 0,
-  /// No cluster of that name is registered. Register it, or correct the name; the text lists those that
-  /// exist.
-  unknown_cluster,
-  /// A setting was refused. The text names the file, line, key and what is allowed. Nothing was changed.
-  invalid_settings,
-  /// The pool's queue is at `queue_depth`. Try again later, raise it, or raise `pool_size`.
-  queue_full,
-  /// No lease was free by the deadline. The text says who held them; ask with more patience, or raise
-  /// `pool_size`.
-  acquire_timeout,
-  /// The asker withdrew the request.
-  cancelled,
-  /// The server denied the log-in; latched. Mend the credentials, then change the settings or reset the pool.
-  auth_denied,
-  /// The server's host key is not known; latched. The text has the key and the command that accepts it.
-  host_key_unknown,
-  /// The server shows another host key than the known one; latched. Ask the site before you accept it.
-  host_key_changed,
-  /// The cluster could not be reached. The text has the last failure; the pool tries again, backing off.
-  connect_failed,
-  /// A cause on this machine, such as the descriptor limit, a file or a folder. The text names it.
-  local_failure,
-  /// This lease was given back already. A bug of the holder, harmless.
-  already_released,
-  /// This lease ended before it was given back: revoked, reclaimed, or its connection was lost. Acquire anew.
-  lease_ended,
-  /// This pool never granted such a lease.
-  unknown_lease,
-  /// The connection under the lease is gone. Acquire anew; an outcome says whether a command may have run.
-  connection_lost,
-  /// The cluster was removed while the request waited or the lease was held.
-  cluster_removed,
-  /// The runtime or node is stopping.
-  stopping,
-  /// A bug in moorage ended the pool; a fresh one has taken its place. Report it with the logged text; try
-  /// again.
-  internal,
-  /// The node behind `runtime::connect` went away. What ran on it may have run; connect again.
-  node_lost,
-  /// No node listens on that socket. Start one with `moorage serve`, or work embedded.
-  no_node,
-  /// A node already listens on that socket. Use it, stop it, or serve on another path.
-  node_running,
-  /// A blocking call was made on a thread of CAF's scheduler. Use the future, callback or message form there.
-  would_block_scheduler,
-  /// The server refused to open a channel or to start the command.
-  exec_refused,
-  /// No such connection in this pool.
-  unknown_connection,
-  /// The request itself makes no sense. The text says what is wrong with it.
-  invalid_request,
-  /// The command took longer than its timeout and was given up. It may still run there; raise the timeout.
-  command_timeout,
-  /// A known_hosts file says that the server's key is revoked (@revoked); latched. Tell the site.
-  host_key_revoked,
-  /// A known_hosts file could not be read whole, so the server's key cannot be judged; latched. The text says which and why.
-  known_hosts_unreadable,
-  /// This application has as many requests outstanding as it may (200,000). Wait for answers first.
-  too_many_requests,
-  /// The actor that was asked, or that was to receive, is gone. A request to it was never read: nothing was done.
-  receiver_gone,
-  /// The asker's own time-out for the request ended before an answer came.
-  request_timeout,
-  /// The server did not answer a request of ours within `reply_timeout`.
-  no_reply,
-  /// An administrator disconnected the cluster while the request waited or the lease was held. Ask again.
-  disconnected,
-  /// There was nothing to log in with: no key, agent or password that could be offered. The text says what was missing;
-  /// mend that and ask again.
-  no_credentials,
+  MOORAGE_ERRORS(MOORAGE_ERROR)
   count_ // not an error: the number of values
 };
+// clang-format on
+#undef MOORAGE_ERROR
 
 /// The value's name as it is spelt above, for logs, JSON and scripts.
 std::string to_string(errc code);

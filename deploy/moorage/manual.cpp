@@ -3,6 +3,7 @@
 
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/pages.hpp"
+#include "messages/error_words.hpp"
 #include "messages/events.hpp"
 #include "messages/settings_table.hpp"
 #include "messages/status.hpp"
@@ -152,6 +153,17 @@ std::string meanings(const Rows& rows) {
   return result;
 }
 
+std::string errors_section() {
+  std::string result = ".SH ERRORS\nThe codes of refusals, as \\fB\\-\\-json\\fR has them, with the exit "
+                       "code of every command but "
+                       "exec.\n";
+  auto rows = error_rows();
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    result += ".TP\n" + bold(rows[i].name) + " (" + std::to_string(code_for(static_cast<errc>(i + 1))) +
+              ")\n" + sentences(rows[i].meaning);
+  return result;
+}
+
 std::string events_section() {
   return ".SH EVENTS\nWhat the log and \\fBmoorage admin events\\fR tell:\n" + meanings(event_rows) +
          ".PP\nA connection leaves its pool for one of these reasons:\n" + meanings(removal_rows);
@@ -200,8 +212,8 @@ std::string manual_page(const command_page& root, const std::string& version, co
   result += ".SH OPTIONS\nThese go before or after the command.\n" + option_list(root) + ".SH COMMANDS\n";
   for (const auto& each : root.commands)
     result += command_section(each);
-  return result + exit_code_section() + settings_section() + events_section() + counters_section() +
-         ".SH EXAMPLES\n" + example_list(root) + std::string{files_section};
+  return result + exit_code_section() + settings_section() + errors_section() + events_section() +
+         counters_section() + ".SH EXAMPLES\n" + example_list(root) + std::string{files_section};
 }
 
 } // namespace moorage::cli

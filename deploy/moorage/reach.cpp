@@ -69,27 +69,18 @@ std::string own_log_level(const options& from, const configuration& config) {
 } // namespace
 
 int code_for(errc reason) {
+#define MOORAGE_ERROR(name, exit, words, meaning)                                                            \
+  case errc::name:                                                                                           \
+    return exit;
   switch (reason) {
+    MOORAGE_ERRORS(MOORAGE_ERROR)
   case errc::none:
     return success;
-  case errc::unknown_cluster:
-  case errc::invalid_settings:
-    return wrong_config;
-  case errc::no_node:
-  case errc::node_lost:
-  case errc::node_running:
-    return no_node;
-  case errc::internal:
-  case errc::local_failure:
-  case errc::invalid_request:
-  case errc::unknown_connection:
-  case errc::unknown_lease:
-  case errc::already_released:
-  case errc::would_block_scheduler:
-    return failed;
-  default:
-    return refused;
+  case errc::count_:
+    break;
   }
+#undef MOORAGE_ERROR
+  return refused;
 }
 
 std::optional<configuration> read_configuration(const options& from) {

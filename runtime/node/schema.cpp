@@ -27,6 +27,8 @@ std::string message_schema() {
   MOORAGE_EVENTS(MOORAGE_WORD)
   result += "\nremoval_reason";
   MOORAGE_REMOVALS(MOORAGE_WORD)
+  result += "\nerrc";
+  MOORAGE_ERRORS(MOORAGE_WORD)
   result += "\npool_counters";
   MOORAGE_COUNTERS(MOORAGE_WORD)
   result += "\n";

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "messages/error_words.hpp"
 #include "messages/events.hpp"
 #include "messages/orders.hpp"
 #include "messages/status.hpp"
@@ -265,7 +266,8 @@ TEST_CASE("without a node, status and admin say so and how to start one, and end
           "moorage: no node listens on /no/node; start one with: moorage --socket /no/node serve &\n");
 }
 
-TEST_CASE("the manual page has every command, option, setting and event, and no fault that mandoc finds") {
+TEST_CASE("the manual page has every command, option, setting, event, counter and error, and no fault that "
+          "mandoc finds") {
   home_folder home;
   auto page = home.moorage({"man"}, {{"SOURCE_DATE_EPOCH", "0"}});
   REQUIRE(page.code == 0);
@@ -277,6 +279,8 @@ TEST_CASE("the manual page has every command, option, setting and event, and no 
     CHECK_THAT(page.output, Contains("\\fB" + std::string{row.name} + "\\fR"));
   for (const auto& row : moorage::counter_rows)
     CHECK_THAT(page.output, Contains("\\fB" + std::string{row.name} + "\\fR"));
+  for (const auto& row : moorage::error_rows())
+    CHECK_THAT(page.output, Contains("\\fB" + std::string{row.name} + "\\fR ("));
   for (const auto& row : moorage::removal_rows)
     CHECK_THAT(page.output, Contains("\\fB" + std::string{row.name} + "\\fR"));
   auto file = home.write("moorage.1", page.output);

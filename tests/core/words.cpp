@@ -109,6 +109,9 @@ TEST_CASE("a refusal without a text is told in its code's plain words, each in i
     CHECK(said.find('_') == std::string::npos);
     CHECK(words.insert(said).second);
   }
+  CHECK(error_rows().size() + 1 == static_cast<std::size_t>(errc::count_));
+  for (const auto& row : error_rows())
+    CHECK(std::string{row.meaning}.ends_with('.'));
   CHECK(in_words(static_cast<errc>(200)) == "an error of another version, number 200");
   CHECK(in_words(failure{errc::stopping, "the node stops"}) == "the node stops");
 }
