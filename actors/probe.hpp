@@ -6,7 +6,7 @@
 #include <caf/event_based_actor.hpp>
 #include <chrono>
 
-#include "messages/interfaces.hpp"
+#include "messages/internal_interfaces.hpp"
 
 namespace moorage {
 

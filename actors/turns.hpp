@@ -13,7 +13,7 @@
 #include <map>
 
 #include "actors/pool/protocol.hpp"
-#include "messages/interfaces.hpp"
+#include "messages/internal_interfaces.hpp"
 
 namespace moorage {
 

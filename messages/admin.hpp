@@ -1,7 +1,6 @@
 // Questions about one pool or all, and events; orders are in messages/orders.hpp. Who takes which, and what answers: messages/interfaces.hpp.
 #pragma once
 
-#include <caf/actor_control_block.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -83,26 +82,25 @@ typename Inspector::result_type inspect(Inspector& f, waiter_list& x) {
 
 /// Events of a cluster's pool (empty: of every pool, also those to come) as `event_record` messages, `credit`
 /// of them at first; when the credit is used up events are counted as missed instead of queued. The credit is one account,
-/// also for every pool. Who subscribes again adds to it, and is told each event once. 0xffffffff is without limit.
+/// also for every pool. Who subscribes again adds to it, and is told each event once. 0xffffffff is without limit. The sender
+/// is the subscriber.
 struct subscribe {
   std::string cluster;
-  caf::strong_actor_ptr subscriber;
   std::uint32_t credit = 0;
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, subscribe& x) {
-  return f(x.cluster, x.subscriber, x.credit);
+  return f(x.cluster, x.credit);
 }
 
 /// More of it. `cluster`: as in the subscription; who hears every pool may name any.
 struct grant_event_credit {
   std::string cluster;
-  caf::strong_actor_ptr subscriber;
   std::uint32_t credit = 0;
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, grant_event_credit& x) {
-  return f(x.cluster, x.subscriber, x.credit);
+  return f(x.cluster, x.credit);
 }
 
 } // namespace moorage

@@ -1,4 +1,5 @@
-// Runs and streams: work under a lease. Both are named by their asker: the lease, and a number of its own.
+// Runs and streams: work under a lease. Both are named by their asker: the lease, by its cluster and its id, and a number of
+// the asker's own. Who sends is who is answered.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +12,16 @@ namespace moorage {
 
 /// Runs a command and collects its output up to `output_max`. One message to the sender answers it, under the
 /// sender's own number: `run_ended`, also when the link is lost. (Not CAF's response to a request, for the reason that
-/// `acquire` has.) Who has to know what becomes of an order that the connection had not read when it ended
-/// monitors the connection: in one process, what has no answer before the `down_msg` was never sent.
+/// `acquire` has.) What its connection had not read when it ended was `never_sent`.
 struct run_command {
+  std::string cluster;
   lease_id lease;
-  std::uint64_t call = 0; ///< differs from that of whatever else still runs under the lease
+  std::uint64_t call = 0; ///< differs from that of whatever else the sender still runs
   exec_request what;
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, run_command& x) {
-  return f(x.lease, x.call, x.what);
+  return f(x.cluster, x.lease, x.call, x.what);
 }
 
 struct run_ended {
@@ -34,18 +35,20 @@ typename Inspector::result_type inspect(Inspector& f, run_ended& x) {
 
 /// Ends a run or a stream early, as its time-out would: see `exec_request::timeout`.
 struct cancel_command {
+  std::string cluster;
   lease_id lease;
   std::uint64_t call = 0;
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, cancel_command& x) {
-  return f(x.lease, x.call);
+  return f(x.cluster, x.lease, x.call);
 }
 
 /// Starts a command whose output goes to the sender, the stream's sink, as `stream_chunk`s within the credit, ended by
 /// one `stream_end`, which is the only answer to one that cannot be started. Standard input stays open until
-/// `end_stream_input`. The connection monitors the sink: a dead one cancels the stream.
+/// `end_stream_input`. The sink is monitored: a dead one cancels the stream.
 struct open_stream {
+  std::string cluster;
   lease_id lease;
   std::uint64_t call = 0; ///< as of `run_command`; comes back in every message to the sink
   exec_request what;
@@ -53,7 +56,7 @@ struct open_stream {
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, open_stream& x) {
-  return f(x.lease, x.call, x.what, x.credit);
+  return f(x.cluster, x.lease, x.call, x.what, x.credit);
 }
 
 struct stream_chunk {
@@ -86,33 +89,36 @@ typename Inspector::result_type inspect(Inspector& f, stream_end& x) {
 }
 
 struct grant_stream_credit {
+  std::string cluster;
   lease_id lease;
   std::uint64_t call = 0;
   std::uint64_t bytes = 0;
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, grant_stream_credit& x) {
-  return f(x.lease, x.call, x.bytes);
+  return f(x.cluster, x.lease, x.call, x.bytes);
 }
 
 /// Standard input. More than the room given is refused by cancelling the stream.
 struct send_stream_input {
+  std::string cluster;
   lease_id lease;
   std::uint64_t call = 0;
   std::string bytes;
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, send_stream_input& x) {
-  return f(x.lease, x.call, x.bytes);
+  return f(x.cluster, x.lease, x.call, x.bytes);
 }
 
 struct end_stream_input {
+  std::string cluster;
   lease_id lease;
   std::uint64_t call = 0;
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, end_stream_input& x) {
-  return f(x.lease, x.call);
+  return f(x.cluster, x.lease, x.call);
 }
 
 } // namespace moorage

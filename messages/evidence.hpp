@@ -26,12 +26,24 @@ struct connection_answered {
   bool ran = false;
 };
 
+/// Asks whether the connection of a lease is well.
+struct probe_lease {
+  std::string cluster;
+  lease_id lease;
+  /// In the pool's own way; else by a channel that opens and closes, whatever the pool's way is.
+  bool as_pool = false;
+};
+
 /// A probe that passed.
 struct probe_answer {
   std::chrono::nanoseconds rtt{0};
   std::string text; ///< what happened, for people: a channel that is refused is an answer, too
 };
 
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, probe_lease& x) {
+  return f(x.cluster, x.lease, x.as_pool);
+}
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, probe_answer& x) {
   return f(x.rtt, x.text);

@@ -1,6 +1,9 @@
-// Every actor's protocol on one page. A host's actors and admins talk to the manager; a lease's holder talks
-// to the pool and the connection named in its grant. Errors are those of messages/errors.hpp, made by
-// `make_error`.
+// What an outsider may say, and should be ready to hear, on one page. An outsider is the threads of a host together, an actor
+// of a host, or a process on a link; each has one door, its session (runtime/actors.hpp gives it). What is said between our
+// own actors is in messages/internal_interfaces.hpp. Errors are those of messages/errors.hpp, made by `make_error`.
+//
+// Who sends is who is answered, and the answers come from the session. A session watches whoever of its senders holds
+// something: when it ends, its leases are given back, its acquires withdrawn, its commands ended.
 #pragma once
 
 #include <caf/replies_to.hpp>
@@ -10,7 +13,7 @@
 #include "messages/clusters.hpp"
 #include "messages/commands.hpp"
 #include "messages/done.hpp"
-#include "messages/internal.hpp"
+#include "messages/evidence.hpp"
 #include "messages/leases.hpp"
 #include "messages/orders.hpp"
 #include "messages/type_ids.hpp"
@@ -18,61 +21,42 @@
 namespace moorage {
 
 #define MOORAGE_ANSWERED(order) caf::replies_to<order>::with<done>
-/// What may be asked about, and done to, one pool. The manager takes the same and delegates by the cluster's
-/// name.
+/// What may be asked about, and done to, one pool, which each of these names by its cluster.
 using admin_actor = caf::typed_actor<
-    caf::replies_to<get_pool>::with<pool_status>, caf::replies_to<get_connections>::with<connection_list>,
-    caf::replies_to<get_leases>::with<lease_list>, caf::replies_to<get_waiters>::with<waiter_list>,
-    // Those of messages/orders.hpp.
-    MOORAGE_ORDERS(MOORAGE_ANSWERED, MOORAGE_COMMA), caf::replies_to<subscribe>::with<done>,
-    caf::reacts_to<grant_event_credit>>;
+    // How it does: its state, its counters, what it waits for.
+    caf::replies_to<get_pool>::with<pool_status>,
+    // Each of its connections; each lease, with its label; each waiter, in the queue's order.
+    caf::replies_to<get_connections>::with<connection_list>, caf::replies_to<get_leases>::with<lease_list>,
+    caf::replies_to<get_waiters>::with<waiter_list>,
+    // Those of messages/orders.hpp, which says what each does; `done` when the pool has taken it.
+    MOORAGE_ORDERS(MOORAGE_ANSWERED, MOORAGE_COMMA)>;
 #undef MOORAGE_ANSWERED
 
-/// The way in: one per runtime. Knows the clusters, owns their pools, passes every request to the right one.
-using manager_actor = admin_actor::extend<
-    caf::reacts_to<acquire>, caf::reacts_to<cancel_acquire>, // answered to the holder: `holder_actor`
-    caf::replies_to<register_cluster>::with<done>, caf::replies_to<remove_cluster>::with<done>,
-    caf::replies_to<list_clusters>::with<cluster_list>, caf::replies_to<get_pools>::with<pool_list>,
-    // Closes everything, answers when nothing is left (within a second), and ends the manager.
-    caf::replies_to<stop_all>::with<done>,
-    // From its pools.
-    caf::reacts_to<acquire_taken>>;
-
-/// The connections to one cluster, with the queue in front of them.
-using pool_actor = admin_actor::extend<
-    // From askers, and through the manager.
-    caf::reacts_to<acquire>, caf::reacts_to<passed_acquire>, caf::reacts_to<cancel_acquire>,
-    // From holders.
-    caf::reacts_to<confirm_lease>, caf::replies_to<release_lease>::with<done>,
-    // From the manager.
-    caf::replies_to<register_cluster>::with<done>, caf::replies_to<remove_cluster>::with<done>,
-    caf::replies_to<stop_all>::with<done>, caf::reacts_to<turns_replaced>,
-    // From its connections and probes.
-    caf::reacts_to<opening_ended>, caf::reacts_to<link_lost>, caf::reacts_to<link_closed>,
-    caf::reacts_to<lease_cleared>, caf::reacts_to<probe_report>, caf::reacts_to<connection_doubted>,
-    caf::reacts_to<connection_answered>,
-    // From its own timer.
-    caf::reacts_to<wake_up>>;
-
-/// One authenticated SSH transport.
-using connection_actor = caf::typed_actor<
-    // From holders, under a lease; answered to the sender: `runner_actor`, `sink_actor`.
-    caf::reacts_to<run_command>, caf::reacts_to<open_stream>, caf::reacts_to<cancel_command>,
+/// The one door of an outsider. A lease is named by its cluster and its id; all else by numbers of the sender's own.
+using session_actor = admin_actor::extend<
+    // Wants a lease: one `lease_grant` or `acquire_refused` comes. `too_many_requests` beyond the session's bounds.
+    caf::reacts_to<acquire>,
+    // Does not want it any more: the acquire is answered `cancelled`, unless it was granted already.
+    caf::reacts_to<cancel_acquire>,
+    // Gives a lease back: `done`, or an error that says why it is not held any more.
+    caf::replies_to<release_lease>::with<done>,
+    // Runs a command: one `run_ended` comes, with what became of it.
+    caf::reacts_to<run_command>,
+    // Starts a command as a stream: `stream_chunk`s within the credit, `stream_room` for input, one `stream_end`.
+    caf::reacts_to<open_stream>,
+    // Ends either early. What names nothing under way of the sender's is ignored, here and in the next three.
+    caf::reacts_to<cancel_command>,
+    // Takes more of a stream's output; writes its standard input, within the room; ends it.
     caf::reacts_to<grant_stream_credit>, caf::reacts_to<send_stream_input>, caf::reacts_to<end_stream_input>,
-    // From probes, and from holders who want to know.
-    caf::replies_to<probe_request>::with<probe_answer>,
-    // From its pool.
-    caf::reacts_to<begin_lease>, caf::reacts_to<fence_lease>, caf::reacts_to<change_probes>,
-    caf::reacts_to<close_link>, caf::reacts_to<turns_replaced>,
-    // From `turns_actor`.
-    caf::reacts_to<turn_given>,
-    // From the readiness loop and its own timer.
-    caf::reacts_to<wake_up>>;
+    // Asks the connection of a lease whether it is well: how long that took, or why it is not.
+    caf::replies_to<probe_lease>::with<probe_answer>,
+    // Hears `event_record`s, as many as the credit says; more of them.
+    caf::replies_to<subscribe>::with<done>, caf::reacts_to<grant_event_credit>,
+    // Registers a cluster or changes its settings; removes it; lists what is registered; how each pool does.
+    caf::replies_to<register_cluster>::with<done>, caf::replies_to<remove_cluster>::with<done>,
+    caf::replies_to<list_clusters>::with<cluster_list>, caf::replies_to<get_pools>::with<pool_list>>;
 
-/// Gives connections their turns to compute; one per manager. From connections alone.
-using turns_actor = caf::typed_actor<caf::reacts_to<turn_request>, caf::reacts_to<turn_over>>;
-
-/// What a holder should be ready to hear; others are free to have a larger interface.
+/// What who asks for leases should be ready to hear; others are free to have a larger interface.
 using holder_actor = caf::typed_actor<caf::reacts_to<lease_grant>, caf::reacts_to<acquire_refused>,
                                       caf::reacts_to<lease_lost>>;
 

@@ -1,11 +1,14 @@
-// What our own actors say to each other; holders say one of these, too: `probe_request`.
+// What our own actors say to each other. Some of it is what an outsider says, with the handles that only we know: its session
+// is the holder.
 #pragma once
 
+#include <caf/actor_control_block.hpp>
 #include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "messages/admin.hpp"
 #include "messages/evidence.hpp"
 #include "messages/ids.hpp"
 #include "messages/leases.hpp"
@@ -14,10 +17,87 @@
 
 namespace moorage {
 
+/// From a holder, to the manager or to the pool. The answer is a `lease_granted` or an `acquire_refused`, to the holder. The
+/// manager sees to it that a pool's end loses none that it passed on; who asks a pool directly monitors it, and asks again
+/// what was not answered before it ended. What the manager itself had not read when it ended has no answer.
+struct acquire_for : acquire {
+  /// Whose life the lease shares: it is monitored, it must confirm, it hears of the lease's end by `lease_lost`.
+  caf::strong_actor_ptr holder;
+  /// What of the patience is used up: it waited in another pool of this cluster, which ended.
+  std::chrono::nanoseconds waited{0};
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, acquire_for& x) {
+  return f(static_cast<acquire&>(x), x.holder, x.waited);
+}
+
+struct cancel_acquire_for : cancel_acquire {
+  std::string cluster;
+  caf::strong_actor_ptr holder;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, cancel_acquire_for& x) {
+  return f(static_cast<cancel_acquire&>(x), x.cluster, x.holder);
+}
+
+/// To the holder. Confirm to `pool` within 5 s, work with `connection`, then release to `pool`.
+struct lease_granted : lease_grant {
+  caf::strong_actor_ptr pool;       ///< a pool_actor
+  caf::strong_actor_ptr connection; ///< a connection_actor
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, lease_granted& x) {
+  return f(static_cast<lease_grant&>(x), x.pool, x.connection);
+}
+
+struct confirm_lease {
+  lease_id lease;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, confirm_lease& x) {
+  return f(x.lease);
+}
+
+struct release_lease_for {
+  lease_id lease;
+  caf::strong_actor_ptr holder;
+  /// Who used it has died: its slot stays in use until nothing runs under it, as if its holder had.
+  bool abandoned = false;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, release_lease_for& x) {
+  return f(x.lease, x.holder, x.abandoned);
+}
+
+struct subscribe_for : subscribe {
+  caf::strong_actor_ptr subscriber; ///< monitored
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, subscribe_for& x) {
+  return f(static_cast<subscribe&>(x), x.subscriber);
+}
+
+struct grant_event_credit_for : grant_event_credit {
+  caf::strong_actor_ptr subscriber;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, grant_event_credit_for& x) {
+  return f(static_cast<grant_event_credit&>(x), x.subscriber);
+}
+
+/// It hears no more events of any pool.
+struct end_subscriptions {
+  caf::strong_actor_ptr subscriber;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, end_subscriptions& x) {
+  return f(x.subscriber);
+}
+
 /// From the manager to a pool, which says that it has read it: what a pool had not read when it ended is asked again.
 struct passed_acquire {
   std::uint64_t number = 0;
-  acquire request;
+  acquire_for request;
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, passed_acquire& x) {

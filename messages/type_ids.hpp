@@ -46,19 +46,28 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::local_call)
   add(outcome) add(output_kind) add(event_kind) add(removal_reason) add(connection_state) add(connection_status) \
   add(lease_status) add(waiter_status) add(pool_counters) add(latency_quantiles)
 
-/// What is sent.
-#define MOORAGE_MESSAGES(add) \
+/// What outsiders say to their session, and hear of it: nothing in it names an actor.
+#define MOORAGE_OUTSIDERS_MESSAGES(add) \
   add(exec_result) add(pool_status) add(event_record) add(done) add(acquire) add(cancel_acquire) add(lease_grant) \
-  add(acquire_refused) add(confirm_lease) add(release_lease) add(lease_lost) add(run_command) add(run_ended) \
-  add(cancel_command) add(open_stream) add(stream_chunk) add(stream_room) add(stream_end) add(grant_stream_credit) \
+  add(acquire_refused) add(release_lease) add(lease_lost) add(run_command) add(run_ended) add(cancel_command) \
+  add(open_stream) add(stream_chunk) add(stream_room) add(stream_end) add(grant_stream_credit) \
   add(send_stream_input) add(end_stream_input) add(register_cluster) add(remove_cluster) add(list_clusters) \
   add(cluster_list) add(get_pools) add(pool_list) add(get_pool) add(get_connections) add(connection_list) \
-  add(get_leases) add(lease_list) add(get_waiters) add(waiter_list) \
+  add(get_leases) add(lease_list) add(get_waiters) add(waiter_list) add(probe_lease) add(probe_answer) \
   MOORAGE_ORDERS(add, ) \
-  add(subscribe) add(grant_event_credit) add(passed_acquire) add(acquire_taken) add(begin_lease) add(fence_lease) \
-  add(lease_cleared) add(close_link) add(opening_ended) add(link_lost) add(link_closed) add(connection_doubted) \
-  add(connection_answered) add(change_probes) add(probe_request) add(probe_answer) add(probe_report) \
-  add(turn_request) add(turn_given) add(turn_over) add(turns_replaced) add(wake_up) add(stop_all) add(local_call)
+  add(subscribe) add(grant_event_credit)
+
+/// What our own actors say to each other.
+#define MOORAGE_INTERNAL_MESSAGES(add) \
+  add(acquire_for) add(cancel_acquire_for) add(lease_granted) add(confirm_lease) add(release_lease_for) \
+  add(subscribe_for) add(grant_event_credit_for) add(end_subscriptions) add(passed_acquire) add(acquire_taken) \
+  add(begin_lease) add(fence_lease) add(lease_cleared) add(close_link) add(opening_ended) add(link_lost) \
+  add(link_closed) add(connection_doubted) add(connection_answered) add(change_probes) add(probe_request) \
+  add(probe_report) add(turn_request) add(turn_given) add(turn_over) add(turns_replaced) add(wake_up) add(stop_all) \
+  add(local_call)
+
+/// What is sent.
+#define MOORAGE_MESSAGES(add) MOORAGE_OUTSIDERS_MESSAGES(add) MOORAGE_INTERNAL_MESSAGES(add)
 // clang-format on
 
 #define MOORAGE_ADD(type) CAF_ADD_TYPE_ID(moorage, (moorage::type))

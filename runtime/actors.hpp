@@ -1,17 +1,27 @@
-// The embedding API for actors: the same by messages. A host's actor sends to the manager what messages/interfaces.hpp
-// lists, naming itself as holder, and hears `lease_grant` or `acquire_refused`:
+// The embedding API for actors: the same by messages. A host's actor asks for its session once, says to it what
+// messages/interfaces.hpp lists, and hears what stands there:
 //
-//   self->send(moorage::manager_of(rt), moorage::acquire{"lumi", self_ptr, 1, 5s, "sync"})
+//   auto session = moorage::session_of(rt, self);
+//   self->send(session, moorage::acquire{"lumi", 1, 5s, "sync"});
+//
+// A `lease_grant` or an `acquire_refused` comes with the same number 1.
 #pragma once
+
+#include <caf/local_actor.hpp>
 
 #include "messages/interfaces.hpp"
 #include "runtime/runtime.hpp"
 
 namespace moorage {
 
-// Both throw `error` when the runtime was moved from (`invalid_request`) or has stopped (`stopping`).
-/// The runtime's manager, or the node's. Valid until the runtime stops.
-manager_actor manager_of(const runtime& of);
+// All throw `error` when the runtime was moved from (`invalid_request`) or has stopped (`stopping`).
+/// A session for `whom`, which ends with it; none: with the runtime alone. Other actors may use it as well: each is answered,
+/// and what each holds is given back when it ends. To be asked for once, and kept: each call makes another. It ends with the
+/// runtime at the latest, and then answers all that waits (`stopping`).
+session_actor session_of(const runtime& of, const caf::strong_actor_ptr& whom);
+inline session_actor session_of(const runtime& of, caf::local_actor* whom) {
+  return session_of(of, whom != nullptr ? caf::strong_actor_ptr{whom->ctrl()} : caf::strong_actor_ptr{});
+}
 /// The actor system that the runtime lives in. A thread that has had a `scoped_actor` of one that the runtime brought holds
 /// up the runtime's stop until it ends, unless it is the one that stops it (CAF 0.17.6: it keeps the system's log).
 caf::actor_system& system_of(const runtime& of);

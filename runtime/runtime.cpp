@@ -1,5 +1,8 @@
 #include "runtime/runtime.hpp"
 
+#include <optional>
+
+#include "actors/session/session.hpp"
 #include "runtime/actors.hpp"
 #include "runtime/client/asking.hpp"
 #include "runtime/runtime_parts.hpp"
@@ -61,8 +64,12 @@ result<Part> ask_part(client_gate& gate, Request request, Part Answer::*part) {
 
 } // namespace
 
-manager_actor manager_of(const runtime& of) {
-  return runtime_access::parts(of).manager;
+session_actor session_of(const runtime& of, const caf::strong_actor_ptr& whom) {
+  const auto& parts = runtime_access::parts(of);
+  std::optional<log_let_go> let_go;
+  if (!on_scheduler_thread())
+    let_go.emplace();
+  return parts.system->spawn(session, parts.manager, whom, session_bounds{});
 }
 
 caf::actor_system& system_of(const runtime& of) {

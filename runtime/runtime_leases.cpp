@@ -30,8 +30,7 @@ void ask_for_lease(const std::shared_ptr<client_gate>& gate, const std::string& 
   auto call = gate->next_call();
   // Shared with the answer, so that whichever side is done last lets go of the token.
   auto withdraw = std::make_shared<std::optional<withdrawal>>();
-  moorage::acquire request{
-      cluster, nullptr, call, options.patience, std::move(options.label), options.wait_for_ready};
+  moorage::acquire request{cluster, call, options.patience, std::move(options.label), options.wait_for_ready};
   gate->post(
       [request = std::move(request), answer, withdraw](client_state& client) mutable {
         client.acquire_lease(std::move(request),

@@ -8,7 +8,7 @@
 #include <mutex>
 #include <optional>
 
-#include "messages/interfaces.hpp"
+#include "messages/internal_interfaces.hpp"
 #include "runtime/client/callbacks.hpp"
 #include "runtime/client/client.hpp"
 #include "runtime/node/keeper.hpp"

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "actors/transport.hpp"
-#include "messages/interfaces.hpp"
+#include "messages/internal_interfaces.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>

@@ -33,13 +33,14 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
         return pass(self->make_response_promise<waiter_list>(), request);
       },
       MOORAGE_ORDERS(MOORAGE_PASS, MOORAGE_COMMA),
-      [state, answer, pass_done](subscribe& request) {
+      [state, answer, pass_done](subscribe_for& request) {
         auto taken = [](auto promise) { promise.deliver(done{}); };
         return state->take(request) ? answer(taken) : pass_done(request);
       },
-      [state](grant_event_credit& request) { state->take(request); },
-      [state](acquire& request) { state->pass(std::move(request)); },
-      [state](cancel_acquire& request) { state->cancel(std::move(request)); },
+      [state](grant_event_credit_for& request) { state->take(request); },
+      [state](const end_subscriptions& order) { state->take(order); },
+      [state](acquire_for& request) { state->pass(std::move(request)); },
+      [state](cancel_acquire_for& request) { state->cancel(std::move(request)); },
       [answer, state](const register_cluster& request) {
         return answer([&](auto promise) { state->add(request, promise); });
       },

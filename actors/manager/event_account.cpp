@@ -18,7 +18,7 @@ event_account(event_account_actor::stateful_pointer<event_account_state> self,
         if (state->credit.spend(record.missed))
           caf::anon_send(caf::actor_cast<caf::actor>(state->subscriber), std::move(record));
       },
-      [state](const grant_event_credit& more) { state->credit.add(more.credit); },
+      [state](const grant_event_credit_for& more) { state->credit.add(more.credit); },
       [self](const stop_all&) { self->quit(); },
   };
 }

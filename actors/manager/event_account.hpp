@@ -7,13 +7,13 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include "actors/manager/event_credit.hpp"
-#include "messages/interfaces.hpp"
+#include "messages/internal_interfaces.hpp"
 
 namespace moorage {
 
 using event_account_actor = subscriber_actor::extend<
     // From the manager, whichever pool the grant names.
-    caf::reacts_to<grant_event_credit>,
+    caf::reacts_to<grant_event_credit_for>,
     // From the manager: what came before is passed on, then it ends.
     caf::reacts_to<stop_all>>;
 

@@ -26,17 +26,17 @@ caf::actor manager_actor_state::hearer(const subscription& one) {
 
 /// An account takes all that a pool tells: what the subscriber misses is counted there.
 void manager_actor_state::subscribe_at(const pool_actor& pool, const subscription& one) {
-  caf::anon_send(pool, subscribe{one.cluster, caf::actor_cast<caf::strong_actor_ptr>(hearer(one)),
-                                 one.account ? event_credit_unlimited : one.credit});
+  caf::anon_send(pool, subscribe_for{{one.cluster, one.account ? event_credit_unlimited : one.credit},
+                                     caf::actor_cast<caf::strong_actor_ptr>(hearer(one))});
 }
 
-bool manager_actor_state::take(const subscribe& request) {
+bool manager_actor_state::take(const subscribe_for& request) {
   if (!request.subscriber || (!request.cluster.empty() && !pool_of(request.cluster)))
     return request.cluster.empty(); // else the answer is the pool's, or that there is none
   auto* own = subscription_of(request.subscriber, request.cluster);
   auto* all = subscription_of(request.subscriber, {});
   if (all != nullptr && all->account && (own == nullptr || own == all)) {
-    caf::anon_send(all->account, grant_event_credit{{}, request.subscriber, request.credit});
+    caf::anon_send(all->account, grant_event_credit_for{{{}, request.credit}, request.subscriber});
     return true;
   }
   if (own != nullptr)
@@ -54,13 +54,32 @@ bool manager_actor_state::take(const subscribe& request) {
   return true;
 }
 
-void manager_actor_state::take(grant_event_credit& request) {
+void manager_actor_state::take(grant_event_credit_for& request) {
   auto* own = request.cluster.empty() ? nullptr : subscription_of(request.subscriber, request.cluster);
   auto* all = subscription_of(request.subscriber, {});
   if (own == nullptr && all != nullptr && all->account)
     caf::anon_send(all->account, std::move(request));
   else if (auto pool = pool_of(request.cluster))
     caf::anon_send(pool, std::move(request));
+}
+
+/// True: it was one.
+bool manager_actor_state::forget_subscriber(const caf::actor_addr& whom) {
+  return std::erase_if(subscribers_, [&whom](const subscription& one) {
+           auto ended = caf::actor_cast<caf::actor_addr>(one.whom) == whom;
+           if (ended && one.account)
+             caf::anon_send(one.account, stop_all{});
+           return ended;
+         }) > 0;
+}
+
+void manager_actor_state::take(const end_subscriptions& order) {
+  auto whom = caf::actor_cast<caf::actor_addr>(order.subscriber);
+  if (!forget_subscriber(whom))
+    return;
+  self_->demonitor(whom);
+  for (auto& [name, entry] : clusters_)
+    caf::anon_send(entry.pool, order);
 }
 
 void manager_actor_state::tell_subscribers(const std::string& cluster, event_kind what,

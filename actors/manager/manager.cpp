@@ -110,9 +110,7 @@ caf::error manager_actor_state::unknown(const std::string& cluster) const {
 
 // --- acquires
 
-void manager_actor_state::pass(acquire request) {
-  if (!request.holder)
-    request.holder = self_->current_sender();
+void manager_actor_state::pass(acquire_for request) {
   if (!request.holder)
     return; // nobody could be told
   auto found = clusters_.find(request.cluster);
@@ -126,9 +124,7 @@ void manager_actor_state::pass(acquire request) {
   unread_[pool.address()].acquires.emplace(passed_, unread::passed{std::move(request), self_->clock().now()});
 }
 
-void manager_actor_state::cancel(cancel_acquire request) {
-  if (!request.holder)
-    request.holder = self_->current_sender();
+void manager_actor_state::cancel(cancel_acquire_for request) {
   auto pool = pool_of(request.cluster);
   if (!pool)
     return;
@@ -285,12 +281,7 @@ void manager_actor_state::stop(caf::typed_response_promise<done> promise) {
 }
 
 void manager_actor_state::lost(const caf::down_msg& down) {
-  std::erase_if(subscribers_, [&down](const subscription& one) {
-    auto ended = caf::actor_cast<caf::actor_addr>(one.whom) == down.source;
-    if (ended && one.account)
-      caf::anon_send(one.account, stop_all{});
-    return ended;
-  });
+  forget_subscriber(down.source);
   if (turns_.address() == down.source && !stopping_)
     turns_ended(down.reason);
   if (pausing_ && pausing_.address() == down.source) {

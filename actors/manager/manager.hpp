@@ -1,5 +1,5 @@
-// The manager: the way in. It knows the clusters by name, owns their pools, and passes every request to the
-// right one; answers go straight from the pool to the asker. A pool that a bug ended is replaced by a fresh
+// The manager. It knows the clusters by name, owns their pools, and passes every request to the
+// right one; answers go straight from the pool to the asker, a session. A pool that a bug ended is replaced by a fresh
 // one.
 #pragma once
 
@@ -15,7 +15,7 @@
 #include "actors/manager/event_account.hpp"
 #include "actors/transport.hpp"
 #include "messages/events.hpp"
-#include "messages/interfaces.hpp"
+#include "messages/internal_interfaces.hpp"
 
 namespace moorage {
 
@@ -47,8 +47,8 @@ public:
   caf::error unknown(const std::string& cluster) const;
 
   /// Passes it on to its cluster's pool, which answers the holder; keeps it until the pool has read it.
-  void pass(acquire request);
-  void cancel(cancel_acquire request);
+  void pass(acquire_for request);
+  void cancel(cancel_acquire_for request);
   void take(const acquire_taken& read);
 
   void add(const register_cluster& request, caf::typed_response_promise<done> promise);
@@ -66,8 +66,9 @@ public:
   void collect(caf::typed_response_promise<pool_list> promise);
   /// Remembered, so that it also hears the pools that come later: a pool's replacement, or new clusters. False: it is for the
   /// cluster's pool to answer.
-  bool take(const subscribe& request);
-  void take(grant_event_credit& request);
+  bool take(const subscribe_for& request);
+  void take(grant_event_credit_for& request);
+  void take(const end_subscriptions& order);
   void stop(caf::typed_response_promise<done> promise);
   void lost(const caf::down_msg& down);
 
@@ -80,11 +81,11 @@ private:
   /// What a pool has been passed and has not said that it read: lost with it when it ends, and then asked again.
   struct unread {
     struct passed {
-      acquire request;
+      acquire_for request;
       std::chrono::steady_clock::time_point at;
     };
     struct cancelled {
-      cancel_acquire request;
+      cancel_acquire_for request;
       std::uint64_t after = 0; ///< the last acquire passed before it
     };
     std::map<std::uint64_t, passed> acquires; ///< by number, in the order of passing
@@ -109,6 +110,7 @@ private:
   /// It is told by this pool by virtue of this subscription; each event is told once, whatever else it subscribed to.
   bool hears(const subscription& one, const std::string& cluster);
   static caf::actor hearer(const subscription& one);
+  bool forget_subscriber(const caf::actor_addr& whom);
   static void subscribe_at(const pool_actor& pool, const subscription& one);
 
   manager_actor::stateful_pointer<manager_actor_state> self_;

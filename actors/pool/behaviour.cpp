@@ -26,18 +26,19 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> se
       [self, state](const get_leases&) { return lease_list{state->core().leases(self->clock().now())}; },
       [self, state](const get_waiters&) { return waiter_list{state->core().waiters(self->clock().now())}; },
       MOORAGE_ORDERS(MOORAGE_TAKE, MOORAGE_COMMA),
-      [state](const subscribe& request) {
+      [state](const subscribe_for& request) {
         state->subscribe_to_events(request);
         return done{};
       },
-      [state](const grant_event_credit& request) { state->credit_events(request); },
-      [state](acquire& request) { state->take(request); },
+      [state](const grant_event_credit_for& request) { state->credit_events(request); },
+      [state](const end_subscriptions& order) {
+        state->end_subscriptions_of(caf::actor_cast<caf::actor_addr>(order.subscriber));
+      },
+      [state](acquire_for& request) { state->take(request); },
       [state](passed_acquire& passed) { state->take(passed); },
-      [state](const cancel_acquire& request) { state->take(request); },
+      [state](const cancel_acquire_for& request) { state->take(request); },
       [state](const confirm_lease& confirm) { state->step(lease_confirmed{confirm.lease}); },
-      [self, state](release_lease& request) {
-        if (!request.holder)
-          request.holder = self->current_sender(); // before the promise, which takes it away
+      [self, state](const release_lease_for& request) {
         auto promise = self->make_response_promise<done>();
         state->take(request, promise);
         return promise;

@@ -83,6 +83,10 @@ void pool_core::on(const lease_released& event) {
   }
   if (position->second.holder != event.holder)
     return answer(event.request, no_such_lease({}));
+  if (event.abandoned) {
+    take_back(position, {errc::lease_ended, "who used it has gone"}, false);
+    return answer(event.request);
+  }
   auto& c = need(position->second.connection);
   ++counters_.releases;
   emit(end_lease{c.id, event.lease, false, {errc::lease_ended, "it was given back"}});

@@ -174,7 +174,8 @@ struct event_line {
     return line("lease_confirmed", to_string(e.lease));
   }
   std::string operator()(const lease_released& e) const {
-    return line("lease_released", text_of(e.request), to_string(e.lease), to_string(e.holder));
+    return line("lease_released", text_of(e.request), to_string(e.lease), to_string(e.holder),
+                e.abandoned ? std::string{"abandoned"} : std::string{});
   }
   std::string operator()(const holder_lost& e) const { return line("holder_lost", to_string(e.holder)); }
   std::string operator()(const lease_ended& e) const {

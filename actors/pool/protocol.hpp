@@ -49,11 +49,13 @@ struct lease_confirmed {
   lease_id lease;
 };
 /// Given back. With a `request`, the answer is acknowledge or refuse (already_released, lease_ended,
-/// unknown_lease). `holder` must be the one it was granted to, else it is refused `unknown_lease`.
+/// unknown_lease). `holder` must be the one it was granted to, else it is refused `unknown_lease`. `abandoned`: who used it
+/// died, and it ends as if its holder had.
 struct lease_released {
   request_id request;
   lease_id lease;
   holder_id holder;
+  bool abandoned = false;
 };
 /// The holder died or its node went away: all its leases end, and its waiters are refused `cancelled`, so
 /// that whoever keeps their promises can forget them.

@@ -71,10 +71,8 @@ holder_id pool_actor_state::holder_of(const caf::strong_actor_ptr& whom) {
   return entry->second;
 }
 
-void pool_actor_state::take(acquire& request) {
+void pool_actor_state::take(acquire_for& request) {
   using std::chrono::nanoseconds;
-  if (!request.holder)
-    request.holder = self_->current_sender();
   if (!request.holder)
     return; // nobody could be told
   auto now = self_->clock().now();
@@ -97,7 +95,7 @@ void pool_actor_state::take(passed_acquire& passed) {
   take(passed.request);
 }
 
-void pool_actor_state::take(const cancel_acquire& request) {
+void pool_actor_state::take(const cancel_acquire_for& request) {
   auto holder = holder_ids_.find(caf::actor_cast<caf::actor_addr>(request.holder));
   if (holder == holder_ids_.end())
     return;
@@ -106,14 +104,14 @@ void pool_actor_state::take(const cancel_acquire& request) {
     step(acquire_cancelled{call->second});
 }
 
-void pool_actor_state::take(release_lease& request, caf::typed_response_promise<done> promise) {
-  auto whom = request.holder ? request.holder : self_->current_sender();
+void pool_actor_state::take(const release_lease_for& request, caf::typed_response_promise<done> promise) {
   holder_id holder;
-  if (auto known = holder_ids_.find(caf::actor_cast<caf::actor_addr>(whom)); known != holder_ids_.end())
+  if (auto known = holder_ids_.find(caf::actor_cast<caf::actor_addr>(request.holder));
+      known != holder_ids_.end())
     holder = known->second;
   // A release that nobody waits for (a destructor's) must cost no more than it has to.
   auto id = promise.pending() ? remember(std::move(promise)) : request_id{};
-  step(lease_released{id, request.lease, holder});
+  step(lease_released{id, request.lease, holder, request.abandoned});
 }
 
 void pool_actor_state::take(const turns_replaced& order) {
@@ -180,10 +178,7 @@ void pool_actor_state::take(const wake_up& wake) {
 }
 
 void pool_actor_state::take(const caf::down_msg& down) {
-  auto gone = [&down](const subscriber& entry) {
-    return caf::actor_cast<caf::actor_addr>(entry.whom) == down.source;
-  };
-  subscribers_.erase(std::remove_if(subscribers_.begin(), subscribers_.end(), gone), subscribers_.end());
+  end_subscriptions_of(down.source);
   if (auto node = holder_ids_.extract(down.source); !node.empty()) {
     holders_.erase(node.mapped());
     step(holder_lost{node.mapped()});
@@ -259,10 +254,10 @@ void pool_actor_state::apply(const grant& effect) {
   auto who = forget(found);
   // Told once, to the first whom a new connection serves: nobody waited longer for it.
   auto said = said_.connection == effect.connection ? std::exchange(said_, {}) : words_of_opening{};
-  tell(who.holder,
-       lease_grant{settings().name, who.call, effect.lease, effect.connection,
-                   caf::strong_actor_ptr{self_->ctrl()}, caf::actor_cast<caf::strong_actor_ptr>(connection),
-                   std::move(said.banner), std::move(said.warnings)});
+  tell(who.holder, lease_granted{{settings().name, who.call, effect.lease, effect.connection,
+                                  std::move(said.banner), std::move(said.warnings)},
+                                 caf::strong_actor_ptr{self_->ctrl()},
+                                 caf::actor_cast<caf::strong_actor_ptr>(connection)});
 }
 
 void pool_actor_state::apply(const refuse& effect) {
@@ -332,7 +327,7 @@ void pool_actor_state::set_timer() {
 
 // --- reads and subscribers
 
-void pool_actor_state::subscribe_to_events(const subscribe& request) {
+void pool_actor_state::subscribe_to_events(const subscribe_for& request) {
   if (!request.subscriber)
     return;
   for (auto& entry : subscribers_)
@@ -344,10 +339,18 @@ void pool_actor_state::subscribe_to_events(const subscribe& request) {
   subscribers_.push_back({request.subscriber, {request.credit, 0}});
 }
 
-void pool_actor_state::credit_events(const grant_event_credit& request) {
+void pool_actor_state::credit_events(const grant_event_credit_for& request) {
   for (auto& entry : subscribers_)
     if (entry.whom == request.subscriber)
       entry.credit.add(request.credit);
+}
+
+void pool_actor_state::end_subscriptions_of(const caf::actor_addr& whom) {
+  auto ended = std::erase_if(subscribers_, [&whom](const subscriber& entry) {
+    return caf::actor_cast<caf::actor_addr>(entry.whom) == whom;
+  });
+  if (ended > 0 && holder_ids_.count(whom) == 0)
+    self_->demonitor(whom);
 }
 
 } // namespace moorage

@@ -16,7 +16,7 @@
 #include "actors/pool/protocol.hpp"
 #include "actors/transport.hpp"
 #include "messages/events.hpp"
-#include "messages/interfaces.hpp"
+#include "messages/internal_interfaces.hpp"
 
 namespace moorage {
 
@@ -43,10 +43,10 @@ public:
   void begin(cluster_settings settings, pool_world world);
 
   // Messages that become events.
-  void take(acquire& request);
+  void take(acquire_for& request);
   void take(passed_acquire& passed);
-  void take(const cancel_acquire& request);
-  void take(release_lease& request, caf::typed_response_promise<done> promise);
+  void take(const cancel_acquire_for& request);
+  void take(const release_lease_for& request, caf::typed_response_promise<done> promise);
   void take(const turns_replaced& order);
   void take(opening_ended& report);
   void take(link_lost& report);
@@ -69,8 +69,9 @@ public:
   pool_status status() const { return core_->status(self_->clock().now()); }
   const pool_core& core() const { return *core_; }
 
-  void subscribe_to_events(const subscribe& request);
-  void credit_events(const grant_event_credit& request);
+  void subscribe_to_events(const subscribe_for& request);
+  void credit_events(const grant_event_credit_for& request);
+  void end_subscriptions_of(const caf::actor_addr& whom);
 
 private:
   const cluster_settings& settings() const { return core_->settings(); }

@@ -1,5 +1,4 @@
-// The client's acquires: each is kept under its number until the message comes that answers it, and is asked again when
-// the pool that it was sent to has ended without a word about it.
+// The client's acquires: each is kept under its number until its session tells what came of it.
 #include <utility>
 
 #include "runtime/client/client.hpp"
@@ -11,7 +10,6 @@ void client_state::acquire_lease(acquire request, std::function<void(result<leas
     answer(gone_);
     return;
   }
-  request.holder = caf::strong_actor_ptr{self_->ctrl()};
   auto call = request.call;
   auto take = [this, answer = std::move(answer)](asked_acquire& asked, result<lease_grant> grant) {
     if (grant)
@@ -19,88 +17,34 @@ void client_state::acquire_lease(acquire request, std::function<void(result<leas
     else
       answer(grant.reason());
   };
-  asked_acquire entry{std::move(request), self_->clock().now(), {}, std::move(take)};
-  send_acquire(acquires_.insert_or_assign(call, std::move(entry)).first->second);
+  send_acquire(call, {std::move(request), {}, self_->clock().now(), std::move(take)});
 }
 
-void client_state::send_acquire(asked_acquire& entry) {
-  auto known = pools_.find(entry.request.cluster);
-  if (known != pools_.end()) {
-    entry.pool = known->second.address();
-    caf::anon_send(known->second, entry.request);
-  } else {
-    entry.pool = {};
-    caf::anon_send(manager_, entry.request);
-  }
+void client_state::send_acquire(std::uint64_t call, asked_acquire entry) {
+  auto& kept = acquires_.insert_or_assign(call, std::move(entry)).first->second;
+  session_.acquire(kept.request, kept.waited);
 }
 
-/// The pool that it was sent to is no more; what it has waited counts.
-void client_state::send_again(asked_acquire& entry) {
-  if (auto known = pools_.find(entry.request.cluster);
-      known != pools_.end() && known->second.address() == entry.pool)
-    pools_.erase(known);
-  auto now = self_->clock().now();
-  entry.request.waited += now - std::exchange(entry.asked, now);
-  send_acquire(entry);
-}
-
-/// Its answer is given here and now. A grant that crosses with the cancel is given back when it comes.
+/// Its answer is given here and now.
 void client_state::cancel_acquire_of(std::uint64_t call) {
   auto node = acquires_.extract(call);
   if (node.empty())
     return;
-  auto& entry = node.mapped();
-  cancel_acquire order{entry.request.cluster, entry.request.holder, call};
-  if (auto known = pools_.find(order.cluster); known != pools_.end() && known->second.address() == entry.pool)
-    caf::anon_send(known->second, std::move(order));
-  else
-    caf::anon_send(manager_, std::move(order));
-  entry.answer(entry, failure{errc::cancelled, "the acquire was cancelled"});
+  session_.cancel_acquire(call);
+  node.mapped().answer(node.mapped(), failure{errc::cancelled, "the acquire was cancelled"});
 }
 
-void client_state::take(lease_grant& grant) {
-  auto node = acquires_.extract(grant.call);
-  if (node.empty()) {
-    caf::anon_send(caf::actor_cast<pool_actor>(grant.pool),
-                   release_lease{grant.lease, caf::strong_actor_ptr{self_->ctrl()}});
-    return;
-  }
-  node.mapped().answer(node.mapped(), std::move(grant));
+void client_state::tell(lease_grant& grant) {
+  if (auto node = acquires_.extract(grant.call); !node.empty())
+    node.mapped().answer(node.mapped(), std::move(grant));
 }
 
-void client_state::take(const acquire_refused& refusal) {
-  auto found = acquires_.find(refusal.call);
-  if (found == acquires_.end())
-    return;
-  // The pool's cluster was removed before we asked it. It may have another by now; the manager knows.
-  if (refusal.reason.code == errc::unknown_cluster && found->second.pool) {
-    send_again(found->second);
-    return;
-  }
-  auto node = acquires_.extract(found);
-  node.mapped().answer(node.mapped(), refusal.reason);
-}
-
-/// Its answers have come before its end; what has none it never read.
-void client_state::pool_ended(const caf::actor_addr& pool) {
-  std::erase_if(pools_, [&pool](const auto& known) { return known.second.address() == pool; });
-  for (auto& [call, entry] : acquires_)
-    if (entry.pool == pool)
-      send_again(entry);
-}
-
-void client_state::accept(const lease_grant& grant) {
-  auto pool = caf::actor_cast<pool_actor>(grant.pool);
-  caf::anon_send(pool, confirm_lease{grant.lease});
-  // A node's pool is asked through its manager, which sees to it that none of the acquires gets lost.
-  if (auto known = pools_.find(grant.cluster); !remote_ && (known == pools_.end() || known->second != pool)) {
-    self_->monitor(pool);
-    pools_.insert_or_assign(grant.cluster, std::move(pool));
-  }
+void client_state::tell(acquire_refused& refusal) {
+  if (auto node = acquires_.extract(refusal.call); !node.empty())
+    node.mapped().answer(node.mapped(), std::move(refusal.reason));
 }
 
 lease client_state::hold(const asked_acquire& asked, lease_grant grant) {
-  accept(grant);
   lease made;
   made.gate_ = gate_;
   made.id_ = grant.lease;
@@ -111,7 +55,7 @@ lease client_state::hold(const asked_acquire& asked, lease_grant grant) {
   held_lease held;
   held.notes = made.notes_;
   held.asked = asked.request;
-  held.asked.waited += self_->clock().now() - asked.asked;
+  held.waited = asked.waited + (self_->clock().now() - asked.asked);
   held.grant = std::move(grant);
   leases_.insert_or_assign(lease_key{made.cluster_, made.id_}, std::move(held));
   return made;
@@ -126,20 +70,18 @@ void client_state::release(const lease_key& lease, std::function<void(result<voi
       answer(lost_lease(lease));
     return;
   }
-  const auto& grant = node.mapped().grant;
-  auto pool = caf::actor_cast<pool_actor>(grant.pool);
-  release_lease order{grant.lease, caf::strong_actor_ptr{self_->ctrl()}};
-  if (!answer) {
-    caf::anon_send(pool, std::move(order));
-    return;
-  }
-  ask<done>(caf::actor_cast<caf::actor>(pool), caf::make_message(std::move(order)),
-            [answer](result<done> ended) {
-              if (ended)
-                answer(result<void>{});
-              else
-                answer(ended.reason());
-            });
+  lease_key under{lease.cluster, node.mapped().grant.lease};
+  if (!answer)
+    return session_.release(under);
+  auto order = session_.let_go(under);
+  if (!order)
+    return answer(lost_lease(lease));
+  ask<done>(order->first, caf::make_message(std::move(order->second)), [answer](result<done> ended) {
+    if (ended)
+      answer(result<void>{});
+    else
+      answer(ended.reason());
+  });
 }
 
 } // namespace moorage

@@ -11,6 +11,9 @@ namespace moorage {
 
 namespace {
 
+/// How long answers that are on their way over a link may take once a connection has ended.
+constexpr std::chrono::seconds last_words_time{1};
+
 struct errand {
   errand(client_gate::work what, client_gate::refusal refused, failure reason = {})
       : what(std::move(what)), refused(std::move(refused)), reason(std::move(reason)) {}
@@ -129,11 +132,10 @@ client_state::~client_state() {
 
 caf::behavior client_state::begin(manager_actor manager, std::shared_ptr<client_gate> gate, bool remote,
                                   std::function<void()> on_loss) {
-  manager_ = std::move(manager);
+  session_.begin(std::move(manager));
   gate_ = std::move(gate);
   remote_ = remote;
   on_loss_ = std::move(on_loss);
-  self_->monitor(manager_);
   keep_composure(self_);
   self_->set_down_handler([this](const caf::down_msg& down) { take(down); });
   return {
@@ -142,13 +144,13 @@ caf::behavior client_state::begin(manager_actor manager, std::shared_ptr<client_
         order->done = true;
         order->what(*this);
       },
-      [this](lease_grant& grant) { take(grant); },
-      [this](const acquire_refused& refusal) { take(refusal); },
-      [this](const lease_lost& lost) { take(lost); },
-      [this](stream_chunk& chunk) { take(chunk); },
-      [this](const stream_room& room) { take(room); },
-      [this](stream_end& end) { finish(end.call, std::move(end.ended)); },
-      [this](run_ended& end) { run_over(end.call, std::move(end.result)); },
+      [this](lease_granted& granted) { session_.take(granted); },
+      [this](acquire_refused& refusal) { session_.take(refusal); },
+      [this](lease_lost& lost) { session_.take(lost); },
+      [this](stream_chunk& chunk) { session_.take(chunk); },
+      [this](stream_room& room) { session_.take(room); },
+      [this](stream_end& end) { session_.take(end); },
+      [this](run_ended& end) { session_.take(end); },
   };
 }
 
@@ -159,10 +161,10 @@ void client_state::probe(const lease_key& lease, bool as_pool,
     answer(lost_lease(lease));
     return;
   }
-  const auto& grant = found->second.grant;
-  auto connection = caf::actor_cast<caf::actor>(grant.connection);
-  under_way_on(connection);
-  ask<probe_answer>(connection, caf::make_message(probe_request{as_pool}), std::move(answer));
+  if (auto connection = session_.connection_of({lease.cluster, found->second.grant.lease}))
+    ask<probe_answer>(connection, caf::make_message(probe_request{as_pool}), std::move(answer));
+  else
+    answer(lost_lease(lease));
 }
 
 template <class Answer>
@@ -205,10 +207,11 @@ void client_state::after(std::chrono::nanoseconds delay, client_gate::work what)
 // --- ends ---------------------------------------------------------------------------------------------
 
 void client_state::take(const caf::down_msg& down) {
-  if (auto ended = connections_.extract(down.source); !ended.empty())
-    return connection_ended(down.source, std::move(ended.mapped()));
-  if (down.source != manager_.address())
-    return pool_ended(down.source);
+  if (down.source != session_.manager().address()) {
+    if (!remote_)
+      return connection_or_pool_ended(down);
+    return after(last_words_time, [down](client_state& client) { client.connection_or_pool_ended(down); });
+  }
   if (remote_)
     gone_ = {errc::node_lost, "the node went away (" + in_words(down.reason) +
                                   "); what ran on it may have run: connect again"};
@@ -219,12 +222,24 @@ void client_state::take(const caf::down_msg& down) {
     on_loss_();
 }
 
+void client_state::connection_or_pool_ended(const caf::down_msg& down) {
+  session_.take(down);
+  if (!remote_)
+    return; // CAF answers what a local actor has not
+  std::vector<std::uint64_t> unanswered;
+  for (auto& [number, entry] : asked_)
+    if (entry.whom == down.source)
+      unanswered.push_back(number);
+  for (auto number : unanswered)
+    if (auto node = asked_.extract(number); !node.empty())
+      node.mapped().fail({errc::connection_lost, "the connection ended before it answered"});
+}
+
 void client_state::fail_everything(const failure& reason) {
   for (auto& [lease, held] : std::exchange(leases_, {}))
     refuse_parked(held, "; then " + reason.text);
   renewed_.clear();
-  pools_.clear();
-  connections_.clear();
+  session_.forget();
   auto asked = std::move(asked_);
   asked_.clear();
   for (auto& [number, entry] : asked)

@@ -1,5 +1,5 @@
-// The client: the actor that stands for one host application. It holds the leases of the application's threads, asks on
-// their behalf, and gives each call its one answer, whatever becomes of the pool, the connection or the node.
+// The client: the actor that stands for one host application. It is the session of the application's threads, asks on their
+// behalf, and gives each call its one answer, whatever becomes of the pool, the connection or the node.
 #pragma once
 
 #include <caf/all.hpp>
@@ -9,12 +9,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <unordered_map>
 
+#include "actors/session/session_state.hpp"
 #include "messages/events.hpp"
-#include "messages/interfaces.hpp"
+#include "messages/internal_interfaces.hpp"
 #include "runtime/client/callbacks.hpp"
 #include "runtime/client/log_in_notes.hpp"
 #include "runtime/client/stream_pipe.hpp"
@@ -24,13 +24,6 @@
 namespace moorage {
 
 class client_state;
-
-/// A lease as the client knows it: ids are a pool's own.
-struct lease_key {
-  std::string cluster;
-  lease_id lease;
-  friend auto operator<=>(const lease_key&, const lease_key&) = default;
-};
 
 /// The way from host threads to the client actor; leases, streams and subscriptions hold it and so may outlive the
 /// runtime. edge: host threads meet the actor here, and find the door closed once the runtime has stopped.
@@ -78,19 +71,18 @@ struct event_sink {
   std::shared_ptr<callback_strand> strand;
 };
 
-class client_state {
+class client_state : private outsider {
 public:
   static inline const char* name = "moorage.client";
   using self_pointer = caf::stateful_actor<client_state>*;
 
-  explicit client_state(self_pointer self) : self_(self) {}
+  explicit client_state(self_pointer self) : self_(self), session_(self, *this) {}
   /// Answers every call that still waits.
   ~client_state();
 
   caf::behavior begin(manager_actor manager, std::shared_ptr<client_gate> gate, bool remote,
                       std::function<void()> on_loss);
 
-  /// Without a holder: that is this client.
   void acquire_lease(acquire request, std::function<void(result<lease>)> answer);
   void cancel_acquire_of(std::uint64_t call);
   void run(const lease_key& lease, std::uint64_t call, exec_request request,
@@ -114,7 +106,7 @@ public:
   /// One request to the manager and its one answer, of the type that messages/interfaces.hpp says.
   template <class Answer>
   void ask_manager(caf::message request, std::function<void(result<Answer>)> answer) {
-    ask<Answer>(caf::actor_cast<caf::actor>(manager_), std::move(request), std::move(answer));
+    ask<Answer>(caf::actor_cast<caf::actor>(session_.manager()), std::move(request), std::move(answer));
   }
 
 private:
@@ -128,8 +120,8 @@ private:
   /// An acquire under way. Answered by message, so it is kept here and found by its number.
   struct asked_acquire {
     acquire request;
+    std::chrono::nanoseconds waited{0}; ///< of its patience, before it was asked
     time_point asked;
-    caf::actor_addr pool; ///< none: the manager was asked
     std::function<void(asked_acquire&, result<lease_grant>)> answer;
   };
   /// Leases that ended without our doing, whose end can still be explained to those who go on using them.
@@ -139,20 +131,19 @@ private:
   struct held_lease {
     lease_grant grant;
     std::shared_ptr<log_in_notes> notes;
-    acquire asked;                     ///< as it was asked for, and what it has waited
-    std::size_t under_way = 0;         ///< commands that were sent and have no outcome
-    bool used = false;                 ///< a command has run under it, or may have
-    bool ended = false;                ///< its connection has ended
-    bool lost = false;                 ///< and its pool says so
-    std::uint64_t renewal = 0;         ///< the acquire of another connection's, under way
-    std::vector<std::uint64_t> parked; ///< commands never sent, which wait for that
+    acquire asked;                      ///< as it was asked for
+    std::chrono::nanoseconds waited{0}; ///< what of its patience that took
+    std::size_t under_way = 0;          ///< commands that were sent and have no outcome
+    bool used = false;                  ///< a command has run under it, or may have
+    bool lost = false;                  ///< its connection has ended, as its pool says
+    std::uint64_t renewal = 0;          ///< the acquire of another connection's, under way
+    std::vector<std::uint64_t> parked;  ///< commands never sent, which wait for that
   };
   /// What the two kinds of command have in common.
   struct command {
-    lease_key lease;       ///< its owner's
-    lease_id under;        ///< under which it was sent
-    caf::actor connection; ///< to which
-    exec_request request;  ///< kept while it may have to be sent once more
+    lease_key lease;      ///< its owner's
+    lease_id under;       ///< under which it was sent
+    exec_request request; ///< kept while it may have to be sent once more
     time_point asked;
     bool once_more = true; ///< it may still be sent once more
     bool cancelled = false;
@@ -175,12 +166,16 @@ private:
   /// Instantiated in client.cpp, for each type of answer: what CAF makes of a request takes a compiler seconds.
   template <class Answer>
   void ask(const caf::actor& whom, caf::message request, std::function<void(result<Answer>)> answer);
-  void send_acquire(asked_acquire& entry);
-  void send_again(asked_acquire& entry);
-  void take(lease_grant& grant);
-  void take(const acquire_refused& refusal);
-  void pool_ended(const caf::actor_addr& pool);
-  void accept(const lease_grant& grant);
+  void send_acquire(std::uint64_t call, asked_acquire entry);
+
+  // What the session tells.
+  void tell(lease_grant& grant) override;
+  void tell(acquire_refused& refusal) override;
+  void tell(lease_lost& lost) override;
+  void tell(run_ended& end) override { run_over(end.call, std::move(end.result)); }
+  void tell(stream_chunk& chunk) override;
+  void tell(stream_room& room) override;
+  void tell(stream_end& end) override { finish(end.call, std::move(end.ended)); }
   lease hold(const asked_acquire& asked, lease_grant grant);
 
   // commands.cpp
@@ -190,8 +185,6 @@ private:
   command* find_command(std::uint64_t call);
   void cancel(std::uint64_t call, command& what);
   void run_over(std::uint64_t call, exec_result finished);
-  void take(stream_chunk& chunk);
-  void take(const stream_room& room);
   void finish(std::uint64_t call, outcome ended);
   void end(std::uint64_t call, outcome ended);
 
@@ -203,11 +196,6 @@ private:
   void renew(const lease_key& lease, held_lease& held);
   void renewed(const lease_key& lease, const asked_acquire& asked, result<lease_grant> grant);
   void watch_parked();
-  void take(const lease_lost& lost);
-  std::set<std::uint64_t>& under_way_on(const caf::actor& connection);
-  void connection_ended(const caf::actor_addr& connection, std::set<std::uint64_t> under_way);
-  void end_unanswered(const caf::actor_addr& connection, const std::set<std::uint64_t>& calls,
-                      outcome_kind kind);
   /// The refusal of what is asked under a lease that is not held, with the reason of its end.
   failure lost_lease(const lease_key& lease) const;
   void let_go(held_lease& held, const std::string& why = {});
@@ -215,10 +203,11 @@ private:
   void after(std::chrono::nanoseconds delay, client_gate::work what);
 
   void take(const caf::down_msg& down);
+  void connection_or_pool_ended(const caf::down_msg& down);
   void fail_everything(const failure& reason);
 
   self_pointer self_;
-  manager_actor manager_;
+  session_state session_;
   std::shared_ptr<client_gate> gate_;
   bool remote_ = false;
   std::function<void()> on_loss_;
@@ -229,10 +218,6 @@ private:
   std::map<lease_key, held_lease> leases_;
   std::deque<std::pair<lease_key, std::string>> lost_; ///< the last that ended without our doing, and why
   std::map<lease_key, lease_key> renewed_;             ///< the owner's key by the pool's, where these differ
-  /// Those that have granted: asked directly, without the manager in between, and monitored.
-  std::unordered_map<std::string, pool_actor> pools_;
-  /// Those that were asked something: monitored, with the commands that are under way on each.
-  std::map<caf::actor_addr, std::set<std::uint64_t>> connections_;
   std::unordered_map<std::uint64_t, run_entry> runs_;
   std::unordered_map<std::uint64_t, stream_entry> streams_;
   bool watching_parked_ = false;

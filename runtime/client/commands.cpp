@@ -8,8 +8,6 @@ namespace moorage {
 
 namespace {
 
-/// How long answers that are on their way over a link may take once a connection has ended.
-constexpr std::chrono::seconds last_words_time{1};
 /// A command with more input than this is not kept to be sent once more: as much as is collected of its output.
 constexpr std::size_t kept_input_max = 16u << 20;
 static_assert(remote_bytes_max < node_message_max);
@@ -57,7 +55,7 @@ void client_state::begin(std::uint64_t call, command& what) {
   if (auto wrong = remote_ ? unfit_for_node(what.request) : std::string{}; !wrong.empty())
     return end(call, outcome_of({errc::invalid_request, std::move(wrong)}));
   auto& held = found->second;
-  if (!held.ended && !held.lost && held.renewal == 0)
+  if (!held.lost && held.renewal == 0)
     return send(call, what);
   what.once_more = false;
   what.unsent = {errc::connection_lost, "the connection to '" + what.lease.cluster +
@@ -69,25 +67,23 @@ void client_state::send(std::uint64_t call, command& what) {
   auto& held = leases_.at(what.lease);
   ++held.under_way;
   what.under = held.grant.lease;
-  what.connection = caf::actor_cast<caf::actor>(held.grant.connection);
   what.once_more = what.once_more && !held.used && what.request.input.size() <= kept_input_max;
-  under_way_on(what.connection).insert(call);
-  auto connection = caf::actor_cast<connection_actor>(what.connection);
+  const auto& cluster = what.lease.cluster;
   auto request = what.once_more ? what.request : std::move(what.request);
   auto stream = streams_.find(call);
-  if (stream == streams_.end()) {
-    self_->send(connection, run_command{what.under, call, std::move(request)});
-    return;
-  }
+  if (stream == streams_.end())
+    return session_.run({cluster, what.under, call, std::move(request)});
   auto& entry = stream->second;
   entry.rooms = 0;
-  self_->send(connection, open_stream{what.under, call, std::move(request), entry.credit});
   // Kept while it may have to be sent once more.
   auto input = entry.once_more ? entry.unsent_input : std::exchange(entry.unsent_input, {});
+  auto input_ended = entry.input_ended;
+  lease_key under{cluster, what.under};
+  session_.open({cluster, what.under, call, std::move(request), entry.credit}); // may be its end
   if (!input.empty())
-    self_->send(connection, send_stream_input{what.under, call, std::move(input)});
-  if (entry.input_ended)
-    self_->send(connection, end_stream_input{what.under, call});
+    session_.pass(send_stream_input{under.cluster, under.lease, call, std::move(input)});
+  if (input_ended)
+    session_.pass(end_stream_input{under.cluster, under.lease, call});
 }
 
 client_state::command* client_state::find_command(std::uint64_t call) {
@@ -112,7 +108,7 @@ void client_state::cancel(std::uint64_t call, command& what) {
       std::erase(held->second.parked, call);
     end(call, cancelled_unsent());
   } else {
-    self_->send(what.connection, cancel_command{what.under, call});
+    session_.pass(cancel_command{what.lease.cluster, what.under, call});
   }
 }
 
@@ -146,7 +142,7 @@ void was_sent(Stream& entry) {
 
 } // namespace
 
-void client_state::take(stream_chunk& chunk) {
+void client_state::tell(stream_chunk& chunk) {
   auto found = streams_.find(chunk.call);
   if (found == streams_.end())
     return;
@@ -154,7 +150,7 @@ void client_state::take(stream_chunk& chunk) {
   found->second.pipe->push(chunk.kind, std::move(chunk.bytes));
 }
 
-void client_state::take(const stream_room& room) {
+void client_state::tell(stream_room& room) {
   auto found = streams_.find(room.call);
   if (found == streams_.end())
     return;
@@ -169,7 +165,7 @@ void client_state::take(const stream_room& room) {
 
 void client_state::grant_credit(std::uint64_t call, std::uint64_t bytes) {
   if (auto found = streams_.find(call); found != streams_.end() && !found->second.parked)
-    self_->send(found->second.connection, grant_stream_credit{found->second.under, call, bytes});
+    session_.pass(grant_stream_credit{found->second.lease.cluster, found->second.under, call, bytes});
 }
 
 void client_state::send_input(std::uint64_t call, std::string bytes) {
@@ -181,7 +177,7 @@ void client_state::send_input(std::uint64_t call, std::string bytes) {
   if (entry.parked || entry.once_more)
     entry.unsent_input += bytes;
   if (!entry.parked)
-    self_->send(entry.connection, send_stream_input{entry.under, call, std::move(bytes)});
+    session_.pass(send_stream_input{entry.lease.cluster, entry.under, call, std::move(bytes)});
 }
 
 void client_state::end_input(std::uint64_t call) {
@@ -191,7 +187,7 @@ void client_state::end_input(std::uint64_t call) {
   auto& entry = found->second;
   entry.input_ended = true;
   if (!entry.parked)
-    self_->send(entry.connection, end_stream_input{entry.under, call});
+    session_.pass(end_stream_input{entry.lease.cluster, entry.under, call});
 }
 
 void client_state::cancel_stream_of(std::uint64_t call) {
@@ -203,55 +199,6 @@ void client_state::finish(std::uint64_t call, outcome ended) {
   auto found = streams_.find(call);
   if (found != streams_.end() && !goes_on(call, found->second, ended))
     end(call, std::move(ended));
-}
-
-// --- a connection's end -------------------------------------------------------------------------------------------
-
-std::set<std::uint64_t>& client_state::under_way_on(const caf::actor& connection) {
-  auto [position, fresh] = connections_.try_emplace(connection.address());
-  if (fresh)
-    self_->monitor(connection);
-  return position->second;
-}
-
-/// In one process its answers have come before its end, and what has none it never read. Over a link its end may
-/// overtake them.
-void client_state::connection_ended(const caf::actor_addr& connection, std::set<std::uint64_t> under_way) {
-  for (auto& [key, held] : leases_)
-    held.ended = held.ended || caf::actor_cast<caf::actor_addr>(held.grant.connection) == connection;
-  if (remote_)
-    after(last_words_time, [connection, under_way = std::move(under_way)](client_state& client) {
-      client.end_unanswered(connection, under_way, outcome_kind::maybe_ran);
-    });
-  else
-    end_unanswered(connection, under_way, outcome_kind::never_sent);
-}
-
-void client_state::end_unanswered(const caf::actor_addr& connection, const std::set<std::uint64_t>& calls,
-                                  outcome_kind kind) {
-  outcome ended{
-      kind,
-      0,
-      {},
-      {errc::connection_lost, kind == outcome_kind::never_sent
-                                  ? "the connection had ended before the command was sent"
-                                  : "the connection ended, and what became of the command is not known"}};
-  for (auto call : calls) {
-    auto* what = find_command(call);
-    if (what == nullptr || what->parked || what->connection.address() != connection)
-      continue;
-    exec_result finished;
-    finished.ended = ended;
-    run_over(call, std::move(finished));
-    finish(call, ended);
-  }
-  std::vector<std::uint64_t> unanswered;
-  for (auto& [number, entry] : asked_)
-    if (entry.whom == connection)
-      unanswered.push_back(number);
-  for (auto number : unanswered)
-    if (auto node = asked_.extract(number); !node.empty())
-      node.mapped().fail({errc::connection_lost, "the connection ended before it answered"});
 }
 
 } // namespace moorage

@@ -38,7 +38,7 @@ void client_state::watch(std::uint64_t number, const std::string& cluster, event
     gate->post([number](client_state& client) { client.grant_events(number, portion); });
   };
   auto strand = to.strand;
-  subscribe order{cluster, nullptr, strand ? events_waiting_max : event_credit_unlimited};
+  subscribe_for order{{cluster, strand ? events_waiting_max : event_credit_unlimited}, nullptr};
   auto actor = self_->spawn(watcher, std::move(to), std::function<void()>{std::move(taken)});
   order.subscriber = caf::actor_cast<caf::strong_actor_ptr>(actor);
   watchers_.emplace(number, watcher_entry{std::move(actor), cluster, std::move(strand)});
@@ -62,8 +62,9 @@ void client_state::grant_events(std::uint64_t number, std::uint32_t count) {
   if (found == watchers_.end())
     return;
   auto& entry = found->second;
-  caf::anon_send(manager_, grant_event_credit{entry.cluster,
-                                              caf::actor_cast<caf::strong_actor_ptr>(entry.actor), count});
+  caf::anon_send(
+      session_.manager(),
+      grant_event_credit_for{{entry.cluster, count}, caf::actor_cast<caf::strong_actor_ptr>(entry.actor)});
 }
 
 } // namespace moorage

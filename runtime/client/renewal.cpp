@@ -27,9 +27,6 @@ bool for_want_of_connection(errc code) {
 
 /// Books the outcome of a command that was sent. True: it was not the last word, and the command is still there.
 bool client_state::goes_on(std::uint64_t call, command& what, const outcome& ended) {
-  if (auto on = connections_.find(what.connection.address());
-      on != connections_.end()) // it was sent, so there is one
-    on->second.erase(call);
   auto found = leases_.find(what.lease);
   if (found == leases_.end())
     return false;
@@ -87,12 +84,12 @@ void client_state::renew(const lease_key& lease, held_lease& held) {
         std::max(longest, what.request.timeout.count() > 0 ? left : std::chrono::nanoseconds::max() / 2);
   }
   if (longest < std::chrono::hours{24} &&
-      (request.patience.count() < 0 || request.patience - request.waited > longest))
-    request.patience = longest + request.waited;
+      (request.patience.count() < 0 || request.patience - held.waited > longest))
+    request.patience = longest + held.waited;
   auto take = [this, lease](asked_acquire& asked, result<lease_grant> grant) {
     renewed(lease, asked, std::move(grant));
   };
-  send_acquire(acquires_.insert_or_assign(request.call, asked_acquire{request, now, {}, take}).first->second);
+  send_acquire(request.call, {request, held.waited, now, take});
 }
 
 void client_state::renewed(const lease_key& lease, const asked_acquire& asked, result<lease_grant> grant) {
@@ -107,13 +104,12 @@ void client_state::renewed(const lease_key& lease, const asked_acquire& asked, r
     return;
   }
   auto now = self_->clock().now();
-  accept(*grant);
   renewed_.erase({lease.cluster, held.grant.lease});
   renewed_.emplace(lease_key{lease.cluster, grant->lease}, lease);
   held.notes->add({std::move(grant->banner), std::move(grant->warnings)});
   held.grant = std::move(*grant);
-  held.asked.waited = asked.request.waited + (now - asked.asked);
-  held.ended = held.lost = false;
+  held.waited = asked.waited + (now - asked.asked);
+  held.lost = false;
   for (auto call : std::exchange(held.parked, {})) {
     auto* what = find_command(call);
     if (what == nullptr)
@@ -163,7 +159,7 @@ void client_state::watch_parked() {
 
 // --- a lease's end ------------------------------------------------------------------------------------------------
 
-void client_state::take(const lease_lost& lost) {
+void client_state::tell(lease_lost& lost) {
   lease_key under{lost.cluster, lost.lease};
   auto other = renewed_.find(under);
   auto lease = other != renewed_.end() ? other->second : under;

@@ -8,7 +8,7 @@ using namespace moorage::test;
 
 namespace {
 
-caf::actor pool_of(const lease_grant& grant) {
+caf::actor pool_of(const lease_granted& grant) {
   return caf::actor_cast<caf::actor>(grant.pool);
 }
 
@@ -45,19 +45,6 @@ TEST_CASE("an acquire that is asked twice while it waits is the same one") {
   busy.release();
   world.settle();
   CHECK(host.heard->answers == std::map<std::uint64_t, int>{{1, 1}});
-}
-
-TEST_CASE("an acquire that names no holder is answered to its sender") {
-  virtual_world world{plain_cluster(1)};
-  caf::scoped_actor self{world.system};
-  self->send(world.manager, acquire{"alpha", nullptr, 7, 30s, "test"});
-  self->send(world.manager, acquire{"beta", nullptr, 8, 30s, "test"});
-  world.settle();
-  std::map<std::uint64_t, errc> answers;
-  for (int i = 0; i < 2; ++i)
-    self->receive([&](const lease_grant& grant) { answers[grant.call] = errc::none; },
-                  [&](const acquire_refused& refusal) { answers[refusal.call] = refusal.reason.code; });
-  CHECK(answers == std::map<std::uint64_t, errc>{{7, errc::none}, {8, errc::unknown_cluster}});
 }
 
 TEST_CASE(

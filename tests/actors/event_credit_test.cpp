@@ -32,10 +32,10 @@ struct three_pools : virtual_world {
     REQUIRE(ask<done>(register_cluster{more}));
   }
   void subscribe_to(const std::string& cluster, std::uint32_t credit) {
-    REQUIRE(ask<done>(subscribe{cluster, whom(), credit}));
+    REQUIRE(ask<done>(subscribe_for{{cluster, credit}, whom()}));
   }
   void grant(const std::string& cluster, std::uint32_t credit) {
-    caf::anon_send(manager, grant_event_credit{cluster, whom(), credit});
+    caf::anon_send(manager, grant_event_credit_for{{cluster, credit}, whom()});
     settle();
   }
   /// Two events.

@@ -147,14 +147,14 @@ TEST_CASE("events reach subscribers within their credit, and what they missed is
       },
       0);
   auto whom = caf::actor_cast<caf::strong_actor_ptr>(subscriber);
-  CHECK(world.ask<done>(subscribe{"", whom, 2}));
+  CHECK(world.ask<done>(subscribe_for{{"", 2}, whom}));
   holder host{world};
   for (int i = 0; i < 3; ++i) {
     host.acquire();
     host.release(static_cast<std::size_t>(i));
   }
   CHECK(events.size() == 2);
-  caf::anon_send(world.manager, grant_event_credit{"", whom, 10});
+  caf::anon_send(world.manager, grant_event_credit_for{{"", 10}, whom});
   host.acquire();
   world.settle();
   REQUIRE(events.size() > 2);

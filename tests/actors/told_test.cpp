@@ -23,7 +23,7 @@ struct listener {
           return {[this](const event_record& record) { events.push_back(record); }};
         },
         0);
-    world.ask<done>(subscribe{"", caf::actor_cast<caf::strong_actor_ptr>(actor), 1'000});
+    world.ask<done>(subscribe_for{{"", 1'000}, caf::actor_cast<caf::strong_actor_ptr>(actor)});
   }
   ~listener() {
     caf::anon_send_exit(actor, caf::exit_reason::kill);

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "actors/manager/event_account.hpp"
+#include "actors/session/session.hpp"
 #include "actors/turns.hpp"
 #include "tests/actors/client_world.hpp"
 #include "tests/support/hostile.hpp"
@@ -37,6 +38,7 @@ TEST_CASE("a stranger's messages are not answered, but a request that is not und
   holder host{world};
   auto account = world.system.spawn(event_account, caf::strong_actor_ptr{}, std::uint32_t{1});
   auto giver = world.system.spawn(turns, std::size_t{1});
+  auto door = world.system.spawn(session, world.manager, caf::strong_actor_ptr{}, session_bounds{});
   host.acquire();
   world.settle();
   world.held.clear();
@@ -56,7 +58,7 @@ TEST_CASE("a stranger's messages are not answered, but a request that is not und
   for (const auto& each :
        {caf::actor_cast<caf::actor>(world.manager), caf::actor_cast<caf::actor>(grant.pool),
         caf::actor_cast<caf::actor>(grant.connection), caf::actor_cast<caf::actor>(account),
-        caf::actor_cast<caf::actor>(giver), world.client}) {
+        caf::actor_cast<caf::actor>(giver), caf::actor_cast<caf::actor>(door), world.client}) {
     caf::send_as(stranger, each, support::hostile_text, std::uint64_t{1});
     world.settle();
     CHECK(answers == 0);
@@ -68,8 +70,8 @@ TEST_CASE("a stranger's messages are not answered, but a request that is not und
                   [&refused](const caf::error& why) { refused = why == caf::sec::unexpected_message; });
     CHECK(refused);
   }
-  for (const auto& each :
-       {stranger, caf::actor_cast<caf::actor>(account), caf::actor_cast<caf::actor>(giver)})
+  for (const auto& each : {stranger, caf::actor_cast<caf::actor>(account), caf::actor_cast<caf::actor>(giver),
+                           caf::actor_cast<caf::actor>(door)})
     caf::anon_send_exit(each, caf::exit_reason::kill);
   world.settle();
 }

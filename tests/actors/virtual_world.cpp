@@ -206,7 +206,7 @@ holder::holder(virtual_world& world, std::string label) : world_(world), label_(
     self->set_default_handler(caf::drop);
     return {
         [self](const local_call& call) { std::static_pointer_cast<chore>(call.what)->what(self); },
-        [memory, self](lease_grant& grant) {
+        [memory, self](lease_granted& grant) {
           memory->answered(grant.call, self->clock().now().time_since_epoch());
           if (memory->confirms)
             caf::anon_send(caf::actor_cast<pool_actor>(grant.pool), confirm_lease{grant.lease});
@@ -230,9 +230,9 @@ void holder::act(F what) {
   world_.sched.run();
 }
 
-moorage::acquire holder::request(std::chrono::nanoseconds patience, bool wait_for_ready) {
-  return {world_.cluster.name, caf::actor_cast<caf::strong_actor_ptr>(actor_), ++calls_, patience, label_,
-          wait_for_ready};
+acquire_for holder::request(std::chrono::nanoseconds patience, bool wait_for_ready) {
+  return {{world_.cluster.name, ++calls_, patience, label_, wait_for_ready},
+          caf::actor_cast<caf::strong_actor_ptr>(actor_)};
 }
 
 void holder::acquire(std::chrono::nanoseconds patience, bool wait_for_ready) {
@@ -245,13 +245,14 @@ void holder::cancel(std::uint64_t call) {
   world_.sched.run();
 }
 
-cancel_acquire holder::cancellation(std::uint64_t call) const {
-  return {world_.cluster.name, caf::actor_cast<caf::strong_actor_ptr>(actor_), call};
+cancel_acquire_for holder::cancellation(std::uint64_t call) const {
+  return {{call}, world_.cluster.name, caf::actor_cast<caf::strong_actor_ptr>(actor_)};
 }
 
 void holder::release(std::size_t index) {
   act([memory = heard, grant = heard->grants.at(index)](caf::event_based_actor* self) {
-    self->request(caf::actor_cast<pool_actor>(grant.pool), caf::infinite, release_lease{grant.lease, nullptr})
+    release_lease_for order{grant.lease, caf::strong_actor_ptr{self->ctrl()}};
+    self->request(caf::actor_cast<pool_actor>(grant.pool), caf::infinite, order)
         .then([=](const done&) { memory->releases.push_back({}); },
               [=](const caf::error& error) { memory->releases.push_back(to_failure(error)); });
   });
@@ -275,7 +276,8 @@ void holder::run_under(std::uint64_t call, const std::string& command, std::size
 
 void holder::cancel_run(std::size_t index) {
   act([call = runs_, grant = heard->grants.at(index)](caf::event_based_actor* self) {
-    self->send(caf::actor_cast<connection_actor>(grant.connection), cancel_command{grant.lease, call});
+    self->send(caf::actor_cast<connection_actor>(grant.connection),
+               cancel_command{grant.cluster, grant.lease, call});
   });
 }
 

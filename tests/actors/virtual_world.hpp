@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "actors/manager/manager.hpp"
-#include "messages/interfaces.hpp"
+#include "messages/internal_interfaces.hpp"
 
 namespace moorage::test {
 
@@ -177,7 +177,7 @@ private:
   time_point sched_clock() const { return const_cast<virtual_world*>(this)->sched.clock().now(); }
 };
 
-/// A holder that writes down what it hears. It asks for leases and confirms them unless told not to.
+/// A holder, as pools see sessions, that writes down what it hears. It asks for leases and confirms them unless told not to.
 class holder {
 public:
   explicit holder(virtual_world& world, std::string label = "test");
@@ -188,8 +188,8 @@ public:
   void acquire(std::chrono::nanoseconds patience = 30s, bool wait_for_ready = false);
   void cancel(std::uint64_t call);
   /// The same as messages that the test sends itself. Each request has the next number.
-  moorage::acquire request(std::chrono::nanoseconds patience = 30s, bool wait_for_ready = false);
-  cancel_acquire cancellation(std::uint64_t call) const;
+  acquire_for request(std::chrono::nanoseconds patience = 30s, bool wait_for_ready = false);
+  cancel_acquire_for cancellation(std::uint64_t call) const;
   /// The `index`th lease that was granted to it.
   void release(std::size_t index = 0);
   void run(const std::string& command, std::size_t index = 0, std::chrono::milliseconds timeout = 0ms);
@@ -203,7 +203,7 @@ public:
 
   struct memory {
     bool confirms = true;
-    std::vector<lease_grant> grants;
+    std::vector<lease_granted> grants;
     std::vector<failure> refusals;
     std::vector<lease_lost> lost;
     std::vector<exec_result> results;

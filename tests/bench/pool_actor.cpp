@@ -18,9 +18,10 @@ public:
     world_.network->silent.resize(size);
     std::iota(world_.network->silent.begin(), world_.network->silent.end(), 0);
     holder_ = world_.system.spawn(
-        [](caf::event_based_actor* self, std::shared_ptr<std::vector<lease_grant>> granted) -> caf::behavior {
+        [](caf::event_based_actor* self,
+           std::shared_ptr<std::vector<lease_granted>> granted) -> caf::behavior {
           self->set_default_handler(caf::drop);
-          return {[granted](lease_grant& grant) {
+          return {[granted](lease_granted& grant) {
             caf::anon_send(caf::actor_cast<pool_actor>(grant.pool), confirm_lease{grant.lease});
             granted->push_back(std::move(grant));
           }};
@@ -49,15 +50,15 @@ private:
   void pass(std::chrono::nanoseconds time);
   void acquire_all();
   void queue_up(std::chrono::nanoseconds patience, std::chrono::nanoseconds spread);
-  acquire request(std::chrono::nanoseconds patience) {
-    return {world_.cluster.name, caf::actor_cast<caf::strong_actor_ptr>(holder_), 0, patience, "bench"};
+  acquire_for request(std::chrono::nanoseconds patience) {
+    return {{world_.cluster.name, 0, patience, "bench"}, caf::actor_cast<caf::strong_actor_ptr>(holder_)};
   }
 
   std::uint32_t size_;
   test::virtual_world world_;
   caf::scoped_actor self_;
   caf::actor holder_;
-  std::shared_ptr<std::vector<lease_grant>> granted_ = std::make_shared<std::vector<lease_grant>>();
+  std::shared_ptr<std::vector<lease_granted>> granted_ = std::make_shared<std::vector<lease_granted>>();
 };
 
 void busy_world::drain() {
@@ -108,7 +109,7 @@ void busy_world::bad_day() {
   self_->request(world_.manager, caf::infinite, get_pool{world_.cluster.name});
   for (auto& grant : grants) {
     caf::anon_send(caf::actor_cast<pool_actor>(grant.pool),
-                   release_lease{grant.lease, caf::actor_cast<caf::strong_actor_ptr>(holder_)});
+                   release_lease_for{grant.lease, caf::actor_cast<caf::strong_actor_ptr>(holder_)});
     drain();
   }
   pass(90s); // the rest: closed, opened anew

@@ -34,8 +34,8 @@ std::vector<errc> told(const std::function<void(runtime&)>& happens) {
              [&called](result<lease> answer) { called.set_value(answer.reason().code); });
   // It ends with its answer: an actor in the runtime's own system holds up the runtime's end.
   system_of(rt).spawn(
-      [&message, manager = manager_of(rt)](caf::event_based_actor* self, int) -> caf::behavior {
-        self->send(manager, acquire{"alpha", caf::strong_actor_ptr{self->ctrl()}, 1, 1h, "actor"});
+      [&message, &rt](caf::event_based_actor* self, int) -> caf::behavior {
+        self->send(session_of(rt, self), acquire{"alpha", 1, 1h, "actor"});
         return {[self, &message](const acquire_refused& refusal) {
                   self->quit();
                   message.set_value(refusal.reason.code);

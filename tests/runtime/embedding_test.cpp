@@ -179,18 +179,18 @@ TEST_CASE("in the host's own actor system, with types of its own, an actor works
     runtime rt{system, quiet_configuration({settings_for(sshd, "alpha")})};
     std::promise<exec_result> told;
     auto host = system.spawn(
-        [&told, manager = manager_of(rt)](caf::event_based_actor* self, int) -> caf::behavior {
-          self->send(manager, acquire{"alpha", caf::strong_actor_ptr{self->ctrl()}, 1, 20s, "actor"});
+        [&told, &rt](caf::event_based_actor* self, int) -> caf::behavior {
+          auto session = session_of(rt, self);
+          self->send(session, acquire{"alpha", 1, 20s, "actor"});
           self->set_default_handler(caf::drop);
           auto held = std::make_shared<lease_grant>();
-          auto work = [self, held](const lease_grant& grant) {
+          auto work = [self, held, session](const lease_grant& grant) {
             *held = grant;
-            self->send(caf::actor_cast<pool_actor>(grant.pool), confirm_lease{grant.lease});
-            self->send(caf::actor_cast<connection_actor>(grant.connection),
-                       run_command{grant.lease, 1, {"echo by message", {}, {}, {}, 0}});
+            self->send(session,
+                       run_command{grant.cluster, grant.lease, 1, {"echo by message", {}, {}, {}, 0}});
           };
-          auto finish = [self, held, &told](run_ended& ended) {
-            self->send(caf::actor_cast<pool_actor>(held->pool), release_lease{held->lease, nullptr});
+          auto finish = [self, held, session, &told](run_ended& ended) {
+            self->send(session, release_lease{held->cluster, held->lease});
             told.set_value(std::move(ended.result));
           };
           return {work, finish, [](const acquire_refused&) {}, [](const host_message&) {}};

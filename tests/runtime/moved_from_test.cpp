@@ -44,7 +44,7 @@ TEST_CASE("every member of a runtime that was moved from says so") {
   CHECK(wrong(rt.serve().reason()));
   CHECK(rt.wait_for_loss(0ms));
   CHECK_THROWS_AS(rt.secrets(), error);
-  CHECK_THROWS_AS(manager_of(rt), error);
+  CHECK_THROWS_AS(session_of(rt, nullptr), error);
   CHECK_THROWS_AS(system_of(rt), error);
   rt.stop();
   CHECK(other.clusters().take().empty());
@@ -52,10 +52,10 @@ TEST_CASE("every member of a runtime that was moved from says so") {
   CHECK(rt.clusters().take().empty());
 }
 
-TEST_CASE("a runtime that has stopped has no manager and no actor system to give") {
+TEST_CASE("a runtime that has stopped has no session and no actor system to give") {
   runtime rt{quiet_configuration()};
   rt.stop();
-  CHECK_THROWS_AS(manager_of(rt), error);
+  CHECK_THROWS_AS(session_of(rt, nullptr), error);
   CHECK_THROWS_AS(system_of(rt), error);
   CHECK(rt.clusters().reason().code == errc::stopping);
   CHECK_FALSE(bool{rt.serve()});

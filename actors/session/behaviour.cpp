@@ -1,0 +1,72 @@
+// Which message becomes which call: the session's table of contents.
+#include <caf/all.hpp>
+
+#include "actors/composure.hpp"
+#include "actors/session/session.hpp"
+
+namespace moorage {
+
+inner_session_actor::behavior_type session(session_actor_state::self_pointer self, manager_actor manager,
+                                           caf::strong_actor_ptr whom, session_bounds bounds) {
+  auto state = &self->state; // lives as long as the behaviour
+  auto ask = [self, state](auto promise, auto& request) {
+    state->ask_manager(request, promise);
+    return promise;
+  };
+  auto order = [self, ask](auto& request) { return ask(self->make_response_promise<done>(), request); };
+  keep_composure(self);
+  self->set_down_handler([state](const caf::down_msg& down) { state->take(down); });
+  state->begin(std::move(manager), whom, bounds);
+#define MOORAGE_ORDER(type) [order](type& request) { return order(request); }
+  return {
+      [self, ask](get_pool& request) { return ask(self->make_response_promise<pool_status>(), request); },
+      [self, ask](get_connections& request) {
+        return ask(self->make_response_promise<connection_list>(), request);
+      },
+      [self, ask](get_leases& request) { return ask(self->make_response_promise<lease_list>(), request); },
+      [self, ask](get_waiters& request) { return ask(self->make_response_promise<waiter_list>(), request); },
+      MOORAGE_ORDERS(MOORAGE_ORDER, MOORAGE_COMMA),
+      [state](acquire& request) { state->take(request); },
+      [state](const cancel_acquire& request) { state->take(request); },
+      [self, state](const release_lease& request) {
+        auto waits = self->current_message_id().is_request();
+        auto promise = self->make_response_promise<done>();
+        state->take(request, waits, promise);
+        return promise;
+      },
+      [state](run_command& request) { state->take(request); },
+      [state](open_stream& request) { state->take(request); },
+      [state](cancel_command& request) { state->pass(request); },
+      [state](grant_stream_credit& request) { state->pass(request); },
+      [state](send_stream_input& request) { state->pass(request); },
+      [state](end_stream_input& request) { state->pass(request); },
+      [self, state](const probe_lease& request) {
+        auto promise = self->make_response_promise<probe_answer>();
+        state->take(request, promise);
+        return promise;
+      },
+      [self, state](const subscribe& request) {
+        auto sender = self->current_sender(); // before the promise, which takes it away
+        auto promise = self->make_response_promise<done>();
+        state->take(request, sender, promise);
+        return promise;
+      },
+      [state](const grant_event_credit& request) { state->take(request); },
+      [order](register_cluster& request) { return order(request); },
+      [order](remove_cluster& request) { return order(request); },
+      [self, ask](list_clusters& request) {
+        return ask(self->make_response_promise<cluster_list>(), request);
+      },
+      [self, ask](get_pools& request) { return ask(self->make_response_promise<pool_list>(), request); },
+      [state](lease_granted& granted) { state->state().take(granted); },
+      [state](acquire_refused& refusal) { state->state().take(refusal); },
+      [state](lease_lost& lost) { state->state().take(lost); },
+      [state](run_ended& end) { state->state().take(end); },
+      [state](stream_chunk& chunk) { state->state().take(chunk); },
+      [state](stream_room& room) { state->state().take(room); },
+      [state](stream_end& end) { state->state().take(end); },
+  };
+#undef MOORAGE_ORDER
+}
+
+} // namespace moorage

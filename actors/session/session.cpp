@@ -1,0 +1,361 @@
+#include "actors/session/session.hpp"
+
+#include <caf/all.hpp>
+#include <set>
+
+namespace moorage {
+
+namespace {
+
+const failure over{errc::stopping, "the session that it was asked of has ended"};
+
+} // namespace
+
+session_actor_state::~session_actor_state() {
+  end(over);
+}
+
+void session_actor_state::begin(manager_actor manager, const caf::strong_actor_ptr& whom,
+                                session_bounds bounds) {
+  bounds_ = bounds;
+  kept_ = caf::strong_actor_ptr{self_->ctrl()};
+  state_.begin(std::move(manager));
+  if (whom) {
+    whom_ = caf::actor_cast<caf::actor_addr>(whom);
+    know(whom);
+  }
+}
+
+// --- who asks
+
+/// False: there are too many.
+bool session_actor_state::know(const caf::strong_actor_ptr& sender) {
+  auto address = caf::actor_cast<caf::actor_addr>(sender);
+  if (senders_.count(address) > 0)
+    return true;
+  if (senders_.size() >= bounds_.senders_max)
+    sweep_senders();
+  if (senders_.size() >= bounds_.senders_max)
+    return false;
+  senders_.emplace(address, false);
+  self_->monitor(caf::actor_cast<caf::actor>(sender));
+  return true;
+}
+
+/// Kept until they end, since to monitor anew with every lease costs more; but those that hold nothing make room.
+void session_actor_state::sweep_senders() {
+  std::set<caf::actor_addr> holding{whom_};
+  for (const auto& [lease, owner] : leases_)
+    holding.insert(owner);
+  for (const auto* all : {&acquires_, &commands_})
+    for (const auto& [ours, entry] : *all)
+      holding.insert(caf::actor_cast<caf::actor_addr>(entry.whom));
+  std::erase_if(senders_, [&](const auto& sender) {
+    auto idle = !sender.second && holding.count(sender.first) == 0;
+    if (idle)
+      self_->demonitor(sender.first);
+    return idle;
+  });
+}
+
+failure session_actor_state::too_many() const {
+  return {errc::too_many_requests,
+          "this session has " + std::to_string(outstanding()) + " requests without an answer, " +
+              std::to_string(state_.leases()) + " leases and " + std::to_string(senders_.size()) +
+              " actors that ask, and may have " + std::to_string(bounds_.outstanding_max) + ", " +
+              std::to_string(bounds_.leases_max) + " and " + std::to_string(bounds_.senders_max) +
+              ": wait for some of them, or give some back"};
+}
+
+template <class Message>
+void session_actor_state::send(const caf::strong_actor_ptr& whom, Message& what) {
+  caf::unsafe_send_as(self_, caf::actor_cast<caf::actor>(whom), std::move(what));
+}
+
+session_actor_state::asked session_actor_state::forget(asked_by_number::iterator entry,
+                                                       std::map<theirs, std::uint64_t>& names) {
+  auto who = std::move(entry->second);
+  auto name = names.find({caf::actor_cast<caf::actor_addr>(who.whom), who.call});
+  if (name != names.end() && name->second == entry->first)
+    names.erase(name);
+  return who;
+}
+
+// --- acquires
+
+void session_actor_state::take(acquire& request) {
+  auto sender = self_->current_sender();
+  if (!sender)
+    return; // nobody could be told
+  theirs name{caf::actor_cast<caf::actor_addr>(sender), request.call};
+  if (request.call != 0 && acquire_names_.count(name) > 0)
+    return; // asked twice, answered once
+  // Whoever waits will have a lease, too.
+  if (full() || state_.leases() + acquires_.size() >= bounds_.leases_max || !know(sender)) {
+    acquire_refused refusal{std::move(request.cluster), request.call, too_many()};
+    return send(sender, refusal);
+  }
+  auto ours = ++numbers_;
+  if (request.call != 0)
+    acquire_names_.emplace(std::move(name), ours);
+  acquires_.emplace(ours, asked{std::move(sender), std::exchange(request.call, ours), {}});
+  state_.acquire(std::move(request));
+}
+
+void session_actor_state::take(const cancel_acquire& request) {
+  theirs name{caf::actor_cast<caf::actor_addr>(self_->current_sender()), request.call};
+  auto found = acquire_names_.find(name);
+  if (found == acquire_names_.end())
+    return;
+  // Answered here and now; a grant that crosses with it is given back when it comes.
+  auto ours = found->second;
+  acquire_refused refusal{state_.cancel_acquire(ours), ours, {errc::cancelled, "the acquire was cancelled"}};
+  tell(refusal);
+}
+
+void session_actor_state::tell(lease_grant& grant) {
+  auto found = acquires_.find(grant.call);
+  lease_key lease{grant.cluster, grant.lease};
+  if (found == acquires_.end())
+    return state_.release(lease);
+  auto who = forget(found, acquire_names_);
+  acquires_.erase(found);
+  leases_.insert_or_assign(std::move(lease), caf::actor_cast<caf::actor_addr>(who.whom));
+  grant.call = who.call;
+  send(who.whom, grant);
+}
+
+void session_actor_state::tell(acquire_refused& refusal) {
+  auto found = acquires_.find(refusal.call);
+  if (found == acquires_.end())
+    return;
+  auto who = forget(found, acquire_names_);
+  acquires_.erase(found);
+  refusal.call = who.call;
+  send(who.whom, refusal);
+}
+
+// --- leases
+
+void session_actor_state::take(const release_lease& request, bool waits,
+                               caf::typed_response_promise<done> promise) {
+  lease_key lease{request.cluster, request.lease};
+  leases_.erase(lease);
+  auto order = state_.let_go(lease);
+  if (order && waits)
+    ask<done>(order->first, caf::make_message(std::move(order->second)), promise);
+  else if (order)
+    caf::anon_send(order->first, std::move(order->second));
+  else if (waits)
+    promise.deliver(make_error(state_.not_held(lease)));
+}
+
+void session_actor_state::tell(lease_lost& lost) {
+  auto node = leases_.extract({lost.cluster, lost.lease});
+  if (node.empty())
+    return;
+  if (auto whom = caf::actor_cast<caf::strong_actor_ptr>(node.mapped()))
+    send(whom, lost);
+}
+
+void session_actor_state::take(const probe_lease& request,
+                               caf::typed_response_promise<probe_answer> promise) {
+  lease_key lease{request.cluster, request.lease};
+  if (auto connection = state_.connection_of(lease))
+    ask<probe_answer>(connection, caf::make_message(probe_request{request.as_pool}), promise);
+  else
+    promise.deliver(make_error(state_.not_held(lease)));
+}
+
+// --- commands
+
+/// What keeps it from being started.
+template <class Order>
+failure session_actor_state::begin_command(Order& order) {
+  auto sender = self_->current_sender();
+  lease_key lease{order.cluster, order.lease};
+  theirs name{caf::actor_cast<caf::actor_addr>(sender), order.call};
+  if (command_names_.count(name) > 0)
+    return {errc::invalid_request, "command " + std::to_string(order.call) +
+                                       " has not ended: give each that runs a number of its own"};
+  if (!state_.holds(lease))
+    return state_.not_held(lease);
+  if (full() || !know(sender))
+    return too_many();
+  auto ours = ++numbers_;
+  command_names_.emplace(std::move(name), ours);
+  commands_.emplace(ours, asked{std::move(sender), std::exchange(order.call, ours), std::move(lease)});
+  return {};
+}
+
+void session_actor_state::take(run_command& order) {
+  if (!self_->current_sender())
+    return; // nobody could be told
+  auto wrong = begin_command(order);
+  if (wrong.code == errc::none)
+    return state_.run(std::move(order));
+  run_ended end{order.call, {}};
+  end.result.ended = {outcome_kind::never_sent, 0, {}, std::move(wrong)};
+  send(self_->current_sender(), end);
+}
+
+void session_actor_state::take(open_stream& order) {
+  if (!self_->current_sender())
+    return;
+  auto wrong = begin_command(order);
+  if (wrong.code == errc::none)
+    return state_.open(std::move(order));
+  stream_end end{order.call, {outcome_kind::never_sent, 0, {}, std::move(wrong)}};
+  send(self_->current_sender(), end);
+}
+
+/// 0: nothing of the sender's that is under way has that name.
+std::uint64_t session_actor_state::ours_of(std::uint64_t call, const lease_key& lease) const {
+  auto found = command_names_.find({caf::actor_cast<caf::actor_addr>(self_->current_sender()), call});
+  return found != command_names_.end() && commands_.at(found->second).lease == lease ? found->second : 0;
+}
+
+template <class Message>
+void session_actor_state::tell_more(Message& what) {
+  auto found = commands_.find(what.call);
+  if (found == commands_.end())
+    return; // who asked for it has ended
+  what.call = found->second.call;
+  send(found->second.whom, what);
+}
+
+template <class Message>
+void session_actor_state::tell_last(Message& what) {
+  auto found = commands_.find(what.call);
+  if (found == commands_.end())
+    return;
+  auto who = forget(found, command_names_);
+  commands_.erase(found);
+  what.call = who.call;
+  send(who.whom, what);
+}
+
+template void session_actor_state::tell_more(stream_chunk&);
+template void session_actor_state::tell_more(stream_room&);
+template void session_actor_state::tell_last(run_ended&);
+template void session_actor_state::tell_last(stream_end&);
+
+// --- questions, orders, events
+
+template <class Answer>
+void session_actor_state::ask(const caf::actor& whom, caf::message request,
+                              caf::typed_response_promise<Answer> promise) {
+  if (full()) {
+    promise.deliver(make_error(too_many()));
+    return;
+  }
+  auto number = ++numbers_;
+  questions_.emplace(number, [promise](caf::error why) mutable { promise.deliver(std::move(why)); });
+  self_->request(whom, caf::infinite, std::move(request))
+      .then(
+          [this, number, promise](Answer& answer) mutable {
+            if (questions_.erase(number) > 0)
+              promise.deliver(std::move(answer));
+          },
+          [this, number](caf::error& error) {
+            if (auto node = questions_.extract(number); !node.empty())
+              node.mapped()(std::move(error));
+          });
+}
+
+#define MOORAGE_ANSWER(type)                                                                                 \
+  template void session_actor_state::ask<type>(const caf::actor&, caf::message,                              \
+                                               caf::typed_response_promise<type>);
+MOORAGE_ANSWER(done)
+MOORAGE_ANSWER(cluster_list)
+MOORAGE_ANSWER(pool_status)
+MOORAGE_ANSWER(pool_list)
+MOORAGE_ANSWER(connection_list)
+MOORAGE_ANSWER(lease_list)
+MOORAGE_ANSWER(waiter_list)
+MOORAGE_ANSWER(probe_answer)
+#undef MOORAGE_ANSWER
+
+void session_actor_state::take(const subscribe& request, const caf::strong_actor_ptr& sender,
+                               caf::typed_response_promise<done> promise) {
+  if (!sender)
+    return;
+  if (!know(sender)) {
+    promise.deliver(make_error(too_many()));
+    return;
+  }
+  senders_[caf::actor_cast<caf::actor_addr>(sender)] = true;
+  subscribe_for order{request, sender};
+  ask_manager<done>(order, promise);
+}
+
+void session_actor_state::take(const grant_event_credit& request) {
+  if (const auto& sender = self_->current_sender())
+    caf::anon_send(state_.manager(), grant_event_credit_for{request, sender});
+}
+
+// --- ends
+
+void session_actor_state::take(const caf::down_msg& down) {
+  if (down.source == state_.manager().address())
+    return quit({errc::stopping, "the runtime is stopping"});
+  if (whom_ && down.source == whom_)
+    return quit(over);
+  if (senders_.erase(down.source) > 0)
+    sender_ended(down.source);
+  else
+    state_.take(down);
+}
+
+/// What it holds goes back, as if it had been the holder; what it has asked for is not wanted any more. The manager and the
+/// pools see for themselves that a subscriber has ended.
+void session_actor_state::sender_ended(const caf::actor_addr& sender) {
+  auto is_theirs = [&sender](const auto& entry) {
+    return caf::actor_cast<caf::actor_addr>(entry.second.whom) == sender;
+  };
+  for (auto entry = acquires_.begin(); entry != acquires_.end();) {
+    if (!is_theirs(*entry)) {
+      ++entry;
+      continue;
+    }
+    state_.cancel_acquire(entry->first);
+    forget(entry, acquire_names_);
+    entry = acquires_.erase(entry);
+  }
+  for (auto entry = commands_.begin(); entry != commands_.end();) {
+    if (!is_theirs(*entry)) {
+      ++entry;
+      continue;
+    }
+    // Under a lease of its own the command ends with that, and the pool hears how.
+    const auto& lease = entry->second.lease;
+    if (auto owner = leases_.find(lease); owner == leases_.end() || owner->second != sender)
+      state_.pass(cancel_command{lease.cluster, lease.lease, entry->first});
+    forget(entry, command_names_);
+    entry = commands_.erase(entry);
+  }
+  std::erase_if(leases_, [&](const auto& entry) {
+    auto held = entry.second == sender;
+    if (held)
+      state_.release(entry.first, true);
+    return held;
+  });
+}
+
+void session_actor_state::quit(const failure& reason) {
+  for (const auto& [sender, subscribed] : senders_)
+    if (auto whom = subscribed ? caf::actor_cast<caf::strong_actor_ptr>(sender) : caf::strong_actor_ptr{})
+      caf::anon_send(state_.manager(), end_subscriptions{std::move(whom)});
+  end(reason);
+  kept_ = nullptr;
+  self_->quit();
+}
+
+/// Each that waits has its answer.
+void session_actor_state::end(const failure& reason) {
+  state_.end(reason);
+  for (auto& [number, refuse] : std::exchange(questions_, {}))
+    refuse(make_error(reason));
+}
+
+} // namespace moorage

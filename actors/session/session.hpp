@@ -1,0 +1,135 @@
+// A session: the one door of an outsider that speaks by messages, which a host's actor does, and a process on a link. It knows
+// who of the outsider's actors asked for what, answers each in its own name, and takes back what one held that has ended. It
+// names no actor of ours to anybody.
+//
+// It ends with its outsider, or with the manager, and lets go of everything: the pools see their holder go.
+#pragma once
+
+#include <caf/message.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "actors/session/session_state.hpp"
+#include "messages/internal_interfaces.hpp"
+
+namespace moorage {
+
+/// What one outsider may have, beyond which it is refused `too_many_requests`. Each costs about a KiB of ours. A runtime's own
+/// threads have 200,000 (runtime/client); who is one of many outsiders has less, and will not be helped by more.
+struct session_bounds {
+  /// Acquires, commands, questions and orders without an answer.
+  std::size_t outstanding_max = 10'000;
+  std::size_t leases_max = 10'000;
+  /// Actors of the outsider's that hold something or have asked for it.
+  std::size_t senders_max = 1'000;
+};
+
+class session_actor_state : public outsider {
+public:
+  static inline const char* name = "moorage.session";
+  using self_pointer = inner_session_actor::stateful_pointer<session_actor_state>;
+
+  explicit session_actor_state(self_pointer self) : self_(self), state_(self, *this) {}
+  /// Whoever still waits is told.
+  ~session_actor_state();
+
+  void begin(manager_actor manager, const caf::strong_actor_ptr& whom, session_bounds bounds);
+
+  // From the outsider.
+  void take(acquire& request);
+  void take(const cancel_acquire& request);
+  void take(run_command& order);
+  void take(open_stream& order);
+  /// `waits`: somebody wants an answer.
+  void take(const release_lease& request, bool waits, caf::typed_response_promise<done> promise);
+  void take(const probe_lease& request, caf::typed_response_promise<probe_answer> promise);
+  void take(const subscribe& request, const caf::strong_actor_ptr& sender,
+            caf::typed_response_promise<done> promise);
+  void take(const grant_event_credit& request);
+  /// About a command of the sender's that is under way.
+  template <class Order>
+  void pass(Order& order) {
+    if (auto ours = ours_of(order.call, {order.cluster, order.lease}); ours != 0) {
+      order.call = ours;
+      state_.pass(std::move(order));
+    }
+  }
+  /// A question or an order for the manager, whose answer becomes the session's own.
+  template <class Answer, class Request>
+  void ask_manager(Request& request, caf::typed_response_promise<Answer> promise) {
+    ask<Answer>(caf::actor_cast<caf::actor>(state_.manager()), caf::make_message(std::move(request)),
+                promise);
+  }
+
+  // From pools and connections.
+  session_state& state() { return state_; }
+  void take(const caf::down_msg& down);
+
+  // To the outsider, by session_state.
+  void tell(lease_grant& grant) override;
+  void tell(acquire_refused& refusal) override;
+  void tell(lease_lost& lost) override;
+  void tell(run_ended& end) override { tell_last(end); }
+  void tell(stream_chunk& chunk) override { tell_more(chunk); }
+  void tell(stream_room& room) override { tell_more(room); }
+  void tell(stream_end& end) override { tell_last(end); }
+
+private:
+  /// Under which number of its own who asked for it.
+  struct asked {
+    caf::strong_actor_ptr whom; ///< kept alive until it is told, as by a request of CAF's
+    std::uint64_t call = 0;
+    lease_key lease; ///< of a command
+  };
+  using theirs = std::pair<caf::actor_addr, std::uint64_t>;
+  using asked_by_number = std::unordered_map<std::uint64_t, asked>;
+
+  /// Instantiated in session.cpp, for each type of answer: what CAF makes of a request takes a compiler seconds.
+  template <class Answer>
+  void ask(const caf::actor& whom, caf::message request, caf::typed_response_promise<Answer> promise);
+  template <class Message>
+  void send(const caf::strong_actor_ptr& whom, Message& what);
+  template <class Message>
+  void tell_more(Message& what);
+  template <class Message>
+  void tell_last(Message& what);
+  template <class Order>
+  failure begin_command(Order& order);
+  asked forget(asked_by_number::iterator entry, std::map<theirs, std::uint64_t>& names);
+  std::uint64_t ours_of(std::uint64_t call, const lease_key& lease) const;
+  failure too_many() const;
+  std::size_t outstanding() const { return state_.outstanding() + questions_.size(); }
+  bool full() const { return outstanding() >= bounds_.outstanding_max; }
+  bool know(const caf::strong_actor_ptr& sender);
+  void sweep_senders();
+  void sender_ended(const caf::actor_addr& sender);
+  void end(const failure& reason);
+  void quit(const failure& reason);
+
+  self_pointer self_;
+  session_state state_;
+  caf::strong_actor_ptr kept_; ///< itself: it lives until its outsider ends, whoever still knows it
+  caf::actor_addr whom_;
+  session_bounds bounds_;
+  std::uint64_t numbers_ = 0;
+  std::unordered_map<std::uint64_t, std::function<void(caf::error)>> questions_; ///< how each is refused
+  asked_by_number acquires_;
+  asked_by_number commands_;
+  std::map<theirs, std::uint64_t> acquire_names_;
+  std::map<theirs, std::uint64_t> command_names_;
+  std::map<lease_key, caf::actor_addr> leases_;       ///< whose they are
+  std::unordered_map<caf::actor_addr, bool> senders_; ///< monitored; whether it subscribed
+};
+
+/// Ends with `whom`; none: with the manager alone.
+inner_session_actor::behavior_type session(session_actor_state::self_pointer self, manager_actor manager,
+                                           caf::strong_actor_ptr whom, session_bounds bounds);
+
+} // namespace moorage

@@ -1,0 +1,72 @@
+// The protocols of our own actors. Sessions are their only way to the world; outsiders see messages/interfaces.hpp.
+#pragma once
+
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+
+#include "messages/interfaces.hpp"
+#include "messages/internal.hpp"
+#include "messages/turns.hpp"
+#include "messages/type_ids.hpp"
+
+namespace moorage {
+
+/// What the manager takes of events, and passes on to pools.
+using announcer_actor =
+    admin_actor::extend<caf::replies_to<subscribe_for>::with<done>, caf::reacts_to<grant_event_credit_for>,
+                        caf::reacts_to<end_subscriptions>>;
+
+/// One per runtime. Knows the clusters, owns their pools, passes every request to the right one.
+using manager_actor = announcer_actor::extend<
+    caf::reacts_to<acquire_for>, caf::reacts_to<cancel_acquire_for>, // answered to the holder
+    caf::replies_to<register_cluster>::with<done>, caf::replies_to<remove_cluster>::with<done>,
+    caf::replies_to<list_clusters>::with<cluster_list>, caf::replies_to<get_pools>::with<pool_list>,
+    // Closes everything, answers when nothing is left (within a second), and ends the manager.
+    caf::replies_to<stop_all>::with<done>,
+    // From its pools.
+    caf::reacts_to<acquire_taken>>;
+
+/// The connections to one cluster, with the queue in front of them.
+using pool_actor = announcer_actor::extend<
+    // From holders, and through the manager.
+    caf::reacts_to<acquire_for>, caf::reacts_to<passed_acquire>, caf::reacts_to<cancel_acquire_for>,
+    // From holders.
+    caf::reacts_to<confirm_lease>, caf::replies_to<release_lease_for>::with<done>,
+    // From the manager.
+    caf::replies_to<register_cluster>::with<done>, caf::replies_to<remove_cluster>::with<done>,
+    caf::replies_to<stop_all>::with<done>, caf::reacts_to<turns_replaced>,
+    // From its connections and probes.
+    caf::reacts_to<opening_ended>, caf::reacts_to<link_lost>, caf::reacts_to<link_closed>,
+    caf::reacts_to<lease_cleared>, caf::reacts_to<probe_report>, caf::reacts_to<connection_doubted>,
+    caf::reacts_to<connection_answered>,
+    // From its own timer.
+    caf::reacts_to<wake_up>>;
+
+/// One authenticated SSH transport. Who has to know what becomes of an order that it had not read when it ended monitors
+/// it: what has no answer before the `down_msg` was never sent.
+using connection_actor = caf::typed_actor<
+    // From holders, under a lease; answered to the sender: `runner_actor`, `sink_actor`.
+    caf::reacts_to<run_command>, caf::reacts_to<open_stream>, caf::reacts_to<cancel_command>,
+    caf::reacts_to<grant_stream_credit>, caf::reacts_to<send_stream_input>, caf::reacts_to<end_stream_input>,
+    // From probes, and from holders who want to know.
+    caf::replies_to<probe_request>::with<probe_answer>,
+    // From its pool.
+    caf::reacts_to<begin_lease>, caf::reacts_to<fence_lease>, caf::reacts_to<change_probes>,
+    caf::reacts_to<close_link>, caf::reacts_to<turns_replaced>,
+    // From `turns_actor`.
+    caf::reacts_to<turn_given>,
+    // From the readiness loop and its own timer.
+    caf::reacts_to<wake_up>>;
+
+/// What a session is to our own actors: a holder, a runner and a sink besides.
+using inner_session_actor = session_actor::extend<
+    // From pools.
+    caf::reacts_to<lease_granted>, caf::reacts_to<acquire_refused>, caf::reacts_to<lease_lost>,
+    // From connections.
+    caf::reacts_to<run_ended>, caf::reacts_to<stream_chunk>, caf::reacts_to<stream_room>,
+    caf::reacts_to<stream_end>>;
+
+/// Gives connections their turns to compute; one per manager. From connections alone.
+using turns_actor = caf::typed_actor<caf::reacts_to<turn_request>, caf::reacts_to<turn_over>>;
+
+} // namespace moorage
