@@ -8,6 +8,8 @@
 #include "messages/ids.hpp"
 #include "messages/status.hpp"
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 struct get_pools {};
@@ -104,3 +106,5 @@ typename Inspector::result_type inspect(Inspector& f, grant_event_credit& x) {
 }
 
 } // namespace moorage
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 
 #include "messages/settings.hpp"
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 /// Registers a cluster, or changes the settings of the one with this name; connections opened under other
@@ -42,3 +44,5 @@ typename Inspector::result_type inspect(Inspector& f, cluster_list& x) {
 }
 
 } // namespace moorage
+
+#pragma GCC visibility pop

@@ -8,6 +8,8 @@
 #include "messages/exec.hpp"
 #include "messages/ids.hpp"
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 /// Runs a command and collects its output up to `output_max`. One message to the sender answers it, under the
@@ -122,3 +124,5 @@ typename Inspector::result_type inspect(Inspector& f, end_stream_input& x) {
 }
 
 } // namespace moorage
+
+#pragma GCC visibility pop

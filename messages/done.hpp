@@ -3,6 +3,8 @@
 
 #include <string>
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 /// "It is done"; the text adds something for people, or nothing.
@@ -15,3 +17,5 @@ typename Inspector::result_type inspect(Inspector& f, done& x) {
 }
 
 } // namespace moorage
+
+#pragma GCC visibility pop

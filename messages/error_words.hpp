@@ -7,6 +7,8 @@
 
 #include "messages/errors.hpp"
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 struct error_row {
@@ -23,3 +25,5 @@ std::string in_words(errc code);
 std::string in_words(const failure& reason);
 
 } // namespace moorage
+
+#pragma GCC visibility pop

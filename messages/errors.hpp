@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <string>
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 // clang-format off
@@ -111,3 +113,5 @@ typename Inspector::result_type inspect(Inspector& f, failure& x) {
 }
 
 } // namespace moorage
+
+#pragma GCC visibility pop

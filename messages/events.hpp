@@ -11,6 +11,8 @@
 #include "messages/ssh_error.hpp"
 #include "messages/status.hpp"
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 /// How much an event matters, which is the level that the log has it at.
@@ -84,3 +86,5 @@ typename Inspector::result_type inspect(Inspector& f, event_record& x) {
 }
 
 } // namespace moorage
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 
 #include "messages/ids.hpp"
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 /// The peer may be dead: the pool asks for more evidence, or counts this as it counts a probe that failed.
@@ -60,3 +62,5 @@ typename Inspector::result_type inspect(Inspector& f, connection_answered& x) {
 }
 
 } // namespace moorage
+
+#pragma GCC visibility pop

@@ -9,6 +9,8 @@
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 struct environment_variable {
@@ -119,3 +121,5 @@ typename Inspector::result_type inspect(Inspector& f, exec_result& x) {
 }
 
 } // namespace moorage
+
+#pragma GCC visibility pop

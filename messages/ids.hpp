@@ -7,6 +7,8 @@
 #include <functional>
 #include <string>
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 template <class Tag>
@@ -64,3 +66,5 @@ struct std::hash<moorage::id<Tag>> {
     return std::hash<std::uint64_t>{}(x.value);
   }
 };
+
+#pragma GCC visibility pop

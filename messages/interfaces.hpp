@@ -18,6 +18,8 @@
 #include "messages/orders.hpp"
 #include "messages/type_ids.hpp"
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 #define MOORAGE_ANSWERED(order) caf::replies_to<order>::with<done>
@@ -71,3 +73,5 @@ using sink_actor =
 using subscriber_actor = caf::typed_actor<caf::reacts_to<event_record>>;
 
 } // namespace moorage
+
+#pragma GCC visibility pop

@@ -15,6 +15,8 @@
 #include "messages/settings.hpp"
 #include "messages/ssh_error.hpp"
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 /// From a holder, to the manager or to the pool. The answer is a `lease_granted` or an `acquire_refused`, to the holder. The
@@ -230,3 +232,5 @@ typename Inspector::result_type inspect(Inspector& f, stop_all&) {
 }
 
 } // namespace moorage
+
+#pragma GCC visibility pop

@@ -11,6 +11,8 @@
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 /// What names a lease: ids are a pool's own.
@@ -105,3 +107,5 @@ typename Inspector::result_type inspect(Inspector& f, lease_lost& x) {
 }
 
 } // namespace moorage
+
+#pragma GCC visibility pop

@@ -11,6 +11,8 @@
 
 #include "messages/ids.hpp"
 
+#pragma GCC visibility push(default)
+
 // clang-format off
 /// `each` of them, with `between` between them.
 #define MOORAGE_ORDERS(each, between) \
@@ -107,3 +109,5 @@ typename Inspector::result_type inspect(Inspector& f, disconnect_pool& x) {
 }
 
 } // namespace moorage
+
+#pragma GCC visibility pop

@@ -10,6 +10,8 @@
 
 #include "messages/errors.hpp"
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 /// What to do about a host key that known_hosts does not have. A changed or revoked key is always refused.
@@ -136,3 +138,5 @@ typename Inspector::result_type inspect(Inspector& f, cluster_settings& x) {
 }
 
 } // namespace moorage
+
+#pragma GCC visibility pop

@@ -9,6 +9,8 @@
 
 #include "messages/errors.hpp"
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 /// What was being done. The order is the order in which a connection goes through them.
@@ -82,3 +84,5 @@ typename Inspector::result_type inspect(Inspector& f, opening_step& x) {
 }
 
 } // namespace moorage
+
+#pragma GCC visibility pop

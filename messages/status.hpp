@@ -10,6 +10,8 @@
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 enum class connection_state : std::uint8_t { opening, idle, leased, closing };
@@ -191,3 +193,5 @@ typename Inspector::result_type inspect(Inspector& f, pool_status& x) {
 }
 
 } // namespace moorage
+
+#pragma GCC visibility pop

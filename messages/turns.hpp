@@ -4,6 +4,8 @@
 #include <caf/actor_control_block.hpp>
 #include <chrono>
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 /// A connection's next pump computes: it asks for a turn, and waits.
@@ -39,3 +41,5 @@ typename Inspector::result_type inspect(Inspector& f, turns_replaced& x) {
 }
 
 } // namespace moorage
+
+#pragma GCC visibility pop

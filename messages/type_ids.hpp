@@ -22,6 +22,8 @@
 #include "messages/orders.hpp"
 #include "messages/turns.hpp"
 
+#pragma GCC visibility push(default)
+
 namespace caf {
 class actor_system_config;
 } // namespace caf
@@ -79,12 +81,16 @@ CAF_END_TYPE_ID_BLOCK(moorage)
 
 // What CAF makes of each message, its reading and writing among it, is compiled once, in type_ids.cpp, and not wherever
 // one is sent: a third of the compiler's work.
+// The template is CAF's, and would be hidden with what is ours.
+#define MOORAGE_VISIBLE __attribute__((visibility("default")))
 #define MOORAGE_ELSEWHERE(type)                                                                              \
-  extern template class caf::detail::tuple_vals_impl<caf::type_erased_tuple, moorage::type>;                 \
-  extern template class caf::detail::tuple_vals_impl<caf::detail::message_data, moorage::type>;              \
-  extern template class caf::detail::tuple_vals<moorage::type>;
+  extern template class MOORAGE_VISIBLE caf::detail::tuple_vals_impl<caf::type_erased_tuple, moorage::type>; \
+  extern template class MOORAGE_VISIBLE                                                                      \
+      caf::detail::tuple_vals_impl<caf::detail::message_data, moorage::type>;                                \
+  extern template class MOORAGE_VISIBLE caf::detail::tuple_vals<moorage::type>;
 MOORAGE_MESSAGES(MOORAGE_ELSEWHERE)
 #undef MOORAGE_ELSEWHERE
+#undef MOORAGE_VISIBLE
 
 namespace moorage {
 
@@ -106,3 +112,5 @@ failure to_failure(const caf::error& error);
 void add_message_types(caf::actor_system_config& config);
 
 } // namespace moorage
+
+#pragma GCC visibility pop

@@ -12,6 +12,8 @@
 #include "messages/interfaces.hpp"
 #include "runtime/runtime.hpp"
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 // All throw `error` when the runtime was moved from (`invalid_request`) or has stopped (`stopping`).
@@ -27,3 +29,5 @@ inline session_actor session_of(const runtime& of, caf::local_actor* whom) {
 caf::actor_system& system_of(const runtime& of);
 
 } // namespace moorage
+
+#pragma GCC visibility pop

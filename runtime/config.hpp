@@ -28,6 +28,8 @@
 
 #include "messages/settings.hpp"
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 /// One thing wrong with a configuration.
@@ -140,3 +142,5 @@ std::string describe_origin(const configuration& from, const cluster_config& of,
 std::string sample_config();
 
 } // namespace moorage
+
+#pragma GCC visibility pop

@@ -33,9 +33,12 @@
 namespace moorage {
 
 class client_gate;
+class client_state;
 class log_in_notes;
 class stream_pipe;
 struct lease_key;
+
+#pragma GCC visibility push(default) // not of what is declared above, which is ours
 
 /// Output of a command as it comes, and its input. Made by `lease::open`. Destroying it cancels the command.
 class stream {
@@ -149,3 +152,5 @@ private:
 };
 
 } // namespace moorage
+
+#pragma GCC visibility pop

@@ -9,6 +9,8 @@
 
 #include "messages/error_words.hpp"
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 /// The one type that the embedding API throws. `what()` is "code: text"; the text says what to do.
@@ -65,3 +67,5 @@ private:
 };
 
 } // namespace moorage
+
+#pragma GCC visibility pop

@@ -38,6 +38,8 @@ class callback_strand;
 class client_gate;
 struct runtime_parts;
 
+#pragma GCC visibility push(default) // not of what is declared above, which is ours
+
 /// How long an acquire may wait.
 struct acquire_options {
   /// Zero: now or not at all; negative: the cluster's `acquire_timeout`.
@@ -174,3 +176,5 @@ private:
 };
 
 } // namespace moorage
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 
 #include <functional>
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 /// Runs what it is given, once, on a thread of its choice: a host's thread pool, its event loop. It is called by several
@@ -22,3 +24,5 @@ struct runtime_options {
 };
 
 } // namespace moorage
+
+#pragma GCC visibility pop

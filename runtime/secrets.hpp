@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace moorage {
 
 /// Bytes nobody else may see. Moves; copies only by `clone`. Wiped on destruction, also of what was moved
@@ -76,3 +78,5 @@ private:
 };
 
 } // namespace moorage
+
+#pragma GCC visibility pop

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/runtime.hpp"
+#include <moorage/runtime.hpp>
 
 using namespace std::chrono_literals;
 

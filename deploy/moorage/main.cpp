@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <moorage/version.hpp>
 #include <unistd.h>
 
 #include "deploy/moorage/commands.hpp"

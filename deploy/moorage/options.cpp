@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <CLI/CLI.hpp>
+#include <moorage/version.hpp>
 
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/orders.hpp"

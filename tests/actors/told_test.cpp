@@ -205,7 +205,7 @@ TEST_CASE("an event of a connection that leaves says why for programs, until it 
   CHECK(reason_of(event_kind::closing) == removal_reason::idle);
   CHECK(reason_of(event_kind::closed) == removal_reason::idle);
   host.acquire();
-  world.ask<done>(evict_connection{"alpha", host.heard->grants.at(1).connection});
+  world.ask<done>(evict_connection{"alpha", host.heard->grants.at(1).connection_number});
   CHECK(reason_of(event_kind::condemned) == removal_reason::evicted);
   world.network->broken = {1};
   world.pass(2min);
