@@ -87,7 +87,7 @@ void take_over(runtime& pools, const configuration& before, const configuration&
   std::size_t changed = 0, gone = 0;
   auto tell = [](const result<void>& answer, const std::string& name) {
     if (!answer)
-      complain(name + ": " + answer.reason().text);
+      complain(name + ": " + answer.error().text);
     return static_cast<bool>(answer);
   };
   for (const auto& each : now.clusters) {
@@ -131,7 +131,7 @@ public:
 
 private:
   blocking_threads threads_;
-  pending<bool> looked_;
+  blocking_answer<bool> looked_;
 };
 
 } // namespace
@@ -159,7 +159,7 @@ ending run_serve(const options& from) {
       left.leave(what);
   });
   if (!path)
-    return refuse(path.reason());
+    return refuse(path.error());
   complain("serving " + counted(config->clusters.size(), "cluster") + " on " + *path);
   tell_systemd("READY=1\nSTATUS=serving on " + *path);
   file_warnings of_files;

@@ -32,8 +32,8 @@ struct opening_state {
   std::string host_key_text;
   std::string banner; ///< what the server said to people during the log-in
   host_key shown;
-  pending<key_written> writing; ///< the new host key being written down
-  time_point writing_due;       ///< then the log-in goes on without
+  blocking_answer<key_written> writing; ///< the new host key being written down
+  time_point writing_due;               ///< then the log-in goes on without
   std::vector<std::string> warnings;
   std::unique_ptr<authenticator> logging_in;
   watch agent_watch; ///< before `logging_in` goes

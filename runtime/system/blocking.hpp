@@ -95,16 +95,16 @@ private:
 
 /// The asker's end of one blocking call. Destroying it abandons the call; it never waits.
 template <class T>
-class pending {
+class blocking_answer {
 public:
-  pending() = default; ///< nothing was asked: never ready
-  explicit pending(std::shared_ptr<handed_back<T>> slot) : slot_(std::move(slot)) {}
-  pending(pending&&) noexcept = default;
-  pending& operator=(pending&& other) noexcept {
+  blocking_answer() = default; ///< nothing was asked: never ready
+  explicit blocking_answer(std::shared_ptr<handed_back<T>> slot) : slot_(std::move(slot)) {}
+  blocking_answer(blocking_answer&&) noexcept = default;
+  blocking_answer& operator=(blocking_answer&& other) noexcept {
     std::swap(slot_, other.slot_);
     return *this;
   }
-  ~pending() {
+  ~blocking_answer() {
     if (slot_)
       slot_->abandon();
   }
@@ -167,7 +167,7 @@ public:
         slot->give((*shared)(sign), wake);
     };
     run(std::move(call), std::move(wanted));
-    return pending<result>{std::move(slot)};
+    return blocking_answer<result>{std::move(slot)};
   }
 
   /// At the process's exit, gives tasks that still run 250 ms to finish, and lets none go on after that: what they use

@@ -101,7 +101,7 @@ void check_talk(std::string_view bytes, std::size_t piece) {
   if (!make_pair(pair))
     return;
   auto slot = std::make_shared<handed_back<agent_connection>>();
-  agent_talk talk{true, pending<agent_connection>{slot}, std::chrono::milliseconds{patience}};
+  agent_talk talk{true, blocking_answer<agent_connection>{slot}, std::chrono::milliseconds{patience}};
   fuzz::require(talk.pump(begin) == agent_talk::state::waiting && talk.deadline() == begin + patience,
                 "a talk waits for its socket, up to a deadline");
   slot->give({std::move(pair.ours), {}}, {});

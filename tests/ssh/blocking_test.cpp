@@ -27,8 +27,8 @@ struct stuck_call {
 const blocking_call some_call{"lumi", "a call"};
 
 /// Waits in the call until the test lets it go.
-pending<int> make_stuck(blocking_threads& threads, const stuck_call& in,
-                        const blocking_call& call = some_call) {
+blocking_answer<int> make_stuck(blocking_threads& threads, const stuck_call& in,
+                                const blocking_call& call = some_call) {
   auto begun = std::make_shared<std::promise<void>>();
   auto made = threads.ask(call,
                           [gate = in.opened, begun](const abandonment&) {
@@ -89,7 +89,7 @@ TEST_CASE("clusters whose calls are stuck hold up no other, however many they ar
   blocking_threads threads;
   stuck_call stuck;
   bell woken;
-  std::vector<pending<int>> hostages;
+  std::vector<blocking_answer<int>> hostages;
   constexpr std::size_t clusters = 100; // more than there ever were threads for all
   hostages.reserve(2 * clusters);
   for (std::size_t i = 0; i < 2 * clusters; ++i)
@@ -134,7 +134,7 @@ TEST_CASE("while both of a cluster's threads are stuck its next call is refused 
   bell waits, refused;
   auto waiting = threads.ask(
       some_call, [](const abandonment&) { return 3; }, waits.waker());
-  pending<int> next;
+  blocking_answer<int> next;
   const auto end = std::chrono::steady_clock::now() + 10s;
   do { // until a millisecond has passed
     next = threads.ask(

@@ -5,7 +5,8 @@
 
 namespace moorage {
 
-agent_talk::agent_talk(bool wanted, pending<agent_connection> connect, std::chrono::milliseconds timeout)
+agent_talk::agent_talk(bool wanted, blocking_answer<agent_connection> connect,
+                       std::chrono::milliseconds timeout)
     : state_(wanted && connect.asked() ? state::waiting : state::none), connect_(std::move(connect)),
       timeout_(timeout) {}
 

@@ -14,7 +14,7 @@ namespace moorage {
 class agent_talk {
 public:
   /// `timeout`: of one answer; 0: what the log-in has left for a signature, `agent_patience` for all else.
-  agent_talk(bool wanted, pending<agent_connection> connect, std::chrono::milliseconds timeout);
+  agent_talk(bool wanted, blocking_answer<agent_connection> connect, std::chrono::milliseconds timeout);
 
   enum class state {
     waiting, ///< for the socket, the list or a signature
@@ -42,7 +42,7 @@ private:
   state give_up(std::string why);
 
   state state_;
-  pending<agent_connection> connect_;
+  blocking_answer<agent_connection> connect_;
   std::optional<agent_client> client_;
   std::vector<agent_key> keys_;
   bool listed_ = false;

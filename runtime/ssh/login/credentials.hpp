@@ -42,9 +42,9 @@ struct key_file {
 
 /// Everything to log in with. Moves only.
 struct credentials {
-  std::vector<key_file> files;       ///< in the order to try
-  bool agent = false;                ///< there is one to ask: for keys of `files` only when any is listed
-  pending<agent_connection> connect; ///< the agent's socket being connected, when there is an agent
+  std::vector<key_file> files; ///< in the order to try
+  bool agent = false;          ///< there is one to ask: for keys of `files` only when any is listed
+  blocking_answer<agent_connection> connect;  ///< the agent's socket being connected, when there is an agent
   std::chrono::milliseconds agent_timeout{0}; ///< of the settings
   std::optional<secret> password;
   std::vector<std::string>

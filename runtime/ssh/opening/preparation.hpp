@@ -102,8 +102,8 @@ private:
   blocking_threads& threads_;
   std::function<void()> wake_;
   surroundings around_;
-  pending<read_files> files_pending_;
-  pending<looked_up> look_up_pending_;
+  blocking_answer<read_files> files_pending_;
+  blocking_answer<looked_up> look_up_pending_;
   std::optional<read_files> files_;
   std::optional<looked_up> look_up_;
   ssh_error error_;
