@@ -102,7 +102,7 @@ std::string to_string(errc code);
 /// A refusal as a plain value, where CAF's error may not go.
 struct failure {
   errc code = errc::none;
-  std::string text;
+  std::string text = {};
 
   friend bool operator==(const failure&, const failure&) = default;
 };

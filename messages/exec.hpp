@@ -16,8 +16,8 @@ namespace moorage {
 struct environment_variable {
   /// Letters, digits and _, not beginning with a digit. Another is sent as it is; where the server turns it down no shell
   /// could set it, so it is left out, and told in the outcome.
-  std::string name;
-  std::string value;
+  std::string name = {};
+  std::string value = {};
 
   friend bool operator==(const environment_variable&, const environment_variable&) = default;
 };
@@ -32,13 +32,13 @@ inline constexpr std::chrono::milliseconds longest_timeout = std::chrono::hours{
 struct exec_request {
   /// Longer than what a server takes in one packet (256 KiB for OpenSSH and libssh, 32 KiB for others: RFC 4253, section
   /// 6.1; less 64 bytes) it is refused before it is sent: pass a script as standard input to `sh -s`.
-  std::string command;
+  std::string command = {};
   /// Sent as SSH `env` requests; what the server's AcceptEnv refuses is set by a quoted prefix to the command, or left
   /// out and told in the outcome (the cluster's `environment_fallback`).
-  std::vector<environment_variable> environment;
+  std::vector<environment_variable> environment = {};
   /// Standard input, whole; a stream can send more afterwards. Without it the command reads end of file at
   /// once.
-  std::string input;
+  std::string input = {};
   /// From the request to the end of the command; 0: none. Then, as when it is cancelled or its lease ends, what was not
   /// sent never is, and what runs is ended: SIGTERM, and SIGKILL 2 s later if it has not ended. (OpenSSH passes these on
   /// to the process group of an ordinary user's command, not to root's commands nor to forced ones; what escapes is
@@ -70,9 +70,9 @@ enum class outcome_kind : std::uint8_t {
 /// How a command ended. A lost link is never an exit code.
 struct outcome {
   outcome_kind kind = outcome_kind::never_sent;
-  std::int32_t code = 0; ///< for `exited`
-  std::string signal;    ///< for `signalled`, without SIG: "KILL" (RFC 4254, section 6.10)
-  failure cause;         ///< for the two that are not known, and for a command that we ended: why
+  std::int32_t code = 0;   ///< for `exited`
+  std::string signal = {}; ///< for `signalled`, without SIG: "KILL" (RFC 4254, section 6.10)
+  failure cause = {};      ///< for the two that are not known, and for a command that we ended: why
   /// The command ended, but its output was still open, or not all read, when the answer was given: more may have been
   /// written than was delivered.
   bool output_open = false;
@@ -89,10 +89,10 @@ std::string to_string(outcome_kind kind);
 
 /// A finished command with its collected output.
 struct exec_result {
-  outcome ended;
-  std::string output;       ///< stdout, byte for byte
-  std::string error_output; ///< stderr, byte for byte
-  bool output_cut = false;  ///< the cap was reached: more was written than is here
+  outcome ended = {};
+  std::string output = {};       ///< stdout, byte for byte
+  std::string error_output = {}; ///< stderr, byte for byte
+  bool output_cut = false;       ///< the cap was reached: more was written than is here
   std::chrono::nanoseconds took{0};
 
   friend bool operator==(const exec_result&, const exec_result&) = default;

@@ -35,25 +35,25 @@ enum class variable_fallback : std::uint8_t {
 struct cluster_settings {
   /// Short, such as `lumi`: letters, digits, `-`, `_`, `.`, `@`, `:` (and `[`, `]` for literal IPv6
   /// addresses).
-  std::string name;
+  std::string name = {};
 
   // --- where, and as whom
-  std::string host;        ///< name or address (IPv4 or IPv6); required
+  std::string host = {};   ///< name or address (IPv4 or IPv6); required
   std::uint16_t port = 22; ///< RFC 4253, section 4
-  std::string user;        ///< empty: the user who runs this process
+  std::string user = {};   ///< empty: the user who runs this process
   /// Private key files; `~/` is the home folder. Empty: the usual ~/.ssh/id_ed25519, id_ecdsa, id_rsa that
   /// exist.
-  std::vector<std::string> key_files;
+  std::vector<std::string> key_files = {};
   /// Ask the agent at $SSH_AUTH_SOCK; when key files are listed, only for those keys, since servers cut a
   /// client off after a handful of keys (sshd_config(5): MaxAuthTries 6).
   bool agent = true;
   /// Name of an entry in the secret store: the password. Empty: no password is tried.
-  std::string password_secret;
+  std::string password_secret = {};
   /// Name of an entry in the secret store: the passphrase of the key files. Empty: keys must be unlocked.
-  std::string passphrase_secret;
+  std::string passphrase_secret = {};
   /// Files of known host keys. Empty: ~/.ssh/known_hosts, ~/.ssh/known_hosts2, /etc/ssh/ssh_known_hosts{,2},
   /// as ssh(1).
-  std::vector<std::string> known_hosts_files;
+  std::vector<std::string> known_hosts_files = {};
   host_key_policy strict_host_keys = host_key_policy::strict;
 
   // --- the transport

@@ -34,11 +34,11 @@ namespace moorage {
 
 /// One thing wrong with a configuration.
 struct config_problem {
-  std::string file;         ///< empty: not from a file
+  std::string file = {};    ///< empty: not from a file
   std::uint32_t line = 0;   ///< from 1; 0: the file as a whole
   std::uint32_t column = 0; ///< 0: the line as a whole
-  std::string key;          ///< "clusters.lumi.pool_size"; empty: not about a key
-  std::string text;         ///< what is wrong, and what is allowed
+  std::string key = {};     ///< "clusters.lumi.pool_size"; empty: not about a key
+  std::string text = {};    ///< what is wrong, and what is allowed
 
   friend bool operator==(const config_problem&, const config_problem&) = default;
 };
@@ -73,8 +73,8 @@ struct setting_origin {
 
 /// A cluster's settings with their origins, in the order of `cluster_fields()`.
 struct cluster_config {
-  cluster_settings settings;
-  std::vector<setting_origin> origins; ///< shorter than the table: the rest is built in
+  cluster_settings settings = {};
+  std::vector<setting_origin> origins = {}; ///< shorter than the table: the rest is built in
 
   setting_origin origin_of(std::string_view field) const;
   /// Sets a field without checking it and notes where the value came from. False: there is no such field.
@@ -82,12 +82,12 @@ struct cluster_config {
 };
 
 struct configuration {
-  std::string file;                     ///< as it was given; empty: no file was read
-  cluster_config defaults;              ///< what a cluster starts from
-  std::vector<cluster_config> clusters; ///< in the order of the file
-  std::string node_socket;              ///< empty: `usual_node_socket()` of runtime/node/socket.hpp
+  std::string file = {};                     ///< as it was given; empty: no file was read
+  cluster_config defaults = {};              ///< what a cluster starts from
+  std::vector<cluster_config> clusters = {}; ///< in the order of the file
+  std::string node_socket = {};              ///< empty: `usual_node_socket()` of runtime/node/socket.hpp
   std::string log_level = "warning";
-  std::string log_file; ///< empty: stderr
+  std::string log_file = {}; ///< empty: stderr
   /// Not set in files. False: of what failed the log tells the kind only, since the cause is told beside it by whoever it
   /// is refused to.
   bool log_causes = true;
@@ -102,8 +102,8 @@ configuration load_config(const std::filesystem::path& file);
 
 /// The same without throwing: a configuration without problems, or nothing but problems.
 struct config_result {
-  configuration value;
-  std::vector<config_problem> problems;
+  configuration value = {};
+  std::vector<config_problem> problems = {};
 
   explicit operator bool() const { return problems.empty(); }
 };
