@@ -1,8 +1,9 @@
 #include "runtime/lease.hpp"
 
-#include <optional>
+#include <algorithm>
 #include <set>
 
+#include "runtime/begin_call.hpp"
 #include "runtime/client/asking.hpp"
 #include "runtime/client/log_in_notes.hpp"
 #include "runtime/system/scheduler_thread.hpp"
@@ -11,70 +12,25 @@ namespace moorage {
 
 namespace {
 
-using clock = std::chrono::steady_clock;
-
-/// What a command has to end after its own time is up (`exec_request::timeout`).
-constexpr std::chrono::seconds ending_time{3};
-
-exec_result failed(failure reason) {
-  exec_result result;
-  result.ended = outcome_of(reason);
-  return result;
-}
-
 /// Withdraws a call when the token says so. Lives until whoever needs the answer has it.
 using withdrawal = std::stop_callback<std::function<void()>>;
 
 } // namespace
 
-// --- stream -------------------------------------------------------------------------------------------------------
-
-stream& stream::operator=(stream&& other) noexcept {
-  if (this != &other) {
-    if (pipe_)
-      pipe_->cancel();
-    pipe_ = std::move(other.pipe_);
+/// Gives a lease back when all that hold it have let it go.
+struct lease_hold {
+  lease_hold(std::shared_ptr<client_gate> gate, lease_key key) : gate(std::move(gate)), key(std::move(key)) {}
+  ~lease_hold() {
+    if (!given_back)
+      gate->post([key = key](client_state& client) { client.release(key, {}); });
   }
-  return *this;
-}
+  lease_hold(const lease_hold&) = delete;
+  lease_hold& operator=(const lease_hold&) = delete;
 
-stream::~stream() {
-  if (pipe_)
-    pipe_->cancel();
-}
-
-bool stream::read(chunk& into) {
-  return pipe_ && !on_scheduler_thread() && pipe_->read(into);
-}
-
-bool stream::write(std::string_view bytes) {
-  return pipe_ && !on_scheduler_thread() && pipe_->write(bytes);
-}
-
-void stream::end_input() {
-  if (pipe_)
-    pipe_->end_input();
-}
-
-void stream::cancel() {
-  if (pipe_)
-    pipe_->cancel();
-}
-
-void stream::cancel(std::chrono::milliseconds at_most) {
-  if (pipe_)
-    pipe_->cancel(at_most);
-}
-
-outcome stream::ended() {
-  if (!pipe_)
-    return failed(empty_lease()).ended;
-  if (on_scheduler_thread())
-    return outcome_of(would_block());
-  return pipe_->wait();
-}
-
-// --- lease --------------------------------------------------------------------------------------------------------
+  std::shared_ptr<client_gate> gate;
+  lease_key key;
+  bool given_back = false; ///< written by the lease alone, before it lets go
+};
 
 lease& lease::operator=(lease&& other) noexcept {
   if (this != &other) {
@@ -84,6 +40,7 @@ lease& lease::operator=(lease&& other) noexcept {
     connection_ = other.connection_;
     cluster_ = std::move(other.cluster_);
     notes_ = std::move(other.notes_);
+    hold_ = std::move(other.hold_);
   }
   return *this;
 }
@@ -119,82 +76,68 @@ std::vector<std::string> lease::warnings() const {
   return result;
 }
 
+void lease::be_shared() {
+  hold_ = std::make_shared<lease_hold>(gate_, key());
+}
+
 void lease::let_go() {
-  if (auto gate = std::move(gate_))
+  auto gate = std::move(gate_);
+  if (auto hold = std::move(hold_); gate && !hold)
     gate->post([key = key()](client_state& client) { client.release(key, {}); });
 }
 
+// --- release ------------------------------------------------------------------------------------------------------
+
+pending<result<void>> async_lease::release() const {
+  auto gate = std::move(of_->gate_);
+  if (!gate)
+    return refused_call<result<void>>(
+        gate_of_nothing(), {errc::already_released, "this lease is empty: it was moved or released"});
+  if (auto hold = std::move(of_->hold_))
+    hold->given_back = true;
+  call_terms terms{.cluster = of_->cluster_, .deadline = pending_shared::clock::now() + answer_margin};
+  return begin_call<result<void>>(
+      gate, std::move(terms),
+      [key = of_->key()](client_state& client, auto give) { client.release(key, std::move(give)); });
+}
+
 result<void> lease::release() {
-  if (!gate_)
-    return failure{errc::already_released, "this lease is empty: it was moved or released"};
-  if (on_scheduler_thread())
+  if (gate_ && on_scheduler_thread())
     return would_block();
-  auto gate = std::move(gate_);
-  auto give_back = [key = key()](client_state& client, auto give) { client.release(key, std::move(give)); };
-  if (auto answer = ask_client<void>(*gate, answer_margin, std::move(give_back)))
-    return std::move(*answer);
-  auto silence = gate->no_answer();
-  return failure{silence.code, silence.text + "; the lease ends with this runtime at the latest"};
+  return async().release().get().or_else([](failure reason) -> result<void> {
+    if (reason.code == errc::node_lost || reason.code == errc::request_timeout)
+      reason.text += "; the lease ends with this runtime at the latest";
+    return reason;
+  });
 }
 
-void lease::run(exec_request request, std::function<void(exec_result)> callback) {
-  if (!gate_) {
-    callback_threads{}.run_here(cluster_, [&callback] { callback(failed(empty_lease())); });
-    return;
-  }
-  auto callbacks = gate_->callbacks();
-  if (auto place = client_gate::enter(gate_))
-    start(gate_->next_call(), std::move(request),
-          callbacks->answering(cluster_, std::move(callback), std::move(place)));
-  else
-    callbacks->run_here(cluster_, [&callback] { callback(failed(client_gate::too_many())); });
-}
+// --- commands -----------------------------------------------------------------------------------------------------
 
-void lease::start(std::uint64_t call, exec_request request, std::function<void(exec_result)> answer) {
-  gate_->post(
-      [key = key(), call, request = std::move(request), answer](client_state& client) mutable {
-        client.run(key, call, std::move(request), std::move(answer));
-      },
-      [answer](failure reason) {
-        exec_result refused;
-        refused.ended = {outcome_kind::never_sent, 0, {}, std::move(reason)};
-        answer(std::move(refused));
+pending<exec_result> async_lease::run(exec_request request, std::stop_token stop) const {
+  const auto& gate = of_->gate_;
+  if (!gate)
+    return refused_call<exec_result>(gate_of_nothing(), empty_lease(), of_->cluster_);
+  auto call = gate->next_call();
+  call_terms terms{.cluster = of_->cluster_,
+                   .deadline = command_deadline(pending_shared::clock::now(), request),
+                   .stop = std::move(stop)};
+  terms.withdraw = [gate, call] { gate->post([call](client_state& client) { client.cancel_run(call); }); };
+  return begin_call<exec_result>(
+      gate, std::move(terms),
+      [key = of_->key(), call, request = std::move(request), hold = of_->hold_](client_state& client,
+                                                                                auto give) mutable {
+        client.run(
+            key, call, std::move(request), [give, hold = std::move(hold)](exec_result finished) mutable {
+              hold = nullptr; // before anybody hears of it, so that who does finds the lease given back
+              give(std::move(finished));
+            });
       });
-}
-
-std::future<exec_result> lease::run_async(exec_request request) {
-  auto promise = std::make_shared<std::promise<exec_result>>();
-  auto future = promise->get_future();
-  auto place = gate_ ? client_gate::enter(gate_) : nullptr;
-  if (place)
-    start(gate_->next_call(), std::move(request),
-          [promise, place](exec_result finished) { promise->set_value(std::move(finished)); });
-  else
-    promise->set_value(gate_ ? failed(client_gate::too_many()) : failed(empty_lease()));
-  return future;
 }
 
 exec_result lease::run(exec_request request, std::stop_token stop) {
   if (on_scheduler_thread())
-    return failed(would_block());
-  if (!gate_)
-    return failed(empty_lease());
-  auto deadline = clock::time_point::max();
-  if (request.timeout.count() > 0)
-    deadline = clock::now() + std::min(request.timeout, longest_timeout) + ending_time + answer_margin;
-  auto gate = gate_;
-  auto place = client_gate::enter(gate);
-  if (!place)
-    return failed(client_gate::too_many());
-  auto call = gate->next_call();
-  auto slot = std::make_shared<answer_slot<exec_result>>();
-  start(call, std::move(request),
-        [slot, place = std::move(place)](exec_result finished) { slot->give(std::move(finished)); });
-  withdrawal withdraw{
-      stop, [gate, call] { gate->post([call](client_state& client) { client.cancel_run(call); }); }};
-  if (auto finished = slot->wait_until(deadline))
-    return std::move(*finished);
-  return failed(gate->no_answer());
+    return refusal_as<exec_result>::make(would_block(), outcome_kind::never_sent);
+  return async().run(std::move(request), std::move(stop)).get();
 }
 
 stream lease::open(exec_request request, std::uint64_t window) {
@@ -203,8 +146,12 @@ stream lease::open(exec_request request, std::uint64_t window) {
   auto call = gate_->next_call();
   window = std::max<std::uint64_t>(window, 4);
   auto place = client_gate::enter(gate_);
-  auto pipe = std::make_shared<stream_pipe>(gate_, call, window, place);
-  if (!place) {
+  auto refused = place == nullptr;
+  // With its place it lets go of its lease, when it has ended.
+  auto kept = std::make_shared<std::pair<std::shared_ptr<void>, std::shared_ptr<lease_hold>>>(
+      std::move(place), hold_);
+  auto pipe = std::make_shared<stream_pipe>(gate_, call, window, std::move(kept));
+  if (refused) {
     pipe->finish(outcome_of(client_gate::too_many()));
     return moorage::stream{std::move(pipe)};
   }
@@ -221,7 +168,7 @@ outcome lease::stream(exec_request request, const output_sink& sink, std::stop_t
   if (on_scheduler_thread())
     return outcome_of(would_block());
   if (!gate_)
-    return failed(empty_lease()).ended;
+    return outcome_of(empty_lease());
   auto output = open(std::move(request), window);
   output.end_input();
   withdrawal withdraw{stop, [&output] { output.cancel(); }};

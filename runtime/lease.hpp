@@ -5,87 +5,75 @@
 // The blocking forms must not be called on a thread of CAF's scheduler (an actor's handler): they are refused there with
 // `would_block_scheduler`, since they would starve the very actors they wait for.
 //
-// Callbacks are called on threads of their own, or by the executor that the host gave (runtime/runtime_options.hpp).
+// Each call that may wait has another form, which does not: the same call through `async()` gives a `pending`
+// (runtime/pending.hpp), which takes a callback.
+//
+// Callbacks are called on threads of their own, or by the executor that the host gave (runtime/runtime_options.hpp, or
+// `pending::then`).
 //  - They may take their time and make blocking calls. Those of different calls run side by side, four at most unless the
 //    host gave an executor, so that one which waits for other callbacks may wait for ever.
 //  - Each is called once, also when the runtime stops or ends (`runtime::stop`).
 //  - What one throws is its own: it is caught and logged with the cluster's name (a runtime of `connect` says it on stderr)
 //    and changes nothing for others.
 //  - When a call is refused before it began (too many requests, the runtime has stopped or was moved from, the lease is
-//    empty, the stop token was used already) the callback may be called on the caller's thread before the call returns:
+//    empty, the stop token was used already) the callback may be called on the caller's thread before `then` returns:
 //    it must not take a lock that the caller holds.
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstdint>
-#include <functional>
-#include <future>
 #include <memory>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "messages/exec.hpp"
 #include "messages/ids.hpp"
+#include "runtime/pending.hpp"
 #include "runtime/result.hpp"
+#include "runtime/stream.hpp"
 
 namespace moorage {
 
+class async_lease;
 class client_gate;
 class client_state;
 class log_in_notes;
-class stream_pipe;
+struct lease_hold;
 struct lease_key;
 
 #pragma GCC visibility push(default) // not of what is declared above, which is ours
 
-/// Output of a command as it comes, and its input. Made by `lease::open`. Destroying it cancels the command.
-class stream {
-public:
-  stream() = default;
-  stream(stream&&) noexcept = default;
-  stream& operator=(stream&& other) noexcept;
-  ~stream();
+/// A command may be given as text wherever an `exec_request` may. What stands in braces is always the latter.
+template <class T>
+concept command_text = std::convertible_to<T, std::string_view>;
 
-  struct chunk {
-    output_kind kind = output_kind::output;
-    std::string bytes;
-  };
-  /// Waits for more output. False: there is no more, and `ended` has the outcome. What is read is granted anew, so a
-  /// reader that stops reading stops the command, in constant memory.
-  bool read(chunk& into);
-  /// Waits until there is room, then passes it on. False: the command takes no more input.
-  bool write(std::string_view bytes);
-  void end_input();
-  /// Ends the command by signals, as its timeout does (`exec_request::timeout`). `read` gives what comes until its
-  /// channel closes, at the latest 3 s after, then false. Harmless twice, and afterwards.
-  void cancel();
-  /// The same for one who has no time: after `at_most` `read` gives false and `ended` what is known, which is
-  /// `maybe_ran` unless the command ended sooner; it goes on being ended meanwhile.
-  void cancel(std::chrono::milliseconds at_most);
-  /// Waits for the outcome, throwing away output that was not read.
-  outcome ended();
-
-private:
-  friend class lease;
-  explicit stream(std::shared_ptr<stream_pipe> pipe) : pipe_(std::move(pipe)) {}
-  std::shared_ptr<stream_pipe> pipe_;
+/// How long an acquire may wait.
+struct acquire_options {
+  /// Zero: now or not at all; negative [the default]: the cluster's `acquire_timeout`.
+  std::chrono::nanoseconds patience{-1};
+  /// Who this is, for people who wonder who holds the leases.
+  std::string label = {};
+  /// Withdraws the acquire, which then ends with `cancelled`.
+  std::stop_token stop = {};
+  /// Rides out an outage: while the cluster cannot be reached for a cause that may pass, the acquire stays in the queue and
+  /// is told the last error when its patience ends. Without it [false] it is told as soon as the pool gives an
+  /// opening up, after three tries.
+  bool wait_for_ready = false;
 };
-
-/// Takes output as it comes, on the thread that called `lease::stream`; returns false to cancel the command. What it
-/// has taken is granted anew after it returns: a slow one slows the command down. What it throws cancels the command and
-/// reaches the caller of `lease::stream`.
-using output_sink = std::function<bool(output_kind kind, std::string_view bytes)>;
 
 /// What people should know of one log-in.
 struct log_in {
-  std::string banner;                ///< the server's own words
-  std::vector<std::string> warnings; ///< a line each
+  std::string banner = {};                ///< the server's own words
+  std::vector<std::string> warnings = {}; ///< a line each
 };
 
 /// The right to use one slot of one connection, given back by the destructor. Its commands all run on that connection,
-/// and it ends with it.
+/// and it ends with it. What still runs under it then, a pending run or a stream, keeps it: it is given back when the last
+/// of them has ended. `release` gives it back at once, and ends what runs.
 ///
 /// But if the connection ends before anything has run under the lease, the lease goes on with another connection, waited
 /// for with what is left of the patience of its acquire: what was never sent is sent once more there, its input
@@ -112,22 +100,34 @@ public:
   /// the lease went on with. `banner` and `warnings` are all of it together, each text once.
   std::vector<log_in> log_ins() const;
 
+  /// The calls below that wait, as ones that do not.
+  async_lease async();
+
   /// Runs a command and waits for its end. Never throws for what becomes of the command: the outcome says it,
   /// `never_sent` with the cause included. `stop` ends the command by signals, as its timeout does
   /// (`exec_request::timeout`).
   exec_result run(exec_request request, std::stop_token stop = {});
-  exec_result run(std::string command) { return run(exec_request{std::move(command), {}, {}, {}, 0}); }
-  std::future<exec_result> run_async(exec_request request);
-  void run(exec_request request, std::function<void(exec_result)> callback);
+  template <command_text Text>
+  exec_result run(Text&& command, std::stop_token stop = {}) {
+    return run(exec_request{.command = std::string{std::forward<Text>(command)}}, std::move(stop));
+  }
 
   /// Runs a command, giving its output to the sink as it comes; waits for its end. At most `window` bytes are under way.
   outcome stream(exec_request request, const output_sink& sink, std::stop_token stop = {},
                  std::uint64_t window = stream_window);
-  outcome stream(std::string command, const output_sink& sink, std::stop_token stop = {}) {
-    return stream(exec_request{std::move(command), {}, {}, {}, 0}, sink, std::move(stop));
+  template <command_text Text>
+  outcome stream(Text&& command, const output_sink& sink, std::stop_token stop = {},
+                 std::uint64_t window = stream_window) {
+    return stream(exec_request{.command = std::string{std::forward<Text>(command)}}, sink, std::move(stop),
+                  window);
   }
-  /// The same with the output to be read, and input to be written, by the caller.
+  /// The same with the output to be read, and input to be written, by the caller. Does not wait: what becomes of it, a refusal
+  /// as well, is the stream's to tell.
   moorage::stream open(exec_request request, std::uint64_t window = stream_window);
+  template <command_text Text>
+  moorage::stream open(Text&& command, std::uint64_t window = stream_window) {
+    return open(exec_request{.command = std::string{std::forward<Text>(command)}}, window);
+  }
 
   /// Gives it back and waits for the answer: `already_released` and `lease_ended` tell a second release and a late one
   /// apart. The lease is empty afterwards, whatever the answer.
@@ -137,11 +137,13 @@ public:
   static constexpr std::uint64_t stream_window = 2 << 20;
 
 private:
+  friend class async_lease;
+  friend class async_runtime;
   friend class client_gate;
   friend class client_state;
-  friend class runtime;
   lease_key key() const;
-  void start(std::uint64_t call, exec_request request, std::function<void(exec_result)> answer);
+  /// From now on the lease is given back when all that it was handed to are done with it.
+  void be_shared();
   void let_go();
 
   std::shared_ptr<client_gate> gate_;
@@ -149,7 +151,31 @@ private:
   connection_id connection_;
   std::string cluster_;
   std::shared_ptr<log_in_notes> notes_;
+  std::shared_ptr<lease_hold> hold_; ///< none: only this holds it
 };
+
+/// A lease's calls that do not wait: each is what the call of that name of `lease` says. Of use as long as the lease stays
+/// where it is: `lease.async().run("squeue --me")`.
+class async_lease {
+public:
+  pending<exec_result> run(exec_request request, std::stop_token stop = {}) const;
+  template <command_text Text>
+  pending<exec_result> run(Text&& command, std::stop_token stop = {}) const {
+    return run(exec_request{.command = std::string{std::forward<Text>(command)}}, std::move(stop));
+  }
+  /// The lease is empty when this returns.
+  pending<result<void>> release() const;
+
+private:
+  friend class lease;
+  explicit async_lease(lease& of) : of_(&of) {}
+
+  lease* of_;
+};
+
+inline async_lease lease::async() {
+  return async_lease{*this};
+}
 
 } // namespace moorage
 

@@ -28,42 +28,6 @@ struct runtime_access {
   }
 };
 
-namespace {
-
-/// Asks the manager and waits.
-template <class Answer>
-result<Answer> ask_by_message(client_gate& gate, caf::message request) {
-  if (on_scheduler_thread())
-    return would_block();
-  auto answer = ask_client<Answer>(gate, answer_margin,
-                                   [request = std::move(request)](client_state& client, auto give) mutable {
-                                     client.ask_manager<Answer>(std::move(request), std::move(give));
-                                   });
-  return answer ? std::move(*answer) : gate.no_answer();
-}
-
-template <class Answer, class Request>
-result<Answer> ask(client_gate& gate, Request request) {
-  return ask_by_message<Answer>(gate, caf::make_message(std::move(request)));
-}
-
-template <class Request>
-result<void> order(client_gate& gate, Request request) {
-  auto answer = ask<done>(gate, std::move(request));
-  return answer ? result<void>{} : result<void>{answer.reason()};
-}
-
-/// The part of an answer that the caller wants.
-template <class Answer, class Part, class Request>
-result<Part> ask_part(client_gate& gate, Request request, Part Answer::*part) {
-  auto answer = ask<Answer>(gate, std::move(request));
-  if (!answer)
-    return answer.reason();
-  return std::move((*answer).*part);
-}
-
-} // namespace
-
 session_actor session_of(const runtime& of, const caf::strong_actor_ptr& whom) {
   const auto& parts = runtime_access::parts(of);
   std::optional<log_let_go> let_go;
@@ -103,6 +67,10 @@ const std::shared_ptr<client_gate>& runtime::gate() const {
   return parts_ ? parts_->gate : closed;
 }
 
+failure runtime::may_not_wait() {
+  return on_scheduler_thread() ? would_block() : failure{};
+}
+
 result<runtime> runtime::try_connect(const std::string& socket, std::chrono::milliseconds timeout,
                                      runtime_options options) {
   if (on_scheduler_thread())
@@ -115,7 +83,7 @@ result<runtime> runtime::try_connect(const std::string& socket, std::chrono::mil
 
 runtime runtime::connect(const std::string& socket, std::chrono::milliseconds timeout,
                          runtime_options options) {
-  return try_connect(socket, timeout, std::move(options)).take();
+  return try_connect(socket, timeout, std::move(options)).value();
 }
 
 void runtime::stop() {
@@ -152,113 +120,8 @@ result<std::string> runtime::serve(const std::string& socket, socket_news told) 
   return parts_->published->path();
 }
 
-bool runtime::wait_for_loss(std::chrono::milliseconds timeout) {
+bool runtime::wait_for_loss(std::chrono::milliseconds timeout) const {
   return !parts_ || parts_->loss.wait_for(timeout) == std::future_status::ready;
-}
-
-// --- clusters and administration ----------------------------------------------------------------------------------
-
-result<void> runtime::register_cluster(cluster_settings settings) {
-  return order(*gate(), moorage::register_cluster{std::move(settings)});
-}
-
-result<void> runtime::remove_cluster(const std::string& cluster) {
-  return order(*gate(), moorage::remove_cluster{cluster});
-}
-
-result<std::vector<cluster_settings>> runtime::clusters() {
-  return ask_part(*gate(), list_clusters{}, &cluster_list::clusters);
-}
-
-result<std::vector<pool_status>> runtime::pools() {
-  return ask_part(*gate(), get_pools{}, &pool_list::pools);
-}
-
-result<pool_status> runtime::pool(const std::string& cluster) {
-  return ask<pool_status>(*gate(), get_pool{cluster});
-}
-
-result<std::vector<connection_status>> runtime::connections(const std::string& cluster) {
-  return ask_part(*gate(), get_connections{cluster}, &connection_list::connections);
-}
-
-result<std::vector<lease_status>> runtime::leases(const std::string& cluster) {
-  return ask_part(*gate(), get_leases{cluster}, &lease_list::leases);
-}
-
-result<std::vector<waiter_status>> runtime::waiters(const std::string& cluster) {
-  return ask_part(*gate(), get_waiters{cluster}, &waiter_list::waiters);
-}
-
-result<void> runtime::pause(const std::string& cluster) {
-  return order(*gate(), pause_pool{cluster});
-}
-
-result<void> runtime::resume(const std::string& cluster) {
-  return order(*gate(), resume_pool{cluster});
-}
-
-result<void> runtime::probe(const std::string& cluster) {
-  return order(*gate(), probe_pool{cluster});
-}
-
-result<void> runtime::evict(const std::string& cluster, connection_id connection) {
-  return order(*gate(), evict_connection{cluster, connection});
-}
-
-result<void> runtime::revoke(const std::string& cluster, lease_id lease) {
-  return order(*gate(), revoke_lease{cluster, lease});
-}
-
-result<void> runtime::resize(const std::string& cluster, std::uint32_t size) {
-  return order(*gate(), resize_pool{cluster, size});
-}
-
-result<void> runtime::reset(const std::string& cluster) {
-  return order(*gate(), reset_pool{cluster});
-}
-
-result<void> runtime::disconnect(const std::string& cluster) {
-  return order(*gate(), disconnect_pool{cluster});
-}
-
-// --- events -------------------------------------------------------------------------------------------------------
-
-result<subscription> runtime::subscribe(const std::string& cluster,
-                                        std::function<void(const event_record&)> callback) {
-  if (on_scheduler_thread())
-    return would_block();
-  if (!callback)
-    return failure{errc::invalid_request, "a subscription needs a callback"};
-  subscription made;
-  made.gate_ = gate();
-  made.number_ = made.gate_->next_call();
-  made.callback_ = std::make_shared<callback_strand>(made.gate_->callbacks());
-  event_sink to{std::move(callback), made.callback_};
-  auto answer = ask_client<void>(
-      *made.gate_, answer_margin,
-      [number = made.number_, cluster, to = std::move(to)](client_state& client, auto give) mutable {
-        client.watch(number, cluster, std::move(to), std::move(give));
-      });
-  if (!answer)
-    return gate()->no_answer();
-  if (!*answer)
-    return answer->reason();
-  return made;
-}
-
-subscription& subscription::operator=(subscription&& other) noexcept {
-  std::swap(gate_, other.gate_);
-  std::swap(number_, other.number_);
-  std::swap(callback_, other.callback_);
-  return *this;
-}
-
-subscription::~subscription() {
-  if (callback_)
-    callback_->end();
-  if (gate_)
-    gate_->post([number = number_](client_state& client) { client.unwatch(number); });
 }
 
 } // namespace moorage

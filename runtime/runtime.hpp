@@ -5,27 +5,33 @@
 //   auto result = lease.run("squeue --me");
 //   if (result.ended.succeeded()) …
 //
+// or, for one command, `rt.run("lumi", "squeue --me")`.
+//
 // Every member may be called from any host thread, several at once. See runtime/lease.hpp for the rules of blocking
-// calls and callbacks. For actors there is runtime/actors.hpp: the same by messages.
+// calls and callbacks; `async()` has each call in the form that does not wait. For actors there is runtime/actors.hpp: the
+// same by messages.
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
-#include <future>
 #include <memory>
-#include <stop_token>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "messages/events.hpp"
 #include "messages/evidence.hpp"
 #include "messages/settings.hpp"
 #include "messages/status.hpp"
+#include "runtime/async.hpp"
 #include "runtime/config.hpp"
 #include "runtime/lease.hpp"
 #include "runtime/result.hpp"
 #include "runtime/runtime_options.hpp"
 #include "runtime/secrets.hpp"
+#include "runtime/subscription.hpp"
 
 namespace caf {
 class actor_system;
@@ -34,42 +40,10 @@ class actor_system_config;
 
 namespace moorage {
 
-class callback_strand;
 class client_gate;
 struct runtime_parts;
 
 #pragma GCC visibility push(default) // not of what is declared above, which is ours
-
-/// How long an acquire may wait.
-struct acquire_options {
-  /// Zero: now or not at all; negative: the cluster's `acquire_timeout`.
-  std::chrono::nanoseconds patience{-1};
-  /// Who this is, for people who wonder who holds the leases.
-  std::string label;
-  /// Withdraws the acquire, which then ends with `cancelled`.
-  std::stop_token stop;
-  /// Rides out an outage: while the cluster cannot be reached for a cause that may pass, the acquire stays in the queue and
-  /// is told the last error when its patience ends. Without it [false] it is told as soon as the pool gives an
-  /// opening up, after three tries.
-  bool wait_for_ready = false;
-};
-
-/// Events go to its callback, in order and one at a time, until it is destroyed or its runtime stops, which wait for a call
-/// that is under way (but for the call that does it); so a callback must not wait for whoever destroys it. A callback that
-/// throws is told of the next event. A slow one misses events, and is told how many: 256 wait for it at most.
-class subscription {
-public:
-  subscription() = default;
-  subscription(subscription&&) noexcept = default;
-  subscription& operator=(subscription&& other) noexcept;
-  ~subscription();
-
-private:
-  friend class runtime;
-  std::shared_ptr<client_gate> gate_;
-  std::uint64_t number_ = 0;
-  std::shared_ptr<callback_strand> callback_;
-};
 
 class runtime {
 public:
@@ -101,48 +75,115 @@ public:
   /// processors (`scheduler.max-threads`, at least 2), as a runtime's own system has: more only wake each other.
   static void configure(caf::actor_system_config& config);
 
+  /// The calls below that wait, as ones that give a `pending`: `rt.async().acquire("lumi", 5s)`.
+  async_runtime async() { return async_runtime{gate()}; }
+
   // --- leases
-  // No more than 200,000 requests of a runtime (acquires, runs, streams) may be without an answer; the next is refused
-  // `too_many_requests`.
-  lease acquire(const std::string& cluster, std::chrono::nanoseconds patience = std::chrono::nanoseconds{-1},
-                std::string label = {});
-  lease acquire(const std::string& cluster, acquire_options options);
-  result<lease> try_acquire(const std::string& cluster, acquire_options options = {});
-  /// The future's `get` throws `error` for a refusal.
-  std::future<lease> acquire_async(const std::string& cluster, acquire_options options = {});
-  void acquire(const std::string& cluster, acquire_options options,
-               std::function<void(result<lease>)> callback);
+  // No more than 200,000 requests of a runtime may be without an answer, or have one that nobody has taken; the next is refused
+  // `too_many_requests`. Acquires, runs and streams count, and whatever else is asked without waiting for it.
+  lease acquire(std::string_view cluster, acquire_options options = {}) {
+    return try_acquire(cluster, std::move(options)).value();
+  }
+  template <class Rep, class Period>
+  lease acquire(std::string_view cluster, std::chrono::duration<Rep, Period> patience,
+                std::string label = {}) {
+    return try_acquire(cluster, patience, std::move(label)).value();
+  }
+  result<lease> try_acquire(std::string_view cluster, acquire_options options = {}) {
+    return waited_for([&](auto&& to) { return to.acquire(cluster, std::move(options)); });
+  }
+  template <class Rep, class Period>
+  result<lease> try_acquire(std::string_view cluster, std::chrono::duration<Rep, Period> patience,
+                            std::string label = {}) {
+    return try_acquire(cluster, {.patience = in_nanoseconds(patience), .label = std::move(label)});
+  }
+
+  // --- one command
+  /// Acquires a lease, runs the command under it and gives it back. Never throws for what becomes of that: the outcome says
+  /// it, `never_sent` with the cause when no lease was to be had. The options' patience is for the lease, the request's
+  /// `timeout` for the command, and their `stop` ends either.
+  exec_result run(std::string_view cluster, exec_request request, acquire_options options = {}) {
+    return waited_for([&](auto&& to) { return to.run(cluster, std::move(request), std::move(options)); });
+  }
+  template <command_text Text>
+  exec_result run(std::string_view cluster, Text&& command, acquire_options options = {}) {
+    return run(cluster, exec_request{.command = std::string{std::forward<Text>(command)}},
+               std::move(options));
+  }
+  template <class Rep, class Period>
+  exec_result run(std::string_view cluster, exec_request request,
+                  std::chrono::duration<Rep, Period> patience) {
+    return run(cluster, std::move(request), acquire_options{.patience = in_nanoseconds(patience)});
+  }
+  template <command_text Text, class Rep, class Period>
+  exec_result run(std::string_view cluster, Text&& command, std::chrono::duration<Rep, Period> patience) {
+    return run(cluster, exec_request{.command = std::string{std::forward<Text>(command)}}, patience);
+  }
 
   // --- clusters
   /// Registers it, or changes the settings of the one with that name.
-  result<void> register_cluster(cluster_settings settings);
-  result<void> remove_cluster(const std::string& cluster);
-  result<std::vector<cluster_settings>> clusters();
+  result<void> register_cluster(cluster_settings settings) {
+    return waited_for([&](auto&& to) { return to.register_cluster(std::move(settings)); });
+  }
+  result<void> remove_cluster(std::string_view cluster) {
+    return waited_for([&](auto&& to) { return to.remove_cluster(cluster); });
+  }
+  result<std::vector<cluster_settings>> clusters() const {
+    return waited_for([](auto&& to) { return to.clusters(); });
+  }
 
   // --- administration
-  result<std::vector<pool_status>> pools();
-  result<pool_status> pool(const std::string& cluster);
-  result<std::vector<connection_status>> connections(const std::string& cluster);
-  result<std::vector<lease_status>> leases(const std::string& cluster);
-  result<std::vector<waiter_status>> waiters(const std::string& cluster);
-  result<void> pause(const std::string& cluster);
-  result<void> resume(const std::string& cluster);
-  result<void> probe(const std::string& cluster);
-  result<void> evict(const std::string& cluster, connection_id connection);
-  result<void> revoke(const std::string& cluster, lease_id lease);
-  result<void> resize(const std::string& cluster, std::uint32_t size);
-  result<void> reset(const std::string& cluster);
-  result<void> disconnect(const std::string& cluster);
+  result<std::vector<pool_status>> pools() const {
+    return waited_for([](auto&& to) { return to.pools(); });
+  }
+  result<pool_status> pool(std::string_view cluster) const {
+    return waited_for([&](auto&& to) { return to.pool(cluster); });
+  }
+  result<std::vector<connection_status>> connections(std::string_view cluster) const {
+    return waited_for([&](auto&& to) { return to.connections(cluster); });
+  }
+  result<std::vector<lease_status>> leases(std::string_view cluster) const {
+    return waited_for([&](auto&& to) { return to.leases(cluster); });
+  }
+  result<std::vector<waiter_status>> waiters(std::string_view cluster) const {
+    return waited_for([&](auto&& to) { return to.waiters(cluster); });
+  }
+  result<void> pause(std::string_view cluster) {
+    return waited_for([&](auto&& to) { return to.pause(cluster); });
+  }
+  result<void> resume(std::string_view cluster) {
+    return waited_for([&](auto&& to) { return to.resume(cluster); });
+  }
+  result<void> probe(std::string_view cluster) {
+    return waited_for([&](auto&& to) { return to.probe(cluster); });
+  }
+  result<void> evict(std::string_view cluster, connection_id connection) {
+    return waited_for([&](auto&& to) { return to.evict(cluster, connection); });
+  }
+  result<void> revoke(std::string_view cluster, lease_id lease) {
+    return waited_for([&](auto&& to) { return to.revoke(cluster, lease); });
+  }
+  result<void> resize(std::string_view cluster, std::uint32_t size) {
+    return waited_for([&](auto&& to) { return to.resize(cluster, size); });
+  }
+  result<void> reset(std::string_view cluster) {
+    return waited_for([&](auto&& to) { return to.reset(cluster); });
+  }
+  result<void> disconnect(std::string_view cluster) {
+    return waited_for([&](auto&& to) { return to.disconnect(cluster); });
+  }
 
   /// Events of one cluster's pool, or of all (empty), those to come included.
-  result<subscription> subscribe(const std::string& cluster,
-                                 std::function<void(const event_record&)> callback);
+  result<subscription> subscribe(std::string_view cluster,
+                                 std::function<void(const event_record&)> callback) {
+    return waited_for([&](auto&& to) { return to.subscribe(cluster, std::move(callback)); });
+  }
 
   /// Opens a channel on the lease's connection and closes it: how long the round trip took.
-  result<std::chrono::nanoseconds> round_trip(const lease& lease);
+  result<std::chrono::nanoseconds> round_trip(const lease& lease) const;
   /// The pool's own health check, now, of the lease's connection: how long it took and what happened, or why it failed,
   /// within the cluster's `probe_timeout`. The pool does not count it.
-  result<probe_answer> probe(const lease& lease);
+  result<probe_answer> probe(const lease& lease) const;
 
   // --- serving
   /// Offers this runtime's pools to other processes of this user on a Unix-domain socket (empty: the usual one) until it
@@ -153,7 +194,7 @@ public:
   result<std::string> serve(const std::string& socket = {}, socket_news told = {});
   /// Returns when the node that this runtime is connected to has gone away, or after `timeout`; true if gone, however
   /// often it is asked.
-  bool wait_for_loss(std::chrono::milliseconds timeout);
+  bool wait_for_loss(std::chrono::milliseconds timeout) const;
 
   /// Where passwords and passphrases come from; in memory.
   secret_store& secrets();
@@ -172,6 +213,16 @@ private:
   friend struct runtime_access;
   explicit runtime(std::shared_ptr<runtime_parts> parts);
   const std::shared_ptr<client_gate>& gate() const;
+  /// Code `none`: this thread may wait.
+  static failure may_not_wait();
+  /// A thread that must not wait asks for nothing.
+  template <class Call>
+  auto waited_for(Call&& call) const -> decltype(call(async_runtime{nullptr}).get()) {
+    using answer = decltype(call(async_runtime{nullptr}).get());
+    if (auto refused = may_not_wait(); refused.code != errc::none)
+      return refusal_as<answer>::make(std::move(refused), outcome_kind::never_sent);
+    return call(async_runtime{gate(), true}).get();
+  }
   std::shared_ptr<runtime_parts> parts_;
 };
 

@@ -92,13 +92,13 @@ cluster_settings demonstration::settings_of(const support::real_sshd& sshd, cons
 }
 
 void demonstration::warm_up() {
-  std::vector<std::future<lease>> openings;
+  std::vector<pending<result<lease>>> openings;
   std::vector<lease> leases;
   for (auto* cluster : {"alpha", "beta"})
     for (std::uint32_t i = 0; i < pool_size; ++i)
-      openings.push_back(runtime_->acquire_async(cluster, {30s, "warm-up", {}}));
+      openings.push_back(runtime_->async().acquire(cluster, 30s, "warm-up"));
   for (auto& opening : openings) {
-    leases.push_back(opening.get());
+    leases.push_back(opening.get().value());
     tally_.granted();
     progress("warming up: connections", static_cast<int>(leases.size()), 2 * pool_size);
   }
@@ -161,8 +161,8 @@ void demonstration::freeze_one() {
   say("freezing beta: SIGSTOP to every process of its sshd");
   beta_.freeze();
   auto since = steady::now();
-  runtime_->probe("beta").take();
-  say(fmt::format("health check of beta in flight: {} probes", runtime_->pool("beta").take().probing));
+  runtime_->probe("beta").value();
+  say(fmt::format("health check of beta in flight: {} probes", runtime_->pool("beta").value().probing));
   std::jthread useful_beta{[&] { useful_beta_ = first_useful_command("beta", since); }};
   // Whatever happens: that thread waits for it.
   std::shared_ptr<void> thaw_at_last{nullptr, [this](void*) { beta_.thaw(); }};
@@ -177,8 +177,8 @@ void demonstration::freeze_one() {
 }
 
 void demonstration::print_table() {
-  auto alpha = runtime_->pool("alpha").take();
-  auto beta = runtime_->pool("beta").take();
+  auto alpha = runtime_->pool("alpha").value();
+  auto beta = runtime_->pool("beta").value();
   auto row = [](const std::string& what, const std::string& a, const std::string& b) {
     print("  {:<44} {:>16} {:>16}\n", what, a, b);
   };

@@ -63,7 +63,7 @@ public:
     std::lock_guard guard{mutex_};
     if (answer)
       ++given_back_;
-    else if (answer.reason().code == errc::lease_ended || answer.reason().code == errc::connection_lost)
+    else if (answer.error().code == errc::lease_ended || answer.error().code == errc::connection_lost)
       ++ended_;
   }
 

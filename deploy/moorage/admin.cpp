@@ -20,17 +20,17 @@ namespace {
 template <class T, class Text>
 ending show(const options& from, const char* name, result<std::vector<T>> items, Text text) {
   if (!items)
-    return refuse(items.reason());
+    return refuse(items.error());
   return say(from.json ? json_text({{name, list_to_json(*items)}}) : text(*items, has_colours(1)));
 }
 
 ending confirm(const options& from, const result<void>& answer, const std::string& what) {
-  if (!answer && answer.reason().code == errc::invalid_settings) {
-    complain(answer.reason().text); // a number on the command line, not a configuration
+  if (!answer && answer.error().code == errc::invalid_settings) {
+    complain(answer.error().text); // a number on the command line, not a configuration
     return {wrong_usage, 0};
   }
   if (!answer)
-    return refuse(answer.reason());
+    return refuse(answer.error());
   return say(from.json ? json_line({{"done", from.admin.action}, {"cluster", from.cluster}}) : what + "\n");
 }
 
@@ -42,7 +42,7 @@ ending show_pools(const options& from, runtime& node) {
     return show(from, "pools", node.pools(), text);
   auto one = node.pool(from.cluster);
   if (!one)
-    return refuse(one.reason());
+    return refuse(one.error());
   return show(from, "pools", result<std::vector<pool_status>>{std::vector{std::move(*one)}}, text);
 }
 
@@ -84,7 +84,7 @@ ending follow_events(const options& from, runtime& node, signal_watch& signals) 
   auto queue = std::make_shared<event_queue>();
   auto subscribed = node.subscribe(from.cluster, [queue](const event_record& event) { queue->add(event); });
   if (!subscribed)
-    return refuse(subscribed.reason());
+    return refuse(subscribed.error());
   std::stop_callback wake{signals.token(), [queue] { queue->end(); }};
   auto colours = has_colours(1);
   while (!signals.token().stop_requested()) {

@@ -107,19 +107,22 @@ std::uint32_t callers_for(const options& from, const pool_status& pool, const co
 failure warm_up(runtime& pools, const options& from, const pool_status& pool, std::uint32_t callers,
                 std::stop_token stop) {
   waiting_words words{from, pools};
-  std::vector<std::future<lease>> asked;
+  std::vector<pending<result<lease>>> asked;
   for (std::uint32_t i = 0; i < std::min(callers, pool.size); ++i)
-    asked.push_back(pools.acquire_async(from.cluster, {from.patience, "bench: warm-up", stop}));
+    asked.push_back(pools.async().acquire(
+        from.cluster, {.patience = from.patience, .label = "bench: warm-up", .stop = stop}));
   std::vector<lease> held;
   failure trouble;
   std::set<std::string> told; // each of the connections may have the same to say
-  for (auto& each : asked)
-    try {
-      held.push_back(each.get());
-      tell_of_log_in(from, held.back(), told);
-    } catch (const error& refused) {
-      trouble = refused.reason();
+  for (auto& each : asked) {
+    auto granted = each.get();
+    if (!granted) {
+      trouble = granted.error();
+      continue;
     }
+    held.push_back(*std::move(granted));
+    tell_of_log_in(from, held.back(), told);
+  }
   return trouble;
 }
 
@@ -140,7 +143,7 @@ ending run_bench(const options& from) {
   auto& pools = *reached.pools;
   auto pool = pools.pool(from.cluster);
   if (!pool)
-    return refuse(pool.reason());
+    return refuse(pool.error());
   auto callers = callers_for(from, *pool, *config);
   auto stop = signals.token();
   auto begin = clock::now();
@@ -154,14 +157,14 @@ ending run_bench(const options& from) {
   auto leases = measure(
       [&](std::stop_token token) {
         auto lease = acquire(std::move(token));
-        return lease ? lease->release().reason() : lease.reason();
+        return lease ? lease->release().error() : lease.error();
       },
       callers, from.bench.time, stop);
   auto commands = measure(
       [&](std::stop_token token) -> failure {
         auto lease = acquire(token);
         if (!lease)
-          return lease.reason();
+          return lease.error();
         auto ended = lease->run({from.bench.command, {}, {}, {}, 0}, std::move(token)).ended;
         static_cast<void>(lease->release());
         return ended.succeeded()

@@ -117,8 +117,8 @@ bool probe(findings& found, runtime& pools, const lease& lease) {
     found.steps.push_back({"probe", answer->rtt, answer->text, false});
     return true;
   }
-  found.steps.push_back({"probe", {}, answer.reason().text, true, "failed"});
-  found.trouble = answer.reason();
+  found.steps.push_back({"probe", {}, answer.error().text, true, "failed"});
+  found.trouble = answer.error();
   return false;
 }
 
@@ -163,7 +163,7 @@ findings look(const options& from, pools_at_hand& reached, const signal_watch& s
   if (!lease) {
     if (subscribed)
       add_openings(found, opened->of_refusal(std::chrono::milliseconds{500}));
-    found.trouble = lease.reason();
+    found.trouble = lease.error();
     return found;
   }
   std::set<std::string> told;

@@ -228,7 +228,7 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
             std::atomic<bool>& sent, exec_request request) {
   auto& pools = *reached.pools;
   auto lease = acquire(from, pools, signals);
-  if (!lease && reached.of_node && lease.reason().code == errc::unknown_cluster) {
+  if (!lease && reached.of_node && lease.error().code == errc::unknown_cluster) {
     if (auto unknown = make_known(pools, from, config); unknown.code != errc::none) {
       refuse(unknown);
       return {exec_failed, 0};
@@ -236,8 +236,8 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
     lease = acquire(from, pools, signals);
   }
   if (!lease) {
-    outcome never{outcome_kind::never_sent, 0, {}, lease.reason()};
-    auto advice = advice_for(from, lease.reason(), reached);
+    outcome never{outcome_kind::never_sent, 0, {}, lease.error()};
+    auto advice = advice_for(from, lease.error(), reached);
     return report(from, never, {}, signals.caught(), advice);
   }
   sent = true;

@@ -125,7 +125,7 @@ failure make_known(runtime& node, const options& from, const configuration& conf
   cluster_config ours;
   auto wrong = usable_cluster(config, from.cluster, ours);
   if (wrong.code == errc::none)
-    wrong = node.register_cluster(ours.settings).reason();
+    wrong = node.register_cluster(ours.settings).error();
   // It may name paths, each on a line of its own.
   wrong.text = printable(wrong.text, printable_whole, lines::many);
   return wrong;
@@ -136,8 +136,8 @@ pools_at_hand reach_cluster(const options& from, const configuration& config, si
   if (!result.pools || !result.of_node)
     return result;
   if (auto known = result.pools->pool(from.cluster); !known)
-    result.reason = known.reason().code == errc::unknown_cluster ? make_known(*result.pools, from, config)
-                                                                 : known.reason();
+    result.reason =
+        known.error().code == errc::unknown_cluster ? make_known(*result.pools, from, config) : known.error();
   if (result.reason.code != errc::none)
     result.pools.reset();
   return result;
@@ -154,9 +154,9 @@ pools_at_hand reach_pools(const options& from, const configuration& config, sign
     auto chosen = !from.socket.empty() || !config.node_socket.empty();
     // Without a node we can do without, and with what is not ours at a place that nobody chose; with a node that does
     // not answer, somebody should look after it.
-    auto not_ours = !chosen && node.reason().code == errc::local_failure;
-    if (node || (node.reason().code != errc::no_node && !not_ours) || !from.socket.empty()) {
-      result.reason = node.reason().code == errc::no_node ? no_node_on(path, from) : node.reason();
+    auto not_ours = !chosen && node.error().code == errc::local_failure;
+    if (node || (node.error().code != errc::no_node && !not_ours) || !from.socket.empty()) {
+      result.reason = node.error().code == errc::no_node ? no_node_on(path, from) : node.error();
       result.reason.text = printable(result.reason.text, printable_whole); // it may name a path
       result.of_node = true;
       if (node)
@@ -185,7 +185,7 @@ pools_at_hand reach_node(const options& from, const configuration& config) {
   if (node)
     result.pools = std::move(*node);
   else
-    result.reason = node.reason().code == errc::no_node ? no_node_on(path, from) : node.reason();
+    result.reason = node.error().code == errc::no_node ? no_node_on(path, from) : node.error();
   result.reason.text = printable(result.reason.text, printable_whole); // it names a path
   return result;
 }

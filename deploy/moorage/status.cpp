@@ -27,12 +27,12 @@ ending run_status(const options& from) {
   if (from.cluster.empty()) {
     auto all = reached.pools->pools();
     if (!all)
-      return refuse(all.reason());
+      return refuse(all.error());
     pools = std::move(*all);
   } else {
     auto one = reached.pools->pool(from.cluster);
     if (!one)
-      return refuse(one.reason());
+      return refuse(one.error());
     pools.push_back(std::move(*one));
   }
   return say(from.json ? json_text({{"pools", list_to_json(pools)}})

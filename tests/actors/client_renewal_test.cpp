@@ -27,8 +27,8 @@ TEST_CASE("a command whose connection ends before it was sent runs on another on
   world.network->close_at_command = {0};
   world.ask();
   outcomes ended;
-  world.held.at(0).run(command(), ended.take());
-  world.held.at(0).run(command(), ended.take());
+  world.held.at(0).async().run(command()).then(ended.take());
+  world.held.at(0).async().run(command()).then(ended.take());
   world.pass(2s); // the pool backs off: the connection had not proved itself
   REQUIRE(ended.all.size() == 2);
   CHECK(to_string(ended.all.at(0)) == "exited 0");
@@ -54,7 +54,7 @@ TEST_CASE("what people should know of the log-in that a command is sent once mor
   world.network->banner = "maintenance now";
   world.network->warnings = {"the key could not be written down", "the disk is full"};
   std::string at_the_end;
-  lease.run(command(), [&](const exec_result&) { at_the_end = lease.banner(); });
+  lease.async().run(command()).then([&](const exec_result&) { at_the_end = lease.banner(); });
   world.pass(2s);
   CHECK(world.network->made == 2);
   CHECK(at_the_end == "maintenance at noon\nmaintenance now");
@@ -69,7 +69,7 @@ TEST_CASE("a command is sent once more, not for ever") {
   world.network->close_at_command = {0, 1, 2, 3};
   world.ask();
   outcomes ended;
-  world.held.at(0).run(command(), ended.take());
+  world.held.at(0).async().run(command()).then(ended.take());
   world.pass(5s);
   REQUIRE(ended.all.size() == 1);
   CHECK(ended.all.at(0).kind == outcome_kind::never_sent);
@@ -82,7 +82,7 @@ TEST_CASE("what may have run is not sent again") {
   world.network->run_takes = 1h;
   world.ask();
   outcomes ended;
-  world.held.at(0).run(command(), ended.take());
+  world.held.at(0).async().run(command()).then(ended.take());
   world.settle();
   world.network->broken = {0};
   world.pass(2min, 1s); // the connection looks after itself, and finds out
@@ -95,10 +95,10 @@ TEST_CASE("a lease under which a command has run stays with its connection, and 
   client_world world{plain_cluster(1)};
   world.ask();
   outcomes ended;
-  world.held.at(0).run(command(), ended.take());
+  world.held.at(0).async().run(command()).then(ended.take());
   world.settle();
   world.network->close_at_command = {0};
-  world.held.at(0).run(command(), ended.take());
+  world.held.at(0).async().run(command()).then(ended.take());
   world.pass(5s);
   REQUIRE(ended.all.size() == 2);
   CHECK(to_string(ended.all.at(0)) == "exited 0");
@@ -113,7 +113,7 @@ TEST_CASE("a lease whose connection ended before its first command goes on with 
   world.pass(2min, 1s); // the connection looks after itself, and finds out
   REQUIRE(world.status().leases == 0);
   outcomes ended;
-  world.held.at(0).run(command(), ended.take());
+  world.held.at(0).async().run(command()).then(ended.take());
   world.settle();
   REQUIRE(ended.all.size() == 1);
   CHECK(to_string(ended.all.at(0)) == "exited 0");
@@ -129,7 +129,7 @@ TEST_CASE("another connection is waited for with what is left of the acquire's p
   world.network->open_hangs = true;
   world.network->close_at_command = {0};
   outcomes ended;
-  world.held.at(0).run(command(), ended.take());
+  world.held.at(0).async().run(command()).then(ended.take());
   world.pass(5900ms);
   CHECK(ended.all.empty());
   world.pass(200ms);
@@ -145,7 +145,7 @@ TEST_CASE("a command's own time-out bounds the wait for another connection") {
   world.network->open_hangs = true;
   world.network->close_at_command = {0};
   outcomes ended;
-  world.held.at(0).run(command(2s), ended.take());
+  world.held.at(0).async().run(command(2s)).then(ended.take());
   world.pass(2200ms);
   REQUIRE(ended.all.size() == 1);
   CHECK(ended.all.at(0).kind == outcome_kind::never_sent);
@@ -160,7 +160,7 @@ TEST_CASE(
     world.network->close_at_command = {0};
     outcomes ended;
     auto call = world.gate->next_call() + 1;
-    world.held.at(0).run(command(), ended.take());
+    world.held.at(0).async().run(command()).then(ended.take());
     world.pass(50ms);
     REQUIRE(world.status().waiters == 1);
     if (give_back)
@@ -182,7 +182,7 @@ TEST_CASE("a runtime that stops answers a command that waits for another connect
   world.network->open_hangs = true;
   world.network->close_at_command = {0};
   outcomes ended;
-  world.held.at(0).run(command(), ended.take());
+  world.held.at(0).async().run(command()).then(ended.take());
   world.pass(50ms);
   CHECK(world.ask<done>(stop_all{}));
   REQUIRE(ended.all.size() == 1);

@@ -32,7 +32,7 @@ public:
     gate->post([this, name, call, patience](client_state& state) {
       state.acquire_lease(acquire{name, call, patience, "client"}, [this, call](result<lease> answer) {
         ++answered[call];
-        answers[call] = answer.reason();
+        answers[call] = answer.error();
         answered_at[call] = now();
         if (answer)
           held.push_back(std::move(*answer));

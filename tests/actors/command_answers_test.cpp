@@ -40,14 +40,14 @@ TEST_CASE(
   world.ask();
   std::vector<outcome> ended;
   SECTION("it is in the mailbox of one that is killed") {
-    world.held.at(0).run(hello(), into(ended));
+    world.held.at(0).async().run(hello()).then(into(ended));
     world.one_message(); // the client, which sends it
     kill_at_once(connection);
   }
   SECTION("the connection has ended, and nobody has heard of it") {
     caf::anon_send_exit(connection, caf::exit_reason::kill);
     world.one_message();
-    world.held.at(0).run(hello(), into(ended));
+    world.held.at(0).async().run(hello()).then(into(ended));
   }
   connection = nullptr;
   world.pass(2s);
@@ -68,9 +68,9 @@ TEST_CASE(
   world.ask();
   std::vector<outcome> ended;
   for (int i = 0; i < 3; ++i)
-    world.held.at(0).run(hello(), into(ended));
+    world.held.at(0).async().run(hello()).then(into(ended));
   world.settle();
-  world.held.at(0).run(hello(), into(ended));
+  world.held.at(0).async().run(hello()).then(into(ended));
   world.one_message(); // the client; the connection does not come to read the fourth
   kill_at_once(connection);
   connection = nullptr;
@@ -89,7 +89,7 @@ TEST_CASE("the end of the client answers every command") {
   world.ask();
   std::vector<outcome> ended;
   for (int i = 0; i < 3; ++i)
-    world.held.at(0).run(hello(), into(ended));
+    world.held.at(0).async().run(hello()).then(into(ended));
   world.settle();
   caf::anon_send_exit(world.client, caf::exit_reason::kill);
   world.settle();

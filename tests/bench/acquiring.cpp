@@ -35,7 +35,7 @@ void quiet_acquire(const effort& effort, figures& into) {
     caf::scoped_actor self{system};
     auto ask = [&] { self->request(echo, caf::infinite, 1).receive([](int) {}, [](const caf::error&) {}); };
     auto by_destructor = [&] { rt.acquire("alpha", 20s); };
-    auto answered = [&] { rt.acquire("alpha", 20s).release().take(); };
+    auto answered = [&] { rt.acquire("alpha", 20s).release().value(); };
     auto times = effort.some(2'000);
     auto compare = [&](figure made, const std::function<void()>& ours) {
       measure_pairs(made, effort.pairs(), [&](bool first) {
@@ -82,10 +82,10 @@ void acquire_while_hung(const effort& effort, figures& into) {
     auto quiet_p99 = [&] { return microseconds_of(time_acquires(rt, times).quantile(0.99)); };
     auto hung_p99 = [&] {
       cluster.sshd.order("freeze");
-      rt.probe("alpha").take();
+      rt.probe("alpha").value();
       wait_until(rt, "alpha", [count](const pool_status& status) { return status.probing == count; });
       auto taken = time_acquires(rt, times);
-      if (rt.pool("alpha").take().probing != count)
+      if (rt.pool("alpha").value().probing != count)
         throw std::runtime_error("a probe ended while the sshd was frozen");
       cluster.sshd.order("thaw");
       wait_idle(rt, "alpha", count);
@@ -121,7 +121,7 @@ void acquire_beside_waiters(const effort& effort, figures& into) {
   auto crowded_p99 = [&] {
     std::stop_source stop;
     for (std::uint32_t i = 0; i < count; ++i)
-      rt.acquire("crowded", acquire_options{1h, {}, stop.get_token()}, [](result<lease>) {});
+      rt.async().acquire("crowded", {.patience = 1h, .stop = stop.get_token()}).detach();
     wait_for_waiters(count);
     auto taken = time_acquires(rt, times);
     stop.request_stop();
@@ -149,16 +149,16 @@ void acquire_while_opening(const effort& effort, figures& into) {
   made.note = "the key exchanges take what processors there are: on few of them this measures the machine";
   auto quiet_p99 = [&] { return microseconds_of(time_acquires(rt, effort.some(5'000)).quantile(0.99)); };
   auto opening_p99 = [&] {
-    rt.register_cluster(large).take();
+    rt.register_cluster(large).value();
     samples taken;
-    for (std::uint32_t opening = opened; opening > 0; opening = rt.pool("alpha").take().opening)
+    for (std::uint32_t opening = opened; opening > 0; opening = rt.pool("alpha").value().opening)
       for (int i = 0; i < 50; ++i) {
         auto began = steady::now();
         auto lease = rt.acquire("alpha", 20s);
         taken.add(steady::now() - began);
       }
     wait_idle(rt, "alpha", there + opened);
-    rt.register_cluster(small).take();
+    rt.register_cluster(small).value();
     wait_idle(rt, "alpha", there);
     return microseconds_of(taken.quantile(0.99));
   };
@@ -199,9 +199,9 @@ void acquire_beside_openings(const effort& effort, figures& into) {
     return microseconds_of(taken.quantile(0.99));
   };
   auto ours = [&] {
-    rt.register_cluster(beta).take();
-    auto p99 = p99_until([&] { return rt.pool("beta").take().idle == opened; });
-    rt.remove_cluster("beta").take();
+    rt.register_cluster(beta).value();
+    auto p99 = p99_until([&] { return rt.pool("beta").value().idle == opened; });
+    rt.remove_cluster("beta").value();
     sshd.wait_for_connections(0, 30s);
     return p99;
   };

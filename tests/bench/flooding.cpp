@@ -102,7 +102,7 @@ void acquire_beside_floods(const effort& effort, figures& into) {
       return microseconds_of(taken.quantile(0.99));
     };
     auto flooded = [&] {
-      rt.register_cluster(hostile).take();
+      rt.register_cluster(hostile).value();
       auto lease = rt.acquire("hostile", 20s);
       auto running = lease.open({"hang", {}, {}, {}, 0});
       let_pass(200ms); // the first of it may come faster than what follows
@@ -111,9 +111,9 @@ void acquire_beside_floods(const effort& effort, figures& into) {
       auto result = p99();
       share = static_cast<double>((cpu_of(process) - spent).count()) /
               static_cast<double>((steady::now() - began).count());
-      if (rt.pool("hostile").take().leases != 1)
+      if (rt.pool("hostile").value().leases != 1)
         throw std::runtime_error("the flooded connection ended");
-      rt.remove_cluster("hostile").take();
+      rt.remove_cluster("hostile").value();
       return result;
     };
     auto burnt = [&] {

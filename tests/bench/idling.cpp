@@ -45,22 +45,22 @@ int footprint_role(const std::vector<std::string>& arguments) {
   // One connection first, so that what is allocated once is not counted a thousand times.
   settings.name = "first";
   settings.pool_size = settings.min_idle = settings.connects_at_once = 1;
-  rt.register_cluster(settings).take();
+  rt.register_cluster(settings).value();
   wait_idle(rt, "first", 1);
-  rt.remove_cluster("first").take();
+  rt.remove_cluster("first").value();
   auto before = resident_kib();
   settings.name = "alpha";
   settings.pool_size = settings.min_idle = count;
   settings.connects_at_once = 20;
-  rt.register_cluster(settings).take();
+  rt.register_cluster(settings).value();
   wait_idle(rt, "alpha", count);
   auto after = resident_kib();
   auto cpu = process_cpu();
   let_pass(window);
   auto idle_cpu = process_cpu() - cpu;
   cpu = process_cpu();
-  auto goal = rt.pool("alpha").take().counters.probes_passed + count;
-  rt.probe("alpha").take();
+  auto goal = rt.pool("alpha").value().counters.probes_passed + count;
+  rt.probe("alpha").value();
   wait_until(rt, "alpha", [goal](const pool_status& s) { return s.counters.probes_passed >= goal; });
   auto round_cpu = process_cpu() - cpu;
   nlohmann::json answer{{"kib_each", (after - before) / count},

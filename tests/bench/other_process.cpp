@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 int serve_role(const std::vector<std::string>& arguments) {
   runtime rt{quiet({still(address::from({arguments.begin() + 1, arguments.end()}), "alpha", 2)})};
   wait_idle(rt, "alpha", 2);
-  rt.serve(arguments.at(0)).take();
+  rt.serve(arguments.at(0)).value();
   std::puts("ready");
   std::fflush(stdout);
   for (std::string line; std::getline(std::cin, line);)
@@ -36,7 +36,7 @@ figure bytes_through(runtime& remote, runtime& embedded, const effort& effort) {
       if (!output.ended().succeeded())
         throw std::runtime_error("head failed");
     });
-    lease.release().take();
+    lease.release().value();
     if (received != static_cast<std::size_t>(mebibytes) << 20)
       throw std::runtime_error("output was lost");
     return mebibytes * 1e9 / took.median();
@@ -62,12 +62,12 @@ void other_process(const effort& effort, figures& into) {
   auto remote = runtime::connect(node.socket());
   runtime embedded{quiet({still(address_of(sshd), "alpha", 2)})};
   wait_idle(embedded, "alpha", 2);
-  auto acquire = [](runtime& rt) { rt.acquire("alpha", 20s).release().take(); };
+  auto acquire = [](runtime& rt) { rt.acquire("alpha", 20s).release().value(); };
   auto command = [](runtime& rt) {
     auto lease = rt.acquire("alpha", 20s);
     if (!lease.run("true").ended.succeeded())
       throw std::runtime_error("true failed");
-    lease.release().take();
+    lease.release().value();
   };
   auto compare = [&](const std::string& name, const std::string& what, int times, auto once) {
     figure made;

@@ -77,7 +77,7 @@ void wait_until(runtime& of, const std::string& cluster,
                 const std::function<bool(const pool_status&)>& holds) {
   auto end = steady::now() + patience;
   for (;;) {
-    auto status = of.pool(cluster).take();
+    auto status = of.pool(cluster).value();
     if (holds(status))
       return;
     if (status.latched.code != errc::none)
@@ -99,7 +99,7 @@ void wait_idle(runtime& of, const std::string& cluster, std::uint32_t connection
 
 event_counter::event_counter(runtime& of, const std::string& cluster, event_kind what)
     : what_(what),
-      watching_(of.subscribe(cluster, [this](const event_record& record) { take(record); }).take()) {}
+      watching_(of.subscribe(cluster, [this](const event_record& record) { take(record); }).value()) {}
 
 void event_counter::take(const event_record& record) {
   std::lock_guard guard{mutex_};

@@ -27,7 +27,7 @@ void health_round(const effort& effort, figures& into) {
   auto ours = [&] {
     passed.restart();
     auto began = steady::now();
-    rt.probe("alpha").take();
+    rt.probe("alpha").value();
     return milliseconds_of(passed.wait_for(count) - began);
   };
   auto reference = [&] { return milliseconds_of(bare.health_round()); };
@@ -54,23 +54,23 @@ void hung_health_round(const effort& effort, figures& into) {
     made.bar = bar_kind::at_most;
     made.limit = 1.05;
     made.note = "a fifth of the default timeout, so that 5 % is strict; seen by asking the pool every 2 ms";
-    auto failed_so_far = [&] { return rt.pool("alpha").take().counters.probes_failed; };
+    auto failed_so_far = [&] { return rt.pool("alpha").value().counters.probes_failed; };
     measure_pairs(made, effort.pairs(), [&](bool) {
       cluster.sshd.order("freeze");
       auto goal = failed_so_far() + count;
       auto began = steady::now();
-      rt.probe("alpha").take();
+      rt.probe("alpha").value();
       wait_until(rt, "alpha", [goal](const pool_status& s) { return s.counters.probes_failed >= goal; });
       auto took = milliseconds_of(steady::now() - began);
       cluster.sshd.order("thaw");
       // A round that passes clears the failures; the answers that come late are in front of it.
       auto settings_back = settings;
       settings_back.probe_timeout = 60s;
-      rt.register_cluster(settings_back).take();
-      auto passed = rt.pool("alpha").take().counters.probes_passed + count;
-      rt.probe("alpha").take();
+      rt.register_cluster(settings_back).value();
+      auto passed = rt.pool("alpha").value().counters.probes_passed + count;
+      rt.probe("alpha").value();
       wait_until(rt, "alpha", [passed](const pool_status& s) { return s.counters.probes_passed >= passed; });
-      rt.register_cluster(settings).take();
+      rt.register_cluster(settings).value();
       return pair_of_numbers{took, milliseconds_of(timeout)};
     });
     into.push_back(std::move(made));
@@ -97,9 +97,9 @@ void warming(const effort& effort, figures& into) {
   auto ours = [&] {
     opened.restart();
     auto began = steady::now();
-    rt.register_cluster(settings).take();
+    rt.register_cluster(settings).value();
     auto took = milliseconds_of(opened.wait_for(count) - began);
-    rt.remove_cluster("alpha").take();
+    rt.remove_cluster("alpha").value();
     sshd.wait_for_connections(0, 30s);
     return took;
   };

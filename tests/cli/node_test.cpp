@@ -146,9 +146,11 @@ TEST_CASE(
   };
   auto rt = moorage::runtime::connect(home.folder / "moorage/node.sock", 3s, {on_a_thread});
   using granted = moorage::result<moorage::lease>;
-  rt.acquire("here", {20s, {}, {}}, [](granted) { throw std::runtime_error{"of the host"}; });
+  rt.async().acquire("here", 20s).then([](granted) { throw std::runtime_error{"of the host"}; });
   std::promise<std::string> told;
-  rt.acquire("here", {20s, {}, {}}, [&](granted lease) { told.set_value(lease->run("echo there").output); });
+  rt.async().acquire("here", 20s).then([&](granted lease) {
+    told.set_value(lease->run("echo there").output);
+  });
   CHECK(told.get_future().get() == "there\n");
   CHECK(handed == 2);
 }
@@ -157,10 +159,10 @@ TEST_CASE("a cluster that a node drops and takes up again serves a client that w
   node_home home;
   auto rt = moorage::runtime::connect(home.folder / "moorage/node.sock");
   for (int i = 0; i < 3; ++i) {
-    auto settings = rt.clusters().take().at(0);
+    auto settings = rt.clusters().value().at(0);
     CHECK(rt.acquire("here", 20s).run("true").ended.succeeded());
     REQUIRE(bool{rt.remove_cluster("here")});
-    CHECK(rt.try_acquire("here", {20s, {}, {}}).reason().code == moorage::errc::unknown_cluster);
+    CHECK(rt.try_acquire("here", {20s, {}, {}}).error().code == moorage::errc::unknown_cluster);
     REQUIRE(bool{rt.register_cluster(settings)});
   }
 }
@@ -178,16 +180,39 @@ TEST_CASE("what does not fit into a message to a node is refused or cut, and the
   CHECK(lease.run("true").ended.succeeded());
 }
 
+TEST_CASE("a pending ends when its node is lost, whatever it asked and however it is taken") {
+  node_home home;
+  auto rt = moorage::runtime::connect(home.folder / "moorage/node.sock");
+  REQUIRE(bool{rt.resize("here", 1)});
+  auto held = rt.acquire("here", 20s);
+  auto running = held.async().run("sleep 600");
+  auto waiting = rt.async().acquire("here", 1h);
+  auto once = rt.async().run("here", "true", 1h);
+  std::promise<moorage::errc> called;
+  rt.async().acquire("here", 1h).then([&](const auto& answer) { called.set_value(answer.error().code); });
+  auto future = rt.async().acquire("here", 1h).to_future();
+  REQUIRE(home.until([&] { return rt.waiters("here").value().size() == 4; }));
+  home.node.signal(SIGKILL);
+  CHECK(running.get().ended.kind == moorage::outcome_kind::maybe_ran);
+  CHECK(waiting.get().error().code == moorage::errc::node_lost);
+  auto never = once.get().ended;
+  CHECK(never.kind == moorage::outcome_kind::never_sent);
+  CHECK(never.cause.code == moorage::errc::node_lost);
+  CHECK(called.get_future().get() == moorage::errc::node_lost);
+  CHECK(future.get().error().code == moorage::errc::node_lost);
+  CHECK(rt.async().pools().get().error().code == moorage::errc::node_lost);
+}
+
 TEST_CASE("a client that stops answers its own waiting calls, whatever the node does") {
   node_home home;
   auto rt = moorage::runtime::connect(home.folder / "moorage/node.sock");
   REQUIRE(bool{rt.resize("here", 1)});
   auto held = rt.acquire("here", 20s);
-  auto waiting = rt.acquire_async("here", {1h, "in vain", {}});
-  REQUIRE(home.until([&] { return rt.waiters("here").take().size() == 1; }));
+  auto waiting = rt.async().acquire("here", 1h, "in vain");
+  REQUIRE(home.until([&] { return rt.waiters("here").value().size() == 1; }));
   home.node.signal(SIGSTOP);
   rt.stop();
-  CHECK_THROWS_AS(waiting.get(), moorage::error);
+  CHECK_FALSE(waiting.get().has_value());
   home.node.signal(SIGCONT);
 }
 

@@ -35,16 +35,16 @@ TEST_CASE(
   warm_up(rt, "sound", 1);
   frozen.freeze();
   REQUIRE(bool{rt.probe("frozen")});
-  CHECK(rt.pool("frozen").take().probing == 2);
+  CHECK(rt.pool("frozen").value().probing == 2);
   auto began = steady::now();
   auto first = rt.try_acquire("frozen", {0s, "one", {}});
   auto second = rt.try_acquire("frozen", {0s, "two", {}});
   auto third = rt.try_acquire("frozen", {0s, "three", {}});
   CHECK(bool{first});
   CHECK(bool{second});
-  CHECK(third.reason().code == errc::acquire_timeout);
-  INFO(third.reason().text);
-  CHECK(third.reason().text.find("2 of 2") != std::string::npos);
+  CHECK(third.error().code == errc::acquire_timeout);
+  INFO(third.error().text);
+  CHECK(third.error().text.find("2 of 2") != std::string::npos);
   CHECK(steady::now() - began < 1s);
   auto useful = rt.acquire("sound", 5s).run("echo useful");
   CHECK(useful.output == "useful\n");
@@ -69,7 +69,7 @@ TEST_CASE("a connection that is killed in mid-command ends the command as maybe-
   CHECK(ended.kind == outcome_kind::maybe_ran);
   CHECK(ended.cause.code == errc::connection_lost);
   CHECK(lease.run("true").ended.kind == outcome_kind::never_sent);
-  CHECK(lease.release().reason().code != errc::none);
+  CHECK(lease.release().error().code != errc::none);
   CHECK(rt.acquire("alpha", 20s).run("true").ended.succeeded());
 }
 
@@ -84,7 +84,7 @@ TEST_CASE("an idle connection whose server goes is noticed at once, without a ch
   warm_up(rt, "alpha", 1);
   sshd.kill_connections();
   REQUIRE(lost.get_future().wait_for(20s) == std::future_status::ready);
-  CHECK(rt.pool("alpha").take().total == 0);
+  CHECK(rt.pool("alpha").value().total == 0);
 }
 
 TEST_CASE("a cluster that refuses is told after three tries, and used when it comes back") {
@@ -93,9 +93,9 @@ TEST_CASE("a cluster that refuses is told after three tries, and used when it co
   runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
   auto began = steady::now();
   auto refused = rt.try_acquire("alpha", {30s, {}, {}});
-  CHECK(refused.reason().code == errc::connect_failed);
-  INFO(refused.reason().text);
-  CHECK(refused.reason().text.find("refused") != std::string::npos);
+  CHECK(refused.error().code == errc::connect_failed);
+  INFO(refused.error().text);
+  CHECK(refused.error().text.find("refused") != std::string::npos);
   CHECK(steady::now() - began > 2s);
   CHECK(steady::now() - began < 20s); // not its patience
   sshd.start();
@@ -108,7 +108,7 @@ TEST_CASE("a denied key is refused once, latched, and works after the settings a
   settings.key_files = {sshd.unauthorised_client_key()};
   runtime rt{quiet_configuration({settings})};
   for (int i = 0; i < 3; ++i)
-    CHECK(rt.try_acquire("alpha", {20s, {}, {}}).reason().code == errc::auth_denied);
+    CHECK(rt.try_acquire("alpha", {20s, {}, {}}).error().code == errc::auth_denied);
   CHECK(sshd.connects() == 1);
   REQUIRE(bool{rt.register_cluster(settings_for(sshd, "alpha"))});
   CHECK(rt.acquire("alpha", 20s).run("true").ended.succeeded());
@@ -120,8 +120,8 @@ TEST_CASE("a changed host key is refused with both keys and what to do") {
   sshd.change_host_keys();
   runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
   auto refused = rt.try_acquire("alpha", {20s, {}, {}});
-  CHECK(refused.reason().code == errc::host_key_changed);
-  auto text = refused.reason().text;
+  CHECK(refused.error().code == errc::host_key_changed);
+  auto text = refused.error().text;
   INFO(text);
   CHECK(text.find(before) != std::string::npos);
   CHECK(text.find(sshd.host_key_fingerprint()) != std::string::npos);
@@ -147,12 +147,12 @@ TEST_CASE("a lease that is revoked ends what runs under it, and says so") {
   support::real_sshd sshd;
   runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
   auto lease = rt.acquire("alpha", 20s);
-  auto running = lease.run_async({"sleep 600", {}, {}, {}, 0});
+  auto running = lease.async().run("sleep 600");
   REQUIRE(bool{rt.revoke("alpha", lease.id())});
   auto ended = running.get().ended;
   CHECK(ended.kind != outcome_kind::exited);
   CHECK(ended.cause.code == errc::lease_ended);
-  CHECK(lease.release().reason().code != errc::none);
+  CHECK(lease.release().error().code != errc::none);
 }
 
 TEST_CASE("a lease that is revoked ends its command where it runs") {
@@ -179,7 +179,7 @@ TEST_CASE("a cluster that is removed is unknown at once, and known again when it
   for (int i = 0; i < 3; ++i) {
     CHECK(rt.acquire("alpha", 20s).run("true").ended.succeeded());
     REQUIRE(bool{rt.remove_cluster("alpha")});
-    CHECK(rt.try_acquire("alpha", {20s, {}, {}}).reason().code == errc::unknown_cluster);
+    CHECK(rt.try_acquire("alpha", {20s, {}, {}}).error().code == errc::unknown_cluster);
     REQUIRE(bool{rt.register_cluster(settings_for(sshd, "alpha"))});
   }
   auto held = rt.acquire("alpha", 20s);

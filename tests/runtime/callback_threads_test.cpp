@@ -176,22 +176,22 @@ TEST_CASE(
   runtime rt{quiet_configuration(),
              {[&handed](std::function<void()> call) { handed.set_value(std::move(call)); }}};
   errc told = errc::none;
-  rt.acquire("nowhere", {20s, {}, {}}, [&](result<lease> answer) {
+  rt.async().acquire("nowhere", 20s).then([&](result<lease> answer) {
     threads.insert(std::this_thread::get_id());
-    told = answer.reason().code;
-    CHECK(rt.try_acquire("nowhere").reason().code == errc::unknown_cluster);
+    told = answer.error().code;
+    CHECK(rt.try_acquire("nowhere").error().code == errc::unknown_cluster);
   });
   handed.get_future().get()();
   CHECK(told == errc::unknown_cluster);
   CHECK(threads == std::set<std::thread::id>{std::this_thread::get_id()});
-  CHECK_THROWS_AS(rt.acquire_async("nowhere").get(), error);
+  CHECK(rt.async().acquire("nowhere").to_future().get().error().code == errc::unknown_cluster);
 }
 
 TEST_CASE("a host that stops its runtime on the thread that runs its callbacks does not wait for itself") {
   event_loop loop;
   runtime rt{quiet_configuration(), {loop.executor()}};
   std::atomic<int> told = 0;
-  rt.acquire("nowhere", {20s, {}, {}}, [&](result<lease>) { ++told; });
+  rt.async().acquire("nowhere", 20s).then([&](result<lease>) { ++told; });
   static_cast<void>(rt.clusters()); // answered after that
   rt.stop();
   CHECK(told == 0);

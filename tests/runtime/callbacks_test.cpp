@@ -27,8 +27,9 @@ bool comes(std::future<T>& what) {
 std::future<errc> ask_for_nothing(runtime& rt) {
   auto told = std::make_shared<std::promise<errc>>();
   auto future = told->get_future();
-  rt.acquire("nowhere", {20s, {}, {}},
-             [told](result<lease> answer) { told->set_value(answer.reason().code); });
+  rt.async().acquire("nowhere", 20s).then([told](result<lease> answer) {
+    told->set_value(answer.error().code);
+  });
   return future;
 }
 
@@ -39,17 +40,17 @@ TEST_CASE("a callback that waits holds up no other thread's acquire, nor another
   runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
   std::promise<void> entered, granted;
   std::promise<bool> seen;
-  rt.acquire("alpha", {20s, {}, {}}, [&](result<lease>) {
+  rt.async().acquire("alpha", 20s).then([&](result<lease>) {
     entered.set_value();
     auto other = granted.get_future();
     seen.set_value(comes(other));
   });
   entered.get_future().wait();
-  rt.acquire("alpha", {25s, {}, {}}, [&](result<lease> answer) {
+  rt.async().acquire("alpha", 25s).then([&](result<lease> answer) {
     if (answer)
       granted.set_value();
   });
-  CHECK(bool{rt.try_acquire("alpha", {25s, {}, {}})});
+  CHECK(bool{rt.try_acquire("alpha", 25s)});
   CHECK(seen.get_future().get());
 }
 
@@ -57,14 +58,14 @@ TEST_CASE("blocking calls may be made in callbacks, of acquires, of runs and of 
   support::real_sshd sshd;
   runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
   std::promise<std::string> in_acquire, in_run, in_event;
-  rt.acquire("alpha", {20s, {}, {}}, [&](result<lease> granted) {
+  rt.async().acquire("alpha", 20s).then([&](result<lease> granted) {
     auto first = granted->run("echo one").output;
     in_acquire.set_value(first + rt.acquire("alpha", 20s).run("echo two").output);
   });
   CHECK(in_acquire.get_future().get() == "one\ntwo\n");
   auto kept = rt.acquire("alpha", 20s);
-  kept.run({"echo three", {}, {}, {}, 0}, [&](exec_result finished) {
-    auto output = kept.open({"echo four", {}, {}, {}, 0});
+  kept.async().run("echo three").then([&](exec_result finished) {
+    auto output = kept.open("echo four");
     stream::chunk chunk;
     while (output.read(chunk))
       finished.output += chunk.bytes;
@@ -77,21 +78,21 @@ TEST_CASE("blocking calls may be made in callbacks, of acquires, of runs and of 
       in_event.set_value(rt.acquire("alpha", 20s).run("echo five").output);
   });
   REQUIRE(bool{watching});
-  rt.probe("alpha").take();
+  rt.probe("alpha").value();
   CHECK(in_event.get_future().get() == "five\n");
 }
 
 TEST_CASE("what a callback throws is its own: the runtime and the other callbacks go on") {
   runtime rt{quiet_configuration({unreachable("alpha")})};
   for (int round = 0; round < 20; ++round) {
-    rt.acquire("nowhere", {20s, {}, {}}, [](result<lease>) { throw std::runtime_error{"of the host"}; });
-    rt.acquire("nowhere", {20s, {}, {}}, [](result<lease>) { throw 42; });
-    rt.acquire("nowhere", {20s, {}, {}}, std::function<void(result<lease>)>{});
+    rt.async().acquire("nowhere", 20s).then([](result<lease>) { throw std::runtime_error{"of the host"}; });
+    rt.async().acquire("nowhere", 20s).then([](result<lease>) { throw 42; });
+    rt.async().acquire("nowhere", 20s).then(std::function<void(result<lease>)>{});
   }
   auto told = ask_for_nothing(rt);
   REQUIRE(comes(told));
   CHECK(told.get() == errc::unknown_cluster);
-  CHECK(rt.try_acquire("nowhere").reason().code == errc::unknown_cluster);
+  CHECK(rt.try_acquire("nowhere").error().code == errc::unknown_cluster);
 }
 
 TEST_CASE(
@@ -100,11 +101,11 @@ TEST_CASE(
   auto settings = settings_for(sshd, "alpha");
   settings.pool_size = 1;
   runtime rt{quiet_configuration({settings})};
-  rt.acquire("alpha", {20s, {}, {}}, [](result<lease>) { throw 1; });
+  rt.async().acquire("alpha", 20s).then([](result<lease>) { throw 1; });
   auto kept = rt.acquire("alpha", 20s);
-  kept.run({"true", {}, {}, {}, 0}, [](exec_result) { throw 2; });
+  kept.async().run("true").then([](exec_result) { throw 2; });
   std::promise<int> told;
-  kept.run({"exit 3", {}, {}, {}, 0}, [&told](exec_result finished) { told.set_value(finished.ended.code); });
+  kept.async().run("exit 3").then([&told](exec_result finished) { told.set_value(finished.ended.code); });
   auto future = told.get_future();
   REQUIRE(comes(future));
   CHECK(future.get() == 3);
@@ -130,12 +131,12 @@ TEST_CASE("an event callback that throws is told of the next event") {
     throw 42;
   });
   REQUIRE(bool{watching});
-  rt.pause("alpha").take();
-  rt.resume("alpha").take();
-  rt.pause("alpha").take();
+  rt.pause("alpha").value();
+  rt.resume("alpha").value();
+  rt.pause("alpha").value();
   auto future = third.get_future();
   REQUIRE(comes(future));
-  CHECK(rt.pool("alpha").take().paused);
+  CHECK(rt.pool("alpha").value().paused);
 }
 
 TEST_CASE("what a callback throws is in the log, with its cluster and in one line") {
@@ -151,8 +152,8 @@ TEST_CASE("what a callback throws is in the log, with its cluster and in one lin
       throw std::runtime_error{"sour\nmilk"};
     });
     REQUIRE(bool{watching});
-    rt.pause("alpha").take();
-    rt.acquire("nowhere", {20s, {}, {}}, [](result<lease>) { throw 42; });
+    rt.pause("alpha").value();
+    rt.async().acquire("nowhere", 20s).then([](result<lease>) { throw 42; });
     called.get_future().wait();
     rt.stop();
   }
@@ -177,8 +178,8 @@ TEST_CASE("events of one subscription come in order and one at a time, however s
   });
   REQUIRE(bool{watching});
   for (int i = 0; i < 40; ++i) {
-    rt.pause("alpha").take();
-    rt.resume("alpha").take();
+    rt.pause("alpha").value();
+    rt.resume("alpha").value();
   }
   auto future = all.get_future();
   REQUIRE(comes(future));
@@ -201,15 +202,15 @@ TEST_CASE("more events than the credit of a slow callback are counted as missed,
   REQUIRE(bool{watching});
   for (int i = 0; i < 200; ++i)
     for (const auto* name : {"alpha", "beta"}) {
-      rt.pause(name).take();
-      rt.resume(name).take();
+      rt.pause(name).value();
+      rt.resume(name).value();
     }
   entered.get_future().wait();
   go.set_value();
   auto happened = 800u;
   for (; missed == 0 || heard < 600; happened += 2) {
-    rt.pause("alpha").take();
-    rt.resume("alpha").take();
+    rt.pause("alpha").value();
+    rt.resume("alpha").value();
   }
   CHECK(heard + missed <= happened);
   CHECK(missed >= 800 - 256 - 2);
@@ -226,11 +227,12 @@ TEST_CASE("a subscription's end waits for the call that is under way on another 
                       go.get_future().wait();
                       before = !ended;
                       returning = true;
-                    }).take();
-  rt.pause("alpha").take();
+                    }).value();
+  rt.pause("alpha").value();
   entered.get_future().wait();
   std::thread ends{[&] {
-    watching = {};
+    watching.unsubscribe();
+    CHECK_FALSE(bool{watching});
     ended = true;
     CHECK(returning);
   }};
@@ -241,19 +243,19 @@ TEST_CASE("a subscription's end waits for the call that is under way on another 
 
 TEST_CASE("when a runtime has stopped each callback that was outstanding has been called, once") {
   runtime rt{quiet_configuration({unreachable("alpha")})};
-  rt.pause("alpha").take();
+  rt.pause("alpha").value();
   std::atomic<int> called = 0, stopping = 0;
   for (int i = 0; i < 500; ++i)
-    rt.acquire("alpha", {1h, {}, {}}, [&](result<lease> answer) {
-      stopping += answer.reason().code == errc::stopping;
+    rt.async().acquire("alpha", 1h).then([&](result<lease> answer) {
+      stopping += answer.error().code == errc::stopping;
       std::this_thread::yield();
       ++called;
     });
   rt.stop();
   CHECK(called == 500);
   CHECK(stopping == 500);
-  rt.acquire("alpha", {1h, {}, {}}, [&](result<lease> answer) {
-    stopping += answer.reason().code == errc::stopping;
+  rt.async().acquire("alpha", 1h).then([&](result<lease> answer) {
+    stopping += answer.error().code == errc::stopping;
     ++called;
     throw 42;
   });
@@ -275,10 +277,10 @@ TEST_CASE("a runtime that is stopped in a callback of its own ends when that has
     };
     subscription watching;
     if (in_event) {
-      watching = rt->subscribe("alpha", [stop](const event_record&) { stop(); }).take();
-      rt->pause("alpha").take();
+      watching = rt->subscribe("alpha", [stop](const event_record&) { stop(); }).value();
+      rt->pause("alpha").value();
     } else {
-      rt->acquire("nowhere", {1s, {}, {}}, [stop](result<lease>) { stop(); });
+      rt->async().acquire("nowhere", 1s).then([stop](result<lease>) { stop(); });
     }
     auto future = stopped.get_future();
     REQUIRE(comes(future));
@@ -314,12 +316,12 @@ TEST_CASE("what is called with the news of a node's socket may throw, and may st
     rt->stop();
     second.set_value();
   };
-  auto path = rt->serve(folder / "socket", told).take();
+  auto path = rt->serve(folder / "socket", told).value();
   std::filesystem::remove(path);
   first.get_future().wait();
   std::filesystem::remove(path);
   auto future = second.get_future();
   REQUIRE(comes(future));
   rt->stop();
-  CHECK(rt->clusters().reason().code == errc::stopping);
+  CHECK(rt->clusters().error().code == errc::stopping);
 }

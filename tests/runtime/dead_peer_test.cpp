@@ -24,7 +24,7 @@ public:
                       ++count_;
                       texts_ += event.text + "\n";
                       changed_.notify_all();
-                    }).take()) {}
+                    }).value()) {}
 
   bool wait_for(int count, std::chrono::milliseconds patience) {
     std::unique_lock guard{mutex_};
@@ -56,7 +56,7 @@ exec_request command(std::string line, std::chrono::milliseconds timeout) {
 }
 
 std::uint64_t removed(runtime& rt, removal_reason reason) {
-  return rt.pool("alpha").take().counters.removed.at(static_cast<std::size_t>(reason));
+  return rt.pool("alpha").value().counters.removed.at(static_cast<std::size_t>(reason));
 }
 
 } // namespace
@@ -105,7 +105,7 @@ TEST_CASE("slow commands on a server that answers cost no connection, however ma
     CHECK(lease.connection() == held);
     CHECK(lease.run(command("sleep 2", 100ms)).ended.cause.code == errc::command_timeout);
   }
-  CHECK(rt.pool("alpha").take().counters.probes_failed == 0);
+  CHECK(rt.pool("alpha").value().counters.probes_failed == 0);
   CHECK(sshd.logins() == 1);
 }
 
@@ -118,7 +118,7 @@ TEST_CASE("a server that lets in and hangs up is left alone for longer each time
   event_count backing_off{rt, "alpha", event_kind::backing_off};
   int seen = 0;
   for (auto until = steady::now() + 60s; steady::now() < until && !backing_off.wait_for(3, 20ms);)
-    if (auto now = opened.count(); now > seen || rt.pool("alpha").take().idle > 0) {
+    if (auto now = opened.count(); now > seen || rt.pool("alpha").value().idle > 0) {
       seen = now;
       sshd.kill_connections();
     }

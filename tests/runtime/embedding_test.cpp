@@ -26,14 +26,13 @@ std::size_t entries_of(const char* folder) {
 TEST_CASE("futures and callbacks do what the blocking forms do") {
   support::real_sshd sshd;
   runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
-  auto future = rt.acquire_async("alpha", {20s, "future", {}});
-  auto lease = future.get();
-  CHECK(lease.run_async({"exit 3", {}, {}, {}, 0}).get().ended.code == 3);
+  auto future = rt.async().acquire("alpha", 20s, "future").to_future();
+  auto lease = future.get().value();
+  CHECK(lease.async().run("exit 3").to_future().get().ended.code == 3);
   std::promise<int> told;
-  lease.run({"exit 4", {}, {}, {}, 0},
-            [&told](exec_result finished) { told.set_value(finished.ended.code); });
+  lease.async().run("exit 4").then([&told](exec_result finished) { told.set_value(finished.ended.code); });
   CHECK(told.get_future().get() == 4);
-  CHECK_THROWS_AS(rt.acquire_async("nowhere").get(), error);
+  CHECK(rt.async().acquire("nowhere").to_future().get().error().code == errc::unknown_cluster);
 }
 
 TEST_CASE("a blocking call on a thread of the actor system is refused, for it would starve the scheduler") {
@@ -42,7 +41,7 @@ TEST_CASE("a blocking call on a thread of the actor system is refused, for it wo
   auto lease = rt.acquire("alpha", 20s);
   std::promise<std::pair<errc, outcome>> told;
   system_of(rt).spawn([&](caf::event_based_actor*) {
-    auto refused = rt.try_acquire("alpha").reason().code;
+    auto refused = rt.try_acquire("alpha").error().code;
     told.set_value({refused, lease.run("true").ended});
   });
   auto [refused, ended] = told.get_future().get();
@@ -68,7 +67,7 @@ TEST_CASE("many threads share the pool's connections, and every command's outcom
     thread.join();
   CHECK(right == 80);
   CHECK(sshd.logins() <= 5);
-  auto status = rt.pool("alpha").take();
+  auto status = rt.pool("alpha").value();
   CHECK(status.counters.grants == 80);
   CHECK(status.leased + status.leases == 0);
 }
@@ -80,14 +79,9 @@ TEST_CASE("a stop token withdraws an acquire, and ends a command") {
   runtime rt{quiet_configuration({settings})};
   auto lease = rt.acquire("alpha", 20s);
   std::stop_source stop;
-  auto waiting = rt.acquire_async("alpha", {60s, {}, stop.get_token()});
+  auto waiting = rt.async().acquire("alpha", {.patience = 60s, .stop = stop.get_token()});
   stop.request_stop();
-  try {
-    (void)waiting.get();
-    FAIL("it was granted");
-  } catch (const error& refused) {
-    CHECK(refused.code() == errc::cancelled);
-  }
+  CHECK(waiting.get().error().code == errc::cancelled);
   std::stop_source stop_command;
   std::jthread stopper{[&] { stop_command.request_stop(); }};
   auto result = lease.run({"sleep 600", {}, {}, {}, 0}, stop_command.get_token());
@@ -207,9 +201,9 @@ TEST_CASE("without patience one gets a lease at once or a refusal at once") {
   auto settings = settings_for(sshd, "alpha");
   settings.pool_size = 1;
   runtime rt{quiet_configuration({settings})};
-  CHECK(rt.try_acquire("alpha", {0s, {}, {}}).reason().code == errc::acquire_timeout);
+  CHECK(rt.try_acquire("alpha", {0s, {}, {}}).error().code == errc::acquire_timeout);
   auto first = rt.acquire("alpha", 20s);
-  CHECK(rt.try_acquire("alpha", {0s, {}, {}}).reason().code == errc::acquire_timeout);
+  CHECK(rt.try_acquire("alpha", {0s, {}, {}}).error().code == errc::acquire_timeout);
   REQUIRE(bool{first.release()});
   CHECK(bool{rt.try_acquire("alpha", {0s, {}, {}})});
 }
@@ -222,7 +216,7 @@ TEST_CASE("a runtime may be stopped by several threads at once, and each returns
   for (int i = 0; i < 4; ++i)
     stopped.push_back(std::async(std::launch::async, [&rt] {
       rt.stop();
-      return rt.try_acquire("alpha", {1s, {}, {}}).reason().code;
+      return rt.try_acquire("alpha", {1s, {}, {}}).error().code;
     }));
   for (auto& each : stopped)
     CHECK(each.get() == errc::stopping);
@@ -232,10 +226,10 @@ TEST_CASE("a runtime may be stopped, and may end, in a callback of its own") {
   support::real_sshd sshd;
   auto rt = std::make_shared<runtime>(quiet_configuration({settings_for(sshd, "alpha")}));
   std::promise<errc> over;
-  rt->acquire("alpha", {20s, {}, {}}, [&over, mine = rt](result<lease> granted) mutable {
+  rt->async().acquire("alpha", 20s).then([&over, mine = rt](result<lease> granted) mutable {
     mine->stop();
     mine = nullptr;
-    over.set_value(granted ? errc::none : granted.reason().code);
+    over.set_value(granted ? errc::none : granted.error().code);
   });
   rt = nullptr;
   CHECK(over.get_future().get() == errc::none);
@@ -253,10 +247,10 @@ TEST_CASE("after a subscription's end no call to its callback begins, and it may
     *once = {};
     heard.set_value(); // a second time would throw
   };
-  *once = rt.subscribe({}, end_itself).take();
+  *once = rt.subscribe({}, end_itself).value();
   for (int round = 0; round < 50; ++round) {
     over = false;
-    auto watching = rt.subscribe("alpha", [&](const event_record&) { late += over; }).take();
+    auto watching = rt.subscribe("alpha", [&](const event_record&) { late += over; }).value();
     std::thread busy{[&] {
       for (int i = 0; i < 20; ++i)
         rt.acquire("alpha", 20s);

@@ -16,40 +16,42 @@ TEST_CASE("every member of a runtime that was moved from says so") {
     return reason.code == errc::invalid_request && reason.text.find("moved from") != std::string::npos;
   };
   lease none;
-  CHECK(wrong(rt.try_acquire("alpha").reason()));
+  CHECK(wrong(rt.try_acquire("alpha").error()));
   CHECK_THROWS_AS(rt.acquire("alpha", 1s), error);
-  CHECK_THROWS_AS(rt.acquire_async("alpha").get(), error);
+  CHECK(wrong(rt.async().acquire("alpha").get().error()));
+  CHECK(wrong(rt.run("alpha", "true").ended.cause));
+  CHECK(wrong(rt.async().pools().get().error()));
   failure told;
-  rt.acquire("alpha", {1s, {}, {}}, [&told](result<lease> answer) { told = answer.reason(); });
+  rt.async().acquire("alpha", 1s).then([&told](result<lease> answer) { told = answer.error(); });
   CHECK(wrong(told));
-  CHECK(wrong(rt.register_cluster({}).reason()));
-  CHECK(wrong(rt.remove_cluster("alpha").reason()));
-  CHECK(wrong(rt.clusters().reason()));
-  CHECK(wrong(rt.pools().reason()));
-  CHECK(wrong(rt.pool("alpha").reason()));
-  CHECK(wrong(rt.connections("alpha").reason()));
-  CHECK(wrong(rt.leases("alpha").reason()));
-  CHECK(wrong(rt.waiters("alpha").reason()));
-  CHECK(wrong(rt.pause("alpha").reason()));
-  CHECK(wrong(rt.resume("alpha").reason()));
-  CHECK(wrong(rt.probe("alpha").reason()));
-  CHECK(wrong(rt.evict("alpha", connection_id{1}).reason()));
-  CHECK(wrong(rt.revoke("alpha", lease_id{1}).reason()));
-  CHECK(wrong(rt.resize("alpha", 1).reason()));
-  CHECK(wrong(rt.reset("alpha").reason()));
-  CHECK(wrong(rt.disconnect("alpha").reason()));
-  CHECK(wrong(rt.subscribe("alpha", [](const event_record&) {}).reason()));
-  CHECK(wrong(rt.round_trip(none).reason()));
-  CHECK(wrong(rt.probe(none).reason()));
-  CHECK(wrong(rt.serve().reason()));
+  CHECK(wrong(rt.register_cluster({}).error()));
+  CHECK(wrong(rt.remove_cluster("alpha").error()));
+  CHECK(wrong(rt.clusters().error()));
+  CHECK(wrong(rt.pools().error()));
+  CHECK(wrong(rt.pool("alpha").error()));
+  CHECK(wrong(rt.connections("alpha").error()));
+  CHECK(wrong(rt.leases("alpha").error()));
+  CHECK(wrong(rt.waiters("alpha").error()));
+  CHECK(wrong(rt.pause("alpha").error()));
+  CHECK(wrong(rt.resume("alpha").error()));
+  CHECK(wrong(rt.probe("alpha").error()));
+  CHECK(wrong(rt.evict("alpha", connection_id{1}).error()));
+  CHECK(wrong(rt.revoke("alpha", lease_id{1}).error()));
+  CHECK(wrong(rt.resize("alpha", 1).error()));
+  CHECK(wrong(rt.reset("alpha").error()));
+  CHECK(wrong(rt.disconnect("alpha").error()));
+  CHECK(wrong(rt.subscribe("alpha", [](const event_record&) {}).error()));
+  CHECK(wrong(rt.round_trip(none).error()));
+  CHECK(wrong(rt.probe(none).error()));
+  CHECK(wrong(rt.serve().error()));
   CHECK(rt.wait_for_loss(0ms));
   CHECK_THROWS_AS(rt.secrets(), error);
   CHECK_THROWS_AS(session_of(rt, nullptr), error);
   CHECK_THROWS_AS(system_of(rt), error);
   rt.stop();
-  CHECK(other.clusters().take().empty());
+  CHECK(other.clusters().value().empty());
   rt = std::move(other);
-  CHECK(rt.clusters().take().empty());
+  CHECK(rt.clusters().value().empty());
 }
 
 TEST_CASE("a runtime that has stopped has no session and no actor system to give") {
@@ -57,7 +59,7 @@ TEST_CASE("a runtime that has stopped has no session and no actor system to give
   rt.stop();
   CHECK_THROWS_AS(session_of(rt, nullptr), error);
   CHECK_THROWS_AS(system_of(rt), error);
-  CHECK(rt.clusters().reason().code == errc::stopping);
+  CHECK(rt.clusters().error().code == errc::stopping);
   CHECK_FALSE(bool{rt.serve()});
 }
 
@@ -65,26 +67,26 @@ TEST_CASE("a lease, a stream and a subscription that were moved from are empty, 
   support::real_sshd sshd;
   runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
   auto first = rt.acquire("alpha", 20s);
-  auto output = first.open({"cat", {}, {}, {}, 0});
-  auto watching = rt.subscribe("alpha", [](const event_record&) {}).take();
+  auto output = first.open("cat");
+  auto watching = rt.subscribe("alpha", [](const event_record&) {}).value();
   auto second = std::move(first);
   auto kept = std::move(output);
   auto still = std::move(watching);
   CHECK_FALSE(bool{first});
   CHECK(first.run("true").ended.cause.code == errc::unknown_lease);
-  CHECK(first.run_async({"true", {}, {}, {}, 0}).get().ended.cause.code == errc::unknown_lease);
+  CHECK(first.async().run("true").get().ended.cause.code == errc::unknown_lease);
   errc told = errc::none;
-  first.run({"true", {}, {}, {}, 0}, [&told](exec_result finished) {
+  first.async().run("true").then([&told](exec_result finished) {
     told = finished.ended.cause.code;
     throw 42;
   });
   CHECK(told == errc::unknown_lease);
   CHECK(first.stream("true", [](output_kind, std::string_view) { return true; }).cause.code ==
         errc::unknown_lease);
-  CHECK(first.open({"true", {}, {}, {}, 0}).ended().cause.code == errc::unknown_lease);
-  CHECK(first.release().reason().code == errc::already_released);
-  CHECK(rt.round_trip(first).reason().code == errc::unknown_lease);
-  CHECK(rt.probe(first).reason().code == errc::unknown_lease);
+  CHECK(first.open("true").ended().cause.code == errc::unknown_lease);
+  CHECK(first.release().error().code == errc::already_released);
+  CHECK(rt.round_trip(first).error().code == errc::unknown_lease);
+  CHECK(rt.probe(first).error().code == errc::unknown_lease);
   stream::chunk chunk;
   CHECK_FALSE(output.read(chunk));
   CHECK_FALSE(output.write("x"));

@@ -42,11 +42,11 @@ public:
           rt.subscribe({}, [this](const event_record& event) { add(caf::deep_to_string(event)); });
       REQUIRE(watching);
       auto answer = rt.try_acquire("alpha", {20s, {}, {}});
-      code = answer ? errc::none : answer.reason().code;
-      add(answer ? answer->run("true").output : answer.reason().text);
-      add(caf::deep_to_string(rt.pools().take()));
-      add(caf::deep_to_string(rt.connections("alpha").take()));
-      add(caf::deep_to_string(rt.clusters().take()));
+      code = answer ? errc::none : answer.error().code;
+      add(answer ? answer->run("true").output : answer.error().text);
+      add(caf::deep_to_string(rt.pools().value()));
+      add(caf::deep_to_string(rt.connections("alpha").value()));
+      add(caf::deep_to_string(rt.clusters().value()));
     }
     std::ifstream in{folder_ / "log"};
     log.assign(std::istreambuf_iterator<char>{in}, {});

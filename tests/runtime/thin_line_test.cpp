@@ -15,17 +15,17 @@ TEST_CASE("a lease runs a command on a real sshd and goes back to the pool") {
     CHECK(to_string(result.ended) == "exited 7");
     CHECK(result.output == "to-stdout\n");
     CHECK(result.error_output == "to-stderr\n");
-    auto status = rt.pool("alpha").take();
+    auto status = rt.pool("alpha").value();
     CHECK(status.leased == 1);
     CHECK(status.total == 1);
-    CHECK(rt.round_trip(lease).take() > 0ns);
-    CHECK(rt.leases("alpha").take().at(0).label == "thin line");
+    CHECK(rt.round_trip(lease).value() > 0ns);
+    CHECK(rt.leases("alpha").value().at(0).label == "thin line");
   }
   auto again = rt.acquire("alpha", 20s);
   CHECK(again.run("true").ended.succeeded());
   CHECK(sshd.logins() == 1);
   CHECK(bool{again.release()});
-  CHECK(again.release().reason().code == errc::already_released);
+  CHECK(again.release().error().code == errc::already_released);
   REQUIRE(bool{rt.probe("alpha")});
   auto stopping = std::chrono::steady_clock::now();
   rt.stop();
@@ -60,6 +60,6 @@ TEST_CASE("an unknown cluster is refused with the names there are") {
   runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
   auto refused = rt.try_acquire("beta");
   REQUIRE_FALSE(refused);
-  CHECK(refused.reason().code == errc::unknown_cluster);
-  CHECK(refused.reason().text.find("alpha") != std::string::npos);
+  CHECK(refused.error().code == errc::unknown_cluster);
+  CHECK(refused.error().text.find("alpha") != std::string::npos);
 }

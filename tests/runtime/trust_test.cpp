@@ -40,7 +40,7 @@ TEST_CASE("each log-in whose host key could not be written down is an event and 
                           warned.push_back(event);
                         opened += event.what == event_kind::opened;
                         told.notify_all();
-                      }).take();
+                      }).value();
     for (int time = 0; time < 2; ++time) {
       CHECK(rt.acquire("alpha", 20s).run("true").ended.succeeded());
       REQUIRE(bool{rt.disconnect("alpha")});
@@ -77,9 +77,9 @@ TEST_CASE("a revoked host key and known_hosts that cannot be read are refusals o
     std::ofstream{file, std::ios::binary} << std::string(1, '\0') << "\n";
   }
   runtime rt{quiet_configuration({settings})};
-  CHECK(rt.try_acquire("alpha", {20s, {}, {}}).reason().code == expected);
+  CHECK(rt.try_acquire("alpha", {20s, {}, {}}).error().code == expected);
   const auto connects = sshd.connects();
-  auto again = rt.try_acquire("alpha", {20s, {}, {}}).reason();
+  auto again = rt.try_acquire("alpha", {20s, {}, {}}).error();
   CHECK(again.code == expected);
   CHECK_THAT(again.text, Contains(file));
   CHECK(sshd.connects() == connects);

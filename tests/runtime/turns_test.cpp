@@ -59,7 +59,7 @@ TEST_CASE("one opening of another pool does not wait for many with slow groups")
   REQUIRE(heard);
   REQUIRE(bool{rt.register_cluster(all_at_once(slow, openings))});
   while (opened < 1)
-    static_cast<void>(rt.pool("slow").take());
+    static_cast<void>(rt.pool("slow").value());
   REQUIRE(bool{rt.acquire("sound", 60s).release()});
   // Its four or five turns come between as many of the others', each of which needs two that are long.
   CHECK(opened < openings * 3 / 4);

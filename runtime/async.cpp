@@ -1,0 +1,286 @@
+#include "runtime/async.hpp"
+
+#include <algorithm>
+
+#include "runtime/begin_call.hpp"
+#include "runtime/client/asking.hpp"
+#include "runtime/system/scheduler_thread.hpp"
+
+namespace moorage {
+
+namespace {
+
+using clock = pending_shared::clock;
+
+struct asker {
+  const std::shared_ptr<client_gate>& gate;
+  bool waited;
+};
+
+/// Asks the manager, and gives what `change` makes of its answer.
+template <class Answer, class Change>
+auto ask_by_message(const asker& from, std::string cluster, caf::message request, Change change) {
+  using given = decltype(std::declval<result<Answer>>().transform(change));
+  call_terms terms{
+      .cluster = std::move(cluster), .deadline = clock::now() + answer_margin, .waited = from.waited};
+  return begin_call<given>(from.gate, std::move(terms),
+                           [request = std::move(request), change](client_state& client, auto give) mutable {
+                             client.ask_manager<Answer>(std::move(request),
+                                                        [give, change](result<Answer> answer) {
+                                                          give(std::move(answer).transform(change));
+                                                        });
+                           });
+}
+
+template <class Answer, class Request, class Change>
+auto ask(const asker& from, std::string_view cluster, Request request, Change change) {
+  return ask_by_message<Answer>(from, std::string{cluster}, caf::make_message(std::move(request)),
+                                std::move(change));
+}
+
+template <class Request>
+pending<result<void>> order(const asker& from, std::string_view cluster, Request request) {
+  return ask<done>(from, cluster, std::move(request), [](done) {});
+}
+
+} // namespace
+
+// --- leases -------------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// Whoever waits gives up when the pool should have refused long ago. Of the cluster's own patience nothing is known here.
+clock::time_point deadline_of(const acquire_options& options) {
+  if (options.patience.count() < 0 || options.patience >= std::chrono::hours{24})
+    return clock::time_point::max();
+  return clock::now() + options.patience + answer_margin;
+}
+
+/// An acquire and its one run. Once it is posted it is the client's alone.
+struct one_shot {
+  std::uint64_t acquire = 0;
+  std::uint64_t run = 0;
+  exec_request request = {};
+  bool withdrawn = false;
+};
+
+} // namespace
+
+pending<result<lease>> async_runtime::acquire(std::string_view cluster, acquire_options options) const {
+  auto call = gate_->next_call();
+  moorage::acquire request{std::string{cluster},  nullptr, call, options.patience, std::move(options.label),
+                           options.wait_for_ready};
+  call_terms terms{
+      .cluster = request.cluster, .deadline = deadline_of(options), .stop = std::move(options.stop)};
+  terms.withdraw = [gate = gate_, call] {
+    gate->post([call](client_state& client) { client.cancel_acquire_of(call); });
+  };
+  return begin_call<result<lease>>(gate_, std::move(terms),
+                                   [request = std::move(request)](client_state& client, auto give) mutable {
+                                     client.acquire_lease(std::move(request), [give](result<lease> granted) {
+                                       if (granted)
+                                         granted->be_shared();
+                                       give(std::move(granted));
+                                     });
+                                   });
+}
+
+/// Between the grant and the run it may be withdrawn as well: the run is posted, and finds out.
+pending<exec_result> async_runtime::run(std::string_view cluster, exec_request request,
+                                        acquire_options options) const {
+  auto once = std::make_shared<one_shot>();
+  once->acquire = gate_->next_call();
+  once->run = gate_->next_call();
+  call_terms terms{.cluster = std::string{cluster},
+                   .deadline = command_deadline(deadline_of(options), request),
+                   .stop = std::move(options.stop)};
+  terms.withdraw = [gate = gate_, once] {
+    gate->post([once](client_state& client) {
+      once->withdrawn = true;
+      client.cancel_acquire_of(once->acquire);
+      client.cancel_run(once->run);
+    });
+  };
+  moorage::acquire asked{
+      terms.cluster,         nullptr, once->acquire, options.patience, std::move(options.label),
+      options.wait_for_ready};
+  once->request = std::move(request);
+  auto work = [gate = gate_, once, asked = std::move(asked)](client_state& client, auto give) mutable {
+    client.acquire_lease(std::move(asked), [gate, once, give](result<lease> granted) {
+      auto unsent = [give](failure reason) {
+        give(refusal_as<exec_result>::make(std::move(reason), outcome_kind::never_sent));
+      };
+      if (!granted)
+        return unsent(granted.error());
+      auto held = std::make_shared<lease>(std::move(*granted));
+      auto run = [once, held, give, unsent](client_state& client) mutable {
+        if (once->withdrawn)
+          return unsent({errc::cancelled, "it was cancelled before it was sent"});
+        client.run(
+            held->key(), once->run, std::move(once->request), [held, give](exec_result finished) mutable {
+              held = nullptr; // before anybody hears of it, so that who does finds the lease given back
+              give(std::move(finished));
+            });
+        held = nullptr;
+      };
+      gate->post(std::move(run), unsent);
+    });
+  };
+  return begin_call<exec_result>(gate_, std::move(terms), std::move(work));
+}
+
+// --- probes -------------------------------------------------------------------------------------------------------
+
+namespace {
+
+template <class Change>
+auto ask_probe(const asker& from, lease_key key, bool as_pool, Change change) {
+  using given = decltype(std::declval<result<probe_answer>>().transform(change));
+  call_terms terms{.cluster = key.cluster, .waited = from.waited};
+  return begin_call<given>(from.gate, std::move(terms),
+                           [key, as_pool, change](client_state& client, auto give) {
+                             auto take = [give, change](result<probe_answer> answer) {
+                               give(std::move(answer).transform(change));
+                             };
+                             if (key == lease_key{})
+                               take(empty_lease());
+                             else
+                               client.probe(key, as_pool, std::move(take));
+                           });
+}
+
+} // namespace
+
+pending<result<std::chrono::nanoseconds>> async_runtime::round_trip(const lease& lease) const {
+  return ask_probe({gate_, waited_}, lease ? lease.key() : lease_key{}, false,
+                   [](const probe_answer& answer) { return answer.rtt; });
+}
+
+pending<result<probe_answer>> async_runtime::probe(const lease& lease) const {
+  return ask_probe({gate_, waited_}, lease ? lease.key() : lease_key{}, true,
+                   [](probe_answer answer) { return answer; });
+}
+
+// --- clusters and administration ----------------------------------------------------------------------------------
+
+pending<result<void>> async_runtime::register_cluster(cluster_settings settings) const {
+  auto name = settings.name;
+  return order({gate_, waited_}, name, moorage::register_cluster{std::move(settings)});
+}
+
+pending<result<void>> async_runtime::remove_cluster(std::string_view cluster) const {
+  return order({gate_, waited_}, cluster, moorage::remove_cluster{std::string{cluster}});
+}
+
+pending<result<std::vector<cluster_settings>>> async_runtime::clusters() const {
+  return ask<cluster_list>({gate_, waited_}, {}, list_clusters{},
+                           [](cluster_list all) { return std::move(all.clusters); });
+}
+
+pending<result<std::vector<pool_status>>> async_runtime::pools() const {
+  return ask<pool_list>({gate_, waited_}, {}, get_pools{},
+                        [](pool_list all) { return std::move(all.pools); });
+}
+
+pending<result<pool_status>> async_runtime::pool(std::string_view cluster) const {
+  return ask<pool_status>({gate_, waited_}, cluster, get_pool{std::string{cluster}},
+                          [](pool_status one) { return one; });
+}
+
+pending<result<std::vector<connection_status>>> async_runtime::connections(std::string_view cluster) const {
+  return ask<connection_list>({gate_, waited_}, cluster, get_connections{std::string{cluster}},
+                              [](connection_list all) { return std::move(all.connections); });
+}
+
+pending<result<std::vector<lease_status>>> async_runtime::leases(std::string_view cluster) const {
+  return ask<lease_list>({gate_, waited_}, cluster, get_leases{std::string{cluster}},
+                         [](lease_list all) { return std::move(all.leases); });
+}
+
+pending<result<std::vector<waiter_status>>> async_runtime::waiters(std::string_view cluster) const {
+  return ask<waiter_list>({gate_, waited_}, cluster, get_waiters{std::string{cluster}},
+                          [](waiter_list all) { return std::move(all.waiters); });
+}
+
+pending<result<void>> async_runtime::pause(std::string_view cluster) const {
+  return order({gate_, waited_}, cluster, pause_pool{std::string{cluster}});
+}
+
+pending<result<void>> async_runtime::resume(std::string_view cluster) const {
+  return order({gate_, waited_}, cluster, resume_pool{std::string{cluster}});
+}
+
+pending<result<void>> async_runtime::probe(std::string_view cluster) const {
+  return order({gate_, waited_}, cluster, probe_pool{std::string{cluster}});
+}
+
+pending<result<void>> async_runtime::evict(std::string_view cluster, connection_id connection) const {
+  return order({gate_, waited_}, cluster, evict_connection{std::string{cluster}, connection});
+}
+
+pending<result<void>> async_runtime::revoke(std::string_view cluster, lease_id lease) const {
+  return order({gate_, waited_}, cluster, revoke_lease{std::string{cluster}, lease});
+}
+
+pending<result<void>> async_runtime::resize(std::string_view cluster, std::uint32_t size) const {
+  return order({gate_, waited_}, cluster, resize_pool{std::string{cluster}, size});
+}
+
+pending<result<void>> async_runtime::reset(std::string_view cluster) const {
+  return order({gate_, waited_}, cluster, reset_pool{std::string{cluster}});
+}
+
+pending<result<void>> async_runtime::disconnect(std::string_view cluster) const {
+  return order({gate_, waited_}, cluster, disconnect_pool{std::string{cluster}});
+}
+
+// --- events -------------------------------------------------------------------------------------------------------
+
+pending<result<subscription>>
+async_runtime::subscribe(std::string_view cluster, std::function<void(const event_record&)> callback) const {
+  if (!callback)
+    return refused_call<result<subscription>>(gate_,
+                                              {errc::invalid_request, "a subscription needs a callback"});
+  auto made = std::make_shared<subscription>();
+  made->gate_ = gate_;
+  made->number_ = gate_->next_call();
+  made->callback_ = std::make_shared<callback_strand>(gate_->callbacks());
+  event_sink to{std::move(callback), made->callback_};
+  call_terms terms{
+      .cluster = std::string{cluster}, .deadline = clock::now() + answer_margin, .waited = waited_};
+  return begin_call<result<subscription>>(
+      gate_, std::move(terms),
+      [made, cluster = std::string{cluster}, to = std::move(to)](client_state& client, auto give) mutable {
+        auto number = made->number_;
+        client.watch(number, cluster, std::move(to), [made, give](result<void> watched) {
+          if (watched)
+            give(std::move(*made));
+          else
+            give(watched.error());
+        });
+      });
+}
+
+subscription& subscription::operator=(subscription&& other) noexcept {
+  std::swap(gate_, other.gate_);
+  std::swap(number_, other.number_);
+  std::swap(callback_, other.callback_);
+  return *this;
+}
+
+subscription::~subscription() {
+  unsubscribe();
+}
+
+void subscription::unsubscribe() {
+  auto callback = std::exchange(callback_, nullptr);
+  auto gate = std::exchange(gate_, nullptr);
+  if (callback && on_scheduler_thread())
+    callback->close();
+  else if (callback)
+    callback->end();
+  if (gate)
+    gate->post([number = number_](client_state& client) { client.unwatch(number); });
+}
+
+} // namespace moorage

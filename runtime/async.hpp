@@ -1,0 +1,94 @@
+// A runtime's calls that do not wait: each is what the call of that name of `runtime` says (runtime/runtime.hpp), its
+// errors included, and gives a `pending` (runtime/pending.hpp) in place of an answer.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "messages/events.hpp"
+#include "messages/evidence.hpp"
+#include "messages/settings.hpp"
+#include "messages/status.hpp"
+#include "runtime/lease.hpp"
+#include "runtime/pending.hpp"
+#include "runtime/result.hpp"
+#include "runtime/subscription.hpp"
+
+namespace moorage {
+
+class client_gate;
+
+/// Made by `runtime::async`. May be kept: when the runtime has stopped everything is refused `stopping`. Every member may be
+/// called from any thread, an actor's as well.
+class async_runtime {
+public:
+  // --- leases
+  pending<result<lease>> acquire(std::string_view cluster, acquire_options options = {}) const;
+  template <class Rep, class Period>
+  pending<result<lease>> acquire(std::string_view cluster, std::chrono::duration<Rep, Period> patience,
+                                 std::string label = {}) const {
+    return acquire(cluster, {.patience = in_nanoseconds(patience), .label = std::move(label)});
+  }
+
+  // --- one command
+  pending<exec_result> run(std::string_view cluster, exec_request request,
+                           acquire_options options = {}) const;
+  template <command_text Text>
+  pending<exec_result> run(std::string_view cluster, Text&& command, acquire_options options = {}) const {
+    return run(cluster, exec_request{.command = std::string{std::forward<Text>(command)}},
+               std::move(options));
+  }
+  template <class Rep, class Period>
+  pending<exec_result> run(std::string_view cluster, exec_request request,
+                           std::chrono::duration<Rep, Period> patience) const {
+    return run(cluster, std::move(request), acquire_options{.patience = in_nanoseconds(patience)});
+  }
+  template <command_text Text, class Rep, class Period>
+  pending<exec_result> run(std::string_view cluster, Text&& command,
+                           std::chrono::duration<Rep, Period> patience) const {
+    return run(cluster, exec_request{.command = std::string{std::forward<Text>(command)}}, patience);
+  }
+
+  // --- clusters
+  pending<result<void>> register_cluster(cluster_settings settings) const;
+  pending<result<void>> remove_cluster(std::string_view cluster) const;
+  pending<result<std::vector<cluster_settings>>> clusters() const;
+
+  // --- administration
+  pending<result<std::vector<pool_status>>> pools() const;
+  pending<result<pool_status>> pool(std::string_view cluster) const;
+  pending<result<std::vector<connection_status>>> connections(std::string_view cluster) const;
+  pending<result<std::vector<lease_status>>> leases(std::string_view cluster) const;
+  pending<result<std::vector<waiter_status>>> waiters(std::string_view cluster) const;
+  pending<result<void>> pause(std::string_view cluster) const;
+  pending<result<void>> resume(std::string_view cluster) const;
+  pending<result<void>> probe(std::string_view cluster) const;
+  pending<result<void>> evict(std::string_view cluster, connection_id connection) const;
+  pending<result<void>> revoke(std::string_view cluster, lease_id lease) const;
+  pending<result<void>> resize(std::string_view cluster, std::uint32_t size) const;
+  pending<result<void>> reset(std::string_view cluster) const;
+  pending<result<void>> disconnect(std::string_view cluster) const;
+
+  pending<result<subscription>> subscribe(std::string_view cluster,
+                                          std::function<void(const event_record&)> callback) const;
+
+  pending<result<std::chrono::nanoseconds>> round_trip(const lease& lease) const;
+  pending<result<probe_answer>> probe(const lease& lease) const;
+
+private:
+  friend class runtime;
+  explicit async_runtime(std::shared_ptr<client_gate> gate, bool waited = false)
+      : gate_(std::move(gate)), waited_(waited) {}
+
+  std::shared_ptr<client_gate> gate_;
+  /// Whoever asks waits for the answer: there are no more such calls than threads, which bounds them.
+  bool waited_ = false;
+};
+
+} // namespace moorage

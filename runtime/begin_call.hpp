@@ -1,0 +1,82 @@
+// How a call of the embedding API begins: the one way to the client, of which each call makes a pending.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include "runtime/client/answer_slot.hpp"
+#include "runtime/client/client.hpp"
+#include "runtime/pending.hpp"
+
+namespace moorage {
+
+struct pending_access {
+  template <class T>
+  static pending<T> make(std::shared_ptr<pending_answer<T>> answer) {
+    return pending<T>{std::move(answer)};
+  }
+};
+
+using call_time = pending_shared::clock::time_point;
+
+/// What is added to a command's own time-out before whoever waits gives it up: what it has to end, and the way there and back.
+/// Never: it has no time-out.
+inline call_time command_deadline(call_time from, const exec_request& request) {
+  constexpr std::chrono::seconds ending_time{3};
+  if (request.timeout.count() <= 0 || from == call_time::max())
+    return call_time::max();
+  return from + std::min(request.timeout, longest_timeout) + ending_time + answer_margin;
+}
+
+struct call_terms {
+  /// Whom a callback's exception is told of.
+  std::string cluster = {};
+  /// When whoever waits gives it up, since the answer should have come long ago.
+  call_time deadline = call_time::max();
+  std::stop_token stop = {};
+  /// Asks for its end; harmless when it is over.
+  std::function<void()> withdraw = {};
+  /// It needs no place among the client's requests, since a thread waits for it.
+  bool waited = false;
+};
+
+/// For calls of what is empty and so has no gate.
+const std::shared_ptr<client_gate>& gate_of_nothing();
+
+/// A call that nobody is asked about.
+template <class T>
+pending<T> refused_call(const std::shared_ptr<client_gate>& gate, failure reason, std::string cluster = {}) {
+  auto answer = std::make_shared<pending_answer<T>>(gate, std::move(cluster), call_time::max());
+  answer->refused_at_once();
+  answer->give(refusal_as<T>::make(std::move(reason), outcome_kind::never_sent));
+  return pending_access::make(std::move(answer));
+}
+
+/// `work` runs on the client, and is given what takes the answer, once and from any thread.
+template <class T, class Work>
+pending<T> begin_call(const std::shared_ptr<client_gate>& gate, call_terms terms, Work work) {
+  if (terms.stop.stop_requested())
+    return refused_call<T>(gate, {errc::cancelled, "it was cancelled before it began"},
+                           std::move(terms.cluster));
+  auto place = terms.waited ? nullptr : client_gate::enter(gate);
+  if (!place && !terms.waited)
+    return refused_call<T>(gate, client_gate::too_many(), std::move(terms.cluster));
+  auto answer = std::make_shared<pending_answer<T>>(gate, std::move(terms.cluster), terms.deadline);
+  answer->begun(std::move(place), std::move(terms.withdraw));
+  gate->post(
+      [answer, work = std::move(work)](client_state& client) mutable {
+        work(client, [answer](T given) { answer->give(std::move(given)); });
+      },
+      [answer](failure reason) {
+        answer->give(refusal_as<T>::make(std::move(reason), outcome_kind::never_sent));
+      });
+  answer->withdrawn_by(terms.stop);
+  return pending_access::make(std::move(answer));
+}
+
+} // namespace moorage

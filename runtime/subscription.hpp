@@ -1,0 +1,35 @@
+// Events that go to a host's callback.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+namespace moorage {
+
+class callback_strand;
+class client_gate;
+
+/// Events go to its callback, in order and one at a time, until it is destroyed or its runtime stops, which wait for a call
+/// that is under way (but for the call that does it); so a callback must not wait for whoever destroys it. A callback that
+/// throws is told of the next event. A slow one misses events, and is told how many: 256 wait for it at most.
+class subscription {
+public:
+  subscription() = default;
+  subscription(subscription&&) noexcept = default;
+  subscription& operator=(subscription&& other) noexcept;
+  ~subscription();
+
+  /// Events go to it.
+  explicit operator bool() const { return gate_ != nullptr; }
+  /// No call begins from now on, and none is under way when it returns, but for the one that calls it. What the destructor
+  /// does, at a moment of one's choice. On a thread of CAF's scheduler it does not wait. Harmless twice.
+  void unsubscribe();
+
+private:
+  friend class async_runtime;
+  std::shared_ptr<client_gate> gate_;
+  std::uint64_t number_ = 0;
+  std::shared_ptr<callback_strand> callback_;
+};
+
+} // namespace moorage
