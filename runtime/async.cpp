@@ -68,7 +68,7 @@ struct one_shot {
 
 pending<result<lease>> async_runtime::acquire(std::string_view cluster, acquire_options options) const {
   auto call = gate_->next_call();
-  moorage::acquire request{std::string{cluster},  nullptr, call, options.patience, std::move(options.label),
+  moorage::acquire request{std::string{cluster}, call, options.patience, std::move(options.label),
                            options.wait_for_ready};
   call_terms terms{
       .cluster = request.cluster, .deadline = deadline_of(options), .stop = std::move(options.stop)};
@@ -101,9 +101,8 @@ pending<exec_result> async_runtime::run(std::string_view cluster, exec_request r
       client.cancel_run(once->run);
     });
   };
-  moorage::acquire asked{
-      terms.cluster,         nullptr, once->acquire, options.patience, std::move(options.label),
-      options.wait_for_ready};
+  moorage::acquire asked{terms.cluster, once->acquire, options.patience, std::move(options.label),
+                         options.wait_for_ready};
   once->request = std::move(request);
   auto work = [gate = gate_, once, asked = std::move(asked)](client_state& client, auto give) mutable {
     client.acquire_lease(std::move(asked), [gate, once, give](result<lease> granted) {

@@ -24,6 +24,8 @@ namespace moorage {
 
 class client_gate;
 
+#pragma GCC visibility push(default) // not of what is declared above, which is ours
+
 /// Made by `runtime::async`. May be kept: when the runtime has stopped everything is refused `stopping`. Every member may be
 /// called from any thread, an actor's as well.
 class async_runtime {
@@ -92,3 +94,5 @@ private:
 };
 
 } // namespace moorage
+
+#pragma GCC visibility pop

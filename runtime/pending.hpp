@@ -34,6 +34,8 @@ namespace moorage {
 class client_gate;
 struct pending_access;
 
+#pragma GCC visibility push(default) // not of what is declared above, which is ours
+
 /// Rounded up. One too long to be counted in nanoseconds is taken for a hundred years (`longest_timeout`).
 template <class Rep, class Period>
 constexpr std::chrono::nanoseconds in_nanoseconds(std::chrono::duration<Rep, Period> given) {
@@ -315,3 +317,5 @@ private:
 };
 
 } // namespace moorage
+
+#pragma GCC visibility pop

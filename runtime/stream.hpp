@@ -19,6 +19,8 @@ namespace moorage {
 
 class stream_pipe;
 
+#pragma GCC visibility push(default) // not of what is declared above, which is ours
+
 /// Made by `lease::open`. Destroying it cancels the command. Its lease is not given back before the command has ended.
 class stream {
 public:
@@ -133,3 +135,5 @@ inline stream::line_range stream::lines() && {
 using output_sink = std::function<bool(output_kind kind, std::string_view bytes)>;
 
 } // namespace moorage
+
+#pragma GCC visibility pop

@@ -9,6 +9,8 @@ namespace moorage {
 class callback_strand;
 class client_gate;
 
+#pragma GCC visibility push(default) // not of what is declared above, which is ours
+
 /// Events go to its callback, in order and one at a time, until it is destroyed or its runtime stops, which wait for a call
 /// that is under way (but for the call that does it); so a callback must not wait for whoever destroys it. A callback that
 /// throws is told of the next event. A slow one misses events, and is told how many: 256 wait for it at most.
@@ -33,3 +35,5 @@ private:
 };
 
 } // namespace moorage
+
+#pragma GCC visibility pop

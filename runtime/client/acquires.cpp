@@ -15,7 +15,7 @@ void client_state::acquire_lease(acquire request, std::function<void(result<leas
     if (grant)
       answer(hold(asked, std::move(*grant)));
     else
-      answer(grant.reason());
+      answer(grant.error());
   };
   send_acquire(call, {std::move(request), {}, self_->clock().now(), std::move(take)});
 }
@@ -80,7 +80,7 @@ void client_state::release(const lease_key& lease, std::function<void(result<voi
     if (ended)
       answer(result<void>{});
     else
-      answer(ended.reason());
+      answer(ended.error());
   });
 }
 

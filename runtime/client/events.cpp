@@ -47,7 +47,7 @@ void client_state::watch(std::uint64_t number, const std::string& cluster, event
       answer(result<void>{});
     } else {
       unwatch(number);
-      answer(subscribed.reason());
+      answer(subscribed.error());
     }
   });
 }

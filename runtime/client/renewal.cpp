@@ -100,7 +100,7 @@ void client_state::renewed(const lease_key& lease, const asked_acquire& asked, r
   held.renewal = 0;
   if (!grant) {
     auto node = leases_.extract(found);
-    let_go(node.mapped(), "; nor was there another connection: " + grant.reason().text);
+    let_go(node.mapped(), "; nor was there another connection: " + grant.error().text);
     return;
   }
   auto now = self_->clock().now();

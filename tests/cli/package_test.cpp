@@ -1,8 +1,9 @@
-// What `cmake --install` puts in place is enough to build and run a program of its own.
+// What `cmake --install` puts in place is enough to build and run programs of one's own: the examples.
 #include <catch2/catch.hpp>
 
 #include <filesystem>
 #include <fstream>
+#include <memory>
 
 #include <moorage/version.hpp>
 
@@ -11,8 +12,35 @@
 using namespace moorage::cli_tests;
 using namespace std::chrono_literals;
 using Catch::Contains;
+using Catch::EndsWith;
 
 namespace {
+
+/// What a host writes, field by field, of each struct that it makes.
+constexpr auto designated = R"(
+#include <moorage/runtime.hpp>
+using namespace std::chrono_literals;
+moorage::exec_request text{.command = "x"};
+moorage::exec_request limited{.timeout = 5s, .output_max = 10};
+moorage::exec_request with_variables{.command = "x", .environment = {{.name = "A"}}};
+moorage::acquire_options patient{.patience = 5s};
+moorage::acquire_options labelled{.label = "x", .wait_for_ready = true};
+moorage::cluster_settings cluster{.name = "x", .host = "y"};
+moorage::configuration config{.log_level = "off"};
+moorage::failure refusal{.code = moorage::errc::stopping};
+moorage::outcome ended{.kind = moorage::outcome_kind::maybe_ran};
+moorage::runtime_options options{.executor = nullptr};
+void every_argument(moorage::runtime& rt, moorage::lease& lease, std::string_view text) {
+  rt.run("x", "y"), rt.run("x", text, 5s), rt.run("x", {.command = "y"}, {.patience = 5s});
+  rt.async().run("x", std::string{"y"}, 5s).detach(), rt.async().run("x", {"y"}).get();
+  rt.acquire("x"), rt.acquire("x", 5s), rt.acquire("x", 1h, "z"), rt.acquire("x", {.patience = 5s});
+  lease.run(text), lease.run({.command = "x"}), lease.async().run("x").detach();
+  lease.open("x"), lease.open({.command = "x"});
+  lease.stream(text, [](auto, auto) { return true; });
+  for (const auto& pool : *static_cast<const moorage::runtime&>(rt).pools())
+    rt.pause(pool.cluster).value();
+}
+)";
 
 finished cmake(const std::string& home, std::vector<std::string> arguments) {
   auto ended = run({std::move(arguments), home, {}, {}, false, "cmake"}, 300s);
@@ -47,7 +75,7 @@ std::uintmax_t size_of(const std::string& folder) {
 
 } // namespace
 
-TEST_CASE("an installed moorage is found by find_package, and the example runs a command through it") {
+TEST_CASE("an installed moorage is found by find_package, and the examples do what they say") {
   installed there;
   auto& [home, prefix, flags] = there;
   auto build = home.folder / "example";
@@ -59,19 +87,58 @@ TEST_CASE("an installed moorage is found by find_package, and the example runs a
     CHECK(std::filesystem::exists(prefix + file));
   cmake(home.folder.path(),
         {"-S", example.string(), "-B", build, "-DCMAKE_PREFIX_PATH=" + prefix + ";" MOORAGE_INSTRUMENTED,
-         "-DCMAKE_CXX_FLAGS=" + flags});
+         "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror " + flags});
   cmake(home.folder.path(), {"--build", build});
-  auto spec = home.spec({"echo hello"});
-  spec.executable = build + "/squeue_everywhere";
+  auto example_says = [&](const char* name, std::vector<std::string> arguments) {
+    INFO(name);
+    auto spec = home.spec(std::move(arguments));
+    spec.executable = build + "/" + name;
+    auto ended = run(spec, 60s);
+    CHECK(ended.error_output == "");
+    CHECK(ended.code == 0);
+    return ended.output;
+  };
+  CHECK(example_says("one_shot", {"echo hello"}) == "== here: exited 0 ==\nhello\n");
+  CHECK_THAT(example_says("job_manager", {"here", "true", "true"}),
+             Contains("job 1: exited 0\n") && Contains("job 2: exited 0\n"));
+  CHECK(example_says("actor", {"here", "echo hello"}) == "hello\nexited 0\n");
+  auto serve = home.spec({"serve"});
+  auto node = std::make_unique<program>(serve);
+  REQUIRE(node->wrote("serving 1 cluster on "));
+  auto spec = home.spec({"exec", "here", "--", "echo installed"});
+  spec.executable = prefix + "/bin/moorage";
   auto ended = run(spec);
   CHECK(ended.error_output == "");
-  CHECK(ended.output == "== here: exited 0 ==\nhello\n");
-  CHECK(ended.code == 0);
-  spec = home.spec({"exec", "here", "--", "echo installed"});
-  spec.executable = prefix + "/bin/moorage";
-  ended = run(spec);
-  CHECK(ended.error_output == "");
   CHECK(ended.output == "installed\n");
+  CHECK_THAT(example_says("admin_with_events", {"1"}), Contains("here: probe") && Contains("here: 1 idle"));
+  spec = home.spec({"here", "sleep 0.2; echo done", "6"});
+  spec.executable = build + "/reconnecting_client";
+  program client{spec};
+  REQUIRE(client.wrote("done"));
+  node = nullptr; // killed
+  REQUIRE(client.wrote("node"));
+  program another{serve};
+  auto came_back = client.wait(60s);
+  CHECK(came_back.code == 0);
+  CHECK_THAT(came_back.output, EndsWith("exited done\n"));
+}
+
+TEST_CASE(
+    "what a host fills in by name, in part, compiles without a warning, and so does each way to say it") {
+  home_with_cluster home;
+  auto file = home.folder / "host.cpp";
+  std::ofstream{file} << designated;
+  for (std::string compiler : {"g++", "clang++"}) {
+    INFO(compiler);
+    auto command =
+        "command -v " + compiler + " >/dev/null || exit 0; " + compiler +
+        " -std=c++20 -fsyntax-only -Wall -Wextra -Wpedantic -Werror -Wno-unused-value -I " MOORAGE_BUILD_DIR
+        "/include " +
+        file;
+    auto ended = run({{"-c", command}, home.folder.path(), {}, {}, false, "/bin/sh"}, 120s);
+    CHECK(ended.error_output == "");
+    CHECK(ended.code == 0);
+  }
 }
 
 TEST_CASE("a host with files named like ours builds by pkg-config and the shared library alone") {
@@ -83,7 +150,7 @@ TEST_CASE("a host with files named like ours builds by pkg-config and the shared
 int main() {
   moorage::runtime runtime{moorage::configuration{}};
   auto lease = runtime.try_acquire("nowhere");
-  std::printf("%d %s %s\n", hosts_own, MOORAGE_VERSION, to_string(lease.reason().code).c_str());
+  std::printf("%d %s %s\n", hosts_own, MOORAGE_VERSION, to_string(lease.error().code).c_str());
 }
 )";
   std::filesystem::create_directories(there.home.folder / "messages");
