@@ -1,6 +1,5 @@
 // What the pool says to people: why an acquire was refused, and one line for each event and effect.
 #include <algorithm>
-#include <array>
 #include <type_traits>
 
 #include "actors/durations.hpp"

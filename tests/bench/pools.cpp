@@ -119,8 +119,8 @@ void event_counter::restart() {
 steady::time_point event_counter::wait_for(int count) {
   std::unique_lock guard{mutex_};
   if (!changed_.wait_for(guard, patience, [this, count] { return seen_ >= count || dropped_; }))
-    throw std::runtime_error(std::to_string(seen_) + " of " + std::to_string(count) + " events " + what_ +
-                             " after a minute");
+    throw std::runtime_error(std::to_string(seen_) + " of " + std::to_string(count) + " events " +
+                             to_string(what_) + " after a minute");
   if (dropped_)
     throw std::runtime_error("events were dropped");
   return last_;
