@@ -85,6 +85,7 @@ public:
 
 private:
   friend class runtime;
+  friend struct pending_access;
   explicit async_runtime(std::shared_ptr<client_gate> gate, bool waited = false)
       : gate_(std::move(gate)), waited_(waited) {}
 

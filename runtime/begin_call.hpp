@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "runtime/async.hpp"
 #include "runtime/client/answer_slot.hpp"
 #include "runtime/client/client.hpp"
 #include "runtime/pending.hpp"
@@ -16,6 +17,8 @@
 namespace moorage {
 
 struct pending_access {
+  /// The calls of a client that no runtime has made.
+  static async_runtime calls_of(std::shared_ptr<client_gate> gate) { return async_runtime{std::move(gate)}; }
   template <class T>
   static pending<T> make(std::shared_ptr<pending_answer<T>> answer) {
     return pending<T>{std::move(answer)};

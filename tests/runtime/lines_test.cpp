@@ -54,7 +54,8 @@ TEST_CASE("who reads by the line and then as it comes misses nothing") {
   support::real_sshd sshd;
   runtime rt{quiet_configuration({settings_for(sshd, "alpha")})};
   auto lease = rt.acquire("alpha", 20s);
-  auto output = lease.open("printf 'first\\nsecond\\nthird'");
+  auto output = lease.open({.command = "cat", .input = "first\nsecond\nthird"}); // in one piece
+  output.end_input();
   stream::line line;
   REQUIRE(output.read_line(line));
   CHECK(line.text == "first");
