@@ -96,6 +96,13 @@ typename Inspector::result_type inspect(Inspector& f, end_subscriptions& x) {
   return f(x.subscriber);
 }
 
+/// To a session: the link to its outsider has ended. It waits for what was still on its way, and ends with its senders.
+struct outsider_gone {};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, outsider_gone&) {
+  return f();
+}
+
 /// From the manager to a pool, which says that it has read it: what a pool had not read when it ended is asked again.
 struct passed_acquire {
   std::uint64_t number = 0;

@@ -62,6 +62,8 @@ using connection_actor = caf::typed_actor<
 using inner_session_actor = session_actor::extend<
     // From pools.
     caf::reacts_to<lease_granted>, caf::reacts_to<acquire_refused>, caf::reacts_to<lease_lost>,
+    // From the network.
+    caf::reacts_to<outsider_gone>,
     // From connections.
     caf::reacts_to<run_ended>, caf::reacts_to<stream_chunk>, caf::reacts_to<stream_room>,
     caf::reacts_to<stream_end>>;

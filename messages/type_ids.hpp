@@ -48,21 +48,24 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::local_call)
   add(outcome) add(output_kind) add(event_kind) add(removal_reason) add(connection_state) add(connection_status) \
   add(lease_status) add(waiter_status) add(pool_counters) add(latency_quantiles)
 
-/// What outsiders say to their session, and hear of it: nothing in it names an actor.
-#define MOORAGE_OUTSIDERS_MESSAGES(add) \
-  add(exec_result) add(pool_status) add(event_record) add(done) add(acquire) add(cancel_acquire) add(lease_grant) \
-  add(acquire_refused) add(release_lease) add(lease_lost) add(run_command) add(run_ended) add(cancel_command) \
-  add(open_stream) add(stream_chunk) add(stream_room) add(stream_end) add(grant_stream_credit) \
-  add(send_stream_input) add(end_stream_input) add(register_cluster) add(remove_cluster) add(list_clusters) \
-  add(cluster_list) add(get_pools) add(pool_list) add(get_pool) add(get_connections) add(connection_list) \
-  add(get_leases) add(lease_list) add(get_waiters) add(waiter_list) add(probe_lease) add(probe_answer) \
-  MOORAGE_ORDERS(add, ) \
-  add(subscribe) add(grant_event_credit)
+/// What outsiders say to their session: nothing in it names an actor.
+#define MOORAGE_SAID_BY_OUTSIDERS(add) \
+  add(acquire) add(cancel_acquire) add(release_lease) add(run_command) add(open_stream) add(cancel_command) \
+  add(grant_stream_credit) add(send_stream_input) add(end_stream_input) add(probe_lease) add(register_cluster) \
+  add(remove_cluster) add(list_clusters) add(get_pools) add(get_pool) add(get_connections) add(get_leases) \
+  add(get_waiters) MOORAGE_ORDERS(add, ) add(subscribe) add(grant_event_credit)
+
+/// What they hear of it: nor does this.
+#define MOORAGE_HEARD_BY_OUTSIDERS(add) \
+  add(exec_result) add(pool_status) add(event_record) add(done) add(lease_grant) add(acquire_refused) \
+  add(lease_lost) add(run_ended) add(stream_chunk) add(stream_room) add(stream_end) add(cluster_list) \
+  add(pool_list) add(connection_list) add(lease_list) add(waiter_list) add(probe_answer)
+#define MOORAGE_OUTSIDERS_MESSAGES(add) MOORAGE_SAID_BY_OUTSIDERS(add) MOORAGE_HEARD_BY_OUTSIDERS(add)
 
 /// What our own actors say to each other.
 #define MOORAGE_INTERNAL_MESSAGES(add) \
   add(acquire_for) add(cancel_acquire_for) add(lease_granted) add(confirm_lease) add(release_lease_for) \
-  add(subscribe_for) add(grant_event_credit_for) add(end_subscriptions) add(passed_acquire) add(acquire_taken) \
+  add(subscribe_for) add(grant_event_credit_for) add(end_subscriptions) add(outsider_gone) add(passed_acquire) add(acquire_taken) \
   add(begin_lease) add(fence_lease) add(lease_cleared) add(close_link) add(opening_ended) add(link_lost) \
   add(link_closed) add(connection_doubted) add(connection_answered) add(change_probes) add(probe_request) \
   add(probe_report) add(turn_request) add(turn_given) add(turn_over) add(turns_replaced) add(wake_up) add(stop_all) \
@@ -81,16 +84,18 @@ CAF_END_TYPE_ID_BLOCK(moorage)
 
 // What CAF makes of each message, its reading and writing among it, is compiled once, in type_ids.cpp, and not wherever
 // one is sent: a third of the compiler's work.
-// The template is CAF's, and would be hidden with what is ours.
-#define MOORAGE_VISIBLE __attribute__((visibility("default")))
-#define MOORAGE_ELSEWHERE(type)                                                                              \
-  extern template class MOORAGE_VISIBLE caf::detail::tuple_vals_impl<caf::type_erased_tuple, moorage::type>; \
-  extern template class MOORAGE_VISIBLE                                                                      \
-      caf::detail::tuple_vals_impl<caf::detail::message_data, moorage::type>;                                \
-  extern template class MOORAGE_VISIBLE caf::detail::tuple_vals<moorage::type>;
-MOORAGE_MESSAGES(MOORAGE_ELSEWHERE)
+// CAF's templates of what outsiders say and hear are shown by the shared library, which hides the rest.
+#define MOORAGE_ELSEWHERE(visibility, type)                                                                  \
+  extern template class visibility caf::detail::tuple_vals_impl<caf::type_erased_tuple, moorage::type>;      \
+  extern template class visibility caf::detail::tuple_vals_impl<caf::detail::message_data, moorage::type>;   \
+  extern template class visibility caf::detail::tuple_vals<moorage::type>;
+#define MOORAGE_SHOWN(type) MOORAGE_ELSEWHERE(__attribute__((visibility("default"))), type)
+#define MOORAGE_HIDDEN(type) MOORAGE_ELSEWHERE(, type)
+MOORAGE_OUTSIDERS_MESSAGES(MOORAGE_SHOWN)
+MOORAGE_INTERNAL_MESSAGES(MOORAGE_HIDDEN)
 #undef MOORAGE_ELSEWHERE
-#undef MOORAGE_VISIBLE
+#undef MOORAGE_SHOWN
+#undef MOORAGE_HIDDEN
 
 namespace moorage {
 

@@ -30,6 +30,8 @@ struct runtime_access {
 
 session_actor session_of(const runtime& of, const caf::strong_actor_ptr& whom) {
   const auto& parts = runtime_access::parts(of);
+  if (!parts.manager)
+    return parts.node;
   std::optional<log_let_go> let_go;
   if (!on_scheduler_thread())
     let_go.emplace();
@@ -105,7 +107,16 @@ result<std::string> runtime::serve(const std::string& socket, socket_news told) 
     return failure{errc::invalid_request, "only a runtime that brought its own actor system can serve"};
   log_let_go let_go;
   auto publish = [system = parts_->system, manager = parts_->manager](const std::string& path) {
-    return publish_node(*system, manager, path);
+    node_service service;
+    service.open = [system, manager] {
+      return caf::actor_cast<caf::strong_actor_ptr>(
+          system->spawn(session, manager, caf::strong_actor_ptr{}, session_bounds{}));
+    };
+    service.closed = [](const caf::strong_actor_ptr& session) {
+      caf::anon_send(caf::actor_cast<inner_session_actor>(session), outsider_gone{});
+    };
+    service.interface = system->message_types<session_actor>();
+    return publish_node(*system, std::move(service), path);
   };
   auto first = publish(socket.empty() ? usual_node_socket() : socket);
   if (!first)

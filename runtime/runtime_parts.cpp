@@ -72,9 +72,9 @@ void runtime_parts::make_own_system() {
   system = own_system.get();
 }
 
-void runtime_parts::start_client(bool remote) {
-  client = system->spawn(moorage::client, manager, gate, remote, [told = lost] { told->set_value(); });
-  gate->open(client, remote);
+void runtime_parts::start_client() {
+  client = system->spawn(moorage::client, manager, node, gate, [told = lost] { told->set_value(); });
+  gate->open(client, !manager);
 }
 
 failure runtime_parts::join(const std::string& socket, std::chrono::milliseconds timeout) {
@@ -87,12 +87,12 @@ failure runtime_parts::join(const std::string& socket, std::chrono::milliseconds
   log_let_go let_go;
   make_own_system();
   auto path = socket.empty() ? usual_node_socket() : socket;
-  auto connected = connect_node<manager_actor>(*system, path, timeout);
+  auto connected = connect_node<session_actor>(*system, path, timeout);
   if (!connected)
     return to_failure(connected.error());
   link.emplace(std::move(*connected));
-  manager = link->actor_as<manager_actor>();
-  start_client(true);
+  node = link->actor_as<session_actor>();
+  start_client();
   return {};
 }
 
@@ -116,7 +116,7 @@ void runtime_parts::take_down() {
     return;
   {
     caf::scoped_actor self{*system};
-    if (manager && !link) {
+    if (manager) {
       self->monitor(manager);
       self->request(manager, caf::duration{stop_patience}, stop_all{})
           .receive([](const done&) {},
@@ -138,6 +138,7 @@ void runtime_parts::take_down() {
   if (link)
     link->close();
   manager = nullptr;
+  node = nullptr;
   client = nullptr;
   system = nullptr;
   if (!own_system)

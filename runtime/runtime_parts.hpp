@@ -58,7 +58,7 @@ struct runtime_parts {
   /// A node's pools.
   failure join(const std::string& socket, std::chrono::milliseconds timeout);
   void make_own_system();
-  void start_client(bool remote);
+  void start_client();
   /// Once; whoever else calls it meanwhile waits for the end.
   void stop();
   /// What happens to the parts of a runtime that ends on this thread. A thread of the actor system cannot wait for its
@@ -77,7 +77,8 @@ struct runtime_parts {
   std::shared_ptr<std::promise<void>> lost = std::make_shared<std::promise<void>>();
   std::shared_future<void> loss = lost->get_future().share();
   std::shared_ptr<life_count> transports = std::make_shared<life_count>();
-  manager_actor manager;
+  manager_actor manager; ///< none: the pools are a node's
+  session_actor node;    ///< ours at the node
   caf::actor client;
   std::unique_ptr<node_keeper> published;
   std::optional<node_link> link;

@@ -68,8 +68,6 @@ void connection_actor_state::run(run_command& request, const caf::strong_actor_p
   if (auto wrong = unfit(command.name); wrong.code != errc::none)
     return answer(command, {outcome_kind::never_sent, 0, {}, std::move(wrong)});
   command.collect_max = request.what.output_max != 0 ? request.what.output_max : settings.output_max;
-  if (asker && asker->node() != self->node())
-    command.collect_max = std::min<std::uint64_t>(command.collect_max, remote_bytes_max);
   start(std::move(command), std::move(request.what), unlimited_credit);
 }
 

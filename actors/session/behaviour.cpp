@@ -61,6 +61,7 @@ inner_session_actor::behavior_type session(session_actor_state::self_pointer sel
       [state](lease_granted& granted) { state->state().take(granted); },
       [state](acquire_refused& refusal) { state->state().take(refusal); },
       [state](lease_lost& lost) { state->state().take(lost); },
+      [state](const outsider_gone& end) { state->take(end); },
       [state](run_ended& end) { state->state().take(end); },
       [state](stream_chunk& chunk) { state->state().take(chunk); },
       [state](stream_room& room) { state->state().take(room); },

@@ -235,9 +235,24 @@ void session_actor_state::tell_last(Message& what) {
   send(who.whom, what);
 }
 
+/// To another process goes what fits into a message.
+void session_actor_state::tell(run_ended& end) {
+  auto found = commands_.find(end.call);
+  if (found != commands_.end() && found->second.whom->node() != self_->node()) {
+    auto room = remote_bytes_max;
+    for (auto* part : {&end.result.output, &end.result.error_output}) {
+      if (part->size() > room) {
+        part->resize(room);
+        end.result.output_cut = true;
+      }
+      room -= part->size();
+    }
+  }
+  tell_last(end);
+}
+
 template void session_actor_state::tell_more(stream_chunk&);
 template void session_actor_state::tell_more(stream_room&);
-template void session_actor_state::tell_last(run_ended&);
 template void session_actor_state::tell_last(stream_end&);
 
 // --- questions, orders, events
@@ -301,10 +316,17 @@ void session_actor_state::take(const caf::down_msg& down) {
     return quit({errc::stopping, "the runtime is stopping"});
   if (whom_ && down.source == whom_)
     return quit(over);
-  if (senders_.erase(down.source) > 0)
-    sender_ended(down.source);
-  else
-    state_.take(down);
+  if (senders_.erase(down.source) == 0)
+    return static_cast<void>(state_.take(down));
+  sender_ended(down.source);
+  if (outsider_gone_ && senders_.empty())
+    quit(over);
+}
+
+void session_actor_state::take(const outsider_gone&) {
+  outsider_gone_ = true;
+  if (senders_.empty())
+    quit(over);
 }
 
 /// What it holds goes back, as if it had been the holder; what it has asked for is not wanted any more. The manager and the

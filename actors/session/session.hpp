@@ -71,12 +71,14 @@ public:
   // From pools and connections.
   session_state& state() { return state_; }
   void take(const caf::down_msg& down);
+  /// From the network: what the outsider's actors said may still be on its way, and their ends come after it.
+  void take(const outsider_gone&);
 
   // To the outsider, by session_state.
   void tell(lease_grant& grant) override;
   void tell(acquire_refused& refusal) override;
   void tell(lease_lost& lost) override;
-  void tell(run_ended& end) override { tell_last(end); }
+  void tell(run_ended& end) override;
   void tell(stream_chunk& chunk) override { tell_more(chunk); }
   void tell(stream_room& room) override { tell_more(room); }
   void tell(stream_end& end) override { tell_last(end); }
@@ -117,6 +119,7 @@ private:
   session_state state_;
   caf::strong_actor_ptr kept_; ///< itself: it lives until its outsider ends, whoever still knows it
   caf::actor_addr whom_;
+  bool outsider_gone_ = false;
   session_bounds bounds_;
   std::uint64_t numbers_ = 0;
   std::unordered_map<std::uint64_t, std::function<void(caf::error)>> questions_; ///< how each is refused
@@ -128,7 +131,7 @@ private:
   std::unordered_map<caf::actor_addr, bool> senders_; ///< monitored; whether it subscribed
 };
 
-/// Ends with `whom`; none: with the manager alone.
+/// Ends with `whom`; none: when it is told `outsider_gone`. With the manager at the latest.
 inner_session_actor::behavior_type session(session_actor_state::self_pointer self, manager_actor manager,
                                            caf::strong_actor_ptr whom, session_bounds bounds);
 

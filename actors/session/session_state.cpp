@@ -7,7 +7,6 @@ namespace moorage {
 
 void session_state::begin(manager_actor manager) {
   manager_ = std::move(manager);
-  remote_ = manager_.node() != self_->node();
   self_->monitor(manager_);
 }
 
@@ -60,8 +59,7 @@ void session_state::take(lease_granted& granted) {
     return;
   }
   caf::anon_send(pool, confirm_lease{granted.lease});
-  if (auto known = pools_.find(granted.cluster);
-      !remote_ && (known == pools_.end() || known->second != pool)) {
+  if (auto known = pools_.find(granted.cluster); known == pools_.end() || known->second != pool) {
     self_->monitor(pool);
     pools_.insert_or_assign(granted.cluster, pool);
   }
@@ -187,13 +185,11 @@ void session_state::take(stream_room& room) {
 
 bool session_state::take(const caf::down_msg& down) {
   if (auto ended = connections_.extract(down.source); !ended.empty()) {
-    // In one process its answers have come before its end, and what has none it never read.
-    outcome unread{
-        remote_ ? outcome_kind::maybe_ran : outcome_kind::never_sent,
-        0,
-        {},
-        {errc::connection_lost, remote_ ? "the connection ended, and what became of the command is not known"
-                                        : "the connection had ended before the command was sent"}};
+    // Its answers have come before its end, and what has none it never read.
+    outcome unread{outcome_kind::never_sent,
+                   0,
+                   {},
+                   {errc::connection_lost, "the connection had ended before the command was sent"}};
     for (auto call : ended.mapped())
       if (auto node = commands_.extract(call); !node.empty())
         answer(call, node.mapped(), unread);

@@ -122,9 +122,6 @@ private:
   caf::scheduled_actor* self_;
   outsider& told_;
   manager_actor manager_;
-  /// Over a link an end may overtake answers, so that what has none may have run, and the manager is asked anew for each
-  /// lease, since it sees to it that no acquire gets lost.
-  bool remote_ = false;
   std::unordered_map<std::uint64_t, asked> acquires_;
   std::map<lease_key, held> leases_;
   std::deque<std::pair<lease_key, std::string>> lost_; ///< the last that ended without our doing, and why

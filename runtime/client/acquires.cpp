@@ -22,7 +22,7 @@ void client_state::acquire_lease(acquire request, std::function<void(result<leas
 
 void client_state::send_acquire(std::uint64_t call, asked_acquire entry) {
   auto& kept = acquires_.insert_or_assign(call, std::move(entry)).first->second;
-  session_.acquire(kept.request, kept.waited);
+  at_door([&kept](auto& door) { door.acquire(kept.request, kept.waited); });
 }
 
 /// Its answer is given here and now.
@@ -30,13 +30,15 @@ void client_state::cancel_acquire_of(std::uint64_t call) {
   auto node = acquires_.extract(call);
   if (node.empty())
     return;
-  session_.cancel_acquire(call);
+  at_door([call](auto& door) { door.cancel_acquire(call); });
   node.mapped().answer(node.mapped(), failure{errc::cancelled, "the acquire was cancelled"});
 }
 
 void client_state::tell(lease_grant& grant) {
   if (auto node = acquires_.extract(grant.call); !node.empty())
     node.mapped().answer(node.mapped(), std::move(grant));
+  else // it crossed with its cancel
+    at_door([&grant](auto& door) { door.release({grant.cluster, grant.lease}); });
 }
 
 void client_state::tell(acquire_refused& refusal) {
@@ -72,16 +74,20 @@ void client_state::release(const lease_key& lease, std::function<void(result<voi
   }
   lease_key under{lease.cluster, node.mapped().grant.lease};
   if (!answer)
-    return session_.release(under);
-  auto order = session_.let_go(under);
-  if (!order)
-    return answer(lost_lease(lease));
-  ask<done>(order->first, caf::make_message(std::move(order->second)), [answer](result<done> ended) {
+    return at_door([&under](auto& door) { door.release(under); });
+  auto take = [answer](result<done> ended) {
     if (ended)
       answer(result<void>{});
     else
       answer(ended.error());
-  });
+  };
+  if (remote_)
+    return ask<done>(caf::actor_cast<caf::actor>(node_.session()),
+                     caf::make_message(release_lease{under.cluster, under.lease}), take);
+  if (auto order = session_.let_go(under))
+    ask<done>(order->first, caf::make_message(std::move(order->second)), take);
+  else
+    answer(lost_lease(lease));
 }
 
 } // namespace moorage

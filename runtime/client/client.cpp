@@ -11,9 +11,6 @@ namespace moorage {
 
 namespace {
 
-/// How long answers that are on their way over a link may take once a connection has ended.
-constexpr std::chrono::seconds last_words_time{1};
-
 struct errand {
   errand(client_gate::work what, client_gate::refusal refused, failure reason = {})
       : what(std::move(what)), refused(std::move(refused)), reason(std::move(reason)) {}
@@ -130,20 +127,30 @@ client_state::~client_state() {
   }
 }
 
-caf::behavior client_state::begin(manager_actor manager, std::shared_ptr<client_gate> gate, bool remote,
-                                  std::function<void()> on_loss) {
-  session_.begin(std::move(manager));
+caf::behavior client_state::begin(manager_actor manager, session_actor node,
+                                  std::shared_ptr<client_gate> gate, std::function<void()> on_loss) {
+  remote_ = !manager;
   gate_ = std::move(gate);
-  remote_ = remote;
   on_loss_ = std::move(on_loss);
+  if (remote_)
+    node_.begin(std::move(node));
+  else
+    session_.begin(std::move(manager));
   keep_composure(self_);
   self_->set_down_handler([this](const caf::down_msg& down) { take(down); });
+  return remote_ ? hear_node() : hear_session();
+}
+
+void client_state::do_errand(const local_call& call) {
+  auto order = std::static_pointer_cast<errand>(call.what);
+  order->done = true;
+  order->what(*this);
+}
+
+/// What comes of pools and connections.
+caf::behavior client_state::hear_session() {
   return {
-      [this](const local_call& call) {
-        auto order = std::static_pointer_cast<errand>(call.what);
-        order->done = true;
-        order->what(*this);
-      },
+      [this](const local_call& call) { do_errand(call); },
       [this](lease_granted& granted) { session_.take(granted); },
       [this](acquire_refused& refusal) { session_.take(refusal); },
       [this](lease_lost& lost) { session_.take(lost); },
@@ -154,6 +161,20 @@ caf::behavior client_state::begin(manager_actor manager, std::shared_ptr<client_
   };
 }
 
+/// What comes of the session at the node.
+caf::behavior client_state::hear_node() {
+  return {
+      [this](const local_call& call) { do_errand(call); },
+      [this](lease_grant& grant) { tell(grant); },
+      [this](acquire_refused& refusal) { tell(refusal); },
+      [this](lease_lost& lost) { tell(lost); },
+      [this](stream_chunk& chunk) { tell(chunk); },
+      [this](stream_room& room) { tell(room); },
+      [this](stream_end& end) { tell(end); },
+      [this](run_ended& end) { tell(end); },
+  };
+}
+
 void client_state::probe(const lease_key& lease, bool as_pool,
                          std::function<void(result<probe_answer>)> answer) {
   auto found = leases_.find(lease);
@@ -161,7 +182,11 @@ void client_state::probe(const lease_key& lease, bool as_pool,
     answer(lost_lease(lease));
     return;
   }
-  if (auto connection = session_.connection_of({lease.cluster, found->second.grant.lease}))
+  lease_key under{lease.cluster, found->second.grant.lease};
+  if (remote_)
+    ask<probe_answer>(caf::actor_cast<caf::actor>(node_.session()),
+                      caf::make_message(probe_lease{under.cluster, under.lease, as_pool}), std::move(answer));
+  else if (auto connection = session_.connection_of(under))
     ask<probe_answer>(connection, caf::make_message(probe_request{as_pool}), std::move(answer));
   else
     answer(lost_lease(lease));
@@ -175,7 +200,7 @@ void client_state::ask(const caf::actor& whom, caf::message request,
     return;
   }
   auto number = ++asks_;
-  asked_.emplace(number, asked{whom.address(), [answer](const failure& reason) { answer(reason); }});
+  asked_.emplace(number, [answer](const failure& reason) { answer(reason); });
   self_->request(whom, caf::infinite, std::move(request))
       .then(
           [this, number, answer](Answer& value) {
@@ -207,11 +232,8 @@ void client_state::after(std::chrono::nanoseconds delay, client_gate::work what)
 // --- ends ---------------------------------------------------------------------------------------------
 
 void client_state::take(const caf::down_msg& down) {
-  if (down.source != session_.manager().address()) {
-    if (!remote_)
-      return connection_or_pool_ended(down);
-    return after(last_words_time, [down](client_state& client) { client.connection_or_pool_ended(down); });
-  }
+  if (down.source != (remote_ ? node_.session().address() : session_.manager().address()))
+    return static_cast<void>(session_.take(down));
   if (remote_)
     gone_ = {errc::node_lost, "the node went away (" + in_words(down.reason) +
                                   "); what ran on it may have run: connect again"};
@@ -222,19 +244,6 @@ void client_state::take(const caf::down_msg& down) {
     on_loss_();
 }
 
-void client_state::connection_or_pool_ended(const caf::down_msg& down) {
-  session_.take(down);
-  if (!remote_)
-    return; // CAF answers what a local actor has not
-  std::vector<std::uint64_t> unanswered;
-  for (auto& [number, entry] : asked_)
-    if (entry.whom == down.source)
-      unanswered.push_back(number);
-  for (auto number : unanswered)
-    if (auto node = asked_.extract(number); !node.empty())
-      node.mapped().fail({errc::connection_lost, "the connection ended before it answered"});
-}
-
 void client_state::fail_everything(const failure& reason) {
   for (auto& [lease, held] : std::exchange(leases_, {}))
     refuse_parked(held, "; then " + reason.text);
@@ -243,7 +252,7 @@ void client_state::fail_everything(const failure& reason) {
   auto asked = std::move(asked_);
   asked_.clear();
   for (auto& [number, entry] : asked)
-    entry.fail(reason);
+    entry(reason);
   auto acquires = std::move(acquires_);
   acquires_.clear();
   for (auto& [call, entry] : acquires)
@@ -261,9 +270,9 @@ void client_state::fail_everything(const failure& reason) {
     entry.pipe->finish({outcome_kind::maybe_ran, 0, {}, reason});
 }
 
-caf::behavior client(client_state::self_pointer self, manager_actor manager,
-                     std::shared_ptr<client_gate> gate, bool remote, std::function<void()> on_loss) {
-  return self->state.begin(std::move(manager), std::move(gate), remote, std::move(on_loss));
+caf::behavior client(client_state::self_pointer self, manager_actor manager, session_actor node,
+                     std::shared_ptr<client_gate> gate, std::function<void()> on_loss) {
+  return self->state.begin(std::move(manager), std::move(node), std::move(gate), std::move(on_loss));
 }
 
 } // namespace moorage

@@ -1,5 +1,5 @@
-// The client: the actor that stands for one host application. It is the session of the application's threads, asks on their
-// behalf, and gives each call its one answer, whatever becomes of the pool, the connection or the node.
+// The client: the actor that stands for one host application. It is the session of the application's threads, or asks theirs at
+// a node, on their behalf, and gives each call its one answer, whatever becomes of the pool, the connection or the node.
 #pragma once
 
 #include <caf/all.hpp>
@@ -17,6 +17,7 @@
 #include "messages/internal_interfaces.hpp"
 #include "runtime/client/callbacks.hpp"
 #include "runtime/client/log_in_notes.hpp"
+#include "runtime/client/node_door.hpp"
 #include "runtime/client/stream_pipe.hpp"
 #include "runtime/lease.hpp"
 #include "runtime/result.hpp"
@@ -76,11 +77,12 @@ public:
   static inline const char* name = "moorage.client";
   using self_pointer = caf::stateful_actor<client_state>*;
 
-  explicit client_state(self_pointer self) : self_(self), session_(self, *this) {}
+  explicit client_state(self_pointer self) : self_(self), session_(self, *this), node_(self) {}
   /// Answers every call that still waits.
   ~client_state();
 
-  caf::behavior begin(manager_actor manager, std::shared_ptr<client_gate> gate, bool remote,
+  /// With a `manager` it is a session; without one it asks `node`, its session there.
+  caf::behavior begin(manager_actor manager, session_actor node, std::shared_ptr<client_gate> gate,
                       std::function<void()> on_loss);
 
   void acquire_lease(acquire request, std::function<void(result<lease>)> answer);
@@ -103,18 +105,18 @@ public:
   /// Its callback has taken so many events.
   void grant_events(std::uint64_t number, std::uint32_t count);
 
-  /// One request to the manager and its one answer, of the type that messages/interfaces.hpp says.
+  /// One request to the manager, or to the session at the node, and its one answer, of the type that messages/interfaces.hpp
+  /// says.
   template <class Answer>
   void ask_manager(caf::message request, std::function<void(result<Answer>)> answer) {
-    ask<Answer>(caf::actor_cast<caf::actor>(session_.manager()), std::move(request), std::move(answer));
+    ask<Answer>(remote_ ? caf::actor_cast<caf::actor>(node_.session())
+                        : caf::actor_cast<caf::actor>(session_.manager()),
+                std::move(request), std::move(answer));
   }
 
 private:
-  /// A request under way: CAF never answers those whose node has gone, so each can be failed from here.
-  struct asked {
-    caf::actor_addr whom;
-    std::function<void(const failure&)> fail;
-  };
+  /// How a request under way is refused: CAF never answers those whose node has gone.
+  using refusing = std::function<void(const failure&)>;
   using time_point = std::chrono::steady_clock::time_point;
 
   /// An acquire under way. Answered by message, so it is kept here and found by its number.
@@ -167,6 +169,21 @@ private:
   template <class Answer>
   void ask(const caf::actor& whom, caf::message request, std::function<void(result<Answer>)> answer);
   void send_acquire(std::uint64_t call, asked_acquire entry);
+  /// `what` is done with whatever the pools are reached through.
+  template <class Work>
+  void at_door(Work what) {
+    if (remote_)
+      what(node_);
+    else
+      what(session_);
+  }
+  template <class Order>
+  void pass(Order order) {
+    at_door([&order](auto& door) { door.pass(std::move(order)); });
+  }
+  caf::behavior hear_session();
+  caf::behavior hear_node();
+  void do_errand(const local_call& call);
 
   // What the session tells.
   void tell(lease_grant& grant) override;
@@ -177,6 +194,9 @@ private:
   void tell(stream_room& room) override;
   void tell(stream_end& end) override { finish(end.call, std::move(end.ended)); }
   lease hold(const asked_acquire& asked, lease_grant grant);
+
+  std::function<void(caf::event_based_actor*)> subscribe_at_node(subscribe order,
+                                                                 std::function<void(result<done>)> answer);
 
   // commands.cpp
   void begin(std::uint64_t call, command& what);
@@ -203,17 +223,17 @@ private:
   void after(std::chrono::nanoseconds delay, client_gate::work what);
 
   void take(const caf::down_msg& down);
-  void connection_or_pool_ended(const caf::down_msg& down);
   void fail_everything(const failure& reason);
 
   self_pointer self_;
-  session_state session_;
+  session_state session_; ///< of no use when the pools are a node's
+  node_door node_;        ///< of use only then
   std::shared_ptr<client_gate> gate_;
   bool remote_ = false;
   std::function<void()> on_loss_;
   failure gone_; ///< set once the manager is no more
   std::uint64_t asks_ = 0;
-  std::unordered_map<std::uint64_t, asked> asked_;
+  std::unordered_map<std::uint64_t, refusing> asked_;
   std::unordered_map<std::uint64_t, asked_acquire> acquires_;
   std::map<lease_key, held_lease> leases_;
   std::deque<std::pair<lease_key, std::string>> lost_; ///< the last that ended without our doing, and why
@@ -229,8 +249,9 @@ private:
   std::unordered_map<std::uint64_t, watcher_entry> watchers_;
 };
 
-caf::behavior client(client_state::self_pointer self, manager_actor manager,
-                     std::shared_ptr<client_gate> gate, bool remote, std::function<void()> on_loss);
+/// See `client_state::begin`.
+caf::behavior client(client_state::self_pointer self, manager_actor manager, session_actor node,
+                     std::shared_ptr<client_gate> gate, std::function<void()> on_loss);
 
 /// What an unanswered run means, by the refusal that took the answer's place.
 outcome outcome_of(const failure& reason);

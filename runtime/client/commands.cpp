@@ -72,18 +72,20 @@ void client_state::send(std::uint64_t call, command& what) {
   auto request = what.once_more ? what.request : std::move(what.request);
   auto stream = streams_.find(call);
   if (stream == streams_.end())
-    return session_.run({cluster, what.under, call, std::move(request)});
+    return at_door([&](auto& door) { door.run({cluster, what.under, call, std::move(request)}); });
   auto& entry = stream->second;
   entry.rooms = 0;
   // Kept while it may have to be sent once more.
   auto input = entry.once_more ? entry.unsent_input : std::exchange(entry.unsent_input, {});
   auto input_ended = entry.input_ended;
   lease_key under{cluster, what.under};
-  session_.open({cluster, what.under, call, std::move(request), entry.credit}); // may be its end
-  if (!input.empty())
-    session_.pass(send_stream_input{under.cluster, under.lease, call, std::move(input)});
-  if (input_ended)
-    session_.pass(end_stream_input{under.cluster, under.lease, call});
+  at_door([&](auto& door) {
+    door.open({cluster, what.under, call, std::move(request), entry.credit}); // may be its end
+    if (!input.empty())
+      door.pass(send_stream_input{under.cluster, under.lease, call, std::move(input)});
+    if (input_ended)
+      door.pass(end_stream_input{under.cluster, under.lease, call});
+  });
 }
 
 client_state::command* client_state::find_command(std::uint64_t call) {
@@ -108,7 +110,7 @@ void client_state::cancel(std::uint64_t call, command& what) {
       std::erase(held->second.parked, call);
     end(call, cancelled_unsent());
   } else {
-    session_.pass(cancel_command{what.lease.cluster, what.under, call});
+    pass(cancel_command{what.lease.cluster, what.under, call});
   }
 }
 
@@ -165,7 +167,7 @@ void client_state::tell(stream_room& room) {
 
 void client_state::grant_credit(std::uint64_t call, std::uint64_t bytes) {
   if (auto found = streams_.find(call); found != streams_.end() && !found->second.parked)
-    session_.pass(grant_stream_credit{found->second.lease.cluster, found->second.under, call, bytes});
+    pass(grant_stream_credit{found->second.lease.cluster, found->second.under, call, bytes});
 }
 
 void client_state::send_input(std::uint64_t call, std::string bytes) {
@@ -177,7 +179,7 @@ void client_state::send_input(std::uint64_t call, std::string bytes) {
   if (entry.parked || entry.once_more)
     entry.unsent_input += bytes;
   if (!entry.parked)
-    session_.pass(send_stream_input{entry.lease.cluster, entry.under, call, std::move(bytes)});
+    pass(send_stream_input{entry.lease.cluster, entry.under, call, std::move(bytes)});
 }
 
 void client_state::end_input(std::uint64_t call) {
@@ -187,7 +189,7 @@ void client_state::end_input(std::uint64_t call) {
   auto& entry = found->second;
   entry.input_ended = true;
   if (!entry.parked)
-    session_.pass(end_stream_input{entry.lease.cluster, entry.under, call});
+    pass(end_stream_input{entry.lease.cluster, entry.under, call});
 }
 
 void client_state::cancel_stream_of(std::uint64_t call) {

@@ -2,6 +2,8 @@
 // granted anew.
 #include <utility>
 
+#include <caf/all.hpp>
+
 #include "actors/composure.hpp"
 #include "actors/manager/event_credit.hpp"
 #include "runtime/client/client.hpp"
@@ -13,8 +15,12 @@ namespace {
 /// Events that may wait for a callback.
 constexpr std::uint32_t events_waiting_max = 256;
 
-caf::behavior watcher(caf::event_based_actor* self, event_sink to, std::function<void()> taken) {
+/// `begin`: done by it, first.
+caf::behavior watcher(caf::event_based_actor* self, event_sink to, std::function<void()> taken,
+                      std::function<void(caf::event_based_actor*)> begin) {
   keep_composure(self);
+  if (begin)
+    begin(self);
   if (!to.strand)
     return {[call = std::move(to.call)](const event_record& record) { call(record); }};
   auto call = std::make_shared<const std::function<void(const event_record&)>>(std::move(to.call));
@@ -38,18 +44,41 @@ void client_state::watch(std::uint64_t number, const std::string& cluster, event
     gate->post([number](client_state& client) { client.grant_events(number, portion); });
   };
   auto strand = to.strand;
-  subscribe_for order{{cluster, strand ? events_waiting_max : event_credit_unlimited}, nullptr};
-  auto actor = self_->spawn(watcher, std::move(to), std::function<void()>{std::move(taken)});
-  order.subscriber = caf::actor_cast<caf::strong_actor_ptr>(actor);
-  watchers_.emplace(number, watcher_entry{std::move(actor), cluster, std::move(strand)});
-  ask_manager<done>(caf::make_message(std::move(order)), [this, number, answer](result<done> subscribed) {
-    if (subscribed) {
+  auto subscribed = [this, number, answer](result<done> taken) {
+    if (taken) {
       answer(result<void>{});
     } else {
       unwatch(number);
-      answer(subscribed.error());
+      answer(taken.error());
     }
-  });
+  };
+  subscribe order{cluster, strand ? events_waiting_max : event_credit_unlimited};
+  auto begin = remote_ ? subscribe_at_node(order, subscribed) : nullptr;
+  auto actor =
+      self_->spawn(watcher, std::move(to), std::function<void()>{std::move(taken)}, std::move(begin));
+  watchers_.emplace(number, watcher_entry{actor, cluster, std::move(strand)});
+  if (!remote_)
+    ask_manager<done>(
+        caf::make_message(subscribe_for{std::move(order), caf::actor_cast<caf::strong_actor_ptr>(actor)}),
+        std::move(subscribed));
+}
+
+/// To a session the sender is the subscriber: so it is the watcher that asks, and the answer comes back here.
+std::function<void(caf::event_based_actor*)>
+client_state::subscribe_at_node(subscribe order, std::function<void(result<done>)> answer) {
+  auto number = ++asks_;
+  asked_.emplace(number, [answer](const failure& reason) { answer(reason); });
+  auto give = [gate = gate_, number, answer](result<done> taken) {
+    gate->post([number, answer, taken](client_state& client) {
+      if (client.asked_.erase(number) > 0)
+        answer(taken);
+    });
+  };
+  return [session = node_.session(), order, give](caf::event_based_actor* self) {
+    self->request(session, caf::infinite, order)
+        .then([give](done& taken) { give(std::move(taken)); },
+              [give](const caf::error& error) { give(to_failure(error)); });
+  };
 }
 
 void client_state::unwatch(std::uint64_t number) {
@@ -62,9 +91,13 @@ void client_state::grant_events(std::uint64_t number, std::uint32_t count) {
   if (found == watchers_.end())
     return;
   auto& entry = found->second;
-  caf::anon_send(
-      session_.manager(),
-      grant_event_credit_for{{entry.cluster, count}, caf::actor_cast<caf::strong_actor_ptr>(entry.actor)});
+  grant_event_credit credit{entry.cluster, count};
+  if (remote_)
+    caf::send_as(entry.actor, caf::actor_cast<caf::actor>(node_.session()), std::move(credit));
+  else
+    caf::anon_send(
+        session_.manager(),
+        grant_event_credit_for{std::move(credit), caf::actor_cast<caf::strong_actor_ptr>(entry.actor)});
 }
 
 } // namespace moorage

@@ -8,6 +8,8 @@
 #include <array>
 #include <utility>
 
+#include "messages/type_ids.hpp"
+
 namespace moorage {
 
 namespace {
@@ -24,22 +26,34 @@ constexpr std::string_view no_node{"\0\0\0\0\0\0\0\0", kind_size};
 /// A client greets when it connects, and once more when the server has greeted.
 constexpr unsigned greetings_max = 2;
 
-/// CAF's own types that may stand in a message. Those that are missing carry other messages, or set aside as much as
-/// they announce, or are CAF's own business within a process.
+/// CAF's own types that may stand in a message. Those that are missing name an actor, carry other messages, or set aside as
+/// much as they announce, or are CAF's own business within a process.
 constexpr std::array plain_types{
-    std::string_view{"@actor"},    std::string_view{"@actorvec"},      std::string_view{"@addr"},
-    std::string_view{"@addrvec"},  std::string_view{"@atom"},          std::string_view{"@duration"},
-    std::string_view{"@i16"},      std::string_view{"@i32"},           std::string_view{"@i64"},
-    std::string_view{"@i8"},       std::string_view{"@str"},           std::string_view{"@strmap"},
-    std::string_view{"@strset"},   std::string_view{"@strvec"},        std::string_view{"@strong_actor_ptr"},
-    std::string_view{"@timespan"}, std::string_view{"@timestamp"},     std::string_view{"@u16"},
-    std::string_view{"@u32"},      std::string_view{"@u64"},           std::string_view{"@u8"},
-    std::string_view{"@unit"},     std::string_view{"@weak_actor_ptr"}};
+    std::string_view{"@atom"},   std::string_view{"@duration"}, std::string_view{"@i16"},
+    std::string_view{"@i32"},    std::string_view{"@i64"},      std::string_view{"@i8"},
+    std::string_view{"@str"},    std::string_view{"@strmap"},   std::string_view{"@strset"},
+    std::string_view{"@strvec"}, std::string_view{"@timespan"}, std::string_view{"@timestamp"},
+    std::string_view{"@u16"},    std::string_view{"@u32"},      std::string_view{"@u64"},
+    std::string_view{"@u8"},     std::string_view{"@unit"},     std::string_view{"bool"},
+    std::string_view{"double"},  std::string_view{"float"}};
+
+#define MOORAGE_NAME(type) std::string_view{"moorage::" #type},
+// In the order in which they stand there; a link that is busy sends those at the front.
+constexpr std::array said_types{MOORAGE_SAID_BY_OUTSIDERS(MOORAGE_NAME)};
+constexpr std::array heard_types{MOORAGE_HEARD_BY_OUTSIDERS(MOORAGE_NAME)};
+#undef MOORAGE_NAME
+
+template <class Names>
+bool is_in(const Names& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+} // namespace
 
 /// Reads CAF's encoding from the front of some bytes. What is not there makes it fail, once and for all.
-class cursor {
+class link_cursor {
 public:
-  explicit cursor(std::string_view bytes) : rest_(bytes) {}
+  explicit link_cursor(std::string_view bytes) : rest_(bytes) {}
 
   bool failed() const { return failed_; }
   std::string_view rest() const { return rest_; }
@@ -78,8 +92,10 @@ private:
   bool failed_ = false;
 };
 
+namespace {
+
 /// A node id of the kind of `ours`, or none at all.
-std::string_view read_node(cursor& from, std::string_view ours) {
+std::string_view read_node(link_cursor& from, std::string_view ours) {
   auto rest = from.rest();
   if (rest.starts_with(no_node))
     return from.bytes(kind_size);
@@ -103,7 +119,7 @@ bool split_types(std::string_view list, std::vector<std::string_view>& names) {
 }
 
 /// Reads the types of a message, and says what is wrong with them; empty: nothing.
-std::string read_types(cursor& from, std::vector<std::string_view>& names) {
+std::string read_types(link_cursor& from, std::vector<std::string_view>& names) {
   auto kind = from.number(2);
   auto list = from.text();
   if (from.failed())
@@ -113,57 +129,34 @@ std::string read_types(cursor& from, std::vector<std::string_view>& names) {
   return {};
 }
 
-bool is_plain(std::string_view name) {
-  // A builtin type that is not CAF's own business has no @ in front: bool, double, float.
-  if (!name.starts_with('@'))
-    return name != "moorage::local_call"; // a type that never leaves the process
-  return std::find(plain_types.begin(), plain_types.end(), name) != plain_types.end();
-}
-
 std::string unfit(std::string_view name) {
   return "sent a message with a " + std::string{name.substr(0, 64)} + ", which no message on a link has";
 }
 
+} // namespace
+
+link_filter::link_filter(peer from, std::string our_node, std::size_t message_max,
+                         std::vector<std::string> more_types)
+    : from_(from), our_node_(std::move(our_node)), message_max_(message_max),
+      more_types_(std::move(more_types)), needed_(header_size) {}
+
+bool link_filter::may_come(std::string_view type) const {
+  return is_in(plain_types, type) ||
+         (from_ == peer::client ? is_in(said_types, type) : is_in(heard_types, type)) ||
+         is_in(more_types_, type);
+}
+
 /// An error, whose context is a message of its own. None of its parts may hold an error or a message again.
-std::string check_error(cursor& from) {
+std::string link_filter::check_error(link_cursor& from) const {
   from.bytes(1 + 8); // code and category
   std::vector<std::string_view> names;
   if (auto wrong = read_types(from, names); !wrong.empty())
     return wrong;
   for (auto name : names)
-    if (!is_plain(name))
+    if (!may_come(name))
       return unfit(name);
   return {};
 }
-
-/// What is fit only if it is all that a message holds, and depends on what is in it.
-std::string check_special(cursor& from, std::string_view name, std::string_view ours) {
-  if (name == "@down" || name == "@exit") {
-    from.bytes(8); // the actor
-    read_node(from, ours);
-  } else if (name != "@error") {
-    return unfit(name);
-  }
-  return check_error(from);
-}
-
-bool is_link_order(const std::vector<std::string_view>& names, cursor from) {
-  if (names.size() != 2 || names[0] != "@atom" || names[1] != "@strong_actor_ptr")
-    return false;
-  auto order = from.number(8);
-  return order == caf::link_atom::uint_value() || order == caf::unlink_atom::uint_value();
-}
-
-bool names_another_process(cursor order, std::string_view ours) {
-  order.bytes(8 + 8); // what is ordered, and the actor
-  auto node = read_node(order, ours);
-  return !order.failed() && node != ours;
-}
-
-} // namespace
-
-link_filter::link_filter(peer from, std::string our_node, std::size_t message_max)
-    : from_(from), our_node_(std::move(our_node)), message_max_(message_max), needed_(header_size) {}
 
 bool link_filter::refuse(std::string why) {
   refusal_ = std::move(why);
@@ -177,7 +170,8 @@ bool link_filter::take(std::string_view bytes, std::vector<char>& out) {
     auto next = bytes.substr(0, size);
     bytes.remove_prefix(size);
     if (passing_ > 0) {
-      out.insert(out.end(), next.begin(), next.end());
+      if (!dropping_)
+        out.insert(out.end(), next.begin(), next.end());
       passing_ -= size;
       continue;
     }
@@ -192,16 +186,20 @@ bool link_filter::take(std::string_view bytes, std::vector<char>& out) {
 void link_filter::look(std::vector<char>& out) {
   std::string_view held = held_;
   auto seen = held.size() - header_size;
-  auto announced = cursor{held.substr(payload_size_place)}.number(4);
+  auto announced = link_cursor{held.substr(payload_size_place)}.number(4);
   if (seen == 0 && !check_header(announced))
     return;
-  if (seen == 0 && announced > 0) {
+  constexpr std::size_t flags_place = 3;
+  dropping_ = static_cast<message_type>(held[0]) == message_type::direct_message &&
+              (held[flags_place] & caf::io::basp::header::named_receiver_flag) != 0;
+  if (seen == 0 && announced > 0 && !dropping_) {
     needed_ += std::min<std::size_t>(announced, inspected_max);
     return;
   }
   if (seen > 0 && !check_payload(held.substr(header_size)))
     return;
-  out.insert(out.end(), held.begin(), held.end());
+  if (!dropping_)
+    out.insert(out.end(), held.begin(), held.end());
   passing_ = announced - seen;
   held_.clear();
   needed_ = header_size;
@@ -249,7 +247,7 @@ bool link_filter::check_payload(std::string_view payload) {
   default:
     break;
   }
-  cursor from{payload};
+  link_cursor from{payload};
   auto source = read_node(from, our_node_);
   auto target = read_node(from, our_node_);
   if (from.failed() || source != peer_node_ || target != our_node_)
@@ -261,7 +259,7 @@ bool link_filter::check_payload(std::string_view payload) {
 }
 
 bool link_filter::check_greeting(std::string_view payload) {
-  cursor from{payload};
+  link_cursor from{payload};
   auto node = read_node(from, our_node_);
   if (from.failed() || node.size() != node_size)
     return refuse("did not say who it is");
@@ -278,18 +276,15 @@ bool link_filter::check_greeting(std::string_view payload) {
 }
 
 bool link_filter::check_message(std::string_view payload) {
-  cursor from{payload};
+  link_cursor from{payload};
   if (from.number(1) != 0)
     return refuse("sent a message with further receivers");
   std::vector<std::string_view> names;
   auto wrong = read_types(from, names);
   for (auto name : names)
-    if (wrong.empty() && !is_plain(name))
-      wrong = names.size() == 1 ? check_special(from, name, our_node_) : unfit(name);
-  if (!wrong.empty())
-    return refuse(std::move(wrong));
-  return !is_link_order(names, from) || names_another_process(from, our_node_) ||
-         refuse("ordered a link to an actor of ours");
+    if (wrong.empty() && !may_come(name))
+      wrong = names.size() == 1 && name == "@error" ? check_error(from) : unfit(name);
+  return wrong.empty() || refuse(std::move(wrong));
 }
 
 } // namespace moorage

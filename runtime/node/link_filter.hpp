@@ -7,12 +7,14 @@
 //  - a handshake without payload, of which a null pointer is read;
 //  - a payload that announces gigabytes, which are set aside for it at once: a few KiB until the handshake is over,
 //    `node_message_max` after it;
-//  - a link order that names an actor of ours, which is then taken for an actor of another process;
 //  - a message in a message in a message, or such errors, for which the stack does not suffice, and types that set
 //    memory aside for as many bytes as they announce;
-//  - types that never leave a process, which arrive empty.
+//  - types that are not for links: what outsiders say may come from a client, what they hear from a server
+//    (messages/type_ids.hpp), and nothing that names an actor, since that is a power, and CAF takes an order to link for
+//    one of another process.
 // And what would make the parser mix up its peers: anything before the handshake, a second identity or ours,
-// monitors and ends of actors in somebody else's name, frames that are to be passed on to third processes.
+// monitors and ends of actors in somebody else's name, frames that are to be passed on to third processes. What is sent to
+// CAF's own actors, by their names, it drops: CAF says a word to each peer's when it greets, and needs no answer.
 //
 // What it looks at is held back until it has been seen: a header, a handshake, the first `inspected_max` bytes of a
 // message. The rest of a message passes as it comes.
@@ -26,6 +28,8 @@
 
 namespace moorage {
 
+class link_cursor;
+
 class link_filter {
 public:
   /// Who is at the other end: each is expected to greet in its own way.
@@ -38,8 +42,10 @@ public:
   /// CAF's default node id in its own encoding.
   static constexpr std::size_t node_size = 32;
 
-  /// `our_node` is our own node id as CAF writes it, `node_size` bytes. `message_max`: bytes, for one message.
-  link_filter(peer from, std::string our_node, std::size_t message_max);
+  /// `our_node` is our own node id as CAF writes it, `node_size` bytes. `message_max`: bytes, for one message. `more_types`:
+  /// names of types that may come besides.
+  link_filter(peer from, std::string our_node, std::size_t message_max,
+              std::vector<std::string> more_types = {});
 
   /// Takes the next bytes, whatever their number, and appends to `out` those that may pass. False: the link must end,
   /// `refusal` says why, and nothing passes any more.
@@ -52,6 +58,8 @@ public:
 
 private:
   bool refuse(std::string why);
+  bool may_come(std::string_view type) const;
+  std::string check_error(link_cursor& from) const;
   void look(std::vector<char>& out);
   bool check_header(std::size_t announced);
   bool check_payload(std::string_view payload);
@@ -61,11 +69,13 @@ private:
   peer from_;
   std::string our_node_;
   std::size_t message_max_;
+  std::vector<std::string> more_types_;
   std::string peer_node_; ///< empty until it has greeted
   unsigned greetings_ = 0;
   std::string held_;        ///< of the present frame: what has not passed yet
   std::size_t needed_;      ///< how much is held before it is looked at
   std::size_t passing_ = 0; ///< what passes of the present frame without a look
+  bool dropping_ = false;   ///< and that it does not pass at all
   std::string refusal_;
 };
 

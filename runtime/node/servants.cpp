@@ -116,11 +116,21 @@ void node_stream::finish() {
 // ------------------------------------------------------------------------------------------------------
 
 node_scribe::node_scribe(caf::io::network::default_multiplexer& multiplexer, unique_fd fd,
-                         link_filter::peer from)
+                         link_filter::peer from, std::function<void()> ended)
     : scribe(caf::io::connection_handle::from_int(next_handle())), stream_(multiplexer, fd.release()),
-      filter_(from, encoded_node(multiplexer.system()), node_message_max),
-      greeting_(std::make_shared<greeting_state>()) {
+      filter_(from, encoded_node(multiplexer.system()), node_message_max,
+              caf::get_or(multiplexer.system().config(), node_more_types, std::vector<std::string>{})),
+      greeting_(std::make_shared<greeting_state>()), ended_(std::move(ended)) {
   greeting_->fd = stream_.fd();
+}
+
+node_scribe::~node_scribe() {
+  tell_end(); // of one that the broker never had
+}
+
+void node_scribe::tell_end() {
+  if (auto tell = std::exchange(ended_, {}))
+    tell();
 }
 
 void node_scribe::configure_read(caf::io::receive_policy::config config) {
@@ -175,6 +185,7 @@ void node_scribe::released() {
 void node_scribe::detach_from(caf::io::abstract_broker* broker) {
   parting<node_scribe> keep{this};
   greeting_->fd = -1;
+  tell_end();
   scribe::detach_from(broker);
   stream_.finish();
   stream_.backend().post(std::move(keep));
@@ -184,8 +195,8 @@ void node_scribe::detach_from(caf::io::abstract_broker* broker) {
 // -----------------------------------------------------------------------------------------------------
 
 node_doorman::node_doorman(caf::io::network::default_multiplexer& multiplexer, unique_fd fd,
-                           std::uint16_t port)
-    : doorman(caf::io::accept_handle::from_int(next_handle())), port_(port),
+                           std::uint16_t port, node_service what)
+    : doorman(caf::io::accept_handle::from_int(next_handle())), port_(port), what_(std::move(what)),
       listener_(multiplexer, fd.release(), *this) {}
 
 void node_doorman::detach_from(caf::io::abstract_broker* broker) {
@@ -198,12 +209,23 @@ void node_doorman::detach_from(caf::io::abstract_broker* broker) {
 void node_doorman::accepted(unique_fd fd) {
   if (detached() || !is_trusted(peer_of(fd.get())))
     return;
-  auto scribe = caf::make_counted<node_scribe>(listener_.backend(), std::move(fd), link_filter::peer::client);
+  auto whom = what_.open();
+  if (!whom)
+    return;
+  auto scribe = caf::make_counted<node_scribe>(listener_.backend(), std::move(fd), link_filter::peer::client,
+                                               [whom, closed = what_.closed] {
+                                                 if (closed)
+                                                   closed(whom);
+                                               });
   make_room_for_one();
   greeting_.push_back(scribe->greeting());
-  auto handle = scribe->hdl();
-  parent()->add_scribe(scribe);
-  doorman::new_connection(&listener_.backend(), handle);
+  // The broker greets in the name of what is published under the number, and from then on knows it by its id. All of it is
+  // ordered on this thread, so that no other connection can be given it in between.
+  auto broker = caf::actor_cast<caf::actor>(parent());
+  auto address = caf::actor_cast<caf::actor_addr>(whom);
+  caf::anon_send(broker, caf::publish_atom_v, caf::io::scribe_ptr{std::move(scribe)}, connections_port,
+                 std::move(whom), what_.interface);
+  caf::anon_send(broker, caf::unpublish_atom_v, std::move(address), connections_port);
 }
 
 /// A client greets within a moment. Those that never do would hold a descriptor each, for ever.

@@ -22,6 +22,7 @@
 #pragma once
 
 #include "runtime/node/link_filter.hpp"
+#include "runtime/node/socket.hpp"
 #include "runtime/node/unix_socket.hpp"
 
 #include <caf/io/doorman.hpp>
@@ -33,11 +34,15 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace moorage {
+
+/// The number under which CAF's broker keeps what a connection is given, for as long as it greets; no doorman has it.
+constexpr std::uint16_t connections_port = 1023;
 
 /// CAF's reading and writing of a stream, and an end that does not wait.
 class node_stream final : public caf::io::network::stream {
@@ -70,7 +75,10 @@ struct greeting_state {
 /// One connection between two nodes.
 class node_scribe final : public caf::io::scribe {
 public:
-  node_scribe(caf::io::network::default_multiplexer& multiplexer, unique_fd fd, link_filter::peer from);
+  /// `ended`: called once, when the connection has ended or could not begin.
+  node_scribe(caf::io::network::default_multiplexer& multiplexer, unique_fd fd, link_filter::peer from,
+              std::function<void()> ended = {});
+  ~node_scribe() override;
 
   const std::shared_ptr<greeting_state>& greeting() const { return greeting_; }
   bool consume(caf::execution_unit* context, const void* bytes, std::size_t size) override;
@@ -92,6 +100,7 @@ protected:
 
 private:
   bool deliver(caf::execution_unit* context);
+  void tell_end();
 
   bool launched_ = false;
   node_stream stream_;
@@ -101,13 +110,14 @@ private:
   std::size_t delivered_ = 0; ///< of which so much it has had
   std::vector<char> frame_;   ///< what it is given: a header or a payload
   std::size_t wanted_ = 0;    ///< the size of the next one
+  std::function<void()> ended_;
 };
 
-/// One published socket. `port` is the number under which CAF's broker keeps the actor that is published
-/// here.
+/// One published socket, and what each connection to it is given. `port` is the number under which CAF's broker knows it.
 class node_doorman final : public caf::io::doorman {
 public:
-  node_doorman(caf::io::network::default_multiplexer& multiplexer, unique_fd fd, std::uint16_t port);
+  node_doorman(caf::io::network::default_multiplexer& multiplexer, unique_fd fd, std::uint16_t port,
+               node_service what);
 
   bool new_connection() override { return false; } // CAF's acceptor would call it; ours does not
   void launch() override { listener_.start(); }
@@ -147,6 +157,7 @@ private:
   void ended();
 
   std::uint16_t port_;
+  node_service what_;
   listener listener_;
   std::deque<std::shared_ptr<greeting_state>>
       greeting_; ///< those that have not greeted, oldest first; and some more

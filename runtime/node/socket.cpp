@@ -29,7 +29,7 @@ namespace {
 /// where no unprivileged TCP port of a host's own can be in the way. edge: host threads publish.
 std::uint16_t next_port() {
   static std::atomic<std::uint16_t> last{0};
-  return static_cast<std::uint16_t>(last++ % 1023 + 1);
+  return static_cast<std::uint16_t>(last++ % (connections_port - 1) + 1);
 }
 
 /// A folder that is ours, and in which nobody else can put one of theirs in the place of ours.
@@ -166,14 +166,14 @@ void published_node::close() {
   end(state_->file.fd);
 }
 
-caf::expected<published_node> publish_node(caf::actor_system& system, const caf::strong_actor_ptr& whom,
-                                           std::set<std::string> interface, const std::string& path) {
-  if (!whom)
+caf::expected<published_node> publish_node(caf::actor_system& system, node_service what,
+                                           const std::string& path) {
+  if (!what.open)
     return make_error(errc::invalid_request, "there is no actor to publish on " + path);
   auto net = network_of(system);
   if (!net)
     return no_network();
-  if (auto size = announced_size(interface); size > link_filter::handshake_max)
+  if (auto size = announced_size(what.interface); size > link_filter::handshake_max)
     return make_error(errc::invalid_request, "the interface of the actor takes " + std::to_string(size) +
                                                  " bytes to announce, and a link takes " +
                                                  std::to_string(link_filter::handshake_max) +
@@ -192,8 +192,11 @@ caf::expected<published_node> publish_node(caf::actor_system& system, const caf:
     return make_error(errc::local_failure, "out of descriptors while publishing on " + path);
   }
   auto port = next_port();
-  caf::io::doorman_ptr doorman = caf::make_counted<node_doorman>(*net->multiplexer, std::move(first), port);
-  caf::anon_send(net->broker, caf::publish_atom_v, std::move(doorman), port, whom, std::move(interface));
+  caf::io::doorman_ptr doorman =
+      caf::make_counted<node_doorman>(*net->multiplexer, std::move(first), port, std::move(what));
+  // Nothing is published with the doorman itself: each connection has what it is given published for itself.
+  caf::anon_send(net->broker, caf::publish_atom_v, std::move(doorman), port, caf::strong_actor_ptr{},
+                 std::set<std::string>{});
   return result;
 }
 

@@ -42,10 +42,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
 #include <sys/types.h>
+#include <utility>
 
 namespace moorage {
 
@@ -68,12 +70,27 @@ std::string node_application();
 /// `caf::io::middleman` into `config`.
 void configure_node(caf::actor_system_config& config);
 
+/// In a configuration: a list of names of types that links let pass besides what outsiders say and hear. For systems that
+/// offer something else than pools; of what they let in they must know that it harms nobody.
+inline constexpr const char* node_more_types = "moorage.link-types";
+
 /// Where a node listens unless told otherwise: moorage/node.sock in $XDG_RUNTIME_DIR or /run/user/UID; on a machine that
 /// gives its users no such folder, moorage/node-MACHINE.sock in $XDG_STATE_HOME or ~/.local/state, MACHINE being a name of
 /// this machine's (a home may be shared by many). The first whose outer folder exists and is ours (su and sudo may leave
 /// the variables pointing to somebody else's); never in a folder that another user could have made, such as one in /tmp.
 /// Nothing is created. Empty: we have no folder of our own.
 std::string usual_node_socket();
+
+/// What a node offers to those who connect.
+struct node_service {
+  /// Called for each connection, on the network's thread: the actor that it is given, which is all that it is told of. Must
+  /// not block. None: it is turned away.
+  std::function<caf::strong_actor_ptr()> open;
+  /// Told when that connection has ended, or could not begin; on any thread. May be empty.
+  std::function<void(const caf::strong_actor_ptr&)> closed;
+  /// What clients may demand of it, as in `system.message_types(handle)`.
+  std::set<std::string> interface;
+};
 
 /// A node's socket for as long as it is offered. Move-only; used by one thread at a time.
 class published_node {
@@ -95,28 +112,30 @@ public:
 
 private:
   struct state;
-  friend caf::expected<published_node> publish_node(caf::actor_system&, const caf::strong_actor_ptr&,
-                                                    std::set<std::string>, const std::string&);
+  friend caf::expected<published_node> publish_node(caf::actor_system&, node_service, const std::string&);
   explicit published_node(std::unique_ptr<state> from);
 
   std::unique_ptr<state> state_;
 };
 
-/// Offers `whom` to every process that may open `path`. `interface` is what its clients may demand of it, as
-/// in `system.message_types(handle)`. The folder is created 0700 if it is missing (its parent must exist, save for
+/// Offers `what` to every process that may open `path`. The folder is created 0700 if it is missing (its parent must exist, save for
 /// `usual_node_socket()`, for which the folders above are created too). A file that a dead node left behind is replaced.
 ///
 /// Errors: `node_running` if a node listens there already (with its pid); `local_failure` if the folder or
-/// the file is not as it must be; `invalid_request` for an impossible path, an invalid actor, an interface that a link
+/// the file is not as it must be; `invalid_request` for an impossible path, no service, an interface that a link
 /// does not take (`link_filter::handshake_max` bytes), or a system without middleman.
-caf::expected<published_node> publish_node(caf::actor_system& system, const caf::strong_actor_ptr& whom,
-                                           std::set<std::string> interface, const std::string& path);
+caf::expected<published_node> publish_node(caf::actor_system& system, node_service what,
+                                           const std::string& path);
 
-/// The same for a typed actor, with its interface.
+/// The same with one typed actor for all of them, and its interface.
 template <class Handle>
 caf::expected<published_node> publish_node(caf::actor_system& system, const Handle& whom,
                                            const std::string& path) {
-  return publish_node(system, caf::actor_cast<caf::strong_actor_ptr>(whom), system.message_types(whom), path);
+  node_service service;
+  if (auto actor = caf::actor_cast<caf::strong_actor_ptr>(whom))
+    service.open = [actor] { return actor; };
+  service.interface = system.message_types(whom);
+  return publish_node(system, std::move(service), path);
 }
 
 /// A link to a node, and the actor that the node offers. Move-only; used by one thread at a time.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/session/session.hpp"
 #include "runtime/client/client.hpp"
 #include "tests/actors/virtual_world.hpp"
 
@@ -12,9 +13,14 @@ namespace moorage::test {
 
 class client_world : public virtual_world {
 public:
-  explicit client_world(cluster_settings settings) : virtual_world(std::move(settings)) {
-    client = system.spawn(moorage::client, manager, gate, false, std::function<void()>{});
-    gate->open(client, false);
+  /// `through_node`: it asks a session, as over a link, instead of being one.
+  explicit client_world(cluster_settings settings, bool through_node = false)
+      : virtual_world(std::move(settings)) {
+    if (through_node)
+      node = system.spawn(session, manager, caf::strong_actor_ptr{}, session_bounds{});
+    client = system.spawn(moorage::client, through_node ? manager_actor{} : manager, node, gate,
+                          std::function<void()>{});
+    gate->open(client, through_node);
     sched.run();
   }
   ~client_world() {
@@ -23,6 +29,7 @@ public:
     sched.run();
     caf::anon_send_exit(client, caf::exit_reason::user_shutdown);
     client = nullptr;
+    node = nullptr;
     sched.run();
   }
 
@@ -54,6 +61,7 @@ public:
   std::shared_ptr<callback_threads> callbacks =
       std::make_shared<callback_threads>([](std::function<void()> call) { call(); });
   std::shared_ptr<client_gate> gate = std::make_shared<client_gate>(callbacks);
+  session_actor node; ///< none: the client is one
   caf::actor client;
   std::vector<lease> held;
   std::map<std::uint64_t, int> answered;

@@ -64,6 +64,27 @@ TEST_CASE("a session ends with its outsider, and lets go of everything") {
   CHECK(other.heard->events.size() == told);
 }
 
+TEST_CASE(
+    "a session whose outsider's link has ended waits for what was on its way, and ends with its senders") {
+  virtual_world world{plain_cluster(1)};
+  auto door = world.system.spawn(session, world.manager, caf::strong_actor_ptr{}, session_bounds{});
+  world.settle();
+  guest far{world, door};
+  far.acquire();
+  caf::anon_send(door, outsider_gone{});
+  world.settle();
+  CHECK_FALSE(far.session_over());
+  far.release(); // it was on its way
+  CHECK(world.status().counters.releases == 1);
+  far.die();
+  CHECK(far.session_over());
+  auto unused = world.system.spawn(session, world.manager, caf::strong_actor_ptr{}, session_bounds{});
+  guest idle{world, unused};
+  caf::anon_send(unused, outsider_gone{});
+  world.settle();
+  CHECK(idle.session_over());
+}
+
 TEST_CASE("a session ends with the manager, and each that waits has its answer") {
   virtual_world world{plain_cluster(1)};
   world.network->run_takes = 1h;

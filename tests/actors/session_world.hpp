@@ -36,7 +36,8 @@ public:
     world.settle();
   }
   /// Another actor of the same outsider's.
-  guest(virtual_world& world, const guest& first) : session(first.session), world_(world) {
+  guest(virtual_world& world, const guest& first) : guest(world, first.session) {}
+  guest(virtual_world& world, session_actor of) : session(std::move(of)), world_(world) {
     actor_ = world.system.spawn(behave, heard);
     world.settle();
   }

@@ -90,6 +90,14 @@ void check_frames(link_filter::peer from, std::string_view passed) {
   }
 }
 
+/// `part` with something left out here and there is `whole`.
+bool is_part(std::string_view whole, std::string_view part) {
+  for (auto each : whole)
+    if (!part.empty() && each == part.front())
+      part.remove_prefix(1);
+  return part.empty();
+}
+
 } // namespace
 
 /// The first byte: who is at the other end, and whether much follows that nobody has to make up. The second: how large the
@@ -108,7 +116,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto pieces = filtered(from, bytes, piece);
   fuzz::require(whole.passed == pieces.passed && whole.refusal == pieces.refusal,
                 "the pieces make no difference");
-  fuzz::require(bytes.starts_with(whole.passed), "what passes is what came");
+  fuzz::require(is_part(bytes, whole.passed), "what passes is what came");
   check_frames(from, whole.passed);
   return 0;
 }

@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace node_tests {
 
@@ -55,6 +56,7 @@ struct node_config : caf::actor_system_config {
     moorage::add_message_types(*this);
     add_message_types<caf::id_block::node_tests>();
     moorage::configure_node(*this);
+    caf::put(content, moorage::node_more_types, std::vector<std::string>{"node_tests::friend_actor"});
     if (pace == heartbeat::quick) {
       set("middleman.heartbeat-interval", caf::timespan{quick_heartbeat});
       set("middleman.connection-timeout", caf::timespan{quick_silence_max});

@@ -1,0 +1,50 @@
+// How a client whose pools are a node's reaches them: by messages to its session there, which is all that it knows of the node.
+// It asks as it asks the `session_state` of a client that has pools of its own.
+#pragma once
+
+#include <algorithm>
+#include <caf/event_based_actor.hpp>
+#include <caf/send.hpp>
+#include <chrono>
+#include <cstdint>
+#include <utility>
+
+#include "messages/interfaces.hpp"
+
+namespace moorage {
+
+class node_door {
+public:
+  explicit node_door(caf::event_based_actor* self) : self_(self) {}
+
+  /// Monitors it: its end is for the actor to deal with.
+  void begin(session_actor session) {
+    session_ = std::move(session);
+    self_->monitor(session_);
+  }
+  /// None: the pools are not a node's.
+  const session_actor& session() const { return session_; }
+
+  /// `waited`: what of the patience is used up. (What is left of a cluster's own, only its node could tell: it begins anew.)
+  void acquire(moorage::acquire request, std::chrono::nanoseconds waited = {}) {
+    if (request.patience >= std::chrono::nanoseconds{0})
+      request.patience = std::max(request.patience - waited, std::chrono::nanoseconds{0});
+    pass(std::move(request));
+  }
+  /// A grant that crosses with it comes all the same.
+  void cancel_acquire(std::uint64_t call) { pass(moorage::cancel_acquire{call}); }
+  void release(const lease_key& lease) { pass(release_lease{lease.cluster, lease.lease}); }
+  void run(run_command order) { pass(std::move(order)); }
+  void open(open_stream order) { pass(std::move(order)); }
+  template <class Order>
+  void pass(Order order) {
+    caf::unsafe_send_as(self_, session_, std::move(order));
+  }
+  void forget() {}
+
+private:
+  caf::event_based_actor* self_;
+  session_actor session_;
+};
+
+} // namespace moorage
