@@ -19,6 +19,7 @@ TEST_CASE("what a sender held that has died goes back, and nothing of the others
   REQUIRE(world.status().waiters == 1);
   doomed->die();
   CHECK(world.status().waiters == 0);
+  CHECK(world.status().counters.cancelled == 1); // and did not get what was given back
   CHECK(world.status().leases == 1);
   CHECK(world.status().idle == 1);
   CHECK_FALSE(first.session_over());

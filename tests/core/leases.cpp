@@ -79,6 +79,16 @@ TEST_CASE("ended leases are forgotten in the end, but never called unknown to th
   CHECK(s.release(l1, h1, r2) == "refuse r2 lease_ended");
 }
 
+TEST_CASE("a lease that is given back for a user who died is taken back as a dead holder's is") {
+  auto s = leased();
+  CHECK(s.step(lease_released{{}, l1, h2, true}) == ""); // not its holder
+  CHECK(s.step(lease_released{r2, l1, h1, true}) == "end l1 c1 ask, acknowledge r2");
+  CHECK(s.acquire(r3, h2) == "");
+  CHECK(s.step(lease_ended{c1, l1, false}) == "grant r3 l2 c1 h2");
+  CHECK(s.step(lease_released{{}, l2, h2, true}) == "end l2 c1 ask");
+  CHECK(s.step(lease_ended{c1, l2, true}) == "close c1 abandoned");
+}
+
 TEST_CASE("a holder that dies loses its leases and its place in the queue") {
   auto s = leased(lumi(2));
   s.acquire(r2, h2);
