@@ -74,7 +74,7 @@ namespace moorage {
   row(known_hosts_unreadable, refused, "a file of known host keys cannot be read whole", \
       "A known_hosts file could not be read whole, so the server's key cannot be judged; latched. The text says which and why.") \
   row(too_many_requests, refused, "too many requests wait for answers", \
-      "This application has as many requests outstanding as it may (200,000). Wait for answers first.") \
+      "This application has as many requests outstanding as it may; the text has the number. Wait for answers first.") \
   row(receiver_gone, refused, "what was asked had ended", \
       "The actor that was asked, or that was to receive, is gone. A request to it was never read: nothing was done.") \
   row(request_timeout, refused, "no answer came in the asker's own time", \

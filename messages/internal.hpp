@@ -46,10 +46,11 @@ typename Inspector::result_type inspect(Inspector& f, cancel_acquire_for& x) {
 struct lease_granted : lease_grant {
   caf::strong_actor_ptr pool;       ///< a pool_actor
   caf::strong_actor_ptr connection; ///< a connection_actor
+  std::uint64_t output_max = 0;     ///< the cluster's setting
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, lease_granted& x) {
-  return f(static_cast<lease_grant&>(x), x.pool, x.connection);
+  return f(static_cast<lease_grant&>(x), x.pool, x.connection, x.output_max);
 }
 
 struct confirm_lease {

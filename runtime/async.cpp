@@ -261,9 +261,12 @@ async_runtime::subscribe(std::string_view cluster, std::function<void(const even
 }
 
 subscription& subscription::operator=(subscription&& other) noexcept {
-  std::swap(gate_, other.gate_);
-  std::swap(number_, other.number_);
-  std::swap(callback_, other.callback_);
+  if (this != &other) {
+    unsubscribe();
+    gate_ = std::move(other.gate_);
+    number_ = other.number_;
+    callback_ = std::move(other.callback_);
+  }
   return *this;
 }
 

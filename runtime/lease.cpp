@@ -95,7 +95,9 @@ pending<result<void>> async_lease::release() const {
         gate_of_nothing(), {errc::already_released, "this lease is empty: it was moved or released"});
   if (auto hold = std::move(of_->hold_))
     hold->given_back = true;
-  call_terms terms{.cluster = of_->cluster_, .deadline = pending_shared::clock::now() + answer_margin};
+  // Takes no place among the requests: leases bound it, and a release that is refused would leave the lease nobody's.
+  call_terms terms{
+      .cluster = of_->cluster_, .deadline = pending_shared::clock::now() + answer_margin, .waited = true};
   return begin_call<result<void>>(
       gate, std::move(terms),
       [key = of_->key()](client_state& client, auto give) { client.release(key, std::move(give)); });

@@ -6,7 +6,8 @@
 //
 // It can be waited for, given a callback, made a std::future or `co_await`ed: one of these, once. Its answer is of the type
 // that the blocking form gives without throwing: a `result`, or what became of a command. There always is one, by the deadline
-// of what was asked, also when the runtime stops, was moved from or has lost its node.
+// of what was asked, also when the runtime stops, was moved from or has lost its node. (A node that is frozen is lost when it has
+// been silent for a minute; `get` and `wait_for` do not wait for that.)
 //
 // edge: a host thread waits here for what an actor gives.
 #pragma once

@@ -80,7 +80,7 @@ public:
 
   // --- leases
   // No more than 200,000 requests of a runtime may be without an answer, or have one that nobody has taken; the next is refused
-  // `too_many_requests`. Acquires, runs and streams count, and whatever else is asked without waiting for it.
+  // `too_many_requests`; a node takes 10,000 of one process, and as many leases. Acquires, runs and streams count, and whatever else is asked without waiting for it.
   lease acquire(std::string_view cluster, acquire_options options = {}) {
     return try_acquire(cluster, std::move(options)).value();
   }

@@ -25,7 +25,7 @@ class stream_pipe;
 class stream {
 public:
   stream() = default;
-  stream(stream&&) noexcept = default;
+  stream(stream&& other) noexcept : pipe_(std::move(other.pipe_)), rests_(std::exchange(other.rests_, {})) {}
   stream& operator=(stream&& other) noexcept;
   ~stream();
 

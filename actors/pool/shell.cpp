@@ -257,7 +257,8 @@ void pool_actor_state::apply(const grant& effect) {
   tell(who.holder, lease_granted{{settings().name, who.call, effect.lease, effect.connection,
                                   std::move(said.banner), std::move(said.warnings)},
                                  caf::strong_actor_ptr{self_->ctrl()},
-                                 caf::actor_cast<caf::strong_actor_ptr>(connection)});
+                                 caf::actor_cast<caf::strong_actor_ptr>(connection),
+                                 settings().output_max});
 }
 
 void pool_actor_state::apply(const refuse& effect) {

@@ -143,7 +143,8 @@ void session_actor_state::take(const release_lease& request, bool waits,
   leases_.erase(lease);
   auto order = state_.let_go(lease);
   if (order && waits)
-    ask<done>(order->first, caf::make_message(std::move(order->second)), promise);
+    // Never too many: leases have a bound of their own, and a lease whose release is refused would be nobody's.
+    ask<done>(order->first, caf::make_message(std::move(order->second)), promise, false);
   else if (order)
     caf::anon_send(order->first, std::move(order->second));
   else if (waits)
@@ -192,8 +193,14 @@ void session_actor_state::take(run_command& order) {
   if (!self_->current_sender())
     return; // nobody could be told
   auto wrong = begin_command(order);
-  if (wrong.code == errc::none)
+  if (wrong.code == errc::none) {
+    // No more is collected than fits into the message that tells it.
+    if (self_->current_sender()->node() != self_->node()) {
+      auto& most = order.what.output_max;
+      most = std::min(most != 0 ? most : state_.output_max({order.cluster, order.lease}), remote_bytes_max);
+    }
     return state_.run(std::move(order));
+  }
   run_ended end{order.call, {}};
   end.result.ended = {outcome_kind::never_sent, 0, {}, std::move(wrong)};
   send(self_->current_sender(), end);
@@ -259,8 +266,8 @@ template void session_actor_state::tell_last(stream_end&);
 
 template <class Answer>
 void session_actor_state::ask(const caf::actor& whom, caf::message request,
-                              caf::typed_response_promise<Answer> promise) {
-  if (full()) {
+                              caf::typed_response_promise<Answer> promise, bool bounded) {
+  if (bounded && full()) {
     promise.deliver(make_error(too_many()));
     return;
   }
@@ -280,7 +287,7 @@ void session_actor_state::ask(const caf::actor& whom, caf::message request,
 
 #define MOORAGE_ANSWER(type)                                                                                 \
   template void session_actor_state::ask<type>(const caf::actor&, caf::message,                              \
-                                               caf::typed_response_promise<type>);
+                                               caf::typed_response_promise<type>, bool);
 MOORAGE_ANSWER(done)
 MOORAGE_ANSWER(cluster_list)
 MOORAGE_ANSWER(pool_status)
@@ -376,6 +383,11 @@ void session_actor_state::quit(const failure& reason) {
 /// Each that waits has its answer.
 void session_actor_state::end(const failure& reason) {
   state_.end(reason);
+  for (auto& [lease, owner] : std::exchange(leases_, {}))
+    if (auto whom = caf::actor_cast<caf::strong_actor_ptr>(owner)) {
+      lease_lost lost{lease.cluster, lease.lease, reason};
+      send(whom, lost);
+    }
   for (auto& [number, refuse] : std::exchange(questions_, {}))
     refuse(make_error(reason));
 }

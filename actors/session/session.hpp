@@ -95,7 +95,8 @@ private:
 
   /// Instantiated in session.cpp, for each type of answer: what CAF makes of a request takes a compiler seconds.
   template <class Answer>
-  void ask(const caf::actor& whom, caf::message request, caf::typed_response_promise<Answer> promise);
+  void ask(const caf::actor& whom, caf::message request, caf::typed_response_promise<Answer> promise,
+           bool bounded = true);
   template <class Message>
   void send(const caf::strong_actor_ptr& whom, Message& what);
   template <class Message>

@@ -63,8 +63,9 @@ void session_state::take(lease_granted& granted) {
     self_->monitor(pool);
     pools_.insert_or_assign(granted.cluster, pool);
   }
-  leases_.insert_or_assign(lease_key{granted.cluster, granted.lease},
-                           held{std::move(pool), caf::actor_cast<caf::actor>(granted.connection)});
+  leases_.insert_or_assign(
+      lease_key{granted.cluster, granted.lease},
+      held{std::move(pool), caf::actor_cast<caf::actor>(granted.connection), granted.output_max});
   told_.tell(static_cast<lease_grant&>(granted));
 }
 
@@ -135,6 +136,11 @@ caf::actor session_state::connection_of(const lease_key& lease) {
     return {};
   under_way_on(found->second.connection);
   return found->second.connection;
+}
+
+std::uint64_t session_state::output_max(const lease_key& lease) const {
+  auto found = leases_.find(lease);
+  return found != leases_.end() ? found->second.output_max : 0;
 }
 
 std::set<std::uint64_t>& session_state::under_way_on(const caf::actor& connection) {

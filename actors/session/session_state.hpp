@@ -74,6 +74,8 @@ public:
   }
   /// Where to ask for a probe; it is monitored. None: the lease is not held.
   caf::actor connection_of(const lease_key& lease);
+  /// What is collected of a command under it that does not say it itself.
+  std::uint64_t output_max(const lease_key& lease) const;
 
   void take(lease_granted& granted);
   void take(acquire_refused& refusal);
@@ -104,6 +106,7 @@ private:
   struct held {
     pool_actor pool;
     caf::actor connection;
+    std::uint64_t output_max = 0;
   };
   struct command {
     caf::actor connection;

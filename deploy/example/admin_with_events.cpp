@@ -16,8 +16,8 @@ int main(int argc, char** argv) try {
                                [](const moorage::event_record& event) {
                                  if (event.missed > 0)
                                    std::cout << event.missed << " events missed\n";
-                                 std::cout << event.cluster << ": " << event.what << ' ' << event.text
-                                           << std::endl;
+                                 std::cout << event.cluster << ": " << to_string(event.what) << ' '
+                                           << event.text << std::endl;
                                })
                     .value();
   for (const auto& pool : *node.pools()) {

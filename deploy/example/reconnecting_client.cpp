@@ -32,7 +32,10 @@ int main(int argc, char** argv) try {
     // What may have run is not repeated unseen: here it counts as done.
     if (result.ended.kind != moorage::outcome_kind::never_sent)
       --left;
-    if (result.ended.cause.code == moorage::errc::node_lost)
+    using enum moorage::errc;
+    auto why = result.ended.cause.code;
+    if (why == node_lost || why == stopping ||
+        why == lease_ended) // killed, restarted, or both in the middle of a call
       node = node_again();
     else if (result.ended.kind == moorage::outcome_kind::never_sent)
       return std::cerr << to_string(result.ended) << '\n', 1;

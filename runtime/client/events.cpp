@@ -35,6 +35,8 @@ caf::behavior watcher(caf::event_based_actor* self, event_sink to, std::function
 
 void client_state::watch(std::uint64_t number, const std::string& cluster, event_sink to,
                          std::function<void(result<void>)> answer) {
+  if (gone_.code != errc::none)
+    return answer(gone_); // nobody would answer the watcher
   // Half of them at a time: often enough that a pool never waits for a callback that keeps up.
   constexpr std::uint32_t portion = events_waiting_max / 2;
   auto taken = [gate = gate_, number, count = std::make_shared<std::uint32_t>(0)] {

@@ -26,11 +26,11 @@ void stream_pipe::finish(outcome ended) {
   std::shared_ptr<void> place; // given back after the lock is
   {
     std::lock_guard guard{mutex_};
+    place = std::move(place_); // also when its reader left before the end
     if (over_)
       return;
     over_ = true;
     ended_ = std::move(ended);
-    place = std::move(place_);
   }
   changed_.notify_all();
 }

@@ -134,4 +134,11 @@ TEST_CASE("when its session at the node ends, each call of a client has its answ
   CHECK(asked != errc::none);
   auto late = world.ask();
   CHECK(world.answers[late].code == errc::node_lost);
+  errc subscribed = errc::none;
+  world.gate->post([&](client_state& client) {
+    client.watch(1, "alpha", {[](const event_record&) {}, std::make_shared<callback_strand>(world.callbacks)},
+                 [&](result<void> taken) { subscribed = taken.error().code; });
+  });
+  world.settle();
+  CHECK(subscribed == errc::node_lost);
 }

@@ -60,6 +60,7 @@ TEST_CASE("a session ends with its outsider, and lets go of everything") {
   CHECK(other.session_over());
   CHECK(world.status().leases + world.status().waiters == 0);
   CHECK(other.heard->refusals.at(0).reason.code == errc::stopping);
+  CHECK(other.heard->lost.size() == 1); // who lives on hears that its lease does not
   auto told = other.heard->events.size();
   world.ask<done>(pause_pool{"alpha"});
   CHECK(other.heard->events.size() == told);
@@ -84,6 +85,18 @@ TEST_CASE(
   caf::anon_send(unused, outsider_gone{});
   world.settle();
   CHECK(idle.session_over());
+}
+
+TEST_CASE("a lease is given back also by a session that takes no more requests") {
+  virtual_world world{plain_cluster(1)};
+  guest host{world, session_bounds{.outstanding_max = 2}};
+  for (std::uint64_t call : {1, 2, 3, 4})
+    host.acquire(call);
+  REQUIRE(host.heard->refusals.size() == 1);
+  host.release();
+  REQUIRE(host.heard->answers.size() == 1);
+  CHECK(host.heard->answers.at(0).code == errc::none);
+  CHECK(host.heard->grants.size() == 2);
 }
 
 TEST_CASE("a session ends with the manager, and each that waits has its answer") {

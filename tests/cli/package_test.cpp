@@ -174,7 +174,7 @@ TEST_CASE(
   installed there;
   auto ended = there.shell("nm -DC --defined-only '" + there.prefix + "/lib/libmoorage.so' | cut -d' ' -f3-");
   REQUIRE(ended.code == 0);
-  CHECK_THAT(ended.output, Contains("moorage::runtime::try_acquire"));
+  CHECK_THAT(ended.output, Contains("moorage::runtime::try_connect"));
   for (auto hidden : {"moorage::pool_core", "moorage::libssh_session", "moorage::client_state::", "toml::"})
     CHECK_THAT(ended.output, !Contains(hidden));
   if (std::string{MOORAGE_SANITIZE}.empty())
