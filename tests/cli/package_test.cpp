@@ -169,6 +169,39 @@ int main() {
   CHECK(ended.output == "7 " MOORAGE_VERSION " unknown_cluster\n");
 }
 
+TEST_CASE("a host's actor has its session from the shared library and from the static one") {
+  installed there;
+  std::filesystem::create_directories(there.home.folder / "host");
+  std::ofstream{there.home.folder / "host/CMakeLists.txt"} << R"(cmake_minimum_required(VERSION 3.25)
+project(host LANGUAGES CXX)
+find_package(moorage 0.1 REQUIRED COMPONENTS actors static)
+foreach(kind actors static)
+  add_executable(${kind} host.cpp)
+  target_link_libraries(${kind} PRIVATE moorage::${kind})
+endforeach()
+)";
+  std::ofstream{there.home.folder / "host/host.cpp"} << R"(#include <caf/all.hpp>
+#include <cstdio>
+#include <moorage/actors.hpp>
+int main() {
+  moorage::runtime rt;
+  caf::scoped_actor self{moorage::system_of(rt)};
+  auto session = moorage::session_of(rt, caf::actor_cast<caf::strong_actor_ptr>(self.ptr()));
+  self->send(session, moorage::acquire{"nowhere", 1});
+  self->receive([](const moorage::acquire_refused& refusal) {
+    std::puts(to_string(refusal.reason.code).c_str());
+  });
+}
+)";
+  auto source = there.home.folder / "host", build = there.home.folder / "build";
+  cmake(there.home.folder.path(),
+        {"-S", source, "-B", build, "-DCMAKE_PREFIX_PATH=" + there.prefix + ";" MOORAGE_INSTRUMENTED,
+         "-DCMAKE_CXX_FLAGS=" + there.flags});
+  cmake(there.home.folder.path(), {"--build", build});
+  for (auto kind : {"/actors", "/static"})
+    CHECK(there.shell(build + kind).output == "unknown_cluster\n");
+}
+
 TEST_CASE(
     "the shared library shows only what the public headers say, and an installation is no more than 25 MB") {
   installed there;
