@@ -34,7 +34,7 @@ moorage::failure fail_to_connect(const std::string& socket, std::chrono::millise
     if (!link)
       result = moorage::to_failure(link.error());
     CHECK(eventually([&] { return open_descriptors() == idle + held; }));
-    CHECK(system.end() < 1s);
+    CHECK(system.end() < 5s); // not when the peer goes on, which it never does
   }
   CHECK(open_descriptors() == before + held);
   CHECK(result.text.find(socket) != std::string::npos);
@@ -225,7 +225,7 @@ TEST_CASE("a server frozen with a full socket does not hold up our end") {
     }
     SECTION("when the link outlives the system") {}
     echo = nullptr;
-    CHECK(system.end() < 1s);
+    CHECK(system.end() < 5s); // not when the peer goes on, which it never does
   }
   CHECK(open_descriptors() == before);
 }
@@ -250,7 +250,7 @@ TEST_CASE("a client frozen with a full socket does not hold up the server's end"
     caf::anon_send_exit(echo, caf::exit_reason::user_shutdown);
     echo = nullptr;
     frozen = nullptr;
-    CHECK(system.end() < 1s);
+    CHECK(system.end() < 5s); // not when the peer goes on, which it never does
   }
   CHECK(open_descriptors() == before);
 }
