@@ -1,8 +1,8 @@
 // What may be ordered of one pool. An order is one message on its whole way, and the pool core's event; it is answered `done`,
 // or refused once.
 //
-// MOORAGE_ORDERS lists them, and nothing else does: the registration with CAF, the interfaces of manager and pool, the way
-// from one to the other and the core's events come of it. One that is in the list and not in the core, or not in the
+// MOORAGE_ORDERS lists them, and nothing else does: the registration with CAF, the interfaces of session, manager and
+// pool, the way from each to the next and the core's events come of it. One that is in the list and not in the core, or not in the
 // program's table (deploy/moorage/orders.cpp), does not link or fails a test.
 #pragma once
 

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "runtime/async.hpp"
-#include "runtime/client/answer_slot.hpp"
+#include "runtime/client/asking.hpp"
 #include "runtime/client/client.hpp"
 #include "runtime/pending.hpp"
 

@@ -109,11 +109,6 @@ public:
     return std::invoke(std::forward<Instead>(instead), std::move(*this).error());
   }
 
-  /// Deprecated, the older name of `error`.
-  failure reason() const { return error(); }
-  /// Deprecated: `std::move(it).value()`.
-  T take() { return std::move(*this).value(); }
-
 private:
   template <class Self>
   static auto& value_of(Self& self) {
@@ -168,11 +163,6 @@ public:
   result or_else(Instead&& instead) const {
     return has_value() ? *this : result{std::invoke(std::forward<Instead>(instead), reason_)};
   }
-
-  /// Deprecated, the older name of `error`.
-  const failure& reason() const { return reason_; }
-  /// Deprecated: `value`.
-  void take() const { value(); }
 
 private:
   failure reason_;

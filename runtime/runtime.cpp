@@ -4,7 +4,6 @@
 
 #include "actors/session/session.hpp"
 #include "runtime/actors.hpp"
-#include "runtime/client/asking.hpp"
 #include "runtime/runtime_parts.hpp"
 #include "runtime/system/scheduler_thread.hpp"
 

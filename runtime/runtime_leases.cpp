@@ -1,7 +1,7 @@
 // What a runtime asks about a lease, waited for: a peer that is silent answers when its connection is given up, which may
 // take minutes.
 #include "messages/durations.hpp"
-#include "runtime/client/answer_slot.hpp"
+#include "runtime/client/asking.hpp"
 #include "runtime/runtime.hpp"
 
 namespace moorage {

@@ -3,6 +3,8 @@
 #include <caf/all.hpp>
 #include <set>
 
+#include "messages/answers.hpp"
+
 namespace moorage {
 
 namespace {
@@ -288,14 +290,7 @@ void session_actor_state::ask(const caf::actor& whom, caf::message request,
 #define MOORAGE_ANSWER(type)                                                                                 \
   template void session_actor_state::ask<type>(const caf::actor&, caf::message,                              \
                                                caf::typed_response_promise<type>, bool);
-MOORAGE_ANSWER(done)
-MOORAGE_ANSWER(cluster_list)
-MOORAGE_ANSWER(pool_status)
-MOORAGE_ANSWER(pool_list)
-MOORAGE_ANSWER(connection_list)
-MOORAGE_ANSWER(lease_list)
-MOORAGE_ANSWER(waiter_list)
-MOORAGE_ANSWER(probe_answer)
+MOORAGE_ANSWERS(MOORAGE_ANSWER)
 #undef MOORAGE_ANSWER
 
 void session_actor_state::take(const subscribe& request, const caf::strong_actor_ptr& sender,

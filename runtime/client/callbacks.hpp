@@ -10,7 +10,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -41,11 +40,6 @@ public:
   void run_here(const std::string& cluster, std::function<void()> call);
   /// The same for one who has taken care that this is the place.
   void guard(const std::string& cluster, const std::function<void()>& call, const char* whose = "a callback");
-  /// A way for an actor's answer to the callback, to be used once. `place` is let go when the call begins: the callback may
-  /// ask for something else.
-  template <class Answer>
-  std::function<void(Answer)> answering(std::string cluster, std::function<void(Answer)> callback,
-                                        std::shared_ptr<void> place);
 
   /// This thread is in a callback: whoever waits here for the end of all of them waits for ever.
   bool within() const;
@@ -112,25 +106,5 @@ private:
   bool submitted_ = false;
   bool ended_ = false;
 };
-
-template <class Answer>
-std::function<void(Answer)> callback_threads::answering(std::string cluster,
-                                                        std::function<void(Answer)> callback,
-                                                        std::shared_ptr<void> place) {
-  struct waiting {
-    std::function<void(Answer)> callback;
-    std::shared_ptr<void> place;
-    std::optional<Answer> answer;
-  };
-  auto kept = std::make_shared<waiting>(waiting{std::move(callback), std::move(place), std::nullopt});
-  return [self = shared_from_this(), cluster = std::move(cluster), kept](Answer answer) {
-    kept->answer.emplace(std::move(answer));
-    self->run(cluster, [kept] {
-      auto callback = std::move(kept->callback);
-      kept->place = nullptr;
-      callback(std::move(*kept->answer));
-    });
-  };
-}
 
 } // namespace moorage

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "actors/composure.hpp"
+#include "messages/answers.hpp"
 #include "messages/exit_words.hpp"
 #include "runtime/node/socket.hpp"
 
@@ -215,13 +216,7 @@ void client_state::ask(const caf::actor& whom, caf::message request,
 
 #define MOORAGE_ANSWER(type)                                                                                 \
   template void client_state::ask<type>(const caf::actor&, caf::message, std::function<void(result<type>)>);
-MOORAGE_ANSWER(done)
-MOORAGE_ANSWER(cluster_list)
-MOORAGE_ANSWER(pool_status)
-MOORAGE_ANSWER(pool_list)
-MOORAGE_ANSWER(connection_list)
-MOORAGE_ANSWER(lease_list)
-MOORAGE_ANSWER(waiter_list)
+MOORAGE_ANSWERS(MOORAGE_ANSWER)
 #undef MOORAGE_ANSWER
 
 void client_state::after(std::chrono::nanoseconds delay, client_gate::work what) {

@@ -94,7 +94,7 @@ TEST_CASE("a node's client hears events, and no more of them than its callbacks 
     auto strand = std::make_shared<callback_strand>(world.callbacks);
     world.gate->post([&, number, cluster, strand](client_state& client) {
       client.watch(number, cluster, {[&](const event_record& record) { heard.push_back(record); }, strand},
-                   [&](result<void> taken) { answer = taken.reason().code; });
+                   [&](result<void> taken) { answer = taken.error().code; });
     });
     world.settle();
   };
@@ -124,7 +124,7 @@ TEST_CASE("when its session at the node ends, each call of a client has its answ
   caf::anon_send_exit(world.node, caf::exit_reason::kill);
   world.gate->post([&](client_state& client) {
     client.ask_manager<pool_status>(caf::make_message(get_pool{"alpha"}),
-                                    [&](result<pool_status> answer) { asked = answer.reason().code; });
+                                    [&](result<pool_status> answer) { asked = answer.error().code; });
   });
   world.settle();
   CHECK(world.answered[waiting] == 1);
