@@ -49,7 +49,7 @@ void quiet_acquire(const effort& effort, figures& into) {
     made.baseline = "an empty CAF request and reply from the same thread";
     made.unit = "us";
     made.bar = bar_kind::at_most;
-    made.limit = 3;
+    made.limit = 2.5;
     made.name = "acquire";
     made.what = "acquire + release (by the destructor), quiet, p50";
     made.note = "the next acquire waits behind the release, so both are in it";

@@ -24,6 +24,7 @@ void commands_against_control_master(const effort& effort, figures& into);
 // starting.cpp
 void exec_against_control_master(const effort& effort, figures& into);
 void acquires_from_threads(const effort& effort, figures& into);
+void acquires_of_a_crowd(const effort& effort, figures& into);
 // rounds.cpp
 void health_round(const effort& effort, figures& into);
 void hung_health_round(const effort& effort, figures& into);

@@ -31,6 +31,7 @@ constexpr bench benches[] = {
     {"control-master", "commands a second, against OpenSSH's ControlMaster", commands_against_control_master},
     {"exec", "a command through a node, against ssh -S through a ControlMaster", exec_against_control_master},
     {"acquire-rate", "acquires a second from 1, 8 and 64 host threads", acquires_from_threads},
+    {"crowd-acquire", "acquires a second from 64 host threads, against empty requests", acquires_of_a_crowd},
     {"health-round", "a health round of 100 idle connections", health_round},
     {"hung-round", "a health round of hung connections", hung_health_round},
     {"warming", "warming 100 connections", warming},

@@ -1,5 +1,7 @@
+#include <caf/all.hpp>
 #include <fstream>
 
+#include "runtime/actors.hpp"
 #include "tests/bench/clients.hpp"
 #include "tests/bench/figures.hpp"
 #include "tests/bench/other_node.hpp"
@@ -55,6 +57,36 @@ void acquires_from_threads(const effort& effort, figures& into) {
     });
     into.push_back(std::move(made));
   }
+}
+
+void acquires_of_a_crowd(const effort& effort, figures& into) {
+  constexpr int threads = 64;
+  fake_cluster cluster;
+  runtime rt{quiet({still(cluster.at(), "alpha", threads)})};
+  wait_idle(rt, "alpha", threads);
+  auto& system = system_of(rt);
+  auto echo = system.spawn([]() -> caf::behavior { return {[](int number) { return number; }}; });
+  auto pair = [&] { rt.acquire("alpha", std::chrono::seconds{60}); };
+  auto ask = [&] {
+    thread_local caf::scoped_actor self{
+        system}; // ends with its thread, of which each measurement has new ones
+    self->request(echo, caf::infinite, 1).receive([](int) {}, [](const caf::error&) {});
+  };
+  auto times = effort.some(20'000);
+  figure made;
+  made.name = "crowd-acquire";
+  made.what = "acquire-and-release pairs a second from 64 host threads";
+  made.baseline = "empty CAF requests and replies a second from as many threads";
+  made.unit = "/s";
+  made.bar = bar_kind::at_least;
+  made.limit = 0.5;
+  made.note = "all threads ask one actor: the runtime's client, or one that answers with the same number";
+  measure_pairs(made, effort.pairs(), [&](bool first) {
+    return in_order(
+        first, [&] { return rate_of(threads, times, pair); }, [&] { return rate_of(threads, times, ask); });
+  });
+  into.push_back(std::move(made));
+  caf::anon_send_exit(echo, caf::exit_reason::user_shutdown);
 }
 
 } // namespace moorage::bench
