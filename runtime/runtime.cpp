@@ -5,6 +5,7 @@
 #include "actors/session/session.hpp"
 #include "runtime/actors.hpp"
 #include "runtime/runtime_parts.hpp"
+#include "runtime/system/descriptors.hpp"
 #include "runtime/system/scheduler_thread.hpp"
 
 namespace moorage {
@@ -98,6 +99,12 @@ secret_store& runtime::secrets() {
 }
 
 result<std::string> runtime::serve(const std::string& socket, socket_news told) {
+  return serve(serving{.socket = socket}, std::move(told));
+}
+
+result<std::string> runtime::serve(const serving& how, socket_news told) {
+  // Ours from here on, whatever comes of it.
+  auto given = how.listening >= 0 ? std::make_shared<unique_fd>(how.listening) : nullptr;
   if (!parts_)
     return moved_from();
   if (parts_->system == nullptr)
@@ -105,19 +112,23 @@ result<std::string> runtime::serve(const std::string& socket, socket_news told) 
   if (!parts_->own_system || parts_->link)
     return failure{errc::invalid_request, "only a runtime that brought its own actor system can serve"};
   log_let_go let_go;
-  auto publish = [system = parts_->system, manager = parts_->manager](const std::string& path) {
+  auto links = std::make_shared<link_count>();
+  auto publish = [system = parts_->system, manager = parts_->manager, links, given](const std::string& path) {
     node_service service;
-    service.open = [system, manager] {
+    service.open = [system, manager, links] {
+      links->began();
       return caf::actor_cast<caf::strong_actor_ptr>(
           system->spawn(session, manager, caf::strong_actor_ptr{}, session_bounds{}));
     };
-    service.closed = [](const caf::strong_actor_ptr& session) {
+    service.closed = [links](const caf::strong_actor_ptr& session) {
+      links->ended();
       caf::anon_send(caf::actor_cast<inner_session_actor>(session), outsider_gone{});
     };
     service.interface = system->message_types<session_actor>();
-    return publish_node(*system, std::move(service), path);
+    return given ? publish_node(*system, std::move(service), given->get())
+                 : publish_node(*system, std::move(service), path);
   };
-  auto first = publish(socket.empty() ? usual_node_socket() : socket);
+  auto first = publish(how.socket.empty() ? usual_node_socket() : how.socket);
   if (!first)
     return to_failure(first.error());
   // One after the other, and not on the keeper's own thread: what is told may stop the runtime.
@@ -126,7 +137,8 @@ result<std::string> runtime::serve(const std::string& socket, socket_news told) 
     if (told)
       strand->post({}, [told, what, listening] { told(what, listening); });
   };
-  parts_->published = std::make_unique<node_keeper>(std::move(*first), publish, std::move(tell));
+  parts_->published = std::make_unique<node_keeper>(std::move(*first), publish, std::move(tell),
+                                                    node_idleness{how.idle_end, links});
   return parts_->published->path();
 }
 

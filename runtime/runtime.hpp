@@ -192,6 +192,8 @@ public:
   /// `listening` again, or for good not (another node listens there now, or no file can be made), when it is time to end.
   using socket_news = std::function<void(const failure& what, bool listening)>;
   result<std::string> serve(const std::string& socket = {}, socket_news told = {});
+  /// The same, as `how` says. That nobody needs it any more is told as not `listening`, with the code `none`.
+  result<std::string> serve(const serving& how, socket_news told = {});
   /// Returns when the node that this runtime is connected to has gone away, or after `timeout`; true if gone, however
   /// often it is asked.
   bool wait_for_loss(std::chrono::milliseconds timeout) const;

@@ -1,7 +1,9 @@
 // What a host may choose about a runtime that is no setting of a configuration's file.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <string>
 
 #pragma GCC visibility push(default)
 
@@ -21,6 +23,20 @@ struct runtime_options {
   /// one that waits does not hold up the next, and few enough to be nobody's burden. Who has more callbacks that wait at
   /// the same time, or whose callbacks wait for each other, gives an executor.
   callback_executor executor = {};
+};
+
+/// How a runtime's pools are offered to other processes.
+struct serving {
+  /// The path of the Unix-domain socket. Empty: the usual one. Not looked at with `listening`.
+  std::string socket = {};
+  /// Once no process has been linked for so long, it listens no more, and the news say that it is time to end. Who comes
+  /// at that very moment is served, and the time begins anew. Looked at twice a second. 0: never, since who serves by hand
+  /// does not expect it to end.
+  std::chrono::milliseconds idle_end{0};
+  /// A descriptor of a Unix-domain stream socket that somebody else made and that listens, as sd_listen_fds(3) tells; it is
+  /// closed by the runtime. The socket's file stays whoever's it is: it is neither watched nor removed, and who connects
+  /// after the end waits for whoever serves there next. -1: none.
+  int listening = -1;
 };
 
 } // namespace moorage

@@ -1,14 +1,34 @@
 #include "runtime/node/keeper.hpp"
 
+#include "messages/durations.hpp"
 #include "messages/type_ids.hpp"
 
 #include <utility>
 
 namespace moorage {
 
-node_keeper::node_keeper(published_node first, publisher again, teller tell)
+void link_count::began() {
+  std::lock_guard guard{mutex_};
+  ++links_;
+}
+
+void link_count::ended() {
+  std::lock_guard guard{mutex_};
+  if (--links_ == 0)
+    none_since_ = std::chrono::steady_clock::now();
+}
+
+std::chrono::milliseconds link_count::none_for() const {
+  std::lock_guard guard{mutex_};
+  if (links_ > 0)
+    return std::chrono::milliseconds{0};
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
+                                                               none_since_);
+}
+
+node_keeper::node_keeper(published_node first, publisher again, teller tell, node_idleness idleness)
     : path_(first.path()), node_(std::move(first)), again_(std::move(again)), tell_(std::move(tell)),
-      thread_([this] { watch(); }) {}
+      idleness_(std::move(idleness)), thread_([this] { watch(); }) {}
 
 node_keeper::~node_keeper() {
   close();
@@ -32,9 +52,34 @@ bool node_keeper::wait(std::chrono::milliseconds span) {
 }
 
 void node_keeper::watch() {
-  while (wait(node_file_look))
-    if (!node_.in_place() && !restore())
+  while (wait(node_file_look)) {
+    if (is_idle() ? leave() : !node_.in_place() && !restore())
       return;
+  }
+}
+
+bool node_keeper::is_idle() const {
+  return idleness_.end.count() > 0 && idleness_.links->none_for() >= idleness_.end;
+}
+
+/// Ends, unless somebody came at the last moment. False: somebody did, and it listens again.
+bool node_keeper::leave() {
+  // Who looks for a node from now on finds none, and starts another.
+  node_.withdraw();
+  if (!wait(node_last_look))
+    return true;
+  while (!is_idle()) {
+    auto made = again_(path_);
+    if (made) {
+      node_ = std::move(*made);
+      return false;
+    }
+    // Another one listens there by now: whoever came is served by this one to the end.
+    if (!wait(node_file_look))
+      return true;
+  }
+  tell_({errc::none, "no command or program has used the node for " + format_duration(idleness_.end)}, false);
+  return true;
 }
 
 /// Listens again where the file was. False: that is not to be.

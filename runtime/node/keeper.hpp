@@ -8,7 +8,9 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -20,14 +22,38 @@ constexpr std::chrono::milliseconds node_file_look{500};
 /// How long it is tried to listen again before the node counts as lost.
 constexpr std::chrono::seconds node_file_patience{5};
 
+/// How long a node that is about to end waits for who connected while its file went. Accepting takes a millisecond.
+constexpr std::chrono::milliseconds node_last_look{250};
+
+/// Since when no process has been linked. edge: the network's thread counts, and the keeper's looks.
+class link_count {
+public:
+  void began();
+  void ended();
+  /// 0 while there are links.
+  std::chrono::milliseconds none_for() const;
+
+private:
+  mutable std::mutex mutex_;
+  std::size_t links_ = 0;
+  std::chrono::steady_clock::time_point none_since_ = std::chrono::steady_clock::now();
+};
+
+/// Whether a node ends by itself, and of whom that depends.
+struct node_idleness {
+  std::chrono::milliseconds end{0}; ///< 0: it does not
+  std::shared_ptr<link_count> links = {};
+};
+
 class node_keeper {
 public:
   /// Listens at the path of the published node again, with the same actor.
   using publisher = std::function<caf::expected<published_node>(const std::string& path)>;
-  /// Called on the keeper's thread; must not wait nor throw: the file has gone, and `listening` again (`what` says so), or for good.
+  /// Called on the keeper's thread; must not wait nor throw: the file has gone, and `listening` again (`what` says so), or for good;
+  /// or nobody has been linked for so long that the node is to end (not `listening`, the code is `none`).
   using teller = std::function<void(const failure& what, bool listening)>;
 
-  node_keeper(published_node first, publisher again, teller tell);
+  node_keeper(published_node first, publisher again, teller tell, node_idleness idleness = {});
   /// close()
   ~node_keeper();
   node_keeper(const node_keeper&) = delete;
@@ -40,12 +66,15 @@ public:
 private:
   void watch();
   bool restore();
+  bool is_idle() const;
+  bool leave();
   bool wait(std::chrono::milliseconds span);
 
   std::string path_;
   published_node node_; ///< the watching thread's until it has ended
   publisher again_;
   teller tell_;
+  node_idleness idleness_;
   // edge: the thread that closes, and the watching one.
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -195,14 +195,15 @@ void node_scribe::detach_from(caf::io::abstract_broker* broker) {
 // -----------------------------------------------------------------------------------------------------
 
 node_doorman::node_doorman(caf::io::network::default_multiplexer& multiplexer, unique_fd fd,
-                           std::uint16_t port, node_service what)
+                           std::uint16_t port, node_service what, std::shared_ptr<borrowed_socket> borrowed)
     : doorman(caf::io::accept_handle::from_int(next_handle())), port_(port), what_(std::move(what)),
-      listener_(multiplexer, fd.release(), *this) {}
+      borrowed_(std::move(borrowed)), listener_(multiplexer, fd.release(), *this) {}
 
 void node_doorman::detach_from(caf::io::abstract_broker* broker) {
   parting<node_doorman> keep{this};
   doorman::detach_from(broker);
-  ::shutdown(listener_.fd(), SHUT_RDWR);
+  if (!borrowed_)
+    ::shutdown(listener_.fd(), SHUT_RDWR);
   listener_.backend().post(std::move(keep));
 }
 
@@ -266,6 +267,9 @@ void node_doorman::listener::handle_event(operation op) {
   if (op == operation::propagate_error)
     return owner_.ended();
   for (int i = 0; op == operation::read && i < accepted_max; ++i) {
+    // Who connects now is left in the queue, for whoever serves there next.
+    if (owner_.borrowed_ && !owner_.borrowed_->wanted)
+      return owner_.ended();
     unique_fd fd{::accept4(event_handler::fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
     if (fd) {
       owner_.accepted(std::move(fd));

@@ -32,6 +32,7 @@
 #include <caf/io/scribe.hpp>
 #include <caf/policy/tcp.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -113,11 +114,17 @@ private:
   std::function<void()> ended_;
 };
 
+/// What a doorman of a socket that is not ours shares with whoever ends it. Such a socket cannot be shut down, since whoever
+/// made it goes on with it. edge: a host thread says so, and CAF's network thread looks.
+struct borrowed_socket {
+  std::atomic<bool> wanted{true};
+};
+
 /// One published socket, and what each connection to it is given. `port` is the number under which CAF's broker knows it.
 class node_doorman final : public caf::io::doorman {
 public:
   node_doorman(caf::io::network::default_multiplexer& multiplexer, unique_fd fd, std::uint16_t port,
-               node_service what);
+               node_service what, std::shared_ptr<borrowed_socket> borrowed = {});
 
   bool new_connection() override { return false; } // CAF's acceptor would call it; ours does not
   void launch() override { listener_.start(); }
@@ -158,6 +165,7 @@ private:
 
   std::uint16_t port_;
   node_service what_;
+  std::shared_ptr<borrowed_socket> borrowed_; ///< none: the socket is ours
   listener listener_;
   std::deque<std::shared_ptr<greeting_state>>
       greeting_; ///< those that have not greeted, oldest first; and some more

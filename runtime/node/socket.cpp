@@ -12,9 +12,11 @@
 #include <array>
 #include <atomic>
 #include <cctype>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -132,6 +134,7 @@ std::string usual_node_socket() {
 /// The socket's first descriptor is the doorman's; `file.fd` is a second one.
 struct published_node::state {
   listening_socket file;
+  std::shared_ptr<borrowed_socket> borrowed; ///< none: the socket is ours
 };
 
 published_node::published_node(std::unique_ptr<state> from) : state_(std::move(from)) {}
@@ -156,48 +159,96 @@ const std::string& published_node::path() const {
 }
 
 bool published_node::in_place() const {
-  return is_in_place(state_->file);
+  return state_->borrowed || is_in_place(state_->file);
+}
+
+void published_node::withdraw() {
+  if (state_->borrowed)
+    state_->borrowed->wanted = false;
+  else
+    remove_file(state_->file);
 }
 
 void published_node::close() {
   if (!state_->file.fd)
     return;
-  remove_file(state_->file); // first, so that no starting node ever finds a file with nobody behind it
-  end(state_->file.fd);
+  withdraw(); // first, so that no starting node ever finds a file with nobody behind it
+  if (state_->borrowed)
+    state_->file.fd.reset();
+  else
+    end(state_->file.fd);
 }
 
-caf::expected<published_node> publish_node(caf::actor_system& system, node_service what,
-                                           const std::string& path) {
+namespace {
+
+caf::error unfit_to_publish(const caf::actor_system& system, const node_service& what,
+                            const std::string& where) {
   if (!what.open)
-    return make_error(errc::invalid_request, "there is no actor to publish on " + path);
-  auto net = network_of(system);
-  if (!net)
+    return make_error(errc::invalid_request, "there is no actor to publish on " + where);
+  if (!system.has_middleman())
     return no_network();
   if (auto size = announced_size(what.interface); size > link_filter::handshake_max)
     return make_error(errc::invalid_request, "the interface of the actor takes " + std::to_string(size) +
                                                  " bytes to announce, and a link takes " +
                                                  std::to_string(link_filter::handshake_max) +
                                                  ": publish an actor with a smaller one");
+  return {};
+}
+
+} // namespace
+
+caf::expected<published_node> published_node::begin(caf::actor_system& system, node_service what,
+                                                    std::unique_ptr<state> from) {
+  auto net = network_of(system);
+  if (!net)
+    return no_network();
+  auto first = std::exchange(from->file.fd, second_of(from->file.fd.get()));
+  published_node result{std::move(from)};
+  if (!result.state_->file.fd) {
+    result.withdraw();
+    return make_error(errc::local_failure, "out of descriptors while publishing on " + result.path());
+  }
+  auto port = next_port();
+  caf::io::doorman_ptr doorman = caf::make_counted<node_doorman>(*net->multiplexer, std::move(first), port,
+                                                                 std::move(what), result.state_->borrowed);
+  // Nothing is published with the doorman itself: each connection has what it is given published for itself.
+  caf::anon_send(net->broker, caf::publish_atom_v, std::move(doorman), port, caf::strong_actor_ptr{},
+                 std::set<std::string>{});
+  return result;
+}
+
+caf::expected<published_node> publish_node(caf::actor_system& system, node_service what,
+                                           const std::string& path) {
+  if (auto error = unfit_to_publish(system, what, path))
+    return error;
   if (path == usual_node_socket())
     create_folders_above(path);
   auto listening = listen_at(path);
   if (!listening)
     return std::move(listening.error());
-  auto first = std::exchange(listening->fd, second_of(listening->fd.get()));
   auto state = std::make_unique<published_node::state>();
   state->file = std::move(*listening);
-  published_node result{std::move(state)};
-  if (!result.state_->file.fd) {
-    remove_file(result.state_->file);
-    return make_error(errc::local_failure, "out of descriptors while publishing on " + path);
-  }
-  auto port = next_port();
-  caf::io::doorman_ptr doorman =
-      caf::make_counted<node_doorman>(*net->multiplexer, std::move(first), port, std::move(what));
-  // Nothing is published with the doorman itself: each connection has what it is given published for itself.
-  caf::anon_send(net->broker, caf::publish_atom_v, std::move(doorman), port, caf::strong_actor_ptr{},
-                 std::set<std::string>{});
-  return result;
+  return published_node::begin(system, std::move(what), std::move(state));
+}
+
+caf::expected<published_node> publish_node(caf::actor_system& system, node_service what, int listening) {
+  if (auto error = unfit_to_publish(system, what, "a socket that was handed over"))
+    return error;
+  auto taken = take_listening(second_of(listening));
+  if (!taken)
+    return std::move(taken.error());
+  auto state = std::make_unique<published_node::state>();
+  state->file = std::move(*taken);
+  state->borrowed = std::make_shared<borrowed_socket>();
+  return published_node::begin(system, std::move(what), std::move(state));
+}
+
+caf::expected<pid_t> node_process(const std::string& path) {
+  constexpr std::chrono::seconds patience{1};
+  auto socket = connect_to(path, std::chrono::steady_clock::now() + patience);
+  if (!socket)
+    return std::move(socket.error());
+  return peer_of(socket->get()).pid;
 }
 
 } // namespace moorage

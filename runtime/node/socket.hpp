@@ -102,8 +102,12 @@ public:
   /// Absolute.
   const std::string& path() const;
 
-  /// The file is still there, and still this node's.
+  /// The file is still there, and still this node's. Of a socket that was given: yes.
   bool in_place() const;
+
+  /// Lets nobody begin to connect any more, but those who did: removes the file, or leaves who comes in the queue of a socket
+  /// that was given. Those who connected before may still be accepted.
+  void withdraw();
 
   /// Accepts no more connections, and removes the file if it is still ours. Links that exist live on; they
   /// end with the actor system. Blocks for no peer. May be called before or after the end of the actor
@@ -113,6 +117,8 @@ public:
 private:
   struct state;
   friend caf::expected<published_node> publish_node(caf::actor_system&, node_service, const std::string&);
+  friend caf::expected<published_node> publish_node(caf::actor_system&, node_service, int);
+  static caf::expected<published_node> begin(caf::actor_system&, node_service, std::unique_ptr<state>);
   explicit published_node(std::unique_ptr<state> from);
 
   std::unique_ptr<state> state_;
@@ -126,6 +132,14 @@ private:
 /// does not take (`link_filter::handshake_max` bytes), or a system without middleman.
 caf::expected<published_node> publish_node(caf::actor_system& system, node_service what,
                                            const std::string& path);
+
+/// The same on a socket that somebody else made and that listens, as systemd hands over. It works on a copy of the descriptor;
+/// the file is never removed. Errors: `invalid_request` also for any other descriptor.
+caf::expected<published_node> publish_node(caf::actor_system& system, node_service what, int listening);
+
+/// The process that listens at `path`: 0 if it is in another pid namespace. Connects for that, and ends it at once. A socket
+/// that was handed over may name whoever made it. Errors: as of `connect_node`.
+caf::expected<pid_t> node_process(const std::string& path);
 
 /// The same with one typed actor for all of them, and its interface.
 template <class Handle>

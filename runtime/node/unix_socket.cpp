@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
@@ -219,6 +220,29 @@ caf::expected<listening_socket> listen_at(const std::string& path) {
   if (auto error = clear_path(path, address))
     return error;
   return bind_and_listen(path, address);
+}
+
+caf::expected<listening_socket> take_listening(unique_fd given) {
+  auto is = [&given](int option, int wanted) {
+    int value = -1;
+    socklen_t size = sizeof(value);
+    return ::getsockopt(given.get(), SOL_SOCKET, option, &value, &size) == 0 && value == wanted;
+  };
+  sockaddr_un address{};
+  socklen_t size = sizeof(address);
+  if (!is(SO_DOMAIN, AF_UNIX) || !is(SO_TYPE, SOCK_STREAM) || !is(SO_ACCEPTCONN, 1) ||
+      ::getsockname(given.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+      size <= offsetof(sockaddr_un, sun_path) || address.sun_path[0] != '/')
+    return make_error(
+        errc::invalid_request,
+        "descriptor " + std::to_string(given.get()) +
+            " is no listening Unix-domain stream socket with a file: in a systemd .socket unit write "
+            "ListenStream= with an absolute path");
+  // Listening once more has who connects from now on see this process, and not the one that made the socket.
+  if (::fcntl(given.get(), F_SETFD, FD_CLOEXEC) != 0 || ::fcntl(given.get(), F_SETFL, O_NONBLOCK) != 0 ||
+      ::listen(given.get(), backlog) != 0)
+    return local("cannot listen on the socket that was handed over", errno);
+  return listening_socket{std::move(given), std::string{address.sun_path}};
 }
 
 bool is_in_place(const listening_socket& socket) {

@@ -9,7 +9,10 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <memory>
 #include <sys/stat.h>
+#include <thread>
+#include <utility>
 
 using namespace node_tests;
 using moorage::errc;
@@ -26,14 +29,17 @@ struct kept_node {
   std::future<std::pair<moorage::failure, bool>> news = told.get_future();
   std::unique_ptr<moorage::node_keeper> keeper;
 
-  explicit kept_node(const std::string& name = "node.sock") : path(folder / name) {
+  explicit kept_node(const std::string& name = "node.sock", moorage::node_idleness idleness = {})
+      : path(folder / name) {
     auto publish = [this](const std::string& where) { return moorage::publish_node(*system, echo, where); };
     auto first = publish(path);
     REQUIRE(first);
-    keeper = std::make_unique<moorage::node_keeper>(std::move(*first), publish,
-                                                    [this](const moorage::failure& what, bool listening) {
-                                                      told.set_value({what, listening});
-                                                    });
+    keeper = std::make_unique<moorage::node_keeper>(
+        std::move(*first), publish,
+        [this](const moorage::failure& what, bool listening) {
+          told.set_value({what, listening});
+        },
+        std::move(idleness));
   }
   ~kept_node() {
     keeper.reset();
@@ -124,4 +130,46 @@ TEST_CASE("a keeper that is closed removes the file, says nothing and does not k
   CHECK(std::chrono::steady_clock::now() - start < moorage::node_file_look);
   CHECK(!std::filesystem::exists(node.path));
   CHECK(node.news.wait_for(0ms) == std::future_status::timeout);
+}
+
+TEST_CASE("an idle node removes its file and says that it is to end") {
+  kept_node node{"node.sock", {1ms, std::make_shared<moorage::link_count>()}};
+  auto [what, listening] = node.wait_for_news();
+  CHECK(!listening);
+  CHECK(what.code == errc::none);
+  CHECK(!std::filesystem::exists(node.path));
+}
+
+TEST_CASE("who comes while an idle node ends is served, and it listens again") {
+  auto met = false;
+  // It looks once more after a quarter of a second: a machine that is busy may miss that.
+  for (auto tries = 0; tries < 20 && !met; ++tries) {
+    auto links = std::make_shared<moorage::link_count>();
+    kept_node node{"node.sock", {1ms, links}};
+    while (std::filesystem::exists(node.path))
+      std::this_thread::yield();
+    links->began(); // as one that had connected before the file went, and was accepted now
+    while (!met && node.news.wait_for(1ms) == std::future_status::timeout)
+      met = std::filesystem::exists(node.path);
+    if (!met)
+      continue;
+    CHECK(node.serves());
+    links->ended();
+    CHECK(node.wait_for_news().first.code == errc::none);
+  }
+  CHECK(met);
+}
+
+TEST_CASE("a node does not end while there are links, nor one whose time is not up") {
+  auto links = std::make_shared<moorage::link_count>();
+  links->began();
+  links->began();
+  links->ended();
+  CHECK(links->none_for() == 0ms);
+  links->ended();
+  CHECK(links->none_for() < 10s);
+  links->began();
+  kept_node node{"node.sock", {1ms, links}};
+  CHECK(node.news.wait_for(3 * moorage::node_file_look) == std::future_status::timeout);
+  CHECK(node.serves());
 }
