@@ -88,7 +88,10 @@ void add_openings(findings& found, const std::vector<event_record>& events) {
     if (event.what != event_kind::open_failed)
       continue;
     auto told = events.back().error.text == event.error.text; // by the error at the end, if it comes to that
-    auto what = in_words(event.error.stage) + ": " + in_words(event.error.kind);
+    // That one is found out while the log-in is prepared, which says nothing to people.
+    auto what = event.error.kind == ssh_failure::no_credentials
+                    ? std::string{"nothing to log in with"}
+                    : in_words(event.error.stage) + ": " + in_words(event.error.kind);
     found.steps.push_back({"try failed", {}, event.text, true, told ? what : what + ": " + event.error.text});
   }
 }

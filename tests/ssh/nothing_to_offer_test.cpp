@@ -24,7 +24,7 @@ TEST_CASE("who has nothing to log in with is told so before the server is asked"
   }
   SECTION("nothing was listed, and none of the usual is there") {
     settings.key_files = {};
-    missing = "no other key file or key in an agent";
+    missing = "there is nothing to log in with: no key file or key in an agent";
   }
   driven link{around, settings};
   REQUIRE_FALSE(link.open());

@@ -50,7 +50,7 @@ struct credentials {
   std::vector<std::string>
       problems; ///< in words: a listed key file that cannot be used, a missing entry of the store
   /// In words, for when there is not even a hindrance: what else could have been used.
-  std::string nothing_else = "no other key file or key in an agent is there to be used";
+  std::string nothing_else = "no key file or key in an agent is there to be used";
 
   bool any_listed() const;
 };

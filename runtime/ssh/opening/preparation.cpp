@@ -110,13 +110,14 @@ std::optional<secret> find_secret(secret_store* secrets, const std::string& name
   return found;
 }
 
-std::string nothing_else(const cluster_settings& settings, const surroundings& around, bool secrets_kept) {
+std::string nothing_else(const cluster_settings& settings, const surroundings& around, bool secrets_kept,
+                         bool any_file) {
   std::string agent = "key in an agent";
   if (!settings.agent)
     agent += " (agent = false)";
   else if (around.agent_socket.empty())
     agent += " (SSH_AUTH_SOCK is not set)";
-  return "no other key file" +
+  return (any_file ? "no other key file" : "no key file") +
          (secrets_kept ? ", " + agent + ", or password (password_secret)" : " or " + agent) +
          " is there to be used";
 }
@@ -225,8 +226,8 @@ preparation::read_files preparation::read(const cluster_settings& settings, secr
   if (sign.abandoned())
     return result;
   const bool secrets_kept = secrets != nullptr && !secrets->empty();
-  result.keys.nothing_else = nothing_else(settings, around, secrets_kept);
   result.keys.files = load_keys(settings, home, passphrase ? &*passphrase : nullptr, sign, secrets_kept);
+  result.keys.nothing_else = nothing_else(settings, around, secrets_kept, !result.keys.files.empty());
   result.keys.agent = settings.agent && !around.agent_socket.empty() && agent_needed(result.keys);
   result.keys.agent_timeout = settings.agent_timeout;
   if ((result.error = nothing_to_offer(result.keys)))
