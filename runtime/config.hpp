@@ -8,6 +8,8 @@
 //   connect_timeout = "30s"    # "250ms", "5min", "1h30m"
 //   [node]
 //   socket = "/run/user/1000/moorage/node.sock"
+//   start = "auto"             # no, auto
+//   idle_end = "10min"
 //   [log]
 //   level = "warning"          # trace, debug, info, warning, error, critical, off
 //   file = "~/moorage.log"     # none: stderr
@@ -18,6 +20,7 @@
 // trouble of the clusters that name it, and of no other. See `check_files`.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -81,11 +84,19 @@ struct cluster_config {
   void note_origin(std::string_view field, setting_origin origin);
 };
 
+/// Whether a command that finds no node starts one.
+enum class node_start : std::uint8_t { no, automatic };
+
 struct configuration {
   std::string file = {};                     ///< as it was given; empty: no file was read
   cluster_config defaults = {};              ///< what a cluster starts from
   std::vector<cluster_config> clusters = {}; ///< in the order of the file
   std::string node_socket = {};              ///< empty: `usual_node_socket()` of runtime/node/socket.hpp
+  /// `no`, since a process that stays behind is nothing that a command does unasked.
+  moorage::node_start node_start = moorage::node_start::no;
+  /// After how long without a link a node ends that was started because somebody needed it, by `start` or by systemd's
+  /// socket; 0: never. Longer than a cluster's `idle_timeout`, so that its connections are closed first.
+  std::chrono::milliseconds node_idle_end = std::chrono::minutes{10};
   std::string log_level = "warning";
   std::string log_file = {}; ///< empty: stderr
   /// Not set in files. False: of what failed the log tells the kind only, since the cause is told beside it by whoever it

@@ -1,8 +1,11 @@
 // `moorage admin …`: looking into the node's pools, and steering them.
 #include <chrono>
 #include <condition_variable>
+#include <csignal>
 #include <deque>
+#include <filesystem>
 #include <mutex>
+#include <system_error>
 
 #include <nlohmann/json.hpp>
 
@@ -12,10 +15,15 @@
 #include "deploy/moorage/present.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
+#include "messages/type_ids.hpp"
+#include "runtime/node/socket.hpp"
 
 namespace moorage::cli {
 
 namespace {
+
+/// A node closes its connections within a second.
+constexpr std::chrono::seconds stop_patience{10};
 
 template <class T, class Text>
 ending show(const options& from, const char* name, result<std::vector<T>> items, Text text) {
@@ -99,6 +107,28 @@ ending follow_events(const options& from, runtime& node, signal_watch& signals) 
   return {success, signals.caught()};
 }
 
+// By its process, which needs no node that answers. Who made a socket and handed it over may be named in the node's place,
+// so what does not look like a node is left alone.
+ending stop_node(const options& from, runtime& node, const std::string& socket) {
+  auto process = node_process(socket);
+  if (!process)
+    return refuse(to_failure(process.error()));
+  std::error_code unknown;
+  auto program = std::filesystem::read_symlink("/proc/" + std::to_string(*process) + "/exe", unknown);
+  if (*process <= 0 || !program.filename().string().starts_with("moorage")) {
+    complain("cannot tell which process serves " + socket +
+             ": end the program that does, or, if it is systemd's, run: systemctl --user stop moorage");
+    return {failed, 0};
+  }
+  kill(*process, SIGTERM);
+  if (!node.wait_for_loss(stop_patience)) {
+    complain("process " + std::to_string(*process) + " was sent SIGTERM, and serves " + socket + " still");
+    return {failed, 0};
+  }
+  return say(from.json ? json_line({{"done", from.admin.action}, {"process", *process}})
+                       : "process " + std::to_string(*process) + " serves no more\n");
+}
+
 ending steer(const options& from, runtime& node) {
   for (const auto& order : orders())
     if (from.admin.action == order.name)
@@ -137,6 +167,8 @@ ending run_admin(const options& from) {
     return show(from, "leases", node.leases(from.cluster), leases_text);
   if (action == "waiters")
     return show(from, "waiters", node.waiters(from.cluster), waiters_text);
+  if (action == "stop")
+    return stop_node(from, node, node_socket(from, *config));
   return action == "events" ? follow_events(from, node, *signals) : steer(from, node);
 }
 

@@ -107,12 +107,20 @@ std::string exit_code_section() {
   return result + ".PP\n" + sentences(exec_exit_codes);
 }
 
+std::string node_setting(const setting_rules& field, const setting_value& usual) {
+  return ".TP\n" + bold(field.name) + " = " + italic(format_value(field, usual)) + "\n" +
+         sentences(field.meaning) + "This is the default.\n" +
+         sentences("Allowed: " + allowed_values(field) + ".") +
+         (field.ssh_name.empty() ? ""
+                                 : sentences("As " + std::string{field.ssh_name} + " of ssh_config(5)."));
+}
+
 std::string settings_section() {
   std::string result = ".SH CONFIGURATION\n"
                        "The file is in TOML: a table [clusters.\\fINAME\\fR] for each cluster, which needs a "
                        "host; [defaults] for what all "
                        "start from; [node] with\n"
-                       ".BR socket ;\n"
+                       ".BR socket ,\n.BR start \nand\n.BR idle_end ;\n"
                        "[log] with\n"
                        ".B level\nand\n.BR file .\n"
                        "Durations are written \\(dq250ms\\(dq, \\(dq30s\\(dq, \\(dq5min\\(dq, "
@@ -142,7 +150,8 @@ std::string settings_section() {
     if (!field.ssh_name.empty())
       result += sentences("As " + std::string{field.ssh_name} + " of ssh_config(5).");
   }
-  return result;
+  return result + ".SS The node\n" + node_setting(node_start_rules(), std::uint64_t{0}) +
+         node_setting(node_idle_end_rules(), configuration{}.node_idle_end);
 }
 
 template <class Rows>

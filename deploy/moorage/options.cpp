@@ -22,12 +22,13 @@ command_line::command_line()
   app_->set_version_flag("--version", "moorage " MOORAGE_VERSION, "Say the version and end");
   app_->formatter_fn([this](const CLI::App* app, std::string, CLI::AppFormatMode) { return help_of(*app); });
   auto& text = texts_[app_.get()];
-  text.paragraphs = {"A pool keeps authenticated SSH connections to each cluster open and healthy, and lends "
-                     "them out. Commands use the "
-                     "pools of a running node (moorage serve) when there is one, so that they need not log "
-                     "in again; without one, each "
-                     "makes a pool of its own.",
-                     "CLUSTER is a name from the configuration file, or user@host:port."};
+  text.paragraphs = {
+      "A pool keeps authenticated SSH connections to each cluster open and healthy, and lends "
+      "them out. Commands use the "
+      "pools of a running node (moorage serve) when there is one, so that they need not log "
+      "in again; without one, each "
+      "makes a pool of its own, or starts a node if the configuration says so (start in [node]).",
+      "CLUSTER is a name from the configuration file, or user@host:port."};
   text.examples = {{"moorage check me@login.example.org", "does it work, and how long does each step take"},
                    {"moorage exec lumi -- squeue --me", "run a command; the exit code is the command's"},
                    {"moorage serve &", "keep connections for all later commands"},
@@ -215,18 +216,37 @@ void command_line::add_config() {
 }
 
 void command_line::add_serve() {
-  add(command::serve, "serve", "Keep the pools for other commands and programs of this user",
+  auto* serve = add(
+      command::serve, "serve", "Keep the pools for other commands and programs of this user",
       {.paragraphs =
            {"Listens on a Unix-domain socket that only its owner may use, and on nothing else, until it is "
             "ended by SIGTERM or Ctrl-C. SIGHUP reads the configuration again: clusters that are new or "
             "changed are taken over, those that are gone are closed; a file with an error changes nothing.",
             "Should the socket's file be removed, it listens on a new one within a second; it ends with an "
             "error when another node has taken its place.",
-            "Under systemd it tells when it is ready (Type=notify)."},
+            "Under systemd it tells when it is ready (Type=notify), and serves the socket that a .socket "
+            "unit "
+            "hands over, for as long as it is used: see idle_end in the configuration.",
+            "With start = \"auto\" in [node] of the configuration, exec, check and bench start a node when "
+            "they find "
+            "none, in the background and in the environment of the command that does it, its agent included. "
+            "Such a node asks nobody for anything: log-ins need a key without a passphrase, or an agent. "
+            "What it "
+            "logs goes to the file that [log] names, or nowhere. It ends when no command or program has used "
+            "it "
+            "for idle_end, or by moorage admin stop. If none can be started, that is said, and the command "
+            "opens connections of its own. A cluster written as user@host:port is the node's, too, from its "
+            "first use until the "
+            "node ends, with the [defaults] of then. With --socket, --embedded or -o none is started."},
        .examples = {{"moorage serve &", "in the background of a session"},
                     {"systemctl --user enable --now moorage",
-                     "always, with the unit that comes with moorage"}},
+                     "always, with the unit that comes with moorage"},
+                    {"systemctl --user enable --now moorage.socket", "when it is needed, by systemd"}},
        .exit_codes = true});
+  add_duration(*serve, "--idle-end", options_.serve.idle_end,
+               "End when no command or program has used the node for this time, such as 10min; 0: never. "
+               "Otherwise never, or idle_end of the configuration for a socket of systemd's");
+  serve->add_flag("--started", options_.serve.started)->group(""); // how `[node] start` does it
 }
 
 CLI::App* command_line::add_action(CLI::App& admin, const std::string& name, const std::string& summary,
@@ -275,6 +295,9 @@ void command_line::add_admin() {
       add_number(*action, *order.argument);
   }
   add_action(*admin, "events", "Tell what happens as it happens, until Ctrl-C", false);
+  add(*admin, "stop", "End the node, with all its connections", {.exit_codes = true})->callback([this] {
+    options_.admin.action = "stop";
+  });
 }
 
 void command_line::add_generators() {

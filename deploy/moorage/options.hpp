@@ -36,6 +36,11 @@ struct bench_options {
   std::string command = "true";
 };
 
+struct serve_options {
+  std::chrono::milliseconds idle_end{-1}; ///< negative: by who began it
+  bool started = false;                   ///< by a command that waits for it
+};
+
 struct config_options {
   bool names = false;
   bool sample = false;
@@ -66,6 +71,7 @@ struct options {
   exec_options exec;
   std::string check_command; ///< of check; empty: the pool's own way
   bench_options bench;
+  serve_options serve;
   config_options config;
   admin_options admin;
   std::string shell; ///< of completion

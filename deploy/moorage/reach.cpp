@@ -1,9 +1,14 @@
 #include "deploy/moorage/reach.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
+#include <system_error>
+
+#include <unistd.h>
 
 #include "deploy/moorage/advice.hpp"
+#include "deploy/moorage/background.hpp"
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/output.hpp"
 #include "deploy/moorage/pools.hpp"
@@ -54,9 +59,39 @@ failure usable_cluster(const configuration& from, const std::string& name, clust
   return {errc::invalid_settings, config_error{std::move(problems)}.what()};
 }
 
+// A node is in another folder than we are.
+void name_files_from_root(cluster_settings& of) {
+  for (auto* files : {&of.key_files, &of.known_hosts_files})
+    for (auto& each : *files)
+      if (std::error_code unknown; !each.empty() && !each.starts_with('/') && !each.starts_with('~'))
+        each = std::filesystem::absolute(each, unknown).string();
+}
+
 // For whoever can start one; the library's own text is for developers, too.
 failure no_node_on(const std::string& path, const options& from) {
   return {errc::no_node, "no node listens on " + path + "; start one with: " + same_node(from, "serve &")};
+}
+
+// A node that ends at this very moment is none: its file goes first.
+result<runtime> find_node(const std::string& path) {
+  auto node = runtime::try_connect(path);
+  if (node.error().code == errc::node_lost && access(path.c_str(), F_OK) != 0)
+    return runtime::try_connect(path);
+  return node;
+}
+
+// The node that listens there, or one that is started there where the configuration wants that.
+result<runtime> find_or_start_node(const options& from, const configuration& config, const std::string& path,
+                                   const signal_watch& signals) {
+  auto node = find_node(path);
+  if (node.error().code != errc::no_node || !may_start_node(from, config))
+    return node;
+  auto wrong = start_node(from, config, path, signals);
+  if (wrong.code == errc::none)
+    return find_node(path);
+  if (from.quiet < 2 && !signals.token().stop_requested())
+    complain(wrong.text + "; going on with connections of this command's own");
+  return node;
 }
 
 // Pools that end with the command tell by its last error, with the lease, and while it is waited for, what their log would
@@ -124,6 +159,7 @@ std::string node_socket(const options& from, const configuration& config) {
 failure make_known(runtime& node, const options& from, const configuration& config) {
   cluster_config ours;
   auto wrong = usable_cluster(config, from.cluster, ours);
+  name_files_from_root(ours.settings);
   if (wrong.code == errc::none)
     wrong = node.register_cluster(ours.settings).error();
   // It may name paths, each on a line of its own.
@@ -150,7 +186,7 @@ pools_at_hand reach_pools(const options& from, const configuration& config, sign
     return result;
   }
   if (auto path = node_socket(from, config); !from.embedded && from.settings.empty() && !path.empty()) {
-    auto node = runtime::try_connect(path);
+    auto node = find_or_start_node(from, config, path, signals);
     auto chosen = !from.socket.empty() || !config.node_socket.empty();
     // Without a node we can do without, and with what is not ours at a place that nobody chose; with a node that does
     // not answer, somebody should look after it.

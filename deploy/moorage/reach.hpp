@@ -27,7 +27,8 @@ struct pools_at_hand {
   failure reason;
 };
 
-/// Pools that know the cluster that the options name: the node's if there is one, else our own. Our own know only that
+/// Pools that know the cluster that the options name: the node's if there is one, or can be started where the configuration
+/// wants that, else our own. Our own know only that
 /// cluster and keep no idle connection for later: there is no later. As `make_pools`, this may begin the process anew.
 pools_at_hand reach_cluster(const options& from, const configuration& config, signal_watch& signals);
 

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "deploy/moorage/background.hpp"
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/pools.hpp"
@@ -39,6 +40,35 @@ void tell_systemd(std::string_view state) {
   sendto(descriptor, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
          length);
   close(descriptor);
+}
+
+// sd_listen_fds(3): the socket that was handed over; -1: none. More than one is refused.
+int handed_over(failure& wrong) {
+  const char* whose = std::getenv("LISTEN_PID");
+  const char* number = std::getenv("LISTEN_FDS");
+  constexpr int first = 3;
+  auto result = -1;
+  if (whose != nullptr && number != nullptr && whose == std::to_string(getpid())) {
+    result = first;
+    if (std::string_view{number} != "1")
+      wrong = {errc::invalid_request, "a node serves one socket, and " + std::string{number} +
+                                          " were handed over: leave one ListenStream= in the .socket unit"};
+  }
+  for (const auto* each : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"})
+    unsetenv(each);
+  return result;
+}
+
+// Who serves by hand does not expect an end; what was started because somebody needed it has one.
+serving way_to_serve(const options& from, const configuration& config, failure& wrong) {
+  serving result;
+  result.socket = node_socket(from, config);
+  result.listening = handed_over(wrong);
+  if (from.serve.idle_end.count() >= 0)
+    result.idle_end = from.serve.idle_end;
+  else if (result.listening >= 0)
+    result.idle_end = config.node_idle_end;
+  return result;
 }
 
 // What other threads leave for the main one to do.
@@ -152,16 +182,21 @@ ending run_serve(const options& from) {
   if (!pools)
     return refuse(reason);
   auto warnings = tell_warnings(*pools, from, *config);
-  auto path = pools->serve(node_socket(from, *config), [&left](const failure& what, bool listening) {
-    if (listening)
+  auto way = way_to_serve(from, *config, reason);
+  if (reason.code != errc::none)
+    return refuse(reason);
+  auto path = pools->serve(way, [&left](const failure& what, bool listening) {
+    if (listening || what.code == errc::none)
       complain(what.text);
-    else
+    if (!listening)
       left.leave(what);
   });
   if (!path)
     return refuse(path.error());
   complain("serving " + counted(config->clusters.size(), "cluster") + " on " + *path);
   tell_systemd("READY=1\nSTATUS=serving on " + *path);
+  if (from.serve.started)
+    tell_starter();
   file_warnings of_files;
   of_files.begin(from, *config);
   while (left.wait() == errands::kind::reload) {

@@ -5,6 +5,7 @@
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/present.hpp"
 #include "deploy/moorage/reach.hpp"
+#include "runtime/node/socket.hpp"
 
 namespace moorage::cli {
 
@@ -35,8 +36,16 @@ ending run_status(const options& from) {
       return refuse(one.error());
     pools.push_back(std::move(*one));
   }
-  return say(from.json ? json_text({{"pools", list_to_json(pools)}})
-                       : pools_text(pools, has_colours(1), from));
+  auto socket = node_socket(from, *config);
+  auto found = node_process(socket);
+  auto process = found ? *found : 0;
+  if (from.json) {
+    nlohmann::ordered_json whole{{"pools", list_to_json(pools)}};
+    whole["node"] = {{"process", process}, {"socket", socket}};
+    return say(json_text(whole));
+  }
+  return say(pools_text(pools, has_colours(1), from) + "\nnode: " +
+             (process > 0 ? "process " + std::to_string(process) + ", " : "") + printable(socket) + "\n");
 }
 
 } // namespace moorage::cli

@@ -1,6 +1,8 @@
 // Values of settings: how each is read and written.
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <system_error>
 
 #include <sys/stat.h>
@@ -24,6 +26,28 @@ bool parse_boolean(const std::string& text, setting_value& result) {
 }
 
 } // namespace
+
+setting_rules node_start_rules() {
+  static constexpr std::array<std::string_view, 2> choices{"no", "auto"}; // in the order of `node_start`
+  setting_rules rules{.name = "start", .type = choice};
+  rules.choices = choices;
+  rules.meaning =
+      "Whether a command that finds no node starts one in the background, which then serves all that follow.";
+  return rules;
+}
+
+setting_rules node_idle_end_rules() {
+  setting_rules rules{.name = "idle_end", .type = duration};
+  constexpr std::uint64_t second = 1'000, year = 365 * 24 * 3'600 * second;
+  rules.least = second;
+  rules.most = year;
+  rules.zero = true;
+  rules.meaning = "How long a node that was started so, or by systemd's socket, stays while no command or "
+                  "program uses it; "
+                  "0: until it is ended.";
+  rules.ssh_name = "ControlPersist";
+  return rules;
+}
 
 std::string check_file(const setting_rules& rules, const std::string& name) {
   if (!rules.must_exist)

@@ -14,4 +14,8 @@ std::string parse_value(const setting_rules& rules, const std::string& written, 
 /// The value in TOML, as it may stand in the file.
 std::string format_value(const setting_rules& rules, const setting_value& value);
 
+/// The settings of [node] that have choices or a range; the socket's name has neither.
+setting_rules node_start_rules();
+setting_rules node_idle_end_rules();
+
 } // namespace moorage

@@ -108,6 +108,10 @@ private:
       if (meant.empty() && !field.ssh_name.empty() &&
           !did_you_mean(key.str(), {std::string{field.ssh_name}}).empty())
         meant = field.name;
+    for (const auto& rules : {node_start_rules(), node_idle_end_rules()})
+      if (meant.empty() && !rules.ssh_name.empty() &&
+          !did_you_mean(key.str(), {std::string{rules.ssh_name}}).empty())
+        meant = rules.name;
     if (!meant.empty() && std::find(known.begin(), known.end(), meant) != known.end()) {
       text += "; did you mean " + meant + "?";
     } else {
@@ -302,10 +306,19 @@ private:
 
   void read_node(const toml::table& table) {
     for (auto&& [key, node] : table)
-      if (key != "socket")
-        unknown_key(key, "node", "setting", {"socket"});
-      else
+      if (key == "socket")
         read_socket(node);
+      else if (key == "start")
+        read_start(node);
+      else if (key != "idle_end")
+        unknown_key(key, "node", "setting", {"socket", "start", "idle_end"});
+      else if (auto span = read_value(node_idle_end_rules(), node, "node.idle_end"))
+        result_.value.node_idle_end = std::get<std::chrono::milliseconds>(*span);
+  }
+
+  void read_start(const toml::node& node) {
+    if (auto chosen = read_value(node_start_rules(), node, "node.start"))
+      result_.value.node_start = static_cast<node_start>(std::get<std::uint64_t>(*chosen));
   }
 
   void read_socket(const toml::node& node) {

@@ -22,7 +22,7 @@ std::string wrapped_comment(std::string text) {
   return result;
 }
 
-std::string describe(const setting<cluster_settings>& field) {
+std::string describe(const setting_rules& field) {
   auto text = std::string{field.meaning};
   if (auto range = allowed_range(field); !range.empty())
     text += " Allowed: " + range + ".";
@@ -33,6 +33,10 @@ std::string describe(const setting<cluster_settings>& field) {
   if (!field.ssh_name.empty())
     text += " As ssh_config(5)'s " + std::string{field.ssh_name} + ".";
   return wrapped_comment(text);
+}
+
+std::string described(const setting_rules& field, const setting_value& usual) {
+  return describe(field) + "# " + std::string{field.name} + " = " + format_value(field, usual) + "\n";
 }
 
 } // namespace
@@ -59,15 +63,16 @@ std::string sample_config() {
       continue;
     if (field.section != section)
       result += "\n# --- " + std::string{section = field.section} + " ---\n";
-    result += "\n" + describe(field) + "# " + std::string{field.name} + " = " +
-              format_value(field, field.get(cluster_settings{})) + "\n";
+    result += "\n" + described(field, field.get(cluster_settings{}));
   }
   return result +
          "\n[node]\n\n"
          "# Where `moorage serve` listens, and where the other commands look for it.\n"
          "# Empty: $XDG_RUNTIME_DIR/moorage/node.sock, or, where a machine gives its users no such folder,\n"
          "# ~/.local/state/moorage/node-MACHINE.sock\n"
-         "# socket = \"\"\n"
+         "# socket = \"\"\n\n" +
+         described(node_start_rules(), std::uint64_t{0}) + "\n" +
+         described(node_idle_end_rules(), configuration{}.node_idle_end) +
          "\n[log]\n\n"
          "# \"trace\", \"debug\", \"info\", \"warning\", \"error\", \"critical\" or \"off\"\n"
          "# level = \"warning\"\n\n"

@@ -83,7 +83,8 @@ TEST_CASE("an installed moorage is found by find_package, and the examples do wh
   for (auto file : {"/bin/moorage", "/libexec/moorage/moorage", "/include/moorage/runtime.hpp",
                     "/include/moorage/moorage.hpp", "/include/moorage/version.hpp", "/lib/libmoorage.a",
                     "/lib/libmoorage.so", "/lib/pkgconfig/moorage.pc", "/share/man/man1/moorage.1",
-                    "/share/bash-completion/completions/moorage", "/lib/systemd/user/moorage.service"})
+                    "/share/bash-completion/completions/moorage", "/lib/systemd/user/moorage.service",
+                    "/lib/systemd/user/moorage.socket"})
     CHECK(std::filesystem::exists(prefix + file));
   cmake(home.folder.path(),
         {"-S", example.string(), "-B", build, "-DCMAKE_PREFIX_PATH=" + prefix + ";" MOORAGE_INSTRUMENTED,

@@ -68,8 +68,22 @@ TEST_CASE("sections for the node and the log are taken") {
   auto result =
       parsed("[node]\nsocket = \"/run/x/node.sock\"\n[log]\nlevel = \"debug\"\nfile = \"/tmp/m.log\"\n");
   CHECK(result.node_socket == "/run/x/node.sock");
+  CHECK(result.node_start == moorage::node_start::no);
+  CHECK(result.node_idle_end == 10min);
   CHECK(result.log_level == "debug");
   CHECK(result.log_file == "/tmp/m.log");
+}
+
+TEST_CASE("whether commands start a node, and for how long it stays, is taken and checked") {
+  auto result = parsed("[node]\nstart = \"auto\"\nidle_end = \"1h30m\"\n");
+  CHECK(result.node_start == moorage::node_start::automatic);
+  CHECK(result.node_idle_end == 90min);
+  CHECK(parsed("[node]\nidle_end = \"0\"\n").node_idle_end == 0ms);
+  CHECK(
+      problems_of("[node]\nstart = \"yes\"\nidle_end = \"10ms\"\n") ==
+      "m.toml:2:9: node.start: \"yes\" is not understood; allowed: \"no\" or \"auto\"\n"
+      "m.toml:3:12: node.idle_end: \"10ms\" is out of range; allowed: a duration such as \"250ms\", \"30s\", "
+      "\"5min\" or \"1h30m\", 0, or 1s to 365d\n");
 }
 
 TEST_CASE("an unknown key is refused with the one that was probably meant") {
@@ -85,7 +99,9 @@ TEST_CASE("an unknown key is refused with the one that was probably meant") {
   CHECK(problems_of("[log]\nverbosity = 3\n") ==
         "m.toml:2:1: log.verbosity: there is no such setting; allowed: level, file\n");
   CHECK(problems_of("[node]\nport = 3\n") ==
-        "m.toml:2:1: node.port: there is no such setting; allowed: socket\n");
+        "m.toml:2:1: node.port: there is no such setting; allowed: socket, start, idle_end\n");
+  CHECK(problems_of("[node]\nControlPersist = \"1h\"\n") ==
+        "m.toml:2:1: node.ControlPersist: there is no such setting; did you mean idle_end?\n");
 }
 
 TEST_CASE("a wrong type is refused with what is allowed") {
