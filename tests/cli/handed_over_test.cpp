@@ -79,10 +79,10 @@ TEST_CASE("a node that is handed its socket serves who came before it, and leave
 TEST_CASE("a node that is handed anything but one listening socket says what to write in the unit") {
   handing_home home;
   auto two = run(home.node_with(home.listening.get(), "2"));
-  CHECK(two.code == 2);
+  CHECK(two.code == 1);
   CHECK_THAT(two.error_output, Contains("leave one ListenStream= in the .socket unit"));
   auto null = run(home.node_with(0));
-  CHECK(null.code == 2);
+  CHECK(null.code == 1);
   CHECK_THAT(null.error_output, Contains("write ListenStream= with an absolute path"));
 }
 

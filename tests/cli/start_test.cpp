@@ -171,17 +171,6 @@ TEST_CASE("why no node could be started is told once, and the command goes on wi
   CHECK(home.nodes().empty());
 }
 
-TEST_CASE("a node that does not come up in time is ended, and the command goes on without") {
-  starting_home home;
-  std::filesystem::create_directory(home.folder / "moorage");
-  REQUIRE(chmod((home.folder / "moorage").c_str(), 0700) == 0);
-  // A node locks its socket's folder for a moment, and waits 2 s for whoever else has.
-  moorage::support::held_lock hanging{home.folder / "moorage"};
-  auto ended = home.moorage({"exec", "here", "--wait", "1s", "--", "echo hello"});
-  CHECK_THAT(ended.error_output, Contains("it did not listen in time; going on with"));
-  CHECK(home.nodes().empty());
-}
-
 TEST_CASE("with -o, --socket or --embedded no node is started, nor by a question to one") {
   starting_home home;
   CHECK(home.moorage({"exec", "here", "-o", "pool_size=1", "--", "true"}).code == 0);
