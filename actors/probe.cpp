@@ -21,14 +21,19 @@ std::string reason_of(const caf::error& error, std::chrono::milliseconds timeout
 
 caf::behavior probe(caf::event_based_actor* self, pool_actor pool, connection_actor connection,
                     probe_order order) {
-  auto report = [self, pool, order](bool passed, std::chrono::nanoseconds rtt, std::string text) {
-    caf::anon_send(pool, probe_report{order.probe, order.connection, passed, rtt, std::move(text)});
+  auto report = [self, pool](auto what) {
+    caf::anon_send(pool, std::move(what));
     self->quit();
   };
   keep_composure(self);
   self->request(connection, caf::duration{order.timeout}, order.request)
-      .then([report](const probe_answer& answer) { report(true, answer.rtt, {}); },
-            [report, order](const caf::error& error) { report(false, {}, reason_of(error, order.timeout)); });
+      .then(
+          [report, order](const probe_answer& answer) {
+            report(probe_passed{order.probe, order.connection, answer.rtt});
+          },
+          [report, order](const caf::error& error) {
+            report(probe_failed{order.probe, order.connection, reason_of(error, order.timeout)});
+          });
   return {};
 }
 

@@ -36,9 +36,9 @@ using pool_actor = announcer_actor::extend<
     caf::replies_to<register_cluster>::with<done>, caf::replies_to<remove_cluster>::with<done>,
     caf::replies_to<stop_all>::with<done>, caf::reacts_to<turns_replaced>,
     // From its connections and probes.
-    caf::reacts_to<opening_ended>, caf::reacts_to<link_lost>, caf::reacts_to<link_closed>,
-    caf::reacts_to<lease_cleared>, caf::reacts_to<probe_report>, caf::reacts_to<connection_doubted>,
-    caf::reacts_to<connection_answered>,
+    caf::reacts_to<connection_opened>, caf::reacts_to<connection_failed>, caf::reacts_to<connection_lost>,
+    caf::reacts_to<connection_closed>, caf::reacts_to<lease_cleared>, caf::reacts_to<probe_passed>,
+    caf::reacts_to<probe_failed>, caf::reacts_to<connection_doubted>, caf::reacts_to<connection_answered>,
     // From its own timer.
     caf::reacts_to<wake_up>>;
 
@@ -51,8 +51,8 @@ using connection_actor = caf::typed_actor<
     // From probes, and from holders who want to know.
     caf::replies_to<probe_request>::with<probe_answer>,
     // From its pool.
-    caf::reacts_to<begin_lease>, caf::reacts_to<fence_lease>, caf::reacts_to<change_probes>,
-    caf::reacts_to<close_link>, caf::reacts_to<turns_replaced>,
+    caf::reacts_to<begin_lease>, caf::reacts_to<end_lease>, caf::reacts_to<change_probes>,
+    caf::reacts_to<close_connection>, caf::reacts_to<turns_replaced>,
     // From `turns_actor`.
     caf::reacts_to<turn_given>,
     // From the readiness loop and its own timer.

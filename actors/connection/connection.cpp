@@ -208,31 +208,29 @@ void connection_actor_state::fold(transport_opened& event) {
   if (now_in != phase::opening)
     return;
   now_in = phase::open;
-  caf::anon_send(
-      pool,
-      opening_ended{id, {}, std::move(event.steps), std::move(event.warnings), std::move(event.banner)});
+  caf::anon_send(pool, connection_opened{id, std::move(event.steps), std::move(event.warnings),
+                                         std::move(event.banner)});
 }
 
 void connection_actor_state::fold(transport_failed& event) {
   why_gone_ = event.error.text;
   switch (now_in) {
   case phase::opening:
-    caf::anon_send(
-        pool,
-        opening_ended{id, std::move(event.error), std::move(event.steps), std::move(event.warnings), {}});
+    caf::anon_send(pool, connection_failed{id, std::move(event.error), std::move(event.steps),
+                                           std::move(event.warnings)});
     break;
   case phase::open:
-    caf::anon_send(pool, link_lost{id, std::move(event.error)});
+    caf::anon_send(pool, connection_lost{id, std::move(event.error)});
     break;
   default:
-    caf::anon_send(pool, link_closed{id});
+    caf::anon_send(pool, connection_closed{id});
   }
-  end();
+  be_over();
 }
 
 void connection_actor_state::fold(transport_closed&) {
-  caf::anon_send(pool, link_closed{id});
-  end();
+  caf::anon_send(pool, connection_closed{id});
+  be_over();
 }
 
 void connection_actor_state::fold(stream_output& event) {
@@ -323,7 +321,7 @@ failure connection_actor_state::gone() const {
           "the connection to '" + settings.name + "' ended" + (why_gone_.empty() ? "" : ": " + why_gone_)};
 }
 
-void connection_actor_state::end() {
+void connection_actor_state::be_over() {
   now_in = phase::over;
   self->quit();
 }
@@ -360,9 +358,9 @@ connection_actor::behavior_type connection(connection_actor::stateful_pointer<co
         return promise;
       },
       [self](const begin_lease& order) { self->state.begin(order); },
-      [self](const fence_lease& request) { self->state.fence(request); },
+      [self](const end_lease& order) { self->state.end(order); },
       [self](const change_probes& order) { self->state.change(order); },
-      [self](const close_link&) { self->state.close(); },
+      [self](const close_connection&) { self->state.close(); },
       [self](const turns_replaced& order) { self->state.ask_anew(order); },
       [self](const turn_given&) { self->state.take_turn(); },
       [self](const wake_up& wake) { self->state.wake(wake.generation); },

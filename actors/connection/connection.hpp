@@ -67,7 +67,7 @@ struct connection_actor_state {
   void end_input(const end_stream_input& request);
   void answer_probe(const probe_request& request, caf::typed_response_promise<probe_answer> promise);
   void begin(const begin_lease& order);
-  void fence(const fence_lease& request);
+  void end(const end_lease& order);
   void change(const change_probes& order);
   void wake(std::uint64_t generation);
   void take_turn();
@@ -105,7 +105,7 @@ private:
   void fold(question_answered& event);
   failure gone() const;
   void set_timer(time_point now);
-  void end();
+  void be_over();
 
   // leases.cpp
   void note_cleared(stream_id ended, lease_id lease, outcome_kind how);

@@ -10,7 +10,7 @@ void connection_actor_state::begin(const begin_lease& order) {
   settings.output_max = order.output_max;
 }
 
-void connection_actor_state::fence(const fence_lease& request) {
+void connection_actor_state::end(const end_lease& request) {
   if (leases_.erase(request.lease) > 0) {
     fenced_.emplace_back(request.lease, request.reason);
     if (fenced_.size() > fenced_kept)

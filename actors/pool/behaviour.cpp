@@ -43,21 +43,21 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> se
         state->take(request, promise);
         return promise;
       },
-      [self, state](const register_cluster& request) {
-        auto promise = self->make_response_promise<done>();
-        state->change(request.settings, promise);
-        return promise;
+      [answer](const register_cluster& request) {
+        return answer(settings_changed{{}, request.settings});
       },
       [answer](const remove_cluster&) {
         return answer(stop_requested{{}, true});
       },
       [answer](const stop_all&) { return answer(stop_requested{}); },
       [state](const turns_replaced& order) { state->take(order); },
-      [state](opening_ended& report) { state->take(report); },
-      [state](link_lost& report) { state->take(report); },
-      [state](const link_closed& report) { state->take(report); },
-      [state](const lease_cleared& report) { state->take(report); },
-      [state](const probe_report& report) { state->take(report); },
+      [state](connection_opened& report) { state->step(std::move(report)); },
+      [state](connection_failed& report) { state->take(report); },
+      [state](connection_lost& report) { state->take(report); },
+      [state](const connection_closed& report) { state->take(report); },
+      [state](const lease_cleared& report) { state->step(report); },
+      [state](const probe_passed& report) { state->step(report); },
+      [state](probe_failed& report) { state->step(std::move(report)); },
       [state](connection_doubted& doubt) { state->step(std::move(doubt)); },
       [state](const connection_answered& answer) { state->step(answer); },
       [state](const wake_up& wake) { state->take(wake); },

@@ -54,6 +54,7 @@ void pool_core::settle() {
   trim();
   close_replaced();
   serve();
+  said_ = {};
   refuse_doomed();
   if (!doomed_ && back_off_.latched() && !waiters_.empty() && !servable())
     refuse_waiters(back_off_.latch());
@@ -81,9 +82,13 @@ time_point pool_core::next_due() const {
 
 void pool_core::note(event_kind what, connection_id connection, lease_id lease, std::string text,
                      removal_reason removed) {
-  if (!announcing_)
-    return;
-  emit(announce{what, connection, lease, std::move(text), removed});
+  if (announcing_)
+    emit(announce{what, connection, lease, std::move(text), removed});
+}
+
+void pool_core::note(announce what) {
+  if (announcing_)
+    emit(std::move(what));
 }
 
 pool_core::connection* pool_core::find(connection_id id) {
@@ -132,7 +137,7 @@ pool_core::keys pool_core::keys_of(const connection& c) const {
     k.grant = rank_for_grant({c.id, c.in_use(), settings_.channels_per_connection, c.age.outlived(), c.stamp},
                              c.health);
   k.opening = only_if(opening, c.id);
-  k.retry = only_if(opening && !c.trying, std::pair{c.retry_at, c.id});
+  k.retry = only_if(opening && !c.has_actor, std::pair{c.retry_at, c.id});
   k.idle = only_if(idle, std::pair{c.stamp, c.id});
   k.outlived = only_if(idle && c.age.outlived(), c.id);
   k.timer = only_if(due != time_point::max(), std::pair{due, c.id});

@@ -75,6 +75,10 @@ public:
   std::vector<connection_status> connections(time_point now) const;
   std::vector<lease_status> leases(time_point now) const;
   std::vector<waiter_status> waiters(time_point now) const;
+  /// What the shell must have in its own books between two steps: those of the connections that have an actor, and the
+  /// requests, but for acquires, that have no answer yet.
+  std::vector<connection_id> with_actors() const;
+  std::vector<request_id> unanswered() const;
 
   /// Checks everything that must always hold between two steps; throws `broken_invariant`. Looks at
   /// everything: for tests.
@@ -99,7 +103,7 @@ private:
     connection_id id;
     connection_state state = connection_state::opening;
     std::uint32_t attempt = 0;
-    bool trying = false; ///< opening: a try is under way; else it waits for `retry_at`
+    bool has_actor = false; ///< else it is between two tries, and waits for `retry_at`, or was given up there
     time_point retry_at;
     ssh_error last_error; ///< of the opening's last try
     bool condemned = false;
@@ -108,7 +112,7 @@ private:
     ageing age;
     std::vector<lease_id> leases;
     std::vector<lease_id>
-        ending; ///< taken back; the slot stays in use until the connection says `lease_ended`
+        ending; ///< taken back; the slot stays in use until the connection says `lease_cleared`
     std::uint64_t leases_served = 0;
     std::uint64_t stamp = 0; ///< grows each time a connection becomes idle
     time_point idle_since;
@@ -162,6 +166,7 @@ private:
   }
   void note(event_kind what, connection_id connection = {}, lease_id lease = {}, std::string text = {},
             removal_reason removed = removal_reason::none);
+  void note(announce what);
   void on(const time_passed&) {}
   void fall_due();
   void settle();
@@ -186,7 +191,7 @@ private:
   void on(const acquire_cancelled& event);
   void on(const lease_confirmed& event);
   void on(const lease_released& event);
-  void on(const lease_ended& event);
+  void on(const lease_cleared& event);
   void on(const holder_lost& event);
   void give(connection& c, request_id request, holder_id holder, std::string label, time_point asked);
   bool may_grant() const { return !paused_ && !stopping_ && !grantable_.empty(); }
@@ -210,13 +215,14 @@ private:
   void on(const connection_failed& event);
   void on(const connection_lost& event);
   void on(const connection_closed& event);
+  std::vector<std::string> warn(connection_id connection, const std::vector<std::string>& warnings);
   std::uint32_t wanted() const;
   time_point may_open_at() const;
   bool lacks_opening() const;
   void open_wanted();
   void retry_due();
   void attempt(connection& c);
-  void try_failed(connection& c, const ssh_error& error);
+  void try_failed(connection& c, const ssh_error& error, const std::vector<opening_step>& steps);
   void give_up(connection& c);
   failure cannot_connect(std::uint32_t tries, const ssh_error& error) const;
   static std::string in_words(const ssh_error& error);
@@ -313,6 +319,14 @@ private:
   time_point next_round_ = time_point::max();
   std::deque<connection_id> probe_queue_;
   std::uint32_t probing_ = 0;
+
+  /// What people are to know of the log-in that this step folds in, for the first whom it serves.
+  struct words_of_opening {
+    connection_id connection = {};
+    std::string banner = {};
+    std::vector<std::string> warnings = {};
+  };
+  words_of_opening said_;
 
   std::set<holder_id> gone_; ///< holders whose leases and waiters are still being taken off the books
 

@@ -37,6 +37,9 @@ void pool_core::on(const settings_changed& event) {
     return;
   auto keep = same_connections(settings_, event.settings);
   auto new_interval = settings_.probe_interval != event.settings.probe_interval;
+  auto new_probes = settings_.probe != event.settings.probe ||
+                    settings_.probe_command != event.settings.probe_command ||
+                    settings_.probe_timeout != event.settings.probe_timeout;
   settings_ = event.settings;
   back_off_.lift();
   dormant_ = false;
@@ -53,6 +56,8 @@ void pool_core::on(const settings_changed& event) {
     if (c.open() && c.health.failures() >= settings_.probe_failures_max)
       condemn(c, removal_reason::probe_failures, "fewer failures are allowed now");
   }
+  if (new_probes)
+    emit(change_probes{settings_.probe, settings_.probe_command, settings_.probe_timeout});
   answer(event.request);
 }
 

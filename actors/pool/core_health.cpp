@@ -86,7 +86,7 @@ void pool_core::start_probes() {
       c->health.probe_started(probe, run, now_, settings_.probe_timeout);
       ++probing_;
       ++started;
-      emit(start_probe{probe, c->id, run});
+      emit(start_probe{probe, c->id, run, settings_.probe_timeout});
     }
     refresh(*c);
   }

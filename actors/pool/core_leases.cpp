@@ -1,5 +1,6 @@
 // Acquires, leases and holders.
 #include <algorithm>
+#include <utility>
 
 #include "actors/durations.hpp"
 #include "actors/pool/core.hpp"
@@ -23,8 +24,10 @@ void pool_core::on(const acquire_requested& event) {
     return refuse_acquire(event.request,
                           {back_off_.latch().code, "not tried again (that takes new settings or a reset): " +
                                                        back_off_.latch().text});
-  waiter w{event.request, event.holder, std::move(label), asked, event.deadline, event.wait_for_ready};
-  if (event.deadline <= now_)
+  auto deadline =
+      event.deadline == cluster_deadline ? after(asked, settings_.acquire_timeout) : event.deadline;
+  waiter w{event.request, event.holder, std::move(label), asked, deadline, event.wait_for_ready};
+  if (deadline <= now_)
     return refuse_acquire(event.request, timed_out(w, situation(), waiters_.size(), false));
   if (waiters_.size() >= settings_.queue_depth)
     return refuse_acquire(event.request,
@@ -47,7 +50,9 @@ void pool_core::give(connection& c, request_id request, holder_id holder, std::s
   unconfirmed_.insert(unconfirmed_.end(), id);
   ++counters_.grants;
   acquire_latency_.add(between(asked, now_));
-  emit(grant{request, id, c.id, holder});
+  auto said = said_.connection == c.id ? std::exchange(said_, {}) : words_of_opening{};
+  emit(grant{request, id, c.id, holder, settings_.output_max, std::move(said.banner),
+             std::move(said.warnings)});
   note(event_kind::granted, c.id, id, label);
   leases_.emplace_hint(leases_.end(), id, lease{c.id, holder, std::move(label), false, now_});
 }
@@ -98,7 +103,7 @@ void pool_core::on(const lease_released& event) {
   answer(event.request);
 }
 
-void pool_core::on(const lease_ended& event) {
+void pool_core::on(const lease_cleared& event) {
   auto* c = find(event.connection);
   if (c == nullptr)
     return;

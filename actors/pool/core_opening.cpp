@@ -3,6 +3,7 @@
 #include "actors/pool/core.hpp"
 #include "messages/durations.hpp"
 #include "messages/ensure.hpp"
+#include "messages/printable.hpp"
 
 namespace moorage {
 
@@ -39,7 +40,7 @@ void pool_core::open_wanted() {
 
 void pool_core::attempt(connection& c) {
   ++c.attempt;
-  c.trying = true;
+  c.has_actor = true;
   refresh(c);
   ++counters_.openings;
   emit(open_connection{c.id, c.attempt});
@@ -55,11 +56,23 @@ void pool_core::retry_due() {
   }
 }
 
+/// Each becomes an event. As they may be shown.
+std::vector<std::string> pool_core::warn(connection_id connection, const std::vector<std::string>& warnings) {
+  std::vector<std::string> shown;
+  for (const auto& warning : warnings) {
+    shown.push_back(printable(warning, printable_whole));
+    note(event_kind::warned, connection, {}, shown.back());
+  }
+  return shown;
+}
+
 void pool_core::on(const connection_opened& event) {
   auto* c = find(event.connection);
-  if (c == nullptr || c->state != connection_state::opening || !c->trying)
+  if (c == nullptr)
     return;
-  c->trying = false;
+  auto warnings = warn(c->id, event.warnings);
+  if (c->state != connection_state::opening || !c->has_actor)
+    return;
   c->last_error = {};
   c->began = now_;
   c->age.opened(now_, settings_.connection_lifetime, random_);
@@ -68,13 +81,23 @@ void pool_core::on(const connection_opened& event) {
   becomes_idle(*c);
   if (next_round_ == time_point::max())
     schedule_round();
-  note(event_kind::opened, c->id);
+  auto words = event.banner.empty() ? std::string{} : "the server says: " + event.banner;
+  note(announce{event_kind::opened, c->id, {}, std::move(words), removal_reason::none, event.steps});
+  said_ = {c->id, event.banner, std::move(warnings)};
 }
 
 void pool_core::on(const connection_failed& event) {
   auto* c = find(event.connection);
-  if (c != nullptr && c->state == connection_state::opening && c->trying)
-    try_failed(*c, event.error);
+  if (c == nullptr)
+    return;
+  auto error = event.error;
+  for (const auto& warning : warn(c->id, event.warnings))
+    error.text += "; besides, " + warning; // who waits is told by the refusal, if it comes to that
+  if (c->state ==
+      connection_state::closing) // it crossed the order to close, which nobody is left to carry out
+    return on(connection_closed{c->id});
+  if (c->state == connection_state::opening && c->has_actor)
+    try_failed(*c, error, event.steps);
 }
 
 void pool_core::on(const connection_lost& event) {
@@ -87,13 +110,14 @@ void pool_core::on(const connection_lost& event) {
   }
   if (c->state == connection_state::opening) {
     ++counters_.open_failures;
-    note(event_kind::open_failed, c->id, {}, to_string(event.error));
+    note(announce{
+        event_kind::open_failed, c->id, {}, to_string(event.error), removal_reason::none, {}, event.error});
     auto began = c->began;
     auto reason = cannot_connect(c->attempt, event.error);
     remove(*c, removal_reason::not_opened);
     return given_up(began, std::move(reason), event.error.kind);
   }
-  note(event_kind::lost, c->id, {}, to_string(event.error), removal_reason::lost);
+  note(announce{event_kind::lost, c->id, {}, to_string(event.error), removal_reason::lost, {}, event.error});
   auto why = in_words(event.error);
   count_if_useless(*c, why);
   cut_off(*c, {errc::connection_lost, "the connection to '" + settings_.name + "' was lost: " + why}, false);
@@ -111,16 +135,21 @@ void pool_core::on(const connection_closed& event) {
   remove(*c, c->reason);
 }
 
-void pool_core::try_failed(connection& c, const ssh_error& error) {
+void pool_core::try_failed(connection& c, const ssh_error& error, const std::vector<opening_step>& steps) {
   ++counters_.open_failures;
-  c.trying = false;
+  c.has_actor = false;
   c.last_error = error;
   // What latches the pool is told whole by the latch.
   auto what =
       is_latching(error.kind) && !back_off_.latched() ? ssh_error{error.stage, error.kind, {}} : error;
-  note(event_kind::open_failed, c.id, {},
-       "try " + std::to_string(c.attempt) + " of " + std::to_string(back_off::opening_tries) + ": " +
-           to_string(what));
+  note(announce{event_kind::open_failed,
+                c.id,
+                {},
+                "try " + std::to_string(c.attempt) + " of " + std::to_string(back_off::opening_tries) + ": " +
+                    to_string(what),
+                removal_reason::none,
+                steps,
+                error});
   auto retry = back_off_.retry_at(now_, error.kind, c.attempt, random_);
   if (!retry)
     return give_up(c);

@@ -74,6 +74,22 @@ std::vector<waiter_status> pool_core::waiters(time_point now) const {
   return result;
 }
 
+std::vector<connection_id> pool_core::with_actors() const {
+  std::vector<connection_id> result;
+  for (const auto& [id, c] : connections_)
+    if (c.has_actor)
+      result.push_back(id);
+  return result;
+}
+
+std::vector<request_id> pool_core::unanswered() const {
+  std::vector<request_id> result;
+  for (const auto& each : pending_)
+    if (each.request)
+      result.push_back(each.request);
+  return result;
+}
+
 void pool_core::verify() const {
   std::array<std::uint32_t, 4> counts{};
   std::uint32_t servable = 0, probing = 0;
@@ -100,6 +116,7 @@ void pool_core::verify() const {
 
 void pool_core::verify_connection(const connection& c) const {
   auto idle = c.state == connection_state::idle;
+  ensure(c.has_actor || !c.open(), "an open connection has an actor");
   ensure((c.state == connection_state::leased) == (c.in_use() > 0),
          "exactly the leased connections carry leases");
   ensure(!c.condemned || c.state == connection_state::leased || c.state == connection_state::closing,

@@ -141,6 +141,7 @@ struct effect_line {
     return line("probe", to_string(e.probe), to_string(e.connection),
                 e.run ? std::string{"run"} : std::string{});
   }
+  std::string operator()(const change_probes& e) const { return line("change_probes", to_string(e.method)); }
   std::string operator()(const announce& e) const {
     return line("announce", to_string(e.what), text_of(e.connection), text_of(e.lease), e.text);
   }
@@ -177,8 +178,8 @@ struct event_line {
                 e.abandoned ? std::string{"abandoned"} : std::string{});
   }
   std::string operator()(const holder_lost& e) const { return line("holder_lost", to_string(e.holder)); }
-  std::string operator()(const lease_ended& e) const {
-    return line("lease_ended", to_string(e.connection), to_string(e.lease),
+  std::string operator()(const lease_cleared& e) const {
+    return line("lease_cleared", to_string(e.connection), to_string(e.lease),
                 e.was_running ? std::string{"was_running"} : std::string{});
   }
   std::string operator()(const connection_opened& e) const {

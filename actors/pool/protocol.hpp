@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "messages/connection_life.hpp"
 #include "messages/errors.hpp"
 #include "messages/events.hpp"
 #include "messages/evidence.hpp"
@@ -25,13 +26,16 @@ namespace moorage {
 /// Steady time, as the shell's clock gives it; the core has no clock of its own.
 using time_point = std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds>;
 
+/// A deadline that leaves it to the cluster's settings.
+constexpr time_point cluster_deadline = time_point::min();
+
 // --- events
 
 /// Someone wants a lease by `deadline`. `request` is fresh and is answered exactly once: grant or refuse.
 struct acquire_requested {
   request_id request;
   holder_id holder;
-  time_point deadline;
+  time_point deadline; ///< `cluster_deadline`: the cluster's `acquire_timeout` says
   std::string label;
   /// Not refused for a passing failure before its deadline.
   bool wait_for_ready = false;
@@ -62,43 +66,8 @@ struct lease_released {
 struct holder_lost {
   holder_id holder;
 };
-/// The connection answers `end_lease`: nothing runs under it any more; `was_running`: a command was cut off and not
-/// seen to end.
-struct lease_ended {
-  connection_id connection;
-  lease_id lease;
-  bool was_running = false;
-};
-struct connection_opened {
-  connection_id connection;
-};
-/// One try to open has failed; the connection actor has released everything and waits or ends as told next.
-struct connection_failed {
-  connection_id connection;
-  ssh_error error;
-};
-/// The connection is gone, and no `connection_closed` follows: an open one broke, or its actor ended (in any
-/// state).
-struct connection_lost {
-  connection_id connection;
-  ssh_error error;
-};
-/// The answer to `close_connection`.
-struct connection_closed {
-  connection_id connection;
-};
-struct probe_passed {
-  probe_id probe;
-  connection_id connection;
-  std::chrono::nanoseconds rtt{0};
-};
-struct probe_failed {
-  probe_id probe;
-  connection_id connection;
-  std::string text;
-};
-// `connection_doubted` and `connection_answered` are in messages/evidence.hpp: what a connection tells is the event. Either may
-// come of a connection that has gone, and is ignored then.
+// What a connection or a probe tells is the event: see messages/connection_life.hpp and messages/evidence.hpp. Any may come of a
+// connection that has gone, and is ignored then. A `connection_failed` may have crossed a `close_connection`, which it answers.
 
 /// The time that `next_due` named has come (or any other: a spurious one is harmless).
 struct time_passed {};
@@ -106,7 +75,7 @@ struct time_passed {};
 // What admins do; each with a `request` (0: nobody waits) that is acknowledged or refused once.
 struct settings_changed {
   request_id request;
-  cluster_settings settings;
+  cluster_settings settings; ///< they have passed `check_settings`, with the manager
 };
 /// One of messages/orders.hpp, as it came.
 template <class Order>
@@ -124,7 +93,7 @@ struct stop_requested {
 #define MOORAGE_ORDERED(order) ordered<order>
 using pool_event =
     std::variant<acquire_requested, acquire_cancelled, lease_confirmed, lease_released, holder_lost,
-                 lease_ended, connection_opened, connection_failed, connection_lost, connection_closed,
+                 lease_cleared, connection_opened, connection_failed, connection_lost, connection_closed,
                  probe_passed, probe_failed, connection_doubted, connection_answered, time_passed,
                  settings_changed, MOORAGE_ORDERS(MOORAGE_ORDERED, MOORAGE_COMMA), stop_requested>;
 #undef MOORAGE_ORDERED
@@ -136,11 +105,8 @@ struct open_connection {
   connection_id connection;
   std::uint32_t attempt = 1;
 };
-/// Close it, whatever it is doing; `connection_closed` must follow (for one that is opening, too).
-struct close_connection {
-  connection_id connection;
-  removal_reason reason;
-};
+// `close_connection` and `end_lease`, to one connection, and `change_probes`, to all, are in messages/connection_life.hpp.
+
 /// Tell the connection of the lease (which must happen before the holder hears of it), then answer the
 /// acquire.
 struct grant {
@@ -148,6 +114,10 @@ struct grant {
   lease_id lease;
   connection_id connection;
   holder_id holder;
+  std::uint64_t output_max = 0; ///< what is collected of a command that does not say it
+  /// Of the log-in that this acquire waited for: for the first whom the connection serves, since nobody waited longer.
+  std::string banner = {};
+  std::vector<std::string> warnings = {};
 };
 /// Answer a request with an error.
 struct refuse {
@@ -157,13 +127,6 @@ struct refuse {
 /// Answer any request but an acquire with "done".
 struct acknowledge {
   request_id request;
-};
-/// From now on the connection must refuse work under this lease. `ask`: it must answer `lease_ended`.
-struct end_lease {
-  connection_id connection;
-  lease_id lease;
-  bool ask = false;
-  failure reason; ///< for whoever still works under it
 };
 /// A holder must be told that its lease ended without its doing.
 struct notify_holder {
@@ -176,6 +139,7 @@ struct start_probe {
   connection_id connection;
   /// The pool's command is run; else a channel is opened and closed.
   bool run = false;
+  std::chrono::milliseconds timeout{0}; ///< after which no answer is a failure
 };
 /// For those who watch: event subscribers and the log. Never changes anything.
 struct announce {
@@ -184,10 +148,12 @@ struct announce {
   lease_id lease;           ///< 0: none
   std::string text;         ///< for people; may be empty
   removal_reason removed = removal_reason::none;
+  std::vector<opening_step> steps = {}; ///< of an opening that ended, well or not
+  ssh_error error = {};                 ///< why an opening failed or a connection was lost
 };
 
 using pool_effect = std::variant<open_connection, close_connection, grant, refuse, acknowledge, end_lease,
-                                 notify_holder, start_probe, announce>;
+                                 notify_holder, start_probe, change_probes, announce>;
 
 using pool_effects = std::vector<pool_effect>;
 

@@ -4,6 +4,7 @@
 
 #include "actors/connection/connection.hpp"
 #include "actors/probe.hpp"
+#include "messages/ensure.hpp"
 #include "messages/exit_words.hpp"
 #include "messages/printable.hpp"
 
@@ -83,9 +84,9 @@ void pool_actor_state::take(acquire_for& request) {
   askers_.emplace(id, asker{holder, request.call, request.holder});
   // Longer than a year is for ever, and must not overflow the clock.
   constexpr nanoseconds for_ever = std::chrono::hours{24 * 365};
-  auto patience = request.patience < nanoseconds{0} ? settings().acquire_timeout : request.patience;
   auto waited = std::clamp(request.waited, nanoseconds{0}, for_ever);
-  auto deadline = now + std::min(patience, for_ever) - waited;
+  auto deadline = request.patience < nanoseconds{0} ? cluster_deadline
+                                                    : now + std::min(request.patience, for_ever) - waited;
   step(acquire_requested{id, holder, deadline, std::move(request.label), request.wait_for_ready, waited});
 }
 
@@ -120,55 +121,21 @@ void pool_actor_state::take(const turns_replaced& order) {
     caf::anon_send(connection, order);
 }
 
-void pool_actor_state::take(opening_ended& report) {
-  steps_ = std::move(report.steps);
-  for (auto& warning : report.warnings) {
-    warning = printable(warning, printable_whole);
-    apply(announce{event_kind::warned, report.connection, {}, warning});
-    if (report.error) // who waits is told by the refusal, if it comes to that
-      report.error.text += "; besides, " + warning;
-  }
-  said_ = {report.connection, std::move(report.banner), std::move(report.warnings)};
-  error_ = report.error;
-  if (report.error) {
-    connections_.erase(report.connection);
-    // The report may have crossed the order to close, which nobody is left to carry out.
-    if (closing_.erase(report.connection) > 0)
-      step(connection_closed{report.connection});
-    else
-      step(connection_failed{report.connection, std::move(report.error)});
-  } else {
-    step(connection_opened{report.connection});
-  }
-  steps_.clear();
-  error_ = {};
-  said_ = {};
-}
+// Its actor has ended, or is about to: a handle to it is of no more use.
 
-void pool_actor_state::take(link_lost& report) {
+void pool_actor_state::take(connection_failed& report) {
   connections_.erase(report.connection);
-  closing_.erase(report.connection);
-  error_ = report.error;
-  step(connection_lost{report.connection, std::move(report.error)});
-  error_ = {};
+  step(std::move(report));
 }
 
-void pool_actor_state::take(const link_closed& report) {
+void pool_actor_state::take(connection_lost& report) {
   connections_.erase(report.connection);
-  closing_.erase(report.connection);
-  step(connection_closed{report.connection});
+  step(std::move(report));
 }
 
-void pool_actor_state::take(const lease_cleared& report) {
-  step(lease_ended{report.connection, report.lease, report.was_running});
-}
-
-void pool_actor_state::take(const probe_report& report) {
-  if (report.passed) {
-    step(probe_passed{report.probe, report.connection, report.rtt});
-  } else {
-    step(probe_failed{report.probe, report.connection, report.text});
-  }
+void pool_actor_state::take(const connection_closed& report) {
+  connections_.erase(report.connection);
+  step(report);
 }
 
 void pool_actor_state::take(const wake_up& wake) {
@@ -187,26 +154,12 @@ void pool_actor_state::take(const caf::down_msg& down) {
   // A connection says why it ends before it does; one that is still in the table died of something else.
   for (auto& [number, connection] : connections_) {
     if (connection.address() == down.source) {
-      ssh_error died{ssh_stage::session, ssh_failure::closed, "its actor ended: " + in_words(down.reason)};
-      auto id = number;
-      connections_.erase(id);
-      closing_.erase(id);
-      error_ = died;
-      step(connection_lost{id, std::move(died)}); // whatever its state was, this ends it
-      error_ = {};
+      connection_lost died{
+          number, {ssh_stage::session, ssh_failure::closed, "its actor ended: " + in_words(down.reason)}};
+      take(died); // whatever its state was, this ends it
       return;
     }
   }
-}
-
-void pool_actor_state::change(const cluster_settings& settings, caf::typed_response_promise<done> promise) {
-  if (auto wrong = check_settings(settings); wrong.code != errc::none) {
-    promise.deliver(make_error(wrong));
-    return;
-  }
-  request(settings_changed{{}, settings}, std::move(promise));
-  for (auto& [number, connection] : connections_)
-    caf::anon_send(connection, change_probes{settings.probe, settings.probe_command, settings.probe_timeout});
 }
 
 // --- the core and its effects
@@ -230,11 +183,10 @@ void pool_actor_state::apply(const open_connection& effect) {
 void pool_actor_state::apply(const close_connection& effect) {
   auto found = connections_.find(effect.connection);
   if (found == connections_.end()) { // between two tries to open there is no actor that could answer
-    caf::anon_send(self_, link_closed{effect.connection});
+    caf::anon_send(self_, connection_closed{effect.connection});
     return;
   }
-  closing_.insert(effect.connection);
-  caf::anon_send(found->second, close_link{});
+  caf::anon_send(found->second, effect);
 }
 
 pool_actor_state::asker pool_actor_state::forget(std::unordered_map<request_id, asker>::iterator entry) {
@@ -245,20 +197,18 @@ pool_actor_state::asker pool_actor_state::forget(std::unordered_map<request_id, 
   return who;
 }
 
-void pool_actor_state::apply(const grant& effect) {
+void pool_actor_state::apply(grant& effect) {
   auto& connection = connections_.at(effect.connection);
-  caf::anon_send(connection, begin_lease{effect.lease, settings().output_max});
+  caf::anon_send(connection, begin_lease{effect.lease, effect.output_max});
   auto found = askers_.find(effect.request);
   if (found == askers_.end())
     return;
   auto who = forget(found);
-  // Told once, to the first whom a new connection serves: nobody waited longer for it.
-  auto said = said_.connection == effect.connection ? std::exchange(said_, {}) : words_of_opening{};
   tell(who.holder, lease_granted{{settings().name, who.call, effect.lease, effect.connection,
-                                  std::move(said.banner), std::move(said.warnings)},
+                                  std::move(effect.banner), std::move(effect.warnings)},
                                  caf::strong_actor_ptr{self_->ctrl()},
                                  caf::actor_cast<caf::strong_actor_ptr>(connection),
-                                 settings().output_max});
+                                 effect.output_max});
 }
 
 void pool_actor_state::apply(const refuse& effect) {
@@ -277,7 +227,7 @@ void pool_actor_state::apply(const acknowledge& effect) {
 
 void pool_actor_state::apply(const end_lease& effect) {
   if (auto found = connections_.find(effect.connection); found != connections_.end())
-    caf::anon_send(found->second, fence_lease{effect.lease, effect.ask, effect.reason});
+    caf::anon_send(found->second, effect);
 }
 
 void pool_actor_state::apply(const notify_holder& effect) {
@@ -287,10 +237,15 @@ void pool_actor_state::apply(const notify_holder& effect) {
 void pool_actor_state::apply(const start_probe& effect) {
   if (auto found = connections_.find(effect.connection); found != connections_.end())
     self_->spawn(probe, pool_actor{self_}, found->second,
-                 probe_order{effect.probe, effect.connection, {effect.run}, settings().probe_timeout});
+                 probe_order{effect.probe, effect.connection, {effect.run}, effect.timeout});
 }
 
-void pool_actor_state::apply(const announce& effect) {
+void pool_actor_state::apply(const change_probes& effect) {
+  for (auto& [number, connection] : connections_)
+    caf::anon_send(connection, effect);
+}
+
+void pool_actor_state::apply(announce& effect) {
   if (subscribers_.empty())
     return;
   event_record record;
@@ -302,16 +257,11 @@ void pool_actor_state::apply(const announce& effect) {
   record.lease = effect.lease;
   // Labels, a peer's words, paths: nothing in them may look like the end of a line, and of a record.
   record.text = printable(effect.text, printable_whole);
-  if (effect.what == event_kind::opened || effect.what == event_kind::open_failed) {
-    record.steps = steps_;
-    for (auto& step : record.steps)
-      step.text = printable(step.text, printable_whole);
-  }
-  if (effect.what == event_kind::open_failed || effect.what == event_kind::lost)
-    record.error = {error_.stage, error_.kind, printable(error_.text, printable_whole)};
+  record.steps = std::move(effect.steps);
+  for (auto& step : record.steps)
+    step.text = printable(step.text, printable_whole);
+  record.error = {effect.error.stage, effect.error.kind, printable(effect.error.text, printable_whole)};
   record.removed = effect.removed;
-  if (effect.what == event_kind::opened && !said_.banner.empty())
-    record.text = "the server says: " + printable(said_.banner, printable_whole);
   for (auto& entry : subscribers_)
     if (entry.credit.spend(record.missed))
       moorage::tell(entry.whom, record);
@@ -327,6 +277,34 @@ void pool_actor_state::set_timer() {
 }
 
 // --- reads and subscribers
+
+void pool_actor_state::verify() const {
+  auto now = self_->clock().now();
+  auto attended = core_->with_actors();
+  ensure(attended.size() == connections_.size(), "the shell has handles of the core's connections alone");
+  for (auto id : attended)
+    ensure(connections_.count(id) == 1, "the shell has a handle of each connection that has an actor");
+  auto waiters = core_->waiters(now);
+  ensure(waiters.size() == askers_.size(), "the shell keeps those who wait, and nobody else");
+  std::size_t named = 0;
+  for (const auto& waiter : waiters) {
+    auto asker = askers_.find(waiter.request);
+    ensure(asker != askers_.end() && asker->second.holder == waiter.holder, "the shell knows who waits");
+    const auto& who = asker->second;
+    auto call = calls_.find({who.holder, who.call});
+    ensure(who.call == 0 || (call != calls_.end() && call->second == waiter.request),
+           "whoever waits under a number can withdraw by it");
+    named += who.call != 0;
+  }
+  ensure(named == calls_.size(), "a number is forgotten with what it named");
+  auto unanswered = core_->unanswered();
+  ensure(unanswered.size() == promises_.size(), "a promise is kept until the core answers it, and no longer");
+  for (auto request : unanswered)
+    ensure(promises_.count(request) == 1, "the shell can answer what the core has not answered yet");
+  ensure(holders_.size() == holder_ids_.size(), "a holder has one id");
+  for (const auto& lease : core_->leases(now))
+    ensure(holders_.count(lease.holder) == 1, "the shell can tell each holder of its lease's end");
+}
 
 void pool_actor_state::subscribe_to_events(const subscribe_for& request) {
   if (!request.subscriber)

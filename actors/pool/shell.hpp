@@ -7,7 +7,6 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 #include <map>
-#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -48,14 +47,11 @@ public:
   void take(const cancel_acquire_for& request);
   void take(const release_lease_for& request, caf::typed_response_promise<done> promise);
   void take(const turns_replaced& order);
-  void take(opening_ended& report);
-  void take(link_lost& report);
-  void take(const link_closed& report);
-  void take(const lease_cleared& report);
-  void take(const probe_report& report);
+  void take(connection_failed& report);
+  void take(connection_lost& report);
+  void take(const connection_closed& report);
   void take(const wake_up& wake);
   void take(const caf::down_msg& down);
-  void change(const cluster_settings& settings, caf::typed_response_promise<done> promise);
   /// For every other request that is answered with `done`: makes the event with a request id that leads back
   /// here.
   template <class Event>
@@ -68,6 +64,8 @@ public:
   // Reads.
   pool_status status() const { return core_->status(self_->clock().now()); }
   const pool_core& core() const { return *core_; }
+  /// Checks that what is kept here agrees with the core's books; throws `broken_invariant`. Looks at everything: for tests.
+  void verify() const;
 
   void subscribe_to_events(const subscribe_for& request);
   void credit_events(const grant_event_credit_for& request);
@@ -95,13 +93,14 @@ private:
 
   void apply(const open_connection& effect);
   void apply(const close_connection& effect);
-  void apply(const grant& effect);
+  void apply(grant& effect);
   void apply(const refuse& effect);
   void apply(const acknowledge& effect);
   void apply(const end_lease& effect);
   void apply(const notify_holder& effect);
   void apply(const start_probe& effect);
-  void apply(const announce& effect);
+  void apply(const change_probes& effect);
+  void apply(announce& effect);
   void set_timer();
 
   pool_actor::stateful_pointer<pool_actor_state> self_;
@@ -116,18 +115,7 @@ private:
   std::unordered_map<caf::actor_addr, holder_id> holder_ids_;
   std::unordered_map<holder_id, caf::actor_addr> holders_;
   std::unordered_map<connection_id, connection_actor> connections_;
-  std::set<connection_id> closing_; ///< those whose actors have been told to close
   std::vector<subscriber> subscribers_;
-  /// Of the opening or connection whose end is being announced.
-  std::vector<opening_step> steps_;
-  ssh_error error_;
-  /// What people are to know of the opening of this connection; for the step that folds its end in.
-  struct words_of_opening {
-    connection_id connection;
-    std::string banner;
-    std::vector<std::string> warnings;
-  };
-  words_of_opening said_;
   pool_effects effects_;
   time_point timer_due_ = time_point::max();
   std::uint64_t timer_generation_ = 0;

@@ -67,8 +67,9 @@ public:
     table.ask("x1");
     auto listen = [this](caf::event_based_actor* self, int) -> caf::behavior {
       self->set_default_handler(caf::drop);
-      return {[this](const opening_ended& report) { ended.push_back(report.error.text); },
-              [this](const link_closed&) { ended.push_back("closed"); }};
+      return {[this](const connection_opened&) { ended.push_back(""); },
+              [this](const connection_failed& report) { ended.push_back(report.error.text); },
+              [this](const connection_closed&) { ended.push_back("closed"); }};
     };
     pool_ = world.system.spawn(listen, 0);
     auto network = world.network;
@@ -217,7 +218,7 @@ TEST_CASE("the deadline of an opening is kept while it waits for its turn") {
 
 TEST_CASE("a connection that is closed while it waits for its turn closes at once, and its turn comes back") {
   lone_connection one;
-  caf::anon_send(one.at, close_link{});
+  caf::anon_send(one.at, close_connection{connection_id{7}, removal_reason::none});
   one.world.settle();
   CHECK(one.ended == names{"closed"});
   one.table.end("x1");

@@ -155,7 +155,7 @@ TEST_CASE("askers who leave at every moment leak nothing") {
     leave(3);
     s.step(lease_confirmed{l1});
     leave(4);
-    s.step(lease_ended{c1, l1, false});
+    s.step(lease_cleared{c1, l1, false});
     s.release(l1, h1);
     leave(5);
     INFO("moment " << moment);

@@ -64,13 +64,13 @@ void add_leases(const watched_pool& pool, events& all) {
     all.push_back(lease_released{fresh(pool), l, leases[i].holder});
     const auto& c = pool.watch.connections()[leases[i].connection.value];
     if (std::find(c.asked.begin(), c.asked.end(), l) != c.asked.end()) {
-      all.push_back(lease_ended{leases[i].connection, l, false});
-      all.push_back(lease_ended{leases[i].connection, l, true});
+      all.push_back(lease_cleared{leases[i].connection, l, false});
+      all.push_back(lease_cleared{leases[i].connection, l, true});
     }
   }
   if (leases.size() > 1) {
-    all.push_back(lease_released{{}, lease_id{1}, holder_id{9}});        // not its holder
-    all.push_back(lease_ended{leases[1].connection, lease_id{1}, true}); // perhaps not asked
+    all.push_back(lease_released{{}, lease_id{1}, holder_id{9}});          // not its holder
+    all.push_back(lease_cleared{leases[1].connection, lease_id{1}, true}); // perhaps not asked
   }
   for (std::uint64_t i = 1; i < pool.watch.requests().size(); ++i)
     if (pool.watch.requests()[i].acquire)
@@ -192,7 +192,7 @@ void play_out(watched_pool pool, bool kind) {
       else if (book.now == phase::open && !kind)
         pool.step(connection_lost{c, failing(ssh_failure::reset)});
       for (auto l : book.asked)
-        pool.step(lease_ended{c, l, false});
+        pool.step(lease_cleared{c, l, false});
       for (auto l : book.live)
         if (kind)
           pool.step(lease_released{{}, l, pool.watch.leases()[l.value].holder});

@@ -103,7 +103,7 @@ void impolite_world::answer(const grant& effect) {
 
 void impolite_world::answer(const end_lease& effect) {
   if (effect.ask)
-    later(up_to(2s), lease_ended{effect.connection, effect.lease, chance(0.4)});
+    later(up_to(2s), lease_cleared{effect.connection, effect.lease, chance(0.4)});
 }
 
 void impolite_world::answer(const start_probe& effect) {
@@ -137,7 +137,7 @@ void impolite_world::be_rude() {
   case 1:
     return step(lease_confirmed{some_lease});
   case 2:
-    return step(lease_ended{some_connection, some_lease, true});
+    return step(lease_cleared{some_connection, some_lease, true});
   case 3:
     return step(connection_lost{some_connection, {ssh_stage::session, ssh_failure::reset, "cut"}});
   case 4:

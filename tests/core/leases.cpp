@@ -24,7 +24,7 @@ TEST_CASE("a grant that is not confirmed within 5 s is taken back, and nothing i
   CHECK(s.next() == "end l1 c1 ask, notify h1 l1 lease_ended");
   CHECK(s.took == 5s);
   CHECK(s.acquire(r2, h2) == "");
-  CHECK(s.step(lease_ended{c1, l1, false}) == "grant r2 l2 c1 h2");
+  CHECK(s.step(lease_cleared{c1, l1, false}) == "grant r2 l2 c1 h2");
 }
 
 TEST_CASE("a confirmation that arrives together with its time-out counts") {
@@ -84,9 +84,9 @@ TEST_CASE("a lease that is given back for a user who died is taken back as a dea
   CHECK(s.step(lease_released{{}, l1, h2, true}) == ""); // not its holder
   CHECK(s.step(lease_released{r2, l1, h1, true}) == "end l1 c1 ask, acknowledge r2");
   CHECK(s.acquire(r3, h2) == "");
-  CHECK(s.step(lease_ended{c1, l1, false}) == "grant r3 l2 c1 h2");
+  CHECK(s.step(lease_cleared{c1, l1, false}) == "grant r3 l2 c1 h2");
   CHECK(s.step(lease_released{{}, l2, h2, true}) == "end l2 c1 ask");
-  CHECK(s.step(lease_ended{c1, l2, true}) == "close c1 abandoned");
+  CHECK(s.step(lease_cleared{c1, l2, true}) == "close c1 abandoned");
 }
 
 TEST_CASE("a holder that dies loses its leases and its place in the queue") {
@@ -96,7 +96,7 @@ TEST_CASE("a holder that dies loses its leases and its place in the queue") {
   s.acquire(r3, h1, 1h);
   s.acquire(r4, h2, 1h);
   CHECK(s.step(holder_lost{h1}) == "refuse r3 cancelled, end l1 c1 ask");
-  CHECK(s.step(lease_ended{c1, l1, false}) == "grant r4 l3 c1 h2");
+  CHECK(s.step(lease_cleared{c1, l1, false}) == "grant r4 l3 c1 h2");
   CHECK(s.step(holder_lost{h1}) == "");
 }
 
@@ -168,7 +168,7 @@ TEST_CASE("a connection on which a command was cut off is not used again") {
   auto s = leased();
   s.acquire(r2, h2);
   s.step(holder_lost{h1});
-  CHECK(s.step(lease_ended{c1, l1, true}) == "close c1 abandoned");
+  CHECK(s.step(lease_cleared{c1, l1, true}) == "close c1 abandoned");
   CHECK(s.step(connection_closed{c1}) == "open c2");
   CHECK(s.status().counters.removed[static_cast<int>(removal_reason::abandoned)] == 1);
 }
@@ -177,7 +177,7 @@ TEST_CASE("others on the connection of a command that was cut off keep their lea
   auto s = leased(lumi(1, 2));
   s.acquire(r2, h2);
   s.step(holder_lost{h1});
-  CHECK(s.step(lease_ended{c1, l1, true}) == "");
+  CHECK(s.step(lease_cleared{c1, l1, true}) == "");
   CHECK(s.acquire(r3, h3) == "");
   CHECK(s.release(l2, h2) == "end l2 c1, close c1 abandoned");
 }
@@ -187,9 +187,9 @@ TEST_CASE("a slot is not granted again before the connection has said that the l
   s.step(ordered<revoke_lease>{r2, {{}, l1}});
   CHECK(s.acquire(r3, h2) == "grant r3 l2 c1 h2");
   CHECK(s.acquire(r4, h2) == "");
-  CHECK(s.step(lease_ended{c1, l1, false}) == "grant r4 l3 c1 h2");
-  CHECK(s.step(lease_ended{c1, l1, false}) == "");
-  CHECK(s.step(lease_ended{c1, l2, true}) == "");
+  CHECK(s.step(lease_cleared{c1, l1, false}) == "grant r4 l3 c1 h2");
+  CHECK(s.step(lease_cleared{c1, l1, false}) == "");
+  CHECK(s.step(lease_cleared{c1, l2, true}) == "");
   CHECK(s.status().leases == 2);
 }
 
@@ -222,7 +222,7 @@ TEST_CASE("a connection that is lost while a lease is being taken back frees its
   s.acquire(r2, h2);
   s.step(holder_lost{h1});
   CHECK(s.step(connection_lost{c1, error_of(ssh_failure::silent)}) == "open c2");
-  CHECK(s.step(lease_ended{c1, l1, true}) == "");
+  CHECK(s.step(lease_cleared{c1, l1, true}) == "");
 }
 
 TEST_CASE("a connection that closes by itself is lost") {

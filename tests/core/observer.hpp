@@ -87,7 +87,7 @@ private:
   void hear(const lease_confirmed& event);
   void hear(const lease_released& event);
   void hear(const holder_lost& event);
-  void hear(const lease_ended& event);
+  void hear(const lease_cleared& event);
   void hear(const connection_opened& event);
   void hear(const connection_failed& event);
   void hear(const connection_lost& event);
@@ -118,6 +118,7 @@ private:
   void see(const end_lease& effect);
   void see(const notify_holder& effect);
   void see(const start_probe& effect);
+  void see(const change_probes& effect);
   void see(const announce&) {}
   void check_reason(const connection_book& c, removal_reason reason) const;
   void check_choice(connection_id chosen) const;

@@ -252,6 +252,7 @@ void observer::see(const start_probe& effect) {
           "only an idle connection, or one in doubt, is probed");
   promise(effect.run == (c.idle() && settings_.probe == probe_method::exec),
           "a probe runs a command only where no lease is, and only if that is the pool's way");
+  promise(effect.timeout == settings_.probe_timeout, "a probe has the time that the settings give it");
   promise(!c.probe, "a connection has one probe at a time");
   auto probing =
       std::count_if(connections_.begin(), connections_.end(), [](const auto& x) { return !!x.probe; });
@@ -261,6 +262,12 @@ void observer::see(const start_probe& effect) {
   c.probe = effect.probe;
   c.probe_runs = effect.run;
   c.probe_by = now_ + settings_.probe_timeout + 1s;
+}
+
+void observer::see(const change_probes& effect) {
+  promise(effect.method == settings_.probe && effect.command == settings_.probe_command &&
+              effect.timeout == settings_.probe_timeout,
+          "connections are probed as the settings say");
 }
 
 void observer::check_expectations() {

@@ -123,7 +123,7 @@ void observer::hear(const holder_lost& event) {
       end(lease_id{i}, true, false);
 }
 
-void observer::hear(const lease_ended& event) {
+void observer::hear(const lease_cleared& event) {
   auto& c = at(connections_, event.connection);
   if (c.now == phase::open && take(c.asked, event.lease) && event.was_running)
     c.condemned = c.abandoned = true;
@@ -173,6 +173,8 @@ void observer::was_of_use(connection_book& c) {
 
 void observer::hear(const connection_failed& event) {
   auto& c = at(connections_, event.connection);
+  if (c.now == phase::closing) // it crossed the order to close
+    c.now = phase::gone;
   if (c.now != phase::trying)
     return;
   c.now = phase::between_tries;

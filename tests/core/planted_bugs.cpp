@@ -340,7 +340,7 @@ TEST_CASE("an observer notices wrong probes and reports", "[planted]") {
        })},
       {"no more probes at once than allowed", add<start_probe>([](watched_pool& pool, start_probe& e) {
          e = {probe_id{1'000'000}, one(pool, [](const book& c) { return c.idle() && !c.probe; }),
-              pool.watch.settings().probe == probe_method::exec};
+              pool.watch.settings().probe == probe_method::exec, pool.watch.settings().probe_timeout};
          auto limit = pool.watch.settings().probes_at_once;
          return e.connection && limit > 0 && pool.effects.empty() &&
                 how_many(pool, [](const book& c) { return !!c.probe; }) >= limit;

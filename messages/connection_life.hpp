@@ -1,0 +1,137 @@
+// What passes between a pool and its connections and probes, from a connection's opening to its end. Each is a message and, the
+// same value, an event or an effect of the pool's core: one happening has one name. The evidence of a peer's life is in
+// messages/evidence.hpp.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "messages/errors.hpp"
+#include "messages/ids.hpp"
+#include "messages/settings.hpp"
+#include "messages/ssh_error.hpp"
+#include "messages/status.hpp"
+
+#pragma GCC visibility push(default)
+
+namespace moorage {
+
+// --- what a connection tells
+
+struct connection_opened {
+  connection_id connection;
+  std::vector<opening_step> steps = {};
+  std::vector<std::string> warnings = {}; ///< for people; each becomes an event
+  std::string banner = {};                ///< of the server, when it let us in
+};
+
+/// One try to open has failed; the connection's actor has released everything and ended.
+struct connection_failed {
+  connection_id connection;
+  ssh_error error;
+  std::vector<opening_step> steps = {};
+  std::vector<std::string> warnings = {};
+};
+
+/// The connection is gone, and no `connection_closed` follows: an open one broke, or its actor ended (in any state).
+struct connection_lost {
+  connection_id connection;
+  ssh_error error;
+};
+
+/// The answer to `close_connection`.
+struct connection_closed {
+  connection_id connection;
+};
+
+/// The answer to an `end_lease` that asks: nothing runs under it any more; `was_running`: a command was cut off and not seen
+/// to end.
+struct lease_cleared {
+  connection_id connection;
+  lease_id lease;
+  bool was_running = false;
+};
+
+// --- what a probe tells
+
+struct probe_passed {
+  probe_id probe;
+  connection_id connection;
+  std::chrono::nanoseconds rtt{0};
+};
+
+struct probe_failed {
+  probe_id probe;
+  connection_id connection;
+  std::string text;
+};
+
+// --- what a connection is told
+
+/// Close it, whatever it is doing; `connection_closed` must follow (for one that is opening, too).
+struct close_connection {
+  connection_id connection;
+  removal_reason reason = removal_reason::none;
+};
+
+/// From now on the connection must refuse work under this lease, and end what runs. `ask`: it must answer `lease_cleared`.
+struct end_lease {
+  connection_id connection;
+  lease_id lease;
+  bool ask = false;
+  failure reason = {}; ///< why it ended, for whoever still works under it
+};
+
+/// How each connection is probed from now on: its pool alone supplies the command, which runs without a lease.
+struct change_probes {
+  probe_method method = probe_method::channel;
+  std::string command;
+  /// After which the command is given up, and a peer that owes an answer counts as silent.
+  std::chrono::milliseconds timeout{0};
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, connection_opened& x) {
+  return f(x.connection, x.steps, x.warnings, x.banner);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, connection_failed& x) {
+  return f(x.connection, x.error, x.steps, x.warnings);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, connection_lost& x) {
+  return f(x.connection, x.error);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, connection_closed& x) {
+  return f(x.connection);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, lease_cleared& x) {
+  return f(x.connection, x.lease, x.was_running);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, probe_passed& x) {
+  return f(x.probe, x.connection, x.rtt);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, probe_failed& x) {
+  return f(x.probe, x.connection, x.text);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, close_connection& x) {
+  return f(x.connection, x.reason);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, end_lease& x) {
+  return f(x.connection, x.lease, x.ask, x.reason);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, change_probes& x) {
+  return f(x.method, x.command, x.timeout);
+}
+
+} // namespace moorage
+
+#pragma GCC visibility pop
