@@ -54,7 +54,8 @@ namespace moorage {
   row(internal, failed, "a bug in moorage: please report it", \
       "A bug in moorage ended the pool; a fresh one has taken its place. Report it with the logged text; try again.") \
   row(node_lost, no_node, "the node went away", \
-      "The node behind runtime::connect went away. What ran on it may have run; connect again.") \
+      "The node behind runtime::connect went away. What ran on it may have run. A runtime that comes back by itself tries " \
+      "again until it is there; else connect again.") \
   row(no_node, no_node, "no node listens there", \
       "No node listens on that socket. Start one with moorage serve, or work embedded.") \
   row(node_running, no_node, "a node listens there already", \

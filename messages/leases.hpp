@@ -19,6 +19,9 @@ namespace moorage {
 struct lease_key {
   std::string cluster;
   lease_id lease;
+  /// Of a client whose node came back: to which of its links in turn the lease belongs, from 0, since the new node counts
+  /// anew. No message carries it.
+  std::uint64_t link = 0;
   friend auto operator<=>(const lease_key&, const lease_key&) = default;
 };
 

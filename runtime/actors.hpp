@@ -21,7 +21,8 @@ namespace moorage {
 /// and what each holds is given back when it ends. To be asked for once, and kept: each call makes another. It ends with the
 /// runtime at the latest, and then answers all that waits (`stopping`). Where the pools are a node's it is the session of
 /// this process there, whoever asks, and ends with the link, whose loss answers nothing. So who waits for an answer monitors
-/// it: what it had not read when it ended was never done and has none. One actor subscribes through one session only.
+/// it: what it had not read when it ended was never done and has none, and asks for the session of the next link when the
+/// runtime has come back to its node. One actor subscribes through one session only.
 session_actor session_of(const runtime& of, const caf::strong_actor_ptr& whom);
 inline session_actor session_of(const runtime& of, caf::local_actor* whom) {
   return session_of(of, whom != nullptr ? caf::strong_actor_ptr{whom->ctrl()} : caf::strong_actor_ptr{});

@@ -21,8 +21,7 @@ struct asker {
 template <class Answer, class Change>
 auto ask_by_message(const asker& from, std::string cluster, caf::message request, Change change) {
   using given = decltype(std::declval<result<Answer>>().transform(change));
-  call_terms terms{
-      .cluster = std::move(cluster), .deadline = clock::now() + answer_margin, .waited = from.waited};
+  call_terms terms{.cluster = std::move(cluster), .deadline = clock::now(), .waited = from.waited};
   return begin_call<given>(from.gate, std::move(terms),
                            [request = std::move(request), change](client_state& client, auto give) mutable {
                              client.ask_manager<Answer>(std::move(request),
@@ -49,11 +48,11 @@ pending<result<void>> order(const asker& from, std::string_view cluster, Request
 
 namespace {
 
-/// Whoever waits gives up when the pool should have refused long ago. Of the cluster's own patience nothing is known here.
+/// When the pool refuses at the latest. Of the cluster's own patience nothing is known here.
 clock::time_point deadline_of(const acquire_options& options) {
   if (options.patience.count() < 0 || options.patience >= std::chrono::hours{24})
     return clock::time_point::max();
-  return clock::now() + options.patience + answer_margin;
+  return clock::now() + options.patience;
 }
 
 /// An acquire and its one run. Once it is posted it is the client's alone.
@@ -245,8 +244,7 @@ async_runtime::subscribe(std::string_view cluster, std::function<void(const even
   made->number_ = gate_->next_call();
   made->callback_ = std::make_shared<callback_strand>(gate_->callbacks());
   event_sink to{std::move(callback), made->callback_};
-  call_terms terms{
-      .cluster = std::string{cluster}, .deadline = clock::now() + answer_margin, .waited = waited_};
+  call_terms terms{.cluster = std::string{cluster}, .deadline = clock::now(), .waited = waited_};
   return begin_call<result<subscription>>(
       gate_, std::move(terms),
       [made, cluster = std::string{cluster}, to = std::move(to)](client_state& client, auto give) mutable {

@@ -27,19 +27,18 @@ struct pending_access {
 
 using call_time = pending_shared::clock::time_point;
 
-/// What is added to a command's own time-out before whoever waits gives it up: what it has to end, and the way there and back.
-/// Never: it has no time-out.
+/// `from` and a command's own time-out, and what it has to end. Never: it has no time-out.
 inline call_time command_deadline(call_time from, const exec_request& request) {
   constexpr std::chrono::seconds ending_time{3};
   if (request.timeout.count() <= 0 || from == call_time::max())
     return call_time::max();
-  return from + std::min(request.timeout, longest_timeout) + ending_time + answer_margin;
+  return from + std::min(request.timeout, longest_timeout) + ending_time;
 }
 
 struct call_terms {
   /// Whom a callback's exception is told of.
   std::string cluster = {};
-  /// When whoever waits gives it up, since the answer should have come long ago.
+  /// When it should have its answer. So much later as `client_gate::margin` says it is given up.
   call_time deadline = call_time::max();
   std::stop_token stop = {};
   /// Asks for its end; harmless when it is over.
@@ -69,6 +68,8 @@ pending<T> begin_call(const std::shared_ptr<client_gate>& gate, call_terms terms
   auto place = terms.waited ? nullptr : client_gate::enter(gate);
   if (!place && !terms.waited)
     return refused_call<T>(gate, client_gate::too_many(), std::move(terms.cluster));
+  if (terms.deadline != call_time::max())
+    terms.deadline += gate->margin();
   auto answer = std::make_shared<pending_answer<T>>(gate, std::move(terms.cluster), terms.deadline);
   answer->begun(std::move(place), std::move(terms.withdraw));
   gate->post(

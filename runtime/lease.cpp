@@ -37,6 +37,7 @@ lease& lease::operator=(lease&& other) noexcept {
     let_go();
     gate_ = std::move(other.gate_);
     id_ = other.id_;
+    link_ = other.link_;
     connection_ = other.connection_;
     cluster_ = std::move(other.cluster_);
     notes_ = std::move(other.notes_);
@@ -50,7 +51,7 @@ lease::~lease() {
 }
 
 lease_key lease::key() const {
-  return {cluster_, id_};
+  return {cluster_, id_, link_};
 }
 
 std::vector<log_in> lease::log_ins() const {
@@ -96,8 +97,7 @@ pending<result<void>> async_lease::release() const {
   if (auto hold = std::move(of_->hold_))
     hold->given_back = true;
   // Takes no place among the requests: leases bound it, and a release that is refused would leave the lease nobody's.
-  call_terms terms{
-      .cluster = of_->cluster_, .deadline = pending_shared::clock::now() + answer_margin, .waited = true};
+  call_terms terms{.cluster = of_->cluster_, .deadline = pending_shared::clock::now(), .waited = true};
   return begin_call<result<void>>(
       gate, std::move(terms),
       [key = of_->key()](client_state& client, auto give) { client.release(key, std::move(give)); });

@@ -61,7 +61,7 @@ struct acquire_options {
   std::stop_token stop = {};
   /// Rides out an outage: while the cluster cannot be reached for a cause that may pass, the acquire stays in the queue and
   /// is told the last error when its patience ends. Without it [false] it is told as soon as the pool gives an
-  /// opening up, after three tries.
+  /// opening up, after three tries. So it waits for a node that has gone away, too (`runtime::connect`).
   bool wait_for_ready = false;
 };
 
@@ -148,6 +148,7 @@ private:
 
   std::shared_ptr<client_gate> gate_;
   lease_id id_;
+  std::uint64_t link_ = 0; ///< see `lease_key`
   connection_id connection_;
   std::string cluster_;
   std::shared_ptr<log_in_notes> notes_;

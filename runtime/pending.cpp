@@ -174,11 +174,25 @@ void pending_shared::continue_with(std::function<void()> then, where place, call
   std::unique_lock lock{mutex_};
   if (!over_) {
     next_ = std::move(what);
-    return;
+    lock.unlock();
+    return be_watched();
   }
   auto at_once = at_once_;
   lock.unlock();
   perform(std::move(what), at_once);
+}
+
+/// No thread waits that would notice that a node is frozen.
+void pending_shared::be_watched() {
+  if (deadline_ != clock::time_point::max() && gate_->remote())
+    gate_->post([call = weak_from_this(), left = deadline_ - clock::now()](client_state& client) {
+      client.watch_deadline(left, call);
+    });
+}
+
+void pending_shared::give_up() {
+  cancel();
+  refuse(gate_->no_answer());
 }
 
 void pending_shared::perform(continuation what, bool at_once) {

@@ -6,8 +6,11 @@
 //
 // It can be waited for, given a callback, made a std::future or `co_await`ed: one of these, once. Its answer is of the type
 // that the blocking form gives without throwing: a `result`, or what became of a command. There always is one, by the deadline
-// of what was asked, also when the runtime stops, was moved from or has lost its node. (A node that is frozen is lost when it has
-// been silent for a minute; `get` and `wait_for` do not wait for that.)
+// of what was asked, also when the runtime stops, was moved from or has lost its node. A node that is frozen, which is lost only
+// when it has been silent for a minute, costs a call 1 s more than its deadline, whichever way its answer is taken. The deadline
+// is the patience of an acquire; a command's time-out and the 3 s that it has to end; now, for what has no patience, questions
+// and orders. An acquire with the cluster's own patience, a command without a time-out, a stream and a probe have none that is
+// known here.
 //
 // edge: a host thread waits here for what an actor gives.
 #pragma once
@@ -79,6 +82,8 @@ public:
   void cancel();
   /// Nobody wants the answer any more.
   void drop();
+  /// Its deadline is over and nobody has answered: withdrawn, and refused.
+  void give_up();
   /// On a thread of CAF's scheduler.
   static bool must_not_wait();
   static failure would_wait();
@@ -92,6 +97,8 @@ protected:
   void tell(std::unique_lock<std::mutex> lock);
   /// The answer has been taken.
   void taken();
+  /// Answers it.
+  virtual void refuse(failure reason) = 0;
   virtual void forget() = 0;
 
   mutable std::mutex mutex_;
@@ -106,6 +113,7 @@ private:
     callback_executor executor;
   };
   void perform(continuation what, bool at_once);
+  void be_watched();
 
   const std::shared_ptr<client_gate> gate_;
   const std::string cluster_;
@@ -188,6 +196,9 @@ private:
     std::lock_guard guard{mutex_};
     return !dropped_;
   }
+  void refuse(failure reason) override {
+    give(refusal_as<T>::make(std::move(reason), outcome_kind::maybe_ran));
+  }
   void forget() override {
     std::optional<T> unwanted;
     std::lock_guard guard{mutex_};
@@ -228,7 +239,7 @@ public:
     return answer_ && answer_->wait_until(pending_shared::clock::now() + in_nanoseconds(patience));
   }
 
-  /// Waits for the answer and takes it. That of a node which is frozen is `node_lost`, 5 s after the deadline of what was
+  /// Waits for the answer and takes it. That of a node which is frozen is `node_lost`, 1 s after the deadline of what was
   /// asked. On a thread of CAF's scheduler it does not wait: what is not there yet is refused `would_block_scheduler`, and
   /// still to be had.
   T get() {

@@ -31,7 +31,7 @@ struct runtime_access {
 session_actor session_of(const runtime& of, const caf::strong_actor_ptr& whom) {
   const auto& parts = runtime_access::parts(of);
   if (!parts.manager)
-    return parts.node;
+    return parts.link->session();
   std::optional<log_let_go> let_go;
   if (!on_scheduler_thread())
     let_go.emplace();
@@ -109,7 +109,7 @@ result<std::string> runtime::serve(const serving& how, socket_news told) {
     return moved_from();
   if (parts_->system == nullptr)
     return failure{errc::stopping, "the runtime has stopped"};
-  if (!parts_->own_system || parts_->link)
+  if (!parts_->own_system || !parts_->manager)
     return failure{errc::invalid_request, "only a runtime that brought its own actor system can serve"};
   log_let_go let_go;
   auto links = std::make_shared<link_count>();
@@ -143,7 +143,18 @@ result<std::string> runtime::serve(const serving& how, socket_news told) {
 }
 
 bool runtime::wait_for_loss(std::chrono::milliseconds timeout) const {
-  return !parts_ || parts_->loss.wait_for(timeout) == std::future_status::ready;
+  return !parts_ || parts_->wait_for_loss(timeout);
+}
+
+void runtime::on_loss(std::function<void(const failure& why)> callback) {
+  if (!callback)
+    return;
+  auto strand = std::make_shared<callback_strand>(gate()->callbacks());
+  auto call = [callback = std::move(callback)](const event_record& lost) {
+    callback({errc::node_lost, lost.text});
+  };
+  gate()->post([number = gate()->next_call(), to = event_sink{std::move(call), std::move(strand)}](
+                   client_state& client) mutable { client.watch_loss(number, std::move(to)); });
 }
 
 } // namespace moorage

@@ -53,7 +53,16 @@ public:
   /// Lives in the host's actor system, whose configuration went through `configure` before the system was made; else
   /// throws `error` (`invalid_request`). The runtime must go first.
   runtime(caf::actor_system& system, configuration config, runtime_options options = {});
-  /// The same work done by a node that listens on a Unix-domain socket (empty: the usual one).
+  /// The same work done by a node that listens on a Unix-domain socket (empty: the usual one), which answers within `timeout`.
+  ///
+  /// When the node goes away, all that waits for it is answered (`node_lost`; a command `maybe_ran`) and its leases have ended.
+  /// Until it is back calls are refused at once, `node_lost`, with how long it has been away and why; only an acquire with
+  /// `wait_for_ready` waits for it, one that waited already among them, within its patience (30 s for the cluster's own, which
+  /// then begins anew). Meanwhile it is tried to connect again, after 100 ms, then 1.6 times as long up to 5 s, each pause up
+  /// to a fifth longer or shorter, each try for `timeout` at most, until `stop`. Once the node is back calls go on, and each
+  /// subscription does, with an event `node_lost` and one `node_back` among its own; what happened in between is not told. What
+  /// was registered at the node and is not in its configuration it does not know any more. `runtime_options::reconnect` turns
+  /// all this off: then the runtime ends with its node.
   static runtime connect(const std::string& socket = {},
                          std::chrono::milliseconds timeout = std::chrono::seconds{3},
                          runtime_options options = {});
@@ -179,7 +188,7 @@ public:
     return waited_for([&](auto&& to) { return to.subscribe(cluster, std::move(callback)); });
   }
 
-  /// Opens a channel on the lease's connection and closes it: how long the round trip took.
+  /// Opens a channel on the lease's connection and closes it: how long the round trip took. `connection_lost` after 5 s.
   result<std::chrono::nanoseconds> round_trip(const lease& lease) const;
   /// The pool's own health check, now, of the lease's connection: how long it took and what happened, or why it failed,
   /// within the cluster's `probe_timeout`. The pool does not count it.
@@ -194,9 +203,13 @@ public:
   result<std::string> serve(const std::string& socket = {}, socket_news told = {});
   /// The same, as `how` says. That nobody needs it any more is told as not `listening`, with the code `none`.
   result<std::string> serve(const serving& how, socket_news told = {});
-  /// Returns when the node that this runtime is connected to has gone away, or after `timeout`; true if gone, however
-  /// often it is asked.
+  /// Returns when the node that this runtime is connected to has gone away, or after `timeout`. True: it is away, or has been
+  /// since this was called, or the runtime has stopped; one that does not come back is away for good.
   bool wait_for_loss(std::chrono::milliseconds timeout) const;
+  /// Called once for each loss of the node, in order, as callbacks are (runtime/lease.hpp), until the runtime stops; at once,
+  /// if the node is away when it is registered. One does not replace another: each part of a host may have its own. What waited
+  /// for the node has its answer by then. A runtime with pools of its own calls none.
+  void on_loss(std::function<void(const failure& why)> callback);
 
   /// Where passwords and passphrases come from; in memory.
   secret_store& secrets();

@@ -2,6 +2,7 @@
 // take minutes.
 #include "messages/durations.hpp"
 #include "runtime/client/asking.hpp"
+#include "runtime/client/client.hpp"
 #include "runtime/runtime.hpp"
 
 namespace moorage {
@@ -26,11 +27,14 @@ result<std::chrono::nanoseconds> runtime::round_trip(const lease& lease) const {
 result<probe_answer> runtime::probe(const lease& lease) const {
   if (auto refused = may_not_wait(); refused.code != errc::none)
     return refused;
+  auto known = clusters();
+  if (!known)
+    return known.error();
   auto patience = std::chrono::milliseconds{0};
-  for (const auto& each : clusters().value_or(std::vector<cluster_settings>{}))
+  for (const auto& each : *known)
     if (each.name == lease.cluster())
       patience = each.probe_timeout;
-  return within(patience + answer_margin, async_runtime{gate(), true}.probe(lease));
+  return within(patience + gate()->margin(), async_runtime{gate(), true}.probe(lease));
 }
 
 } // namespace moorage

@@ -23,6 +23,9 @@ struct runtime_options {
   /// one that waits does not hold up the next, and few enough to be nobody's burden. Who has more callbacks that wait at
   /// the same time, or whose callbacks wait for each other, gives an executor.
   callback_executor executor = {};
+  /// For a runtime of `connect`: it comes back by itself when its node does. Off, it ends with its link, as a program wants
+  /// that runs one command and would rather say so than wait.
+  bool reconnect = true;
 };
 
 /// How a runtime's pools are offered to other processes.

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <caf/io/middleman.hpp>
+#include <filesystem>
 #include <iostream>
 #include <signal.h>
+#include <system_error>
 #include <thread>
 
 #include "messages/printable.hpp"
@@ -54,26 +56,26 @@ void runtime::configure(caf::actor_system_config& config) {
 
 runtime_parts::runtime_parts(runtime_options options)
     : callbacks(std::make_shared<callback_threads>(std::move(options.executor))),
-      gate(std::make_shared<client_gate>(callbacks)) {}
+      gate(std::make_shared<client_gate>(callbacks)), reconnect(options.reconnect) {}
 
 runtime_parts::~runtime_parts() {
   stop();
 }
 
 void runtime_parts::make_own_system() {
-  own_config = std::make_unique<caf::actor_system_config>();
+  auto own_config = std::make_shared<caf::actor_system_config>();
   // The default policy, stealing, polls: ten times the latency from a host thread, and never quite idle.
   own_config->set("scheduler.policy", caf::atom("sharing"));
   own_config->set("scheduler.max-threads", scheduler_threads());
   runtime::configure(*own_config);
   own_config->load<caf::io::middleman>();
   configure_node(*own_config);
-  own_system = std::make_unique<caf::actor_system>(*own_config);
+  own_system = {new caf::actor_system(*own_config), [own_config](caf::actor_system* ended) { delete ended; }};
   system = own_system.get();
 }
 
-void runtime_parts::start_client() {
-  client = system->spawn(moorage::client, manager, node, gate, [told = lost] { told->set_value(); });
+void runtime_parts::start_client(const session_actor& node, node_loss on_loss) {
+  client = system->spawn(moorage::client, manager, node, gate, std::move(on_loss));
   gate->open(client, !manager);
 }
 
@@ -86,14 +88,35 @@ failure runtime_parts::join(const std::string& socket, std::chrono::milliseconds
   });
   log_let_go let_go;
   make_own_system();
-  auto path = socket.empty() ? usual_node_socket() : socket;
+  std::error_code ignored; // then the path is as it was given, and the connect says what is wrong with it
+  auto path = socket.empty() ? usual_node_socket() : std::filesystem::absolute(socket, ignored).string();
+  if (path.empty())
+    path = socket;
   auto connected = connect_node<session_actor>(*system, path, timeout);
   if (!connected)
     return to_failure(connected.error());
-  link.emplace(std::move(*connected));
-  node = link->actor_as<session_actor>();
-  start_client();
+  link = std::make_unique<link_keeper>(std::move(*connected), path, timeout);
+  start_client(link->session(), {link->loss_teller(), reconnect});
+  if (!reconnect)
+    return {};
+  link_keeper::hearers told;
+  told.back = [to = gate](session_actor session) {
+    to->post([session = std::move(session)](client_state& state) { state.node_is_back(session); });
+  };
+  told.in_vain = [to = gate](const failure& reason) {
+    to->post([reason](client_state& state) { state.node_is_away(reason); });
+  };
+  try {
+    link->come_back(own_system, std::move(told));
+  } catch (const std::system_error& none) {
+    return {errc::local_failure, std::string{"no thread to watch the link to the node with: "} + none.what() +
+                                     "; look at the limits of this user and process"};
+  }
   return {};
+}
+
+bool runtime_parts::wait_for_loss(std::chrono::milliseconds timeout) const {
+  return link ? link->wait_for_loss(timeout) : end_of_pools.wait_for(timeout) == std::future_status::ready;
 }
 
 void runtime_parts::stop() {
@@ -112,6 +135,8 @@ void runtime_parts::end(std::shared_ptr<runtime_parts> parts) {
 void runtime_parts::take_down() {
   gate->close();
   published.reset();
+  if (link)
+    link->stop_trying(); // before the client ends, which it tells
   if (system == nullptr)
     return;
   {
@@ -138,13 +163,11 @@ void runtime_parts::take_down() {
   if (link)
     link->close();
   manager = nullptr;
-  node = nullptr;
   client = nullptr;
   system = nullptr;
   if (!own_system)
     return; // the host's workers may be letting go of the last of us: the destructor comes later
   own_system.reset();
-  own_config.reset();
   loop.reset();
   threads.reset();
   log.reset();

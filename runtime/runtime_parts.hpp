@@ -6,17 +6,18 @@
 #include <future>
 #include <memory>
 #include <mutex>
-#include <optional>
 
 #include "messages/internal_interfaces.hpp"
 #include "runtime/client/callbacks.hpp"
 #include "runtime/client/client.hpp"
 #include "runtime/node/keeper.hpp"
+#include "runtime/node/link_keeper.hpp"
 #include "runtime/node/socket.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/secrets.hpp"
 #include "runtime/system/blocking.hpp"
 #include "runtime/system/log.hpp"
+#include "runtime/system/log_let_go.hpp"
 #include "runtime/system/readiness.hpp"
 
 namespace moorage {
@@ -36,16 +37,6 @@ private:
   std::size_t alive_ = 0;
 };
 
-/// CAF has every thread that spawns an actor or has a `scoped_actor` keep the system's log alive, and a system waits for its
-/// log's end: a host thread that has made a runtime and lives on would hold up, for ever, whoever stops it. To be there
-/// for as long as a host thread does such things.
-struct log_let_go {
-  log_let_go() = default;
-  log_let_go(const log_let_go&) = delete;
-  log_let_go& operator=(const log_let_go&) = delete;
-  ~log_let_go() { caf::logger::set_current_actor_system(nullptr); }
-};
-
 /// Members end in the reverse order: the actor system before everything that its actors use.
 struct runtime_parts {
   explicit runtime_parts(runtime_options options = {});
@@ -58,7 +49,9 @@ struct runtime_parts {
   /// A node's pools.
   failure join(const std::string& socket, std::chrono::milliseconds timeout);
   void make_own_system();
-  void start_client();
+  void start_client(const session_actor& node, node_loss on_loss);
+  /// True: whom the client asks has gone.
+  bool wait_for_loss(std::chrono::milliseconds timeout) const;
   /// Once; whoever else calls it meanwhile waits for the end.
   void stop();
   /// What happens to the parts of a runtime that ends on this thread. A thread of the actor system cannot wait for its
@@ -69,19 +62,18 @@ struct runtime_parts {
   std::shared_ptr<event_log> log;
   std::unique_ptr<blocking_threads> threads;
   std::unique_ptr<readiness> loop;
-  std::unique_ptr<caf::actor_system_config> own_config;
-  std::unique_ptr<caf::actor_system> own_system;
+  std::shared_ptr<caf::actor_system> own_system; ///< with its configuration
   caf::actor_system* system = nullptr;
   std::shared_ptr<callback_threads> callbacks;
   std::shared_ptr<client_gate> gate;
-  std::shared_ptr<std::promise<void>> lost = std::make_shared<std::promise<void>>();
-  std::shared_future<void> loss = lost->get_future().share();
+  bool reconnect = true;
+  std::shared_ptr<std::promise<void>> ended = std::make_shared<std::promise<void>>(); ///< pools of our own
+  std::shared_future<void> end_of_pools = ended->get_future().share();
   std::shared_ptr<life_count> transports = std::make_shared<life_count>();
   manager_actor manager; ///< none: the pools are a node's
-  session_actor node;    ///< ours at the node
   caf::actor client;
   std::unique_ptr<node_keeper> published;
-  std::optional<node_link> link;
+  std::unique_ptr<link_keeper> link; ///< to that node
 
 private:
   void take_down();

@@ -67,7 +67,7 @@ void runtime_parts::begin(const configuration& config) {
   for (const auto& cluster : config.clusters)
     clusters.push_back(cluster.settings);
   manager = system->spawn(moorage::manager, std::move(clusters), std::move(handed));
-  start_client();
+  start_client({}, {[told = ended] { told->set_value(); }});
   if (log->wanted())
     gate->post([to = log, number = gate->next_call()](client_state& state) {
       auto write = [to](const event_record& record) { to->write(record); };

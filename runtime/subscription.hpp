@@ -13,7 +13,7 @@ class client_gate;
 
 /// Events go to its callback, in order and one at a time, until it is destroyed or its runtime stops, which wait for a call
 /// that is under way (but for the call that does it); so a callback must not wait for whoever destroys it. A callback that
-/// throws is told of the next event. A slow one misses events, and is told how many: 256 wait for it at most.
+/// throws is told of the next event. When a node went away and is back it goes on (`runtime::connect`). A slow one misses events, and is told how many: 256 wait for it at most.
 class subscription {
 public:
   subscription() = default;

@@ -1,6 +1,7 @@
 #include "deploy/moorage/reach.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <set>
 #include <system_error>
@@ -59,6 +60,11 @@ failure usable_cluster(const configuration& from, const std::string& name, clust
   return {errc::invalid_settings, config_error{std::move(problems)}.what()};
 }
 
+// One command rather tells of a node's loss than waits for its return.
+result<runtime> connected(const std::string& path) {
+  return runtime::try_connect(path, std::chrono::seconds{3}, {.reconnect = false});
+}
+
 // A node is in another folder than we are.
 void name_files_from_root(cluster_settings& of) {
   for (auto* files : {&of.key_files, &of.known_hosts_files})
@@ -74,9 +80,9 @@ failure no_node_on(const std::string& path, const options& from) {
 
 // A node that ends at this very moment is none: its file goes first.
 result<runtime> find_node(const std::string& path) {
-  auto node = runtime::try_connect(path);
+  auto node = connected(path);
   if (node.error().code == errc::node_lost && access(path.c_str(), F_OK) != 0)
-    return runtime::try_connect(path);
+    return connected(path);
   return node;
 }
 
@@ -216,7 +222,7 @@ pools_at_hand reach_pools(const options& from, const configuration& config, sign
 pools_at_hand reach_node(const options& from, const configuration& config) {
   pools_at_hand result;
   auto path = node_socket(from, config);
-  auto node = runtime::try_connect(path);
+  auto node = connected(path);
   result.of_node = true;
   if (node)
     result.pools = std::move(*node);

@@ -6,8 +6,8 @@
 namespace moorage {
 
 void client_state::acquire_lease(acquire request, std::function<void(result<lease>)> answer) {
-  if (gone_.code != errc::none) {
-    answer(gone_);
+  if (gone_.code != errc::none && !(away() && request.wait_for_ready)) {
+    answer(refusal());
     return;
   }
   auto call = request.call;
@@ -22,6 +22,8 @@ void client_state::acquire_lease(acquire request, std::function<void(result<leas
 
 void client_state::send_acquire(std::uint64_t call, asked_acquire entry) {
   auto& kept = acquires_.insert_or_assign(call, std::move(entry)).first->second;
+  if (away())
+    return await_node(call, kept);
   at_door([&kept](auto& door) { door.acquire(kept.request, kept.waited); });
 }
 
@@ -30,7 +32,9 @@ void client_state::cancel_acquire_of(std::uint64_t call) {
   auto node = acquires_.extract(call);
   if (node.empty())
     return;
-  at_door([call](auto& door) { door.cancel_acquire(call); });
+  awaiting_node_.erase({deadline_of(node.mapped()), call});
+  if (!away())
+    at_door([call](auto& door) { door.cancel_acquire(call); });
   node.mapped().answer(node.mapped(), failure{errc::cancelled, "the acquire was cancelled"});
 }
 
@@ -42,6 +46,11 @@ void client_state::tell(lease_grant& grant) {
 }
 
 void client_state::tell(acquire_refused& refusal) {
+  // A node that stops says so before it goes, which is one way to go away.
+  auto found = acquires_.find(refusal.call);
+  if (on_loss_.reconnects && refusal.reason.code == errc::stopping && found != acquires_.end() &&
+      found->second.request.wait_for_ready)
+    return await_node(refusal.call, found->second);
   if (auto node = acquires_.extract(refusal.call); !node.empty())
     node.mapped().answer(node.mapped(), std::move(refusal.reason));
 }
@@ -50,6 +59,7 @@ lease client_state::hold(const asked_acquire& asked, lease_grant grant) {
   lease made;
   made.gate_ = gate_;
   made.id_ = grant.lease;
+  made.link_ = link_;
   made.connection_ = grant.connection_number;
   made.cluster_ = grant.cluster;
   made.notes_ = std::make_shared<log_in_notes>();
@@ -59,7 +69,7 @@ lease client_state::hold(const asked_acquire& asked, lease_grant grant) {
   held.asked = asked.request;
   held.waited = asked.waited + (self_->clock().now() - asked.asked);
   held.grant = std::move(grant);
-  leases_.insert_or_assign(lease_key{made.cluster_, made.id_}, std::move(held));
+  leases_.insert_or_assign(made.key(), std::move(held));
   return made;
 }
 

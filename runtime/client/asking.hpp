@@ -7,9 +7,10 @@
 
 namespace moorage {
 
-/// Whoever is asked answers by the deadline it was given; this is added for the way there and back. Only a frozen node
-/// needs longer, and is then given up.
+/// Whoever is asked answers by the deadline it was given; this is added for the way there and back.
 inline constexpr std::chrono::seconds answer_margin{5};
+/// The same of a node: what it is late by is another process's lateness, a frozen one's in the end, and so is said soon.
+inline constexpr std::chrono::seconds node_answer_margin{1};
 
 /// What there is to say of a lease that holds nothing.
 inline failure empty_lease() {

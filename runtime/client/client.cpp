@@ -82,6 +82,10 @@ void client_gate::close(failure reason) {
   closed_ = std::move(reason);
 }
 
+std::chrono::seconds client_gate::margin() const {
+  return remote_ ? node_answer_margin : answer_margin;
+}
+
 failure client_gate::no_answer() const {
   std::lock_guard guard{mutex_};
   if (remote_)
@@ -94,9 +98,10 @@ failure client_gate::no_answer() const {
 
 failure client_state::lost_lease(const lease_key& lease) const {
   auto known = std::find_if(lost_.rbegin(), lost_.rend(), [&](const auto& x) { return x.first == lease; });
-  auto why = known != lost_.rend() ? known->second
-             : gone_.text.empty()  ? "it was given back, or ended long ago"
-                                   : gone_.text;
+  auto why = lease.link != link_     ? loss_
+             : known != lost_.rend() ? known->second
+             : gone_.text.empty()    ? "it was given back, or ended long ago"
+                                     : gone_.text;
   return {errc::lease_ended, "lease " + to_string(lease.lease) + " on '" + lease.cluster +
                                  "' is not held any more: " + why + "; acquire anew"};
 }
@@ -118,8 +123,9 @@ outcome outcome_of(const failure& reason) {
 }
 
 client_state::~client_state() {
-  if (gone_.code == errc::none)
+  if (gone_.code == errc::none || away())
     gone_ = {errc::stopping, "the runtime stopped"}; // an answer that asks again is refused at once
+  on_loss_.reconnects = false;
   fail_everything(failure{gone_});
   for (auto& [number, entry] : watchers_) {
     if (entry.strand)
@@ -129,7 +135,7 @@ client_state::~client_state() {
 }
 
 caf::behavior client_state::begin(manager_actor manager, session_actor node,
-                                  std::shared_ptr<client_gate> gate, std::function<void()> on_loss) {
+                                  std::shared_ptr<client_gate> gate, node_loss on_loss) {
   remote_ = !manager;
   gate_ = std::move(gate);
   on_loss_ = std::move(on_loss);
@@ -162,17 +168,21 @@ caf::behavior client_state::hear_session() {
   };
 }
 
-/// What comes of the session at the node.
+/// What comes of the session at the node. That of an earlier link may still be under way when there is another.
 caf::behavior client_state::hear_node() {
+  auto heard = [this](auto& what) {
+    if (gone_.code == errc::none && self_->current_sender() == node_.who())
+      tell(what);
+  };
   return {
       [this](const local_call& call) { do_errand(call); },
-      [this](lease_grant& grant) { tell(grant); },
-      [this](acquire_refused& refusal) { tell(refusal); },
-      [this](lease_lost& lost) { tell(lost); },
-      [this](stream_chunk& chunk) { tell(chunk); },
-      [this](stream_room& room) { tell(room); },
-      [this](stream_end& end) { tell(end); },
-      [this](run_ended& end) { tell(end); },
+      [heard](lease_grant& grant) { heard(grant); },
+      [heard](acquire_refused& refusal) { heard(refusal); },
+      [heard](lease_lost& lost) { heard(lost); },
+      [heard](stream_chunk& chunk) { heard(chunk); },
+      [heard](stream_room& room) { heard(room); },
+      [heard](stream_end& end) { heard(end); },
+      [heard](run_ended& end) { heard(end); },
   };
 }
 
@@ -197,7 +207,7 @@ template <class Answer>
 void client_state::ask(const caf::actor& whom, caf::message request,
                        std::function<void(result<Answer>)> answer) {
   if (gone_.code != errc::none) {
-    answer(gone_);
+    answer(refusal());
     return;
   }
   auto number = ++asks_;
@@ -230,13 +240,11 @@ void client_state::take(const caf::down_msg& down) {
   if (down.source != (remote_ ? node_.session().address() : session_.manager().address()))
     return static_cast<void>(session_.take(down));
   if (remote_)
-    gone_ = {errc::node_lost, "the node went away (" + in_words(down.reason) +
-                                  "); what ran on it may have run: connect again"};
-  else
-    gone_ = {errc::stopping, "the runtime is stopping"};
+    return lose(down);
+  gone_ = {errc::stopping, "the runtime is stopping"};
   fail_everything(gone_);
-  if (on_loss_)
-    on_loss_();
+  if (on_loss_.told)
+    on_loss_.told();
 }
 
 void client_state::fail_everything(const failure& reason) {
@@ -244,6 +252,7 @@ void client_state::fail_everything(const failure& reason) {
     refuse_parked(held, "; then " + reason.text);
   renewed_.clear();
   session_.forget();
+  awaiting_node_.clear();
   auto asked = std::move(asked_);
   asked_.clear();
   for (auto& [number, entry] : asked)
@@ -266,7 +275,7 @@ void client_state::fail_everything(const failure& reason) {
 }
 
 caf::behavior client(client_state::self_pointer self, manager_actor manager, session_actor node,
-                     std::shared_ptr<client_gate> gate, std::function<void()> on_loss) {
+                     std::shared_ptr<client_gate> gate, node_loss on_loss) {
   return self->state.begin(std::move(manager), std::move(node), std::move(gate), std::move(on_loss));
 }
 

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -50,6 +51,10 @@ public:
   void close(failure reason = {errc::stopping, "the runtime has stopped"});
   /// For a call that was not answered in time; what is wrong then.
   failure no_answer() const;
+  /// What is added to the deadline of whatever is asked, see `answer_margin`.
+  std::chrono::seconds margin() const;
+  /// `remote` of `open`, which comes before any host thread does.
+  bool remote() const { return remote_; }
 
   /// Each costs about a KiB. Who has so many under way will not be helped by one more.
   static constexpr std::size_t outstanding_max = 200'000;
@@ -63,6 +68,14 @@ private:
   bool remote_ = false;
   std::uint64_t calls_ = 0;
   std::size_t outstanding_ = 0;
+};
+
+/// What is done when whom the client asks has gone.
+struct node_loss {
+  /// Called by the client, which has told everybody; must not wait. May be empty.
+  std::function<void()> told = {};
+  /// Somebody connects to the node again from then on, and says `node_is_back`.
+  bool reconnects = false;
 };
 
 /// Where a subscription's events go.
@@ -83,7 +96,7 @@ public:
 
   /// With a `manager` it is a session; without one it asks `node`, its session there.
   caf::behavior begin(manager_actor manager, session_actor node, std::shared_ptr<client_gate> gate,
-                      std::function<void()> on_loss);
+                      node_loss on_loss);
 
   void acquire_lease(acquire request, std::function<void(result<lease>)> answer);
   void cancel_acquire_of(std::uint64_t call);
@@ -104,6 +117,14 @@ public:
   void unwatch(std::uint64_t number);
   /// Its callback has taken so many events.
   void grant_events(std::uint64_t number, std::uint32_t count);
+  /// Called with an event of each loss of the node, until the client ends; at once, if there is none at the moment.
+  void watch_loss(std::uint64_t number, event_sink to);
+
+  // From whoever connects to the node again.
+  void node_is_back(const session_actor& session);
+  void node_is_away(const failure& reason);
+  /// The call is given up unless it is answered in so much time: for those that no thread waits for.
+  void watch_deadline(std::chrono::nanoseconds left, std::weak_ptr<pending_shared> call);
 
   /// One request to the manager, or to the session at the node, and its one answer, of the type that messages/interfaces.hpp
   /// says.
@@ -195,8 +216,26 @@ private:
   void tell(stream_end& end) override { finish(end.call, std::move(end.ended)); }
   lease hold(const asked_acquire& asked, lease_grant grant);
 
-  std::function<void(caf::event_based_actor*)> subscribe_at_node(subscribe order,
-                                                                 std::function<void(result<done>)> answer);
+  struct watcher_books;
+  /// What is to be done by the watcher, in its name.
+  using watcher_work = std::function<void(caf::event_based_actor*, watcher_books&)>;
+  static caf::behavior watcher(caf::event_based_actor* self, event_sink to, std::function<void()> taken,
+                               watcher_work begin);
+  void add_watcher(std::uint64_t number, const std::string& cluster, event_sink to, bool subscribes,
+                   watcher_work begin);
+  watcher_work subscribe_at_node(const std::string& cluster, std::function<void(result<done>)> answer);
+  void subscribe_again(std::uint64_t number);
+  void tell_watcher(std::uint64_t number, event_kind what, const std::string& text);
+  void tell_watchers(event_kind what, const std::string& text, bool of_loss);
+
+  // comeback.cpp
+  bool away() const { return on_loss_.reconnects && gone_.code != errc::none; }
+  failure refusal() const;
+  void lose(const caf::down_msg& down);
+  time_point deadline_of(const asked_acquire& entry) const;
+  void await_node(std::uint64_t call, const asked_acquire& entry);
+  void ask_what_awaits();
+  void watch_clock();
 
   // commands.cpp
   void begin(std::uint64_t call, command& what);
@@ -230,8 +269,17 @@ private:
   node_door node_;        ///< of use only then
   std::shared_ptr<client_gate> gate_;
   bool remote_ = false;
-  std::function<void()> on_loss_;
-  failure gone_; ///< set once the manager is no more
+  node_loss on_loss_;
+  failure gone_;           ///< set once the manager is no more, or until the node is back
+  std::uint64_t link_ = 0; ///< which of its links to the node in turn
+  std::string loss_;       ///< why the last one ended
+  time_point lost_at_;     ///< and when
+  failure last_try_;       ///< what came of connecting again
+  std::string told_;       ///< the last of these that the watchers were told
+  std::set<std::pair<time_point, std::uint64_t>> awaiting_node_; ///< acquires, by their deadlines
+  std::multimap<time_point, std::weak_ptr<pending_shared>> deadlines_;
+  std::size_t deadlines_max_ = 1024; ///< so many, and those that are over are sought out
+  bool watching_clock_ = false;
   std::uint64_t asks_ = 0;
   std::unordered_map<std::uint64_t, refusing> asked_;
   std::unordered_map<std::uint64_t, asked_acquire> acquires_;
@@ -245,13 +293,14 @@ private:
     caf::actor actor;
     std::string cluster;
     std::shared_ptr<callback_strand> strand;
+    bool subscribes = true; ///< to the node's events, too
   };
   std::unordered_map<std::uint64_t, watcher_entry> watchers_;
 };
 
 /// See `client_state::begin`.
 caf::behavior client(client_state::self_pointer self, manager_actor manager, session_actor node,
-                     std::shared_ptr<client_gate> gate, std::function<void()> on_loss);
+                     std::shared_ptr<client_gate> gate, node_loss on_loss);
 
 /// What an unanswered run means, by the refusal that took the answer's place.
 outcome outcome_of(const failure& reason);

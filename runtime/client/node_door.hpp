@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <caf/actor_control_block.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 #include <chrono>
@@ -20,10 +21,13 @@ public:
   /// Monitors it: its end is for the actor to deal with.
   void begin(session_actor session) {
     session_ = std::move(session);
+    who_ = caf::actor_cast<caf::strong_actor_ptr>(session_);
     self_->monitor(session_);
   }
   /// None: the pools are not a node's.
   const session_actor& session() const { return session_; }
+  /// The same as the sender of a message.
+  const caf::strong_actor_ptr& who() const { return who_; }
 
   /// `waited`: what of the patience is used up. (What is left of a cluster's own, only its node could tell: it begins anew.)
   void acquire(moorage::acquire request, std::chrono::nanoseconds waited = {}) {
@@ -45,6 +49,7 @@ public:
 private:
   caf::event_based_actor* self_;
   session_actor session_;
+  caf::strong_actor_ptr who_;
 };
 
 } // namespace moorage

@@ -162,7 +162,7 @@ void client_state::watch_parked() {
 void client_state::tell(lease_lost& lost) {
   lease_key under{lost.cluster, lost.lease};
   auto other = renewed_.find(under);
-  auto lease = other != renewed_.end() ? other->second : under;
+  auto lease = other != renewed_.end() ? other->second : lease_key{under.cluster, under.lease, link_};
   auto found = leases_.find(lease);
   if (found == leases_.end() || found->second.grant.lease != lost.lease)
     return;

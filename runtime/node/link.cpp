@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <poll.h>
+#include <stop_token>
 #include <sys/stat.h>
 #include <tuple>
 #include <unistd.h>
@@ -48,9 +49,9 @@ bool announce(const node_network& net, caf::io::connection_handle handle, clock:
 
 /// Waits for the answer to a request. CAF's wait goes by the wall clock, which may be set back meanwhile:
 /// hence slices.
-bool answered(caf::scoped_actor& self, clock::time_point deadline) {
-  constexpr std::chrono::nanoseconds slice = std::chrono::milliseconds{100};
-  for (;;) {
+bool answered(caf::scoped_actor& self, clock::time_point deadline, const std::stop_token& called_off) {
+  const std::chrono::nanoseconds slice = std::chrono::milliseconds{called_off.stop_possible() ? 10 : 100};
+  while (!called_off.stop_requested()) {
     auto left = std::chrono::nanoseconds{deadline - clock::now()};
     auto wait = std::clamp(left, std::chrono::nanoseconds{0}, slice);
     if (self->await_data(std::chrono::high_resolution_clock::now() + wait))
@@ -58,6 +59,7 @@ bool answered(caf::scoped_actor& self, clock::time_point deadline) {
     if (left <= slice)
       return false;
   }
+  return false;
 }
 
 caf::error no_handshake(const caf::actor_system& system, const std::string& path, const caf::error& reason,
@@ -219,10 +221,9 @@ void node_link::close() {
 }
 
 /// Makes the connection and waits for the node's greeting.
-caf::expected<std::shared_ptr<node_link::connection>> node_link::connect(caf::actor_system& system,
-                                                                         const std::string& path,
-                                                                         std::chrono::milliseconds timeout,
-                                                                         clock::time_point deadline) {
+caf::expected<std::shared_ptr<node_link::connection>>
+node_link::connect(caf::actor_system& system, const std::string& path, std::chrono::milliseconds timeout,
+                   clock::time_point deadline, const std::stop_token& called_off) {
   auto net = network_of(system);
   if (!net)
     return no_network();
@@ -249,8 +250,10 @@ caf::expected<std::shared_ptr<node_link::connection>> node_link::connect(caf::ac
   caf::scoped_actor self{system, true};
   auto request = self->request(net->broker, caf::infinite, caf::connect_atom_v,
                                caf::io::scribe_ptr{std::move(scribe)}, std::uint16_t{1});
-  if (!answered(self, deadline))
-    return silent(path, other.pid, timeout); // its destructor cuts the connection, and the broker forgets it
+  if (!answered(self, deadline, called_off)) // its destructor cuts the connection, and the broker forgets it
+    return called_off.stop_requested()
+               ? make_error(errc::cancelled, "the connect to " + path + " was called off")
+               : silent(path, other.pid, timeout);
   caf::node_id node;
   caf::error failed;
   request.receive(
@@ -276,7 +279,7 @@ caf::expected<std::shared_ptr<node_link::connection>> node_link::connect(caf::ac
 
 caf::expected<node_link> connect_node(caf::actor_system& system, const std::string& path,
                                       std::chrono::milliseconds timeout,
-                                      const std::set<std::string>& interface) {
+                                      const std::set<std::string>& interface, std::stop_token called_off) {
   auto deadline = clock::now() + timeout;
   auto place = node_link::place::of(system, path);
   auto taken = node_link::place::take(place, deadline);
@@ -286,7 +289,7 @@ caf::expected<node_link> connect_node(caf::actor_system& system, const std::stri
   if (!shared || !shared->alive()) {
     if (shared)
       shared->end();
-    auto made = node_link::connect(system, path, timeout, deadline);
+    auto made = node_link::connect(system, path, timeout, deadline, called_off);
     if (!made)
       return std::move(made.error());
     shared = std::move(*made);

@@ -45,6 +45,7 @@
 #include <functional>
 #include <memory>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <sys/types.h>
 #include <utility>
@@ -179,11 +180,13 @@ private:
   struct place;
   struct state;
   friend caf::expected<node_link> connect_node(caf::actor_system&, const std::string&,
-                                               std::chrono::milliseconds, const std::set<std::string>&);
+                                               std::chrono::milliseconds, const std::set<std::string>&,
+                                               std::stop_token);
   explicit node_link(std::unique_ptr<state> from);
   static caf::expected<std::shared_ptr<connection>> connect(caf::actor_system&, const std::string&,
                                                             std::chrono::milliseconds,
-                                                            std::chrono::steady_clock::time_point);
+                                                            std::chrono::steady_clock::time_point,
+                                                            const std::stop_token&);
 
   std::unique_ptr<state> state_;
 };
@@ -191,19 +194,21 @@ private:
 /// Connects to the node that listens at `path`, and answers within `timeout` whatever is there. With an
 /// `interface`, what the node offers must have it (all of it, and perhaps more). Blocks its thread: never
 /// call it from an actor. Keep the result as long as the actor is used: its destructor ends the link.
+/// `called_off`: a wait for the node's greeting ends within 10 ms.
 ///
 /// Errors: `no_node` if nobody listens there; `node_lost` if what listens does not answer, is no node of
 /// ours, or is one of another version; `local_failure` if we may not open it, or it is somebody else's;
-/// `invalid_request` for an impossible path or a system without middleman.
+/// `invalid_request` for an impossible path or a system without middleman; `cancelled` if it was called off.
 caf::expected<node_link> connect_node(caf::actor_system& system, const std::string& path,
                                       std::chrono::milliseconds timeout,
-                                      const std::set<std::string>& interface = {});
+                                      const std::set<std::string>& interface = {},
+                                      std::stop_token called_off = {});
 
 /// The same, demanding the interface of a typed handle.
 template <class Handle>
 caf::expected<node_link> connect_node(caf::actor_system& system, const std::string& path,
-                                      std::chrono::milliseconds timeout) {
-  return connect_node(system, path, timeout, system.message_types<Handle>());
+                                      std::chrono::milliseconds timeout, std::stop_token called_off = {}) {
+  return connect_node(system, path, timeout, system.message_types<Handle>(), std::move(called_off));
 }
 
 } // namespace moorage

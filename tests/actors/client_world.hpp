@@ -19,7 +19,7 @@ public:
     if (through_node)
       node = system.spawn(session, manager, caf::strong_actor_ptr{}, session_bounds{});
     client = system.spawn(moorage::client, through_node ? manager_actor{} : manager, node, gate,
-                          std::function<void()>{});
+                          node_loss{{}, through_node});
     gate->open(client, through_node);
     sched.run();
   }

@@ -1,0 +1,170 @@
+#include "runtime/node/link_keeper.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <stop_token>
+#include <utility>
+
+#include "actors/pool/seeded_random.hpp"
+#include "messages/type_ids.hpp"
+#include "runtime/system/log_let_go.hpp"
+
+namespace moorage {
+
+/// What the keeper and its thread share; it outlives the keeper if the thread is abandoned.
+struct link_keeper::books {
+  std::string path;
+  std::chrono::milliseconds timeout;
+  std::stop_source called_off;
+  // edge: the keeper's thread, the client that tells of a loss, and host threads that wait for one.
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::optional<node_link> link;
+  session_actor session;
+  std::uint64_t losses = 0;
+  bool away = false;
+  bool closing = false;
+  bool trying = false; ///< the thread may be using the actor system
+
+  /// Waits for a loss; the link that was lost. None: it is time to end.
+  bool lost(std::optional<node_link>& which) {
+    std::unique_lock guard{mutex};
+    changed.wait(guard, [this] { return closing || away; });
+    which.swap(link);
+    trying = !closing;
+    return !closing;
+  }
+  /// False: it is time to end.
+  bool pause(std::chrono::nanoseconds length) {
+    std::unique_lock guard{mutex};
+    return !changed.wait_for(guard, length, [this] { return closing; });
+  }
+  /// False: it comes too late, and is left to the caller.
+  bool take(node_link& made) {
+    {
+      std::lock_guard guard{mutex};
+      if (closing)
+        return false;
+      session = made.actor_as<session_actor>();
+      link.emplace(std::move(made));
+      away = trying = false;
+    }
+    changed.notify_all();
+    return true;
+  }
+  void thread_over() {
+    {
+      std::lock_guard guard{mutex};
+      trying = false;
+    }
+    changed.notify_all();
+  }
+};
+
+link_keeper::link_keeper(node_link first, std::string path, std::chrono::milliseconds timeout)
+    : books_(std::make_shared<books>()) {
+  books_->path = std::move(path);
+  books_->timeout = timeout;
+  books_->session = first.actor_as<session_actor>();
+  books_->link.emplace(std::move(first));
+}
+
+link_keeper::~link_keeper() {
+  close();
+}
+
+std::function<void()> link_keeper::loss_teller() const {
+  return [mine = books_] {
+    {
+      std::lock_guard guard{mine->mutex};
+      mine->away = true;
+      ++mine->losses;
+    }
+    mine->changed.notify_all();
+  };
+}
+
+session_actor link_keeper::session() const {
+  std::lock_guard guard{books_->mutex};
+  return books_->session;
+}
+
+bool link_keeper::wait_for_loss(std::chrono::milliseconds timeout) const {
+  std::unique_lock guard{books_->mutex};
+  auto lost = [mine = books_.get(), before = books_->losses] {
+    return mine->away || mine->closing || mine->losses != before;
+  };
+  return books_->changed.wait_for(guard, timeout, lost);
+}
+
+void link_keeper::come_back(std::shared_ptr<caf::actor_system> system, hearers told) {
+  thread_ = std::thread{[mine = books_, system = std::move(system), told = std::move(told)]() mutable {
+    keep(mine, system, told);
+    told = {}; // what it holds may need the system
+    mine->thread_over();
+    system = nullptr;
+  }};
+}
+
+/// The thread.
+void link_keeper::keep(const std::shared_ptr<books>& mine, const std::shared_ptr<caf::actor_system>& system,
+                       const hearers& told) {
+  seeded_random random{std::random_device{}()};
+  std::optional<node_link> before;
+  while (mine->lost(before)) {
+    before.reset();
+    std::chrono::nanoseconds pause = reconnect_pause_first;
+    for (auto back = false; !back;) {
+      if (!mine->pause(random.around(pause, 0.2)))
+        return;
+      pause = std::min<std::chrono::nanoseconds>(
+          std::chrono::duration_cast<std::chrono::nanoseconds>(pause * reconnect_growth),
+          reconnect_pause_max);
+      log_let_go let_go; // an abandoned thread may be who ends the system
+      auto made =
+          connect_node<session_actor>(*system, mine->path, mine->timeout, mine->called_off.get_token());
+      if (!made) {
+        told.in_vain(to_failure(made.error()));
+        continue;
+      }
+      auto session = made->actor_as<session_actor>();
+      back = mine->take(*made);
+      if (!back)
+        return;
+      told.back(std::move(session));
+    }
+  }
+}
+
+void link_keeper::stop_trying() {
+  {
+    std::lock_guard guard{books_->mutex};
+    books_->closing = true;
+  }
+  books_->called_off.request_stop();
+  books_->changed.notify_all();
+  if (!thread_.joinable())
+    return;
+  std::unique_lock guard{books_->mutex};
+  auto over = books_->changed.wait_for(guard, reconnect_abandoned_after, [this] { return !books_->trying; });
+  guard.unlock();
+  if (over)
+    thread_.join();
+  else
+    thread_.detach();
+}
+
+void link_keeper::close() {
+  stop_trying();
+  std::optional<node_link> last; // ends without the lock
+  session_actor session;
+  std::lock_guard guard{books_->mutex};
+  last.swap(books_->link);
+  std::swap(session, books_->session);
+}
+
+} // namespace moorage
