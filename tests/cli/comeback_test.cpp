@@ -199,9 +199,10 @@ TEST_CASE(
   REQUIRE(comes_true([&] { return has_stopped(home.node->pid()); }));
   constexpr auto busy = 700ms; // everything comes late on a busy machine
   auto begin = steady::now();
+  const auto first = begin;
   std::promise<std::pair<errc, steady::duration>> called;
   rt.async().acquire("here", 1s).then([&](const auto& answer) {
-    called.set_value({answer.error().code, steady::now() - begin});
+    called.set_value({answer.error().code, steady::now() - first});
   });
   CHECK(rt.pools().error().code == errc::node_lost);
   CHECK(steady::now() - begin < 1s + busy);
@@ -211,7 +212,7 @@ TEST_CASE(
   CHECK(steady::now() - begin < 2s + busy);
   auto [code, after] = called.get_future().get();
   CHECK(code == errc::node_lost);
-  CHECK(after > 1s);
+  CHECK(after > 1900ms); // its second is not over before
   CHECK(after < 2s + busy);
   begin = steady::now();
   CHECK(lease.run({.command = "true", .timeout = 500ms}).ended.cause.code == errc::node_lost);
