@@ -6,6 +6,7 @@
 #include "actors/composure.hpp"
 #include "messages/answers.hpp"
 #include "messages/exit_words.hpp"
+#include "runtime/client/asking.hpp"
 #include "runtime/node/socket.hpp"
 
 namespace moorage {
