@@ -1,6 +1,6 @@
-// A probe: the actor that lives for one health check of one connection, idle or doubted. It asks the connection, waits at
-// most the cluster's `probe_timeout`, reports to the pool as an ordinary message, and ends. Its failure,
-// crash or silence touches no other.
+// A probe: the actor that lives for one health check of one connection, idle or doubted. It asks the
+// connection, waits at most the cluster's `probe_timeout`, reports to the pool as an ordinary message, and
+// ends. Its failure, crash or silence touches no other.
 #pragma once
 
 #include <caf/event_based_actor.hpp>

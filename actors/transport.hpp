@@ -26,8 +26,8 @@ namespace moorage {
 struct transport_opened {
   std::vector<opening_step> steps;
   std::vector<std::string> warnings; ///< for people; each is told on the log and as an event
-  /// What the server said to people during the log-in (RFC 4252, section 5.4), fit to be printed, with its lines. A
-  /// failure's text ends with it.
+  /// What the server said to people during the log-in (RFC 4252, section 5.4), fit to be printed, with its
+  /// lines. A failure's text ends with it.
   std::string banner;
 };
 /// It cannot be opened, or was open and broke. Ends every stream first (`stream_over`), then this, then
@@ -82,30 +82,31 @@ public:
   /// Whether standard input ends after the request's own `input` is said with `start`'s request by calling
   /// this next.
   virtual void end_input(stream_id stream) = 0;
-  /// Ends the command: what was not sent never is; what runs is sent SIGTERM, and SIGKILL 2 s later. `stream_over`
-  /// follows when the channel has closed, at the latest 3 s after, with what is known then. Output within the credit
-  /// comes until then.
+  /// Ends the command: what was not sent never is; what runs is sent SIGTERM, and SIGKILL 2 s later.
+  /// `stream_over` follows when the channel has closed, at the latest 3 s after, with what is known then.
+  /// Output within the credit comes until then.
   virtual void cancel(stream_id stream, failure cause) = 0;
   /// One round trip that proves the peer's SSH server alive: a session channel is opened and closed.
   virtual void ask(std::uint64_t question) = 0;
-  /// Sends SIGTERM to what runs, says good-bye and closes; `transport_closed` follows within 250 ms, whatever the peer
-  /// does.
+  /// Sends SIGTERM to what runs, says good-bye and closes; `transport_closed` follows within 250 ms, whatever
+  /// the peer does.
   virtual void close() = 0;
 
   /// Does what can be done at once, within a fair share; appends what came of it. True: there is more to do
   /// at once, pump again after others had their turn. The owner pumps after each of its commands, when woken,
   /// and when due.
   virtual bool pump(time_point now, std::vector<transport_event>& events) = 0;
-  /// Until then the next pump may compute for long: keys are agreed on, signatures made and checked. Its owner waits for
-  /// its turn before that pump, and pumps without one only from that time on, when it fails and computes nothing. In the
-  /// past: the next pump computes nothing. What a pump does not know of before it begins, it leaves to the next.
+  /// Until then the next pump may compute for long: keys are agreed on, signatures made and checked. Its
+  /// owner waits for its turn before that pump, and pumps without one only from that time on, when it fails
+  /// and computes nothing. In the past: the next pump computes nothing. What a pump does not know of before
+  /// it begins, it leaves to the next.
   virtual time_point computes_until() const = 0;
   /// When to pump at the latest; `time_point::max()`: only when woken.
   virtual time_point next_due() const = 0;
   /// When the peer was last heard of: any packet counts.
   virtual time_point last_heard() const = 0;
-  /// Since when, without a pause, the peer has owed an answer: to the opening of a channel, to a request or to a
-  /// question. `time_point::max()`: it owes none; a command that runs owes neither output nor end.
+  /// Since when, without a pause, the peer has owed an answer: to the opening of a channel, to a request or
+  /// to a question. `time_point::max()`: it owes none; a command that runs owes neither output nor end.
   virtual time_point owed_since() const = 0;
   /// How many such answers have come, whether anybody still wanted them or not.
   virtual std::uint64_t answers() const = 0;

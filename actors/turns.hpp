@@ -1,10 +1,10 @@
-// Turns to compute: so many connections at once, over all pools, and the others wait. Keys are agreed on and signatures made
-// within libssh, on whatever thread pumps: a large group takes a fifth of a second there, and enough of them at once
-// would leave no thread for messages.
+// Turns to compute: so many connections at once, over all pools, and the others wait. Keys are agreed on and
+// signatures made within libssh, on whatever thread pumps: a large group takes a fifth of a second there, and
+// enough of them at once would leave no thread for messages.
 //
-// A turn lasts one pump. Pools take turns: whoever waits, waits for one of each other pool, however many those have. Within
-// a pool the oldest opening goes first, or all would be done at the end, and past their deadline together. A connection
-// that ends, waiting or computing, is seen to.
+// A turn lasts one pump. Pools take turns: whoever waits, waits for one of each other pool, however many
+// those have. Within a pool the oldest opening goes first, or all would be done at the end, and past their
+// deadline together. A connection that ends, waiting or computing, is seen to.
 #pragma once
 
 #include <caf/stateful_actor.hpp>

@@ -1,4 +1,5 @@
-// Questions about one pool or all, and events; orders are in messages/orders.hpp. Who takes which, and what answers: messages/interfaces.hpp.
+// Questions about one pool or all, and events; orders are in messages/orders.hpp. Who takes which, and what
+// answers: messages/interfaces.hpp.
 #pragma once
 
 #include <cstdint>
@@ -83,9 +84,9 @@ typename Inspector::result_type inspect(Inspector& f, waiter_list& x) {
 }
 
 /// Events of a cluster's pool (empty: of every pool, also those to come) as `event_record` messages, `credit`
-/// of them at first; when the credit is used up events are counted as missed instead of queued. The credit is one account,
-/// also for every pool. Who subscribes again adds to it, and is told each event once. 0xffffffff is without limit. The sender
-/// is the subscriber.
+/// of them at first; when the credit is used up events are counted as missed instead of queued. The credit is
+/// one account, also for every pool. Who subscribes again adds to it, and is told each event once. 0xffffffff
+/// is without limit. The sender is the subscriber.
 struct subscribe {
   std::string cluster;
   std::uint32_t credit = 0;

@@ -1,5 +1,6 @@
-// What a request to a session, a manager or a pool may be answered by. Whoever asks on behalf of others is compiled once for
-// each, in one file: what CAF makes of a request takes a compiler seconds. One that is missing here does not link.
+// What a request to a session, a manager or a pool may be answered by. Whoever asks on behalf of others is
+// compiled once for each, in one file: what CAF makes of a request takes a compiler seconds. One that is
+// missing here does not link.
 #pragma once
 
 #include "messages/admin.hpp"

@@ -1,5 +1,5 @@
-// Runs and streams: work under a lease. Both are named by their asker: the lease, by its cluster and its id, and a number of
-// the asker's own. Who sends is who is answered.
+// Runs and streams: work under a lease. Both are named by their asker: the lease, by its cluster and its id,
+// and a number of the asker's own. Who sends is who is answered.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 namespace moorage {
 
 /// Runs a command and collects its output up to `output_max`. One message to the sender answers it, under the
-/// sender's own number: `run_ended`, also when the link is lost. (Not CAF's response to a request, for the reason that
-/// `acquire` has.) What its connection had not read when it ended was `never_sent`.
+/// sender's own number: `run_ended`, also when the link is lost. (Not CAF's response to a request, for the
+/// reason that `acquire` has.) What its connection had not read when it ended was `never_sent`.
 struct run_command {
   std::string cluster;
   lease_id lease;
@@ -46,9 +46,9 @@ typename Inspector::result_type inspect(Inspector& f, cancel_command& x) {
   return f(x.cluster, x.lease, x.call);
 }
 
-/// Starts a command whose output goes to the sender, the stream's sink, as `stream_chunk`s within the credit, ended by
-/// one `stream_end`, which is the only answer to one that cannot be started. Standard input stays open until
-/// `end_stream_input`. The sink is monitored: a dead one cancels the stream.
+/// Starts a command whose output goes to the sender, the stream's sink, as `stream_chunk`s within the credit,
+/// ended by one `stream_end`, which is the only answer to one that cannot be started. Standard input stays
+/// open until `end_stream_input`. The sink is monitored: a dead one cancels the stream.
 struct open_stream {
   std::string cluster;
   lease_id lease;

@@ -1,6 +1,6 @@
-// What passes between a pool and its connections and probes, from a connection's opening to its end. Each is a message and, the
-// same value, an event or an effect of the pool's core: one happening has one name. The evidence of a peer's life is in
-// messages/evidence.hpp.
+// What passes between a pool and its connections and probes, from a connection's opening to its end. Each is
+// a message and, the same value, an event or an effect of the pool's core: one happening has one name. The
+// evidence of a peer's life is in messages/evidence.hpp.
 #pragma once
 
 #include <chrono>
@@ -34,7 +34,8 @@ struct connection_failed {
   std::vector<std::string> warnings = {};
 };
 
-/// The connection is gone, and no `connection_closed` follows: an open one broke, or its actor ended (in any state).
+/// The connection is gone, and no `connection_closed` follows: an open one broke, or its actor ended (in any
+/// state).
 struct connection_lost {
   connection_id connection;
   ssh_error error;
@@ -45,8 +46,8 @@ struct connection_closed {
   connection_id connection;
 };
 
-/// The answer to an `end_lease` that asks: nothing runs under it any more; `was_running`: a command was cut off and not seen
-/// to end.
+/// The answer to an `end_lease` that asks: nothing runs under it any more; `was_running`: a command was cut
+/// off and not seen to end.
 struct lease_cleared {
   connection_id connection;
   lease_id lease;
@@ -75,7 +76,8 @@ struct close_connection {
   removal_reason reason = removal_reason::none;
 };
 
-/// From now on the connection must refuse work under this lease, and end what runs. `ask`: it must answer `lease_cleared`.
+/// From now on the connection must refuse work under this lease, and end what runs. `ask`: it must answer
+/// `lease_cleared`.
 struct end_lease {
   connection_id connection;
   lease_id lease;
@@ -83,7 +85,8 @@ struct end_lease {
   failure reason = {}; ///< why it ended, for whoever still works under it
 };
 
-/// How each connection is probed from now on: its pool alone supplies the command, which runs without a lease.
+/// How each connection is probed from now on: its pool alone supplies the command, which runs without a
+/// lease.
 struct change_probes {
   probe_method method = probe_method::channel;
   std::string command;

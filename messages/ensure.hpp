@@ -1,8 +1,9 @@
 // Bugs. Everything else that can go wrong is a value (messages/errors.hpp, messages/ssh_error.hpp).
 //
 // An invariant is checked in release builds too: a pool that has lost count of itself must not go on granting
-// leases. In a host's process the thrown `broken_invariant` ends that one pool (CAF ends its actor, whose last act is to
-// tell waiters and holders `internal`; the manager starts a fresh pool); in tests it fails the test.
+// leases. In a host's process the thrown `broken_invariant` ends that one pool (CAF ends its actor, whose
+// last act is to tell waiters and holders `internal`; the manager starts a fresh pool); in tests it fails the
+// test.
 #pragma once
 
 #include <stdexcept>

@@ -1,5 +1,5 @@
-// Refusals in words for people. Most have a text, which says more; but one may come without, from another version say, and
-// nobody should read an empty line.
+// Refusals in words for people. Most have a text, which says more; but one may come without, from another
+// version say, and nobody should read an empty line.
 #pragma once
 
 #include <span>

@@ -1,5 +1,5 @@
-// What a connection tells its pool of its peer's life, apart from its end. Each is a message and, the same value, an
-// event of the pool's core.
+// What a connection tells its pool of its peer's life, apart from its end. Each is a message and, the same
+// value, an event of the pool's core.
 #pragma once
 
 #include <chrono>
@@ -14,9 +14,10 @@ namespace moorage {
 /// The peer may be dead: the pool asks for more evidence, or counts this as it counts a probe that failed.
 struct connection_doubted {
   connection_id connection;
-  /// True: nothing at all was heard of the peer for `probe_timeout` or more while it owed an answer (to the opening of a
-  /// channel, to a request or to a question; a command owes neither output nor end). Told once for each silence.
-  /// False: a user cut a command, a stream or the opening of a channel short sooner than that, so that nobody knows.
+  /// True: nothing at all was heard of the peer for `probe_timeout` or more while it owed an answer (to the
+  /// opening of a channel, to a request or to a question; a command owes neither output nor end). Told once
+  /// for each silence. False: a user cut a command, a stream or the opening of a channel short sooner than
+  /// that, so that nobody knows.
   bool silent = false;
   std::string text;
 };

@@ -14,8 +14,8 @@
 namespace moorage {
 
 struct environment_variable {
-  /// Letters, digits and _, not beginning with a digit. Another is sent as it is; where the server turns it down no shell
-  /// could set it, so it is left out, and told in the outcome.
+  /// Letters, digits and _, not beginning with a digit. Another is sent as it is; where the server turns it
+  /// down no shell could set it, so it is left out, and told in the outcome.
   std::string name = {};
   std::string value = {};
 
@@ -30,29 +30,32 @@ inline constexpr std::chrono::milliseconds longest_timeout = std::chrono::hours{
 
 /// A command for the user's login shell on the cluster (RFC 4254, section 6.5).
 struct exec_request {
-  /// Longer than what a server takes in one packet (256 KiB for OpenSSH and libssh, 32 KiB for others: RFC 4253, section
-  /// 6.1; less 64 bytes) it is refused before it is sent: pass a script as standard input to `sh -s`.
+  /// Longer than what a server takes in one packet (256 KiB for OpenSSH and libssh, 32 KiB for others: RFC
+  /// 4253, section 6.1; less 64 bytes) it is refused before it is sent: pass a script as standard input to
+  /// `sh -s`.
   std::string command = {};
-  /// Sent as SSH `env` requests; what the server's AcceptEnv refuses is set by a quoted prefix to the command, or left
-  /// out and told in the outcome (the cluster's `environment_fallback`).
+  /// Sent as SSH `env` requests; what the server's AcceptEnv refuses is set by a quoted prefix to the
+  /// command, or left out and told in the outcome (the cluster's `environment_fallback`).
   std::vector<environment_variable> environment = {};
   /// Standard input, whole; a stream can send more afterwards. Without it the command reads end of file at
   /// once.
   std::string input = {};
-  /// From the request to the end of the command; 0: none. Then, as when it is cancelled or its lease ends, what was not
-  /// sent never is, and what runs is ended: SIGTERM, and SIGKILL 2 s later if it has not ended. (OpenSSH passes these on
-  /// to the process group of an ordinary user's command, not to root's commands nor to forced ones; what escapes is
-  /// found where the cluster says `sweep`.) The answer comes when the command's channel closes, at the latest 3 s after,
-  /// and says what is known by then, with the cause: `signalled` or `exited`, or `maybe_ran` and it may still run.
-  /// Longer than `longest_timeout` it is taken for that.
+  /// From the request to the end of the command; 0: none. Then, as when it is cancelled or its lease ends,
+  /// what was not sent never is, and what runs is ended: SIGTERM, and SIGKILL 2 s later if it has not ended.
+  /// (OpenSSH passes these on to the process group of an ordinary user's command, not to root's commands nor
+  /// to forced ones; what escapes is found where the cluster says `sweep`.) The answer comes when the
+  /// command's channel closes, at the latest 3 s after, and says what is known by then, with the cause:
+  /// `signalled` or `exited`, or `maybe_ran` and it may still run. Longer than `longest_timeout` it is taken
+  /// for that.
   std::chrono::milliseconds timeout{0};
-  /// Cap on collected output in bytes; 0: the cluster's `output_max`; at most `remote_bytes_max` to another process.
-  /// Streams have no cap.
+  /// Cap on collected output in bytes; 0: the cluster's `output_max`; at most `remote_bytes_max` to another
+  /// process. Streams have no cap.
   std::uint64_t output_max = 0;
-  /// All output has come when the server closes the channel, at once as a rule; but it keeps it open while anything that
-  /// the command left behind holds its output open, writing or not (a background job, bash's >(…)). This long after the
-  /// exit status that is waited for, not counting time in which the reader held output up; what is written later is
-  /// lost, and `outcome::output_open` says so. 0: at once; negative: the cluster's `linger`.
+  /// All output has come when the server closes the channel, at once as a rule; but it keeps it open while
+  /// anything that the command left behind holds its output open, writing or not (a background job, bash's
+  /// >(…)). This long after the exit status that is waited for, not counting time in which the reader held
+  /// output up; what is written later is lost, and `outcome::output_open` says so. 0: at once; negative: the
+  /// cluster's `linger`.
   std::chrono::milliseconds linger{-1};
   /// Wait for all output, however long something holds it open, as ssh(1) does.
   bool wait_for_close = false;
@@ -73,10 +76,11 @@ struct outcome {
   std::int32_t code = 0;   ///< for `exited`
   std::string signal = {}; ///< for `signalled`, without SIG: "KILL" (RFC 4254, section 6.10)
   failure cause = {};      ///< for the two that are not known, and for a command that we ended: why
-  /// The command ended, but its output was still open, or not all read, when the answer was given: more may have been
-  /// written than was delivered.
+  /// The command ended, but its output was still open, or not all read, when the answer was given: more may
+  /// have been written than was delivered.
   bool output_open = false;
-  /// Variables that the command did not get: turned down by the server (`environment_fallback`), or names no shell takes.
+  /// Variables that the command did not get: turned down by the server (`environment_fallback`), or names no
+  /// shell takes.
   std::vector<std::string> variables_refused = {};
 
   bool succeeded() const { return kind == outcome_kind::exited && code == 0; }

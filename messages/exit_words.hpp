@@ -6,7 +6,8 @@
 
 namespace moorage {
 
-/// A clause such as "it was killed"; of our own errors their text, or the words of the code; of anything unknown CAF's.
+/// A clause such as "it was killed"; of our own errors their text, or the words of the code; of anything
+/// unknown CAF's.
 std::string in_words(const caf::error& reason);
 
 } // namespace moorage

@@ -1,9 +1,11 @@
-// What an outsider may say, and should be ready to hear, on one page. An outsider is the threads of a host together, an actor
-// of a host, or a process on a link; each has one door, its session (runtime/actors.hpp gives it). What is said between our
-// own actors is in messages/internal_interfaces.hpp. Errors are those of messages/errors.hpp, made by `make_error`.
+// What an outsider may say, and should be ready to hear, on one page. An outsider is the threads of a host
+// together, an actor of a host, or a process on a link; each has one door, its session (runtime/actors.hpp
+// gives it). What is said between our own actors is in messages/internal_interfaces.hpp. Errors are those of
+// messages/errors.hpp, made by `make_error`.
 //
-// Who sends is who is answered, and the answers come from the session. A session watches whoever of its senders holds
-// something: when it ends, its leases are given back, its acquires withdrawn, its commands ended.
+// Who sends is who is answered, and the answers come from the session. A session watches whoever of its
+// senders holds something: when it ends, its leases are given back, its acquires withdrawn, its commands
+// ended.
 #pragma once
 
 #include <caf/replies_to.hpp>
@@ -34,9 +36,11 @@ using admin_actor = caf::typed_actor<
     MOORAGE_ORDERS(MOORAGE_ANSWERED, MOORAGE_COMMA)>;
 #undef MOORAGE_ANSWERED
 
-/// The one door of an outsider. A lease is named by its cluster and its id; all else by numbers of the sender's own.
+/// The one door of an outsider. A lease is named by its cluster and its id; all else by numbers of the
+/// sender's own.
 using session_actor = admin_actor::extend<
-    // Wants a lease: one `lease_grant` or `acquire_refused` comes. `too_many_requests` beyond the session's bounds.
+    // Wants a lease: one `lease_grant` or `acquire_refused` comes. `too_many_requests` beyond the session's
+    // bounds.
     caf::reacts_to<acquire>,
     // Does not want it any more: the acquire is answered `cancelled`, unless it was granted already.
     caf::reacts_to<cancel_acquire>,
@@ -44,7 +48,8 @@ using session_actor = admin_actor::extend<
     caf::replies_to<release_lease>::with<done>,
     // Runs a command: one `run_ended` comes, with what became of it.
     caf::reacts_to<run_command>,
-    // Starts a command as a stream: `stream_chunk`s within the credit, `stream_room` for input, one `stream_end`.
+    // Starts a command as a stream: `stream_chunk`s within the credit, `stream_room` for input, one
+    // `stream_end`.
     caf::reacts_to<open_stream>,
     // Ends either early. What names nothing under way of the sender's is ignored, here and in the next three.
     caf::reacts_to<cancel_command>,

@@ -1,5 +1,5 @@
-// What our own actors say to each other. Some of it is what an outsider says, with the handles that only we know: its session
-// is the holder.
+// What our own actors say to each other. Some of it is what an outsider says, with the handles that only we
+// know: its session is the holder.
 #pragma once
 
 #include <caf/actor_control_block.hpp>
@@ -18,11 +18,13 @@
 
 namespace moorage {
 
-/// From a holder, to the manager or to the pool. The answer is a `lease_granted` or an `acquire_refused`, to the holder. The
-/// manager sees to it that a pool's end loses none that it passed on; who asks a pool directly monitors it, and asks again
-/// what was not answered before it ended. What the manager itself had not read when it ended has no answer.
+/// From a holder, to the manager or to the pool. The answer is a `lease_granted` or an `acquire_refused`, to
+/// the holder. The manager sees to it that a pool's end loses none that it passed on; who asks a pool
+/// directly monitors it, and asks again what was not answered before it ended. What the manager itself had
+/// not read when it ended has no answer.
 struct acquire_for : acquire {
-  /// Whose life the lease shares: it is monitored, it must confirm, it hears of the lease's end by `lease_lost`.
+  /// Whose life the lease shares: it is monitored, it must confirm, it hears of the lease's end by
+  /// `lease_lost`.
   caf::strong_actor_ptr holder;
   /// What of the patience is used up: it waited in another pool of this cluster, which ended.
   std::chrono::nanoseconds waited{0};
@@ -96,14 +98,16 @@ typename Inspector::result_type inspect(Inspector& f, end_subscriptions& x) {
   return f(x.subscriber);
 }
 
-/// To a session: the link to its outsider has ended. It waits for what was still on its way, and ends with its senders.
+/// To a session: the link to its outsider has ended. It waits for what was still on its way, and ends with
+/// its senders.
 struct outsider_gone {};
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, outsider_gone&) {
   return f();
 }
 
-/// From the manager to a pool, which says that it has read it: what a pool had not read when it ended is asked again.
+/// From the manager to a pool, which says that it has read it: what a pool had not read when it ended is
+/// asked again.
 struct passed_acquire {
   std::uint64_t number = 0;
   acquire_for request;

@@ -1,4 +1,5 @@
-// The protocols of our own actors. Sessions are their only way to the world; outsiders see messages/interfaces.hpp.
+// The protocols of our own actors. Sessions are their only way to the world; outsiders see
+// messages/interfaces.hpp.
 #pragma once
 
 #include <caf/replies_to.hpp>
@@ -42,8 +43,8 @@ using pool_actor = announcer_actor::extend<
     // From its own timer.
     caf::reacts_to<wake_up>>;
 
-/// One authenticated SSH transport. Who has to know what becomes of an order that it had not read when it ended monitors
-/// it: what has no answer before the `down_msg` was never sent.
+/// One authenticated SSH transport. Who has to know what becomes of an order that it had not read when it
+/// ended monitors it: what has no answer before the `down_msg` was never sent.
 using connection_actor = caf::typed_actor<
     // From holders, under a lease; answered to the sender: `runner_actor`, `sink_actor`.
     caf::reacts_to<run_command>, caf::reacts_to<open_stream>, caf::reacts_to<cancel_command>,

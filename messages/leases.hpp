@@ -1,5 +1,5 @@
-// Acquires and leases: what an outsider asks its session, hears of it and gives back. Who sends is who is answered: none of
-// this names an actor.
+// Acquires and leases: what an outsider asks its session, hears of it and gives back. Who sends is who is
+// answered: none of this names an actor.
 #pragma once
 
 #include <chrono>
@@ -19,8 +19,8 @@ namespace moorage {
 struct lease_key {
   std::string cluster;
   lease_id lease;
-  /// Of a client whose node came back: to which of its links in turn the lease belongs, from 0, since the new node counts
-  /// anew. No message carries it.
+  /// Of a client whose node came back: to which of its links in turn the lease belongs, from 0, since the new
+  /// node counts anew. No message carries it.
   std::uint64_t link = 0;
   friend auto operator<=>(const lease_key&, const lease_key&) = default;
 };
@@ -28,21 +28,23 @@ struct lease_key {
 /// Patience that asks for the cluster's own `acquire_timeout`.
 constexpr std::chrono::nanoseconds default_patience{-1};
 
-/// Asks for a lease, whose life is the sender's: it is given back when the sender ends. One message to the sender answers it,
-/// under the sender's own number: `lease_grant`, or `acquire_refused`, at the latest when the patience ends. (Not CAF's
-/// response to a request: CAF searches a list of all that are outstanding for each, which with thousands of waiters slows
-/// everything that the asker does.) A pool's end loses none: it is asked again, with what it has waited.
+/// Asks for a lease, whose life is the sender's: it is given back when the sender ends. One message to the
+/// sender answers it, under the sender's own number: `lease_grant`, or `acquire_refused`, at the latest when
+/// the patience ends. (Not CAF's response to a request: CAF searches a list of all that are outstanding for
+/// each, which with thousands of waiters slows everything that the asker does.) A pool's end loses none: it
+/// is asked again, with what it has waited.
 struct acquire {
   std::string cluster;
-  /// The sender's own number for this request: the answer carries it, and it cancels. While it waits, a second
-  /// acquire under the same number is the same one, asked again. 0: cannot be cancelled.
+  /// The sender's own number for this request: the answer carries it, and it cancels. While it waits, a
+  /// second acquire under the same number is the same one, asked again. 0: cannot be cancelled.
   std::uint64_t call = 0;
   /// From the arrival at the pool; 0: now or not at all; `default_patience`: the cluster's `acquire_timeout`.
   std::chrono::nanoseconds patience = default_patience;
   /// Who this is, for people who wonder who holds the leases.
   std::string label;
-  /// Rides out an outage: while the cluster cannot be reached for a cause that may pass, it stays in the queue and is
-  /// told the last error at its deadline. Without it the waiters are told as soon as an opening is given up.
+  /// Rides out an outage: while the cluster cannot be reached for a cause that may pass, it stays in the
+  /// queue and is told the last error at its deadline. Without it the waiters are told as soon as an opening
+  /// is given up.
   bool wait_for_ready = false;
 };
 template <class Inspector>
@@ -50,8 +52,8 @@ typename Inspector::result_type inspect(Inspector& f, acquire& x) {
   return f(x.cluster, x.call, x.patience, x.label, x.wait_for_ready);
 }
 
-/// Withdraws an acquire of the sender's, which is then answered `cancelled`. One that was answered already is not touched, so
-/// who has a grant for it, or still gets one, gives it back.
+/// Withdraws an acquire of the sender's, which is then answered `cancelled`. One that was answered already is
+/// not touched, so who has a grant for it, or still gets one, gives it back.
 struct cancel_acquire {
   std::uint64_t call = 0;
 };
@@ -66,10 +68,11 @@ struct lease_grant {
   std::uint64_t call = 0;
   lease_id lease;
   connection_id connection_number;
-  /// What the server said to people (RFC 4252, section 5.4) in the log-in that this acquire waited for, fit to be
-  /// printed, with its lines. Empty: nothing, or the connection was open already.
+  /// What the server said to people (RFC 4252, section 5.4) in the log-in that this acquire waited for, fit
+  /// to be printed, with its lines. Empty: nothing, or the connection was open already.
   std::string banner;
-  /// Of the same log-in, for people, a line each: that its host key could not be written down, and what to do.
+  /// Of the same log-in, for people, a line each: that its host key could not be written down, and what to
+  /// do.
   std::vector<std::string> warnings;
 };
 template <class Inspector>

@@ -1,9 +1,10 @@
-// What may be ordered of one pool. An order is one message on its whole way, and the pool core's event; it is answered `done`,
-// or refused once.
+// What may be ordered of one pool. An order is one message on its whole way, and the pool core's event; it is
+// answered `done`, or refused once.
 //
-// MOORAGE_ORDERS lists them, and nothing else does: the registration with CAF, the interfaces of session, manager and
-// pool, the way from each to the next and the core's events come of it. One that is in the list and not in the core, or not in the
-// program's table (deploy/moorage/orders.cpp), does not link or fails a test.
+// MOORAGE_ORDERS lists them, and nothing else does: the registration with CAF, the interfaces of session,
+// manager and pool, the way from each to the next and the core's events come of it. One that is in the list
+// and not in the core, or not in the program's table (deploy/moorage/orders.cpp), does not link or fails a
+// test.
 #pragma once
 
 #include <cstdint>
@@ -75,8 +76,8 @@ typename Inspector::result_type inspect(Inspector& f, revoke_lease& x) {
   return f(x.cluster, x.lease);
 }
 
-/// Another `pool_size`, until the cluster is registered anew or the node ends; refused `invalid_settings` outside that
-/// setting's range.
+/// Another `pool_size`, until the cluster is registered anew or the node ends; refused `invalid_settings`
+/// outside that setting's range.
 struct resize_pool {
   static constexpr const char* name = "resize";
   std::string cluster = {};
@@ -97,8 +98,8 @@ typename Inspector::result_type inspect(Inspector& f, reset_pool& x) {
   return f(x.cluster);
 }
 
-/// Closes every connection, ending its leases, and refuses the waiters `disconnected`; the cluster stays registered, and
-/// later acquires open anew. Answered when the last of the connections there were is gone.
+/// Closes every connection, ending its leases, and refuses the waiters `disconnected`; the cluster stays
+/// registered, and later acquires open anew. Answered when the last of the connections there were is gone.
 struct disconnect_pool {
   static constexpr const char* name = "disconnect";
   std::string cluster = {};

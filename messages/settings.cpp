@@ -1,4 +1,5 @@
-// What settings may be, each by its row (messages/settings_table.cpp) and together; and what a destination means.
+// What settings may be, each by its row (messages/settings_table.cpp) and together; and what a destination
+// means.
 #include "messages/settings.hpp"
 
 #include <algorithm>

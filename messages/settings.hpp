@@ -1,6 +1,6 @@
 // A cluster's settings: every one, with its unit, default and the reason for it. The same names are the keys
-// of the TOML file (runtime/config.hpp), with durations written as "30s". What each may be, and what a change of it does to open
-// connections, is in its row in messages/settings_table.cpp.
+// of the TOML file (runtime/config.hpp), with durations written as "30s". What each may be, and what a change
+// of it does to open connections, is in its row in messages/settings_table.cpp.
 #pragma once
 
 #include <chrono>

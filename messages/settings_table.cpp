@@ -1,4 +1,5 @@
-// One row a setting. The ranges are wide: they turn down mistakes (a missing zero, seconds taken for milliseconds), not tastes.
+// One row a setting. The ranges are wide: they turn down mistakes (a missing zero, seconds taken for
+// milliseconds), not tastes.
 #include "messages/settings_table.hpp"
 
 #include <algorithm>

@@ -1,6 +1,7 @@
-// Every setting once: its name, type, range, and what it does. This table drives `check_settings`, the reading of the file, `-o` on
-// the command line, `moorage config`, the commented sample, the manual page, and what a change does to a living pool; nothing else
-// lists the settings. One more is a field, its place in `inspect` (messages/settings.hpp), and a row in settings_table.cpp.
+// Every setting once: its name, type, range, and what it does. This table drives `check_settings`, the
+// reading of the file, `-o` on the command line, `moorage config`, the commented sample, the manual page, and
+// what a change does to a living pool; nothing else lists the settings. One more is a field, its place in
+// `inspect` (messages/settings.hpp), and a row in settings_table.cpp.
 #pragma once
 
 #include <chrono>

@@ -17,8 +17,8 @@ struct turn_request {
 /// One pump; `turn_over` follows at once.
 struct turn_given {};
 struct turn_over {};
-/// Who gives turns was ended by a bug; a fresh one has its place, and has heard of nobody. From the manager to the pools, and
-/// from them to their connections.
+/// Who gives turns was ended by a bug; a fresh one has its place, and has heard of nobody. From the manager
+/// to the pools, and from them to their connections.
 struct turns_replaced {
   caf::strong_actor_ptr by; ///< a `turns_actor`
 };

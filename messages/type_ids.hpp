@@ -82,8 +82,8 @@ MOORAGE_MESSAGES(MOORAGE_ADD)
 CAF_END_TYPE_ID_BLOCK(moorage)
 #undef MOORAGE_ADD
 
-// What CAF makes of each message, its reading and writing among it, is compiled once, in type_ids.cpp, and not wherever
-// one is sent: a third of the compiler's work.
+// What CAF makes of each message, its reading and writing among it, is compiled once, in type_ids.cpp, and
+// not wherever one is sent: a third of the compiler's work.
 // CAF's templates of what outsiders say and hear are shown by the shared library, which hides the rest.
 #define MOORAGE_ELSEWHERE(visibility, type)                                                                  \
   extern template class visibility caf::detail::tuple_vals_impl<caf::type_erased_tuple, moorage::type>;      \
@@ -108,8 +108,8 @@ caf::error make_error(errc code, const std::string& text);
 inline caf::error make_error(const failure& reason) {
   return make_error(reason.code, reason.text);
 }
-/// Any error as a refusal: of CAF's own, a receiver that is gone is `receiver_gone`, the asker's own time-out for a
-/// request `request_timeout`; what else there may be is `internal`.
+/// Any error as a refusal: of CAF's own, a receiver that is gone is `receiver_gone`, the asker's own time-out
+/// for a request `request_timeout`; what else there may be is `internal`.
 failure to_failure(const caf::error& error);
 
 /// Adds our types and the rendering of our errors to a configuration. Idempotent per configuration object

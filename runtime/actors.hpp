@@ -1,5 +1,5 @@
-// The embedding API for actors: the same by messages. A host's actor asks for its session once, says to it what
-// messages/interfaces.hpp lists, and hears what stands there:
+// The embedding API for actors: the same by messages. A host's actor asks for its session once, says to it
+// what messages/interfaces.hpp lists, and hears what stands there:
 //
 //   auto session = moorage::session_of(rt, self);
 //   self->send(session, moorage::acquire{"lumi", 1, 5s, "sync"});
@@ -17,18 +17,20 @@
 namespace moorage {
 
 // All throw `error` when the runtime was moved from (`invalid_request`) or has stopped (`stopping`).
-/// A session for `whom`, which ends with it; none: with the runtime alone. Other actors may use it as well: each is answered,
-/// and what each holds is given back when it ends. To be asked for once, and kept: each call makes another. It ends with the
-/// runtime at the latest, and then answers all that waits (`stopping`). Where the pools are a node's it is the session of
-/// this process there, whoever asks, and ends with the link, whose loss answers nothing. So who waits for an answer monitors
-/// it: what it had not read when it ended was never done and has none, and asks for the session of the next link when the
-/// runtime has come back to its node. One actor subscribes through one session only.
+/// A session for `whom`, which ends with it; none: with the runtime alone. Other actors may use it as well:
+/// each is answered, and what each holds is given back when it ends. To be asked for once, and kept: each
+/// call makes another. It ends with the runtime at the latest, and then answers all that waits (`stopping`).
+/// Where the pools are a node's it is the session of this process there, whoever asks, and ends with the
+/// link, whose loss answers nothing. So who waits for an answer monitors it: what it had not read when it
+/// ended was never done and has none, and asks for the session of the next link when the runtime has come
+/// back to its node. One actor subscribes through one session only.
 session_actor session_of(const runtime& of, const caf::strong_actor_ptr& whom);
 inline session_actor session_of(const runtime& of, caf::local_actor* whom) {
   return session_of(of, whom != nullptr ? caf::strong_actor_ptr{whom->ctrl()} : caf::strong_actor_ptr{});
 }
-/// The actor system that the runtime lives in. A thread that has had a `scoped_actor` of one that the runtime brought holds
-/// up the runtime's stop until it ends, unless it is the one that stops it (CAF 0.17.6: it keeps the system's log).
+/// The actor system that the runtime lives in. A thread that has had a `scoped_actor` of one that the runtime
+/// brought holds up the runtime's stop until it ends, unless it is the one that stops it (CAF 0.17.6: it
+/// keeps the system's log).
 caf::actor_system& system_of(const runtime& of);
 
 } // namespace moorage

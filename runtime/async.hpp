@@ -1,5 +1,6 @@
-// A runtime's calls that do not wait: each is what the call of that name of `runtime` says (runtime/runtime.hpp), its
-// errors included, and gives a `pending` (runtime/pending.hpp) in place of an answer.
+// A runtime's calls that do not wait: each is what the call of that name of `runtime` says
+// (runtime/runtime.hpp), its errors included, and gives a `pending` (runtime/pending.hpp) in place of an
+// answer.
 #pragma once
 
 #include <chrono>
@@ -26,8 +27,8 @@ class client_gate;
 
 #pragma GCC visibility push(default) // not of what is declared above, which is ours
 
-/// Made by `runtime::async`. May be kept: when the runtime has stopped everything is refused `stopping`. Every member may be
-/// called from any thread, an actor's as well.
+/// Made by `runtime::async`. May be kept: when the runtime has stopped everything is refused `stopping`.
+/// Every member may be called from any thread, an actor's as well.
 class async_runtime {
 public:
   // --- leases

@@ -16,8 +16,8 @@
 //
 // A file is taken whole or not at all. Everything wrong with it is told at once, each with file, line, column
 // and key. Relative file names are relative to the folder of the configuration file.
-// Whether the files that it names are there is no part of that: a key file that is gone, or on a disk that hangs, is the
-// trouble of the clusters that name it, and of no other. See `check_files`.
+// Whether the files that it names are there is no part of that: a key file that is gone, or on a disk that
+// hangs, is the trouble of the clusters that name it, and of no other. See `check_files`.
 #pragma once
 
 #include <chrono>
@@ -94,13 +94,14 @@ struct configuration {
   std::string node_socket = {};              ///< empty: `usual_node_socket()` of runtime/node/socket.hpp
   /// `no`, since a process that stays behind is nothing that a command does unasked.
   moorage::node_start node_start = moorage::node_start::no;
-  /// After how long without a link a node ends that was started because somebody needed it, by `start` or by systemd's
-  /// socket; 0: never. Longer than a cluster's `idle_timeout`, so that its connections are closed first.
+  /// After how long without a link a node ends that was started because somebody needed it, by `start` or by
+  /// systemd's socket; 0: never. Longer than a cluster's `idle_timeout`, so that its connections are closed
+  /// first.
   std::chrono::milliseconds node_idle_end = std::chrono::minutes{10};
   std::string log_level = "warning";
   std::string log_file = {}; ///< empty: stderr
-  /// Not set in files. False: of what failed the log tells the kind only, since the cause is told beside it by whoever it
-  /// is refused to.
+  /// Not set in files. False: of what failed the log tells the kind only, since the cause is told beside it
+  /// by whoever it is refused to.
   bool log_causes = true;
 
   /// Null: no such cluster.
@@ -123,19 +124,20 @@ config_result try_load_config(const std::filesystem::path& file);
 config_result parse_config(std::string_view text, const std::filesystem::path& file);
 
 /// The file that the program reads when none is named: $MOORAGE_CONFIG, then
-/// $XDG_CONFIG_HOME/moorage/moorage.toml
-/// (~/.config when that is unset), then /etc/moorage/moorage.toml; the first that exists, and $MOORAGE_CONFIG
-/// even if it does not, so that a wrong one is noticed. Empty: none. The current folder is not searched.
+/// $XDG_CONFIG_HOME/moorage/moorage.toml (~/.config when that is unset), then /etc/moorage/moorage.toml; the
+/// first that exists, and $MOORAGE_CONFIG even if it does not, so that a wrong one is noticed. Empty: none.
+/// The current folder is not searched.
 std::string find_config_file();
 
 /// The settings of a cluster of the configuration, or of a destination written as user@host:port (anything
 /// with an @ or a :), which starts from [defaults]. An unknown name is refused with the names there are.
 failure resolve_cluster(const configuration& from, const std::string& name, cluster_config& result);
 
-/// What is wrong with the files that a cluster's settings name and that must be there (its key files): one problem for each
-/// that is absent, no regular file or not readable, with the file, line and key that name it. Empty: nothing. For a cluster
-/// that is about to be used, or to warn of it: a runtime takes the cluster all the same, and each log-in then says what it
-/// lacks. Asks the disk at each call, for as long as that takes.
+/// What is wrong with the files that a cluster's settings name and that must be there (its key files): one
+/// problem for each that is absent, no regular file or not readable, with the file, line and key that name
+/// it. Empty: nothing. For a cluster that is about to be used, or to warn of it: a runtime takes the cluster
+/// all the same, and each log-in then says what it lacks. Asks the disk at each call, for as long as that
+/// takes.
 std::vector<config_problem> check_files(const configuration& from, const cluster_config& of);
 
 /// Applies "key=value" from the command line. A list setting starts anew with its first assignment, and every

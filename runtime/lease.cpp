@@ -96,7 +96,8 @@ pending<result<void>> async_lease::release() const {
         gate_of_nothing(), {errc::already_released, "this lease is empty: it was moved or released"});
   if (auto hold = std::move(of_->hold_))
     hold->given_back = true;
-  // Takes no place among the requests: leases bound it, and a release that is refused would leave the lease nobody's.
+  // Takes no place among the requests: leases bound it, and a release that is refused would leave the lease
+  // nobody's.
   call_terms terms{.cluster = of_->cluster_, .deadline = pending_shared::clock::now(), .waited = true};
   return begin_call<result<void>>(
       gate, std::move(terms),

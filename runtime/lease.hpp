@@ -1,15 +1,15 @@
 // A lease in a host application's hands, and what can be done under it.
 //
-// Every member may be called from any host thread, several at once; but a lease or stream is moved, released or destroyed
-// by one thread, while no other uses it.
-// The blocking forms must not be called on a thread of CAF's scheduler (an actor's handler): they are refused there with
-// `would_block_scheduler`, since they would starve the very actors they wait for.
+// Every member may be called from any host thread, several at once; but a lease or stream is moved, released
+// or destroyed by one thread, while no other uses it.
+// The blocking forms must not be called on a thread of CAF's scheduler (an actor's handler): they are refused
+// there with `would_block_scheduler`, since they would starve the very actors they wait for.
 //
 // Each call that may wait has another form, which does not: the same call through `async()` gives a `pending`
 // (runtime/pending.hpp), which takes a callback.
 //
-// Callbacks are called on threads of their own, or by the executor that the host gave (runtime/runtime_options.hpp, or
-// `pending::then`).
+// Callbacks are called on threads of their own, or by the executor that the host gave
+// (runtime/runtime_options.hpp, or `pending::then`).
 //  - They may take their time and make blocking calls. Those of different calls run side by side, four at most unless the
 //    host gave an executor, so that one which waits for other callbacks may wait for ever.
 //  - Each is called once, also when the runtime stops or ends (`runtime::stop`).
@@ -59,9 +59,10 @@ struct acquire_options {
   std::string label = {};
   /// Withdraws the acquire, which then ends with `cancelled`.
   std::stop_token stop = {};
-  /// Rides out an outage: while the cluster cannot be reached for a cause that may pass, the acquire stays in the queue and
-  /// is told the last error when its patience ends. Without it [false] it is told as soon as the pool gives an
-  /// opening up, after three tries. So it waits for a node that has gone away, too (`runtime::connect`).
+  /// Rides out an outage: while the cluster cannot be reached for a cause that may pass, the acquire stays in
+  /// the queue and is told the last error when its patience ends. Without it [false] it is told as soon as
+  /// the pool gives an opening up, after three tries. So it waits for a node that has gone away, too
+  /// (`runtime::connect`).
   bool wait_for_ready = false;
 };
 
@@ -71,14 +72,15 @@ struct log_in {
   std::vector<std::string> warnings = {}; ///< a line each
 };
 
-/// The right to use one slot of one connection, given back by the destructor. Its commands all run on that connection,
-/// and it ends with it. What still runs under it then, a pending run or a stream, keeps it: it is given back when the last
-/// of them has ended. `release` gives it back at once, and ends what runs.
+/// The right to use one slot of one connection, given back by the destructor. Its commands all run on that
+/// connection, and it ends with it. What still runs under it then, a pending run or a stream, keeps it: it is
+/// given back when the last of them has ended. `release` gives it back at once, and ends what runs.
 ///
-/// But if the connection ends before anything has run under the lease, the lease goes on with another connection, waited
-/// for with what is left of the patience of its acquire: what was never sent is sent once more there, its input
-/// included (unless that is more than 16 MiB). `id` and `connection` still tell those of the grant; what people should know
-/// of the other connection's log-in is added to `log_ins` before anything runs there.
+/// But if the connection ends before anything has run under the lease, the lease goes on with another
+/// connection, waited for with what is left of the patience of its acquire: what was never sent is sent once
+/// more there, its input included (unless that is more than 16 MiB). `id` and `connection` still tell those
+/// of the grant; what people should know of the other connection's log-in is added to `log_ins` before
+/// anything runs there.
 class lease {
 public:
   lease() = default;
@@ -90,14 +92,15 @@ public:
   lease_id id() const { return id_; }
   connection_id connection() const { return connection_; }
   const std::string& cluster() const { return cluster_; }
-  /// What the server said to people (RFC 4252, section 5.4) in the log-in that the acquire waited for: its legal notice,
-  /// word of a maintenance. Fit to be printed, with its lines. Empty: nothing, or the connection was open already.
+  /// What the server said to people (RFC 4252, section 5.4) in the log-in that the acquire waited for: its
+  /// legal notice, word of a maintenance. Fit to be printed, with its lines. Empty: nothing, or the
+  /// connection was open already.
   std::string banner() const;
-  /// What people should know of that log-in, a line each and fit to be printed: that the new host key could not be written
-  /// down. Empty: nothing. Each is an event `warned` and a line of the log as well.
+  /// What people should know of that log-in, a line each and fit to be printed: that the new host key could
+  /// not be written down. Empty: nothing. Each is an event `warned` and a line of the log as well.
   std::vector<std::string> warnings() const;
-  /// The same for each log-in that had something to say, in order: the acquire's, and those of further connections that
-  /// the lease went on with. `banner` and `warnings` are all of it together, each text once.
+  /// The same for each log-in that had something to say, in order: the acquire's, and those of further
+  /// connections that the lease went on with. `banner` and `warnings` are all of it together, each text once.
   std::vector<log_in> log_ins() const;
 
   /// The calls below that wait, as ones that do not.
@@ -112,7 +115,8 @@ public:
     return run(exec_request{.command = std::string{std::forward<Text>(command)}}, std::move(stop));
   }
 
-  /// Runs a command, giving its output to the sink as it comes; waits for its end. At most `window` bytes are under way.
+  /// Runs a command, giving its output to the sink as it comes; waits for its end. At most `window` bytes are
+  /// under way.
   outcome stream(exec_request request, const output_sink& sink, std::stop_token stop = {},
                  std::uint64_t window = stream_window);
   template <command_text Text>
@@ -121,16 +125,16 @@ public:
     return stream(exec_request{.command = std::string{std::forward<Text>(command)}}, sink, std::move(stop),
                   window);
   }
-  /// The same with the output to be read, and input to be written, by the caller. Does not wait: what becomes of it, a refusal
-  /// as well, is the stream's to tell.
+  /// The same with the output to be read, and input to be written, by the caller. Does not wait: what becomes
+  /// of it, a refusal as well, is the stream's to tell.
   moorage::stream open(exec_request request, std::uint64_t window = stream_window);
   template <command_text Text>
   moorage::stream open(Text&& command, std::uint64_t window = stream_window) {
     return open(exec_request{.command = std::string{std::forward<Text>(command)}}, window);
   }
 
-  /// Gives it back and waits for the answer: `already_released` and `lease_ended` tell a second release and a late one
-  /// apart. The lease is empty afterwards, whatever the answer.
+  /// Gives it back and waits for the answer: `already_released` and `lease_ended` tell a second release and a
+  /// late one apart. The lease is empty afterwards, whatever the answer.
   result<void> release();
 
   /// Output of one stream that may be under way before it is read: twice what a fast link moves in 10 ms.
@@ -155,8 +159,8 @@ private:
   std::shared_ptr<lease_hold> hold_; ///< none: only this holds it
 };
 
-/// A lease's calls that do not wait: each is what the call of that name of `lease` says. Of use as long as the lease stays
-/// where it is: `lease.async().run("squeue --me")`.
+/// A lease's calls that do not wait: each is what the call of that name of `lease` says. Of use as long as
+/// the lease stays where it is: `lease.async().run("squeue --me")`.
 class async_lease {
 public:
   pending<exec_result> run(exec_request request, std::stop_token stop = {}) const;

@@ -1,5 +1,5 @@
-// Everything that a host needs that works with threads: the runtime, leases, streams, configuration and secrets. A host's
-// actors need <moorage/actors.hpp> as well, which alone wants CAF's headers.
+// Everything that a host needs that works with threads: the runtime, leases, streams, configuration and
+// secrets. A host's actors need <moorage/actors.hpp> as well, which alone wants CAF's headers.
 #pragma once
 
 #include "runtime/config.hpp"

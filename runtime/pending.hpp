@@ -4,13 +4,14 @@
 //   …                                                  // something else meanwhile
 //   moorage::result<moorage::lease> lease = asked.get();
 //
-// It can be waited for, given a callback, made a std::future or `co_await`ed: one of these, once. Its answer is of the type
-// that the blocking form gives without throwing: a `result`, or what became of a command. There always is one, by the deadline
-// of what was asked, also when the runtime stops, was moved from or has lost its node. A node that is frozen, which is lost only
-// when it has been silent for a minute, costs a call 1 s more than its deadline, whichever way its answer is taken. The deadline
-// is the patience of an acquire; a command's time-out and the 3 s that it has to end; now, for what has no patience, questions
-// and orders. An acquire with the cluster's own patience, a command without a time-out, a stream and a probe have none that is
-// known here.
+// It can be waited for, given a callback, made a std::future or `co_await`ed: one of these, once. Its answer
+// is of the type that the blocking form gives without throwing: a `result`, or what became of a command.
+// There always is one, by the deadline of what was asked, also when the runtime stops, was moved from or has
+// lost its node. A node that is frozen, which is lost only when it has been silent for a minute, costs a call
+// 1 s more than its deadline, whichever way its answer is taken. The deadline is the patience of an acquire;
+// a command's time-out and the 3 s that it has to end; now, for what has no patience, questions and orders.
+// An acquire with the cluster's own patience, a command without a time-out, a stream and a probe have none
+// that is known here.
 //
 // edge: a host thread waits here for what an actor gives.
 #pragma once
@@ -210,9 +211,10 @@ private:
 
 /// An answer to come, of the type T. Used by one thread at a time.
 ///
-/// Destroying one that nobody has taken withdraws its call, as `cancel` does, and throws the answer away: a lease is given
-/// back, a command ends. So what goes out of scope, by an exception too, leaves nothing behind that nobody knows of, which is
-/// what `lease` and `stream` promise as well. Who wants the call to go on says `detach`.
+/// Destroying one that nobody has taken withdraws its call, as `cancel` does, and throws the answer away: a
+/// lease is given back, a command ends. So what goes out of scope, by an exception too, leaves nothing behind
+/// that nobody knows of, which is what `lease` and `stream` promise as well. Who wants the call to go on says
+/// `detach`.
 template <class T>
 class [[nodiscard]] pending {
 public:
@@ -233,15 +235,16 @@ public:
   bool valid() const noexcept { return answer_ != nullptr; }
   /// The answer is there: `get` would not wait.
   bool ready() const { return answer_ && answer_->ready(); }
-  /// Waits at most so long for the answer; true if it is there. Takes nothing. On a thread of CAF's scheduler it does not wait.
+  /// Waits at most so long for the answer; true if it is there. Takes nothing. On a thread of CAF's scheduler
+  /// it does not wait.
   template <class Rep, class Period>
   bool wait_for(std::chrono::duration<Rep, Period> patience) const {
     return answer_ && answer_->wait_until(pending_shared::clock::now() + in_nanoseconds(patience));
   }
 
-  /// Waits for the answer and takes it. That of a node which is frozen is `node_lost`, 1 s after the deadline of what was
-  /// asked. On a thread of CAF's scheduler it does not wait: what is not there yet is refused `would_block_scheduler`, and
-  /// still to be had.
+  /// Waits for the answer and takes it. That of a node which is frozen is `node_lost`, 1 s after the deadline
+  /// of what was asked. On a thread of CAF's scheduler it does not wait: what is not there yet is refused
+  /// `would_block_scheduler`, and still to be had.
   T get() {
     if (!answer_)
       return nothing();
@@ -250,8 +253,9 @@ public:
     return std::exchange(answer_, nullptr)->get();
   }
 
-  /// Calls it with the answer, once, as runtime/lease.hpp says of callbacks: on a thread of its own or by `executor` (none
-  /// given: the runtime's). Needs no copying. What `executor` refuses or drops is called as if none had been given.
+  /// Calls it with the answer, once, as runtime/lease.hpp says of callbacks: on a thread of its own or by
+  /// `executor` (none given: the runtime's). Needs no copying. What `executor` refuses or drops is called as
+  /// if none had been given.
   template <class Callback>
   void then(Callback&& callback, callback_executor executor = {}) {
     if (!answer_)
@@ -269,10 +273,10 @@ public:
     return none.get_future();
   }
 
-  /// Asks for the end of what was asked, if it is not over; the answer comes all the same, once. An acquire is answered
-  /// `cancelled`. A command that was not sent is `never_sent`; one that runs is ended by signals and tells what became of it,
-  /// at the latest 3 s after (`exec_request::timeout`). What an administrator ordered is carried out once it was sent.
-  /// Harmless afterwards, and twice.
+  /// Asks for the end of what was asked, if it is not over; the answer comes all the same, once. An acquire
+  /// is answered `cancelled`. A command that was not sent is `never_sent`; one that runs is ended by signals
+  /// and tells what became of it, at the latest 3 s after (`exec_request::timeout`). What an administrator
+  /// ordered is carried out once it was sent. Harmless afterwards, and twice.
   void cancel() {
     if (answer_)
       answer_->cancel();
@@ -285,8 +289,9 @@ public:
   }
 
   class awaiter;
-  /// `co_await rt.async().acquire("lumi")`: a coroutine of any kind goes on where callbacks are called, or where it is if
-  /// the answer is there. One that is destroyed while it waits withdraws the call; not while it is being resumed.
+  /// `co_await rt.async().acquire("lumi")`: a coroutine of any kind goes on where callbacks are called, or
+  /// where it is if the answer is there. One that is destroyed while it waits withdraws the call; not while
+  /// it is being resumed.
   awaiter operator co_await() { return awaiter{std::move(*this), {}}; }
   /// `co_await asked.on(executor)`: the same, going on by the executor.
   awaiter on(callback_executor executor) { return awaiter{std::move(*this), std::move(executor)}; }

@@ -1,6 +1,6 @@
-// What a call gives back when it may be refused: the value, or the refusal. It has std::expected's names, so that who
-// knows that knows this; where std::expected leaves undefined what happens, this throws. The throwing forms of the
-// embedding API throw `moorage::error`; their `try_` twins return a `result`.
+// What a call gives back when it may be refused: the value, or the refusal. It has std::expected's names, so
+// that who knows that knows this; where std::expected leaves undefined what happens, this throws. The
+// throwing forms of the embedding API throw `moorage::error`; their `try_` twins return a `result`.
 #pragma once
 
 #include <functional>
@@ -28,8 +28,8 @@ private:
   failure reason_;
 };
 
-/// What a result that is about to go gives is a value, never a reference into it, so that
-/// `for (auto& pool : *rt.pools())` has something to walk over until its end.
+/// What a result that is about to go gives is a value, never a reference into it, so that `for (auto& pool :
+/// *rt.pools())` has something to walk over until its end.
 template <class T>
 class [[nodiscard]] result {
 public:

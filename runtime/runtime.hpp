@@ -7,9 +7,9 @@
 //
 // or, for one command, `rt.run("lumi", "squeue --me")`.
 //
-// Every member may be called from any host thread, several at once. See runtime/lease.hpp for the rules of blocking
-// calls and callbacks; `async()` has each call in the form that does not wait. For actors there is runtime/actors.hpp: the
-// same by messages.
+// Every member may be called from any host thread, several at once. See runtime/lease.hpp for the rules of
+// blocking calls and callbacks; `async()` has each call in the form that does not wait. For actors there is
+// runtime/actors.hpp: the same by messages.
 #pragma once
 
 #include <chrono>
@@ -47,22 +47,25 @@ struct runtime_parts;
 
 class runtime {
 public:
-  /// Brings an actor system of its own, and pools for the configuration's clusters. Nothing is connected before
-  /// somebody asks, or `min_idle` does. Throws `error` when the system lets us have no thread or descriptor.
+  /// Brings an actor system of its own, and pools for the configuration's clusters. Nothing is connected
+  /// before somebody asks, or `min_idle` does. Throws `error` when the system lets us have no thread or
+  /// descriptor.
   explicit runtime(configuration config = {}, runtime_options options = {});
-  /// Lives in the host's actor system, whose configuration went through `configure` before the system was made; else
-  /// throws `error` (`invalid_request`). The runtime must go first.
+  /// Lives in the host's actor system, whose configuration went through `configure` before the system was
+  /// made; else throws `error` (`invalid_request`). The runtime must go first.
   runtime(caf::actor_system& system, configuration config, runtime_options options = {});
-  /// The same work done by a node that listens on a Unix-domain socket (empty: the usual one), which answers within `timeout`.
+  /// The same work done by a node that listens on a Unix-domain socket (empty: the usual one), which answers
+  /// within `timeout`.
   ///
-  /// When the node goes away, all that waits for it is answered (`node_lost`; a command `maybe_ran`) and its leases have ended.
-  /// Until it is back calls are refused at once, `node_lost`, with how long it has been away and why; only an acquire with
-  /// `wait_for_ready` waits for it, one that waited already among them, within its patience (30 s for the cluster's own, which
-  /// then begins anew). Meanwhile it is tried to connect again, after 100 ms, then 1.6 times as long up to 5 s, each pause up
-  /// to a fifth longer or shorter, each try for `timeout` at most, until `stop`. Once the node is back calls go on, and each
-  /// subscription does, with an event `node_lost` and one `node_back` among its own; what happened in between is not told. What
-  /// was registered at the node and is not in its configuration it does not know any more. `runtime_options::reconnect` turns
-  /// all this off: then the runtime ends with its node.
+  /// When the node goes away, all that waits for it is answered (`node_lost`; a command `maybe_ran`) and its
+  /// leases have ended. Until it is back calls are refused at once, `node_lost`, with how long it has been
+  /// away and why; only an acquire with `wait_for_ready` waits for it, one that waited already among them,
+  /// within its patience (30 s for the cluster's own, which then begins anew). Meanwhile it is tried to
+  /// connect again, after 100 ms, then 1.6 times as long up to 5 s, each pause up to a fifth longer or
+  /// shorter, each try for `timeout` at most, until `stop`. Once the node is back calls go on, and each
+  /// subscription does, with an event `node_lost` and one `node_back` among its own; what happened in between
+  /// is not told. What was registered at the node and is not in its configuration it does not know any more.
+  /// `runtime_options::reconnect` turns all this off: then the runtime ends with its node.
   static runtime connect(const std::string& socket = {},
                          std::chrono::milliseconds timeout = std::chrono::seconds{3},
                          runtime_options options = {});
@@ -70,9 +73,9 @@ public:
                                      std::chrono::milliseconds timeout = std::chrono::seconds{3},
                                      runtime_options options = {});
 
-  /// Every member may be called from any host thread, several at once; only `serve`, moving and destroying
-  /// it are for one, while no other stops it. What was moved from refuses everything, `invalid_request`; `secrets` and what
-  /// runtime/actors.hpp gives throw that.
+  /// Every member may be called from any host thread, several at once; only `serve`, moving and destroying it
+  /// are for one, while no other stops it. What was moved from refuses everything, `invalid_request`;
+  /// `secrets` and what runtime/actors.hpp gives throw that.
   runtime(runtime&&) noexcept;
   runtime& operator=(runtime&&) noexcept;
   /// `stop()`.
@@ -80,16 +83,18 @@ public:
 
   /// Prepares a host's configuration: adds our message types and errors (a host's own type ids start at
   /// `moorage::next_type_id`, messages/type_ids.hpp) and marks the scheduler's threads. Policy `sharing` is
-  /// recommended: the default costs ten times as much for a call from a host thread; and no more threads than half the
-  /// processors (`scheduler.max-threads`, at least 2), as a runtime's own system has: more only wake each other.
+  /// recommended: the default costs ten times as much for a call from a host thread; and no more threads than
+  /// half the processors (`scheduler.max-threads`, at least 2), as a runtime's own system has: more only wake
+  /// each other.
   static void configure(caf::actor_system_config& config);
 
   /// The calls below that wait, as ones that give a `pending`: `rt.async().acquire("lumi", 5s)`.
   async_runtime async() { return async_runtime{gate()}; }
 
   // --- leases
-  // No more than 200,000 requests of a runtime may be without an answer, or have one that nobody has taken; the next is refused
-  // `too_many_requests`; a node takes 10,000 of one process, and as many leases. Acquires, runs and streams count, and whatever else is asked without waiting for it.
+  // No more than 200,000 requests of a runtime may be without an answer, or have one that nobody has taken;
+  // the next is refused `too_many_requests`; a node takes 10,000 of one process, and as many leases.
+  // Acquires, runs and streams count, and whatever else is asked without waiting for it.
   lease acquire(std::string_view cluster, acquire_options options = {}) {
     return try_acquire(cluster, std::move(options)).value();
   }
@@ -108,9 +113,9 @@ public:
   }
 
   // --- one command
-  /// Acquires a lease, runs the command under it and gives it back. Never throws for what becomes of that: the outcome says
-  /// it, `never_sent` with the cause when no lease was to be had. The options' patience is for the lease, the request's
-  /// `timeout` for the command, and their `stop` ends either.
+  /// Acquires a lease, runs the command under it and gives it back. Never throws for what becomes of that:
+  /// the outcome says it, `never_sent` with the cause when no lease was to be had. The options' patience is
+  /// for the lease, the request's `timeout` for the command, and their `stop` ends either.
   exec_result run(std::string_view cluster, exec_request request, acquire_options options = {}) {
     return waited_for([&](auto&& to) { return to.run(cluster, std::move(request), std::move(options)); });
   }
@@ -188,40 +193,46 @@ public:
     return waited_for([&](auto&& to) { return to.subscribe(cluster, std::move(callback)); });
   }
 
-  /// Opens a channel on the lease's connection and closes it: how long the round trip took. `connection_lost` after 5 s.
+  /// Opens a channel on the lease's connection and closes it: how long the round trip took. `connection_lost`
+  /// after 5 s.
   result<std::chrono::nanoseconds> round_trip(const lease& lease) const;
-  /// The pool's own health check, now, of the lease's connection: how long it took and what happened, or why it failed,
-  /// within the cluster's `probe_timeout`. The pool does not count it.
+  /// The pool's own health check, now, of the lease's connection: how long it took and what happened, or why
+  /// it failed, within the cluster's `probe_timeout`. The pool does not count it.
   result<probe_answer> probe(const lease& lease) const;
 
   // --- serving
-  /// Offers this runtime's pools to other processes of this user on a Unix-domain socket (empty: the usual one) until it
-  /// stops. Only for a runtime that brought its own actor system. Gives back the socket's path. Should the socket's file
-  /// be removed or replaced meanwhile, it listens again within a second; `told` hears of it, as callbacks do and in order:
-  /// `listening` again, or for good not (another node listens there now, or no file can be made), when it is time to end.
+  /// Offers this runtime's pools to other processes of this user on a Unix-domain socket (empty: the usual
+  /// one) until it stops. Only for a runtime that brought its own actor system. Gives back the socket's path.
+  /// Should the socket's file be removed or replaced meanwhile, it listens again within a second; `told`
+  /// hears of it, as callbacks do and in order: `listening` again, or for good not (another node listens
+  /// there now, or no file can be made), when it is time to end.
   using socket_news = std::function<void(const failure& what, bool listening)>;
   result<std::string> serve(const std::string& socket = {}, socket_news told = {});
   /// The same, as `how` says. That nobody needs it any more is told as not `listening`, with the code `none`.
   result<std::string> serve(const serving& how, socket_news told = {});
-  /// Returns when the node that this runtime is connected to has gone away, or after `timeout`. True: it is away, or has been
-  /// since this was called, or the runtime has stopped; one that does not come back is away for good.
+  /// Returns when the node that this runtime is connected to has gone away, or after `timeout`. True: it is
+  /// away, or has been since this was called, or the runtime has stopped; one that does not come back is away
+  /// for good.
   bool wait_for_loss(std::chrono::milliseconds timeout) const;
-  /// Called once for each loss of the node, in order, as callbacks are (runtime/lease.hpp), until the runtime stops; at once,
-  /// if the node is away when it is registered. One does not replace another: each part of a host may have its own. What waited
-  /// for the node has its answer by then. A runtime with pools of its own calls none.
+  /// Called once for each loss of the node, in order, as callbacks are (runtime/lease.hpp), until the runtime
+  /// stops; at once, if the node is away when it is registered. One does not replace another: each part of a
+  /// host may have its own. What waited for the node has its answer by then. A runtime with pools of its own
+  /// calls none.
   void on_loss(std::function<void(const failure& why)> callback);
 
   /// Where passwords and passphrases come from; in memory.
   secret_store& secrets();
 
-  /// Refuses what waits, closes every connection, and ends all actors and threads; less than a second, whatever the
-  /// peers do. Leases that are still out become empty words: their commands end with `never_sent` or `maybe_ran`.
+  /// Refuses what waits, closes every connection, and ends all actors and threads; less than a second,
+  /// whatever the peers do. Leases that are still out become empty words: their commands end with
+  /// `never_sent` or `maybe_ran`.
   ///
-  /// Each callback that is outstanding is called first, with its refusal at the latest, and it waits for those under way
-  /// as long as they take: they must not wait for it, nor ask again for ever what is refused `stopping`. But for what a
-  /// host's executor has not begun: that is called when the executor comes to it, and nobody waits.
-  /// Called in a callback, or on a thread of the actor system, it returns at once and is done by another thread; so is the
-  /// end of a runtime that is destroyed there.
+  /// Each callback that is outstanding is called first, with its refusal at the latest, and it waits for
+  /// those under way as long as they take: they must not wait for it, nor ask again for ever what is refused
+  /// `stopping`. But for what a host's executor has not begun: that is called when the executor comes to it,
+  /// and nobody waits.
+  /// Called in a callback, or on a thread of the actor system, it returns at once and is done by another
+  /// thread; so is the end of a runtime that is destroyed there.
   void stop();
 
 private:

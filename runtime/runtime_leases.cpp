@@ -1,5 +1,5 @@
-// What a runtime asks about a lease, waited for: a peer that is silent answers when its connection is given up, which may
-// take minutes.
+// What a runtime asks about a lease, waited for: a peer that is silent answers when its connection is given
+// up, which may take minutes.
 #include "messages/durations.hpp"
 #include "runtime/client/asking.hpp"
 #include "runtime/client/client.hpp"

@@ -9,22 +9,24 @@
 
 namespace moorage {
 
-/// Runs what it is given, once, on a thread of its choice: a host's thread pool, its event loop. It is called by several
-/// threads at once, and must not wait for what it was given.
+/// Runs what it is given, once, on a thread of its choice: a host's thread pool, its event loop. It is called
+/// by several threads at once, and must not wait for what it was given.
 ///
-/// Each callback is called exactly once all the same: what the executor refuses by an exception, or destroys without having
-/// run it, is called by a thread of ours, and what it runs twice is called the first time only. What it keeps and never
-/// runs is never called. One that runs what it is given there and then does so on a thread of CAF's scheduler: blocking
-/// calls are refused there, and a callback that takes its time holds up everybody.
+/// Each callback is called exactly once all the same: what the executor refuses by an exception, or destroys
+/// without having run it, is called by a thread of ours, and what it runs twice is called the first time
+/// only. What it keeps and never runs is never called. One that runs what it is given there and then does so
+/// on a thread of CAF's scheduler: blocking calls are refused there, and a callback that takes its time holds
+/// up everybody.
 using callback_executor = std::function<void(std::function<void()> call)>;
 
 struct runtime_options {
-  /// Where callbacks are called. None: on threads of the runtime's own. They are made when first needed, up to 4: enough that
-  /// one that waits does not hold up the next, and few enough to be nobody's burden. Who has more callbacks that wait at
-  /// the same time, or whose callbacks wait for each other, gives an executor.
+  /// Where callbacks are called. None: on threads of the runtime's own. They are made when first needed, up
+  /// to 4: enough that one that waits does not hold up the next, and few enough to be nobody's burden. Who
+  /// has more callbacks that wait at the same time, or whose callbacks wait for each other, gives an
+  /// executor.
   callback_executor executor = {};
-  /// For a runtime of `connect`: it comes back by itself when its node does. Off, it ends with its link, as a program wants
-  /// that runs one command and would rather say so than wait.
+  /// For a runtime of `connect`: it comes back by itself when its node does. Off, it ends with its link, as a
+  /// program wants that runs one command and would rather say so than wait.
   bool reconnect = true;
 };
 
@@ -32,13 +34,14 @@ struct runtime_options {
 struct serving {
   /// The path of the Unix-domain socket. Empty: the usual one. Not looked at with `listening`.
   std::string socket = {};
-  /// Once no process has been linked for so long, it listens no more, and the news say that it is time to end. Who comes
-  /// at that very moment is served, and the time begins anew. Looked at twice a second. 0: never, since who serves by hand
-  /// does not expect it to end.
+  /// Once no process has been linked for so long, it listens no more, and the news say that it is time to
+  /// end. Who comes at that very moment is served, and the time begins anew. Looked at twice a second. 0:
+  /// never, since who serves by hand does not expect it to end.
   std::chrono::milliseconds idle_end{0};
-  /// A descriptor of a Unix-domain stream socket that somebody else made and that listens, as sd_listen_fds(3) tells; it is
-  /// closed by the runtime. The socket's file stays whoever's it is: it is neither watched nor removed, and who connects
-  /// after the end waits for whoever serves there next. -1: none.
+  /// A descriptor of a Unix-domain stream socket that somebody else made and that listens, as
+  /// sd_listen_fds(3) tells; it is closed by the runtime. The socket's file stays whoever's it is: it is
+  /// neither watched nor removed, and who connects after the end waits for whoever serves there next. -1:
+  /// none.
   int listening = -1;
 };
 

@@ -16,12 +16,13 @@ namespace moorage {
 
 namespace {
 
-/// What the pools may take to close their connections before they are ended without a good-bye. A connection itself
-/// gives the peer 250 ms.
+/// What the pools may take to close their connections before they are ended without a good-bye. A connection
+/// itself gives the peer 250 ms.
 constexpr std::chrono::milliseconds stop_patience{600};
 
-/// Half the processors, and between 2 and 8. Each message that finds a thread asleep wakes it: with CAF's default (all
-/// processors, at least 4) on two processors an acquire takes twice as long. The host's own threads need some too.
+/// Half the processors, and between 2 and 8. Each message that finds a thread asleep wakes it: with CAF's
+/// default (all processors, at least 4) on two processors an acquire takes twice as long. The host's own
+/// threads need some too.
 std::size_t scheduler_threads() {
   constexpr std::size_t fewest = 2;
   constexpr std::size_t most = 8;

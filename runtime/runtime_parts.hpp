@@ -22,8 +22,8 @@
 
 namespace moorage {
 
-/// How many transports are alive. In a host's actor system nothing else says when the last connection has ended, and
-/// what transports use must not go before. edge: the stopping host thread waits for actors here.
+/// How many transports are alive. In a host's actor system nothing else says when the last connection has
+/// ended, and what transports use must not go before. edge: the stopping host thread waits for actors here.
 class life_count {
 public:
   /// Counts one more, until the token and all its copies are gone.
@@ -54,8 +54,8 @@ struct runtime_parts {
   bool wait_for_loss(std::chrono::milliseconds timeout) const;
   /// Once; whoever else calls it meanwhile waits for the end.
   void stop();
-  /// What happens to the parts of a runtime that ends on this thread. A thread of the actor system cannot wait for its
-  /// own end, nor a callback for its own: there another thread does it, and nobody waits.
+  /// What happens to the parts of a runtime that ends on this thread. A thread of the actor system cannot
+  /// wait for its own end, nor a callback for its own: there another thread does it, and nobody waits.
   static void end(std::shared_ptr<runtime_parts> parts);
 
   std::shared_ptr<memory_secret_store> secrets = std::make_shared<memory_secret_store>();

@@ -1,5 +1,5 @@
-// A runtime with pools of its own. In a file of its own so that a program that only ever asks a node links neither libssh
-// nor the pools.
+// A runtime with pools of its own. In a file of its own so that a program that only ever asks a node links
+// neither libssh nor the pools.
 #include <algorithm>
 #include <random>
 

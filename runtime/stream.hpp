@@ -1,5 +1,5 @@
-// Output of a command as it comes, and its input. Every member may be called from any host thread, one that reads and one
-// that writes at once; on a thread of CAF's scheduler what would wait gives nothing.
+// Output of a command as it comes, and its input. Every member may be called from any host thread, one that
+// reads and one that writes at once; on a thread of CAF's scheduler what would wait gives nothing.
 #pragma once
 
 #include <array>
@@ -21,7 +21,8 @@ class stream_pipe;
 
 #pragma GCC visibility push(default) // not of what is declared above, which is ours
 
-/// Made by `lease::open`. Destroying it cancels the command. Its lease is not given back before the command has ended.
+/// Made by `lease::open`. Destroying it cancels the command. Its lease is not given back before the command
+/// has ended.
 class stream {
 public:
   stream() = default;
@@ -33,24 +34,27 @@ public:
     output_kind kind = output_kind::output;
     std::string bytes = {};
   };
-  /// Waits for more output. False: there is no more, and `ended` has the outcome. What is read is granted anew, so a
-  /// reader that stops reading stops the command, in constant memory.
+  /// Waits for more output. False: there is no more, and `ended` has the outcome. What is read is granted
+  /// anew, so a reader that stops reading stops the command, in constant memory.
   bool read(chunk& into);
 
   struct line {
     output_kind kind = output_kind::output;
     std::string text = {}; ///< without its newline
-    /// No newline stood here: the line is longer than `line_max` and goes on in the next of its kind, or the output ended.
+    /// No newline stood here: the line is longer than `line_max` and goes on in the next of its kind, or the
+    /// output ended.
     bool cut = false;
   };
-  /// A line in one piece [64 KiB]: longer than what people and programs write on purpose, and little to keep. What is longer
-  /// comes in pieces of that size.
+  /// A line in one piece [64 KiB]: longer than what people and programs write on purpose, and little to keep.
+  /// What is longer comes in pieces of that size.
   static constexpr std::size_t line_max = 64 << 10;
-  /// Waits for a whole line of output or of error output, whichever is there first; the lines of each are in order. False:
-  /// there are no more. May take turns with `read`, which then gives first what was kept of a line.
+  /// Waits for a whole line of output or of error output, whichever is there first; the lines of each are in
+  /// order. False: there are no more. May take turns with `read`, which then gives first what was kept of a
+  /// line.
   bool read_line(line& into);
-  /// The same for a loop: `for (auto& line : stream.lines()) …`. Of one stream one at a time, while the stream stays where it
-  /// is; of a stream that is about to go, `lease.open("tail -f log").lines()`, they keep the stream.
+  /// The same for a loop: `for (auto& line : stream.lines()) …`. Of one stream one at a time, while the
+  /// stream stays where it is; of a stream that is about to go, `lease.open("tail -f log").lines()`, they
+  /// keep the stream.
   class line_range;
   line_range lines() &;
   line_range lines() &&;
@@ -58,8 +62,8 @@ public:
   /// Waits until there is room, then passes it on. False: the command takes no more input.
   bool write(std::string_view bytes);
   void end_input();
-  /// Ends the command by signals, as its timeout does (`exec_request::timeout`). `read` gives what comes until its
-  /// channel closes, at the latest 3 s after, then false. Harmless twice, and afterwards.
+  /// Ends the command by signals, as its timeout does (`exec_request::timeout`). `read` gives what comes
+  /// until its channel closes, at the latest 3 s after, then false. Harmless twice, and afterwards.
   void cancel();
   /// The same for one who has no time: after `at_most` `read` gives false and `ended` what is known, which is
   /// `maybe_ran` unless the command ended sooner; it goes on being ended meanwhile.
@@ -129,9 +133,9 @@ inline stream::line_range stream::lines() && {
   return line_range{std::move(*this)};
 }
 
-/// Takes output as it comes, on the thread that called `lease::stream`; returns false to cancel the command. What it
-/// has taken is granted anew after it returns: a slow one slows the command down. What it throws cancels the command and
-/// reaches the caller of `lease::stream`.
+/// Takes output as it comes, on the thread that called `lease::stream`; returns false to cancel the command.
+/// What it has taken is granted anew after it returns: a slow one slows the command down. What it throws
+/// cancels the command and reaches the caller of `lease::stream`.
 using output_sink = std::function<bool(output_kind kind, std::string_view bytes)>;
 
 } // namespace moorage

@@ -11,9 +11,10 @@ class client_gate;
 
 #pragma GCC visibility push(default) // not of what is declared above, which is ours
 
-/// Events go to its callback, in order and one at a time, until it is destroyed or its runtime stops, which wait for a call
-/// that is under way (but for the call that does it); so a callback must not wait for whoever destroys it. A callback that
-/// throws is told of the next event. When a node went away and is back it goes on (`runtime::connect`). A slow one misses events, and is told how many: 256 wait for it at most.
+/// Events go to its callback, in order and one at a time, until it is destroyed or its runtime stops, which
+/// wait for a call that is under way (but for the call that does it); so a callback must not wait for whoever
+/// destroys it. A callback that throws is told of the next event. When a node went away and is back it goes
+/// on (`runtime::connect`). A slow one misses events, and is told how many: 256 wait for it at most.
 class subscription {
 public:
   subscription() = default;
@@ -23,8 +24,9 @@ public:
 
   /// Events go to it.
   explicit operator bool() const { return gate_ != nullptr; }
-  /// No call begins from now on, and none is under way when it returns, but for the one that calls it. What the destructor
-  /// does, at a moment of one's choice. On a thread of CAF's scheduler it does not wait. Harmless twice.
+  /// No call begins from now on, and none is under way when it returns, but for the one that calls it. What
+  /// the destructor does, at a moment of one's choice. On a thread of CAF's scheduler it does not wait.
+  /// Harmless twice.
   void unsubscribe();
 
 private:

@@ -151,11 +151,13 @@ private:
 
 /// Keep-alive questions that may go unanswered (ssh_config(5): ServerAliveCountMax 3).
 constexpr std::uint32_t keep_alive_count_max = 3;
-/// For runs and probes: output is capped by what is kept, and the rest must be drained for the command to end.
+/// For runs and probes: output is capped by what is kept, and the rest must be drained for the command to
+/// end.
 constexpr std::uint64_t unlimited_credit = std::uint64_t{1} << 62;
 /// Leases that have ended and whose reasons are kept for a holder that has not heard of it.
 constexpr std::size_t fenced_kept = 64;
-/// Commands that may be under way; beyond them, one is refused. sshd's MaxSessions is 10, and each looks at all.
+/// Commands that may be under way; beyond them, one is refused. sshd's MaxSessions is 10, and each looks at
+/// all.
 constexpr std::size_t commands_max = 1'000;
 /// What a stream's sender of input may have under way.
 constexpr std::uint64_t stream_input_room = 256 << 10;

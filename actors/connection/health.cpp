@@ -1,4 +1,5 @@
-// What a connection knows of its peer's life: probes answered, silence noticed, doubts and answers told to the pool.
+// What a connection knows of its peer's life: probes answered, silence noticed, doubts and answers told to
+// the pool.
 #include "actors/connection/connection.hpp"
 
 #include <caf/all.hpp>
@@ -65,8 +66,8 @@ void connection_actor_state::doubt(bool silent, std::string text) {
   caf::anon_send(pool, connection_doubted{id, silent, std::move(text)});
 }
 
-/// Told only when there was a doubt, since an answer is the rule; and once, when a holder's first command has run to its end:
-/// a connection that ends from then on has been of use.
+/// Told only when there was a doubt, since an answer is the rule; and once, when a holder's first command has
+/// run to its end: a connection that ends from then on has been of use.
 void connection_actor_state::hear_answer(bool ran) {
   bool first = ran && !std::exchange(served_, true);
   if (peer_doubted_ || first || (ran && commands_doubted_))
@@ -75,8 +76,8 @@ void connection_actor_state::hear_answer(bool ran) {
   commands_doubted_ = commands_doubted_ && !ran;
 }
 
-/// Its user does not wait for the end. Sooner than a probe would have given up, that says nothing of the peer, so it is
-/// asked; later, silence has been told of if there was any.
+/// Its user does not wait for the end. Sooner than a probe would have given up, that says nothing of the
+/// peer, so it is asked; later, silence has been told of if there was any.
 void connection_actor_state::cut_short(connection_command& command) {
   if (now_in != phase::open || !command.name.lease || std::exchange(command.cut_short, true))
     return;

@@ -33,8 +33,8 @@ void connection_actor_state::end(const end_lease& request) {
     drive();
 }
 
-/// The pool hears that a lease is cleared when the last command under it has ended: one that was seen to end leaves a
-/// session that can be used again.
+/// The pool hears that a lease is cleared when the last command under it has ended: one that was seen to end
+/// leaves a session that can be used again.
 void connection_actor_state::note_cleared(stream_id ended, lease_id lease, outcome_kind how) {
   auto clearing = clearing_.find(lease);
   if (clearing == clearing_.end())

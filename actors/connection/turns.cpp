@@ -6,7 +6,8 @@
 
 namespace moorage {
 
-/// True: the next pump is for when the turn comes, which is asked for; nothing more is read from the peer until then.
+/// True: the next pump is for when the turn comes, which is asked for; nothing more is read from the peer
+/// until then.
 bool connection_actor_state::waits_for_turn(time_point now) {
   if (turn_ == turn::given || now >= link->computes_until())
     return false;

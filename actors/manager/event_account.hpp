@@ -1,6 +1,6 @@
-// The one account of a subscriber that hears every pool. It stands between them and the subscriber: the pools tell it
-// all, and it passes on what the credit allows. Without it each pool would give the whole credit, and a credit that is
-// divided among pools lies idle with those that have nothing to tell.
+// The one account of a subscriber that hears every pool. It stands between them and the subscriber: the pools
+// tell it all, and it passes on what the credit allows. Without it each pool would give the whole credit, and
+// a credit that is divided among pools lies idle with those that have nothing to tell.
 #pragma once
 
 #include <caf/stateful_actor.hpp>

@@ -1,4 +1,5 @@
-// Who hears of what the pools tell: subscriptions to one pool are that pool's own; those to every pool have an account.
+// Who hears of what the pools tell: subscriptions to one pool are that pool's own; those to every pool have
+// an account.
 #include <caf/all.hpp>
 
 #include "actors/manager/manager.hpp"

@@ -18,8 +18,8 @@ namespace {
 /// Ids of one pool's life: enough for a thousand acquires a second for thirty years.
 constexpr std::uint64_t ids_per_life = 1'000'000'000'000;
 
-/// Who gives turns is replaced at once, since openings wait for it; but one that ends again before it has lasted so long
-/// only after a pause that doubles, so that one which ends at its start costs next to nothing.
+/// Who gives turns is replaced at once, since openings wait for it; but one that ends again before it has
+/// lasted so long only after a pause that doubles, so that one which ends at its start costs next to nothing.
 constexpr std::chrono::seconds turns_lasting{60};
 constexpr std::chrono::milliseconds turns_pause_min{100};
 constexpr std::chrono::seconds turns_pause_max{10};
@@ -183,7 +183,8 @@ void manager_actor_state::pass_on(resize_pool& request, caf::typed_response_prom
     promise.deliver(unknown(request.cluster));
     return;
   }
-  // Remembered once the pool has taken it: it is what the cluster's settings say, and what a next life begins with.
+  // Remembered once the pool has taken it: it is what the cluster's settings say, and what a next life begins
+  // with.
   self_->request(found->second.pool, caf::infinite, request)
       .then(
           [this, request, promise](const done& answer) mutable {

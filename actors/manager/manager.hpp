@@ -1,5 +1,5 @@
-// The manager. It knows the clusters by name, owns their pools, and passes every request to the
-// right one; answers go straight from the pool to the asker, a session. A pool that a bug ended is replaced by a fresh
+// The manager. It knows the clusters by name, owns their pools, and passes every request to the right one;
+// answers go straight from the pool to the asker, a session. A pool that a bug ended is replaced by a fresh
 // one.
 #pragma once
 
@@ -24,11 +24,11 @@ struct manager_world {
   transport_factory transports;
   /// Every pool's seed is drawn from it, so that two processes do not jitter in step.
   std::uint64_t seed = 1;
-  /// How many connections may compute at once, over all pools; at least 1. The threads of the actor system less one, so
-  /// that one stays free for messages.
+  /// How many connections may compute at once, over all pools; at least 1. The threads of the actor system
+  /// less one, so that one stays free for messages.
   std::size_t turns = 1;
-  /// Told when a bug has ended a pool, or (with no cluster) what all pools share; called on the manager's thread, must not
-  /// block.
+  /// Told when a bug has ended a pool, or (with no cluster) what all pools share; called on the manager's
+  /// thread, must not block.
   std::function<void(const std::string& cluster, const std::string& what)> report_bug;
 };
 
@@ -64,8 +64,8 @@ public:
   void remove(const std::string& cluster, caf::typed_response_promise<done> promise);
   cluster_list clusters() const;
   void collect(caf::typed_response_promise<pool_list> promise);
-  /// Remembered, so that it also hears the pools that come later: a pool's replacement, or new clusters. False: it is for the
-  /// cluster's pool to answer.
+  /// Remembered, so that it also hears the pools that come later: a pool's replacement, or new clusters.
+  /// False: it is for the cluster's pool to answer.
   bool take(const subscribe_for& request);
   void take(grant_event_credit_for& request);
   void take(const end_subscriptions& order);
@@ -78,7 +78,8 @@ private:
     pool_actor pool;
   };
 
-  /// What a pool has been passed and has not said that it read: lost with it when it ends, and then asked again.
+  /// What a pool has been passed and has not said that it read: lost with it when it ends, and then asked
+  /// again.
   struct unread {
     struct passed {
       acquire_for request;
@@ -107,7 +108,8 @@ private:
   void one_stopped();
   void tell_subscribers(const std::string& cluster, event_kind what, const std::string& text);
   subscription* subscription_of(const caf::strong_actor_ptr& whom, const std::string& cluster);
-  /// It is told by this pool by virtue of this subscription; each event is told once, whatever else it subscribed to.
+  /// It is told by this pool by virtue of this subscription; each event is told once, whatever else it
+  /// subscribed to.
   bool hears(const subscription& one, const std::string& cluster);
   static caf::actor hearer(const subscription& one);
   bool forget_subscriber(const caf::actor_addr& whom);
@@ -125,7 +127,8 @@ private:
   std::uint64_t passed_ = 0;
   std::vector<subscription> subscribers_;
   std::uint64_t pools_started_ = 0;
-  /// Pools that a name has had, also removed ones: a lease of an earlier life must not be taken for one of a later.
+  /// Pools that a name has had, also removed ones: a lease of an earlier life must not be taken for one of a
+  /// later.
   std::map<std::string, std::uint64_t> lives_;
   bool stopping_ = false;
   std::size_t still_stopping_ = 0;

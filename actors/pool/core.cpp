@@ -23,7 +23,8 @@ void pool_core::step(time_point now, const pool_event& event, pool_effects& effe
   std::visit([this](const auto& what) { on(what); }, event);
   fall_due();
   settle();
-  // An acquire does not carry the start of a round on its back: `next_due` says that there is more to do at once.
+  // An acquire does not carry the start of a round on its back: `next_due` says that there is more to do at
+  // once.
   if (!std::holds_alternative<acquire_requested>(event))
     start_probes();
   answer_pending();

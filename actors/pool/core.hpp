@@ -46,9 +46,10 @@ public:
   /// Probes that one step starts at most; the rest of the round follows at once in steps of their own, so
   /// that acquires come in between.
   static constexpr std::size_t probes_per_step = 32;
-  /// What falls due or ends at once, of each kind, in one step at most, so that no acquire waits a millisecond for it:
-  /// waiters refused, leases and waiters of holders that have gone, grants that nobody confirmed, idle connections past
-  /// their time, and those of a pool made smaller. The rest follows at once in steps of their own.
+  /// What falls due or ends at once, of each kind, in one step at most, so that no acquire waits a
+  /// millisecond for it: waiters refused, leases and waiters of holders that have gone, grants that nobody
+  /// confirmed, idle connections past their time, and those of a pool made smaller. The rest follows at once
+  /// in steps of their own.
   static constexpr std::size_t ends_per_step = 128;
   /// Ended leases that are remembered, so that a late or double release is told apart from a wrong one.
   static constexpr std::size_t ended_leases_kept = 1024;
@@ -62,7 +63,8 @@ public:
   void step(time_point now, const pool_event& event, pool_effects& effects);
   pool_effects step(time_point now, const pool_event& event);
 
-  /// Whether announcements are among the effects [yes]; while nobody hears them, their texts need not be written.
+  /// Whether announcements are among the effects [yes]; while nobody hears them, their texts need not be
+  /// written.
   void set_announcing(bool wanted) { announcing_ = wanted; }
 
   /// When `time_passed` is due; it may lie in the past: at once. `time_point::max()`: nothing is due.
@@ -75,8 +77,8 @@ public:
   std::vector<connection_status> connections(time_point now) const;
   std::vector<lease_status> leases(time_point now) const;
   std::vector<waiter_status> waiters(time_point now) const;
-  /// What the shell must have in its own books between two steps: those of the connections that have an actor, and the
-  /// requests, but for acquires, that have no answer yet.
+  /// What the shell must have in its own books between two steps: those of the connections that have an
+  /// actor, and the requests, but for acquires, that have no answer yet.
   std::vector<connection_id> with_actors() const;
   std::vector<request_id> unanswered() const;
 

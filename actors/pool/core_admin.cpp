@@ -30,8 +30,9 @@ failure pool_core::why_stopping() const {
   return {errc::stopping, "'" + settings_.name + "' is stopping"};
 }
 
-/// Applied to the living: a change of what `reopens` condemns the open connections, what is for `new_connections` holds
-/// for those opened later, all else from now on. The latch and the back-off are lifted, since what caused them may be what was changed.
+/// Applied to the living: a change of what `reopens` condemns the open connections, what is for
+/// `new_connections` holds for those opened later, all else from now on. The latch and the back-off are
+/// lifted, since what caused them may be what was changed.
 void pool_core::on(const settings_changed& event) {
   if (refused_for_stopping(event.request))
     return;

@@ -165,8 +165,8 @@ void pool_core::give_up(connection& c) {
   given_up(began, std::move(reason), kind);
 }
 
-/// One opening's end is no reason to refuse waiters whom another connection can still serve, nor, when the cause may
-/// pass, those who wait until it has.
+/// One opening's end is no reason to refuse waiters whom another connection can still serve, nor, when the
+/// cause may pass, those who wait until it has.
 void pool_core::given_up(time_point began, failure reason, ssh_failure kind) {
   if (is_latching(kind))
     latch(std::move(reason));
@@ -192,7 +192,8 @@ void pool_core::was_of_use(connection& c) {
     back_off_.proved(c.began);
 }
 
-/// A connection that ends, without our wish, before it was of any use is no better than one that could not be opened.
+/// A connection that ends, without our wish, before it was of any use is no better than one that could not be
+/// opened.
 void pool_core::count_if_useless(const connection& c, const std::string& why) {
   if (back_off_.latched() || !c.health.useless(now_, c.began, settings_.proving_time, c.in_use() > 0))
     return;

@@ -25,7 +25,8 @@ std::string pool_core::in_words(const ssh_error& error) {
   return words;
 }
 
-/// How the pool goes on is not said: that is for whoever can steer it, and a command that has ended has no pool.
+/// How the pool goes on is not said: that is for whoever can steer it, and a command that has ended has no
+/// pool.
 failure pool_core::cannot_connect(std::uint32_t tries, const ssh_error& error) const {
   return {refusal_for(error.kind),
           (error.stage == ssh_stage::authenticate ? "cannot log in to '" : "cannot connect to '") +

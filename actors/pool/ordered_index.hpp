@@ -10,9 +10,9 @@
 
 namespace moorage {
 
-/// A set of keys, one for each thing that is listed. The thing keeps its `place`, which remembers under which key it stands
-/// and which nobody writes but its index: whatever became of the thing meanwhile, its old key is found again. An index and
-/// its places are copied together, or not at all.
+/// A set of keys, one for each thing that is listed. The thing keeps its `place`, which remembers under which
+/// key it stands and which nobody writes but its index: whatever became of the thing meanwhile, its old key
+/// is found again. An index and its places are copied together, or not at all.
 template <class Key>
 class ordered_index {
 public:

@@ -42,8 +42,8 @@ struct acquire_requested {
   /// Before it came here, for the text of a refusal.
   std::chrono::nanoseconds waited{0};
 };
-/// The asker no longer wants it. A waiter is refused `cancelled`; anything else is ignored: what was granted is the
-/// holder's to give back, whether it has heard of it yet or not.
+/// The asker no longer wants it. A waiter is refused `cancelled`; anything else is ignored: what was granted
+/// is the holder's to give back, whether it has heard of it yet or not.
 struct acquire_cancelled {
   request_id request;
 };
@@ -53,8 +53,8 @@ struct lease_confirmed {
   lease_id lease;
 };
 /// Given back. With a `request`, the answer is acknowledge or refuse (already_released, lease_ended,
-/// unknown_lease). `holder` must be the one it was granted to, else it is refused `unknown_lease`. `abandoned`: who used it
-/// died, and it ends as if its holder had.
+/// unknown_lease). `holder` must be the one it was granted to, else it is refused `unknown_lease`.
+/// `abandoned`: who used it died, and it ends as if its holder had.
 struct lease_released {
   request_id request;
   lease_id lease;
@@ -66,8 +66,9 @@ struct lease_released {
 struct holder_lost {
   holder_id holder;
 };
-// What a connection or a probe tells is the event: see messages/connection_life.hpp and messages/evidence.hpp. Any may come of a
-// connection that has gone, and is ignored then. A `connection_failed` may have crossed a `close_connection`, which it answers.
+// What a connection or a probe tells is the event: see messages/connection_life.hpp and
+// messages/evidence.hpp. Any may come of a connection that has gone, and is ignored then. A
+// `connection_failed` may have crossed a `close_connection`, which it answers.
 
 /// The time that `next_due` named has come (or any other: a spurious one is harmless).
 struct time_passed {};
@@ -83,8 +84,9 @@ struct ordered {
   request_id request = {};
   Order order = {};
 };
-/// For good: as disconnect, with `stopping`, or `cluster_removed` when it is the cluster that ends and not the
-/// runtime; later acquires are refused, `stopping` or `unknown_cluster`. Acknowledged when nothing is left.
+/// For good: as disconnect, with `stopping`, or `cluster_removed` when it is the cluster that ends and not
+/// the runtime; later acquires are refused, `stopping` or `unknown_cluster`. Acknowledged when nothing is
+/// left.
 struct stop_requested {
   request_id request;
   bool removed = false;
@@ -105,7 +107,8 @@ struct open_connection {
   connection_id connection;
   std::uint32_t attempt = 1;
 };
-// `close_connection` and `end_lease`, to one connection, and `change_probes`, to all, are in messages/connection_life.hpp.
+// `close_connection` and `end_lease`, to one connection, and `change_probes`, to all, are in
+// messages/connection_life.hpp.
 
 /// Tell the connection of the lease (which must happen before the holder hears of it), then answer the
 /// acquire.
@@ -115,7 +118,8 @@ struct grant {
   connection_id connection;
   holder_id holder;
   std::uint64_t output_max = 0; ///< what is collected of a command that does not say it
-  /// Of the log-in that this acquire waited for: for the first whom the connection serves, since nobody waited longer.
+  /// Of the log-in that this acquire waited for: for the first whom the connection serves, since nobody
+  /// waited longer.
   std::string banner = {};
   std::vector<std::string> warnings = {};
 };

@@ -64,7 +64,8 @@ public:
   // Reads.
   pool_status status() const { return core_->status(self_->clock().now()); }
   const pool_core& core() const { return *core_; }
-  /// Checks that what is kept here agrees with the core's books; throws `broken_invariant`. Looks at everything: for tests.
+  /// Checks that what is kept here agrees with the core's books; throws `broken_invariant`. Looks at
+  /// everything: for tests.
   void verify() const;
 
   void subscribe_to_events(const subscribe_for& request);

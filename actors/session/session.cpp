@@ -44,7 +44,8 @@ bool session_actor_state::know(const caf::strong_actor_ptr& sender) {
   return true;
 }
 
-/// Kept until they end, since to monitor anew with every lease costs more; but those that hold nothing make room.
+/// Kept until they end, since to monitor anew with every lease costs more; but those that hold nothing make
+/// room.
 void session_actor_state::sweep_senders() {
   std::set<caf::actor_addr> holding{whom_};
   for (const auto& [lease, owner] : leases_)
@@ -145,7 +146,8 @@ void session_actor_state::take(const release_lease& request, bool waits,
   leases_.erase(lease);
   auto order = state_.let_go(lease);
   if (order && waits)
-    // Never too many: leases have a bound of their own, and a lease whose release is refused would be nobody's.
+    // Never too many: leases have a bound of their own, and a lease whose release is refused would be
+    // nobody's.
     ask<done>(order->first, caf::make_message(std::move(order->second)), promise, false);
   else if (order)
     caf::anon_send(order->first, std::move(order->second));
@@ -331,8 +333,8 @@ void session_actor_state::take(const outsider_gone&) {
     quit(over);
 }
 
-/// What it holds goes back, as if it had been the holder; what it has asked for is not wanted any more. The manager and the
-/// pools see for themselves that a subscriber has ended.
+/// What it holds goes back, as if it had been the holder; what it has asked for is not wanted any more. The
+/// manager and the pools see for themselves that a subscriber has ended.
 void session_actor_state::sender_ended(const caf::actor_addr& sender) {
   auto is_theirs = [&sender](const auto& entry) {
     return caf::actor_cast<caf::actor_addr>(entry.second.whom) == sender;

@@ -1,6 +1,6 @@
-// A session: the one door of an outsider that speaks by messages, which a host's actor does, and a process on a link. It knows
-// who of the outsider's actors asked for what, answers each in its own name, and takes back what one held that has ended. It
-// names no actor of ours to anybody.
+// A session: the one door of an outsider that speaks by messages, which a host's actor does, and a process on
+// a link. It knows who of the outsider's actors asked for what, answers each in its own name, and takes back
+// what one held that has ended. It names no actor of ours to anybody.
 //
 // It ends with its outsider, or with the manager, and lets go of everything: the pools see their holder go.
 #pragma once
@@ -21,8 +21,9 @@
 
 namespace moorage {
 
-/// What one outsider may have, beyond which it is refused `too_many_requests`. Each costs about a KiB of ours. A runtime's own
-/// threads have 200,000 (runtime/client); who is one of many outsiders has less, and will not be helped by more.
+/// What one outsider may have, beyond which it is refused `too_many_requests`. Each costs about a KiB of
+/// ours. A runtime's own threads have 200,000 (runtime/client); who is one of many outsiders has less, and
+/// will not be helped by more.
 struct session_bounds {
   /// Acquires, commands, questions and orders without an answer.
   std::size_t outstanding_max = 10'000;
@@ -93,7 +94,8 @@ private:
   using theirs = std::pair<caf::actor_addr, std::uint64_t>;
   using asked_by_number = std::unordered_map<std::uint64_t, asked>;
 
-  /// Instantiated in session.cpp, for each type of answer: what CAF makes of a request takes a compiler seconds.
+  /// Instantiated in session.cpp, for each type of answer: what CAF makes of a request takes a compiler
+  /// seconds.
   template <class Answer>
   void ask(const caf::actor& whom, caf::message request, caf::typed_response_promise<Answer> promise,
            bool bounded = true);

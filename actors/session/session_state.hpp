@@ -1,9 +1,9 @@
-// What a session knows and its outsider does not: the manager, the pool of each cluster that has granted, the connection of each
-// lease, and what is under way on it. A value inside the actor that is the session: for a host's threads that is the actor
-// which they post to, so that they have no message more to wait for.
+// What a session knows and its outsider does not: the manager, the pool of each cluster that has granted, the
+// connection of each lease, and what is under way on it. A value inside the actor that is the session: for a
+// host's threads that is the actor which they post to, so that they have no message more to wait for.
 //
-// It knows what ends mean. What a connection had not read when it ended was never sent; what a pool had not answered is asked
-// again, with what it has waited.
+// It knows what ends mean. What a connection had not read when it ended was never sent; what a pool had not
+// answered is asked again, with what it has waited.
 #pragma once
 
 #include <caf/actor_addr.hpp>
@@ -63,7 +63,8 @@ public:
   std::optional<std::pair<caf::actor, release_lease_for>> let_go(const lease_key& lease,
                                                                  bool abandoned = false);
 
-  /// A `run_command` or an `open_stream` under a lease that is held; its `call` differs from that of all others under way.
+  /// A `run_command` or an `open_stream` under a lease that is held; its `call` differs from that of all
+  /// others under way.
   void run(run_command order) { start(std::move(order), false); }
   void open(open_stream order) { start(std::move(order), true); }
   /// More about one: nothing happens once it has ended.

@@ -1,5 +1,5 @@
-// Shows the pools at work on two throwaway sshds: quiet first, then with one of them frozen in the middle of a health
-// check. Everything printed is measured in this run.
+// Shows the pools at work on two throwaway sshds: quiet first, then with one of them frozen in the middle of
+// a health check. Everything printed is measured in this run.
 #include <atomic>
 #include <csignal>
 #include <cstdio>

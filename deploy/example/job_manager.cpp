@@ -1,5 +1,5 @@
-// A job manager with an event loop of its own: submits jobs and waits for their ends. All its state is the loop's alone,
-// since what moorage answers is called there.
+// A job manager with an event loop of its own: submits jobs and waits for their ends. All its state is the
+// loop's alone, since what moorage answers is called there.
 //   job_manager CLUSTER COMMAND…         a job for each command
 #include <condition_variable>
 #include <deque>

@@ -1,4 +1,5 @@
-// Runs a command through the node over and over, whatever becomes of the node meanwhile: the runtime comes back by itself.
+// Runs a command through the node over and over, whatever becomes of the node meanwhile: the runtime comes
+// back by itself.
 //   reconnecting_client CLUSTER COMMAND TIMES
 #include <chrono>
 #include <iostream>
@@ -17,7 +18,8 @@ int main(int argc, char** argv) try {
     // Waits for the node, too, for as long as its patience.
     auto result = node.run(argv[1], argv[2], {.patience = 60s, .wait_for_ready = true});
     std::cout << to_string(result.ended.kind) << ' ' << result.output << std::flush;
-    // What may have run is not repeated unseen: here it counts as done. What was never sent is, if it was for the node.
+    // What may have run is not repeated unseen: here it counts as done. What was never sent is, if it was for
+    // the node.
     using enum moorage::errc;
     auto why = result.ended.cause.code;
     if (result.ended.kind != moorage::outcome_kind::never_sent)

@@ -107,8 +107,8 @@ ending follow_events(const options& from, runtime& node, signal_watch& signals) 
   return {success, signals.caught()};
 }
 
-// By its process, which needs no node that answers. Who made a socket and handed it over may be named in the node's place,
-// so what does not look like a node is left alone.
+// By its process, which needs no node that answers. Who made a socket and handed it over may be named in the
+// node's place, so what does not look like a node is left alone.
 ending stop_node(const options& from, runtime& node, const std::string& socket) {
   auto process = node_process(socket);
   if (!process)

@@ -44,8 +44,8 @@ bool listens(const std::string& socket) {
   return static_cast<bool>(node_process(socket));
 }
 
-// Of those who start a node at once one does it, while the others wait. The file goes with the turn. Where there can be no
-// such file each starts one, and all but one of these end at once.
+// Of those who start a node at once one does it, while the others wait. The file goes with the turn. Where
+// there can be no such file each starts one, and all but one of these end at once.
 class starting_turn {
 public:
   starting_turn(const std::string& socket, start_clock::time_point deadline, const signal_watch& signals)

@@ -10,13 +10,15 @@
 
 namespace moorage::cli {
 
-/// Whether the command that the options describe is to start a node where there is none. Not once that has failed.
+/// Whether the command that the options describe is to start a node where there is none. Not once that has
+/// failed.
 bool may_start_node(const options& from, const configuration& config);
 
-/// Starts `moorage serve` on the socket, with the same configuration, apart from this command's terminal, session, folder and
-/// descriptors, and waits until it listens: for as long as --wait says, at least 1 s and at most 10 s. Of commands that do so
-/// at once one starts it, and the others wait for that. Afterwards a node listens, whoever started it; or the failure says why
-/// none does, in the words of the one that ended, and no other is started in this process.
+/// Starts `moorage serve` on the socket, with the same configuration, apart from this command's terminal,
+/// session, folder and descriptors, and waits until it listens: for as long as --wait says, at least 1 s and
+/// at most 10 s. Of commands that do so at once one starts it, and the others wait for that. Afterwards a
+/// node listens, whoever started it; or the failure says why none does, in the words of the one that ended,
+/// and no other is started in this process.
 failure start_node(const options& from, const configuration& config, const std::string& socket,
                    const signal_watch& signals);
 

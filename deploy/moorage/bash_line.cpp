@@ -1,4 +1,5 @@
-// A command line as bash gives it to a completion: in the user's own spelling, and taken apart at more than blanks.
+// A command line as bash gives it to a completion: in the user's own spelling, and taken apart at more than
+// blanks.
 #include <algorithm>
 #include <utility>
 

@@ -32,8 +32,8 @@ public:
     refused_ = refused_ || event.what == event_kind::refused;
     changed_.notify_one();
   }
-  // All so far, once one of the connection is among them or the time is up. Word of an opening may come after the
-  // lease that it made possible.
+  // All so far, once one of the connection is among them or the time is up. Word of an opening may come after
+  // the lease that it made possible.
   std::vector<event_record> of(connection_id connection, std::chrono::milliseconds patience) {
     std::unique_lock guard{mutex_};
     changed_.wait_for(guard, patience, [&] {
@@ -138,8 +138,8 @@ void run(findings& found, lease& lease, const std::string& command, const signal
                      "the command '" + command + "' did not end well: " + to_string(ran.ended)};
 }
 
-// The pool's own way, since what the pool finds dead is not well. A channel that opens does not say that commands run, so
-// one is run as well.
+// The pool's own way, since what the pool finds dead is not well. A channel that opens does not say that
+// commands run, so one is run as well.
 void use_lease(findings& found, const options& from, runtime& pools, lease& lease,
                const signal_watch& signals) {
   if (!from.check_command.empty())

@@ -1,5 +1,5 @@
-// What may come next on a command line, and the shells' scripts, which ask for it: all that a shell shows comes from the
-// table that --help comes from.
+// What may come next on a command line, and the shells' scripts, which ask for it: all that a shell shows
+// comes from the table that --help comes from.
 #include <algorithm>
 #include <utility>
 

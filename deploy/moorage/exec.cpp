@@ -263,7 +263,8 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
   }
   auto ended = stream.ended();
   tell_of_log_in(from, *lease, told);
-  // Waits for the answer, so that the pool does not stop with the lease still out. What became of it changes nothing.
+  // Waits for the answer, so that the pool does not stop with the lease still out. What became of it changes
+  // nothing.
   static_cast<void>(lease->release());
   return report(from, ended, kept, signals.caught());
 }
@@ -292,8 +293,8 @@ ending run_exec(const options& from) {
     return {exec_failed, 0};
   }
   auto end = work(from, *config, reached, signals, sent, std::move(request));
-  // All that a node was owed it has answered, and the link's end tells it the rest; to take an actor system apart would
-  // take as long again as all before.
+  // All that a node was owed it has answered, and the link's end tells it the rest; to take an actor system
+  // apart would take as long again as all before.
   if (reached.of_node)
     end_at_once(end);
   reached.pools->stop();

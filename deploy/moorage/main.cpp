@@ -65,7 +65,8 @@ int run_program(int argc, const char* const* argv) {
   // A reader that has gone is an answer of write(2), not the end of a process that has connections to close.
   std::signal(SIGPIPE, SIG_IGN);
   command_line line;
-  // Apart from the commands, since the words that follow are no command line as long as they are being written.
+  // Apart from the commands, since the words that follow are no command line as long as they are being
+  // written.
   if (argc > 1 && std::string_view{argv[1]} == "__complete") {
     say(completions(line.page(), {argv + 2, argv + argc}));
     return success;

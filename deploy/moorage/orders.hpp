@@ -1,5 +1,5 @@
-// What `moorage admin` can order of a pool: one row each, from which its help, the manual page, the completions, the call
-// and what it prints come.
+// What `moorage admin` can order of a pool: one row each, from which its help, the manual page, the
+// completions, the call and what it prints come.
 #pragma once
 
 #include <cstdint>

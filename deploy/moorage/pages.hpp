@@ -1,5 +1,5 @@
-// The command line as it is described: one page a command, taken from the tree that also parses. --help, the manual
-// page and the shells' completions are all written from these.
+// The command line as it is described: one page a command, taken from the tree that also parses. --help, the
+// manual page and the shells' completions are all written from these.
 #pragma once
 
 #include <cstddef>
@@ -47,18 +47,20 @@ struct command_page {
 std::string help_text(const command_page& page);
 /// moorage(1) in roff. `date` is its date, as YYYY-MM-DD.
 std::string manual_page(const command_page& root, const std::string& version, const std::string& date);
-/// What the last of the words that follow `moorage` may become, a line each: the candidate, a tab and its summary where it
-/// has one, or ":files" for the shell's own list of files. Clusters are those of the configuration; nobody is asked.
-/// Of a candidate the first `apart` bytes are left out.
+/// What the last of the words that follow `moorage` may become, a line each: the candidate, a tab and its
+/// summary where it has one, or ":files" for the shell's own list of files. Clusters are those of the
+/// configuration; nobody is asked. Of a candidate the first `apart` bytes are left out.
 std::string completions(const command_page& root, std::vector<std::string> words, std::size_t apart = 0);
 /// What has been typed after `moorage`, each word as the program would get it.
 struct bash_line {
   std::vector<std::string> words;
-  /// How much of the last word stands before what bash replaces, which an @ belongs to and the other separators do not.
+  /// How much of the last word stands before what bash replaces, which an @ belongs to and the other
+  /// separators do not.
   std::size_t apart = 0;
 };
-/// Of the line up to the cursor, and its words as bash took it apart, the program's name the first: quoted as they are
-/// typed, and with words of their own for = : and @, which belong to their neighbours where no blank is between.
+/// Of the line up to the cursor, and its words as bash took it apart, the program's name the first: quoted as
+/// they are typed, and with words of their own for = : and @, which belong to their neighbours where no blank
+/// is between.
 bash_line read_bash_line(std::string_view line, const std::vector<std::string>& words);
 /// The script by which a shell asks for them; empty for an unknown shell.
 std::string completion_script(const std::string& shell);

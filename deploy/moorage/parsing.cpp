@@ -45,7 +45,8 @@ std::vector<std::string> known_words(const CLI::App* app, bool dashed) {
   return result;
 }
 
-// The first of the words that should lead to a command and does not. CLI11 gives the help of what was found before it.
+// The first of the words that should lead to a command and does not. CLI11 gives the help of what was found
+// before it.
 std::string unknown_command(const CLI::App* app, const std::vector<std::string>& path) {
   for (const auto& word : path) {
     auto next = app->get_subcommands([&word](const CLI::App* each) { return each->get_name() == word; });

@@ -1,8 +1,9 @@
 // Pools of our own, made by the program that can: see pools_here.cpp and pools_elsewhere.cpp.
 //
-// The loader takes longer over libssh, OpenSSL, Kerberos and the log than a command through a node does altogether. So
-// `moorage` is linked without them. When it turns out that there is no node, or that it is to be one, it becomes, by
-// execve(2), the program of the same name in the libexec folder, which is the same with them and begins again.
+// The loader takes longer over libssh, OpenSSL, Kerberos and the log than a command through a node does
+// altogether. So `moorage` is linked without them. When it turns out that there is no node, or that it is to
+// be one, it becomes, by execve(2), the program of the same name in the libexec folder, which is the same
+// with them and begins again.
 #pragma once
 
 #include <optional>
@@ -12,9 +13,9 @@
 
 namespace moorage::cli {
 
-/// A runtime with pools for the configuration; nothing: `reason`. May begin the process anew instead, with the same
-/// arguments: before it is called nothing must have been read from standard input, nor written to standard output.
-/// Signals that were caught meanwhile are not lost.
+/// A runtime with pools for the configuration; nothing: `reason`. May begin the process anew instead, with
+/// the same arguments: before it is called nothing must have been read from standard input, nor written to
+/// standard output. Signals that were caught meanwhile are not lost.
 std::optional<runtime> make_pools(configuration config, signal_watch& signals, failure& reason);
 
 } // namespace moorage::cli

@@ -13,7 +13,8 @@ namespace moorage::cli {
 
 namespace {
 
-// Found from where this program lies, so that a build tree and an installation that was moved are whole as well.
+// Found from where this program lies, so that a build tree and an installation that was moved are whole as
+// well.
 std::filesystem::path other_program() {
   std::error_code unknown;
   auto own = std::filesystem::read_symlink("/proc/self/exe", unknown);

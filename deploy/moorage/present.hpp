@@ -35,7 +35,8 @@ nlohmann::ordered_json to_json(const outcome& ended);
 template <class T>
 nlohmann::ordered_json list_to_json(const std::vector<T>& items);
 
-/// A time that was measured, for people, with three digits where the clock tells as many: "18.6 ms", "850 ns", "12 min".
+/// A time that was measured, for people, with three digits where the clock tells as many: "18.6 ms", "850
+/// ns", "12 min".
 std::string measured(std::chrono::nanoseconds took);
 double seconds_of(std::chrono::nanoseconds value);
 /// Text for JSON: as it is where it is UTF-8, else in base64 under "NAME_base64".

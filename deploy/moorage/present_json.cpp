@@ -61,7 +61,8 @@ void put_bytes(json& object, const std::string& name, const std::string& bytes) 
     object[name + "_base64"] = to_base64(bytes);
 }
 
-// What a server said may hold any bytes; a script must get valid JSON all the same, and a terminal nothing but ASCII.
+// What a server said may hold any bytes; a script must get valid JSON all the same, and a terminal nothing
+// but ASCII.
 std::string json_text(const json& value) {
   return value.dump(2, ' ', true, json::error_handler_t::replace) + "\n";
 }

@@ -48,8 +48,8 @@ bool apply_settings(const options& from, configuration& config) {
   return told.empty();
 }
 
-// The settings of a cluster that is about to be used. Only its own files are looked at: a key that is gone, or on a disk that
-// hangs, is no other cluster's trouble.
+// The settings of a cluster that is about to be used. Only its own files are looked at: a key that is gone,
+// or on a disk that hangs, is no other cluster's trouble.
 failure usable_cluster(const configuration& from, const std::string& name, cluster_config& result) {
   auto wrong = resolve_cluster(from, name, result);
   if (wrong.code != errc::none)
@@ -100,8 +100,8 @@ result<runtime> find_or_start_node(const options& from, const configuration& con
   return node;
 }
 
-// Pools that end with the command tell by its last error, with the lease, and while it is waited for, what their log would
-// tell as well: on stderr it is for whoever asked for it.
+// Pools that end with the command tell by its last error, with the lease, and while it is waited for, what
+// their log would tell as well: on stderr it is for whoever asked for it.
 std::string own_log_level(const options& from, const configuration& config) {
   auto usual = config.log_level == "warning" || config.log_level == "error";
   return config.log_file.empty() && from.log_level.empty() && usual ? "critical" : config.log_level;
@@ -194,8 +194,8 @@ pools_at_hand reach_pools(const options& from, const configuration& config, sign
   if (auto path = node_socket(from, config); !from.embedded && from.settings.empty() && !path.empty()) {
     auto node = find_or_start_node(from, config, path, signals);
     auto chosen = !from.socket.empty() || !config.node_socket.empty();
-    // Without a node we can do without, and with what is not ours at a place that nobody chose; with a node that does
-    // not answer, somebody should look after it.
+    // Without a node we can do without, and with what is not ours at a place that nobody chose; with a node
+    // that does not answer, somebody should look after it.
     auto not_ours = !chosen && node.error().code == errc::local_failure;
     if (node || (node.error().code != errc::no_node && !not_ours) || !from.socket.empty()) {
       result.reason = node.error().code == errc::no_node ? no_node_on(path, from) : node.error();

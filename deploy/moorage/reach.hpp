@@ -10,11 +10,12 @@
 
 namespace moorage::cli {
 
-/// The configuration that the options ask for, with their settings in it. Nothing: it is wrong, and was complained of.
+/// The configuration that the options ask for, with their settings in it. Nothing: it is wrong, and was
+/// complained of.
 std::optional<configuration> read_configuration(const options& from);
 
-/// Tells of the files that these clusters lack, each once. Whoever uses such a cluster is refused; nobody else is.
-/// Waits for the disks, and for whoever reads stderr; says no more once `unwanted` says so.
+/// Tells of the files that these clusters lack, each once. Whoever uses such a cluster is refused; nobody
+/// else is. Waits for the disks, and for whoever reads stderr; says no more once `unwanted` says so.
 void warn_of_files(const options& from, const configuration& config,
                    const std::vector<cluster_config>& clusters, const std::function<bool()>& unwanted = {});
 
@@ -27,12 +28,13 @@ struct pools_at_hand {
   failure reason;
 };
 
-/// Pools that know the cluster that the options name: the node's if there is one, or can be started where the configuration
-/// wants that, else our own. Our own know only that
-/// cluster and keep no idle connection for later: there is no later. As `make_pools`, this may begin the process anew.
+/// Pools that know the cluster that the options name: the node's if there is one, or can be started where the
+/// configuration wants that, else our own. Our own know only that cluster and keep no idle connection for
+/// later: there is no later. As `make_pools`, this may begin the process anew.
 pools_at_hand reach_cluster(const options& from, const configuration& config, signal_watch& signals);
 
-/// The same, but that a node may not know the cluster: a round trip less, for whoever sees that from its answer.
+/// The same, but that a node may not know the cluster: a round trip less, for whoever sees that from its
+/// answer.
 pools_at_hand reach_pools(const options& from, const configuration& config, signal_watch& signals);
 /// Tells a node that does not know the options' cluster of it, with our settings.
 failure make_known(runtime& node, const options& from, const configuration& config);

@@ -132,7 +132,8 @@ void take_over(runtime& pools, const configuration& before, const configuration&
            counted(gone, "cluster") + " removed");
 }
 
-// Nobody looks into a log file at the time; what people should know soon is for whoever sits in front of the node.
+// Nobody looks into a log file at the time; what people should know soon is for whoever sits in front of the
+// node.
 result<subscription> tell_warnings(runtime& pools, const options& from, const configuration& config) {
   static constexpr std::array levels_that_show{"trace", "debug", "info", "warning"};
   auto shown = std::find(levels_that_show.begin(), levels_that_show.end(), config.log_level);
@@ -143,8 +144,8 @@ result<subscription> tell_warnings(runtime& pools, const options& from, const co
   });
 }
 
-// Warns of files on a thread that may be left behind: a disk that hangs, or a stderr that nobody reads, must not keep the
-// main thread from its errands.
+// Warns of files on a thread that may be left behind: a disk that hangs, or a stderr that nobody reads, must
+// not keep the main thread from its errands.
 class file_warnings {
 public:
   file_warnings() { blocking_threads::settle_at_exit(); }

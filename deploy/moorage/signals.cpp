@@ -37,7 +37,8 @@ signal_watch::signal_watch(signal_manners manners) : manners_(std::move(manners)
   signals_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   wake_ = eventfd(0, EFD_CLOEXEC);
   if (signals_ < 0 || wake_ < 0) {
-    // Out of descriptors, which whoever needs more of them will say: until then signals do what they do by themselves.
+    // Out of descriptors, which whoever needs more of them will say: until then signals do what they do by
+    // themselves.
     pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
     return;
   }
@@ -101,7 +102,8 @@ int signal_watch::left_to_wait() const {
 }
 
 void signal_watch::give_up() const {
-  // No more than a pipe takes at once, and only if it takes it now: what keeps the others may keep stderr as well.
+  // No more than a pipe takes at once, and only if it takes it now: what keeps the others may keep stderr as
+  // well.
   pollfd room{STDERR_FILENO, POLLOUT, 0};
   if (manners_.last_words && poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0) {
     auto text = "moorage: " + manners_.last_words().substr(0, PIPE_BUF - 16) + "\n";

@@ -16,16 +16,19 @@ namespace moorage::cli {
 struct signal_manners {
   /// Not empty: SIGHUP calls it, on the watch's thread, instead of requesting a stop.
   std::function<void()> on_hangup = {};
-  /// How long after the first signal the process may take to end by itself. Then the watch ends it: its other threads may
-  /// be waiting for a reader of stdout that does not read, or for a node that does not answer. 0: for ever.
+  /// How long after the first signal the process may take to end by itself. Then the watch ends it: its other
+  /// threads may be waiting for a reader of stdout that does not read, or for a node that does not answer. 0:
+  /// for ever.
   std::chrono::milliseconds patience = std::chrono::seconds{1};
-  /// What is said on stderr when the patience is over, if stderr takes it at once. Called on the watch's thread.
+  /// What is said on stderr when the patience is over, if stderr takes it at once. Called on the watch's
+  /// thread.
   std::function<std::string()> last_words = {};
 };
 
-/// Made before any other thread, so that all of them leave SIGINT, SIGTERM and SIGHUP to it. The first one requests a
-/// stop. Another one ends the process at once, for whoever has no patience with the first; but what comes within
-/// `same_request` is the first one again: whoever ends a process often tells its group as well.
+/// Made before any other thread, so that all of them leave SIGINT, SIGTERM and SIGHUP to it. The first one
+/// requests a stop. Another one ends the process at once, for whoever has no patience with the first; but
+/// what comes within `same_request` is the first one again: whoever ends a process often tells its group as
+/// well.
 class signal_watch {
 public:
   static constexpr std::chrono::milliseconds same_request{500};
@@ -38,8 +41,8 @@ public:
   std::stop_token token() const { return stop_.get_token(); }
   /// The signal that came, or 0.
   int caught() const { return caught_.load(); }
-  /// Ends the watch, with its signals blocked, and sends what was caught again: for the program that takes this one's
-  /// place, which finds it waiting, as what comes from now on.
+  /// Ends the watch, with its signals blocked, and sends what was caught again: for the program that takes
+  /// this one's place, which finds it waiting, as what comes from now on.
   void hand_over();
 
 private:
@@ -63,7 +66,8 @@ private:
 
 /// Ends the process as the signal does by default.
 [[noreturn]] void end_by_signal(int number);
-/// Ends the process without taking apart what it still has: what was written has been written (`say`, `complain`).
+/// Ends the process without taking apart what it still has: what was written has been written (`say`,
+/// `complain`).
 [[noreturn]] void end_at_once(const ending& how);
 
 } // namespace moorage::cli

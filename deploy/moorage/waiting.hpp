@@ -13,14 +13,14 @@
 
 namespace moorage::cli {
 
-/// What people are to know of the log-in that the lease waited for, on stderr: the server's own words, and what was noted
-/// in `told` the first time only, since the leases of several connections may have the same to say. Once more when something
-/// has run under the lease: it may have gone on with another connection.
+/// What people are to know of the log-in that the lease waited for, on stderr: the server's own words, and
+/// what was noted in `told` the first time only, since the leases of several connections may have the same to
+/// say. Once more when something has run under the lease: it may have gone on with another connection.
 void tell_of_log_in(const options& from, const lease& granted, std::set<std::string>& told);
 
-/// While it lives it says on stderr what keeps the pool of the options' cluster from giving a lease: a short line for each
-/// state that lasts, the first after five seconds. The cause is left to the error at the end, if it comes to that. With -q
-/// it says nothing. The runtime must outlive it.
+/// While it lives it says on stderr what keeps the pool of the options' cluster from giving a lease: a short
+/// line for each state that lasts, the first after five seconds. The cause is left to the error at the end,
+/// if it comes to that. With -q it says nothing. The runtime must outlive it.
 class waiting_words {
 public:
   waiting_words(const options& from, runtime& pools);

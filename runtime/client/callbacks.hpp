@@ -1,6 +1,6 @@
-// Where a host's callbacks are called: never on an actor's thread, so that one that takes its time holds up nobody else, and
-// may make blocking calls itself. What a blocking call or a future waits for does not come this way: it would wait for
-// the very threads that wait for it.
+// Where a host's callbacks are called: never on an actor's thread, so that one that takes its time holds up
+// nobody else, and may make blocking calls itself. What a blocking call or a future waits for does not come
+// this way: it would wait for the very threads that wait for it.
 // edge: actors hand calls to threads here, and the thread that stops a runtime waits for them.
 #pragma once
 
@@ -34,7 +34,8 @@ public:
   callback_threads& operator=(const callback_threads&) = delete;
 
   void report_to(reporter told);
-  /// Calls it later, on another thread; here and now once `finish` is over, or if the system has no thread for us.
+  /// Calls it later, on another thread; here and now once `finish` is over, or if the system has no thread
+  /// for us.
   void run(std::string cluster, std::function<void()> call);
   /// Calls it here and now: for a call that is refused before it began. Never throws.
   void run_here(const std::string& cluster, std::function<void()> call);
@@ -43,8 +44,8 @@ public:
 
   /// This thread is in a callback: whoever waits here for the end of all of them waits for ever.
   bool within() const;
-  /// Waits until every call that was given to our threads is over, and those that a host's executor has begun. Not to be
-  /// called within one.
+  /// Waits until every call that was given to our threads is over, and those that a host's executor has
+  /// begun. Not to be called within one.
   void finish();
 
 private:

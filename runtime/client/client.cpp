@@ -40,8 +40,8 @@ void client_gate::post(work what, refusal refused) {
   order->reason = closed_;
   if (client_)
     caf::anon_send(client_, local_call{order});
-  // Else the errand says that it was refused, as it would if the actor ended before it came to it; never while the lock is
-  // held: a refusal may post again, and calls a host's callback.
+  // Else the errand says that it was refused, as it would if the actor ended before it came to it; never
+  // while the lock is held: a refusal may post again, and calls a host's callback.
 }
 
 std::uint64_t client_gate::next_call() {
@@ -169,7 +169,8 @@ caf::behavior client_state::hear_session() {
   };
 }
 
-/// What comes of the session at the node. That of an earlier link may still be under way when there is another.
+/// What comes of the session at the node. That of an earlier link may still be under way when there is
+/// another.
 caf::behavior client_state::hear_node() {
   auto heard = [this](auto& what) {
     if (gone_.code == errc::none && self_->current_sender() == node_.who())

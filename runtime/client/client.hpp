@@ -1,5 +1,6 @@
-// The client: the actor that stands for one host application. It is the session of the application's threads, or asks theirs at
-// a node, on their behalf, and gives each call its one answer, whatever becomes of the pool, the connection or the node.
+// The client: the actor that stands for one host application. It is the session of the application's threads,
+// or asks theirs at a node, on their behalf, and gives each call its one answer, whatever becomes of the
+// pool, the connection or the node.
 #pragma once
 
 #include <caf/all.hpp>
@@ -27,8 +28,9 @@ namespace moorage {
 
 class client_state;
 
-/// The way from host threads to the client actor; leases, streams and subscriptions hold it and so may outlive the
-/// runtime. edge: host threads meet the actor here, and find the door closed once the runtime has stopped.
+/// The way from host threads to the client actor; leases, streams and subscriptions hold it and so may
+/// outlive the runtime. edge: host threads meet the actor here, and find the door closed once the runtime has
+/// stopped.
 class client_gate {
 public:
   using work = std::function<void(client_state&)>;
@@ -38,10 +40,12 @@ public:
       : callbacks_(std::move(callbacks)) {}
 
   const std::shared_ptr<callback_threads>& callbacks() const { return callbacks_; }
-  /// Does the work on the actor, or calls `refused` (from any thread, perhaps this one) if that cannot be any more.
+  /// Does the work on the actor, or calls `refused` (from any thread, perhaps this one) if that cannot be any
+  /// more.
   void post(work what, refusal refused = {});
-  /// A place for one request among those of this client that have no answer yet; it is free again when the token and
-  /// its copies are gone. None: there are `outstanding_max` already, and the request is refused `too_many_requests`.
+  /// A place for one request among those of this client that have no answer yet; it is free again when the
+  /// token and its copies are gone. None: there are `outstanding_max` already, and the request is refused
+  /// `too_many_requests`.
   static std::shared_ptr<void> enter(const std::shared_ptr<client_gate>& self);
   static failure too_many();
   std::uint64_t next_call();
@@ -117,7 +121,8 @@ public:
   void unwatch(std::uint64_t number);
   /// Its callback has taken so many events.
   void grant_events(std::uint64_t number, std::uint32_t count);
-  /// Called with an event of each loss of the node, until the client ends; at once, if there is none at the moment.
+  /// Called with an event of each loss of the node, until the client ends; at once, if there is none at the
+  /// moment.
   void watch_loss(std::uint64_t number, event_sink to);
 
   // From whoever connects to the node again.
@@ -126,8 +131,8 @@ public:
   /// The call is given up unless it is answered in so much time: for those that no thread waits for.
   void watch_deadline(std::chrono::nanoseconds left, std::weak_ptr<pending_shared> call);
 
-  /// One request to the manager, or to the session at the node, and its one answer, of the type that messages/interfaces.hpp
-  /// says.
+  /// One request to the manager, or to the session at the node, and its one answer, of the type that
+  /// messages/interfaces.hpp says.
   template <class Answer>
   void ask_manager(caf::message request, std::function<void(result<Answer>)> answer) {
     ask<Answer>(remote_ ? caf::actor_cast<caf::actor>(node_.session())
@@ -149,8 +154,8 @@ private:
   };
   /// Leases that ended without our doing, whose end can still be explained to those who go on using them.
   static constexpr std::size_t lost_leases_kept = 64;
-  /// A lease as its owner knows it. Its first connection may end before anything has run under it; then it goes on with
-  /// the lease of another connection, under the same key.
+  /// A lease as its owner knows it. Its first connection may end before anything has run under it; then it
+  /// goes on with the lease of another connection, under the same key.
   struct held_lease {
     lease_grant grant;
     std::shared_ptr<log_in_notes> notes;
@@ -186,7 +191,8 @@ private:
     bool input_ended = false;
   };
 
-  /// Instantiated in client.cpp, for each type of answer: what CAF makes of a request takes a compiler seconds.
+  /// Instantiated in client.cpp, for each type of answer: what CAF makes of a request takes a compiler
+  /// seconds.
   template <class Answer>
   void ask(const caf::actor& whom, caf::message request, std::function<void(result<Answer>)> answer);
   void send_acquire(std::uint64_t call, asked_acquire entry);

@@ -1,8 +1,8 @@
-// The client of a node that goes away and comes back: what it says meanwhile, who may wait for it, and what begins anew. Who
-// connects again is not the client's business (runtime/node/link_keeper.hpp).
+// The client of a node that goes away and comes back: what it says meanwhile, who may wait for it, and what
+// begins anew. Who connects again is not the client's business (runtime/node/link_keeper.hpp).
 //
-// A node that came back is another process, or has forgotten us: no lease outlives its link, and since a new process numbers
-// its leases as the old one did, each of ours is known by its link as well.
+// A node that came back is another process, or has forgotten us: no lease outlives its link, and since a new
+// process numbers its leases as the old one did, each of ours is known by its link as well.
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -17,8 +17,8 @@ namespace moorage {
 
 namespace {
 
-/// How often the clock is looked at while somebody waits by it: no timer can be called off, and each holds up the end of the
-/// actor system.
+/// How often the clock is looked at while somebody waits by it: no timer can be called off, and each holds up
+/// the end of the actor system.
 constexpr std::chrono::milliseconds clock_interval{100};
 
 } // namespace

@@ -8,7 +8,8 @@ namespace moorage {
 
 namespace {
 
-/// A command with more input than this is not kept to be sent once more: as much as is collected of its output.
+/// A command with more input than this is not kept to be sent once more: as much as is collected of its
+/// output.
 constexpr std::size_t kept_input_max = 16u << 20;
 static_assert(remote_bytes_max < node_message_max);
 

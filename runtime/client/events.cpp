@@ -1,5 +1,5 @@
-// The client's subscriptions: an actor for each takes the events in, its strand calls back, and what that has taken is
-// granted anew.
+// The client's subscriptions: an actor for each takes the events in, its strand calls back, and what that has
+// taken is granted anew.
 #include <algorithm>
 #include <utility>
 
@@ -131,7 +131,8 @@ void client_state::watch_loss(std::uint64_t number, event_sink to) {
     tell_watcher(number, event_kind::node_lost, loss_);
 }
 
-/// An event of our own making: in the order of the others, and for one whose callback takes none for ever, not without end.
+/// An event of our own making: in the order of the others, and for one whose callback takes none for ever,
+/// not without end.
 void client_state::tell_watcher(std::uint64_t number, event_kind what, const std::string& text) {
   auto found = watchers_.find(number);
   if (found == watchers_.end())

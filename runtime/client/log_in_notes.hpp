@@ -1,4 +1,5 @@
-// What people should know of the log-ins that a lease waited for: written by the client, read by whoever holds the lease.
+// What people should know of the log-ins that a lease waited for: written by the client, read by whoever
+// holds the lease.
 #pragma once
 
 #include <mutex>

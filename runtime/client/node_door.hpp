@@ -1,5 +1,5 @@
-// How a client whose pools are a node's reaches them: by messages to its session there, which is all that it knows of the node.
-// It asks as it asks the `session_state` of a client that has pools of its own.
+// How a client whose pools are a node's reaches them: by messages to its session there, which is all that it
+// knows of the node. It asks as it asks the `session_state` of a client that has pools of its own.
 #pragma once
 
 #include <algorithm>
@@ -29,7 +29,8 @@ public:
   /// The same as the sender of a message.
   const caf::strong_actor_ptr& who() const { return who_; }
 
-  /// `waited`: what of the patience is used up. (What is left of a cluster's own, only its node could tell: it begins anew.)
+  /// `waited`: what of the patience is used up. (What is left of a cluster's own, only its node could tell:
+  /// it begins anew.)
   void acquire(moorage::acquire request, std::chrono::nanoseconds waited = {}) {
     if (request.patience >= std::chrono::nanoseconds{0})
       request.patience = std::max(request.patience - waited, std::chrono::nanoseconds{0});

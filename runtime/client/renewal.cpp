@@ -1,9 +1,11 @@
-// What was never sent is sent once more. Some servers close a connection when its last channel has closed, some just as
-// the next command comes; that costs its user nothing as long as nothing has run: the lease goes on with another
-// connection, acquired with what is left of the patience of its acquire, under the key that its owner knows.
+// What was never sent is sent once more. Some servers close a connection when its last channel has closed,
+// some just as the next command comes; that costs its user nothing as long as nothing has run: the lease goes
+// on with another connection, acquired with what is left of the patience of its acquire, under the key that
+// its owner knows.
 //
-// Only a lease under which nothing has run yet, and only for a connection that the pool says it has lost: then the other
-// one is another for certain, nobody can tell the two leases apart, and a command is sent twice at most.
+// Only a lease under which nothing has run yet, and only for a connection that the pool says it has lost:
+// then the other one is another for certain, nobody can tell the two leases apart, and a command is sent
+// twice at most.
 #include <algorithm>
 #include <utility>
 
@@ -25,7 +27,8 @@ bool for_want_of_connection(errc code) {
 
 } // namespace
 
-/// Books the outcome of a command that was sent. True: it was not the last word, and the command is still there.
+/// Books the outcome of a command that was sent. True: it was not the last word, and the command is still
+/// there.
 bool client_state::goes_on(std::uint64_t call, command& what, const outcome& ended) {
   auto found = leases_.find(what.lease);
   if (found == leases_.end())
@@ -55,7 +58,8 @@ void client_state::park(std::uint64_t call, command& what, held_lease& held) {
   look_after(lease_key{what.lease});
 }
 
-/// What is to be done for a lease whose connection has ended, once all that was sent under it is accounted for.
+/// What is to be done for a lease whose connection has ended, once all that was sent under it is accounted
+/// for.
 void client_state::look_after(const lease_key& lease) {
   auto found = leases_.find(lease);
   if (found == leases_.end())

@@ -58,7 +58,8 @@ bool stream_pipe::read(stream::chunk& into) {
     into = std::move(output_.front());
     output_.pop_front();
     taken_ += into.bytes.size();
-    // In quarters of the window: often enough that the other side never runs dry, seldom enough to cost little.
+    // In quarters of the window: often enough that the other side never runs dry, seldom enough to cost
+    // little.
     if (taken_ >= window_ / 4 && !over_)
       std::swap(grant, taken_);
   }

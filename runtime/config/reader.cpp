@@ -13,8 +13,9 @@ struct broken_assumption {};
 
 } // namespace moorage
 
-// Some texts that are no TOML are not as the parser assumes (a comma where a value begins). They are to be refused, whether
-// or not a build checks assumptions: unchecked the parser goes on somehow, and checked by assert it ends the process.
+// Some texts that are no TOML are not as the parser assumes (a comma where a value begins). They are to be
+// refused, whether or not a build checks assumptions: unchecked the parser goes on somehow, and checked by
+// assert it ends the process.
 #ifdef NDEBUG
 #define MOORAGE_WITHOUT_ASSERT
 #undef NDEBUG

@@ -47,8 +47,8 @@ constexpr std::string_view no_name =
 constexpr std::string_view not_ascii =
     "not TOML: only strings and comments hold other characters than ASCII's";
 
-/// Walks over TOML by its strings and comments, and counts the parts of what may be a key, and the brackets. Whatever
-/// cannot stand in a key begins a new one.
+/// Walks over TOML by its strings and comments, and counts the parts of what may be a key, and the brackets.
+/// Whatever cannot stand in a key begins a new one.
 class text_walk {
 public:
   explicit text_walk(std::string_view text) : rest_(text) {
@@ -163,8 +163,8 @@ private:
 
 std::string read_config_text(const std::filesystem::path& file, std::string& text) {
   struct stat facts {};
-  // Looked at first, since opening some devices does something to them; and opened without waiting, since it may have
-  // become something else meanwhile.
+  // Looked at first, since opening some devices does something to them; and opened without waiting, since it
+  // may have become something else meanwhile.
   if (::stat(file.c_str(), &facts) != 0)
     return cannot_be_read(errno);
   if (auto what = other_than_regular(facts.st_mode); !what.empty())

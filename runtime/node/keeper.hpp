@@ -1,6 +1,6 @@
-// Keeps a node reachable. Its socket's file may go while the node lives: $XDG_RUNTIME_DIR is emptied at the last log-out,
-// cleaners empty folders, somebody removes the wrong file. Nobody could reach the node then, and a second one would open
-// connections of its own beside it.
+// Keeps a node reachable. Its socket's file may go while the node lives: $XDG_RUNTIME_DIR is emptied at the
+// last log-out, cleaners empty folders, somebody removes the wrong file. Nobody could reach the node then,
+// and a second one would open connections of its own beside it.
 #pragma once
 
 #include "messages/errors.hpp"
@@ -22,7 +22,8 @@ constexpr std::chrono::milliseconds node_file_look{500};
 /// How long it is tried to listen again before the node counts as lost.
 constexpr std::chrono::seconds node_file_patience{5};
 
-/// How long a node that is about to end waits for who connected while its file went. Accepting takes a millisecond.
+/// How long a node that is about to end waits for who connected while its file went. Accepting takes a
+/// millisecond.
 constexpr std::chrono::milliseconds node_last_look{250};
 
 /// Since when no process has been linked. edge: the network's thread counts, and the keeper's looks.
@@ -49,8 +50,9 @@ class node_keeper {
 public:
   /// Listens at the path of the published node again, with the same actor.
   using publisher = std::function<caf::expected<published_node>(const std::string& path)>;
-  /// Called on the keeper's thread; must not wait nor throw: the file has gone, and `listening` again (`what` says so), or for good;
-  /// or nobody has been linked for so long that the node is to end (not `listening`, the code is `none`).
+  /// Called on the keeper's thread; must not wait nor throw: the file has gone, and `listening` again (`what`
+  /// says so), or for good; or nobody has been linked for so long that the node is to end (not `listening`,
+  /// the code is `none`).
   using teller = std::function<void(const failure& what, bool listening)>;
 
   node_keeper(published_node first, publisher again, teller tell, node_idleness idleness = {});

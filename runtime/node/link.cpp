@@ -104,7 +104,8 @@ std::optional<std::string> missing(const std::set<std::string>& offered,
 
 // -- the links of this process ----------------------------------------------------------------------------------------
 
-/// A connection to a node, shared by all who connected to it from the same system. It ends with the last of them.
+/// A connection to a node, shared by all who connected to it from the same system. It ends with the last of
+/// them.
 struct node_link::connection {
   caf::strong_actor_ptr actor;
   std::set<std::string> interface;
@@ -127,8 +128,8 @@ void node_link::connection::end() {
   if (!socket)
     return;
   moorage::end(socket);
-  // The broker would notice by itself, but perhaps not before the next connect to the same node, which would then be
-  // taken for a superfluous one. What is posted here comes first.
+  // The broker would notice by itself, but perhaps not before the next connect to the same node, which would
+  // then be taken for a superfluous one. What is posted here comes first.
   if (auto alive = caf::actor_cast<caf::actor>(broker))
     alive->home_system().middleman().backend().post([alive, handle = handle] {
       auto self = broker_of(alive);
@@ -139,9 +140,10 @@ void node_link::connection::end() {
     });
 }
 
-/// The place of one connection, from a system to a socket. edge: host threads that connect to the same node wait here
-/// for each other, so that there is never a second connection to it. CAF closes a second one by itself, but when more
-/// than one of them goes at the same time, the other end sends its answers into one that is about to close.
+/// The place of one connection, from a system to a socket. edge: host threads that connect to the same node
+/// wait here for each other, so that there is never a second connection to it. CAF closes a second one by
+/// itself, but when more than one of them goes at the same time, the other end sends its answers into one
+/// that is about to close.
 struct node_link::place {
   std::mutex mutex;
   std::condition_variable left;

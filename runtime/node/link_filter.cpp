@@ -26,8 +26,8 @@ constexpr std::string_view no_node{"\0\0\0\0\0\0\0\0", kind_size};
 /// A client greets when it connects, and once more when the server has greeted.
 constexpr unsigned greetings_max = 2;
 
-/// CAF's own types that may stand in a message. Those that are missing name an actor, carry other messages, or set aside as
-/// much as they announce, or are CAF's own business within a process.
+/// CAF's own types that may stand in a message. Those that are missing name an actor, carry other messages,
+/// or set aside as much as they announce, or are CAF's own business within a process.
 constexpr std::array plain_types{
     std::string_view{"@atom"},   std::string_view{"@duration"}, std::string_view{"@i16"},
     std::string_view{"@i32"},    std::string_view{"@i64"},      std::string_view{"@i8"},

@@ -1,9 +1,10 @@
-// What a peer sends over a link, looked at before CAF's parser sees it: bytes go in; the bytes that may pass come out, or
-// the verdict that the link must end. A value type without a socket, a clock or an actor, so that it can be tried with
-// any bytes, and stand in front of CAF wherever a link comes from.
+// What a peer sends over a link, looked at before CAF's parser sees it: bytes go in; the bytes that may pass
+// come out, or the verdict that the link must end. A value type without a socket, a clock or an actor, so
+// that it can be tried with any bytes, and stand in front of CAF wherever a link comes from.
 //
-// It knows the frames of CAF 0.17's protocol (caf/io/basp/header.hpp): a header of 32 bytes, and a payload of the size
-// that the header announces. It stops what CAF's parser cannot take, each seen to end a process, or to hang it:
+// It knows the frames of CAF 0.17's protocol (caf/io/basp/header.hpp): a header of 32 bytes, and a payload of
+// the size that the header announces. It stops what CAF's parser cannot take, each seen to end a process, or
+// to hang it:
 //  - a handshake without payload, of which a null pointer is read;
 //  - a payload that announces gigabytes, which are set aside for it at once: a few KiB until the handshake is over,
 //    `node_message_max` after it;
@@ -13,11 +14,12 @@
 //    (messages/type_ids.hpp), and nothing that names an actor, since that is a power, and CAF takes an order to link for
 //    one of another process.
 // And what would make the parser mix up its peers: anything before the handshake, a second identity or ours,
-// monitors and ends of actors in somebody else's name, frames that are to be passed on to third processes. What is sent to
-// CAF's own actors, by their names, it drops: CAF says a word to each peer's when it greets, and needs no answer.
+// monitors and ends of actors in somebody else's name, frames that are to be passed on to third processes.
+// What is sent to CAF's own actors, by their names, it drops: CAF says a word to each peer's when it greets,
+// and needs no answer.
 //
-// What it looks at is held back until it has been seen: a header, a handshake, the first `inspected_max` bytes of a
-// message. The rest of a message passes as it comes.
+// What it looks at is held back until it has been seen: a header, a handshake, the first `inspected_max`
+// bytes of a message. The rest of a message passes as it comes.
 #pragma once
 
 #include <cstddef>
@@ -42,13 +44,13 @@ public:
   /// CAF's default node id in its own encoding.
   static constexpr std::size_t node_size = 32;
 
-  /// `our_node` is our own node id as CAF writes it, `node_size` bytes. `message_max`: bytes, for one message. `more_types`:
-  /// names of types that may come besides.
+  /// `our_node` is our own node id as CAF writes it, `node_size` bytes. `message_max`: bytes, for one
+  /// message. `more_types`: names of types that may come besides.
   link_filter(peer from, std::string our_node, std::size_t message_max,
               std::vector<std::string> more_types = {});
 
-  /// Takes the next bytes, whatever their number, and appends to `out` those that may pass. False: the link must end,
-  /// `refusal` says why, and nothing passes any more.
+  /// Takes the next bytes, whatever their number, and appends to `out` those that may pass. False: the link
+  /// must end, `refusal` says why, and nothing passes any more.
   [[nodiscard]] bool take(std::string_view bytes, std::vector<char>& out);
 
   /// The peer's handshake has passed.

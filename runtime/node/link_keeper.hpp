@@ -1,8 +1,9 @@
-// Keeps a client linked to its node. When the link ends it connects again, with pauses that grow, until it has another or is
-// closed.
+// Keeps a client linked to its node. When the link ends it connects again, with pauses that grow, until it
+// has another or is closed.
 //
-// A connect blocks, in the file system for as long as that pleases, so it is made on a thread of its own that can be
-// abandoned: the thread keeps what it uses, the actor system included, and lets it go when it comes back.
+// A connect blocks, in the file system for as long as that pleases, so it is made on a thread of its own that
+// can be abandoned: the thread keeps what it uses, the actor system included, and lets it go when it comes
+// back.
 #pragma once
 
 #include <caf/fwd.hpp>
@@ -19,8 +20,9 @@
 
 namespace moorage {
 
-/// The pause before the first try, growing by `reconnect_growth` to the last, each longer or shorter by up to a fifth: a
-/// node's start takes about as long as the first, and the clients of one that was restarted do not come all at once.
+/// The pause before the first try, growing by `reconnect_growth` to the last, each longer or shorter by up to
+/// a fifth: a node's start takes about as long as the first, and the clients of one that was restarted do not
+/// come all at once.
 constexpr std::chrono::milliseconds reconnect_pause_first{100};
 constexpr std::chrono::seconds reconnect_pause_max{5};
 constexpr double reconnect_growth = 1.6;

@@ -1,6 +1,6 @@
-// What messages are made of, in a text that two builds compare: field by field, as their `inspect` passes them to CAF.
-// CAF's encoding names a message's type and nothing of what is in it, so that a message whose fields have changed is read as
-// rubbish by whoever was built before.
+// What messages are made of, in a text that two builds compare: field by field, as their `inspect` passes
+// them to CAF. CAF's encoding names a message's type and nothing of what is in it, so that a message whose
+// fields have changed is read as rubbish by whoever was built before.
 #pragma once
 
 #include <caf/actor_control_block.hpp>
@@ -87,7 +87,8 @@ std::string schema_of() {
   return inspector.text();
 }
 
-/// Every message, one a line: "acquire(s,a,u64,…)"; and what is listed by rows, with its names: "event_kind opening opened …".
+/// Every message, one a line: "acquire(s,a,u64,…)"; and what is listed by rows, with its names: "event_kind
+/// opening opened …".
 std::string message_schema();
 
 } // namespace moorage

@@ -220,8 +220,8 @@ void node_doorman::accepted(unique_fd fd) {
                                                });
   make_room_for_one();
   greeting_.push_back(scribe->greeting());
-  // The broker greets in the name of what is published under the number, and from then on knows it by its id. All of it is
-  // ordered on this thread, so that no other connection can be given it in between.
+  // The broker greets in the name of what is published under the number, and from then on knows it by its id.
+  // All of it is ordered on this thread, so that no other connection can be given it in between.
   auto broker = caf::actor_cast<caf::actor>(parent());
   auto address = caf::actor_cast<caf::actor_addr>(whom);
   caf::anon_send(broker, caf::publish_atom_v, caf::io::scribe_ptr{std::move(scribe)}, connections_port,
@@ -277,7 +277,8 @@ void node_doorman::listener::handle_event(operation op) {
     }
     switch (errno) {
     case EAGAIN:
-      // So says Linux of a socket that was shut down, too; the event loop would be called for it again and again.
+      // So says Linux of a socket that was shut down, too; the event loop would be called for it again and
+      // again.
       if (is_shut_down(event_handler::fd()))
         owner_.ended();
       return;

@@ -17,8 +17,8 @@
 //  - Every descriptor is closed on exec and freed in any order of events, including a stop in the middle of
 //  an accept.
 //
-// All member functions run on the thread of CAF's multiplexer, save for the constructors. Used by
-// socket.cpp and link.cpp only.
+// All member functions run on the thread of CAF's multiplexer, save for the constructors. Used by socket.cpp
+// and link.cpp only.
 #pragma once
 
 #include "runtime/node/link_filter.hpp"
@@ -42,7 +42,8 @@
 
 namespace moorage {
 
-/// The number under which CAF's broker keeps what a connection is given, for as long as it greets; no doorman has it.
+/// The number under which CAF's broker keeps what a connection is given, for as long as it greets; no doorman
+/// has it.
 constexpr std::uint16_t connections_port = 1023;
 
 /// CAF's reading and writing of a stream, and an end that does not wait.
@@ -65,8 +66,8 @@ private:
   policy policy_;
 };
 
-/// How a connection's first moments go. The scribe writes it; on the multiplexer's thread, save for `refusal` once the
-/// broker has answered whoever connects.
+/// How a connection's first moments go. The scribe writes it; on the multiplexer's thread, save for `refusal`
+/// once the broker has answered whoever connects.
 struct greeting_state {
   int fd = -1;         ///< -1: the connection has ended
   bool over = false;   ///< the peer has greeted
@@ -114,13 +115,14 @@ private:
   std::function<void()> ended_;
 };
 
-/// What a doorman of a socket that is not ours shares with whoever ends it. Such a socket cannot be shut down, since whoever
-/// made it goes on with it. edge: a host thread says so, and CAF's network thread looks.
+/// What a doorman of a socket that is not ours shares with whoever ends it. Such a socket cannot be shut
+/// down, since whoever made it goes on with it. edge: a host thread says so, and CAF's network thread looks.
 struct borrowed_socket {
   std::atomic<bool> wanted{true};
 };
 
-/// One published socket, and what each connection to it is given. `port` is the number under which CAF's broker knows it.
+/// One published socket, and what each connection to it is given. `port` is the number under which CAF's
+/// broker knows it.
 class node_doorman final : public caf::io::doorman {
 public:
   node_doorman(caf::io::network::default_multiplexer& multiplexer, unique_fd fd, std::uint16_t port,

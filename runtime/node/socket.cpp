@@ -50,7 +50,8 @@ std::string our_home() {
   return is_our_folder(home) ? home : "";
 }
 
-/// Its host name as far as it can be part of a file's name, and a number that tells apart machines of one name.
+/// Its host name as far as it can be part of a file's name, and a number that tells apart machines of one
+/// name.
 std::string name_of_this_machine() {
   utsname facts{};
   ::uname(&facts);

@@ -31,7 +31,8 @@
 // all have the same id. `connect_node` then refuses: give the containers different MAC addresses, or a common
 // pid namespace.
 //
-// One system has one connection to a node: whoever connects again shares it, and it ends with the last `node_link`.
+// One system has one connection to a node: whoever connects again shares it, and it ends with the last
+// `node_link`.
 #pragma once
 
 #include <caf/actor_cast.hpp>
@@ -60,9 +61,9 @@ constexpr std::chrono::seconds node_silence_max{60};
 /// The largest message: CAF sets memory aside for whatever size is announced. A larger one ends the link, so
 /// whoever sends cuts collected output to less, and streams the rest.
 constexpr std::size_t node_message_max = std::size_t{256} << 20;
-/// What both ends must name, or the link is refused in the handshake: the protocol's number, which changes with the meaning
-/// of a message, and a sum of what messages are made of, which changes by itself. So a node that was built from another tree
-/// is refused, whatever version it says it is.
+/// What both ends must name, or the link is refused in the handshake: the protocol's number, which changes
+/// with the meaning of a message, and a sum of what messages are made of, which changes by itself. So a node
+/// that was built from another tree is refused, whatever version it says it is.
 std::string node_application();
 
 /// Sets what both ends of a link must agree on: heartbeats (on one side only, a healthy idle link would be
@@ -71,21 +72,22 @@ std::string node_application();
 /// `caf::io::middleman` into `config`.
 void configure_node(caf::actor_system_config& config);
 
-/// In a configuration: a list of names of types that links let pass besides what outsiders say and hear. For systems that
-/// offer something else than pools; of what they let in they must know that it harms nobody.
+/// In a configuration: a list of names of types that links let pass besides what outsiders say and hear. For
+/// systems that offer something else than pools; of what they let in they must know that it harms nobody.
 inline constexpr const char* node_more_types = "moorage.link-types";
 
-/// Where a node listens unless told otherwise: moorage/node.sock in $XDG_RUNTIME_DIR or /run/user/UID; on a machine that
-/// gives its users no such folder, moorage/node-MACHINE.sock in $XDG_STATE_HOME or ~/.local/state, MACHINE being a name of
-/// this machine's (a home may be shared by many). The first whose outer folder exists and is ours (su and sudo may leave
-/// the variables pointing to somebody else's); never in a folder that another user could have made, such as one in /tmp.
-/// Nothing is created. Empty: we have no folder of our own.
+/// Where a node listens unless told otherwise: moorage/node.sock in $XDG_RUNTIME_DIR or /run/user/UID; on a
+/// machine that gives its users no such folder, moorage/node-MACHINE.sock in $XDG_STATE_HOME or
+/// ~/.local/state, MACHINE being a name of this machine's (a home may be shared by many). The first whose
+/// outer folder exists and is ours (su and sudo may leave the variables pointing to somebody else's); never
+/// in a folder that another user could have made, such as one in /tmp. Nothing is created. Empty: we have no
+/// folder of our own.
 std::string usual_node_socket();
 
 /// What a node offers to those who connect.
 struct node_service {
-  /// Called for each connection, on the network's thread: the actor that it is given, which is all that it is told of. Must
-  /// not block. None: it is turned away.
+  /// Called for each connection, on the network's thread: the actor that it is given, which is all that it is
+  /// told of. Must not block. None: it is turned away.
   std::function<caf::strong_actor_ptr()> open;
   /// Told when that connection has ended, or could not begin; on any thread. May be empty.
   std::function<void(const caf::strong_actor_ptr&)> closed;
@@ -106,8 +108,8 @@ public:
   /// The file is still there, and still this node's. Of a socket that was given: yes.
   bool in_place() const;
 
-  /// Lets nobody begin to connect any more, but those who did: removes the file, or leaves who comes in the queue of a socket
-  /// that was given. Those who connected before may still be accepted.
+  /// Lets nobody begin to connect any more, but those who did: removes the file, or leaves who comes in the
+  /// queue of a socket that was given. Those who connected before may still be accepted.
   void withdraw();
 
   /// Accepts no more connections, and removes the file if it is still ours. Links that exist live on; they
@@ -125,21 +127,22 @@ private:
   std::unique_ptr<state> state_;
 };
 
-/// Offers `what` to every process that may open `path`. The folder is created 0700 if it is missing (its parent must exist, save for
-/// `usual_node_socket()`, for which the folders above are created too). A file that a dead node left behind is replaced.
+/// Offers `what` to every process that may open `path`. The folder is created 0700 if it is missing (its
+/// parent must exist, save for `usual_node_socket()`, for which the folders above are created too). A file
+/// that a dead node left behind is replaced.
 ///
 /// Errors: `node_running` if a node listens there already (with its pid); `local_failure` if the folder or
-/// the file is not as it must be; `invalid_request` for an impossible path, no service, an interface that a link
-/// does not take (`link_filter::handshake_max` bytes), or a system without middleman.
+/// the file is not as it must be; `invalid_request` for an impossible path, no service, an interface that a
+/// link does not take (`link_filter::handshake_max` bytes), or a system without middleman.
 caf::expected<published_node> publish_node(caf::actor_system& system, node_service what,
                                            const std::string& path);
 
-/// The same on a socket that somebody else made and that listens, as systemd hands over. It works on a copy of the descriptor;
-/// the file is never removed. Errors: `invalid_request` also for any other descriptor.
+/// The same on a socket that somebody else made and that listens, as systemd hands over. It works on a copy
+/// of the descriptor; the file is never removed. Errors: `invalid_request` also for any other descriptor.
 caf::expected<published_node> publish_node(caf::actor_system& system, node_service what, int listening);
 
-/// The process that listens at `path`: 0 if it is in another pid namespace. Connects for that, and ends it at once. A socket
-/// that was handed over may name whoever made it. Errors: as of `connect_node`.
+/// The process that listens at `path`: 0 if it is in another pid namespace. Connects for that, and ends it at
+/// once. A socket that was handed over may name whoever made it. Errors: as of `connect_node`.
 caf::expected<pid_t> node_process(const std::string& path);
 
 /// The same with one typed actor for all of them, and its interface.
@@ -170,9 +173,9 @@ public:
   /// The node's process; 0 if it is in another pid namespace.
   pid_t pid() const;
 
-  /// Ends the link, unless another `connect_node` of the same system shares it: every monitor on an actor at the other
-  /// end fires, on both sides. Blocks for no peer. May be called before or after the end of the actor system, and
-  /// twice.
+  /// Ends the link, unless another `connect_node` of the same system shares it: every monitor on an actor at
+  /// the other end fires, on both sides. Blocks for no peer. May be called before or after the end of the
+  /// actor system, and twice.
   void close();
 
 private:

@@ -108,8 +108,8 @@ caf::expected<unique_fd> open_folder(const std::string& folder) {
 caf::error lock_folder(int folder, const std::string& path) {
   auto deadline = std::chrono::steady_clock::now() + folder_lock_patience;
   while (::flock(folder, LOCK_EX | LOCK_NB) != 0) {
-    // A network's file system may have no locks for folders. Then of two nodes that start at the same moment on a dead
-    // file the later one may take the place of the earlier one, which notices it (see keeper.hpp).
+    // A network's file system may have no locks for folders. Then of two nodes that start at the same moment
+    // on a dead file the later one may take the place of the earlier one, which notices it (see keeper.hpp).
     if (errno == EBADF || errno == ENOLCK || errno == ENOSYS || errno == EOPNOTSUPP)
       return {};
     if (errno != EWOULDBLOCK && errno != EINTR)

@@ -37,12 +37,13 @@ struct peer {
 /// cannot be a socket's, `local_failure` for folder and file.
 caf::expected<listening_socket> listen_at(const std::string& path);
 
-/// A socket that somebody else made and that listens: a Unix-domain stream socket with a file. From then on it says that this
-/// process listens, as far as who connects later asks. Errors: `invalid_request` for any other descriptor.
+/// A socket that somebody else made and that listens: a Unix-domain stream socket with a file. From then on
+/// it says that this process listens, as far as who connects later asks. Errors: `invalid_request` for any
+/// other descriptor.
 caf::expected<listening_socket> take_listening(unique_fd given);
 
-/// The file is there, and is the one of `socket`. What cannot be told counts as well: a file system that does not answer
-/// is no reason to listen anew.
+/// The file is there, and is the one of `socket`. What cannot be told counts as well: a file system that does
+/// not answer is no reason to listen anew.
 bool is_in_place(const listening_socket& socket);
 
 /// Removes the file if it is still the one of `socket`. The socket itself stays open.

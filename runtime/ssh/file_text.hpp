@@ -21,8 +21,8 @@ struct file_text {
   std::string_view view() const { return {bytes.reveal(), bytes.size()}; }
 };
 
-/// Ordinary files (and what links lead to) of `size_max` bytes at most: a FIFO or a device would never end. The null
-/// device is an empty one. All of the file, or a problem: never a part of it.
+/// Ordinary files (and what links lead to) of `size_max` bytes at most: a FIFO or a device would never end.
+/// The null device is an empty one. All of the file, or a problem: never a part of it.
 file_text read_file(const std::string& path, std::size_t size_max);
 
 } // namespace moorage

@@ -29,8 +29,8 @@ constexpr const char* no_file = "/nonexistent";
 /// Of a key exchange, before others have their turn; each round reads 4 KiB at most.
 constexpr int exchange_rounds_max = 16;
 
-/// Packets that may wait for a peer that does not read. Ours are few and small while it does not: commands hold their
-/// input back. What makes thousands are answers to what it sends.
+/// Packets that may wait for a peer that does not read. Ours are few and small while it does not: commands
+/// hold their input back. What makes thousands are answers to what it sends.
 constexpr std::uint64_t packets_owed_max = 1'000;
 
 /// A method of key exchange, and what it costs beside others.
@@ -42,8 +42,8 @@ struct exchange_method {
 
 constexpr const char* group_exchange = "diffie-hellman-group-exchange-sha256";
 
-/// Those that libssh 0.10 offers by itself, in its order of preference. In a group exchange the server chooses the group,
-/// of 2,048 to 8,192 bits.
+/// Those that libssh 0.10 offers by itself, in its order of preference. In a group exchange the server
+/// chooses the group, of 2,048 to 8,192 bits.
 constexpr std::array exchange_methods{
     exchange_method{"curve25519-sha256", 1, 1},
     exchange_method{"curve25519-sha256@libssh.org", 1, 1},
@@ -93,7 +93,8 @@ ssh_error libssh_session::start(unique_fd socket, const link_settings& settings)
   first_words_ = {};
   poll_failed_ = false;
   ssh_set_blocking(session_, 0);
-  // Without it each channel that the server opens and each request it makes stays in a list that nobody reads.
+  // Without it each channel that the server opens and each request it makes stays in a list that nobody
+  // reads.
   ssh_set_message_callback(session_, on_request, this);
   bool process_config = false;
   unsigned port = settings.port;
@@ -142,7 +143,8 @@ bool libssh_session::reset_already() const {
 }
 
 libssh_session::exchange libssh_session::exchange_keys() {
-  // Where libssh 0.10's very first write fails, it frees what it polls with and reads it afterwards (ssh_poll_ctx_dopoll).
+  // Where libssh 0.10's very first write fails, it frees what it polls with and reads it afterwards
+  // (ssh_poll_ctx_dopoll).
   if (bytes_.out_bytes == 0 && reset_already()) {
     look_at_first_words();
     return exchange::failed;
@@ -180,8 +182,8 @@ libssh_session::exchange libssh_session::exchange_keys() {
   return exchange::more;
 }
 
-/// New keys that the server asks for later are computed in the read that brings its wish, which is encrypted until then: so
-/// without a turn. Hence no method that is slower than the one that it took for the log-in.
+/// New keys that the server asks for later are computed in the read that brings its wish, which is encrypted
+/// until then: so without a turn. Hence no method that is slower than the one that it took for the log-in.
 void libssh_session::bound_later_exchanges() {
   auto methods = no_costlier_than(agreed_exchange());
   later_exchanges_bounded_ =
@@ -241,7 +243,8 @@ ssh_failure libssh_session::why(std::string& words) const {
     return ssh_failure::reset;
   char byte = 0;
   auto got = ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  // What the peer said before it cut the link may still lie unread; libssh can only quarrel with what it has read.
+  // What the peer said before it cut the link may still lie unread; libssh can only quarrel with what it has
+  // read.
   bool gone = bytes_.in_bytes == 0 || got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
   if (said.starts_with(libssh_socket_error)) {
     gone = true;
@@ -265,8 +268,8 @@ bool libssh_session::write_pending() const {
 libssh_session::goodbye libssh_session::say_goodbye() {
   if (broken() || connecting_ || !event_)
     return goodbye::impossible;
-  // libssh drops what the socket does not take at once; and closing a socket with unread bytes in it resets the
-  // link, which may cost the peer the message. So poll until the socket takes all and holds nothing.
+  // libssh drops what the socket does not take at once; and closing a socket with unread bytes in it resets
+  // the link, which may cost the peer the message. So poll until the socket takes all and holds nothing.
   constexpr int polls_max = 8;
   for (int i = 0; i < polls_max; ++i) {
     auto before = bytes_.in_bytes;

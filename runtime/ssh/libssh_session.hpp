@@ -27,8 +27,8 @@ struct link_settings {
   std::string host_key_algorithms; ///< for SSH_OPTIONS_HOSTKEYS
 };
 
-/// The methods of key exchange that cost no more than this one, for SSH_OPTIONS_KEY_EXCHANGE; empty: it is none that we
-/// know of. After a group exchange those that cost no more than its smallest group, and itself.
+/// The methods of key exchange that cost no more than this one, for SSH_OPTIONS_KEY_EXCHANGE; empty: it is
+/// none that we know of. After a group exchange those that cost no more than its smallest group, and itself.
 std::string no_costlier_than(std::string_view agreed);
 
 class libssh_session {
@@ -47,8 +47,8 @@ public:
     done,
     failed
   };
-  /// Key exchange, as far as it goes at once, but never more than a bounded piece of work: 64 KiB read, which is
-  /// more than a whole exchange, and so no more than the computing of one.
+  /// Key exchange, as far as it goes at once, but never more than a bounded piece of work: 64 KiB read, which
+  /// is more than a whole exchange, and so no more than the computing of one.
   exchange exchange_keys();
 
   /// The method of it, once it is done.
@@ -59,8 +59,8 @@ public:
   /// What the server said before libssh took it.
   const class first_words& first_words() const { return first_words_; }
 
-  /// One poll: at most 4,096 bytes are read, what waits is written, and the channels' callbacks run. Nothing at all
-  /// while it is `stalled`.
+  /// One poll: at most 4,096 bytes are read, what waits is written, and the channels' callbacks run. Nothing
+  /// at all while it is `stalled`.
   void poll();
 
   /// The link is gone, or the two sides do not understand each other; nothing more comes of it.
@@ -74,13 +74,14 @@ public:
   /// Bytes wait in libssh for the socket to take them.
   bool write_pending() const;
 
-  /// The peer does not read, and much waits to be sent to it: to read on from it would be to answer it, and libssh
-  /// stores answers without bound. True until the socket takes more; nothing that makes libssh read or write is
-  /// to be called meanwhile.
+  /// The peer does not read, and much waits to be sent to it: to read on from it would be to answer it, and
+  /// libssh stores answers without bound. True until the socket takes more; nothing that makes libssh read or
+  /// write is to be called meanwhile.
   bool stalled();
 
   enum class goodbye { said, waiting, impossible };
-  /// Sends SSH_MSG_DISCONNECT once the socket can take it; every channel is freed then, and only `drop` is left.
+  /// Sends SSH_MSG_DISCONNECT once the socket can take it; every channel is freed then, and only `drop` is
+  /// left.
   goodbye say_goodbye();
   /// Frees everything at once without a word. Channels are freed too.
   void drop();

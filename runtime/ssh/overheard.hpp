@@ -1,11 +1,12 @@
 // What libssh 0.10 says of a server only in its log, and what would ruin us if nobody listened.
 //
-// A server tells with each channel how large a packet it takes. libssh takes 10 bytes off that for the header, without
-// looking: what is then nothing makes one write loop for ever, and what is little makes thousands of packets of it. It
-// has no call that tells the size; and a second confirmation of an open channel changes it after the fact. A server
-// that sends more than a channel's window is let do so, and all of it is stored. And of the words with which a server
-// hangs up nothing is left when a write was due in the same moment: libssh complains of its own write in their place.
-// All four stand in the log's lines; the tests pin their wording.
+// A server tells with each channel how large a packet it takes. libssh takes 10 bytes off that for the
+// header, without looking: what is then nothing makes one write loop for ever, and what is little makes
+// thousands of packets of it. It has no call that tells the size; and a second confirmation of an open
+// channel changes it after the fact. A server that sends more than a channel's window is let do so, and all
+// of it is stored. And of the words with which a server hangs up nothing is left when a write was due in the
+// same moment: libssh complains of its own write in their place. All four stand in the log's lines; the tests
+// pin their wording.
 #pragma once
 
 #include <libssh/callbacks.h>
@@ -20,7 +21,8 @@ namespace moorage {
 /// One connection's ear. Owned by its link.
 class overheard {
 public:
-  /// Each implementation must take payloads of 32,768 bytes (RFC 4253, section 6.1); below this it would be folly.
+  /// Each implementation must take payloads of 32,768 bytes (RFC 4253, section 6.1); below this it would be
+  /// folly.
   static constexpr std::uint32_t packet_max_least = 1'024;
   /// So much beyond a window is borne, over a connection's life: a tenth of libssh's window, as OpenSSH does.
   static constexpr std::uint64_t overrun_max = 128'000;
@@ -29,7 +31,8 @@ public:
   void line(std::string_view function, std::string_view text);
   /// Why the connection must end, in words; empty: nothing is wrong.
   const std::string& offence() const { return offence_; }
-  /// The words with which the server hung up, as libssh's error has them; empty: it has not, or not while all was heard.
+  /// The words with which the server hung up, as libssh's error has them; empty: it has not, or not while all
+  /// was heard.
   const std::string& farewell() const { return farewell_; }
 
 private:

@@ -96,7 +96,8 @@ bool ssh_transport::pump(time_point now, std::vector<transport_event>& events) {
   return more;
 }
 
-/// All that is done with the link from its first byte to the log-in: keys and signatures come up wherever libssh reads.
+/// All that is done with the link from its first byte to the log-in: keys and signatures come up wherever
+/// libssh reads.
 time_point ssh_transport::computes_until() const {
   bool computes = phase_ >= phase::exchanging_keys && phase_ <= phase::logging_in && !close_asked_;
   return computes ? opening_->deadline : time_point::min();

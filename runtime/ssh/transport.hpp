@@ -1,8 +1,9 @@
 // Makes real transports: SSH over TCP, by libssh (the promise itself is in actors/transport.hpp).
 //
-// A transport goes through preparing (look-up, files: on blocking threads), connecting (each address in turn), key
-// exchange, host key, authentication, open. Its owner pumps it; the readiness loop and the blocking threads call the
-// owner's waker. One transport takes two descriptors and, once open and idle, about 30 KiB.
+// A transport goes through preparing (look-up, files: on blocking threads), connecting (each address in
+// turn), key exchange, host key, authentication, open. Its owner pumps it; the readiness loop and the
+// blocking threads call the owner's waker. One transport takes two descriptors and, once open and idle, about
+// 30 KiB.
 #pragma once
 
 #include <memory>
@@ -25,7 +26,8 @@ struct transport_world {
   std::shared_ptr<host_key_memory> host_keys = std::make_shared<host_key_memory>();
 };
 
-/// Nothing is done before `open` and `pump`. `wake` is called on the readiness thread and on blocking threads.
+/// Nothing is done before `open` and `pump`. `wake` is called on the readiness thread and on blocking
+/// threads.
 std::unique_ptr<transport> make_ssh_transport(const cluster_settings& settings, waker wake,
                                               const transport_world& world);
 

@@ -1,4 +1,5 @@
-// SSH's wire form of numbers and strings (RFC 4251, section 5): what keys and agents' messages are made of. Values only.
+// SSH's wire form of numbers and strings (RFC 4251, section 5): what keys and agents' messages are made of.
+// Values only.
 #pragma once
 
 #include <cstdint>

@@ -10,7 +10,8 @@ namespace moorage {
 /// A variable of the environment; empty where there is none.
 std::string environment(const char* name);
 
-/// What the password database says of a user; empty where it says nothing, and a relative home folder counts as none.
+/// What the password database says of a user; empty where it says nothing, and a relative home folder counts
+/// as none.
 struct user_account {
   std::string name;
   std::string home;
@@ -19,13 +20,15 @@ struct user_account {
 /// Blocks: a directory service may be asked over the network.
 user_account user_account_of(uid_t user);
 
-/// $HOME; empty: there is none. A relative one counts as none: what it means would change with the working folder.
+/// $HOME; empty: there is none. A relative one counts as none: what it means would change with the working
+/// folder.
 std::string home_of_environment();
 /// The same, else the password database's (which blocks); empty: there is none.
 std::string home_folder();
 
-/// `~` and `~/…` with the home folder in place of the tilde; anything else as it is. Where `home` is empty that is a path
-/// from the root, where only root makes files: one that began in the working folder would be anybody's to make.
+/// `~` and `~/…` with the home folder in place of the tilde; anything else as it is. Where `home` is empty
+/// that is a path from the root, where only root makes files: one that began in the working folder would be
+/// anybody's to make.
 std::string expand_home(const std::string& path, const std::string& home);
 /// The same with this process's home folder.
 std::string expand_home(const std::string& path);

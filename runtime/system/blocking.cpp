@@ -130,8 +130,8 @@ struct blocking_threads::state {
   mutable std::mutex mutex;
   std::condition_variable arrived;
   std::map<std::string, lane> lanes;
-  /// Running calls that no thread has taken yet. Each has a thread that is free or being started, as long
-  /// as the system gives us threads.
+  /// Running calls that no thread has taken yet. Each has a thread that is free or being started, as long as
+  /// the system gives us threads.
   std::deque<std::list<call>::iterator> ready;
   std::size_t threads = 0;
   std::size_t idle = 0;

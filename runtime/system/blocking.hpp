@@ -129,13 +129,14 @@ struct blocking_call {
 
 /// Threads for blocking calls. Callable from any thread.
 ///
-/// A cluster has at most two calls running, so that a resolver or a file server that never answers costs a bounded
-/// number of threads and holds up no other cluster: there is no limit for all together. While its two threads are busy a
-/// cluster's next calls wait their turn; whoever asked enforces their deadline. Once both have been in one call for
-/// `stuck_after`, the calls that wait and those that come are refused until one of the two ends.
+/// A cluster has at most two calls running, so that a resolver or a file server that never answers costs a
+/// bounded number of threads and holds up no other cluster: there is no limit for all together. While its two
+/// threads are busy a cluster's next calls wait their turn; whoever asked enforces their deadline. Once both
+/// have been in one call for `stuck_after`, the calls that wait and those that come are refused until one of
+/// the two ends.
 ///
-/// Idle threads serve every cluster, and end after `linger`. The destructor forgets calls that wait and abandons running
-/// ones: it waits for nobody.
+/// Idle threads serve every cluster, and end after `linger`. The destructor forgets calls that wait and
+/// abandons running ones: it waits for nobody.
 class blocking_threads {
 public:
   /// One looks the name up while the other reads the files.
@@ -149,9 +150,9 @@ public:
   blocking_threads(const blocking_threads&) = delete;
   blocking_threads& operator=(const blocking_threads&) = delete;
 
-  /// Runs `task(const abandonment&) -> T` on one of the threads and hands its result back; `wake` is called (on any
-  /// thread, also on this one) once that or a refusal is there. The task must own all it touches; what it throws is
-  /// swallowed. One that was abandoned before it began is not run.
+  /// Runs `task(const abandonment&) -> T` on one of the threads and hands its result back; `wake` is called
+  /// (on any thread, also on this one) once that or a refusal is there. The task must own all it touches;
+  /// what it throws is swallowed. One that was abandoned before it began is not run.
   template <class F>
   auto ask(blocking_call call, F task, std::function<void()> wake) {
     using result = std::invoke_result_t<F&, const abandonment&>;
@@ -170,9 +171,9 @@ public:
     return blocking_answer<result>{std::move(slot)};
   }
 
-  /// At the process's exit, gives tasks that still run 250 ms to finish, and lets none go on after that: what they use
-  /// (OpenSSL above all) is being taken down then. To be called once that is in use, so that at exit this comes first;
-  /// further calls do nothing.
+  /// At the process's exit, gives tasks that still run 250 ms to finish, and lets none go on after that: what
+  /// they use (OpenSSL above all) is being taken down then. To be called once that is in use, so that at exit
+  /// this comes first; further calls do nothing.
   static void settle_at_exit();
 
   /// What holds the cluster's threads up, in words; empty: one is free.

@@ -1,5 +1,5 @@
-// Descriptors: the one owner of each, and whether there are enough to begin with. CAF, for one, ends the process when it
-// gets none for itself.
+// Descriptors: the one owner of each, and whether there are enough to begin with. CAF, for one, ends the
+// process when it gets none for itself.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +36,8 @@ private:
   int fd_ = -1;
 };
 
-/// What an actor system with its network takes, the readiness loop, and one connection or link: 14 seen, and some to spare.
+/// What an actor system with its network takes, the readiness loop, and one connection or link: 14 seen, and
+/// some to spare.
 constexpr std::size_t descriptors_to_begin = 20;
 
 /// `local_failure` if this process may not open so many more files; the text says what its limit is.

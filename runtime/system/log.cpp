@@ -51,7 +51,8 @@ std::string without_cause(const event_record& record) {
   return told ? std::string{} : record.text;
 }
 
-/// It has names of users and hosts in it, and whatever servers say. A file that is there keeps the mode it was given.
+/// It has names of users and hosts in it, and whatever servers say. A file that is there keeps the mode it
+/// was given.
 void create_for_owner(const std::string& file) {
   std::error_code ignored; // what cannot be done here is told by whoever opens the file
   if (auto folder = std::filesystem::path{file}.parent_path(); !folder.empty())

@@ -1,4 +1,5 @@
-// The log: what the pools tell, written by a thread of its own, so that a slow disk or a full pipe never keeps an actor.
+// The log: what the pools tell, written by a thread of its own, so that a slow disk or a full pipe never
+// keeps an actor.
 #pragma once
 
 #include <memory>
@@ -10,8 +11,9 @@ namespace moorage {
 
 class event_log {
 public:
-  /// `level` as in the configuration ("off": nothing is opened). `file`: appended to, and created for its owner alone (0600); empty: stderr.
-  /// `causes`: as `configuration::log_causes`. Throws `error` (`local_failure`) when the file cannot be opened.
+  /// `level` as in the configuration ("off": nothing is opened). `file`: appended to, and created for its
+  /// owner alone (0600); empty: stderr. `causes`: as `configuration::log_causes`. Throws `error`
+  /// (`local_failure`) when the file cannot be opened.
   event_log(const std::string& level, const std::string& file, bool causes = true);
   ~event_log();
   event_log(const event_log&) = delete;

@@ -5,9 +5,9 @@
 
 namespace moorage {
 
-/// CAF has every thread that spawns an actor or has a `scoped_actor` keep the system's log alive, and a system waits for its
-/// log's end: a host thread that has made a runtime and lives on would hold up, for ever, whoever stops it. To be there
-/// for as long as a host thread does such things.
+/// CAF has every thread that spawns an actor or has a `scoped_actor` keep the system's log alive, and a
+/// system waits for its log's end: a host thread that has made a runtime and lives on would hold up, for
+/// ever, whoever stops it. To be there for as long as a host thread does such things.
 struct log_let_go {
   log_let_go() = default;
   log_let_go(const log_let_go&) = delete;

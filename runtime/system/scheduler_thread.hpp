@@ -1,4 +1,5 @@
-// Whether this thread is one of an actor system's: blocking there for an actor's answer can starve that actor.
+// Whether this thread is one of an actor system's: blocking there for an actor's answer can starve that
+// actor.
 #pragma once
 
 #include "messages/errors.hpp"

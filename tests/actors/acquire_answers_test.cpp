@@ -1,4 +1,5 @@
-// The one answer of every acquire by message: its number, its code, and what becomes of it when its pool ends.
+// The one answer of every acquire by message: its number, its code, and what becomes of it when its pool
+// ends.
 #include <catch2/catch.hpp>
 
 #include "tests/actors/virtual_world.hpp"

@@ -1,5 +1,5 @@
-// What a connection tells its pool of its peer's life, and what becomes of it, with every actor real and the network
-// scripted.
+// What a connection tells its pool of its peer's life, and what becomes of it, with every actor real and the
+// network scripted.
 #include <catch2/catch.hpp>
 
 #include "actors/connection/connection.hpp"

@@ -1,5 +1,6 @@
-// Promises: the pool's shell keeps handles, promises and names beside the core, and nothing that disagrees with it. After each
-// message of seeded runs, in which everything happens that the network, holders and admins can do, the books of both are compared.
+// Promises: the pool's shell keeps handles, promises and names beside the core, and nothing that disagrees
+// with it. After each message of seeded runs, in which everything happens that the network, holders and
+// admins can do, the books of both are compared.
 #include <catch2/catch.hpp>
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// What a session takes back, and what it may have: senders that die, its outsider's end, the manager's, and bounds.
+// What a session takes back, and what it may have: senders that die, its outsider's end, the manager's, and
+// bounds.
 #include <catch2/catch.hpp>
 
 #include "tests/actors/session_world.hpp"

@@ -1,5 +1,5 @@
-// Actors in virtual time: CAF's test coordinator runs every message on this thread, and the clock moves only when a
-// test moves it. The network is a script: how each connection opens, answers and breaks.
+// Actors in virtual time: CAF's test coordinator runs every message on this thread, and the clock moves only
+// when a test moves it. The network is a script: how each connection opens, answers and breaks.
 #pragma once
 
 #include <caf/all.hpp>
@@ -134,7 +134,8 @@ public:
   explicit virtual_world(cluster_settings settings);
   ~virtual_world();
 
-  /// Runs every message that is ready, then moves the clock, in steps small enough for every timer to have its turn.
+  /// Runs every message that is ready, then moves the clock, in steps small enough for every timer to have
+  /// its turn.
   void pass(std::chrono::nanoseconds time, std::chrono::nanoseconds step = 10ms);
   void settle() { sched.run(); }
   /// One message to one actor; false: there is none.
@@ -146,7 +147,8 @@ public:
   }
   std::chrono::nanoseconds now() const { return sched_clock().time_since_epoch(); }
 
-  /// One request to the manager, answered without time passing. No value: no answer yet (or an error: see `refused`).
+  /// One request to the manager, answered without time passing. No value: no answer yet (or an error: see
+  /// `refused`).
   template <class Answer, class Request>
   std::optional<Answer> ask(Request request) {
     refused = {};
@@ -177,7 +179,8 @@ private:
   time_point sched_clock() const { return const_cast<virtual_world*>(this)->sched.clock().now(); }
 };
 
-/// A holder, as pools see sessions, that writes down what it hears. It asks for leases and confirms them unless told not to.
+/// A holder, as pools see sessions, that writes down what it hears. It asks for leases and confirms them
+/// unless told not to.
 class holder {
 public:
   explicit holder(virtual_world& world, std::string label = "test");

@@ -7,9 +7,8 @@
 
 namespace moorage::bench {
 
-/// One connection of the bare loop, and the one channel on it. Each step is
-/// called again until it says that it is done; false means: when the socket is
-/// ready. Failures throw.
+/// One connection of the bare loop, and the one channel on it. Each step is called again until it says that
+/// it is done; false means: when the socket is ready. Failures throw.
 class bare_connection {
 public:
   bare_connection(const bare_target& target, ssh_key key, std::size_t index)
@@ -29,8 +28,8 @@ public:
   bool probe();
   /// Takes what comes between two commands, such as the answer to a CLOSE.
   void drain();
-  /// True while something waits for the socket to take it, and after every write
-  /// until libssh has polled once more.
+  /// True while something waits for the socket to take it, and after every write until libssh has polled once
+  /// more.
   bool write_pending() const;
   void say_goodbye();
 

@@ -82,7 +82,8 @@ public:
   duration close() {
     const auto start = clock::now();
     for (auto& c : connections_) {
-      // libssh may keep its copy of the descriptor open, and epoll would go on telling of a connection that is gone.
+      // libssh may keep its copy of the descriptor open, and epoll would go on telling of a connection that
+      // is gone.
       epoll_ctl(epoll_, EPOLL_CTL_DEL, c->fd(), nullptr);
       c->say_goodbye();
     }
@@ -106,9 +107,8 @@ private:
     now = wanted;
   }
 
-  /// After a write libssh wants to see the socket writable once more, and it
-  /// polls in every call: calling again is cheaper than a round through epoll,
-  /// and takes the input that the poll may have brought with it.
+  /// After a write libssh wants to see the socket writable once more, and it polls in every call: calling
+  /// again is cheaper than a round through epoll, and takes the input that the poll may have brought with it.
   static bool advance_fully(bare_connection& c, const std::function<bool(bare_connection&)>& advance) {
     bool finished = advance(c);
     for (int more = 2; !finished && more > 0 && c.write_pending(); --more)

@@ -17,13 +17,11 @@ struct bare_target {
   std::string host_key; ///< "ssh-ed25519 AAAA…", compared on every connection; empty: any
 };
 
-/// The baseline of the benches: one thread, one epoll, non-blocking libssh, and
-/// nothing between a socket's readiness and libssh but a switch. It pools
-/// nothing, leases nothing and forgives nothing: every failure throws
-/// std::runtime_error with libssh's words in it.
+/// The baseline of the benches: one thread, one epoll, non-blocking libssh, and nothing between a socket's
+/// readiness and libssh but a switch. It pools nothing, leases nothing and forgives nothing: every failure
+/// throws std::runtime_error with libssh's words in it.
 ///
-/// Connections stay open between calls, so that one object can be measured
-/// again and again. One thread.
+/// Connections stay open between calls, so that one object can be measured again and again. One thread.
 class bare_loop {
 public:
   using duration = std::chrono::nanoseconds;
@@ -33,18 +31,18 @@ public:
   bare_loop(const bare_loop&) = delete;
   bare_loop& operator=(const bare_loop&) = delete;
 
-  /// Opens `count` more connections, TCP to log-in, at most `at_once` of them in
-  /// the making at a time. Returns the time it took.
+  /// Opens `count` more connections, TCP to log-in, at most `at_once` of them in the making at a time.
+  /// Returns the time it took.
   duration open(std::size_t count, std::size_t at_once);
 
-  /// Runs the command `times` times over all open connections, one channel on
-  /// each, each connection taking the next as soon as it is free. Every run's
-  /// stdout and exit status are checked. Returns the time it took.
+  /// Runs the command `times` times over all open connections, one channel on each, each connection taking
+  /// the next as soon as it is free. Every run's stdout and exit status are checked. Returns the time it
+  /// took.
   duration run(const std::string& command, std::size_t times, const std::string& output_expected = "",
                int status_expected = 0);
 
-  /// Opens a session channel on every connection at once, and closes each as soon
-  /// as it is confirmed. Returns the time until the last one was.
+  /// Opens a session channel on every connection at once, and closes each as soon as it is confirmed. Returns
+  /// the time until the last one was.
   duration health_round();
 
   /// Says goodbye on every connection and closes it.

@@ -10,7 +10,8 @@
 
 namespace moorage::bench {
 
-/// Has `threads` threads do it until it was done `times` times; how many a second. Threads are not started on the clock.
+/// Has `threads` threads do it until it was done `times` times; how many a second. Threads are not started on
+/// the clock.
 double rate_of(int threads, int times, const std::function<void()>& once);
 
 /// One process with nothing on its input, to its end; throws if that is no success.

@@ -37,8 +37,8 @@ void other_process(const effort& effort, figures& into);
 // pool_actor.cpp
 void busy_pool(const effort& effort, figures& into);
 
-// What this program does when it is started by itself for a figure; each speaks over its standard streams and ends with
-// the end of its input.
+// What this program does when it is started by itself for a figure; each speaks over its standard streams and
+// ends with the end of its input.
 
 /// Prints what many idle connections cost this process.
 int footprint_role(const std::vector<std::string>& arguments);

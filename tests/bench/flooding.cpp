@@ -18,7 +18,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// The floods that cost us most, and that cost their sender most: libssh answers each of the first, and decrypts the last.
+/// The floods that cost us most, and that cost their sender most: libssh answers each of the first, and
+/// decrypts the last.
 constexpr const char* measured_floods[] = {"keep-alives", "channels of no known kind",
                                            "SSH_MSG_IGNORE, large"};
 

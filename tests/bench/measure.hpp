@@ -59,8 +59,8 @@ struct pair_of_numbers {
   double ours = 0;
   double reference = 0;
 };
-/// Fills in `ours`, `reference` and `ratios` from that many pairs; each pair is one call, and every second one is told to
-/// take the reference first.
+/// Fills in `ours`, `reference` and `ratios` from that many pairs; each pair is one call, and every second
+/// one is told to take the reference first.
 void measure_pairs(figure& into, int pairs, const std::function<pair_of_numbers(bool reference_first)>& one);
 
 /// Takes the two in the order asked for.

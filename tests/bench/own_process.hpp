@@ -7,7 +7,8 @@
 
 namespace moorage::bench {
 
-/// This program once more, in another role: it speaks lines on its stdout, and its stdin ends with this object.
+/// This program once more, in another role: it speaks lines on its stdout, and its stdin ends with this
+/// object.
 class own_process {
 public:
   own_process(const std::string& role, const std::vector<std::string>& arguments);

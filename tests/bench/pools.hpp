@@ -41,8 +41,8 @@ private:
 address address_of(const support::real_sshd& sshd);
 bare_target target_of(const support::real_sshd& sshd);
 
-/// A pool of that size that opens all of its connections by itself. Nothing else happens on its own within the time of
-/// a figure: no keep-alive, no health check, no ageing.
+/// A pool of that size that opens all of its connections by itself. Nothing else happens on its own within
+/// the time of a figure: no keep-alive, no health check, no ageing.
 cluster_settings still(const address& at, const std::string& name, std::uint32_t size);
 
 configuration quiet(std::vector<cluster_settings> clusters = {});

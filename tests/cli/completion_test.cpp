@@ -175,7 +175,8 @@ std::string quoted(const std::string& text) {
   return result + "'";
 }
 
-/// How bash takes a line apart: at blanks, and at = : and @, each of which is a word. Quotes and backslashes stay.
+/// How bash takes a line apart: at blanks, and at = : and @, each of which is a word. Quotes and backslashes
+/// stay.
 std::vector<std::string> taken_apart(const std::string& line) {
   std::vector<std::string> words{""};
   char within = '\0';

@@ -1,4 +1,5 @@
-// A gibibyte through a node: from the sshd to the node to another process, and to a reader that stops in the middle.
+// A gibibyte through a node: from the sshd to the node to another process, and to a reader that stops in the
+// middle.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -24,7 +25,8 @@ std::size_t peak_memory(const std::string& pid) {
   return 0;
 }
 
-/// In KiB, a sixteenth of what passes. A sanitizer keeps what was freed for a while, and shadows of all there is.
+/// In KiB, a sixteenth of what passes. A sanitizer keeps what was freed for a while, and shadows of all there
+/// is.
 constexpr std::size_t peak_max = (std::string_view{MOORAGE_SANITIZE}.empty() ? 64 : 600) << 10;
 
 std::string text_of(const std::string& file) {

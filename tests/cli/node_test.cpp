@@ -126,7 +126,8 @@ TEST_CASE("the loss of the node is told to whoever asks, however often, and ends
   program events{home.spec({"admin", "events"})};
   home.exec("true");
   REQUIRE(events.wrote("granted"));
-  // It asks after every half a second without an event; after it has asked once, it must still hear of the loss.
+  // It asks after every half a second without an event; after it has asked once, it must still hear of the
+  // loss.
   CHECK(!events.wrote("never", 1200ms));
   home.node.signal(SIGKILL);
   CHECK(rt.wait_for_loss(10s));
@@ -345,7 +346,8 @@ TEST_CASE("a node whose place another one took ends with an error") {
   auto path = home.folder / "moorage/node.sock", second_path = home.folder / "moorage/second.sock";
   program second{home.spec({"--socket", second_path, "serve"})};
   REQUIRE(second.wrote("serving 1 cluster on "));
-  // The second one keeps its own file, or it would listen anew; in the first one's place there is always a file.
+  // The second one keeps its own file, or it would listen anew; in the first one's place there is always a
+  // file.
   std::filesystem::create_hard_link(second_path, second_path + ".link");
   std::filesystem::rename(second_path + ".link", path);
   auto ended = home.node.wait(20s);

@@ -184,7 +184,8 @@ finished program::wait(std::chrono::milliseconds patience) {
   auto deadline = clock::now() + patience;
   while (read_more(deadline))
     continue;
-  // Whoever keeps the pipes open after the end would keep us too; whoever closes them early has not ended yet.
+  // Whoever keeps the pipes open after the end would keep us too; whoever closes them early has not ended
+  // yet.
   auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock::now()).count();
   pollfd over{exited_, POLLIN, 0};
   if (poll(&over, 1, static_cast<int>(std::max<std::int64_t>(left, 0))) == 0)

@@ -20,8 +20,8 @@ struct finished {
 
 struct program_spec {
   std::vector<std::string> arguments;
-  /// Where the program looks for the user's files: $HOME and $XDG_RUNTIME_DIR, so that nothing of the real user's is
-  /// seen. Must exist.
+  /// Where the program looks for the user's files: $HOME and $XDG_RUNTIME_DIR, so that nothing of the real
+  /// user's is seen. Must exist.
   std::string home;
   std::string input = {};                              ///< its whole standard input
   std::map<std::string, std::string> environment = {}; ///< besides HOME, PATH and XDG_RUNTIME_DIR

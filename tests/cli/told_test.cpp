@@ -1,4 +1,5 @@
-// What the program shows of what others say: servers' words whole, and nothing that fools a terminal, a log or a reader.
+// What the program shows of what others say: servers' words whole, and nothing that fools a terminal, a log
+// or a reader.
 #include <catch2/catch.hpp>
 
 #include <algorithm>

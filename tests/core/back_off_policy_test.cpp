@@ -1,4 +1,5 @@
-// Promises of the back-off by itself: how long a pool waits after openings that failed, and what lifts the latch.
+// Promises of the back-off by itself: how long a pool waits after openings that failed, and what lifts the
+// latch.
 #include <catch2/catch.hpp>
 
 #include "actors/pool/policies/back_off.hpp"

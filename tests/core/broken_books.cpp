@@ -1,5 +1,5 @@
-// Promises: each check of the pool's own books is seen failing once. The surgeon falsifies one entry; `verify` names what
-// should have held.
+// Promises: each check of the pool's own books is seen failing once. The surgeon falsifies one entry;
+// `verify` names what should have held.
 #include "messages/ensure.hpp"
 #include "tests/core/story.hpp"
 
@@ -27,7 +27,8 @@ namespace {
 using namespace moorage::test;
 using surgeon = pool_core_surgeon;
 
-/// c1 leased as l1 and confirmed, c2 leased as l2 and not yet, c3 idle, c4 giving up l4, c5 between two tries.
+/// c1 leased as l1 and confirmed, c2 leased as l2 and not yet, c3 idle, c4 giving up l4, c5 between two
+/// tries.
 pool_core busy() {
   auto settings = lumi(5);
   settings.connects_at_once = 5;

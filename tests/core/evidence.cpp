@@ -1,4 +1,5 @@
-// Promises: evidence counts wherever it comes from. A busy pool, which has nothing idle to probe, notices a dead peer too.
+// Promises: evidence counts wherever it comes from. A busy pool, which has nothing idle to probe, notices a
+// dead peer too.
 #include "tests/core/story.hpp"
 
 using namespace moorage;

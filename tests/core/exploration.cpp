@@ -1,6 +1,7 @@
-// Promises: what always holds, holds after every short sequence of events. From each start below, every sequence up to a
-// depth is played, one copy of the pool per branch: events that fit, late ones, repeated ones, and ones about things that
-// never were. At the end of every sequence the world turns kind, or dead, and everybody who waits must be answered.
+// Promises: what always holds, holds after every short sequence of events. From each start below, every
+// sequence up to a depth is played, one copy of the pool per branch: events that fit, late ones, repeated
+// ones, and ones about things that never were. At the end of every sequence the world turns kind, or dead,
+// and everybody who waits must be answered.
 #include <catch2/catch.hpp>
 
 #include <algorithm>

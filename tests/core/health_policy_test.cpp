@@ -1,4 +1,5 @@
-// Promises of a connection's health by itself: what counts as evidence, when it is probed again, and what proves it.
+// Promises of a connection's health by itself: what counts as evidence, when it is probed again, and what
+// proves it.
 #include <catch2/catch.hpp>
 
 #include "actors/pool/policies/health.hpp"

@@ -1,5 +1,5 @@
-// A world that is rude to a pool: servers that deny, fail, hang and hang up, holders that forget, die, or give back what
-// is not theirs, admins who change their minds. Everything is drawn from one seed.
+// A world that is rude to a pool: servers that deny, fail, hang and hang up, holders that forget, die, or
+// give back what is not theirs, admins who change their minds. Everything is drawn from one seed.
 #pragma once
 
 #include <map>
@@ -17,7 +17,8 @@ public:
 
   /// So many things happen, each at its time.
   void run(std::size_t steps);
-  /// The world turns kind: everybody who waits must be served; then the pool is stopped, and nothing may be left.
+  /// The world turns kind: everybody who waits must be served; then the pool is stopped, and nothing may be
+  /// left.
   void make_peace();
 
   watched_pool pool;

@@ -1,5 +1,6 @@
-// An outside observer of a pool core. It sees the events that go in and the effects that come out, keeps books of its
-// own from these alone, and complains, in words, as soon as the pool breaks a promise. It shares no code with the core.
+// An outside observer of a pool core. It sees the events that go in and the effects that come out, keeps
+// books of its own from these alone, and complains, in words, as soon as the pool breaks a promise. It shares
+// no code with the core.
 #pragma once
 
 #include <stdexcept>

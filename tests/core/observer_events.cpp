@@ -40,7 +40,8 @@ void observer::told(time_point now, const pool_event& event) {
   silent_probes();
 }
 
-/// From now on the lease is over; the pool must say so to the connection, and to the holder if it is to be noticed.
+/// From now on the lease is over; the pool must say so to the connection, and to the holder if it is to be
+/// noticed.
 void observer::end(lease_id lease, bool ask, bool notice) {
   auto& book = leases_[lease.value];
   auto& c = connections_[book.connection.value];

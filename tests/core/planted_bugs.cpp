@@ -1,5 +1,6 @@
-// Promises: each of the observer's checks is seen failing once. A falsifier stands between the pool and the observer and
-// makes the pool look as if it had one bug; lives in the impolite world go by until the observer notices.
+// Promises: each of the observer's checks is seen failing once. A falsifier stands between the pool and the
+// observer and makes the pool look as if it had one bug; lives in the impolite world go by until the observer
+// notices.
 #include <catch2/catch.hpp>
 
 #include "tests/core/falsifiers.hpp"

@@ -1,5 +1,5 @@
-// Promises: what always holds, holds through long lives in an impolite world. MOORAGE_SEED=n replays one life,
-// MOORAGE_LIVES=n lives so many.
+// Promises: what always holds, holds through long lives in an impolite world. MOORAGE_SEED=n replays one
+// life, MOORAGE_LIVES=n lives so many.
 #include <catch2/catch.hpp>
 
 #include <cstdlib>
@@ -58,7 +58,8 @@ TEST_CASE("in a long life in an impolite world every promise is kept", "[simulat
     INFO(removal_rows[i].name);
     CHECK(all.removed[i] > 0);
   }
-  // Some are not the core's: the shell warns, the manager tells of a pool's end by a bug, and a client of its node.
+  // Some are not the core's: the shell warns, the manager tells of a pool's end by a bug, and a client of its
+  // node.
   const std::set others{event_kind::warned, event_kind::internal, event_kind::node_lost,
                         event_kind::node_back};
   for (std::size_t i = 0; i < event_rows.size(); ++i) {

@@ -1,5 +1,5 @@
-// What an agent answers, in pieces of any size: to the question for its keys, with every key and certificate in it, and
-// then to the one for a signature.
+// What an agent answers, in pieces of any size: to the question for its keys, with every key and certificate
+// in it, and then to the one for a signature.
 #include <algorithm>
 #include <cstdint>
 #include <memory>

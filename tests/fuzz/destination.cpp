@@ -1,5 +1,5 @@
-// What a user writes for a cluster (user@host:port, [v6]:port, a name), and what -o takes. The first line is the
-// destination, each further one the value of an -o.
+// What a user writes for a cluster (user@host:port, [v6]:port, a name), and what -o takes. The first line is
+// the destination, each further one the value of an -o.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -39,7 +39,8 @@ void check_destination(const std::string& text, const cluster_settings& settings
           "the port is the number behind the host");
 }
 
-/// A value that is taken is written in a way that is taken for the same, where TOML can hold it: it holds UTF-8 only.
+/// A value that is taken is written in a way that is taken for the same, where TOML can hold it: it holds
+/// UTF-8 only.
 void check_setting(const cluster_config& changed, const std::string& key) {
   const auto* field = find_cluster_field(key);
   require(field != nullptr, "a setting that is taken exists");

@@ -1,6 +1,7 @@
-// known_hosts text, with its verdicts, against an oracle that was written apart from the product (known_hosts_oracle.hpp).
-// Promised besides, whatever the text: a revocation that is added to it wins, text that is damaged is never taken for
-// silence, where a text is cut into files makes no difference, and what is written down makes the key known.
+// known_hosts text, with its verdicts, against an oracle that was written apart from the product
+// (known_hosts_oracle.hpp). Promised besides, whatever the text: a revocation that is added to it wins, text
+// that is damaged is never taken for silence, where a text is cut into files makes no difference, and what is
+// written down makes the key known.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -121,8 +122,9 @@ void check_metamorphoses(const std::string& text, const host_key& shown, std::ui
 
 } // namespace
 
-/// The first byte: the key that is shown, the port, the policy. Some control characters of the rest stand for whole keys
-/// and names (see `written_out`), so that a change of one byte makes another text that means something.
+/// The first byte: the key that is shown, the port, the policy. Some control characters of the rest stand for
+/// whole keys and names (see `written_out`), so that a change of one byte makes another text that means
+/// something.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   static const oracle judge;
   if (size == 0)

@@ -1,5 +1,6 @@
-// What the verdict on a host key must be, found in another way than the product finds it: no key is decoded, the keys that
-// count are known by their spelling. Where a line has a key of another spelling, several verdicts may be right.
+// What the verdict on a host key must be, found in another way than the product finds it: no key is decoded,
+// the keys that count are known by their spelling. Where a line has a key of another spelling, several
+// verdicts may be right.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// What a peer sends over a link: before its greeting (GREETED=0) or after it. What the filter lets pass goes to CAF's own
-// deserialiser, with all our types.
+// What a peer sends over a link: before its greeting (GREETED=0) or after it. What the filter lets pass goes
+// to CAF's own deserialiser, with all our types.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -100,8 +100,8 @@ bool is_part(std::string_view whole, std::string_view part) {
 
 } // namespace
 
-/// The first byte: who is at the other end, and whether much follows that nobody has to make up. The second: how large the
-/// pieces are.
+/// The first byte: who is at the other end, and whether much follows that nobody has to make up. The second:
+/// how large the pieces are.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2)
     return 0;

@@ -1,5 +1,5 @@
-// What a server says in passing: its first words, however they are cut into pieces, and the lines that libssh writes in its
-// log about it. Each is compared with what somebody would find who has it whole and looks once.
+// What a server says in passing: its first words, however they are cut into pieces, and the lines that libssh
+// writes in its log about it. Each is compared with what somebody would find who has it whole and looks once.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -32,8 +32,8 @@ void check_banner(const first_words& words, std::string_view seen) {
           "half a banner is one without its line's end");
 }
 
-/// As a link looks at them: at all that has come and has not been taken, every time. Each byte of `steps`: how much more
-/// comes, and how much of it is taken.
+/// As a link looks at them: at all that has come and has not been taken, every time. Each byte of `steps`:
+/// how much more comes, and how much of it is taken.
 void check_first_words(std::string_view steps, std::string_view bytes) {
   constexpr auto most = first_words::length_max;
   first_words words;

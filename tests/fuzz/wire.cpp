@@ -1,4 +1,5 @@
-// SSH's wire form and base64, as keys, agents and known_hosts lines have it; and what a key file or a .pub file says.
+// SSH's wire form and base64, as keys, agents and known_hosts lines have it; and what a key file or a .pub
+// file says.
 #include <cstdint>
 #include <fstream>
 #include <string>
@@ -94,8 +95,8 @@ void check_file(std::string_view text) {
 
 } // namespace
 
-/// The first byte: what the rest is. 0: what is to be read of it in four bytes, then the bytes. 1: base64, or any bytes. 2: a
-/// key or a certificate. 3: the text of a file.
+/// The first byte: what the rest is. 0: what is to be read of it in four bytes, then the bytes. 1: base64, or
+/// any bytes. 2: a key or a certificate. 3: the text of a file.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 5)
     return 0;

@@ -21,7 +21,8 @@ struct verdict {
   std::string refusal;
 };
 
-/// What comes of `bytes` when they come in pieces of so many. Throws if the filter refuses without saying why.
+/// What comes of `bytes` when they come in pieces of so many. Throws if the filter refuses without saying
+/// why.
 inline verdict filtered(moorage::link_filter::peer from, std::string_view bytes,
                         std::size_t piece = std::string::npos) {
   moorage::link_filter filter{from, node(us), message_max};

@@ -57,8 +57,8 @@ struct kept_node {
 
 } // namespace
 
-// What is not in place is noticed at the next look, and tried at once to make anew: within a second, with as much again
-// for a machine that is busy.
+// What is not in place is noticed at the next look, and tried at once to make anew: within a second, with as
+// much again for a machine that is busy.
 static_assert(moorage::node_file_look <= 500ms);
 
 TEST_CASE("a node whose socket's file was removed listens again, and its links live on") {

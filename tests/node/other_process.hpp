@@ -1,4 +1,5 @@
-// A second, real process: this test program again, in one of the roles of roles.cpp. Parent and child talk in lines.
+// A second, real process: this test program again, in one of the roles of roles.cpp. Parent and child talk in
+// lines.
 #pragma once
 
 #include <chrono>

@@ -43,7 +43,8 @@ using echo_actor = caf::typed_actor<caf::replies_to<std::string>::with<std::stri
 /// Something that the server does not offer.
 using other_actor = caf::typed_actor<caf::replies_to<double>::with<double>>;
 
-/// How often the two ends show that they live: as shipped, or fast enough for a test that waits for their silence.
+/// How often the two ends show that they live: as shipped, or fast enough for a test that waits for their
+/// silence.
 enum class heartbeat { shipped, quick };
 constexpr auto quick_heartbeat = 100ms;
 constexpr auto quick_silence_max = 1s;
@@ -84,8 +85,8 @@ private:
   std::unique_ptr<caf::actor_system> system_;
 };
 
-/// The server's actor. `tell` is called with "down REASON" for every watched actor that goes, `met` with every actor
-/// that is to be watched.
+/// The server's actor. `tell` is called with "down REASON" for every watched actor that goes, `met` with
+/// every actor that is to be watched.
 inline echo_actor spawn_echo(
     caf::actor_system& system, std::function<void(std::string)> tell,
     std::function<void(const friend_actor&)> met = [](const friend_actor&) {}) {

@@ -95,8 +95,8 @@ void raw_listener::close() {
 }
 
 std::string greeting_header(unsigned announced) {
-  // Operation, padding, flags (one byte each but the padding's two), payload length, version, sender, receiver; in
-  // network order.
+  // Operation, padding, flags (one byte each but the padding's two), payload length, version, sender,
+  // receiver; in network order.
   std::string bytes(32, '\0');
   for (std::size_t i = 0; i < 4; ++i)
     bytes[4 + i] = static_cast<char>(announced >> (24 - 8 * i) & 0xff);

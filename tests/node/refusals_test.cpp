@@ -1,4 +1,5 @@
-// What does not answer as it should: each case ends in time, with an error that helps, and leaves nothing behind.
+// What does not answer as it should: each case ends in time, with an error that helps, and leaves nothing
+// behind.
 #include "tests/node/other_process.hpp"
 #include "tests/node/protocol.hpp"
 #include "tests/node/raw_socket.hpp"

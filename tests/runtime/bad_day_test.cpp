@@ -1,4 +1,5 @@
-// The bad days, with real sshds: frozen, killed, gone, denied. What the user sees, and what others do not notice.
+// The bad days, with real sshds: frozen, killed, gone, denied. What the user sees, and what others do not
+// notice.
 #include <catch2/catch.hpp>
 
 #include <thread>

@@ -1,5 +1,5 @@
-// What a host's callbacks may do: take their time, make blocking calls, throw. Judged by the order of what happens, never
-// by a clock: whoever waits here waits for the thing itself, and far too long is a failure.
+// What a host's callbacks may do: take their time, make blocking calls, throw. Judged by the order of what
+// happens, never by a clock: whoever waits here waits for the thing itself, and far too long is a failure.
 #include <catch2/catch.hpp>
 
 #include <atomic>

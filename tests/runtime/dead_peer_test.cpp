@@ -1,5 +1,5 @@
-// A peer that dies while its pool is busy, one that is only slow, and one that lets in and hangs up: with real sshds and
-// the default time-outs.
+// A peer that dies while its pool is busy, one that is only slow, and one that lets in and hangs up: with
+// real sshds and the default time-outs.
 #include <catch2/catch.hpp>
 
 #include <condition_variable>
@@ -123,7 +123,8 @@ TEST_CASE("a server that lets in and hangs up is left alone for longer each time
       sshd.kill_connections();
     }
   REQUIRE(backing_off.wait_for(3, 1s));
-  // Twice what the reserve holds, with 1 s, then 2 s in between: two log-ins each time, and one that came too late for it.
+  // Twice what the reserve holds, with 1 s, then 2 s in between: two log-ins each time, and one that came too
+  // late for it.
   CHECK(sshd.logins() <= 9);
   CHECK(backing_off.texts().find("was of no use") != std::string::npos);
 }

@@ -1,4 +1,5 @@
-// The embedding API in its forms: blocking, future, callback, message; with a system of its own and with the host's.
+// The embedding API in its forms: blocking, future, callback, message; with a system of its own and with the
+// host's.
 #include <catch2/catch.hpp>
 
 #include <atomic>

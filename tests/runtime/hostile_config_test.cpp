@@ -1,5 +1,5 @@
-// Whatever a configuration file says, what is said about it stays within its line; and a key that only an agent holds can
-// be named in it.
+// Whatever a configuration file says, what is said about it stays within its line; and a key that only an
+// agent holds can be named in it.
 #include <catch2/catch.hpp>
 
 #include <fstream>

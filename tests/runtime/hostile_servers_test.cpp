@@ -52,7 +52,8 @@ std::chrono::nanoseconds spent_by_this_process() {
   return std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec};
 }
 
-/// Two pools whose servers flood, each with a command that runs, and one that is sound and has an idle connection.
+/// Two pools whose servers flood, each with a command that runs, and one that is sound and has an idle
+/// connection.
 struct flooded_pools {
   flooded_pools() {
     REQUIRE(bool{rt.acquire("sound", 20s).release()});

@@ -1,4 +1,5 @@
-// A password goes from the secret store to the server and nowhere else: not into a log, an error, an event or a message.
+// A password goes from the secret store to the server and nowhere else: not into a log, an error, an event or
+// a message.
 #include <catch2/catch.hpp>
 
 #include <caf/all.hpp>

@@ -1,5 +1,5 @@
-// What a pending promises: one answer whatever happens, in whichever form it is taken, and nothing left behind by one that
-// nobody took.
+// What a pending promises: one answer whatever happens, in whichever form it is taken, and nothing left
+// behind by one that nobody took.
 #include <catch2/catch.hpp>
 
 #include <atomic>

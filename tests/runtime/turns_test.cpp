@@ -29,8 +29,8 @@ cluster_settings all_at_once(const support::real_sshd& sshd, std::uint32_t size)
 } // namespace
 
 TEST_CASE("openings with slow groups leave a thread to the acquires of another pool") {
-  // Judged by what happens between two openings, not by the clock: where all threads compute there are ten to thirty
-  // acquires, and thousands where one does not.
+  // Judged by what happens between two openings, not by the clock: where all threads compute there are ten to
+  // thirty acquires, and thousands where one does not.
   constexpr int acquires_between = 60;
   support::real_sshd slow{slow_groups()};
   support::real_sshd sound;

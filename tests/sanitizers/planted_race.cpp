@@ -1,6 +1,6 @@
-// Does ThreadSanitizer see into an actor's handler? Two actors answer requests
-// through CAF's real mailboxes and scheduler; with "plant" their handlers share
-// one unsynchronised int, which is the mistake that the pass exists to find.
+// Does ThreadSanitizer see into an actor's handler? Two actors answer requests through CAF's real mailboxes
+// and scheduler; with "plant" their handlers share one unsynchronised int, which is the mistake that the pass
+// exists to find.
 // Without it the program is correct, and every report is noise of a library's.
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
@@ -19,8 +19,8 @@ struct tally_state {
   int own = 0;
 };
 
-// `shared` is null in the correct program. Each handler then writes only what
-// its actor owns, and the ping it sends on crosses from worker to worker.
+// `shared` is null in the correct program. Each handler then writes only what its actor owns, and the ping it
+// sends on crosses from worker to worker.
 caf::behavior tally(caf::stateful_actor<tally_state>* self, std::shared_ptr<int> shared) {
   self->set_default_handler(caf::drop);
   return {
@@ -37,9 +37,9 @@ caf::behavior tally(caf::stateful_actor<tally_state>* self, std::shared_ptr<int>
   };
 }
 
-// Everything our actors use of CAF at once, so that a report which CAF brings
-// about by itself shows up here first: requests with time-outs, monitors,
-// delayed messages, sends from a foreign thread, actors that come and go.
+// Everything our actors use of CAF at once, so that a report which CAF brings about by itself shows up here
+// first: requests with time-outs, monitors, delayed messages, sends from a foreign thread, actors that come
+// and go.
 void exercise(caf::actor_system& system, const std::shared_ptr<int>& shared) {
   auto left = system.spawn(tally, shared);
   auto right = system.spawn(tally, shared);

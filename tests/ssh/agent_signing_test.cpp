@@ -1,5 +1,5 @@
-// An agent that asks its user before it signs: a touch of a hardware key, a fingerprint, `ssh-add -c`. It takes the time
-// that it takes, and nobody is asked twice for one opening.
+// An agent that asks its user before it signs: a touch of a hardware key, a fingerprint, `ssh-add -c`. It
+// takes the time that it takes, and nobody is asked twice for one opening.
 #include <poll.h>
 
 #include <catch2/catch.hpp>

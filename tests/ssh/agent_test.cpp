@@ -1,4 +1,5 @@
-// Our own client of the agent: it lists and signs without blocking, and gives up on an agent that does not answer.
+// Our own client of the agent: it lists and signs without blocking, and gives up on an agent that does not
+// answer.
 #include <poll.h>
 #include <sys/socket.h>
 

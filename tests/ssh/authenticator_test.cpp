@@ -1,5 +1,5 @@
-// Log-ins on OpenSSH's own sshd and on a fake one, without a blocking call: by key file, agent, password, and chains of
-// them; and what is said when there is no way in.
+// Log-ins on OpenSSH's own sshd and on a fake one, without a blocking call: by key file, agent, password, and
+// chains of them; and what is said when there is no way in.
 #include <dirent.h>
 #include <sys/stat.h>
 

@@ -1,4 +1,5 @@
-// Threads for calls that can only block, and the preparation on them: abandonable, and never in anybody's way.
+// Threads for calls that can only block, and the preparation on them: abandonable, and never in anybody's
+// way.
 #include <netdb.h>
 #include <unistd.h>
 

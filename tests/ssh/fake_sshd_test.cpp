@@ -1,5 +1,5 @@
-// The fake sshd is only worth something if a stock client sees every fault it is
-// told to show. Each case below sets one, and looks with libssh's blocking client.
+// The fake sshd is only worth something if a stock client sees every fault it is told to show. Each case
+// below sets one, and looks with libssh's blocking client.
 #include "tests/ssh/fake_client.hpp"
 
 #include <catch2/catch.hpp>

@@ -1,5 +1,5 @@
-// Servers that send and send before they have logged us in: they cost a bounded piece of work and a bounded number
-// of bytes, whatever they send.
+// Servers that send and send before they have logged us in: they cost a bounded piece of work and a bounded
+// number of bytes, whatever they send.
 #include <catch2/catch.hpp>
 #include <sys/socket.h>
 
@@ -87,7 +87,8 @@ TEST_CASE("a server that dribbles before the log-in may do so in a bounded numbe
     link.it->open();
     REQUIRE(link.until([&] { return listener.asked(); }));
     auto server = listener.accept();
-    // On a busy machine several may arrive as one: as many are sent as it takes, but fewer than the cap in bytes.
+    // On a busy machine several may arrive as one: as many are sent as it takes, but fewer than the cap in
+    // bytes.
     int pieces = 0;
     for (; pieces < 500'000 && !link.failed; ++pieces) {
       REQUIRE(::send(server.get(), pieces % 2 ? "\n" : "a", 1, MSG_NOSIGNAL) == 1);

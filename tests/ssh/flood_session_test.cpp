@@ -1,5 +1,5 @@
-// Authenticated servers that send without end, do not read, or break the rules of channels: bounded in memory, in
-// processor time and in time.
+// Authenticated servers that send without end, do not read, or break the rules of channels: bounded in
+// memory, in processor time and in time.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <ctime>
@@ -35,7 +35,8 @@ std::chrono::nanoseconds spent_by_this_thread() {
   return std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec};
 }
 
-/// Bytes that this process has asked for and not given back; nothing under a sanitizer, which has a heap of its own.
+/// Bytes that this process has asked for and not given back; nothing under a sanitizer, which has a heap of
+/// its own.
 std::int64_t on_the_heap() {
   const auto heap = ::mallinfo2();
   return static_cast<std::int64_t>(heap.uordblks + heap.hblkhd);
@@ -84,8 +85,8 @@ int our_socket(const scripted_sshd& server) {
   return -1;
 }
 
-/// Pumps by a clock of its own, which goes on only when there is something to read: from one time that the transport
-/// is due to the next, for so long, or until something happens. Returns when it was.
+/// Pumps by a clock of its own, which goes on only when there is something to read: from one time that the
+/// transport is due to the next, for so long, or until something happens. Returns when it was.
 time_point pump_through(flooded& one, std::chrono::seconds lasts, std::vector<transport_event>& events) {
   pollfd readable{our_socket(one.server), POLLIN, 0};
   auto now = std::chrono::steady_clock::now();
@@ -106,8 +107,8 @@ constexpr bool slowed_down = true; // by a sanitizer, whose time is not the floo
 constexpr bool slowed_down = false;
 #endif
 
-/// `share`: of the time, beside the slack that a short look is taken up with: what is held in store for what comes all
-/// at once.
+/// `share`: of the time, beside the slack that a short look is taken up with: what is held in store for what
+/// comes all at once.
 void check_flood(std::size_t which, bool reads, std::chrono::milliseconds lasts, double share,
                  std::chrono::milliseconds slack = 0ms) {
   flooded one{which, reads};
@@ -137,7 +138,8 @@ TEST_CASE("no flood of an authenticated server grows a connection by 4 MiB, or t
     }
 }
 
-// Without a limit these floods, from a sender on the same machine, take a fifth at most: the bar is an eighth.
+// Without a limit these floods, from a sender on the same machine, take a fifth at most: the bar is an
+// eighth.
 TEST_CASE("a flood that goes on takes an eighth of a processor at most, what comes all at once included",
           "[.][long][flood]") {
   const auto all = floods(0);

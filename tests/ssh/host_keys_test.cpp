@@ -1,4 +1,5 @@
-// known_hosts lines as sshd(8) describes them, and the verdict on a host's key, down to the command that accepts it.
+// known_hosts lines as sshd(8) describes them, and the verdict on a host's key, down to the command that
+// accepts it.
 #include <sys/stat.h>
 
 #include <fstream>

@@ -1,4 +1,5 @@
-// known_hosts files on disk: read whole or not at all, a new key written down under the lock or kept in memory.
+// known_hosts files on disk: read whole or not at all, a new key written down under the lock or kept in
+// memory.
 #include <sys/stat.h>
 #include <unistd.h>
 

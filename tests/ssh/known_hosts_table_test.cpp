@@ -1,4 +1,5 @@
-// What known_hosts says of a host: situation by situation the verdict of the real ssh, asked in the same test.
+// What known_hosts says of a host: situation by situation the verdict of the real ssh, asked in the same
+// test.
 #include <algorithm>
 #include <fstream>
 #include <map>
@@ -20,8 +21,8 @@ constexpr auto strict = host_key_policy::strict;
 constexpr auto accept_new = host_key_policy::accept_new;
 constexpr auto off = host_key_policy::off;
 
-/// `{ed}`, `{ecdsa}`, `{rsa}` stand for the keys that the server has, as "type base64"; `{ed2}` and so on for those of
-/// another server; `{rsa:}` for the base64 alone, `{ecdsa-}` for a key with its padding lost.
+/// `{ed}`, `{ecdsa}`, `{rsa}` stand for the keys that the server has, as "type base64"; `{ed2}` and so on for
+/// those of another server; `{rsa:}` for the base64 alone, `{ecdsa-}` for a key with its padding lost.
 struct situation {
   const char* what;
   const char* lines;

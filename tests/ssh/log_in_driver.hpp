@@ -1,4 +1,5 @@
-// One session to a real or fake sshd and one log-in over it, for tests of what happens before a channel is opened.
+// One session to a real or fake sshd and one log-in over it, for tests of what happens before a channel is
+// opened.
 #pragma once
 
 #include <fcntl.h>

@@ -1,6 +1,6 @@
-// The proof that a worker thread makes no blocking call while a connection is opened: the opening runs in a process of
-// its own under strace, each pump stands between two marks in the trace, and every system call between them must be
-// one that cannot block on its descriptor as it then is.
+// The proof that a worker thread makes no blocking call while a connection is opened: the opening runs in a
+// process of its own under strace, each pump stands between two marks in the trace, and every system call
+// between them must be one that cannot block on its descriptor as it then is.
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
@@ -164,8 +164,8 @@ private:
                                                      "sendmsg", "readv", "writev",   "connect", "accept4"};
     if (never.contains(name))
       return false;
-    // libssh switches the descriptor to blocking when it is given it, and back we switch it once it has spoken: these
-    // few bytes are the first of a new connection, and its send buffer is empty.
+    // libssh switches the descriptor to blocking when it is given it, and back we switch it once it has
+    // spoken: these few bytes are the first of a new connection, and its send buffer is empty.
     if (rest.find("\"SSH-2.0-libssh") != std::string::npos)
       return false;
     if (by_descriptor.contains(name))
@@ -189,8 +189,8 @@ private:
   std::map<int, bool> nonblocking_;
 };
 
-/// What the traced process is told, through its environment: it starts no process of its own, whose descriptors would
-/// be taken for ours.
+/// What the traced process is told, through its environment: it starts no process of its own, whose
+/// descriptors would be taken for ours.
 struct told {
   std::string host;
   std::uint16_t port = 0;

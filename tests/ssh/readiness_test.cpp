@@ -61,7 +61,8 @@ struct pair {
   std::array<int, 2> ends{};
 };
 
-/// Once another watch has been woken that was armed and made ready later, earlier events have been dealt with.
+/// Once another watch has been woken that was armed and made ready later, earlier events have been dealt
+/// with.
 void settle(readiness& loop) {
   pair other;
   count woken;

@@ -1,5 +1,5 @@
-// The fixtures around OpenSSH's own programs keep their promises: a real sshd, a
-// real agent, and the processes under them.
+// The fixtures around OpenSSH's own programs keep their promises: a real sshd, a real agent, and the
+// processes under them.
 #include "tests/support/agents.hpp"
 #include "tests/support/fake_sshd_process.hpp"
 #include "tests/support/plain_client.hpp"

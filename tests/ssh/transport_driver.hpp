@@ -59,7 +59,8 @@ private:
   std::shared_ptr<state> state_ = std::make_shared<state>();
 };
 
-/// How long a test waits for what must come: no promise, but long enough for a machine that has better things to do.
+/// How long a test waits for what must come: no promise, but long enough for a machine that has better things
+/// to do.
 constexpr std::chrono::seconds patient{50};
 
 /// One transport with all it has told.
@@ -125,8 +126,8 @@ std::size_t descriptors();
 std::size_t sockets_to(const support::fake_sshd& server);
 /// Resident memory in bytes.
 std::size_t resident();
-/// So many bytes more may be resident than before. AddressSanitizer keeps what was freed for a while (256 MiB);
-/// ThreadSanitizer has several bytes of its own for each.
+/// So many bytes more may be resident than before. AddressSanitizer keeps what was freed for a while (256
+/// MiB); ThreadSanitizer has several bytes of its own for each.
 constexpr std::size_t growth_max(std::size_t bytes) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return bytes + (512u << 20);

@@ -1,5 +1,6 @@
-// Many transports at once while their links are reset, cut, frozen and disconnected at random: in the end every
-// descriptor is back, nobody was woken for somebody else, and every command has had exactly one last word.
+// Many transports at once while their links are reset, cut, frozen and disconnected at random: in the end
+// every descriptor is back, nobody was woken for somebody else, and every command has had exactly one last
+// word.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <random>

@@ -1,4 +1,5 @@
-// Which pumps of an opening compute, against a real sshd: a transport says so before, since its owner waits for a turn.
+// Which pumps of an opening compute, against a real sshd: a transport says so before, since its owner waits
+// for a turn.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <ctime>

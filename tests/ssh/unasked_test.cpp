@@ -10,8 +10,8 @@ namespace {
 
 const time_point start{1'000s};
 
-/// A server that floods from `from` for so long, while we read whenever we may and each reading costs this much.
-/// Returns the processor time it had.
+/// A server that floods from `from` for so long, while we read whenever we may and each reading costs this
+/// much. Returns the processor time it had.
 std::chrono::nanoseconds flood(unasked_account& account, time_point from, std::chrono::nanoseconds lasts,
                                std::chrono::nanoseconds reading) {
   std::chrono::nanoseconds spent{0};

@@ -5,8 +5,8 @@
 
 namespace moorage::support {
 
-/// Made in the constructor, gone with the object. For tests that run as root; throws std::runtime_error when it cannot be
-/// made.
+/// Made in the constructor, gone with the object. For tests that run as root; throws std::runtime_error when
+/// it cannot be made.
 class ordinary_account {
 public:
   /// `home` is the caller's: neither made nor removed.

@@ -24,8 +24,8 @@ sockaddr_un address_of(const std::string& path) {
   return where;
 }
 
-/// The listening socket is made here and handed to nobody: ssh-agent makes its
-/// own, so wait until a connect works.
+/// The listening socket is made here and handed to nobody: ssh-agent makes its own, so wait until a connect
+/// works.
 bool answers(const std::string& path) {
   auto where = address_of(path);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

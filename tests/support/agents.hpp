@@ -15,8 +15,8 @@ inline std::chrono::steady_clock::time_point now() {
   return std::chrono::steady_clock::now();
 }
 
-/// OpenSSH's ssh-agent on a socket of its own, holding the given private keys
-/// (without passphrase). Ready when the constructor returns.
+/// OpenSSH's ssh-agent on a socket of its own, holding the given private keys (without passphrase). Ready
+/// when the constructor returns.
 class ssh_agent {
 public:
   explicit ssh_agent(const std::vector<std::string>& key_files = {});

@@ -8,7 +8,8 @@
 
 namespace moorage::support {
 
-/// To log in with where nobody looks at it: without anything to log in with, no server is asked. Lives as long as the process.
+/// To log in with where nobody looks at it: without anything to log in with, no server is asked. Lives as
+/// long as the process.
 inline std::string any_key() {
   static const scratch_folder folder;
   static const auto file = [] {

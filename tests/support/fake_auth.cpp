@@ -1,5 +1,5 @@
-// The subtle half of the message API is marked deprecated in favour of callbacks
-// that must answer at once; a server that answers late, or never, needs it.
+// The subtle half of the message API is marked deprecated in favour of callbacks that must answer at once; a
+// server that answers late, or never, needs it.
 #define SSH_SUPPRESS_DEPRECATED
 #include "tests/support/fake_connection.hpp"
 

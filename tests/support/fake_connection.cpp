@@ -141,8 +141,8 @@ void fake_connection::ready(fake_server::descriptor, std::uint32_t events) {
   switch (state_) {
   case state::waiting:
   case state::muted:
-    // What the client sent stays unread, but that it has gone can be seen. The
-    // socket stays open until both directions have ended: a silent peer says no FIN.
+    // What the client sent stays unread, but that it has gone can be seen. The socket stays open until both
+    // directions have ended: a silent peer says no FIN.
     if (std::exchange(counted_open_, false))
       server_.count([](fake_counters& c) { --c.open, ++c.hang_ups; });
     if (events & (EPOLLHUP | EPOLLERR) || state_ == state::waiting)

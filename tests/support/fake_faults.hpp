@@ -55,8 +55,8 @@ struct fake_faults {
   int startups_max =
       0; ///< at accept; with this many connections not yet logged in, more are closed; 0: no limit
 
-  // Authentication. A method in `auth_chain` is one step; when the chain is empty
-  // any one of the allowed methods logs in.
+  // Authentication. A method in `auth_chain` is one step; when the chain is empty any one of the allowed
+  // methods logs in.
   bool publickey = true;
   bool password = false;
   bool keyboard_interactive = false;
@@ -91,8 +91,8 @@ struct fake_faults {
   std::uint64_t noise_on_stderr = 0;
 };
 
-/// What the server has seen since its start. `open` counts a connection until the
-/// client has closed its TCP socket, or we have; so those that are closing are in it.
+/// What the server has seen since its start. `open` counts a connection until the client has closed its TCP
+/// socket, or we have; so those that are closing are in it.
 struct fake_counters {
   int connects = 0; ///< TCP connections accepted
   int open = 0;

@@ -186,8 +186,8 @@ void fake_server::await_and_dispatch() {
   if (!accept_due_)
     return;
   // A client that closes one connection and then opens another has never had both.
-  // So take the new ones off the queue, look once more for the ends of old ones, and
-  // only then count: whatever ended before an accepted one began is ready by now.
+  // So take the new ones off the queue, look once more for the ends of old ones, and only then count:
+  // whatever ended before an accepted one began is ready by now.
   auto fresh = accept_all();
   dispatch_ready(0);
   for (int fd : fresh)

@@ -21,8 +21,8 @@ namespace moorage::support {
 class fake_connection;
 
 /// The one thread behind a fake sshd: an epoll loop that owns every connection.
-/// Each connection has its own libssh poll context, so a wake-up costs the same
-/// with two thousand connections as with two.
+/// Each connection has its own libssh poll context, so a wake-up costs the same with two thousand connections
+/// as with two.
 class fake_server {
 public:
   using clock = std::chrono::steady_clock;

@@ -27,11 +27,11 @@ struct fake_sshd_settings {
 ///   stdout until EOF), count (reads stdin to EOF, prints the number of bytes),
 ///   flood N, flood-stderr N (N bytes of `flood_byte`), sleep MS, hang,
 ///   kill NAME (ends by that signal; NAME without SIG).
-/// Commands may be chained with "; ". Anything else ends with status 127 and
-/// "NAME: not found" on stderr. A "signal" request ends hang and sleep by that signal.
+/// Commands may be chained with "; ". Anything else ends with status 127 and "NAME: not found" on stderr. A
+/// "signal" request ends hang and sleep by that signal.
 ///
-/// Every member may be called from any thread. Those that change something
-/// return once the change is in force.
+/// Every member may be called from any thread. Those that change something return once the change is in
+/// force.
 class fake_sshd {
 public:
   explicit fake_sshd(fake_sshd_settings settings = {});
@@ -58,8 +58,8 @@ public:
   /// Stops reading, writing and accepting; the kernel goes on acknowledging, as with SIGSTOP.
   void freeze();
   void thaw();
-  /// Every present connection is never read, written or closed again, and no
-  /// timer of it fires; new ones work. The peer sees what a dead link shows.
+  /// Every present connection is never read, written or closed again, and no timer of it fires; new ones
+  /// work. The peer sees what a dead link shows.
   void go_half_open();
   void reset_all();      ///< RST to every present connection
   void close_all();      ///< FIN without a word

@@ -11,9 +11,9 @@
 
 namespace moorage::support {
 
-/// A fake sshd in a process of its own, so that the memory and the processor time
-/// of the process under measure are its own. Ready when the constructor returns;
-/// throws std::runtime_error when the program does not come up or refuses an order.
+/// A fake sshd in a process of its own, so that the memory and the processor time of the process under
+/// measure are its own. Ready when the constructor returns; throws std::runtime_error when the program does
+/// not come up or refuses an order.
 /// One thread.
 class fake_sshd_process {
 public:

@@ -7,8 +7,8 @@
 
 namespace moorage::support {
 
-/// A pump between the client's TCP socket and a socketpair that libssh speaks
-/// through. It delays each direction, and can cut what goes out into single bytes.
+/// A pump between the client's TCP socket and a socketpair that libssh speaks through. It delays each
+/// direction, and can cut what goes out into single bytes.
 class fake_wire {
 public:
   using clock = std::chrono::steady_clock;

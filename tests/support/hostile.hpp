@@ -1,5 +1,5 @@
-// A text with everything in it that a terminal, a log or a reader can be fooled by, and the judge of what came of it.
-// Written apart from messages/printable, which it judges.
+// A text with everything in it that a terminal, a log or a reader can be fooled by, and the judge of what
+// came of it. Written apart from messages/printable, which it judges.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,16 @@
 
 namespace moorage::support {
 
-/// Escapes, a bell, a forged record, DEL, C1 (CSI), bidirectional marks of every kind, separators, and what is not UTF-8.
+/// Escapes, a bell, a forged record, DEL, C1 (CSI), bidirectional marks of every kind, separators, and what
+/// is not UTF-8.
 inline const std::string hostile_text =
     "evil\x1b[2J\x1b]0;title\x07\b\r\n2026-01-01T00:00:00.000+00:00 moorage error: "
     "forged\n\x7f\xc2\x9b"
     "31m\xd8\x9c\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa"
     "\xe2\x80\xae\xe2\x81\xa6\xe2\x81\xa9\xff\xc0\xaf\xed\xa0\x80\xc3";
 
-/// What is wrong with the text for a terminal or a log, in words; empty: nothing. Newlines are the caller's affair.
+/// What is wrong with the text for a terminal or a log, in words; empty: nothing. Newlines are the caller's
+/// affair.
 inline std::string misleading(std::string_view text) {
   auto wrong = [](const char* what, std::uint32_t value) {
     char words[64];

@@ -20,8 +20,8 @@ struct plain_result {
   std::string error;
 };
 
-/// libssh's client used in the plain, blocking way: the stock client that the
-/// fixtures are tested with. Every wait ends after `patience`. One thread.
+/// libssh's client used in the plain, blocking way: the stock client that the fixtures are tested with. Every
+/// wait ends after `patience`. One thread.
 class plain_client {
 public:
   explicit plain_client(std::chrono::milliseconds patience = std::chrono::seconds(10))
@@ -41,8 +41,7 @@ public:
   std::string login_with_answers(const std::vector<std::string>& answers);
   std::string open_channel(); ///< and leaves it open; any number of them
 
-  /// Opens a channel, sends the environment, runs the command, feeds it stdin,
-  /// and reads until CLOSE.
+  /// Opens a channel, sends the environment, runs the command, feeds it stdin, and reads until CLOSE.
   plain_result run(const std::string& command, const std::string& input = "",
                    const std::vector<std::pair<std::string, std::string>>& environment = {},
                    const std::string& signal_to_send = "");

@@ -83,8 +83,8 @@ void for_each_process(F&& visit) {
   char byte;
   while (read(leash, &byte, 1) < 0 && errno == EINTR) {
   }
-  // Whatever a dying child leaves behind becomes ours, so killing our direct
-  // children until there are none reaches everything.
+  // Whatever a dying child leaves behind becomes ours, so killing our direct children until there are none
+  // reaches everything.
   for (;;) {
     int seen = 0;
     pid_t self = getpid();
@@ -130,8 +130,8 @@ struct launch_plan {
   if (child == 0)
     become(plan);
   (void)!write(report, &child, sizeof child);
-  // Nothing else may stay open here: not the leashes of other trees, not a
-  // listener of the test, not a pipe whose end somebody waits for.
+  // Nothing else may stay open here: not the leashes of other trees, not a listener of the test, not a pipe
+  // whose end somebody waits for.
   dup2(leash, 3);
   close_range(4, ~0U, 0);
   int null = open("/dev/null", O_RDWR);
@@ -272,8 +272,7 @@ bool process_tree::running() const {
 }
 
 void process_tree::freeze() {
-  // A member may fork between our look and its stop, so look again until
-  // everything there is has stopped.
+  // A member may fork between our look and its stop, so look again until everything there is has stopped.
   for (bool stable = false; !stable && guardian_ > 0;) {
     stable = true;
     for (const auto& entry : descendants(snapshot(), {guardian_})) {

@@ -18,8 +18,8 @@ struct process_spec {
 
 /// A process with everything it ever starts, orphans and daemons included.
 ///
-/// A small guardian between us and the process adopts orphans, and kills all of
-/// them when this object goes, or when the test program dies in any way.
+/// A small guardian between us and the process adopts orphans, and kills all of them when this object goes,
+/// or when the test program dies in any way.
 /// Freezing and killing reach every member; the guardian itself is never one.
 /// Not thread-safe: one thread at a time.
 class process_tree {
@@ -61,8 +61,8 @@ private:
   int leash_ = -1; ///< the guardian kills everything when this end is closed
 };
 
-/// Runs a program to its end and returns its exit code (128 + n when a signal n
-/// ended it); its output is appended to `spec.output`.
+/// Runs a program to its end and returns its exit code (128 + n when a signal n ended it); its output is
+/// appended to `spec.output`.
 int run_to_end(const process_spec& spec);
 
 } // namespace moorage::support

@@ -8,12 +8,13 @@
 
 namespace moorage::support {
 
-/// A listener that sends each client the same raw bytes: something once, then, as fast as the client takes it,
-/// something else again and again for ever. It reads what clients send and forgets it. For what may come before
-/// any SSH does. One thread.
+/// A listener that sends each client the same raw bytes: something once, then, as fast as the client takes
+/// it, something else again and again for ever. It reads what clients send and forgets it. For what may come
+/// before any SSH does. One thread.
 class raw_peer {
 public:
-  /// `again` empty: nothing follows `first`, and the connection stays open. `host`: an address of this machine.
+  /// `again` empty: nothing follows `first`, and the connection stays open. `host`: an address of this
+  /// machine.
   explicit raw_peer(std::string first, std::string again = {}, std::string host = "127.0.0.1",
                     std::uint16_t port = 0);
   ~raw_peer();

@@ -158,7 +158,8 @@ void real_sshd::make_host_keys() {
 
 namespace {
 
-/// Without PAM sshd turns root away, keys and all, where root has no password, as on machines that are run by sudo.
+/// Without PAM sshd turns root away, keys and all, where root has no password, as on machines that are run by
+/// sudo.
 bool is_locked_root() {
   if (geteuid() != 0)
     return false;
@@ -181,7 +182,8 @@ void real_sshd::write_config() const {
     out << "HostKey " << (folder_ / ("host_" + type)) << "\n";
   out << "AuthorizedKeysFile " << (folder_ / "authorized_keys")
       << "\n"
-      // The sessions' home is the scratch folder: the user's own shell start-up files must neither run nor cost time.
+      // The sessions' home is the scratch folder: the user's own shell start-up files must neither run nor
+      // cost time.
       << "SetEnv HOME=" << folder_.path() << "\n"
       << "PidFile none\nUsePAM " << (is_locked_root() ? "yes" : "no")
       << "\nStrictModes no\nPermitRootLogin yes\nUseDNS no\nPrintMotd no\n"

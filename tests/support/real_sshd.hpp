@@ -24,12 +24,12 @@ struct real_sshd_settings {
   std::vector<std::string> config = {}; ///< further sshd_config lines; they win over the fixture's own
 };
 
-/// OpenSSH's sshd as the current user, on a free port of loopback, with keys and
-/// files of its own in a scratch folder; nothing of the user's is read or written.
+/// OpenSSH's sshd as the current user, on a free port of loopback, with keys and files of its own in a
+/// scratch folder; nothing of the user's is read or written.
 ///
-/// Starts in the constructor and is accepting connections when it returns; throws
-/// std::runtime_error, with sshd's log in the text, when it cannot. Everything
-/// that sshd has started ends with this object. One thread at a time.
+/// Starts in the constructor and is accepting connections when it returns; throws std::runtime_error, with
+/// sshd's log in the text, when it cannot. Everything that sshd has started ends with this object. One thread
+/// at a time.
 class real_sshd {
 public:
   explicit real_sshd(real_sshd_settings settings = {});
@@ -43,8 +43,8 @@ public:
   const std::string& user() const { return user_; }
   const std::string& folder() const { return folder_.path(); }
 
-  /// Private key files that authorized_keys lists. The second has the passphrase
-  /// below; it is made when first asked for.
+  /// Private key files that authorized_keys lists. The second has the passphrase below; it is made when first
+  /// asked for.
   std::string client_key() const { return folder_ / "client_ed25519"; }
   std::string locked_client_key();
   static constexpr const char* passphrase = "correct horse";

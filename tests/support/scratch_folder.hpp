@@ -21,7 +21,8 @@ private:
   std::string path_;
 };
 
-/// The lock of a file, which is made where there is none: held from another open file, as another process holds it.
+/// The lock of a file, which is made where there is none: held from another open file, as another process
+/// holds it.
 class held_lock {
 public:
   explicit held_lock(const std::string& file);

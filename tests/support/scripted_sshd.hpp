@@ -11,8 +11,8 @@
 
 namespace moorage::support {
 
-/// One client as a script sees it. Every member blocks until it is done, and throws `gone` once the client has
-/// closed or the server is being destroyed: a script needs no end of its own.
+/// One client as a script sees it. Every member blocks until it is done, and throws `gone` once the client
+/// has closed or the server is being destroyed: a script needs no end of its own.
 class scripted_peer {
 public:
   struct gone {};
@@ -20,7 +20,8 @@ public:
   scripted_peer(int fd, const raw_key& host_key) : fd_(fd), host_key_(host_key) {}
 
   void send_raw(const std::string& bytes);
-  /// One packet of SSH, by the keys in force. It leaves at the latest when something is waited for, or `flush`ed.
+  /// One packet of SSH, by the keys in force. It leaves at the latest when something is waited for, or
+  /// `flush`ed.
   void send(const std::string& payload);
   void flush();
   /// The next packet's payload.
@@ -28,8 +29,8 @@ public:
 
   /// Both sides' banners: ours without its line's end, which may have anything in it.
   void greet(const std::string& ours = "SSH-2.0-scripted");
-  /// The first exchange of keys, or one more, begun by us. What the client sends before it takes part in it is
-  /// dropped.
+  /// The first exchange of keys, or one more, begun by us. What the client sends before it takes part in it
+  /// is dropped.
   void exchange_keys();
   /// Asks for new keys by this method, and waits until the client has computed its part.
   bool is_agreed_to(const char* method);
@@ -46,10 +47,11 @@ public:
   /// Waits for the client to ask for a channel and returns its number for it.
   std::uint32_t await_open();
   void confirm(std::uint32_t channel, std::uint32_t window, std::uint32_t packet_max);
-  /// Serves commands as a dull server does, for ever: each channel is confirmed with this much, each request that wants
-  /// an answer is granted, and an exec is ended at once with the status 0, or never.
+  /// Serves commands as a dull server does, for ever: each channel is confirmed with this much, each request
+  /// that wants an answer is granted, and an exec is ended at once with the status 0, or never.
   [[noreturn]] void serve(std::uint32_t window, std::uint32_t packet_max, bool commands_end = true);
-  /// The same with room for all, but that each exec is ended with this request of its channel's, from its type on.
+  /// The same with room for all, but that each exec is ended with this request of its channel's, from its
+  /// type on.
   [[noreturn]] void serve_ends(const std::string& request);
   /// The same for one packet of the client's. True: it was an exec request.
   bool serve_one(const std::string& packet, std::uint32_t window, std::uint32_t packet_max);
@@ -74,8 +76,8 @@ private:
   std::uint32_t number_in_ = 0, number_out_ = 0;
 };
 
-/// A server that follows a script, one thread a client: for what no library sends. It speaks one cipher of each
-/// kind.
+/// A server that follows a script, one thread a client: for what no library sends. It speaks one cipher of
+/// each kind.
 class scripted_sshd {
 public:
   /// `receive_buffer`: bytes that the kernel holds for a script that does not read; 0: as many as it likes.

@@ -6,7 +6,8 @@
 
 namespace moorage::support {
 
-/// The end of a process that need not be a child of ours; its number is never taken for another's. It must be alive.
+/// The end of a process that need not be a child of ours; its number is never taken for another's. It must be
+/// alive.
 class watched_process {
 public:
   explicit watched_process(pid_t pid); ///< throws std::runtime_error where there is none

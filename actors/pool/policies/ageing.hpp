@@ -16,7 +16,8 @@ public:
   /// One that waits for its replacement waits so long at least, however short an opening may be.
   static constexpr std::chrono::seconds replacement_min{1};
 
-  /// Up to a tenth of its lifetime is left to chance, so that what was opened together is not replaced together.
+  /// Up to a tenth of its lifetime is left to chance, so that what was opened together is not replaced
+  /// together.
   void opened(time_point at, std::chrono::nanoseconds lifetime, seeded_random& random);
   /// `lifetime` is another from now on; 0: without end. `at` is when it was opened.
   void set_lifetime(time_point at, std::chrono::nanoseconds lifetime);
@@ -26,11 +27,12 @@ public:
   bool await_replacement(time_point now, std::chrono::nanoseconds connect_timeout);
 
   bool outlived() const { return outlived_; }
-  /// When its lifetime is over, or, idle after that, its waiting. Found out under a lease too, so that a lease does not touch
-  /// the timers.
+  /// When its lifetime is over, or, idle after that, its waiting. Found out under a lease too, so that a
+  /// lease does not touch the timers.
   time_point due(bool idle) const { return !outlived_ ? expires_ : idle ? replace_by_ : time_point::max(); }
 
-  /// When the longest idle of `idle` connections is closed, of which `min_idle` are kept; an `idle_timeout` of 0: never.
+  /// When the longest idle of `idle` connections is closed, of which `min_idle` are kept; an `idle_timeout`
+  /// of 0: never.
   static time_point surplus_due(time_point idle_since, std::size_t idle, std::size_t min_idle,
                                 std::chrono::nanoseconds idle_timeout);
 

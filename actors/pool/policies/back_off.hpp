@@ -28,7 +28,8 @@ public:
   // --- asked
   /// When an opening may begin; in the past: at once. `time_point::max()`: latched, not before `lift`.
   time_point may_open_at() const { return latched() ? time_point::max() : until_; }
-  /// When the try that follows the failed `attempt` (the first is 1) of the same opening is due; none: it is given up.
+  /// When the try that follows the failed `attempt` (the first is 1) of the same opening is due; none: it is
+  /// given up.
   std::optional<time_point> retry_at(time_point now, ssh_failure kind, std::uint32_t attempt,
                                      seeded_random& random) const;
   bool latched() const { return latch_.code != errc::none; }
@@ -39,13 +40,14 @@ public:
   const failure& hindrance(time_point now) const { return !latched() && until_ > now ? reason_ : latch_; }
 
   // --- told
-  /// An opening that began at `began` was given up, or what it opened was of no use. Whether a delay begins: openings
-  /// that were under way together fail together, and are one failure.
+  /// An opening that began at `began` was given up, or what it opened was of no use. Whether a delay begins:
+  /// openings that were under way together fail together, and are one failure.
   bool failed(time_point now, time_point began, failure reason, seeded_random& random);
-  /// The next opening need not wait; how long one waits that follows a failure is told by what becomes of this one. A
-  /// latch stays: that this log-in was let in does not say why the other was denied.
+  /// The next opening need not wait; how long one waits that follows a failure is told by what becomes of
+  /// this one. A latch stays: that this log-in was let in does not say why the other was denied.
   void opened();
-  /// A connection that was opened at `opened` proved itself. One from before the last failure says nothing about it.
+  /// A connection that was opened at `opened` proved itself. One from before the last failure says nothing
+  /// about it.
   void proved(time_point opened);
   /// A log-in was denied: no opening until `lift`. The first reason stands.
   void set_latch(failure reason);

@@ -15,13 +15,14 @@ namespace moorage {
 
 class health {
 public:
-  /// After a failure the connection is probed again this soon (or after `probe_interval`, if that is shorter).
+  /// After a failure the connection is probed again this soon (or after `probe_interval`, if that is
+  /// shorter).
   static constexpr std::chrono::seconds retry_interval{10};
   /// A probe that has told nothing so long after its `probe_timeout` counts as failed: its actor is gone.
   static constexpr std::chrono::seconds probe_grace{1};
 
-  /// When the next round of probes begins; `time_point::max()`: never, the interval is 0. A fifth either way is left to
-  /// chance, so that pools do not probe in step.
+  /// When the next round of probes begins; `time_point::max()`: never, the interval is 0. A fifth either way
+  /// is left to chance, so that pools do not probe in step.
   static time_point next_round(time_point now, std::chrono::nanoseconds interval, seeded_random& random);
 
   // --- evidence
@@ -29,8 +30,8 @@ public:
   bool doubt();
   /// It was silent while it owed an answer.
   void failed(time_point now, std::chrono::nanoseconds probe_interval);
-  /// `ran`: it was a command's end. A channel that opens does not say that commands run: where that is what probes ask,
-  /// only a command's end makes a probe's failed command good.
+  /// `ran`: it was a command's end. A channel that opens does not say that commands run: where that is what
+  /// probes ask, only a command's end makes a probe's failed command good.
   void answered(bool ran, probe_method asked);
   /// An administrator wants a fresh start.
   void forget_failures();
@@ -40,7 +41,8 @@ public:
   bool doubted() const { return doubted_; }
   /// Its peer is in doubt, so that it is asked under a lease, too.
   bool in_question() const { return doubted_ || silences_ > 0; }
-  /// One silence counts once: a probe in flight hears it too, and one that has failed just now has counted it.
+  /// One silence counts once: a probe in flight hears it too, and one that has failed just now has counted
+  /// it.
   bool silence_counts(time_point now, std::chrono::nanoseconds probe_timeout) const;
 
   // --- its probe
@@ -61,11 +63,11 @@ public:
   // --- its use
   /// A holder gave a lease back, or its command ran to its end.
   void served() { served_ = true; }
-  /// It was of use just now. Whether that proves it, which it does once: a server that lets in may still be of no use, only
-  /// what a connection did some time after it was `opened` says more.
+  /// It was of use just now. Whether that proves it, which it does once: a server that lets in may still be
+  /// of no use, only what a connection did some time after it was `opened` says more.
   bool proves(time_point now, time_point opened, std::chrono::nanoseconds proving_time);
-  /// Whether one that ends now is no better than one that could not be opened. One that served a lease, however young, was
-  /// what somebody logged in for.
+  /// Whether one that ends now is no better than one that could not be opened. One that served a lease,
+  /// however young, was what somebody logged in for.
   bool useless(time_point now, time_point opened, std::chrono::nanoseconds proving_time, bool in_use) const;
 
 private:

@@ -46,15 +46,16 @@ public:
   /// Why the server refused, in its words.
   const std::string& refusal() const { return refusal_; }
 
-  /// One request at a time: until its reply has come, the same call only looks for it. (libssh would give the reply to
-  /// whatever is asked next, and not send that.)
+  /// One request at a time: until its reply has come, the same call only looks for it. (libssh would give the
+  /// reply to whatever is asked next, and not send that.)
   enum class reply { waiting, yes, no };
   reply set_environment(const std::string& name, const std::string& value);
   reply execute(const std::string& command);
   /// A reply is still to be collected.
   bool awaits_reply() const { return asked_ != request::none; }
-  /// Sends the command a signal ("TERM", RFC 4254, section 6.9) if it can take one now; no reply tells whether it did.
-  /// Never after our own close: sshd ends the whole session over a signal on a channel that both sides have closed.
+  /// Sends the command a signal ("TERM", RFC 4254, section 6.9) if it can take one now; no reply tells
+  /// whether it did. Never after our own close: sshd ends the whole session over a signal on a channel that
+  /// both sides have closed.
   void signal(const char* name);
   /// How many bytes libssh took now: 0 while the peer's window or our socket is full, -1 when no more is
   /// wanted.

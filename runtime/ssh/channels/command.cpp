@@ -9,8 +9,8 @@ namespace moorage {
 
 namespace {
 
-/// Around a command in its packet: its length, type, channel, "exec", the wish for a reply, two lengths, and as much
-/// padding as any cipher asks for.
+/// Around a command in its packet: its length, type, channel, "exec", the wish for a reply, two lengths, and
+/// as much padding as any cipher asks for.
 constexpr std::size_t framing = 64;
 /// OpenSSH's PACKET_MAX_SIZE (packet.c), libssh's MAX_PACKET_LEN (packet.c).
 constexpr std::size_t large_packet = 256 << 10;

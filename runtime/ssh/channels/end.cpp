@@ -12,8 +12,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// When the end of the command and of its output is known, the server's close is waited for this long: it gives the slot
-/// back, and comes at once.
+/// When the end of the command and of its output is known, the server's close is waited for this long: it
+/// gives the slot back, and comes at once.
 constexpr auto close_patience = 250ms;
 
 /// From SIGTERM to SIGKILL.
@@ -31,8 +31,9 @@ void command_stream::exit_signal(const std::string& name, const std::string&) {
     ended_ = outcome{outcome_kind::signalled, 0, signal_name(name), {}};
 }
 
-/// The command's end says nothing about its output: what it left behind may hold the pipes, silent or not. All has come
-/// when the server says so, by its close or the end of output; until then output is waited for as long as was asked for.
+/// The command's end says nothing about its output: what it left behind may hold the pipes, silent or not.
+/// All has come when the server says so, by its close or the end of output; until then output is waited for
+/// as long as was asked for.
 void command_stream::look_for_end() {
   if (over())
     return;
@@ -118,8 +119,8 @@ void command_stream::closing() {
                                         : "the connection was closed while the command was under way");
 }
 
-/// The command is not wanted any more: what has not begun does not, what runs is ended by signals. Only when its channel
-/// is closed, by the server or after all patience by us, is it known what became of it.
+/// The command is not wanted any more: what has not begun does not, what runs is ended by signals. Only when
+/// its channel is closed, by the server or after all patience by us, is it known what became of it.
 void command_stream::begin_end() {
   if (!sent())
     return finish({outcome_kind::never_sent, 0, {}, *cancelled_});

@@ -13,7 +13,8 @@ namespace {
 // How libssh 0.10 sizes the peer's window (channels.c).
 constexpr std::uint64_t window_low = 640'000; ///< refilled below
 constexpr std::uint64_t window_full = 1'280'000;
-/// For readers with so much credit: one window a round trip bounds the rate, 4 MiB carry 200 MiB/s over 20 ms.
+/// For readers with so much credit: one window a round trip bounds the rate, 4 MiB carry 200 MiB/s over 20
+/// ms.
 constexpr std::uint64_t window_wide = 4u << 20;
 
 /// Bytes handled before others have their turn.
@@ -94,8 +95,9 @@ void command_stream::drain() {
   }
 }
 
-/// Takes all that libssh holds, behind what was taken before. Reading makes it refill the window, however much it still
-/// holds: reading piece by piece at a slow reader's pace would let the peer send, and libssh store, without bound.
+/// Takes all that libssh holds, behind what was taken before. Reading makes it refill the window, however
+/// much it still holds: reading piece by piece at a slow reader's pace would let the peer send, and libssh
+/// store, without bound.
 void command_stream::read_ahead() {
   for (auto kind : kinds) {
     auto& unread = unread_[index_of(kind)];
@@ -138,7 +140,8 @@ std::size_t command_stream::output(output_kind kind, const char* bytes, std::siz
   return taken;
 }
 
-/// Nobody's credit holds up the end of a command that is not wanted any more: it closes when its output has been read.
+/// Nobody's credit holds up the end of a command that is not wanted any more: it closes when its output has
+/// been read.
 void command_stream::throw_away() {
   drain();
   read_ahead();

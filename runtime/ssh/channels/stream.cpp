@@ -15,10 +15,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// How long to wait, from the first refusal, for a slot that a channel of ours is about to give back or has given back.
+/// How long to wait, from the first refusal, for a slot that a channel of ours is about to give back or has
+/// given back.
 constexpr auto slot_patience = 1s;
-/// A busy server clears a session away some time after it closed its channel: asked again after this long, doubling up
-/// to 64 times as long.
+/// A busy server clears a session away some time after it closed its channel: asked again after this long,
+/// doubling up to 64 times as long.
 constexpr auto slot_retry_first = 1ms;
 constexpr int slot_doublings_max = 6;
 
@@ -163,8 +164,8 @@ bool command_stream::open_channel() {
   return false;
 }
 
-/// A refusal because of a channel of ours that is closing, or that the server had not yet cleared away, is not for
-/// the user: sshd counts a session until it has looked after all that came in one batch.
+/// A refusal because of a channel of ours that is closing, or that the server had not yet cleared away, is
+/// not for the user: sshd counts a session until it has looked after all that came in one batch.
 bool command_stream::try_again() {
   bool just_ended = around_.channel_ended_at >= around_.now - slot_patience;
   if (refusals_++ == 0)

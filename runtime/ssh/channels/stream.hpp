@@ -60,7 +60,8 @@ public:
   /// A command that is not wanted any more is being ended: its channel will be free in a few seconds.
   bool ending() const { return ending_ && !over(); }
 
-  /// The marker of a command that was told to end and whose processes are to be looked for now; otherwise empty.
+  /// The marker of a command that was told to end and whose processes are to be looked for now; otherwise
+  /// empty.
   std::string take_sweep();
 
   /// What is left of the channel, to be settled.
@@ -71,8 +72,8 @@ public:
   void exit_status(int status) override;
   void exit_signal(const std::string& name, const std::string& words) override;
 
-  /// A command that is not wanted any more is sent SIGTERM; at the latest after this long its channel is closed and the
-  /// answer given.
+  /// A command that is not wanted any more is sent SIGTERM; at the latest after this long its channel is
+  /// closed and the answer given.
   static constexpr std::chrono::seconds answer_patience{3};
 
 private:

@@ -10,7 +10,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// The search takes 0.4 s and what the machine there needs for it; a session for it may first have to come free.
+/// The search takes 0.4 s and what the machine there needs for it; a session for it may first have to come
+/// free.
 constexpr auto patience = 10s;
 /// From a refusal to the next try.
 constexpr auto refused_pause = 200ms;

@@ -1,7 +1,7 @@
-// The search for what escaped the end of a command: a process group of its own takes no signal of sshd's, and root's
-// commands, forced ones and dropbear's children take none at all. So each command is given a marker in its environment,
-// which everything that it starts inherits, and a second command on the same connection goes through /proc for it.
-// Linux only, and only what the user may signal.
+// The search for what escaped the end of a command: a process group of its own takes no signal of sshd's, and
+// root's commands, forced ones and dropbear's children take none at all. So each command is given a marker in
+// its environment, which everything that it starts inherits, and a second command on the same connection goes
+// through /proc for it. Linux only, and only what the user may signal.
 #pragma once
 
 #include <memory>

@@ -17,8 +17,9 @@ constexpr std::uint64_t poll_reads_max = 4'096;
 /// Each call on a channel may read as well, and each channel's is made in each round.
 constexpr std::uint64_t pump_reads_max = 256u << 10;
 
-/// A window bounds what libssh holds for a reader that has stopped, except when output of both kinds is mixed: each
-/// little piece of the one refills the window that the other fills. Beyond the widest window the connection is not read.
+/// A window bounds what libssh holds for a reader that has stopped, except when output of both kinds is
+/// mixed: each little piece of the one refills the window that the other fills. Beyond the widest window the
+/// connection is not read.
 constexpr std::size_t unread_max = 4u << 20;
 
 /// A peer that does not read what it is owed for so long is given up.

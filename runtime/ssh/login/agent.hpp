@@ -22,8 +22,9 @@ constexpr std::uint8_t sign_request = 13;
 constexpr std::uint8_t sign_response = 14;
 } // namespace agent_message
 
-/// How long an agent may take to accept a connection or to list its keys, which it does without asking anybody, before
-/// we go on with what else there is. A signature may need a touch or a passphrase: see `agent_timeout` of the settings.
+/// How long an agent may take to accept a connection or to list its keys, which it does without asking
+/// anybody, before we go on with what else there is. A signature may need a touch or a passphrase: see
+/// `agent_timeout` of the settings.
 constexpr std::chrono::milliseconds agent_patience{5'000};
 
 /// A socket connected to the agent, non-blocking; or why there is none.
@@ -41,8 +42,9 @@ struct agent_key {
   std::string comment;
 };
 
-/// One conversation with an agent: one request at a time, each with its deadline. Never blocks. After a failure there is
-/// nothing more to be had from it; its socket stays open until it goes, since somebody may still be watching the number.
+/// One conversation with an agent: one request at a time, each with its deadline. Never blocks. After a
+/// failure there is nothing more to be had from it; its socket stays open until it goes, since somebody may
+/// still be watching the number.
 class agent_client {
 public:
   explicit agent_client(unique_fd socket) : socket_(std::move(socket)) {}

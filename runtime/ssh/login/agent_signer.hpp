@@ -4,8 +4,8 @@
 // sign request is then put to the real agent, without blocking; in the second pass it finds the same list and
 // the real signature. The bytes to be signed are the same in both, as they hold nothing random. Rests on the
 // internals of libssh 0.10; pinned by a test.
-// Each pass but a session's first leaks libssh's copy of the list, some hundred bytes (its agent client forgets to free
-// the one before).
+// Each pass but a session's first leaks libssh's copy of the list, some hundred bytes (its agent client
+// forgets to free the one before).
 #pragma once
 
 #include <libssh/libssh.h>
@@ -29,8 +29,8 @@ public:
   /// False: no socket pair could be made; `errno` says why.
   bool usable() const { return static_cast<bool>(ours_); }
 
-  /// `key.blob` is shown to the server. `held`: how the agent names the key that signs, which is another blob when a
-  /// certificate is shown that the agent does not hold.
+  /// `key.blob` is shown to the server. `held`: how the agent names the key that signs, which is another blob
+  /// when a certificate is shown that the agent does not hold.
   void begin(agent_key key, std::string held);
 
   enum class state {

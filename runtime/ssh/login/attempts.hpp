@@ -12,11 +12,12 @@ namespace moorage {
 /// SSH_AUTH_METHOD_… bits as the names that servers use.
 std::string method_names(int methods);
 
-/// What stands in the way of credentials that could not be used: each key file's problem, what the agent lacks.
+/// What stands in the way of credentials that could not be used: each key file's problem, what the agent
+/// lacks.
 std::string hindrances(const credentials& with, const std::string& agent_problem);
 
-/// Nothing: there is something to log in with. Else what is missing, before a server is asked: each log-in that ends
-/// unfinished is counted by those that ban addresses.
+/// Nothing: there is something to log in with. Else what is missing, before a server is asked: each log-in
+/// that ends unfinished is counted by those that ban addresses.
 ssh_error nothing_to_offer(const credentials& with);
 
 class attempts {

@@ -47,17 +47,19 @@ public:
 
   /// "publickey ED25519 SHA256:… (~/.ssh/id_ed25519)"; for the opening's steps.
   const std::string& text() const;
-  /// `denied`: all that was tried and what the server still offers. `no_credentials`: what was missing; also when a
-  /// signature that the agent was asked for did not come, whatever ended the log-in then: another try would have the
-  /// agent ask its user once more. Others: the link broke. Never holds a secret.
+  /// `denied`: all that was tried and what the server still offers. `no_credentials`: what was missing; also
+  /// when a signature that the agent was asked for did not come, whatever ended the log-in then: another try
+  /// would have the agent ask its user once more. Others: the link broke. Never holds a secret.
   const ssh_error& error() const;
   /// What it is waiting for, in words.
   std::string waiting_for() const;
   /// The error when the opening's deadline has passed; `begun` begins its text.
   ssh_error overdue(const std::string& begun) const;
-  /// Has what the server says read, by `poll` of its link, while only the agent is waited for: nothing else would.
+  /// Has what the server says read, by `poll` of its link, while only the agent is waited for: nothing else
+  /// would.
   void hear(const std::function<void()>& poll);
-  /// What the server said to people so far (RFC 4252, section 5.4), fit to be printed, with its lines. Errors end with it.
+  /// What the server said to people so far (RFC 4252, section 5.4), fit to be printed, with its lines. Errors
+  /// end with it.
   std::string banner() const;
 
 private:

@@ -128,7 +128,8 @@ bool authenticator::machine::give_up() {
   return false;
 }
 
-/// Keys and password go as soon as they are of no more use. The agent's socket stays until its watcher has let go.
+/// Keys and password go as soon as they are of no more use. The agent's socket stays until its watcher has
+/// let go.
 void authenticator::machine::finish() {
   over_ = true;
   signer_.reset();

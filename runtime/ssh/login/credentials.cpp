@@ -79,7 +79,8 @@ std::string blob_of_line(std::string_view line) {
   return from_base64(line.substr(begin + 1, end - begin - 1)).value_or("");
 }
 
-/// A public key or a certificate as ssh-keygen writes it: one line, with comments at most before it. Empty: not one.
+/// A public key or a certificate as ssh-keygen writes it: one line, with comments at most before it. Empty:
+/// not one.
 std::string public_text(std::string_view text) {
   while (!text.empty()) {
     auto end = std::min(text.find('\n'), text.size());

@@ -34,7 +34,8 @@ struct key_file {
   owned_key public_key;  ///< null when not even that is known
   owned_key certificate; ///< private key with the certificate of `path`-cert.pub, when there is one that fits
   std::string blob;      ///< the public key's SSH wire form; empty when unknown. Agents name keys by it
-  /// Of a file that holds nothing but a certificate: its wire form, which is shown to the server in place of `blob`.
+  /// Of a file that holds nothing but a certificate: its wire form, which is shown to the server in place of
+  /// `blob`.
   std::string certificate_blob;
   std::string certificate_problem; ///< why a certificate that is there is not used
   std::string problem; ///< why there is no private key, naming the file: missing, locked, wrong passphrase …
@@ -57,13 +58,13 @@ struct credentials {
 
 /// Reads and unlocks one key file; blocks, and may compute for a while (a passphrase is hashed many times
 /// over). `passphrase` may be null: locked keys stay locked, but their public part is found where the file
-/// tells it or beside it (`path`.pub). A file that holds a public key or a certificate stands for the agent's key, as
-/// ssh_config(5) has it of IdentityFile; it is no secret, and anybody may read it. `secrets_kept`: somebody gives this
-/// process secrets, so that advice may name one.
+/// tells it or beside it (`path`.pub). A file that holds a public key or a certificate stands for the agent's
+/// key, as ssh_config(5) has it of IdentityFile; it is no secret, and anybody may read it. `secrets_kept`:
+/// somebody gives this process secrets, so that advice may name one.
 key_file load_key(const std::string& path, bool listed, const secret* passphrase, bool secrets_kept = false);
 
-/// The listed key files, or those of the usual ones that exist; a listed certificate is joined to the private key of
-/// another listed file, when there is one. Blocks.
+/// The listed key files, or those of the usual ones that exist; a listed certificate is joined to the private
+/// key of another listed file, when there is one. Blocks.
 std::vector<key_file> load_keys(const cluster_settings& settings, const std::string& home,
                                 const secret* passphrase, const abandonment& sign, bool secrets_kept = false);
 

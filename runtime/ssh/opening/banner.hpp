@@ -11,8 +11,8 @@ namespace moorage {
 /// Kept of all that one log-in is told; a site's legal notice has some two thousand.
 constexpr std::size_t banner_max = 16u << 10;
 
-/// Gathers every banner of one session. libssh keeps the last one only, and two may come in one read: it says in a line
-/// of its log when one comes, and what it had can be taken before it is thrown away.
+/// Gathers every banner of one session. libssh keeps the last one only, and two may come in one read: it says
+/// in a line of its log when one comes, and what it had can be taken before it is thrown away.
 class banner_collector {
 public:
   explicit banner_collector(ssh_session session) : session_(session) {}

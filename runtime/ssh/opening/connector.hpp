@@ -1,11 +1,11 @@
-// A TCP connection to the first address that answers, without blocking, and from there on to the first whose server
-// speaks.
+// A TCP connection to the first address that answers, without blocking, and from there on to the first whose
+// server speaks.
 //
 // The addresses are tried one after the other, never side by side: a connection that is opened only to be
 // dropped again looks like a knock at the door, and login nodes ban those who knock too often. So that one
-// dead address does not eat the whole patience, each but the last is given an equal share of what is left: to be
-// connected, the lesser of that and 5 s; to be connected and to have exchanged keys, all of it. A machine that hangs
-// takes connections, by its kernel, and never says a word.
+// dead address does not eat the whole patience, each but the last is given an equal share of what is left: to
+// be connected, the lesser of that and 5 s; to be connected and to have exchanged keys, all of it. A machine
+// that hangs takes connections, by its kernel, and never says a word.
 #pragma once
 
 #include <chrono>
@@ -38,8 +38,8 @@ public:
   /// After `connected`: the socket, close-on-exec and non-blocking, with TCP_NODELAY and SO_KEEPALIVE; once.
   unique_fd take() { return std::move(socket_); }
   const endpoint& peer() const { return endpoints_[at_]; }
-  /// After `connected`: when another address should have its turn if the server here has not spoken; the last one's is
-  /// never.
+  /// After `connected`: when another address should have its turn if the server here has not spoken; the last
+  /// one's is never.
   time_point share_due() const { return share_due_; }
   /// Leaves the present address, whose server did so, to try the next. The socket that was taken is closed.
   void pass_over(const std::string& what);

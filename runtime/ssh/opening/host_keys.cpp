@@ -14,8 +14,8 @@ namespace moorage {
 
 namespace {
 
-/// What both libssh 0.10 and OpenSSH offer by themselves, in OpenSSH's order. No ssh-rsa: it signs with SHA-1, and ssh
-/// gave it up as well.
+/// What both libssh 0.10 and OpenSSH offer by themselves, in OpenSSH's order. No ssh-rsa: it signs with
+/// SHA-1, and ssh gave it up as well.
 constexpr std::string_view algorithms_offered[] = {"ssh-ed25519",
                                                    "ecdsa-sha2-nistp256",
                                                    "ecdsa-sha2-nistp384",

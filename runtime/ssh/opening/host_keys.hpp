@@ -59,7 +59,8 @@ struct known_hosts {
   std::vector<std::string> keep_nothing; ///< those of `files` that are /dev/null, by whatever name
 };
 
-/// A site's file has some hundred thousand lines at most; more is a mistake such as a log written to the wrong place.
+/// A site's file has some hundred thousand lines at most; more is a mistake such as a log written to the
+/// wrong place.
 constexpr std::size_t known_hosts_size_max = 64u << 20;
 
 /// The name that known_hosts lines use: "host", or "[host]:port" for other ports than 22; lower case.
@@ -68,12 +69,14 @@ std::string known_hosts_name(const std::string& host, std::uint16_t port);
 /// The line that makes the key known, without its end.
 std::string known_hosts_line(const known_hosts& known, const host_key& key);
 
-/// Appends what a file's text says of the host, matched as OpenSSH does. Lines that make no sense are skipped, as ssh
-/// does, but a NUL in one is a problem. A revocation is taken even from lines that ssh would skip.
+/// Appends what a file's text says of the host, matched as OpenSSH does. Lines that make no sense are
+/// skipped, as ssh does, but a NUL in one is a problem. A revocation is taken even from lines that ssh would
+/// skip.
 void parse_known_hosts(std::string_view text, const std::string& file, known_hosts& known);
 
-/// For SSH_OPTIONS_HOSTKEYS, in ssh's order: the signature algorithms of known keys first, so that the server shows a key
-/// we know, unless the one that is first anyway is known. Revoked keys and lines without the port have no say.
+/// For SSH_OPTIONS_HOSTKEYS, in ssh's order: the signature algorithms of known keys first, so that the server
+/// shows a key we know, unless the one that is first anyway is known. Revoked keys and lines without the port
+/// have no say.
 std::string host_key_algorithms(const known_hosts& known);
 
 /// Reads the files; blocks. `files` have their `~/` expanded already.
@@ -92,20 +95,22 @@ struct host_key_verdict {
   host_key_state state = host_key_state::unknown;
   /// The key may be used: known, or unknown and the policy is accept-new or off.
   bool accepted = false;
-  /// accept-new: the key is to be written down (`write_known_host`) before anything is sent that must stay secret. Also
-  /// when it is known from this process's memory only.
+  /// accept-new: the key is to be written down (`write_known_host`) before anything is sent that must stay
+  /// secret. Also when it is known from this process's memory only.
   bool to_write = false;
   ssh_error
       error; ///< when not accepted: the key seen, the keys expected and where, the command that accepts it
   std::string text; ///< when accepted, for the opening's steps: "ssh-ed25519 SHA256:…, known_hosts:3"
 };
 
-/// Stricter than ssh in three ways: a revoked key and a changed one are refused under every policy; a revocation of the
-/// name without its port holds for every port; and a file that could not be read is never taken for one that says
-/// nothing (only one that the system forbids us to read may be missing where another has the key, as for ssh).
+/// Stricter than ssh in three ways: a revoked key and a changed one are refused under every policy; a
+/// revocation of the name without its port holds for every port; and a file that could not be read is never
+/// taken for one that says nothing (only one that the system forbids us to read may be missing where another
+/// has the key, as for ssh).
 host_key_verdict judge_host_key(const known_hosts& known, const host_key& shown, host_key_policy policy);
 
-/// The refusal for a file that could not be read; no error when there is none that matters whatever the key is.
+/// The refusal for a file that could not be read; no error when there is none that matters whatever the key
+/// is.
 ssh_error unreadable_known_hosts(const known_hosts& known);
 
 /// The key the server has shown in the key exchange; empty type when there is none. Does not block.
@@ -116,9 +121,10 @@ struct key_written {
   ssh_error error;     ///< the file has come to know another key for this host, or to revoke this one
 };
 
-/// Writes a new key down in the first file; blocks for `patience`, and for as long as the file system does: run it on a
-/// thread for blocking calls. Makes the folder (0700) and the file (0600) when missing. Nothing is written without the
-/// file's lock (flock(2)), under which the file is looked at again; all of the line is written, or none of it.
+/// Writes a new key down in the first file; blocks for `patience`, and for as long as the file system does:
+/// run it on a thread for blocking calls. Makes the folder (0700) and the file (0600) when missing. Nothing
+/// is written without the file's lock (flock(2)), under which the file is looked at again; all of the line is
+/// written, or none of it.
 key_written write_known_host(const known_hosts& known, const host_key& shown,
                              std::chrono::milliseconds patience);
 

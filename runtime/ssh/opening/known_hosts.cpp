@@ -1,4 +1,5 @@
-// known_hosts lines: which of them speak of our host, and what they say (OpenSSH's hostfile.c and match.c, 9.2).
+// known_hosts lines: which of them speak of our host, and what they say (OpenSSH's hostfile.c and match.c,
+// 9.2).
 #include <libssh/libssh.h>
 
 #include <algorithm>
@@ -157,13 +158,15 @@ bool makes_sense(std::string_view type, const std::vector<std::string_view>& fie
   return true;
 }
 
-/// The key on a line; a certificate as it stands, or, if only its key matters, as that. Nothing: ssh skips the line.
+/// The key on a line; a certificate as it stands, or, if only its key matters, as that. Nothing: ssh skips
+/// the line.
 std::optional<host_key> read_key(std::string_view name, std::string_view text, host_marker marker) {
   constexpr std::string_view certificate = "-cert-v01@openssh.com";
   std::string digits{text};
   std::erase_if(digits, [](char c) { return c == '\r' || c == '\v' || c == '\f'; });
   auto blob = from_base64(digits);
-  // Of a revocation we believe more than ssh does: one with its padding lost still says which key is not to be trusted.
+  // Of a revocation we believe more than ssh does: one with its padding lost still says which key is not to
+  // be trusted.
   if (!blob || (marker != host_marker::revoked && to_base64(*blob) != digits))
     return std::nullopt;
   wire_reader reader{*blob};

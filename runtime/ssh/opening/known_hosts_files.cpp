@@ -31,7 +31,8 @@ bool make_folder_of(const std::string& file) {
   return ::mkdir(file.substr(0, slash).c_str(), 0700) == 0 || errno == EEXIST;
 }
 
-/// Asks again and again, so that the thread is ours again when the time is up: flock itself waits without limit.
+/// Asks again and again, so that the thread is ours again when the time is up: flock itself waits without
+/// limit.
 bool lock(int fd, std::chrono::milliseconds patience) {
   const auto end = clock::now() + patience;
   while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -104,7 +105,8 @@ key_written write_known_host(const known_hosts& known, const host_key& shown,
     return {errno == EWOULDBLOCK ? file + " is locked by another program"
                                  : failed(file + " could not be locked"),
             {}};
-  // Several connections, and several processes, meet a new host at the same time; what the first has written holds.
+  // Several connections, and several processes, meet a new host at the same time; what the first has written
+  // holds.
   known_hosts present;
   present.host = known.host;
   present.port = known.port;

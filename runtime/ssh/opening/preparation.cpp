@@ -122,7 +122,8 @@ std::string nothing_else(const cluster_settings& settings, const surroundings& a
          " is there to be used";
 }
 
-/// A hung agent costs a thread for a while: it is only troubled when the files leave something to be wished for.
+/// A hung agent costs a thread for a while: it is only troubled when the files leave something to be wished
+/// for.
 bool agent_needed(const credentials& keys) {
   if (!keys.any_listed())
     return true;

@@ -59,9 +59,9 @@ struct prepared {
   std::vector<opening_step> steps; ///< prepare and look_up, with the time each took
 };
 
-/// OpenSSL reads its configuration file when a process first uses it, and takes itself down at the process's exit. Whoever
-/// makes transports calls this first, on a thread of its own, so that neither happens on a worker or under a task that
-/// was abandoned. Later calls do nothing.
+/// OpenSSL reads its configuration file when a process first uses it, and takes itself down at the process's
+/// exit. Whoever makes transports calls this first, on a thread of its own, so that neither happens on a
+/// worker or under a task that was abandoned. Later calls do nothing.
 void let_openssl_begin();
 
 /// One preparation. Owned and called by one transport; nothing in it blocks.

@@ -12,12 +12,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// How long a new host key waits for its file's lock before the log-in goes on without: whoever has it for longer is
-/// stuck itself. A short `connect_timeout` shortens it.
+/// How long a new host key waits for its file's lock before the log-in goes on without: whoever has it for
+/// longer is stuck itself. A short `connect_timeout` shortens it.
 constexpr std::chrono::milliseconds lock_patience{1'000};
 
-/// Sent bytes that stay unacknowledged for so long mean that the peer or the way to it is gone. Longer than the
-/// keep-alive takes to find out in an orderly way.
+/// Sent bytes that stay unacknowledged for so long mean that the peer or the way to it is gone. Longer than
+/// the keep-alive takes to find out in an orderly way.
 std::chrono::milliseconds silence_max(const cluster_settings& settings) {
   auto alive = settings.keep_alive_interval * 4;
   return alive.count() == 0 ? 0ms
@@ -265,7 +265,8 @@ bool ssh_transport::remember() {
       fail(std::move(written->error));
       return false;
     }
-    // As ssh(1) does: a key that cannot be written down is trusted, here for as long as this process remembers it.
+    // As ssh(1) does: a key that cannot be written down is trusted, here for as long as this process
+    // remembers it.
     if (written->problem.empty()) {
       o.world.host_keys->forget(o.ready->known);
       o.host_key_text += ", written to " + file;

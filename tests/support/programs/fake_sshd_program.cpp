@@ -1,10 +1,10 @@
-// The fake sshd as a program of its own, for benches that measure the memory and
-// the processor time of the client alone.
+// The fake sshd as a program of its own, for benches that measure the memory and the processor time of the
+// client alone.
 //
 // usage: fake_sshd_program [host=ADDRESS] [port=N] [FAULT=VALUE]…
 //
-// Prints one line of JSON with host, port and host_key, then obeys one order a line on
-// stdin, each answered with one line of JSON: {"ok":true}, {"error":"…"}, or the counters.
+// Prints one line of JSON with host, port and host_key, then obeys one order a line on stdin, each answered
+// with one line of JSON: {"ok":true}, {"error":"…"}, or the counters.
 //   set FAULT=VALUE          next N FAULT=VALUE…       listen yes|no
 //   freeze, thaw, half-open, reset-all, close-all, disconnect-all, change-host-key
 //   counters, host-key
