@@ -1,13 +1,17 @@
 // `moorage admin …`: looking into the node's pools, and steering them.
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <cstring>
 #include <deque>
 #include <filesystem>
 #include <mutex>
 #include <system_error>
 
 #include <nlohmann/json.hpp>
+#include <poll.h>
+#include <sys/pidfd.h>
 
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
@@ -17,13 +21,14 @@
 #include "deploy/moorage/signals.hpp"
 #include "messages/type_ids.hpp"
 #include "runtime/node/socket.hpp"
+#include "runtime/system/descriptors.hpp"
 
 namespace moorage::cli {
 
 namespace {
 
 /// A node closes its connections within a second.
-constexpr std::chrono::seconds stop_patience{10};
+constexpr std::chrono::milliseconds stop_patience{10'000};
 
 template <class T, class Text>
 ending show(const options& from, const char* name, result<std::vector<T>> items, Text text) {
@@ -107,21 +112,30 @@ ending follow_events(const options& from, runtime& node, signal_watch& signals) 
   return {success, signals.caught()};
 }
 
-// By its process, which needs no node that answers. Who made a socket and handed it over may be named in the
-// node's place, so what does not look like a node is left alone.
-ending stop_node(const options& from, runtime& node, const std::string& socket) {
+// By its process, so that a node that is frozen, or of another version, can be ended too. Who made a socket
+// and handed it over may be named in the node's place, so what is no node is left alone.
+ending stop_node(const options& from, const std::string& socket) {
   auto process = node_process(socket);
-  if (!process)
-    return refuse(to_failure(process.error()));
+  if (!process) {
+    auto reason = to_failure(process.error());
+    return refuse(reason.code == errc::no_node ? no_node_on(socket, from) : reason);
+  }
+  unique_fd held{*process > 0 ? pidfd_open(*process, 0) : -1}; // its number may be another's soon
   std::error_code unknown;
-  auto program = std::filesystem::read_symlink("/proc/" + std::to_string(*process) + "/exe", unknown);
-  if (*process <= 0 || !program.filename().string().starts_with("moorage")) {
+  auto program =
+      std::filesystem::read_symlink("/proc/" + std::to_string(*process) + "/exe", unknown).filename();
+  if (!held || (program != "moorage" && program != "moorage (deleted)")) {
     complain("cannot tell which process serves " + socket +
              ": end the program that does, or, if it is systemd's, run: systemctl --user stop moorage");
     return {failed, 0};
   }
-  kill(*process, SIGTERM);
-  if (!node.wait_for_loss(stop_patience)) {
+  if (pidfd_send_signal(held.get(), SIGTERM, nullptr, 0) != 0) {
+    complain("cannot end process " + std::to_string(*process) + ", which serves " + socket + ": " +
+             std::strerror(errno));
+    return {failed, 0};
+  }
+  pollfd ended{held.get(), POLLIN, 0};
+  if (poll(&ended, 1, static_cast<int>(stop_patience.count())) != 1) {
     complain("process " + std::to_string(*process) + " was sent SIGTERM, and serves " + socket + " still");
     return {failed, 0};
   }
@@ -155,6 +169,8 @@ ending run_admin(const options& from) {
   auto config = read_configuration(from);
   if (!config)
     return {wrong_config, 0};
+  if (action == "stop")
+    return stop_node(from, node_socket(from, *config));
   auto reached = reach_node(from, *config);
   if (!reached.pools)
     return refuse(reached.reason);
@@ -167,8 +183,6 @@ ending run_admin(const options& from) {
     return show(from, "leases", node.leases(from.cluster), leases_text);
   if (action == "waiters")
     return show(from, "waiters", node.waiters(from.cluster), waiters_text);
-  if (action == "stop")
-    return stop_node(from, node, node_socket(from, *config));
   return action == "events" ? follow_events(from, node, *signals) : steer(from, node);
 }
 

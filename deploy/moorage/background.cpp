@@ -50,8 +50,10 @@ class starting_turn {
 public:
   starting_turn(const std::string& socket, start_clock::time_point deadline, const signal_watch& signals)
       : path_(socket + ".start") {
-    mkdir(std::filesystem::path{socket}.parent_path().c_str(),
-          0700); // the node sees to what is wrong with it
+    std::filesystem::path above;
+    for (const auto& part :
+         std::filesystem::path{socket}.parent_path()) // the node sees to what is wrong with it
+      mkdir((above /= part).c_str(), 0700);
     file_.reset(open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     while (file_ && flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
       auto wanted = errno == EWOULDBLOCK || errno == EINTR;
@@ -180,7 +182,7 @@ std::string try_to_start(const configuration& config, const std::string& socket,
   its.reset();
   std::string said;
   auto heard = hear_out(ours.get(), deadline, signals, said);
-  if (!heard && !signals.token().stop_requested())
+  if (!heard)
     kill(pid, SIGTERM); // or it would be there in the end, unasked
   auto there = heard && listens(socket);
   waitpid(pid, nullptr, WNOHANG);

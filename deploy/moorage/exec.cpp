@@ -217,8 +217,12 @@ std::string label_of(const exec_options& from) {
   return from.label.empty() ? "exec " + std::to_string(getpid()) : from.label;
 }
 
-result<lease> acquire(const options& from, runtime& pools, const signal_watch& signals) {
-  acquire_options how{from.patience, label_of(from.exec), signals.token()};
+// `spent`: of the patience, on a node that had to be started first.
+result<lease> acquire(const options& from, runtime& pools, const signal_watch& signals,
+                      std::chrono::milliseconds spent) {
+  auto patience = from.patience.count() > 0 ? std::max(from.patience - spent, std::chrono::milliseconds{0})
+                                            : from.patience;
+  acquire_options how{patience, label_of(from.exec), signals.token()};
   how.wait_for_ready = from.patience.count() > 0; // whoever says how long means it
   waiting_words words{from, pools};
   return pools.try_acquire(from.cluster, std::move(how));
@@ -227,13 +231,13 @@ result<lease> acquire(const options& from, runtime& pools, const signal_watch& s
 ending work(const options& from, const configuration& config, pools_at_hand& reached, signal_watch& signals,
             std::atomic<bool>& sent, exec_request request) {
   auto& pools = *reached.pools;
-  auto lease = acquire(from, pools, signals);
+  auto lease = acquire(from, pools, signals, reached.took);
   if (!lease && reached.of_node && lease.error().code == errc::unknown_cluster) {
     if (auto unknown = make_known(pools, from, config); unknown.code != errc::none) {
       refuse(unknown);
       return {exec_failed, 0};
     }
-    lease = acquire(from, pools, signals);
+    lease = acquire(from, pools, signals, reached.took);
   }
   if (!lease) {
     outcome never{outcome_kind::never_sent, 0, {}, lease.error()};

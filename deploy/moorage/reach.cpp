@@ -73,11 +73,6 @@ void name_files_from_root(cluster_settings& of) {
         each = std::filesystem::absolute(each, unknown).string();
 }
 
-// For whoever can start one; the library's own text is for developers, too.
-failure no_node_on(const std::string& path, const options& from) {
-  return {errc::no_node, "no node listens on " + path + "; start one with: " + same_node(from, "serve &")};
-}
-
 // A node that ends at this very moment is none: its file goes first.
 result<runtime> find_node(const std::string& path) {
   auto node = connected(path);
@@ -93,8 +88,14 @@ result<runtime> find_or_start_node(const options& from, const configuration& con
   if (node.error().code != errc::no_node || !may_start_node(from, config))
     return node;
   auto wrong = start_node(from, config, path, signals);
-  if (wrong.code == errc::none)
-    return find_node(path);
+  if (wrong.code == errc::none) {
+    node = find_node(path);
+    if (node.error().code != errc::node_lost)
+      return node;
+    // Somebody had it end as it came up: then there is none.
+    wrong.text = "the node that was started ended at once";
+    node = failure{errc::no_node, wrong.text};
+  }
   if (from.quiet < 2 && !signals.token().stop_requested())
     complain(wrong.text + "; going on with connections of this command's own");
   return node;
@@ -108,6 +109,11 @@ std::string own_log_level(const options& from, const configuration& config) {
 }
 
 } // namespace
+
+// The library's own text is for developers, too.
+failure no_node_on(const std::string& path, const options& from) {
+  return {errc::no_node, "no node listens on " + path + "; start one with: " + same_node(from, "serve &")};
+}
 
 int code_for(errc reason) {
 #define MOORAGE_ERROR(name, exit, words, meaning)                                                            \
@@ -192,7 +198,10 @@ pools_at_hand reach_pools(const options& from, const configuration& config, sign
     return result;
   }
   if (auto path = node_socket(from, config); !from.embedded && from.settings.empty() && !path.empty()) {
+    auto began = std::chrono::steady_clock::now();
     auto node = find_or_start_node(from, config, path, signals);
+    result.took =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
     auto chosen = !from.socket.empty() || !config.node_socket.empty();
     // Without a node we can do without, and with what is not ours at a place that nobody chose; with a node
     // that does not answer, somebody should look after it.

@@ -1,6 +1,7 @@
 // The way to the pools: the configuration, then a node's pools or pools of our own.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 
@@ -26,6 +27,7 @@ struct pools_at_hand {
   std::optional<runtime> pools; ///< nothing: `reason`
   bool of_node = false;
   failure reason;
+  std::chrono::milliseconds took{0}; ///< to reach them
 };
 
 /// Pools that know the cluster that the options name: the node's if there is one, or can be started where the
@@ -36,6 +38,8 @@ pools_at_hand reach_cluster(const options& from, const configuration& config, si
 /// The same, but that a node may not know the cluster: a round trip less, for whoever sees that from its
 /// answer.
 pools_at_hand reach_pools(const options& from, const configuration& config, signal_watch& signals);
+/// What there is to say where no node listens, to who can start one.
+failure no_node_on(const std::string& path, const options& from);
 /// Tells a node that does not know the options' cluster of it, with our settings.
 failure make_known(runtime& node, const options& from, const configuration& config);
 

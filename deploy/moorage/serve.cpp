@@ -112,6 +112,20 @@ std::string counted(std::size_t number, const std::string& what) {
   return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
 }
 
+// A node that cannot listen is to log in nowhere: so the reserves are opened once it listens.
+configuration without_reserves(configuration config) {
+  for (auto& each : config.clusters)
+    each.settings.min_idle = 0;
+  return config;
+}
+
+void open_reserves(runtime& pools, const configuration& config) {
+  for (const auto& each : config.clusters)
+    if (each.settings.min_idle > 0)
+      if (auto told = pools.register_cluster(each.settings); !told)
+        complain(each.settings.name + ": " + told.error().text);
+}
+
 // Takes over what changed between the two files. Clusters that clients registered themselves stay.
 void take_over(runtime& pools, const configuration& before, const configuration& now) {
   std::size_t changed = 0, gone = 0;
@@ -179,13 +193,15 @@ ending run_serve(const options& from) {
   if (!config)
     return {wrong_config, 0};
   failure reason;
-  auto pools = make_pools(*config, signals, reason);
+  auto way = way_to_serve(from, *config, reason); // before there are threads that read the environment
+  if (reason.code != errc::none)
+    return refuse(reason);
+  auto pools = make_pools(without_reserves(*config), signals, reason);
   if (!pools)
     return refuse(reason);
   auto warnings = tell_warnings(*pools, from, *config);
-  auto way = way_to_serve(from, *config, reason);
-  if (reason.code != errc::none)
-    return refuse(reason);
+  if (signals.token().stop_requested())
+    return {success, signals.caught()};
   auto path = pools->serve(way, [&left](const failure& what, bool listening) {
     if (listening || what.code == errc::none)
       complain(what.text);
@@ -194,6 +210,7 @@ ending run_serve(const options& from) {
   });
   if (!path)
     return refuse(path.error());
+  open_reserves(*pools, *config);
   complain("serving " + counted(config->clusters.size(), "cluster") + " on " + *path);
   tell_systemd("READY=1\nSTATUS=serving on " + *path);
   if (from.serve.started)

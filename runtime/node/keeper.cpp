@@ -62,19 +62,24 @@ bool node_keeper::is_idle() const {
   return idleness_.end.count() > 0 && idleness_.links->none_for() >= idleness_.end;
 }
 
+bool node_keeper::is_used() const {
+  return idleness_.links && idleness_.links->none_for().count() == 0;
+}
+
 /// Ends, unless somebody came at the last moment. False: somebody did, and it listens again.
 bool node_keeper::leave() {
   // Who looks for a node from now on finds none, and starts another.
   node_.withdraw();
   if (!wait(node_last_look))
     return true;
-  while (!is_idle()) {
+  for (auto taken = false; taken ? is_used() : !is_idle();) {
     auto made = again_(path_);
     if (made) {
       node_ = std::move(*made);
       return false;
     }
     // Another one listens there by now: whoever came is served by this one to the end.
+    taken = to_failure(made.error()).code == errc::node_running;
     if (!wait(node_file_look))
       return true;
   }
@@ -93,8 +98,10 @@ bool node_keeper::restore() {
       return true;
     }
     auto reason = to_failure(made.error());
-    // Where another node listens now, nobody will come to this one any more.
+    // Where another node listens now, nobody will come to this one any more. Who has come is served to the
+    // end.
     auto over = reason.code == errc::node_running || std::chrono::steady_clock::now() >= deadline;
+    over = over && !is_used();
     if (over)
       tell_({reason.code,
              "the socket's file " + path_ + " is gone, and it cannot be made anew: " + reason.text},

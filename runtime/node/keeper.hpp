@@ -19,7 +19,8 @@ namespace moorage {
 
 /// How often the file is looked for: the loss is noticed within a second. One look is one system call.
 constexpr std::chrono::milliseconds node_file_look{500};
-/// How long it is tried to listen again before the node counts as lost.
+/// How long it is tried to listen again before the node counts as lost. One that is in use is lost when the
+/// last of its users has gone.
 constexpr std::chrono::seconds node_file_patience{5};
 
 /// How long a node that is about to end waits for who connected while its file went. Accepting takes a
@@ -69,6 +70,7 @@ private:
   void watch();
   bool restore();
   bool is_idle() const;
+  bool is_used() const;
   bool leave();
   bool wait(std::chrono::milliseconds span);
 

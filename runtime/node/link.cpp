@@ -73,8 +73,8 @@ caf::error no_handshake(const caf::actor_system& system, const std::string& path
             "try again, and look at its log";
   else if (reason == caf::sec::incompatible_application_ids)
     text += " is another application, or a node of another version or build of moorage, whose messages are "
-            "not ours: stop it "
-            "and start it again from the installation that this program is of";
+            "not ours: stop it (moorage admin stop) and start it again from the installation that this "
+            "program is of";
   else if (reason == caf::sec::malformed_basp_message || reason == caf::sec::serializing_basp_payload_failed)
     text +=
         " is no node, since it does not speak CAF's protocol: give the path that 'moorage serve' listens on";

@@ -12,8 +12,10 @@
 #include <array>
 #include <atomic>
 #include <cctype>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -235,7 +237,11 @@ caf::expected<published_node> publish_node(caf::actor_system& system, node_servi
 caf::expected<published_node> publish_node(caf::actor_system& system, node_service what, int listening) {
   if (auto error = unfit_to_publish(system, what, "a socket that was handed over"))
     return error;
-  auto taken = take_listening(second_of(listening));
+  auto second = second_of(listening);
+  if (!second)
+    return make_error(errc::local_failure,
+                      "cannot use the socket that was handed over: " + std::string{std::strerror(errno)});
+  auto taken = take_listening(std::move(second));
   if (!taken)
     return std::move(taken.error());
   auto state = std::make_unique<published_node::state>();

@@ -242,7 +242,8 @@ caf::expected<listening_socket> take_listening(unique_fd given) {
   if (::fcntl(given.get(), F_SETFD, FD_CLOEXEC) != 0 || ::fcntl(given.get(), F_SETFL, O_NONBLOCK) != 0 ||
       ::listen(given.get(), backlog) != 0)
     return local("cannot listen on the socket that was handed over", errno);
-  return listening_socket{std::move(given), std::string{address.sun_path}};
+  auto length = strnlen(address.sun_path, size - offsetof(sockaddr_un, sun_path)); // it may fill its place
+  return listening_socket{std::move(given), std::string{address.sun_path, length}};
 }
 
 bool is_in_place(const listening_socket& socket) {

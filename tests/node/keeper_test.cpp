@@ -111,6 +111,20 @@ TEST_CASE("a node in whose place another one listens says so, and leaves it alon
   CHECK(node.serves());
 }
 
+TEST_CASE("a node whose place another one has taken serves who is linked to the end, and ends then") {
+  auto links = std::make_shared<moorage::link_count>();
+  links->began();
+  kept_node node{"node.sock", {0ms, links}};
+  other_process other{"serve", node.folder / "other.sock"};
+  REQUIRE(other.line() == "ready");
+  std::filesystem::rename(node.folder / "other.sock", node.path);
+  CHECK(node.news.wait_for(3 * moorage::node_file_look) == std::future_status::timeout);
+  links->ended();
+  auto [what, listening] = node.wait_for_news();
+  CHECK(!listening);
+  CHECK(what.code == errc::node_running);
+}
+
 TEST_CASE("a node whose file cannot be made anew ends with the reason") {
   kept_node node;
   std::filesystem::remove(node.path);

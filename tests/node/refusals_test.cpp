@@ -187,7 +187,7 @@ TEST_CASE(
     auto wrong = moorage::to_failure(link.error());
     CHECK(wrong.code == errc::node_lost);
     CHECK(says(wrong, "another version or build of moorage"));
-    CHECK(says(wrong, "stop it and start it again"));
+    CHECK(says(wrong, "(moorage admin stop) and start it again"));
   }
 }
 
