@@ -22,8 +22,9 @@ namespace moorage {
 /// call makes another. It ends with the runtime at the latest, and then answers all that waits (`stopping`).
 /// Where the pools are a node's it is the session of this process there, whoever asks, and ends with the
 /// link, whose loss answers nothing. So who waits for an answer monitors it: what it had not read when it
-/// ended was never done and has none, and asks for the session of the next link when the runtime has come
-/// back to its node. One actor subscribes through one session only.
+/// ended was never done and has none, and asks for the session of the next link when the event `node_back`
+/// tells of it; while the node is away this throws `node_lost`. One actor subscribes through one session
+/// only.
 session_actor session_of(const runtime& of, const caf::strong_actor_ptr& whom);
 inline session_actor session_of(const runtime& of, caf::local_actor* whom) {
   return session_of(of, whom != nullptr ? caf::strong_actor_ptr{whom->ctrl()} : caf::strong_actor_ptr{});

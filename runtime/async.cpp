@@ -1,6 +1,7 @@
 #include "runtime/async.hpp"
 
 #include <algorithm>
+#include <atomic>
 
 #include "runtime/begin_call.hpp"
 #include "runtime/client/asking.hpp"
@@ -239,23 +240,48 @@ async_runtime::subscribe(std::string_view cluster, std::function<void(const even
   if (!callback)
     return refused_call<result<subscription>>(gate_,
                                               {errc::invalid_request, "a subscription needs a callback"});
+  // edge: the thread that withdraws it meets the client, which answers. Whichever comes first: after the
+  // withdrawal no event is told.
+  struct question {
+    std::atomic<bool> open{true};
+    std::function<void(failure)> refuse; ///< the client's
+  };
+  auto asked = std::make_shared<question>();
   auto made = std::make_shared<subscription>();
   made->gate_ = gate_;
   made->number_ = gate_->next_call();
   made->callback_ = std::make_shared<callback_strand>(gate_->callbacks());
   event_sink to{std::move(callback), made->callback_};
   call_terms terms{.cluster = std::string{cluster}, .deadline = clock::now(), .waited = waited_};
-  return begin_call<result<subscription>>(
-      gate_, std::move(terms),
-      [made, cluster = std::string{cluster}, to = std::move(to)](client_state& client, auto give) mutable {
-        auto number = made->number_;
-        client.watch(number, cluster, std::move(to), [made, give](result<void> watched) {
-          if (watched)
-            give(std::move(*made));
-          else
-            give(watched.error());
-        });
-      });
+  terms.withdraw = [asked, gate = gate_, strand = made->callback_, number = made->number_] {
+    if (!asked->open.exchange(false))
+      return;
+    if (on_scheduler_thread())
+      strand->close();
+    else
+      strand->end();
+    gate->post([asked, number](client_state& client) {
+      client.unwatch(number);
+      if (auto refuse = std::exchange(asked->refuse, {}))
+        refuse({errc::cancelled, "the subscription was cancelled before the answer came"});
+    });
+  };
+  return begin_call<result<subscription>>(gate_, std::move(terms),
+                                          [made, asked, cluster = std::string{cluster},
+                                           to = std::move(to)](client_state& client, auto give) mutable {
+                                            auto number = made->number_;
+                                            asked->refuse = give;
+                                            client.watch(number, cluster, std::move(to),
+                                                         [made, asked, give](result<void> watched) {
+                                                           if (!asked->open.exchange(false))
+                                                             return;
+                                                           asked->refuse = {};
+                                                           if (watched)
+                                                             give(std::move(*made));
+                                                           else
+                                                             give(watched.error());
+                                                         });
+                                          });
 }
 
 subscription& subscription::operator=(subscription&& other) noexcept {

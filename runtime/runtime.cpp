@@ -30,8 +30,12 @@ struct runtime_access {
 
 session_actor session_of(const runtime& of, const caf::strong_actor_ptr& whom) {
   const auto& parts = runtime_access::parts(of);
-  if (!parts.manager)
-    return parts.link->session();
+  if (!parts.manager) {
+    if (auto there = parts.link->session())
+      return there;
+    throw error{{errc::node_lost,
+                 "the node is away, so there is no session; the event node_back tells of its return"}};
+  }
   std::optional<log_let_go> let_go;
   if (!on_scheduler_thread())
     let_go.emplace();

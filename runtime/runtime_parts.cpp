@@ -141,6 +141,7 @@ void runtime_parts::take_down() {
   if (system == nullptr)
     return;
   {
+    log_let_go let_go; // what a thread that was left behind still holds may be who ends the system
     caf::scoped_actor self{*system};
     if (manager) {
       self->monitor(manager);

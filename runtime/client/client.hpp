@@ -239,7 +239,7 @@ private:
   failure refusal() const;
   void lose(const caf::down_msg& down);
   time_point deadline_of(const asked_acquire& entry) const;
-  void await_node(std::uint64_t call, const asked_acquire& entry);
+  void await_node(std::uint64_t call, asked_acquire& entry);
   void ask_what_awaits();
   void watch_clock();
 
@@ -284,7 +284,8 @@ private:
   std::string told_;       ///< the last of these that the watchers were told
   std::set<std::pair<time_point, std::uint64_t>> awaiting_node_; ///< acquires, by their deadlines
   std::multimap<time_point, std::weak_ptr<pending_shared>> deadlines_;
-  std::size_t deadlines_max_ = 1024; ///< so many, and those that are over are sought out
+  static constexpr std::size_t deadlines_looked_at = 1024;
+  std::size_t deadlines_max_ = deadlines_looked_at; ///< so many, and those that are over are sought out
   bool watching_clock_ = false;
   std::uint64_t asks_ = 0;
   std::unordered_map<std::uint64_t, refusing> asked_;

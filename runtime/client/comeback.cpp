@@ -92,7 +92,11 @@ client_state::time_point client_state::deadline_of(const asked_acquire& entry) c
   return entry.asked + std::min<std::chrono::nanoseconds>(left, longest_timeout);
 }
 
-void client_state::await_node(std::uint64_t call, const asked_acquire& entry) {
+void client_state::await_node(std::uint64_t call, asked_acquire& entry) {
+  if (entry.request.patience.count() < 0) { // the cluster's own, of which only the node knows: it begins anew
+    entry.waited = {};
+    entry.asked = self_->clock().now();
+  }
   awaiting_node_.emplace(deadline_of(entry), call);
   if (!watching_clock_)
     watch_clock();
@@ -115,7 +119,7 @@ void client_state::watch_deadline(std::chrono::nanoseconds left, std::weak_ptr<p
   // Most are answered long before, and are found out in numbers.
   if (deadlines_.size() >= deadlines_max_) {
     std::erase_if(deadlines_, [](const auto& each) { return each.second.expired(); });
-    deadlines_max_ = std::max<std::size_t>(1024, 2 * deadlines_.size());
+    deadlines_max_ = std::max(deadlines_looked_at, 2 * deadlines_.size());
   }
   deadlines_.emplace(self_->clock().now() + left, std::move(call));
   if (!watching_clock_)
@@ -131,6 +135,9 @@ void client_state::watch_clock() {
     if (auto node = acquires_.extract(call); !node.empty())
       node.mapped().answer(node.mapped(), std::move(reason));
   }
+  // The clock need not go on for calls that have their answer.
+  if (deadlines_.size() <= deadlines_looked_at)
+    std::erase_if(deadlines_, [](const auto& each) { return each.second.expired(); });
   while (!deadlines_.empty() && deadlines_.begin()->first <= now)
     if (auto call = deadlines_.extract(deadlines_.begin()).mapped().lock())
       call->give_up();

@@ -26,6 +26,7 @@ struct link_keeper::books {
   std::optional<node_link> link;
   session_actor session;
   std::uint64_t losses = 0;
+  std::uint64_t losses_then = 0; ///< when the last link was made
   bool away = false;
   bool closing = false;
   bool trying = false; ///< the thread may be using the actor system
@@ -34,9 +35,11 @@ struct link_keeper::books {
   bool lost(std::optional<node_link>& which) {
     std::unique_lock guard{mutex};
     changed.wait(guard, [this] { return closing || away; });
+    if (closing)
+      return false; // the link is the client's to the end
     which.swap(link);
-    trying = !closing;
-    return !closing;
+    trying = true;
+    return true;
   }
   /// False: it is time to end.
   bool pause(std::chrono::nanoseconds length) {
@@ -51,10 +54,19 @@ struct link_keeper::books {
         return false;
       session = made.actor_as<session_actor>();
       link.emplace(std::move(made));
-      away = trying = false;
+      losses_then = losses;
+      trying = false;
     }
     changed.notify_all();
     return true;
+  }
+  /// Once the client knows of it. The new link may be lost by then.
+  void is_back() {
+    {
+      std::lock_guard guard{mutex};
+      away = losses != losses_then;
+    }
+    changed.notify_all();
   }
   void thread_over() {
     {
@@ -82,6 +94,7 @@ std::function<void()> link_keeper::loss_teller() const {
     {
       std::lock_guard guard{mine->mutex};
       mine->away = true;
+      mine->session = nullptr;
       ++mine->losses;
     }
     mine->changed.notify_all();
@@ -115,9 +128,13 @@ void link_keeper::keep(const std::shared_ptr<books>& mine, const std::shared_ptr
                        const hearers& told) {
   seeded_random random{std::random_device{}()};
   std::optional<node_link> before;
+  std::chrono::nanoseconds pause = reconnect_pause_first;
+  auto since = std::chrono::steady_clock::now();
   while (mine->lost(before)) {
     before.reset();
-    std::chrono::nanoseconds pause = reconnect_pause_first;
+    // A node that ends each link at once is not to be knocked at ten times a second.
+    if (std::chrono::steady_clock::now() - since >= reconnect_pause_max)
+      pause = reconnect_pause_first;
     for (auto back = false; !back;) {
       if (!mine->pause(random.around(pause, 0.2)))
         return;
@@ -136,6 +153,8 @@ void link_keeper::keep(const std::shared_ptr<books>& mine, const std::shared_ptr
       if (!back)
         return;
       told.back(std::move(session));
+      mine->is_back();
+      since = std::chrono::steady_clock::now();
     }
   }
 }

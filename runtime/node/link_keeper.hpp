@@ -51,7 +51,7 @@ public:
   /// To be called, from any thread, when the session that it gave last has ended.
   std::function<void()> loss_teller() const;
 
-  /// The last session that it had.
+  /// None while the node is away.
   session_actor session() const;
   /// True as soon as there is no link, or has been none meanwhile; false: the link has lasted for `timeout`.
   bool wait_for_loss(std::chrono::milliseconds timeout) const;

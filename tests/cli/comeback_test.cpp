@@ -154,6 +154,20 @@ struct other_version {
 
 } // namespace
 
+TEST_CASE("a client that is stopped tells no loss of its node") {
+  mortal_node home;
+  auto losses = std::make_shared<std::atomic<int>>(0);
+  for (auto times = 0; times < 20; ++times) {
+    auto rt = home.connect();
+    rt.on_loss([losses](const moorage::failure&) { ++*losses; });
+    auto events = rt.subscribe("here", [losses](const moorage::event_record& event) {
+                      *losses += event.what == moorage::event_kind::node_lost ? 1 : 0;
+                    }).value();
+    rt.stop();
+  }
+  CHECK(*losses == 0);
+}
+
 TEST_CASE(
     "a client whose node is killed and started again goes on by itself, with leases of the new node's only") {
   mortal_node home;
