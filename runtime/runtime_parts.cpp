@@ -133,7 +133,17 @@ void runtime_parts::end(std::shared_ptr<runtime_parts> parts) {
     parts->stop();
 }
 
+/// What host threads have posted by now is passed on before a pool hears of the end: a lease that was given
+/// back just before is not taken back.
+void runtime_parts::settle_what_was_posted() {
+  auto passed = std::make_shared<std::promise<void>>();
+  gate->post([passed](client_state&) { passed->set_value(); },
+             [passed](const failure&) { passed->set_value(); });
+  passed->get_future().wait_for(stop_patience);
+}
+
 void runtime_parts::take_down() {
+  settle_what_was_posted();
   gate->close();
   published.reset();
   if (link)

@@ -76,6 +76,7 @@ struct runtime_parts {
   std::unique_ptr<link_keeper> link; ///< to that node
 
 private:
+  void settle_what_was_posted();
   void take_down();
   std::once_flag stopped_; // edge: host threads that stop the same runtime wait here for each other
 };

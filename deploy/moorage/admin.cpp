@@ -11,7 +11,6 @@
 
 #include <nlohmann/json.hpp>
 #include <poll.h>
-#include <sys/pidfd.h>
 
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
@@ -22,6 +21,10 @@
 #include "messages/type_ids.hpp"
 #include "runtime/node/socket.hpp"
 #include "runtime/system/descriptors.hpp"
+
+extern "C" { // glibc 2.36 leaves that out
+#include <sys/pidfd.h>
+}
 
 namespace moorage::cli {
 

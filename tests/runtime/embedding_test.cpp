@@ -7,10 +7,12 @@
 #include <filesystem>
 #include <future>
 #include <thread>
+#include <vector>
 
 #include "runtime/actors.hpp"
 #include "tests/runtime/embedding_fixture.hpp"
 #include "tests/runtime/host_types.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
@@ -142,6 +144,26 @@ TEST_CASE("a lease that outlives its runtime is empty words, not a crash") {
   auto result = kept.run("true");
   CHECK(result.ended.kind == outcome_kind::never_sent);
   CHECK(result.ended.cause.code == errc::stopping);
+}
+
+TEST_CASE("a lease that is given back just before a stop is not taken back by it") {
+  support::real_sshd sshd;
+  support::scratch_folder folder;
+  auto settings = settings_for(sshd, "alpha");
+  settings.pool_size = 1;
+  settings.channels_per_connection = 100;
+  auto config = quiet_configuration({settings});
+  config.log_level = "warning";
+  config.log_file = folder / "log";
+  for (auto times = 0; times < 5; ++times) {
+    runtime rt{config};
+    std::vector<lease> leases;
+    while (leases.size() < 100)
+      leases.push_back(rt.acquire("alpha", 20s));
+    leases.clear();
+    rt.stop();
+  }
+  CHECK(support::contents_of(config.log_file) == "");
 }
 
 TEST_CASE("a stopped runtime leaves no thread, descriptor or connection behind") {
