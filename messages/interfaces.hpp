@@ -44,7 +44,8 @@ using session_actor = admin_actor::extend<
     caf::reacts_to<acquire>,
     // Does not want it any more: the acquire is answered `cancelled`, unless it was granted already.
     caf::reacts_to<cancel_acquire>,
-    // Gives a lease back: `done`, or an error that says why it is not held any more.
+    // Gives a lease back, with word that its connection is bad if it is: `done`, or an error that says why it
+    // is not held any more.
     caf::replies_to<release_lease>::with<done>,
     // Runs a command: one `run_ended` comes, with what became of it.
     caf::reacts_to<run_command>,

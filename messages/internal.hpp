@@ -67,10 +67,12 @@ struct release_lease_for {
   caf::strong_actor_ptr holder;
   /// Who used it has died: its slot stays in use until nothing runs under it, as if its holder had.
   bool abandoned = false;
+  bool discard = false; ///< as in `release_lease`, with the reason
+  std::string reason = {};
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, release_lease_for& x) {
-  return f(x.lease, x.holder, x.abandoned);
+  return f(x.lease, x.holder, x.abandoned, x.discard, x.reason);
 }
 
 struct subscribe_for : subscribe {

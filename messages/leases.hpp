@@ -95,10 +95,16 @@ typename Inspector::result_type inspect(Inspector& f, acquire_refused& x) {
 struct release_lease {
   std::string cluster;
   lease_id lease;
+  /// Its connection is bad, as only its user can see: it takes no new lease, and closes when the last one
+  /// ends. One that had not proved itself (`proving_time`) counts as an opening that failed, so that the pool
+  /// backs off.
+  bool discard = false;
+  /// Why, for people; 200 bytes of it are kept. Of use with `discard` alone.
+  std::string reason = {};
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, release_lease& x) {
-  return f(x.cluster, x.lease);
+  return f(x.cluster, x.lease, x.discard, x.reason);
 }
 
 /// To who acquired it: this lease ended without your doing, and further work under it is refused.

@@ -28,6 +28,7 @@ std::string to_string(connection_state state);
   row(evicted, "An administrator asked for it.") \
   row(shrunk, "The pool was made smaller.") \
   row(abandoned, "Its holder died in mid-command.") \
+  row(discarded, "A holder gave its lease back with word that the connection is bad.") \
   row(settings, "It was opened under settings that no longer hold.") \
   row(disconnected, "The cluster was disconnected or removed, or the runtime stops.") \
   row(not_opened, "It could not be opened, or nobody needed it any more when the next try was due.")
@@ -95,6 +96,7 @@ struct waiter_status {
   row(cancelled, "Acquires withdrawn, or whose holder had gone.") \
   row(refusals, "Acquires refused otherwise.") \
   row(releases, "Leases given back by their holders.") \
+  row(discards, "Of these, those with word that the connection is bad.") \
   row(reclaimed, "Leases ended otherwise: never confirmed, holder died, revoked, connection lost.") \
   row(openings, "Tries to open a connection, each.") \
   row(opened, "Connections opened.") \

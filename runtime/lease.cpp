@@ -89,7 +89,8 @@ void lease::let_go() {
 
 // --- release ------------------------------------------------------------------------------------------------------
 
-pending<result<void>> async_lease::release() const {
+/// `bad`: what is said of its connection.
+pending<result<void>> async_lease::give_back(std::optional<std::string> bad) const {
   auto gate = std::move(of_->gate_);
   if (!gate)
     return refused_call<result<void>>(
@@ -101,17 +102,41 @@ pending<result<void>> async_lease::release() const {
   call_terms terms{.cluster = of_->cluster_, .deadline = pending_shared::clock::now(), .waited = true};
   return begin_call<result<void>>(
       gate, std::move(terms),
-      [key = of_->key()](client_state& client, auto give) { client.release(key, std::move(give)); });
+      [key = of_->key(), bad = std::move(bad)](client_state& client, auto give) mutable {
+        client.release(key, std::move(give), std::move(bad));
+      });
 }
 
-result<void> lease::release() {
-  if (gate_ && on_scheduler_thread())
-    return would_block();
-  return async().release().get().or_else([](failure reason) -> result<void> {
+pending<result<void>> async_lease::release() const {
+  return give_back(std::nullopt);
+}
+
+pending<result<void>> async_lease::discard(std::string_view reason) const {
+  return give_back(std::string{reason});
+}
+
+namespace {
+
+result<void> waited_for(pending<result<void>> given_back) {
+  return given_back.get().or_else([](failure reason) -> result<void> {
     if (reason.code == errc::node_lost || reason.code == errc::request_timeout)
       reason.text += "; the lease ends with this runtime at the latest";
     return reason;
   });
+}
+
+} // namespace
+
+result<void> lease::release() {
+  if (gate_ && on_scheduler_thread())
+    return would_block();
+  return waited_for(async().release());
+}
+
+result<void> lease::discard(std::string_view reason) {
+  if (gate_ && on_scheduler_thread())
+    return would_block();
+  return waited_for(async().discard(reason));
 }
 
 // --- commands -----------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@
 #include <concepts>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -137,6 +138,16 @@ public:
   /// late one apart. The lease is empty afterwards, whatever the answer.
   result<void> release();
 
+  /// "This connection is bad": gives the lease back as `release` does, and has its connection take no new
+  /// lease and close when the last one ends. For what only its user can see: a file system that is gone
+  /// there, a server that answers nonsense. `reason` is for people: in the events, `condemned` or `closing`,
+  /// whose removal reason is `discarded`; 200 bytes of it are kept. [none]
+  ///
+  /// A connection that has not proved itself by use after `proving_time` then counts as an opening that
+  /// failed: the pool waits, from 1 s to 10 s, before it opens the next one, so that to discard each is no
+  /// storm of log-ins.
+  result<void> discard(std::string_view reason = {});
+
   /// Output of one stream that may be under way before it is read: twice what a fast link moves in 10 ms.
   static constexpr std::uint64_t stream_window = 2 << 20;
 
@@ -170,10 +181,12 @@ public:
   }
   /// The lease is empty when this returns.
   pending<result<void>> release() const;
+  pending<result<void>> discard(std::string_view reason = {}) const;
 
 private:
   friend class lease;
   explicit async_lease(lease& of) : of_(&of) {}
+  pending<result<void>> give_back(std::optional<std::string> bad) const;
 
   lease* of_;
 };

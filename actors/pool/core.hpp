@@ -193,6 +193,7 @@ private:
   void on(const acquire_cancelled& event);
   void on(const lease_confirmed& event);
   void on(const lease_released& event);
+  void discarded(connection& c, const std::string& reason);
   void on(const lease_cleared& event);
   void on(const holder_lost& event);
   void give(connection& c, request_id request, holder_id holder, std::string label, time_point asked);

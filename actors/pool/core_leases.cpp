@@ -97,10 +97,31 @@ void pool_core::on(const lease_released& event) {
   emit(end_lease{c.id, event.lease, false, {errc::lease_ended, "it was given back"}});
   note(event_kind::released, c.id, event.lease);
   forget(position, lease_end::released);
-  c.health.served();
-  was_of_use(c);
-  slot_freed(c);
+  if (event.discarded) {
+    discarded(c, event.reason);
+  } else {
+    c.health.served();
+    was_of_use(c);
+    slot_freed(c);
+  }
   answer(event.request);
+}
+
+/// A holder's word is taken: it sees what no probe does. But one that finds fault with each connection must
+/// not have the pool log in again and again, so only a proven one is replaced at once; that commands ran on
+/// it proves nothing, as they would have on each of the others.
+void pool_core::discarded(connection& c, const std::string& reason) {
+  ++counters_.discards;
+  if (c.condemned)
+    return slot_freed(c);
+  auto why = reason.empty() ? std::string{} : ": " + printable(reason);
+  if (!c.health.proved() && !back_off_.latched()) {
+    auto what = "was discarded by its holder before it had proved itself";
+    delay_openings(c.began,
+                   {errc::connect_failed, "the connection to '" + settings_.name + "' " + what + why},
+                   to_string(c.id) + " " + what);
+  }
+  condemn(c, removal_reason::discarded, "by its holder" + why);
 }
 
 void pool_core::on(const lease_cleared& event) {

@@ -176,7 +176,9 @@ struct event_line {
   }
   std::string operator()(const lease_released& e) const {
     return line("lease_released", text_of(e.request), to_string(e.lease), to_string(e.holder),
-                e.abandoned ? std::string{"abandoned"} : std::string{});
+                e.abandoned   ? std::string{"abandoned"}
+                : e.discarded ? std::string{"discarded"}
+                              : std::string{});
   }
   std::string operator()(const holder_lost& e) const { return line("holder_lost", to_string(e.holder)); }
   std::string operator()(const lease_cleared& e) const {

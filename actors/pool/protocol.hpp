@@ -55,11 +55,14 @@ struct lease_confirmed {
 /// Given back. With a `request`, the answer is acknowledge or refuse (already_released, lease_ended,
 /// unknown_lease). `holder` must be the one it was granted to, else it is refused `unknown_lease`.
 /// `abandoned`: who used it died, and it ends as if its holder had.
+/// `discarded`: else its holder says that the connection is bad, and perhaps why.
 struct lease_released {
   request_id request;
   lease_id lease;
   holder_id holder;
   bool abandoned = false;
+  bool discarded = false;
+  std::string reason = {};
 };
 /// The holder died or its node went away: all its leases end, and its waiters are refused `cancelled`, so
 /// that whoever keeps their promises can forget them.

@@ -112,7 +112,7 @@ void pool_actor_state::take(const release_lease_for& request, caf::typed_respons
     holder = known->second;
   // A release that nobody waits for (a destructor's) must cost no more than it has to.
   auto id = promise.pending() ? remember(std::move(promise)) : request_id{};
-  step(lease_released{id, request.lease, holder, request.abandoned});
+  step(lease_released{id, request.lease, holder, request.abandoned, request.discard, request.reason});
 }
 
 void pool_actor_state::take(const turns_replaced& order) {

@@ -145,6 +145,10 @@ void session_actor_state::take(const release_lease& request, bool waits,
   lease_key lease{request.cluster, request.lease};
   leases_.erase(lease);
   auto order = state_.let_go(lease);
+  if (order) {
+    order->second.discard = request.discard;
+    order->second.reason = request.reason;
+  }
   if (order && waits)
     // Never too many: leases have a bound of their own, and a lease whose release is refused would be
     // nobody's.

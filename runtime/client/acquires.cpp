@@ -73,7 +73,8 @@ lease client_state::hold(const asked_acquire& asked, lease_grant grant) {
   return made;
 }
 
-void client_state::release(const lease_key& lease, std::function<void(result<void>)> answer) {
+void client_state::release(const lease_key& lease, std::function<void(result<void>)> answer,
+                           std::optional<std::string> bad) {
   auto node = leases_.extract(lease);
   if (!node.empty())
     let_go(node.mapped(), "; and the lease was given back");
@@ -92,12 +93,18 @@ void client_state::release(const lease_key& lease, std::function<void(result<voi
       answer(ended.error());
   };
   if (remote_)
-    return ask<done>(caf::actor_cast<caf::actor>(node_.session()),
-                     caf::make_message(release_lease{under.cluster, under.lease}), take);
-  if (auto order = session_.let_go(under))
-    ask<done>(order->first, caf::make_message(std::move(order->second)), take);
-  else
+    return ask<done>(
+        caf::actor_cast<caf::actor>(node_.session()),
+        caf::make_message(release_lease{under.cluster, under.lease, bad.has_value(), bad.value_or("")}),
+        take);
+  auto order = session_.let_go(under);
+  if (!order) {
     answer(lost_lease(lease));
+    return;
+  }
+  order->second.discard = bad.has_value();
+  order->second.reason = std::move(bad).value_or("");
+  ask<done>(order->first, caf::make_message(std::move(order->second)), take);
 }
 
 } // namespace moorage

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -114,8 +115,9 @@ public:
   void end_input(std::uint64_t call);
   void cancel_stream_of(std::uint64_t call);
   void probe(const lease_key& lease, bool as_pool, std::function<void(result<probe_answer>)> answer);
-  /// Without `answer` nobody waits for it.
-  void release(const lease_key& lease, std::function<void(result<void>)> answer);
+  /// Without `answer` nobody waits for it. With `bad` its connection is discarded, for that reason.
+  void release(const lease_key& lease, std::function<void(result<void>)> answer,
+               std::optional<std::string> bad = {});
   void watch(std::uint64_t number, const std::string& cluster, event_sink to,
              std::function<void(result<void>)> answer);
   void unwatch(std::uint64_t number);

@@ -39,6 +39,27 @@ TEST_CASE("a client of a node acquires, runs and gives back through its session 
   CHECK(world.status().idle == 1);
 }
 
+TEST_CASE("a lease that is discarded is given back, and its connection closes, through a node or not") {
+  auto through_node = GENERATE(false, true);
+  client_world world{plain_cluster(1), through_node};
+  world.ask();
+  std::vector<errc> told;
+  auto take = [&told](const result<void>& answer) {
+    told.push_back(answer ? errc::none : answer.error().code);
+  };
+  auto& lease = world.held.at(0);
+  lease.async().discard("no /scratch").then(take);
+  world.settle();
+  CHECK(told == std::vector<errc>{errc::none});
+  CHECK_FALSE(lease);
+  CHECK(world.status().total == 0);
+  CHECK(world.status().counters.removed[static_cast<std::size_t>(removal_reason::discarded)] == 1);
+  CHECK(world.status().backing_off.text.find("no /scratch") != std::string::npos);
+  lease.async().discard().then(take);
+  world.settle();
+  CHECK(told.back() == errc::already_released);
+}
+
 TEST_CASE("wherever the cancel of a node's client crosses with the grant there is one answer, and no lease "
           "is left") {
   for (int steps = 0; steps < 18; ++steps) {

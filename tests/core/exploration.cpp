@@ -25,7 +25,8 @@ struct theme {
        times = true;
   std::size_t requests_max = 3;
   std::vector<std::chrono::nanoseconds> patiences{time_point::max() - time_point{}};
-  bool ready = false; ///< some wait until the cluster is ready again
+  bool discards = false; ///< some holders say that their connection is bad
+  bool ready = false;    ///< some wait until the cluster is ready again
 };
 
 cluster_settings small(std::uint32_t size, std::uint32_t channels) {
@@ -54,7 +55,7 @@ std::size_t acquires_made(const watched_pool& pool) {
   return made;
 }
 
-void add_leases(const watched_pool& pool, events& all) {
+void add_leases(const watched_pool& pool, const theme& what, events& all) {
   const auto& leases = pool.watch.leases();
   auto first =
       leases.size() > 3 ? leases.size() - 2 : 1; // the latest two; those before them have ended mostly
@@ -63,6 +64,8 @@ void add_leases(const watched_pool& pool, events& all) {
     if (leases[i].live && !leases[i].confirmed)
       all.push_back(lease_confirmed{l});
     all.push_back(lease_released{fresh(pool), l, leases[i].holder});
+    if (what.discards)
+      all.push_back(lease_released{fresh(pool), l, leases[i].holder, false, true, "x"});
     const auto& c = pool.watch.connections()[leases[i].connection.value];
     if (std::find(c.asked.begin(), c.asked.end(), l) != c.asked.end()) {
       all.push_back(lease_cleared{leases[i].connection, l, false});
@@ -157,7 +160,7 @@ events possible(const watched_pool& pool, const theme& what) {
         all.push_back(acquire_requested{fresh(pool), holder, pool.now + 40s, {}, true});
     }
   if (what.leases)
-    add_leases(pool, all);
+    add_leases(pool, what, all);
   else
     for (std::uint64_t i = 1; i < pool.watch.leases().size(); ++i)
       if (pool.watch.leases()[i].live)
@@ -284,6 +287,16 @@ TEST_CASE("acquires, leases and holders in every order", "[exploration]") {
   explore("one connection, one channel", opened(small(1, 1), 1), what, 6);
   explore("one connection, two channels", opened(small(1, 2), 1), what, 6);
   explore("two connections", opened(small(2, 1), 2), what, 6);
+}
+
+TEST_CASE("leases given back with word that their connection is bad, in every order", "[exploration]") {
+  theme what;
+  what.leases = what.discards = true;
+  what.requests_max = 2;
+  explore("one connection, two channels", opened(small(1, 2), 1), what, 5);
+  explore("two connections", opened(small(2, 1), 2), what, 5);
+  what.openings = what.probes = true;
+  explore("with all else that befalls them", opened(small(1, 2), 1), what, 4);
 }
 
 TEST_CASE("deadlines of every length in every order", "[exploration]") {

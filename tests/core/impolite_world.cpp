@@ -90,7 +90,8 @@ void impolite_world::answer(const grant& effect) {
     later(up_to(chance(0.03) ? 8s : 10ms), lease_confirmed{effect.lease});
   auto holds = up_to(kind_ ? 1s : 20s);
   if (kind_ || chance(0.95))
-    later(holds, lease_released{chance(0.5) ? fresh() : request_id{}, effect.lease, effect.holder});
+    later(holds, lease_released{chance(0.5) ? fresh() : request_id{}, effect.lease, effect.holder, false,
+                                discards && !kind_ && chance(trouble_ * 0.1), "bad"});
   if (!kind_ && chance(0.05))
     later(holds + up_to(5s), lease_released{fresh(), effect.lease, effect.holder});
   if (!kind_ && chance(0.03))

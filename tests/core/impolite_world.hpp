@@ -23,6 +23,7 @@ public:
 
   watched_pool pool;
   std::set<event_kind> told; ///< what the pool has announced so far
+  bool discards = false;     ///< some holders say that their connection is bad; set before it runs
 
 private:
   static cluster_settings draw_settings(seeded_random& random);

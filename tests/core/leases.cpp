@@ -89,6 +89,21 @@ TEST_CASE("a lease that is given back for a user who died is taken back as a dea
   CHECK(s.step(lease_cleared{c1, l2, true}) == "close c1 abandoned");
 }
 
+TEST_CASE("a connection that its holder discards takes no more leases, and closes when the last one ends") {
+  auto s = leased(lumi(2, 2));
+  s.acquire(r2, h2);
+  s.acquire(r3, h2, 1h);
+  CHECK(s.step(lease_released{r4, l1, h2, false, true, "stale handle"}) == "refuse r4 unknown_lease");
+  s.step(lease_released{r5, l1, h1, false, true, "stale\nhandle"});
+  CHECK(s.core.connections(s.now).at(0).condemned);
+  CHECK(s.announced.back().find("condemned c1 discarded: by its holder: stale\\x0ahandle") !=
+        std::string::npos);
+  CHECK(s.step(lease_released{r6, l1, h1, false, true}) == "refuse r6 already_released");
+  CHECK(s.step(connection_opened{c2}) == "grant r3 l3 c2 h2");
+  CHECK(s.acquire(r7, h1) == "grant r7 l4 c2 h1");
+  CHECK(s.release(l2, h2) == "end l2 c1, close c1 discarded");
+}
+
 TEST_CASE("a holder that dies loses its leases and its place in the queue") {
   auto s = leased(lumi(2));
   s.acquire(r2, h2);

@@ -26,7 +26,8 @@ public:
     time_point began, opened, failed;
     ssh_failure failure = ssh_failure::none;
     bool condemned = false;
-    bool evicted = false, other_transport = false, abandoned = false, failed_too_often = false;
+    bool evicted = false, other_transport = false, abandoned = false, failed_too_often = false,
+         discarded = false;
     bool served = false, proved = false;
     std::uint32_t probe_failures = 0, exec_failures = 0;
     time_point last_failure;

@@ -116,6 +116,9 @@ void observer::check_reason(const connection_book& c, removal_reason reason) con
   case removal_reason::abandoned:
     kept = c.abandoned;
     break;
+  case removal_reason::discarded:
+    kept = c.discarded;
+    break;
   case removal_reason::settings:
     kept = c.other_transport;
     break;

@@ -110,8 +110,14 @@ void observer::hear(const lease_released& event) {
   end(event.lease, false, false);
   book.released = true;
   auto& c = connections_[book.connection.value];
-  c.served = true;
-  was_of_use(c);
+  if (!event.discarded) {
+    c.served = true;
+    was_of_use(c);
+  } else if (!c.condemned) {
+    if (!c.proved)
+      back_off(c.opened);
+    c.condemned = c.discarded = true;
+  }
   expect_answer(event.request, errc::none);
 }
 

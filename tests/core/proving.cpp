@@ -213,3 +213,63 @@ TEST_CASE("who waits while the pool backs off for a connection of no use is serv
   CHECK(s.next() == "open c2");
   CHECK(s.step(connection_opened{c2}) == "grant r2 l2 c2 h2");
 }
+
+namespace {
+
+/// A holder that finds fault with each connection that it is given; how many were opened in `time`.
+std::uint64_t log_ins_of_a_fault_finder(std::chrono::nanoseconds time, bool runs_first) {
+  story s{lumi(3)};
+  auto until = s.now + time;
+  std::uint64_t opened = 0;
+  for (std::uint64_t asked = 1; s.now < until; ++asked) {
+    s.acquire(request_id{asked}, h1, 1h);
+    auto lease = [&] { return s.core.leases(s.now); };
+    while (lease().empty()) {
+      for (const auto& c : s.core.connections(s.now))
+        if (c.state == connection_state::opening) {
+          s.step(connection_opened{c.connection});
+          ++opened;
+        }
+      if (lease().empty()) {
+        s.now = std::max(s.now, s.core.next_due());
+        s.step(time_passed{});
+      }
+    }
+    auto held = lease().at(0);
+    if (runs_first)
+      s.step(connection_answered{held.connection, true});
+    s.step(lease_released{{}, held.lease, h1, false, true});
+    s.step(connection_closed{held.connection});
+  }
+  return opened;
+}
+
+} // namespace
+
+TEST_CASE("a holder that discards each connection is no storm of log-ins, though its commands ran") {
+  CHECK(log_ins_of_a_fault_finder(10min, false) <= 600 / 8 + 10);
+  CHECK(log_ins_of_a_fault_finder(10min, true) <= 600 / 8 + 10);
+}
+
+TEST_CASE("a connection that proved itself and is discarded then is replaced at once") {
+  story s{lumi(1)};
+  s.open_idle(1);
+  s.now += 11s;
+  s.release(l1, h3);
+  CHECK(s.acquire(r1, h1) == "grant r1 l2 c1 h1");
+  CHECK(s.step(lease_released{r2, l2, h1, false, true}) == "end l2 c1, close c1 discarded, acknowledge r2");
+  CHECK(s.acquire(r3, h1) == "");
+  CHECK(s.step(connection_closed{c1}) == "open c2");
+  CHECK(s.status().counters.discards == 1);
+  CHECK(s.status().counters.removed[static_cast<std::size_t>(removal_reason::discarded)] == 1);
+  CHECK(s.status().backing_off.code == errc::none);
+}
+
+TEST_CASE("who waits while a discarded connection is made good is told of the discard") {
+  story s{lumi(1)};
+  s.open_idle(1);
+  s.step(lease_released{{}, l1, h3, false, true, "no /scratch"});
+  s.step(connection_closed{c1});
+  CHECK(s.status().backing_off.text ==
+        "the connection to 'lumi' was discarded by its holder before it had proved itself: no /scratch");
+}

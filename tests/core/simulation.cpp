@@ -19,6 +19,7 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
 
 std::string live(std::uint64_t seed, pool_counters& counters, std::set<event_kind>& told) {
   impolite_world world{seed};
+  world.discards = true;
   try {
     world.run(2000);
     world.make_peace();

@@ -66,6 +66,7 @@ public:
   /// It was of use just now. Whether that proves it, which it does once: a server that lets in may still be
   /// of no use, only what a connection did some time after it was `opened` says more.
   bool proves(time_point now, time_point opened, std::chrono::nanoseconds proving_time);
+  bool proved() const { return proved_; }
   /// Whether one that ends now is no better than one that could not be opened. One that served a lease,
   /// however young, was what somebody logged in for.
   bool useless(time_point now, time_point opened, std::chrono::nanoseconds proving_time, bool in_use) const;
