@@ -42,6 +42,7 @@ lease& lease::operator=(lease&& other) noexcept {
     cluster_ = std::move(other.cluster_);
     notes_ = std::move(other.notes_);
     hold_ = std::move(other.hold_);
+    loss_ = std::move(other.loss_);
   }
   return *this;
 }
@@ -81,7 +82,24 @@ void lease::be_shared() {
   hold_ = std::make_shared<lease_hold>(gate_, key());
 }
 
+void lease::on_lost(std::function<void(const failure& why)> callback) {
+  if (!gate_ || !callback)
+    return;
+  if (!loss_)
+    loss_ = std::make_shared<callback_strand>(gate_->callbacks());
+  loss_sink to{std::move(callback), loss_};
+  gate_->post([key = key(), to](client_state& client) { client.watch_lease(key, to); },
+              [cluster = cluster_, to](const failure& reason) { to.tell(cluster, reason); });
+}
+
+/// What happens to it from now on is its holder's doing.
+void lease::end_watch() {
+  if (auto loss = std::move(loss_))
+    loss->close();
+}
+
 void lease::let_go() {
+  end_watch();
   auto gate = std::move(gate_);
   if (auto hold = std::move(hold_); gate && !hold)
     gate->post([key = key()](client_state& client) { client.release(key, {}); });
@@ -91,6 +109,7 @@ void lease::let_go() {
 
 /// `bad`: what is said of its connection.
 pending<result<void>> async_lease::give_back(std::optional<std::string> bad) const {
+  of_->end_watch();
   auto gate = std::move(of_->gate_);
   if (!gate)
     return refused_call<result<void>>(

@@ -23,6 +23,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -40,6 +41,7 @@
 namespace moorage {
 
 class async_lease;
+class callback_strand;
 class client_gate;
 class client_state;
 class log_in_notes;
@@ -148,6 +150,15 @@ public:
   /// storm of log-ins.
   result<void> discard(std::string_view reason = {});
 
+  /// Called once when the lease ends without its holder's doing, with the cause in its code and in words: the
+  /// connection was lost, an administrator revoked it, the node went away, the runtime stopped. On the
+  /// callbacks' threads (as said above); at once, if it has ended already. A call that has not begun when the
+  /// lease is given back, discarded or destroyed never begins; of an empty lease none does.
+  ///
+  /// A lease that can go on with another connection (as said above) is not lost; only if there is none when
+  /// something is to run. One callback does not replace another. Not to be called by two threads at once.
+  void on_lost(std::function<void(const failure& why)> callback);
+
   /// Output of one stream that may be under way before it is read: twice what a fast link moves in 10 ms.
   static constexpr std::uint64_t stream_window = 2 << 20;
 
@@ -160,6 +171,7 @@ private:
   /// From now on the lease is given back when all that it was handed to are done with it.
   void be_shared();
   void let_go();
+  void end_watch();
 
   std::shared_ptr<client_gate> gate_;
   lease_id id_;
@@ -167,7 +179,8 @@ private:
   connection_id connection_;
   std::string cluster_;
   std::shared_ptr<log_in_notes> notes_;
-  std::shared_ptr<lease_hold> hold_; ///< none: only this holds it
+  std::shared_ptr<lease_hold> hold_;      ///< none: only this holds it
+  std::shared_ptr<callback_strand> loss_; ///< where the callbacks of `on_lost` go; none: nobody has asked
 };
 
 /// A lease's calls that do not wait: each is what the call of that name of `lease` says. Of use as long as

@@ -100,7 +100,7 @@ failure client_gate::no_answer() const {
 failure client_state::lost_lease(const lease_key& lease) const {
   auto known = std::find_if(lost_.rbegin(), lost_.rend(), [&](const auto& x) { return x.first == lease; });
   auto why = lease.link != link_     ? loss_
-             : known != lost_.rend() ? known->second
+             : known != lost_.rend() ? known->second.text
              : gone_.text.empty()    ? "it was given back, or ended long ago"
                                      : gone_.text;
   return {errc::lease_ended, "lease " + to_string(lease.lease) + " on '" + lease.cluster +
@@ -250,8 +250,10 @@ void client_state::take(const caf::down_msg& down) {
 }
 
 void client_state::fail_everything(const failure& reason) {
-  for (auto& [lease, held] : std::exchange(leases_, {}))
+  for (auto& [lease, held] : std::exchange(leases_, {})) {
     refuse_parked(held, "; then " + reason.text);
+    is_lost(held, reason);
+  }
   renewed_.clear();
   session_.forget();
   awaiting_node_.clear();

@@ -90,6 +90,15 @@ struct event_sink {
   std::shared_ptr<callback_strand> strand;
 };
 
+/// Where a lease's end is told that is not its holder's doing.
+struct loss_sink {
+  std::function<void(const failure&)> call;
+  std::shared_ptr<callback_strand> strand; ///< the lease closes it when it is given back
+  void tell(const std::string& cluster, const failure& why) const {
+    strand->post(cluster, [told = call, why] { told(why); });
+  }
+};
+
 class client_state : private outsider {
 public:
   static inline const char* name = "moorage.client";
@@ -118,6 +127,8 @@ public:
   /// Without `answer` nobody waits for it. With `bad` its connection is discarded, for that reason.
   void release(const lease_key& lease, std::function<void(result<void>)> answer,
                std::optional<std::string> bad = {});
+  /// Told once, when the lease is lost; at once, if it was.
+  void watch_lease(const lease_key& lease, loss_sink to);
   void watch(std::uint64_t number, const std::string& cluster, event_sink to,
              std::function<void(result<void>)> answer);
   void unwatch(std::uint64_t number);
@@ -166,6 +177,8 @@ private:
     std::size_t under_way = 0;          ///< commands that were sent and have no outcome
     bool used = false;                  ///< a command has run under it, or may have
     bool lost = false;                  ///< its connection has ended, as its pool says
+    failure loss;                       ///< and why
+    std::vector<loss_sink> on_lost;     ///< who wants to know of its end
     std::uint64_t renewal = 0;          ///< the acquire of another connection's, under way
     std::vector<std::uint64_t> parked;  ///< commands never sent, which wait for that
   };
@@ -266,6 +279,8 @@ private:
   /// The refusal of what is asked under a lease that is not held, with the reason of its end.
   failure lost_lease(const lease_key& lease) const;
   void let_go(held_lease& held, const std::string& why = {});
+  void note_loss(const lease_key& lease, const failure& why);
+  void is_lost(held_lease& held, const failure& why);
   /// Does it later, in this actor. For moments: it cannot be called off.
   void after(std::chrono::nanoseconds delay, client_gate::work what);
 
@@ -293,8 +308,8 @@ private:
   std::unordered_map<std::uint64_t, refusing> asked_;
   std::unordered_map<std::uint64_t, asked_acquire> acquires_;
   std::map<lease_key, held_lease> leases_;
-  std::deque<std::pair<lease_key, std::string>> lost_; ///< the last that ended without our doing, and why
-  std::map<lease_key, lease_key> renewed_;             ///< the owner's key by the pool's, where these differ
+  std::deque<std::pair<lease_key, failure>> lost_; ///< the last that ended without our doing, and why
+  std::map<lease_key, lease_key> renewed_;         ///< the owner's key by the pool's, where these differ
   std::unordered_map<std::uint64_t, run_entry> runs_;
   std::unordered_map<std::uint64_t, stream_entry> streams_;
   bool watching_parked_ = false;

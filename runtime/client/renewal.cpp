@@ -70,6 +70,7 @@ void client_state::look_after(const lease_key& lease) {
   if (held.used) {
     auto node = leases_.extract(found);
     let_go(node.mapped());
+    is_lost(node.mapped(), node.mapped().loss);
   } else if (!held.parked.empty()) {
     renew(lease, held);
   }
@@ -104,8 +105,12 @@ void client_state::renewed(const lease_key& lease, const asked_acquire& asked, r
   held.renewal = 0;
   if (!grant) {
     auto node = leases_.extract(found);
-    let_go(node.mapped(), "; nor was there another connection: " + grant.error().text);
-    return;
+    auto more = "; nor was there another connection: " + grant.error().text;
+    let_go(node.mapped(), more);
+    auto why = node.mapped().loss;
+    why.text += more;
+    note_loss(lease, why);
+    return is_lost(node.mapped(), why);
   }
   auto now = self_->clock().now();
   renewed_.erase({lease.cluster, held.grant.lease});
@@ -170,20 +175,41 @@ void client_state::tell(lease_lost& lost) {
   auto found = leases_.find(lease);
   if (found == leases_.end() || found->second.grant.lease != lost.lease)
     return;
-  lost_.emplace_back(lease, lost.reason.text);
-  if (lost_.size() > lost_leases_kept)
-    lost_.pop_front();
+  note_loss(lease, lost.reason);
   auto& held = found->second;
   if (lost.reason.code != errc::connection_lost || held.used) {
     auto node = leases_.extract(found);
     let_go(node.mapped());
-    return;
+    return is_lost(node.mapped(), lost.reason);
   }
   held.lost = true;
+  held.loss = lost.reason;
   for (auto call : held.parked)
     if (auto* what = find_command(call))
       what->parked_until = time_point::max();
   look_after(lease);
+}
+
+void client_state::note_loss(const lease_key& lease, const failure& why) {
+  lost_.emplace_back(lease, why);
+  if (lost_.size() > lost_leases_kept)
+    lost_.pop_front();
+}
+
+/// It is not in the books any more, and its holder has not given it back.
+void client_state::is_lost(held_lease& held, const failure& why) {
+  for (const auto& to : std::exchange(held.on_lost, {}))
+    to.tell(held.grant.cluster, why);
+}
+
+void client_state::watch_lease(const lease_key& lease, loss_sink to) {
+  if (auto found = leases_.find(lease); found != leases_.end())
+    return found->second.on_lost.push_back(std::move(to));
+  auto known = std::find_if(lost_.rbegin(), lost_.rend(), [&](const auto& x) { return x.first == lease; });
+  to.tell(lease.cluster, known != lost_.rend()      ? known->second
+                         : lease.link != link_      ? failure{errc::node_lost, loss_}
+                         : gone_.code != errc::none ? gone_
+                                                    : lost_lease(lease));
 }
 
 /// The lease is not in the books any more.

@@ -1,7 +1,9 @@
 // A client in virtual time, asked as the embedding API asks it.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -57,9 +59,16 @@ public:
   }
   using virtual_world::ask;
 
-  /// Callbacks are called there and then: this is the only thread.
+  /// Callbacks are called there and then, this being the only thread, or kept for the test to call.
+  bool keeps_callbacks = false;
+  std::vector<std::function<void()>> kept;
   std::shared_ptr<callback_threads> callbacks =
-      std::make_shared<callback_threads>([](std::function<void()> call) { call(); });
+      std::make_shared<callback_threads>([this](std::function<void()> call) {
+        if (keeps_callbacks)
+          kept.push_back(std::move(call));
+        else
+          call();
+      });
   std::shared_ptr<client_gate> gate = std::make_shared<client_gate>(callbacks);
   session_actor node; ///< none: the client is one
   caf::actor client;
