@@ -79,11 +79,10 @@ TEST_CASE("whether commands start a node, and for how long it stays, is taken an
   CHECK(result.node_start == moorage::node_start::automatic);
   CHECK(result.node_idle_end == 90min);
   CHECK(parsed("[node]\nidle_end = \"0\"\n").node_idle_end == 0ms);
-  CHECK(
-      problems_of("[node]\nstart = \"yes\"\nidle_end = \"10ms\"\n") ==
-      "m.toml:2:9: node.start: \"yes\" is not understood; allowed: \"no\" or \"auto\"\n"
-      "m.toml:3:12: node.idle_end: \"10ms\" is out of range; allowed: a duration such as \"250ms\", \"30s\", "
-      "\"5min\" or \"1h30m\", 0, or 1s to 365d\n");
+  CHECK(problems_of("[node]\nstart = \"yes\"\nidle_end = \"10ms\"\n") ==
+        "m.toml:2:9: node.start: \"yes\" is not understood; allowed: \"no\" or \"auto\"\n"
+        "m.toml:3:12: node.idle_end: 10ms is out of range; allowed: a duration such as \"250ms\", \"30s\", "
+        "\"5min\" or \"1h30m\", 0, or 1s to 365d\n");
 }
 
 TEST_CASE("an unknown key is refused with the one that was probably meant") {
