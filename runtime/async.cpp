@@ -244,7 +244,7 @@ async_runtime::subscribe(std::string_view cluster, std::function<void(const even
   // withdrawal no event is told.
   struct question {
     std::atomic<bool> open{true};
-    std::function<void(failure)> refuse; ///< the client's
+    std::function<void(result<subscription>)> answer; ///< the client's
   };
   auto asked = std::make_shared<question>();
   auto made = std::make_shared<subscription>();
@@ -262,26 +262,26 @@ async_runtime::subscribe(std::string_view cluster, std::function<void(const even
       strand->end();
     gate->post([asked, number](client_state& client) {
       client.unwatch(number);
-      if (auto refuse = std::exchange(asked->refuse, {}))
-        refuse({errc::cancelled, "the subscription was cancelled before the answer came"});
+      if (auto answer = std::exchange(asked->answer, {}))
+        answer(failure{errc::cancelled, "the subscription was cancelled before the answer came"});
     });
   };
-  return begin_call<result<subscription>>(gate_, std::move(terms),
-                                          [made, asked, cluster = std::string{cluster},
-                                           to = std::move(to)](client_state& client, auto give) mutable {
-                                            auto number = made->number_;
-                                            asked->refuse = give;
-                                            client.watch(number, cluster, std::move(to),
-                                                         [made, asked, give](result<void> watched) {
-                                                           if (!asked->open.exchange(false))
-                                                             return;
-                                                           asked->refuse = {};
-                                                           if (watched)
-                                                             give(std::move(*made));
-                                                           else
-                                                             give(watched.error());
-                                                         });
-                                          });
+  auto told = [made, asked](const result<void>& watched) {
+    if (!asked->open.exchange(false) && watched)
+      return; // the withdrawal answers
+    if (auto answer = std::exchange(asked->answer, {})) {
+      if (watched)
+        answer(std::move(*made));
+      else
+        answer(watched.error());
+    }
+  };
+  auto begin = [number = made->number_, asked, told, cluster = std::string{cluster},
+                to = std::move(to)](client_state& client, auto give) mutable {
+    asked->answer = give;
+    client.watch(number, cluster, std::move(to), told);
+  };
+  return begin_call<result<subscription>>(gate_, std::move(terms), std::move(begin));
 }
 
 subscription& subscription::operator=(subscription&& other) noexcept {

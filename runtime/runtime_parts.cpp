@@ -137,8 +137,12 @@ void runtime_parts::end(std::shared_ptr<runtime_parts> parts) {
 /// back just before is not taken back.
 void runtime_parts::settle_what_was_posted() {
   auto passed = std::make_shared<std::promise<void>>();
-  gate->post([passed](client_state&) { passed->set_value(); },
-             [passed](const failure&) { passed->set_value(); });
+  gate->post(
+      [passed](client_state& client) {
+        client.end_soon();
+        passed->set_value();
+      },
+      [passed](const failure&) { passed->set_value(); });
   passed->get_future().wait_for(stop_patience);
 }
 

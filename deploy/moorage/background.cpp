@@ -212,8 +212,12 @@ failure start_node(const options& from, const configuration& config, const std::
   auto wrong = try_to_start(config, socket, deadline, signals);
   if (wrong.empty())
     return {};
-  setenv(given_up, "1", 1);
+  start_no_more();
   return {errc::local_failure, "no node could be started: " + wrong};
+}
+
+void start_no_more() {
+  setenv(given_up, "1", 1);
 }
 
 void tell_starter() {

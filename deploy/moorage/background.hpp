@@ -22,6 +22,9 @@ bool may_start_node(const options& from, const configuration& config);
 failure start_node(const options& from, const configuration& config, const std::string& socket,
                    const signal_watch& signals);
 
+/// This process, and the program that it may become, start none from now on.
+void start_no_more();
+
 /// For the node that was started so, once it listens: lets go of the stderr on which its starter waits.
 void tell_starter();
 

@@ -90,9 +90,10 @@ result<runtime> find_or_start_node(const options& from, const configuration& con
   auto wrong = start_node(from, config, path, signals);
   if (wrong.code == errc::none) {
     node = find_node(path);
-    if (node.error().code != errc::node_lost)
+    if (node.error().code != errc::node_lost || node_process(path))
       return node;
-    // Somebody had it end as it came up: then there is none.
+    // Somebody had it end as it came up, or it dies of whoever comes.
+    start_no_more();
     wrong.text = "the node that was started ended at once";
     node = failure{errc::no_node, wrong.text};
   }

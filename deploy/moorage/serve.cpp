@@ -42,6 +42,7 @@ void tell_systemd(std::string_view state) {
   close(descriptor);
 }
 
+// The variables stay, for the program that this one may become; the process that they name is nobody else.
 // sd_listen_fds(3): the socket that was handed over; -1: none. More than one is refused.
 int handed_over(failure& wrong) {
   const char* whose = std::getenv("LISTEN_PID");
@@ -54,8 +55,6 @@ int handed_over(failure& wrong) {
       wrong = {errc::invalid_request, "a node serves one socket, and " + std::string{number} +
                                           " were handed over: leave one ListenStream= in the .socket unit"};
   }
-  for (const auto* each : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"})
-    unsetenv(each);
   return result;
 }
 
@@ -193,7 +192,7 @@ ending run_serve(const options& from) {
   if (!config)
     return {wrong_config, 0};
   failure reason;
-  auto way = way_to_serve(from, *config, reason); // before there are threads that read the environment
+  auto way = way_to_serve(from, *config, reason);
   if (reason.code != errc::none)
     return refuse(reason);
   auto pools = make_pools(without_reserves(*config), signals, reason);

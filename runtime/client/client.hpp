@@ -132,6 +132,8 @@ public:
   void watch(std::uint64_t number, const std::string& cluster, event_sink to,
              std::function<void(result<void>)> answer);
   void unwatch(std::uint64_t number);
+  /// The runtime stops: from now on a link's end is no loss.
+  void end_soon() { ending_ = true; }
   /// Its callback has taken so many events.
   void grant_events(std::uint64_t number, std::uint32_t count);
   /// Called with an event of each loss of the node, until the client ends; at once, if there is none at the
@@ -293,6 +295,7 @@ private:
   std::shared_ptr<client_gate> gate_;
   bool remote_ = false;
   node_loss on_loss_;
+  bool ending_ = false;
   failure gone_;           ///< set once the manager is no more, or until the node is back
   std::uint64_t link_ = 0; ///< which of its links to the node in turn
   std::string loss_;       ///< why the last one ended
@@ -317,7 +320,8 @@ private:
     caf::actor actor;
     std::string cluster;
     std::shared_ptr<callback_strand> strand;
-    bool subscribes = true; ///< to the node's events, too
+    bool subscribes = true;  ///< to the node's events, too
+    std::uint64_t asked = 0; ///< the number of its question at the node
   };
   std::unordered_map<std::uint64_t, watcher_entry> watchers_;
 };

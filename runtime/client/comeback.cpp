@@ -35,6 +35,11 @@ failure client_state::refusal() const {
 }
 
 void client_state::lose(const caf::down_msg& down) {
+  if (ending_) {
+    gone_ = {errc::stopping, "the runtime has stopped"};
+    fail_everything(failure{gone_});
+    return;
+  }
   loss_ = "the node went away (" + in_words(down.reason) + ")";
   gone_ = {errc::node_lost, loss_ + "; what ran on it may have run: " +
                                 (on_loss_.reconnects ? "moorage tries to reach it again" : "connect again")};

@@ -85,7 +85,9 @@ void client_state::watch(std::uint64_t number, const std::string& cluster, event
   subscribe order{cluster, to.strand ? events_waiting_max : event_credit_unlimited};
   add_watcher(number, cluster, std::move(to), true,
               remote_ ? subscribe_at_node(cluster, subscribed) : nullptr);
-  if (!remote_)
+  if (remote_)
+    watchers_.at(number).asked = asks_;
+  else
     ask_manager<done>(
         caf::make_message(subscribe_for{std::move(order),
                                         caf::actor_cast<caf::strong_actor_ptr>(watchers_.at(number).actor)}),
@@ -162,8 +164,11 @@ void client_state::tell_watchers(event_kind what, const std::string& text, bool 
 }
 
 void client_state::unwatch(std::uint64_t number) {
-  if (auto node = watchers_.extract(number); !node.empty())
-    caf::anon_send_exit(node.mapped().actor, caf::exit_reason::user_shutdown);
+  auto node = watchers_.extract(number);
+  if (node.empty())
+    return;
+  asked_.erase(node.mapped().asked); // nobody is left who could answer
+  caf::anon_send_exit(node.mapped().actor, caf::exit_reason::user_shutdown);
 }
 
 void client_state::grant_events(std::uint64_t number, std::uint32_t count) {

@@ -3,6 +3,8 @@
 #include "messages/durations.hpp"
 #include "messages/type_ids.hpp"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace moorage {
@@ -66,6 +68,12 @@ bool node_keeper::is_used() const {
   return idleness_.links && idleness_.links->none_for().count() == 0;
 }
 
+/// To try is to knock at whoever has the place, who would never be idle for it.
+bool node_keeper::may_try(bool taken) const {
+  std::error_code unknown;
+  return !taken || !is_used() || !std::filesystem::exists(std::filesystem::symlink_status(path_, unknown));
+}
+
 /// Ends, unless somebody came at the last moment. False: somebody did, and it listens again.
 bool node_keeper::leave() {
   // Who looks for a node from now on finds none, and starts another.
@@ -73,13 +81,15 @@ bool node_keeper::leave() {
   if (!wait(node_last_look))
     return true;
   for (auto taken = false; taken ? is_used() : !is_idle();) {
-    auto made = again_(path_);
-    if (made) {
-      node_ = std::move(*made);
-      return false;
+    if (may_try(taken)) {
+      auto made = again_(path_);
+      if (made) {
+        node_ = std::move(*made);
+        return false;
+      }
+      // Another one listens there by now: whoever came is served by this one to the end.
+      taken = to_failure(made.error()).code == errc::node_running;
     }
-    // Another one listens there by now: whoever came is served by this one to the end.
-    taken = to_failure(made.error()).code == errc::node_running;
     if (!wait(node_file_look))
       return true;
   }
@@ -90,7 +100,12 @@ bool node_keeper::leave() {
 /// Listens again where the file was. False: that is not to be.
 bool node_keeper::restore() {
   auto deadline = std::chrono::steady_clock::now() + node_file_patience;
-  for (;;) {
+  for (auto taken = false;;) {
+    if (!may_try(taken)) {
+      if (!wait(node_file_look))
+        return false;
+      continue;
+    }
     auto made = again_(path_);
     if (made) {
       node_ = std::move(*made);
@@ -100,7 +115,8 @@ bool node_keeper::restore() {
     auto reason = to_failure(made.error());
     // Where another node listens now, nobody will come to this one any more. Who has come is served to the
     // end.
-    auto over = reason.code == errc::node_running || std::chrono::steady_clock::now() >= deadline;
+    taken = reason.code == errc::node_running;
+    auto over = taken || std::chrono::steady_clock::now() >= deadline;
     over = over && !is_used();
     if (over)
       tell_({reason.code,

@@ -71,6 +71,7 @@ private:
   bool restore();
   bool is_idle() const;
   bool is_used() const;
+  bool may_try(bool taken) const;
   bool leave();
   bool wait(std::chrono::milliseconds span);
 
