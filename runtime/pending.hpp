@@ -304,8 +304,9 @@ private:
   }
   void withdraw() {
     if (auto answer = std::exchange(answer_, nullptr)) {
-      answer->cancel();
+      // In this order: the answer to the cancel must not resume a coroutine that is being destroyed.
       answer->drop();
+      answer->cancel();
     }
   }
 
