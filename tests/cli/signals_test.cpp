@@ -135,7 +135,11 @@ TEST_CASE("a node ends on SIGINT though servers that flood before the log-in are
 TEST_CASE(
     "a process that may open too few files says so, whatever the number, and with the command's own code") {
   home_with_cluster home;
+  // UBSan looks at an object's memory through a pipe, and takes one that it cannot have for a wrong object.
+  auto least = std::string{MOORAGE_SANITIZE}.find("undefined") == std::string::npos ? 6 : 8;
   for (auto limit : {6, 7, 8, 9, 10, 12, 14, 16, 18, 20, 22, 24, 28, 32}) {
+    if (limit < least)
+      continue;
     CAPTURE(limit);
     auto limited = [&](std::vector<std::string> words) {
       std::string line = "ulimit -n " + std::to_string(limit) + "; exec " + MOORAGE_PROGRAM;
