@@ -64,7 +64,8 @@ public:
   /// connect again, after 100 ms, then 1.6 times as long up to 5 s, each pause up to a fifth longer or
   /// shorter, each try for `timeout` at most, until `stop`. Once the node is back calls go on, and each
   /// subscription does, with an event `node_lost` and one `node_back` among its own; what happened in between
-  /// is not told. What was registered at the node and is not in its configuration it does not know any more.
+  /// is not told. What was registered at the node and is not in its configuration it does not know any more;
+  /// a subscription to that cluster alone is told `node_lost` once more and is to be made anew.
   /// `runtime_options::reconnect` turns all this off: then the runtime ends with its node.
   static runtime connect(const std::string& socket = {},
                          std::chrono::milliseconds timeout = std::chrono::seconds{3},
