@@ -7,6 +7,7 @@
 #include "messages/events.hpp"
 #include "messages/settings_table.hpp"
 #include "messages/status.hpp"
+#include "runtime/config.hpp"
 #include "runtime/config/fields.hpp"
 
 namespace moorage::cli {
