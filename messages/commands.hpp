@@ -7,6 +7,7 @@
 
 #include "messages/exec.hpp"
 #include "messages/ids.hpp"
+#include "messages/leases.hpp"
 
 #pragma GCC visibility push(default)
 
@@ -33,6 +34,20 @@ struct run_ended {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, run_ended& x) {
   return f(x.call, x.result);
+}
+
+/// Acquires a lease, runs a command under it and gives the lease back. One `run_ended` answers it, under the
+/// acquire's number, which differs from that of whatever else the sender still runs. What cannot have a lease
+/// is `never_sent`, for the reason that an `acquire_refused` would give; what was never sent because its
+/// connection had ended goes to another connection, once, within the patience. It is ended early by a
+/// `cancel_command` that names no lease.
+struct run_once {
+  acquire from = {};
+  exec_request what = {};
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, run_once& x) {
+  return f(x.from, x.what);
 }
 
 /// Ends a run or a stream early, as its time-out would: see `exec_request::timeout`.

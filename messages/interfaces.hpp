@@ -49,6 +49,8 @@ using session_actor = admin_actor::extend<
     caf::replies_to<release_lease>::with<done>,
     // Runs a command: one `run_ended` comes, with what became of it.
     caf::reacts_to<run_command>,
+    // All of these in one: acquires, runs, gives back. One `run_ended` comes.
+    caf::reacts_to<run_once>,
     // Starts a command as a stream: `stream_chunk`s within the credit, `stream_room` for input, one
     // `stream_end`.
     caf::reacts_to<open_stream>,

@@ -34,14 +34,14 @@ constexpr std::chrono::nanoseconds default_patience{-1};
 /// each, which with thousands of waiters slows everything that the asker does.) A pool's end loses none: it
 /// is asked again, with what it has waited.
 struct acquire {
-  std::string cluster;
+  std::string cluster = {};
   /// The sender's own number for this request: the answer carries it, and it cancels. While it waits, a
   /// second acquire under the same number is the same one, asked again. 0: cannot be cancelled.
   std::uint64_t call = 0;
   /// From the arrival at the pool; 0: now or not at all; `default_patience`: the cluster's `acquire_timeout`.
   std::chrono::nanoseconds patience = default_patience;
   /// Who this is, for people who wonder who holds the leases.
-  std::string label;
+  std::string label = {};
   /// Rides out an outage: while the cluster cannot be reached for a cause that may pass, it stays in the
   /// queue and is told the last error at its deadline. Without it the waiters are told as soon as an opening
   /// is given up.

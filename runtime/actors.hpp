@@ -4,7 +4,11 @@
 //   auto session = moorage::session_of(rt, self);
 //   self->send(session, moorage::acquire{"lumi", 1, 5s, "sync"});
 //
-// A `lease_grant` or an `acquire_refused` comes with the same number 1.
+// A `lease_grant` or an `acquire_refused` comes with the same number 1. Who wants no more than a command says
+//
+//   self->send(session, moorage::run_once{.from = {.cluster = "lumi", .call = 2}, .what = {.command = "squeue"}});
+//
+// and a `run_ended` comes with the number 2.
 #pragma once
 
 #include <caf/local_actor.hpp>

@@ -35,8 +35,9 @@ inner_session_actor::behavior_type session(session_actor_state::self_pointer sel
         return promise;
       },
       [state](run_command& request) { state->take(request); },
+      [state](run_once& request) { state->take(request); },
       [state](open_stream& request) { state->take(request); },
-      [state](cancel_command& request) { state->pass(request); },
+      [state](cancel_command& request) { state->take(request); },
       [state](grant_stream_credit& request) { state->pass(request); },
       [state](send_stream_input& request) { state->pass(request); },
       [state](end_stream_input& request) { state->pass(request); },

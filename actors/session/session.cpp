@@ -70,11 +70,6 @@ failure session_actor_state::too_many() const {
               ": wait for some of them, or give some back"};
 }
 
-template <class Message>
-void session_actor_state::send(const caf::strong_actor_ptr& whom, Message& what) {
-  caf::unsafe_send_as(self_, caf::actor_cast<caf::actor>(whom), std::move(what));
-}
-
 session_actor_state::asked session_actor_state::forget(asked_by_number::iterator entry,
                                                        std::map<theirs, std::uint64_t>& names) {
   auto who = std::move(entry->second);
@@ -94,7 +89,7 @@ void session_actor_state::take(acquire& request) {
   if (request.call != 0 && acquire_names_.count(name) > 0)
     return; // asked twice, answered once
   // Whoever waits will have a lease, too.
-  if (full() || state_.leases() + acquires_.size() >= bounds_.leases_max || !know(sender)) {
+  if (full() || !may_acquire() || !know(sender)) {
     acquire_refused refusal{std::move(request.cluster), request.call, too_many()};
     return send(sender, refusal);
   }
@@ -117,6 +112,8 @@ void session_actor_state::take(const cancel_acquire& request) {
 }
 
 void session_actor_state::tell(lease_grant& grant) {
+  if (one_shots_.take(grant))
+    return;
   auto found = acquires_.find(grant.call);
   lease_key lease{grant.cluster, grant.lease};
   if (found == acquires_.end())
@@ -129,6 +126,8 @@ void session_actor_state::tell(lease_grant& grant) {
 }
 
 void session_actor_state::tell(acquire_refused& refusal) {
+  if (auto end = one_shots_.take(refusal))
+    return tell_last(*end);
   auto found = acquires_.find(refusal.call);
   if (found == acquires_.end())
     return;
@@ -175,100 +174,6 @@ void session_actor_state::take(const probe_lease& request,
   else
     promise.deliver(make_error(state_.not_held(lease)));
 }
-
-// --- commands
-
-/// What keeps it from being started.
-template <class Order>
-failure session_actor_state::begin_command(Order& order) {
-  auto sender = self_->current_sender();
-  lease_key lease{order.cluster, order.lease};
-  theirs name{caf::actor_cast<caf::actor_addr>(sender), order.call};
-  if (command_names_.count(name) > 0)
-    return {errc::invalid_request, "command " + std::to_string(order.call) +
-                                       " has not ended: give each that runs a number of its own"};
-  if (!state_.holds(lease))
-    return state_.not_held(lease);
-  if (full() || !know(sender))
-    return too_many();
-  auto ours = ++numbers_;
-  command_names_.emplace(std::move(name), ours);
-  commands_.emplace(ours, asked{std::move(sender), std::exchange(order.call, ours), std::move(lease)});
-  return {};
-}
-
-void session_actor_state::take(run_command& order) {
-  if (!self_->current_sender())
-    return; // nobody could be told
-  auto wrong = begin_command(order);
-  if (wrong.code == errc::none) {
-    // No more is collected than fits into the message that tells it.
-    if (self_->current_sender()->node() != self_->node()) {
-      auto& most = order.what.output_max;
-      most = std::min(most != 0 ? most : state_.output_max({order.cluster, order.lease}), remote_bytes_max);
-    }
-    return state_.run(std::move(order));
-  }
-  run_ended end{order.call, {}};
-  end.result.ended = {outcome_kind::never_sent, 0, {}, std::move(wrong)};
-  send(self_->current_sender(), end);
-}
-
-void session_actor_state::take(open_stream& order) {
-  if (!self_->current_sender())
-    return;
-  auto wrong = begin_command(order);
-  if (wrong.code == errc::none)
-    return state_.open(std::move(order));
-  stream_end end{order.call, {outcome_kind::never_sent, 0, {}, std::move(wrong)}};
-  send(self_->current_sender(), end);
-}
-
-/// 0: nothing of the sender's that is under way has that name.
-std::uint64_t session_actor_state::ours_of(std::uint64_t call, const lease_key& lease) const {
-  auto found = command_names_.find({caf::actor_cast<caf::actor_addr>(self_->current_sender()), call});
-  return found != command_names_.end() && commands_.at(found->second).lease == lease ? found->second : 0;
-}
-
-template <class Message>
-void session_actor_state::tell_more(Message& what) {
-  auto found = commands_.find(what.call);
-  if (found == commands_.end())
-    return; // who asked for it has ended
-  what.call = found->second.call;
-  send(found->second.whom, what);
-}
-
-template <class Message>
-void session_actor_state::tell_last(Message& what) {
-  auto found = commands_.find(what.call);
-  if (found == commands_.end())
-    return;
-  auto who = forget(found, command_names_);
-  commands_.erase(found);
-  what.call = who.call;
-  send(who.whom, what);
-}
-
-/// To another process goes what fits into a message.
-void session_actor_state::tell(run_ended& end) {
-  auto found = commands_.find(end.call);
-  if (found != commands_.end() && found->second.whom->node() != self_->node()) {
-    auto room = remote_bytes_max;
-    for (auto* part : {&end.result.output, &end.result.error_output}) {
-      if (part->size() > room) {
-        part->resize(room);
-        end.result.output_cut = true;
-      }
-      room -= part->size();
-    }
-  }
-  tell_last(end);
-}
-
-template void session_actor_state::tell_more(stream_chunk&);
-template void session_actor_state::tell_more(stream_room&);
-template void session_actor_state::tell_last(stream_end&);
 
 // --- questions, orders, events
 
@@ -359,7 +264,9 @@ void session_actor_state::sender_ended(const caf::actor_addr& sender) {
     }
     // Under a lease of its own the command ends with that, and the pool hears how.
     const auto& lease = entry->second.lease;
-    if (auto owner = leases_.find(lease); owner == leases_.end() || owner->second != sender)
+    auto owner = leases_.find(lease);
+    auto ends_with_lease = owner != leases_.end() && owner->second == sender;
+    if (!one_shots_.drop(entry->first) && !ends_with_lease)
       state_.pass(cancel_command{lease.cluster, lease.lease, entry->first});
     forget(entry, command_names_);
     entry = commands_.erase(entry);

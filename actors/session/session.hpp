@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "actors/session/one_shots.hpp"
 #include "actors/session/session_state.hpp"
 #include "messages/internal_interfaces.hpp"
 
@@ -37,7 +38,7 @@ public:
   static inline const char* name = "moorage.session";
   using self_pointer = inner_session_actor::stateful_pointer<session_actor_state>;
 
-  explicit session_actor_state(self_pointer self) : self_(self), state_(self, *this) {}
+  explicit session_actor_state(self_pointer self) : self_(self), state_(self, *this), one_shots_(state_) {}
   /// Whoever still waits is told.
   ~session_actor_state();
 
@@ -47,7 +48,9 @@ public:
   void take(acquire& request);
   void take(const cancel_acquire& request);
   void take(run_command& order);
+  void take(run_once& order);
   void take(open_stream& order);
+  void take(cancel_command& order);
   /// `waits`: somebody wants an answer.
   void take(const release_lease& request, bool waits, caf::typed_response_promise<done> promise);
   void take(const probe_lease& request, caf::typed_response_promise<probe_answer> promise);
@@ -100,13 +103,23 @@ private:
   void ask(const caf::actor& whom, caf::message request, caf::typed_response_promise<Answer> promise,
            bool bounded = true);
   template <class Message>
-  void send(const caf::strong_actor_ptr& whom, Message& what);
+  void send(const caf::strong_actor_ptr& whom, Message& what) {
+    caf::unsafe_send_as(self_, caf::actor_cast<caf::actor>(whom), std::move(what));
+  }
   template <class Message>
   void tell_more(Message& what);
   template <class Message>
   void tell_last(Message& what);
   template <class Order>
   failure begin_command(Order& order);
+  failure begin_command(run_once& order);
+  /// Under a number of the session's own, if the sender gave one that names nothing else.
+  failure name_command(std::uint64_t& call, lease_key lease);
+  void refuse(std::uint64_t call, failure why);
+  bool may_acquire() const {
+    return state_.leases() + acquires_.size() + one_shots_.waiting() < bounds_.leases_max;
+  }
+  bool from_elsewhere(const caf::strong_actor_ptr& whom) const { return whom->node() != self_->node(); }
   asked forget(asked_by_number::iterator entry, std::map<theirs, std::uint64_t>& names);
   std::uint64_t ours_of(std::uint64_t call, const lease_key& lease) const;
   failure too_many() const;
@@ -120,6 +133,7 @@ private:
 
   self_pointer self_;
   session_state state_;
+  one_shots one_shots_;
   caf::strong_actor_ptr kept_; ///< itself: it lives until its outsider ends, whoever still knows it
   caf::actor_addr whom_;
   bool outsider_gone_ = false;

@@ -14,7 +14,7 @@ void session_state::begin(manager_actor manager) {
 
 void session_state::acquire(moorage::acquire request, std::chrono::nanoseconds waited) {
   auto call = request.call;
-  asked entry{{std::move(request), caf::strong_actor_ptr{self_->ctrl()}, waited}, self_->clock().now(), {}};
+  asked entry{{std::move(request), caf::strong_actor_ptr{self_->ctrl()}, waited}, now(), {}};
   send(acquires_.insert_or_assign(call, std::move(entry)).first->second);
 }
 
@@ -34,8 +34,8 @@ void session_state::send_again(asked& entry) {
   if (auto known = pools_.find(entry.request.cluster);
       known != pools_.end() && known->second.address() == entry.pool)
     pools_.erase(known);
-  auto now = self_->clock().now();
-  entry.request.waited += now - std::exchange(entry.at, now);
+  auto at = now();
+  entry.request.waited += at - std::exchange(entry.at, at);
   send(entry);
 }
 
@@ -141,6 +141,11 @@ caf::actor session_state::connection_of(const lease_key& lease) {
 std::uint64_t session_state::output_max(const lease_key& lease) const {
   auto found = leases_.find(lease);
   return found != leases_.end() ? found->second.output_max : 0;
+}
+
+void session_state::fit_for_link(exec_request& what, const lease_key& lease) const {
+  auto& most = what.output_max;
+  most = std::min(most != 0 ? most : output_max(lease), remote_bytes_max);
 }
 
 std::set<std::uint64_t>& session_state::under_way_on(const caf::actor& connection) {

@@ -48,6 +48,7 @@ public:
   /// Monitors the manager: its end is for the actor to deal with.
   void begin(manager_actor manager);
   const manager_actor& manager() const { return manager_; }
+  std::chrono::steady_clock::time_point now() const { return self_->clock().now(); }
 
   /// `call` differs from that of every other acquire under way. `waited`: what of the patience is used up.
   void acquire(moorage::acquire request, std::chrono::nanoseconds waited = {});
@@ -77,6 +78,8 @@ public:
   caf::actor connection_of(const lease_key& lease);
   /// What is collected of a command under it that does not say it itself.
   std::uint64_t output_max(const lease_key& lease) const;
+  /// No more of it is to be collected than fits into the message that tells it to another process.
+  void fit_for_link(exec_request& what, const lease_key& lease) const;
 
   void take(lease_granted& granted);
   void take(acquire_refused& refusal);

@@ -1,22 +1,21 @@
-// An actor in a host's own actor system that has a command run, and hears of its end by message.
+// An actor in a host's own actor system that has a command run: one message acquires a lease, runs the
+// command under it and gives the lease back, and one tells what became of it.
 //   actor CLUSTER COMMAND
 #include <caf/all.hpp>
 #include <iostream>
 #include <string>
 
-#include <moorage/runtime.hpp>
+#include <moorage/actors.hpp>
 
 using namespace std::chrono_literals;
 
-/// Told as "how it ended" and its output. Nothing here waits: a handler that did would be refused.
-caf::behavior asker(caf::event_based_actor* self, moorage::async_runtime pools, std::string cluster,
+caf::behavior asker(caf::event_based_actor* self, const moorage::runtime& rt, std::string cluster,
                     std::string command) {
-  pools.run(cluster, command, 30s)
-      .then([me = caf::actor_cast<caf::actor>(self)](const moorage::exec_result& done) {
-        caf::anon_send(me, to_string(done.ended), done.output);
-      });
-  return {[self](const std::string& ended, const std::string& output) {
-    std::cout << output << ended << '\n';
+  self->send(moorage::session_of(rt, self), // an actor that asks for more keeps it
+             moorage::run_once{.from = {.cluster = std::move(cluster), .call = 1, .patience = 30s},
+                               .what = {.command = std::move(command)}});
+  return {[self](const moorage::run_ended& end) {
+    std::cout << end.result.output << to_string(end.result.ended) << '\n';
     self->quit();
   }};
 }
@@ -30,7 +29,7 @@ int main(int argc, char** argv) try {
   caf::actor_system system{settings};
   moorage::runtime rt{system, moorage::load_config(moorage::find_config_file())};
   caf::scoped_actor waiting{system};
-  waiting->wait_for(system.spawn(asker, rt.async(), std::string{argv[1]}, std::string{argv[2]}));
+  waiting->wait_for(system.spawn(asker, std::cref(rt), std::string{argv[1]}, std::string{argv[2]}));
   return 0;
 } catch (const std::exception& wrong) {
   std::cerr << wrong.what() << '\n';

@@ -1,0 +1,93 @@
+#include "actors/session/one_shots.hpp"
+
+#include <utility>
+
+namespace moorage {
+
+run_ended one_shots::unsent(std::uint64_t call, failure why) {
+  run_ended end{call, {}};
+  end.result.ended = {outcome_kind::never_sent, 0, {}, std::move(why)};
+  return end;
+}
+
+void one_shots::begin(run_once order, bool to_link) {
+  auto call = order.from.call;
+  one_shot entry;
+  entry.from = std::move(order.from);
+  entry.what = std::move(order.what);
+  entry.asked = state_.now();
+  entry.to_link = to_link;
+  entry.once_more = entry.what.input.size() <= kept_input_max;
+  ++waiting_;
+  state_.acquire(under_way_.emplace(call, std::move(entry)).first->second.from);
+}
+
+bool one_shots::take(const lease_grant& grant) {
+  auto found = under_way_.find(grant.call);
+  if (found == under_way_.end())
+    return false;
+  auto& entry = found->second;
+  --waiting_;
+  entry.lease = {grant.cluster, grant.lease};
+  if (entry.to_link)
+    state_.fit_for_link(entry.what, entry.lease);
+  state_.run({grant.cluster, grant.lease, grant.call, entry.once_more ? entry.what : std::move(entry.what)});
+  return true;
+}
+
+std::optional<run_ended> one_shots::take(const acquire_refused& refusal) {
+  auto found = under_way_.find(refusal.call);
+  if (found == under_way_.end())
+    return std::nullopt;
+  --waiting_;
+  under_way_.erase(found);
+  return unsent(refusal.call, refusal.reason);
+}
+
+bool one_shots::goes_on(const run_ended& end) {
+  auto found = under_way_.find(end.call);
+  if (found == under_way_.end())
+    return false;
+  auto& entry = found->second;
+  state_.release(std::exchange(entry.lease, {}));
+  const auto& ended = end.result.ended;
+  if (entry.cancelled || !entry.once_more || ended.kind != outcome_kind::never_sent ||
+      ended.cause.code != errc::connection_lost) {
+    under_way_.erase(found);
+    return false;
+  }
+  entry.once_more = false;
+  ++waiting_;
+  state_.acquire(entry.from, state_.now() - entry.asked);
+  return true;
+}
+
+std::optional<run_ended> one_shots::cancel(std::uint64_t call) {
+  auto found = under_way_.find(call);
+  auto& entry = found->second;
+  entry.cancelled = true;
+  if (!is_waiting(entry)) {
+    state_.pass(cancel_command{entry.lease.cluster, entry.lease.lease, call});
+    return std::nullopt;
+  }
+  // Answered here and now; a grant that crosses with it is given back when it comes.
+  --waiting_;
+  state_.cancel_acquire(call);
+  under_way_.erase(found);
+  return unsent(call, {errc::cancelled, "it was cancelled before it was sent"});
+}
+
+bool one_shots::drop(std::uint64_t call) {
+  auto node = under_way_.extract(call);
+  if (node.empty())
+    return false;
+  if (!is_waiting(node.mapped())) {
+    state_.release(node.mapped().lease, true);
+    return true;
+  }
+  --waiting_;
+  state_.cancel_acquire(call);
+  return true;
+}
+
+} // namespace moorage
