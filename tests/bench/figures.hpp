@@ -18,6 +18,7 @@ void acquire_beside_openings(const effort& effort, figures& into);
 void acquire_beside_waiters(const effort& effort, figures& into);
 // flooding.cpp
 void acquire_beside_floods(const effort& effort, figures& into);
+void acquire_beside_every_flood(const effort& effort, figures& into);
 // commands.cpp
 void commands_against_bare_loop(const effort& effort, figures& into);
 void commands_against_control_master(const effort& effort, figures& into);

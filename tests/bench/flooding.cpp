@@ -75,11 +75,13 @@ int flood_role(const std::vector<std::string>& arguments) {
   return 0;
 }
 
-void acquire_beside_floods(const effort& effort, figures& into) {
+namespace {
+
+void acquire_beside(const std::vector<std::string>& kinds, int pairs, bool quick, figures& into) {
   fake_cluster cluster;
   runtime rt{quiet({still(cluster.at(), "alpha", 5)})};
   wait_idle(rt, "alpha", 5);
-  for (const char* kind : measured_floods) {
+  for (const auto& kind : kinds) {
     own_process sender{"flood", {kind}};
     auto hostile = still(cluster.at(), "hostile", 1);
     hostile.port = static_cast<std::uint16_t>(std::stoul(sender.read_line()));
@@ -95,7 +97,7 @@ void acquire_beside_floods(const effort& effort, figures& into) {
     double share = 0;
     auto p99 = [&] {
       samples taken;
-      for (auto end = steady::now() + (effort.quick ? 100ms : 1'000ms); steady::now() < end;) {
+      for (auto end = steady::now() + (quick ? 100ms : 1'000ms); steady::now() < end;) {
         auto began = steady::now();
         auto lease = rt.acquire("alpha", 20s);
         taken.add(steady::now() - began);
@@ -122,10 +124,24 @@ void acquire_beside_floods(const effort& effort, figures& into) {
       return p99();
     };
     flooded(); // says how much the burner burns, and what is allocated once
-    measure_pairs(made, effort.pairs(), [&](bool first) { return in_order(first, flooded, burnt); });
+    measure_pairs(made, pairs, [&](bool first) { return in_order(first, flooded, burnt); });
     made.note = fmt::format("the sender is a process of its own; it used {:.0f} % of a core", share * 100);
     into.push_back(std::move(made));
   }
+}
+
+} // namespace
+
+void acquire_beside_floods(const effort& effort, figures& into) {
+  acquire_beside({std::begin(measured_floods), std::end(measured_floods)}, effort.pairs(), effort.quick,
+                 into);
+}
+
+void acquire_beside_every_flood(const effort& effort, figures& into) {
+  std::vector<std::string> kinds;
+  for (const auto& each : support::floods(0))
+    kinds.emplace_back(each.name);
+  acquire_beside(kinds, effort.quick ? 1 : 5, effort.quick, into);
 }
 
 } // namespace moorage::bench

@@ -17,6 +17,7 @@ struct bench {
   const char* name;
   const char* what;
   void (*measure)(const effort&, figures&);
+  bool when_named_only = false;
 };
 
 constexpr bench benches[] = {
@@ -27,6 +28,8 @@ constexpr bench benches[] = {
     {"beside-openings", "acquire while 100 connections of another pool are being opened",
      acquire_beside_openings},
     {"flooded-acquire", "acquire while another pool's server floods", acquire_beside_floods},
+    {"every-flood", "the same for every kind of flood that the tests know, in five minutes",
+     acquire_beside_every_flood, true},
     {"commands", "commands a second, against the bare loop", commands_against_bare_loop},
     {"control-master", "commands a second, against OpenSSH's ControlMaster", commands_against_control_master},
     {"exec", "a command through a node, against ssh -S through a ControlMaster", exec_against_control_master},
@@ -54,12 +57,12 @@ int usage(std::FILE* to, int code) {
              "Progress goes to stderr. --quick is a smoke test: its figures mean nothing.\n"
              "Exit codes: 0 measured, met or missed; 1 something could not be measured; 2 usage.\n\nNAME:\n");
   for (const auto& one : benches)
-    fmt::print(to, "  {:<18} {}\n", one.name, one.what);
+    fmt::print(to, "  {:<18} {}{}\n", one.name, one.what, one.when_named_only ? " (only when named)" : "");
   return code;
 }
 
 bool wanted(const wish& wish, const bench& one) {
-  return wish.only.empty() ||
+  return (wish.only.empty() && !one.when_named_only) ||
          std::find(wish.only.begin(), wish.only.end(), std::string{one.name}) != wish.only.end();
 }
 
