@@ -29,7 +29,7 @@ enum class severity : std::uint8_t { debug, info, warning, error, critical };
   row(refused, info, "An acquire was refused.") \
   row(released, debug, "A lease was given back by its holder.") \
   row(reclaimed, warning, "A lease ended without its holder's doing.") \
-  row(probe_round, debug, "A health check began.") \
+  row(checking, info, "An administrator had all idle connections checked.") \
   row(probe_passed, debug, "A probe passed.") \
   row(probe_failed, warning, "A probe failed.") \
   row(silent, warning, "A connection in use owes an answer, which counts as a failed probe.") \
@@ -37,6 +37,7 @@ enum class severity : std::uint8_t { debug, info, warning, error, critical };
   row(closing, info, "A connection is being closed.") \
   row(closed, info, "A connection that was closed has gone.") \
   row(lost, warning, "An open connection broke; its error says how.") \
+  row(learnt, info, "The pool learnt how long a connection may be idle, from one that did not survive it.") \
   row(latched, error, "The pool tries no log-in until the settings change or it is reset.") \
   row(backing_off, warning, "The pool waits before it opens the next connection.") \
   row(paused, info, "An administrator paused the pool.") \

@@ -1,8 +1,9 @@
 // What a connection tells its pool of its peer's life, apart from its end. Each is a message and, the same
-// value, an event of the pool's core.
+// value, an event of the pool's core. And what the pool keeps of it.
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "messages/ids.hpp"
@@ -10,6 +11,25 @@
 #pragma GCC visibility push(default)
 
 namespace moorage {
+
+/// What an answer, or that there was none, came of.
+enum class evidence_kind : std::uint8_t {
+  probe,      ///< the pool asked
+  command,    ///< a command ran to its end
+  stream,     ///< a command that was streamed did
+  keep_alive, ///< the connection asked, under a lease
+  channel     ///< a channel was opened, or something else was asked for on one
+};
+
+std::string to_string(evidence_kind kind);
+
+/// One thing that was heard of a peer, or was not.
+struct connection_outcome {
+  evidence_kind of = evidence_kind::probe;
+  bool answered = false;
+  std::chrono::nanoseconds ago{0};
+  std::chrono::nanoseconds rtt{0}; ///< 0: it was not measured
+};
 
 /// The peer may be dead: the pool asks for more evidence, or counts this as it counts a probe that failed.
 struct connection_doubted {
@@ -20,13 +40,16 @@ struct connection_doubted {
   /// that, so that nobody knows.
   bool silent = false;
   std::string text;
+  evidence_kind of = evidence_kind::channel; ///< of a silence: what it owed
 };
 
-/// The peer has answered since it was doubted.
+/// The peer has answered: told at once after a doubt, else now and then, since what answers needs no check.
 struct connection_answered {
   connection_id connection;
   /// By more than a packet: a command ran to its end.
   bool ran = false;
+  evidence_kind of = evidence_kind::channel;
+  std::chrono::nanoseconds rtt{0}; ///< 0: it was not measured
 };
 
 /// Asks whether the connection of a lease is well.
@@ -44,6 +67,10 @@ struct probe_answer {
 };
 
 template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, connection_outcome& x) {
+  return f(x.of, x.answered, x.ago, x.rtt);
+}
+template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, probe_lease& x) {
   return f(x.cluster, x.lease, x.as_pool);
 }
@@ -54,12 +81,12 @@ typename Inspector::result_type inspect(Inspector& f, probe_answer& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_doubted& x) {
-  return f(x.connection, x.silent, x.text);
+  return f(x.connection, x.silent, x.text, x.of);
 }
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_answered& x) {
-  return f(x.connection, x.ran);
+  return f(x.connection, x.ran, x.of, x.rtt);
 }
 
 } // namespace moorage

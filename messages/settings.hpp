@@ -62,8 +62,8 @@ struct cluster_settings {
   /// One signature of the agent's, which may ask its user for a touch or a fingerprint. 0: what is left of
   /// `connect_timeout`, as ssh(1) waits. The list of its keys, which needs nobody, is waited for 5 s at most.
   std::chrono::milliseconds agent_timeout{0};
-  /// Silence after which the peer is asked; three unanswered questions in a row and the link is lost. 0:
-  /// never.
+  /// Silence under a lease after which the peer is asked (an idle connection has its checks); three
+  /// unanswered questions in a row and the link is lost. 0: never.
   std::chrono::milliseconds keep_alive_interval{60'000};
 
   // --- the pool
@@ -87,11 +87,25 @@ struct cluster_settings {
   std::chrono::milliseconds acquire_timeout{30'000};
 
   // --- health
-  std::chrono::milliseconds probe_interval{60'000}; ///< between health checks, ± 20 % at random
-  std::chrono::milliseconds probe_timeout{5'000};   ///< one probe
+  /// Between two checks of a connection that has just been opened; doubles with each that passes. Each is
+  /// longer or shorter by up to 20 % at random, and none is made of what has answered anything within it.
+  /// What ends idle connections early shortens it (actors/pool/policies/idle_limit.hpp).
+  std::chrono::milliseconds probe_interval{60'000};
+  /// It doubles up to this; not at all where this is shorter. Ten minutes: what is idle and well costs a
+  /// login node little.
+  std::chrono::milliseconds probe_interval_max{600'000};
+  /// After a failure, unless `probe_interval` is shorter: soon, since users may be waiting for it.
+  std::chrono::milliseconds probe_interval_unhealthy{10'000};
+  std::chrono::milliseconds probe_timeout{5'000}; ///< one probe
   probe_method probe = probe_method::channel;
-  std::string probe_command = "true";   ///< for the method exec
-  std::uint32_t probes_at_once = 0;     ///< 0: no limit
+  std::string probe_command = "true"; ///< for the method exec
+  /// 0: no limit. Each opens a channel, and a login node has other users.
+  std::uint32_t probes_at_once = 10;
+  /// Percent of the idle connections that are checked at a time, at least one; the one checked longest ago
+  /// first. With it an idle connection is asked, at the latest, so long after it answered or became idle: 1.2
+  /// times the longest interval, and two `probe_timeout` with a second each for each portion of `pool_size`
+  /// connections that may be asked at once.
+  std::uint32_t probe_share = 100;
   std::uint32_t probe_failures_max = 3; ///< this many failures in a row and the connection is closed
   /// A connection has proved itself once it served a lease or passed a probe so long after it was opened. One
   /// that ends before counts as a failed opening: a full login node lets in and cuts off seconds later.
@@ -132,9 +146,10 @@ typename Inspector::result_type inspect(Inspector& f, cluster_settings& x) {
   return f(x.name, x.host, x.port, x.user, x.key_files, x.agent, x.password_secret, x.passphrase_secret,
            x.known_hosts_files, x.strict_host_keys, x.connect_timeout, x.agent_timeout, x.keep_alive_interval,
            x.pool_size, x.channels_per_connection, x.connection_lifetime, x.idle_timeout, x.min_idle,
-           x.connects_at_once, x.queue_depth, x.acquire_timeout, x.probe_interval, x.probe_timeout, x.probe,
-           x.probe_command, x.probes_at_once, x.probe_failures_max, x.proving_time, x.output_max,
-           x.reply_timeout, x.linger, x.environment_fallback, x.sweep);
+           x.connects_at_once, x.queue_depth, x.acquire_timeout, x.probe_interval, x.probe_interval_max,
+           x.probe_interval_unhealthy, x.probe_timeout, x.probe, x.probe_command, x.probes_at_once,
+           x.probe_share, x.probe_failures_max, x.proving_time, x.output_max, x.reply_timeout, x.linger,
+           x.environment_fallback, x.sweep);
 }
 
 } // namespace moorage

@@ -207,8 +207,8 @@ std::vector<field> transport_fields() {
               {.on_change = new_connections, .least = 100, .most = 10 * minutes, .zero = true}),
           entry<&S::keep_alive_interval>(
               "keep_alive_interval",
-              "Silence after which the server is asked whether it is there; after three unanswered questions "
-              "the link is lost. 0: never.",
+              "Silence under a lease after which the server is asked whether it is there; after three "
+              "unanswered questions the link is lost. An idle connection has its checks. 0: never.",
               {.on_change = reopens,
                .least = 100,
                .most = 1 * days,
@@ -252,9 +252,22 @@ std::vector<field> health_fields() {
   return section(
       "Health",
       {
-          entry<&S::probe_interval>("probe_interval",
-                                    "Between two health checks, give or take 20 % at random.",
-                                    {.least = 100, .most = 1 * days}),
+          entry<&S::probe_interval>(
+              "probe_interval",
+              "Between two checks of an idle connection, give or take 20 % at random; doubles with each that "
+              "passes, up to probe_interval_max. What answered anything within it needs no check.",
+              {.least = 100, .most = 1 * days}),
+          entry<&S::probe_interval_max>(
+              "probe_interval_max",
+              "The longest that probe_interval grows; where this is shorter, it does not grow. An idle "
+              "connection is asked 1.2 times so long after it answered or became idle, at the latest, and "
+              "twice probe_timeout and a second later for each portion of the pool that may be asked at "
+              "once.",
+              {.least = 100, .most = 1 * days}),
+          entry<&S::probe_interval_unhealthy>("probe_interval_unhealthy",
+                                              "Until the next check after one that failed, give or take 20 "
+                                              "%; probe_interval, if that is shorter.",
+                                              {.least = 100, .most = 1 * days}),
           entry<&S::probe_timeout>("probe_timeout", "One probe.", {.least = 10, .most = 10 * minutes}),
           entry<&S::probe>("probe",
                            "Opens a channel and closes it (channel), or runs probe_command (exec), which "
@@ -265,6 +278,11 @@ std::vector<field> health_fields() {
                                    {.wrong_text = wrong_command}),
           entry<&S::probes_at_once>("probes_at_once", "Probes in flight at most. 0: no limit.",
                                     {.least = 0, .most = 10'000}),
+          entry<&S::probe_share>(
+              "probe_share",
+              "Percent of the idle connections that are checked at a time, one at least, the one checked "
+              "longest ago first. An order to check all of them now has no such limit.",
+              {.least = 1, .most = 100}),
           entry<&S::probe_failures_max>("probe_failures_max",
                                         "After this many failed probes in a row the connection is closed.",
                                         {.least = 1, .most = 1'000}),

@@ -17,4 +17,10 @@ std::string to_string(removal_reason reason) {
   return index < removal_rows.size() ? removal_rows[index].name : std::to_string(index);
 }
 
+std::string to_string(evidence_kind kind) {
+  constexpr std::array names{"probe", "command", "stream", "keep_alive", "channel"};
+  auto index = static_cast<std::size_t>(kind);
+  return index < names.size() ? names[index] : std::to_string(index);
+}
+
 } // namespace moorage

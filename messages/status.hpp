@@ -6,8 +6,10 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "messages/errors.hpp"
+#include "messages/evidence.hpp"
 #include "messages/ids.hpp"
 
 #pragma GCC visibility push(default)
@@ -22,6 +24,7 @@ std::string to_string(connection_state state);
 /// Why connections leave a pool, one row each: its name, which people, logs and JSON see as well, and what it means.
 #define MOORAGE_REMOVALS(row) \
   row(probe_failures, "As many probes in a row failed as probe_failures_max allows.") \
+  row(flapping, "Half of its last ten checks failed, though not probe_failures_max in a row.") \
   row(lost, "The link broke, or its keep-alives stayed unanswered.") \
   row(lifetime, "It was older than connection_lifetime.") \
   row(idle, "It was idle for longer than idle_timeout.") \
@@ -66,6 +69,17 @@ struct connection_status {
   std::chrono::nanoseconds age{0};      ///< since it was opened; for an opening one, since the opening began
   std::chrono::nanoseconds idle{0};     ///< since the last lease ended
   std::chrono::nanoseconds last_rtt{0}; ///< of the last probe that passed; 0: none yet
+  /// Exponentially weighted, of the kind that was measured last; 0: none yet.
+  std::chrono::nanoseconds usual_rtt{0};
+  /// Of what it was asked, lately, percent of what it answered: exponentially weighted.
+  std::uint32_t success_percent = 100;
+  /// From 0 to 100, the best: its success, half of it while its round trip is far above the usual. The best
+  /// are granted first.
+  std::uint32_t score = 100;
+  /// A check is outstanding or failed, somebody doubts it, or its round trip is far above the usual: granted
+  /// last.
+  bool suspect = false;
+  std::vector<connection_outcome> outcomes; ///< the last 20, the oldest first
 };
 
 struct lease_status {
@@ -101,7 +115,7 @@ struct waiter_status {
   row(openings, "Tries to open a connection, each.") \
   row(opened, "Connections opened.") \
   row(open_failures, "Tries to open that failed.") \
-  row(probe_rounds, "Health checks.") \
+  row(probes, "Probes started.") \
   row(probes_passed, "Probes that passed.") \
   row(probes_failed, "Probes that failed.")
 // clang-format on
@@ -154,6 +168,12 @@ struct pool_status {
   failure backing_off;
   std::chrono::nanoseconds average_age{0};  ///< of idle and leased connections
   std::chrono::nanoseconds average_idle{0}; ///< of idle connections
+  /// No connection is left idle for longer without a check, since others did not survive it; fades. 0:
+  /// nothing was learnt.
+  std::chrono::nanoseconds idle_limit{0};
+  /// From 0 to 100, the best: the mean of its open connections' scores, less what failed of its latest
+  /// openings.
+  std::uint32_t score = 100;
   pool_counters counters;
   latency_quantiles acquire_latency; ///< request to grant, as the pool sees it
   latency_quantiles probe_rtt;
@@ -162,7 +182,7 @@ struct pool_status {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_status& x) {
   return f(x.connection, x.state, x.leases, x.probe_failures, x.probing, x.condemned, x.leases_served, x.age,
-           x.idle, x.last_rtt);
+           x.idle, x.last_rtt, x.usual_rtt, x.success_percent, x.score, x.suspect, x.outcomes);
 }
 
 template <class Inspector>
@@ -191,7 +211,7 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, pool_status& x) {
   return f(x.cluster, x.destination, x.size, x.total, x.opening, x.idle, x.leased, x.closing, x.leases,
            x.waiters, x.probing, x.paused, x.latched, x.backing_off, x.average_age, x.average_idle,
-           x.counters, x.acquire_latency, x.probe_rtt);
+           x.idle_limit, x.score, x.counters, x.acquire_latency, x.probe_rtt);
 }
 
 } // namespace moorage

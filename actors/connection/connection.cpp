@@ -274,8 +274,11 @@ void connection_actor_state::fold(stream_over& event) {
   // never sent.
   auto& command = found->second;
   note_cleared(event.stream, command.name.lease, event.ended.kind);
-  if (event.ended.kind == outcome_kind::exited || event.ended.kind == outcome_kind::signalled)
-    hear_answer(static_cast<bool>(command.name.lease)); // a probe reports by itself
+  auto seen = event.ended.kind == outcome_kind::exited || event.ended.kind == outcome_kind::signalled;
+  if (seen && (command.is != connection_command::what::probe || peer_doubted_)) // a probe reports by itself
+    hear_answer(command.is == connection_command::what::stream ? evidence_kind::stream
+                                                               : evidence_kind::command,
+                static_cast<bool>(command.name.lease));
   command.collected.took = self->clock().now() - command.started;
   if (command.probe.pending())
     answer_probe(command, event.ended);

@@ -7,11 +7,14 @@
 #pragma once
 
 #include "actors/transport.hpp"
+#include "messages/evidence.hpp"
 #include "messages/internal_interfaces.hpp"
 
+#include <array>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
+#include <chrono>
 #include <deque>
 #include <map>
 #include <set>
@@ -121,8 +124,8 @@ private:
   void watch_answers(time_point now);
   void watch_cuts(time_point now);
   void cut_short(connection_command& command);
-  void doubt(bool silent, std::string text);
-  void hear_answer(bool ran);
+  void doubt(bool silent, std::string text, evidence_kind of = evidence_kind::channel);
+  void hear_answer(evidence_kind of, bool ran, std::chrono::nanoseconds rtt = {});
 
   std::set<lease_id> leases_;
   std::map<lease_id, bool> clearing_; ///< taken back while commands ran; whether one was not seen to end
@@ -133,6 +136,7 @@ private:
   std::uint64_t ids_ = 0;
   std::uint32_t unanswered_ = 0;
   time_point asked_at_{};
+  time_point leased_since_{}; ///< without a pause
   time_point silence_due_ = time_point::max();
   time_point answer_due_ = time_point::max();
   time_point silence_told_ =
@@ -141,6 +145,11 @@ private:
   bool peer_doubted_ = false;     ///< since its last answer
   bool commands_doubted_ = false; ///< since a command last ran to its end
   bool served_ = false;           ///< a holder's command has run to its end
+  /// To the pool, by what they came of.
+  std::array<time_point, static_cast<std::size_t>(evidence_kind::channel) + 1> answers_told_{};
+  std::uint64_t probes_answered_ = 0;               ///< with this pump
+  std::uint64_t kept_alive_ = 0;                    ///< the last keep-alive question
+  std::chrono::nanoseconds alive_within_{0};        ///< its answer came with this pump, after so long
   std::deque<std::pair<lease_id, failure>> fenced_; ///< the latest, and why they ended
   std::string why_gone_;                            ///< the link's end, for those who hear of nothing else
   time_point timer_due_ = time_point::max();
@@ -151,6 +160,9 @@ private:
 
 /// Keep-alive questions that may go unanswered (ssh_config(5): ServerAliveCountMax 3).
 constexpr std::uint32_t keep_alive_count_max = 3;
+/// Answers of one kind that nobody doubted are told to the pool no more often, so that commands by the
+/// hundred cost it nothing.
+constexpr std::chrono::seconds answers_told_every{1};
 /// For runs and probes: output is capped by what is kept, and the rest must be drained for the command to
 /// end.
 constexpr std::uint64_t unlimited_credit = std::uint64_t{1} << 62;

@@ -4,6 +4,9 @@
 
 #include <caf/all.hpp>
 
+#include <algorithm>
+#include <utility>
+
 #include "actors/durations.hpp"
 #include "messages/durations.hpp"
 
@@ -51,8 +54,12 @@ void connection_actor_state::answer_probe(connection_command& command, const out
 
 void connection_actor_state::fold(question_answered& event) {
   auto found = questions_.find(event.question);
-  if (found == questions_.end())
-    return; // our own keep-alive, or one that was given up: that something was heard is all it says
+  if (found == questions_.end()) { // our own keep-alive, or one that was given up
+    if (event.question == kept_alive_)
+      alive_within_ = between(asked_at_, self->clock().now());
+    return;
+  }
+  ++probes_answered_;
   auto& question = found->second;
   question.promise.deliver(probe_answer{self->clock().now() - question.asked,
                                         event.refusal.empty()
@@ -61,17 +68,22 @@ void connection_actor_state::fold(question_answered& event) {
   questions_.erase(found);
 }
 
-void connection_actor_state::doubt(bool silent, std::string text) {
+void connection_actor_state::doubt(bool silent, std::string text, evidence_kind of) {
   peer_doubted_ = true;
-  caf::anon_send(pool, connection_doubted{id, silent, std::move(text)});
+  caf::anon_send(pool, connection_doubted{id, silent, std::move(text), of});
 }
 
-/// Told only when there was a doubt, since an answer is the rule; and once, when a holder's first command has
-/// run to its end: a connection that ends from then on has been of use.
-void connection_actor_state::hear_answer(bool ran) {
+/// Told when there was a doubt, and once when a holder's first command has run to its end: a connection that
+/// ends from then on has been of use. Else an answer is the rule, and is told now and then, since what
+/// answers need not be checked.
+void connection_actor_state::hear_answer(evidence_kind of, bool ran, std::chrono::nanoseconds rtt) {
   bool first = ran && !std::exchange(served_, true);
-  if (peer_doubted_ || first || (ran && commands_doubted_))
-    caf::anon_send(pool, connection_answered{id, ran});
+  auto now = self->clock().now();
+  auto& told = answers_told_[static_cast<std::size_t>(of)];
+  if (peer_doubted_ || first || (ran && commands_doubted_) || after(told, answers_told_every) <= now) {
+    told = now;
+    caf::anon_send(pool, connection_answered{id, ran, of, rtt});
+  }
   peer_doubted_ = false;
   commands_doubted_ = commands_doubted_ && !ran;
 }
@@ -93,9 +105,12 @@ void connection_actor_state::watch_cuts(time_point now) {
 
 /// After what came of a pump was folded in: an answer that comes together with its deadline wins.
 void connection_actor_state::watch_answers(time_point now) {
-  if (link->answers() != answers_) {
-    answers_ = link->answers();
-    hear_answer(false);
+  auto of_probes = std::exchange(probes_answered_, 0);
+  auto rtt = std::exchange(alive_within_, {});
+  if (auto heard = link->answers() - answers_; heard > 0) {
+    answers_ += heard;
+    if (heard > of_probes || peer_doubted_) // a probe reports by itself
+      hear_answer(rtt.count() > 0 ? evidence_kind::keep_alive : evidence_kind::channel, false, rtt);
   }
   answer_due_ = time_point::max();
   if (now_in != phase::open)
@@ -119,20 +134,22 @@ void connection_actor_state::watch_answers(time_point now) {
   auto due = after(silent_since, settings.probe_timeout);
   if (due <= now) {
     silence_told_ = silent_since;
-    doubt(true, "nothing heard for " + to_text(between(silent_since, now)) + " while an answer was owed");
+    doubt(true, "nothing heard for " + to_text(between(silent_since, now)) + " while an answer was owed",
+          unanswered_ > 0 && asked_at_ >= owed ? evidence_kind::keep_alive : evidence_kind::channel);
   } else {
     answer_due_ = std::min(answer_due_, due);
   }
 }
 
+/// Under a lease only: what is idle is asked by its pool, at its own time.
 void connection_actor_state::watch_silence(time_point now) {
   silence_due_ = time_point::max();
-  if (now_in != phase::open || settings.keep_alive_interval.count() == 0)
+  if (now_in != phase::open || settings.keep_alive_interval.count() == 0 || leases_.empty())
     return;
   auto heard = link->last_heard();
   if (heard >= asked_at_)
     unanswered_ = 0;
-  auto due = std::max(heard, asked_at_) + settings.keep_alive_interval;
+  auto due = std::max({heard, asked_at_, leased_since_}) + settings.keep_alive_interval;
   if (due <= now) {
     if (unanswered_ >= keep_alive_count_max) {
       transport_failed silent{{ssh_stage::session, ssh_failure::silent,
@@ -145,7 +162,8 @@ void connection_actor_state::watch_silence(time_point now) {
     }
     ++unanswered_;
     asked_at_ = now;
-    link->ask(++ids_);
+    kept_alive_ = ++ids_;
+    link->ask(kept_alive_);
     due = now + settings.keep_alive_interval;
     caf::anon_send(self, wake_up{0}); // the question leaves with the next pump
   }

@@ -6,8 +6,15 @@
 namespace moorage {
 
 void connection_actor_state::begin(const begin_lease& order) {
+  bool first = leases_.empty();
   leases_.insert(order.lease);
   settings.output_max = order.output_max;
+  if (!first || now_in != phase::open)
+    return;
+  auto now = self->clock().now();
+  leased_since_ = now;
+  watch_silence(now);
+  set_timer(now);
 }
 
 void connection_actor_state::end(const end_lease& request) {

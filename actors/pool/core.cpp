@@ -23,8 +23,8 @@ void pool_core::step(time_point now, const pool_event& event, pool_effects& effe
   std::visit([this](const auto& what) { on(what); }, event);
   fall_due();
   settle();
-  // An acquire does not carry the start of a round on its back: `next_due` says that there is more to do at
-  // once.
+  // An acquire does not carry the start of many probes on its back: `next_due` says that there is more to do
+  // at once.
   if (!std::holds_alternative<acquire_requested>(event))
     start_probes();
   answer_pending();
@@ -40,6 +40,7 @@ void pool_core::fall_due() {
   reclaim_from_gone();
   expire_waiters();
   expire_grants();
+  shorten_intervals();
   while (!timers_.empty() && timers_.first().first <= now_) {
     auto due = timers_.first();
     connection_due(need(due.second));
@@ -47,8 +48,6 @@ void pool_core::fall_due() {
   }
   for (std::size_t closed = 0; closed < ends_per_step && surplus_due() <= now_; ++closed)
     close(need(idle_.first().second), removal_reason::idle);
-  if (next_round_ <= now_)
-    begin_round();
 }
 
 void pool_core::settle() {
@@ -64,7 +63,7 @@ void pool_core::settle() {
 }
 
 time_point pool_core::next_due() const {
-  auto due = next_round_;
+  auto due = time_point::max();
   auto at = [&](time_point when) { due = std::min(due, when); };
   at(waiters_.due());
   if (!unconfirmed_.empty())
@@ -76,7 +75,7 @@ time_point pool_core::next_due() const {
     at(retries_.first().first);
   if (lacks_opening())
     at(std::max(may_open_at(), now_));
-  if (!gone_.empty() || doomed_ || shrinking_ || (!probe_queue_.empty() && may_probe()))
+  if (!gone_.empty() || doomed_ || shrinking_ || shorten_from_ || next_to_ask())
     at(now_);
   return due;
 }
@@ -115,9 +114,18 @@ void pool_core::enter(connection& c, connection_state state) {
   refresh(c);
 }
 
+/// Its clock runs under a lease too, and is set anew there, so that a lease does not touch the timers. A
+/// failure that can only be asked about when it is idle waits for that.
+bool pool_core::needs_probe(const connection& c) {
+  return c.open() && !c.condemned && !c.probe_queued && !c.health.probe() &&
+         (c.health.failures() == 0 || c.may_be_probed());
+}
+
 time_point pool_core::due_of(const connection& c) {
-  auto due = c.health.due(!c.probe_queued && c.may_be_probed());
-  return c.open() ? std::min(due, c.age.due(c.state == connection_state::idle)) : due;
+  if (!c.open())
+    return time_point::max();
+  auto due = std::min(c.health.due(), c.age.due(c.state == connection_state::idle));
+  return needs_probe(c) ? std::min(due, c.checks.due()) : due;
 }
 
 namespace {
@@ -135,13 +143,17 @@ pool_core::keys pool_core::keys_of(const connection& c) const {
   auto due = due_of(c);
   keys k;
   if (c.servable)
-    k.grant = rank_for_grant({c.id, c.in_use(), settings_.channels_per_connection, c.age.outlived(), c.stamp},
+    k.grant = rank_for_grant({c.id, c.in_use(), settings_.channels_per_connection, c.age.outlived(), c.stamp,
+                              c.past.demerits(), c.past.slow()},
                              c.health);
   k.opening = only_if(opening, c.id);
   k.retry = only_if(opening && !c.has_actor, std::pair{c.retry_at, c.id});
   k.idle = only_if(idle, std::pair{c.stamp, c.id});
   k.outlived = only_if(idle && c.age.outlived(), c.id);
   k.timer = only_if(due != time_point::max(), std::pair{due, c.id});
+  auto queued = c.probe_queued && c.open();
+  k.doubt = only_if(queued && c.health.doubted(), std::pair{c.checks.last(), c.id});
+  k.check = only_if(queued && !c.health.doubted(), std::pair{c.checks.last(), c.id});
   return k;
 }
 
@@ -159,11 +171,15 @@ void pool_core::refresh(connection& c) {
   idle_.list(c.in_idle, k.idle);
   outlived_.list(c.in_outlived, k.outlived);
   timers_.list(c.in_timers, k.timer);
+  doubts_.list(c.in_doubts, k.doubt);
+  checks_.list(c.in_checks, k.check);
 }
 
 void pool_core::becomes_idle(connection& c) {
   c.stamp = next_stamp_++;
   c.idle_since = now_;
+  if (c.health.failures() == 0)
+    c.checks.given_back(now_, pace(), random_);
   enter(c, connection_state::idle);
 }
 
@@ -191,7 +207,7 @@ void pool_core::condemn(connection& c, removal_reason reason, std::string text) 
 void pool_core::close(connection& c, removal_reason reason, std::string text) {
   ensure(c.state != connection_state::closing, "a connection is closed once");
   ensure(c.in_use() == 0, "a connection that is closed carries no lease");
-  if (reason == removal_reason::probe_failures)
+  if (reason == removal_reason::probe_failures || reason == removal_reason::flapping)
     count_if_useless(c, "its probes failed" + (text.empty() ? "" : ": " + text));
   drop_probe(c);
   c.reason = reason;

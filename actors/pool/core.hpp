@@ -10,14 +10,13 @@
 // openings are begun, probes are started. Grants are made in two places only: to a newcomer who finds a slot
 // and no queue, and from the queue.
 //
-// No step looks at every connection, lease or waiter, save for a round of health checks, an admin's orders
-// and the ends of many things at once: everything is indexed by what it is asked for.
+// No step looks at every connection, lease or waiter, save for an admin's orders and the ends of many things
+// at once: everything is indexed by what it is asked for.
 #pragma once
 
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -29,8 +28,11 @@
 #include "actors/pool/ordered_index.hpp"
 #include "actors/pool/policies/ageing.hpp"
 #include "actors/pool/policies/back_off.hpp"
+#include "actors/pool/policies/check_clock.hpp"
 #include "actors/pool/policies/grant_order.hpp"
 #include "actors/pool/policies/health.hpp"
+#include "actors/pool/policies/history.hpp"
+#include "actors/pool/policies/idle_limit.hpp"
 #include "actors/pool/policies/waiter_queue.hpp"
 #include "actors/pool/protocol.hpp"
 #include "actors/pool/seeded_random.hpp"
@@ -43,8 +45,8 @@ public:
   /// A grant that its holder has not confirmed after this long is taken back: the answer crossed with the
   /// asker's end.
   static constexpr std::chrono::seconds confirm_timeout{5};
-  /// Probes that one step starts at most; the rest of the round follows at once in steps of their own, so
-  /// that acquires come in between.
+  /// Probes that one step starts at most; the rest follows at once in steps of their own, so that acquires
+  /// come in between.
   static constexpr std::size_t probes_per_step = 32;
   /// What falls due or ends at once, of each kind, in one step at most, so that no acquire waits a
   /// millisecond for it: waiters refused, leases and waiters of holders that have gone, grants that nobody
@@ -98,7 +100,7 @@ private:
     std::optional<grant_rank> grant;
     std::optional<connection_id> opening, outlived;
     std::optional<std::pair<std::uint64_t, connection_id>> idle;
-    std::optional<std::pair<time_point, connection_id>> retry, timer;
+    std::optional<std::pair<time_point, connection_id>> retry, timer, doubt, check;
   };
 
   struct connection {
@@ -119,7 +121,10 @@ private:
     std::uint64_t stamp = 0; ///< grows each time a connection becomes idle
     time_point idle_since;
     moorage::health health;
+    check_clock checks;
+    history past;
     bool probe_queued = false;
+    bool checking = false; ///< its probe is one of those that `probe_share` counts
     bool servable = false; ///< as counted; like the places below kept by `refresh` alone
     grant_index::place in_grants;
     id_index::place in_openings;
@@ -127,6 +132,8 @@ private:
     id_index::place in_outlived;
     time_index::place in_timers;
     time_index::place in_retries;
+    time_index::place in_doubts;
+    time_index::place in_checks;
 
     std::uint32_t in_use() const { return static_cast<std::uint32_t>(leases.size() + ending.size()); }
     bool open() const { return state == connection_state::idle || state == connection_state::leased; }
@@ -181,6 +188,7 @@ private:
   void refresh(connection& c);
   keys keys_of(const connection& c) const;
   static time_point due_of(const connection& c);
+  static bool needs_probe(const connection& c);
   void becomes_idle(connection& c);
   void slot_freed(connection& c);
   void condemn(connection& c, removal_reason reason, std::string text);
@@ -245,14 +253,20 @@ private:
   void lifetime_over(connection& c);
   time_point surplus_due() const;
   void close_replaced();
-  void begin_round();
-  void schedule_round();
-  void queue_probe(connection& c, bool first = false);
+  void check_all();
+  void queue_probe(connection& c);
+  void dequeue_probe(connection& c);
   void start_probes();
-  bool may_probe() const;
+  void begin_probe(connection& c);
+  connection_id next_to_ask() const;
+  std::size_t checks_max() const;
   void drop_probe(connection& c);
+  void probe_over(connection& c);
+  check_pace pace() const;
+  void learn_idle_limit(const connection& c, ssh_failure how);
+  void shorten_intervals();
   void probe_has_failed(connection& c, const std::string& text);
-  void has_failed(connection& c, event_kind what, const std::string& text);
+  void has_failed(connection& c, event_kind what, evidence_kind of, const std::string& text);
 
   // --- core_admin.cpp
   void on(const settings_changed& event);
@@ -290,6 +304,7 @@ private:
   pool_effects* effects_ = nullptr; ///< only during a step
 
   back_off back_off_;
+  success_rate openings_rate_;
 
   connection_map connections_;
   std::array<std::uint32_t, 4> counts_{}; ///< by state
@@ -300,6 +315,8 @@ private:
   id_index outlived_; ///< idle, waiting to be replaced
   time_index timers_;
   time_index retries_;
+  time_index doubts_; ///< who is to be asked since somebody doubts it, the one asked longest ago first
+  time_index checks_; ///< whose check is due, likewise
 
   lease_map leases_; ///< ids grow: in the order of granting
   std::set<std::pair<holder_id, lease_id>> leases_of_;
@@ -319,9 +336,12 @@ private:
   bool more_unconfirmed_ = false; ///< than one step takes back
   bool shrinking_ = false;        ///< there are more to close than one step does
 
-  time_point next_round_ = time_point::max();
-  std::deque<connection_id> probe_queue_;
+  idle_limit idle_limit_;
+  std::optional<connection_id> shorten_from_; ///< since the limit is shorter; none: all have heard of it
   std::uint32_t probing_ = 0;
+  std::uint32_t checking_ = 0; ///< of them, those that nobody doubted
+  bool asked_doubt_ = false;   ///< whom the last probe asked
+  bool checking_all_ = false;  ///< by order, until none is due
 
   /// What people are to know of the log-in that this step folds in, for the first whom it serves.
   struct words_of_opening {

@@ -37,15 +37,14 @@ void pool_core::on(const settings_changed& event) {
   if (refused_for_stopping(event.request))
     return;
   auto keep = same_connections(settings_, event.settings);
-  auto new_interval = settings_.probe_interval != event.settings.probe_interval;
+  auto pace_before = pace();
   auto new_probes = settings_.probe != event.settings.probe ||
                     settings_.probe_command != event.settings.probe_command ||
                     settings_.probe_timeout != event.settings.probe_timeout;
   settings_ = event.settings;
+  auto new_pace = pace() != pace_before;
   back_off_.lift();
   dormant_ = false;
-  if (new_interval)
-    schedule_round();
   note(event_kind::changed, {}, {},
        keep ? "settings" : "settings; connections under the old ones will be closed");
   for (auto& [id, c] : connections_) {
@@ -53,6 +52,9 @@ void pool_core::on(const settings_changed& event) {
       condemn(c, removal_reason::settings, {});
     if (c.open())
       c.age.set_lifetime(c.began, settings_.connection_lifetime);
+    if (c.open() && new_pace)
+      c.health.failures() > 0 ? c.checks.failed(now_, pace(), random_)
+                              : c.checks.restart(now_, pace(), random_);
     refresh(c);
     if (c.open() && c.health.failures() >= settings_.probe_failures_max)
       condemn(c, removal_reason::probe_failures, "fewer failures are allowed now");
@@ -83,7 +85,7 @@ void pool_core::on(const ordered<resume_pool>& event) {
 void pool_core::on(const ordered<probe_pool>& event) {
   if (refused_for_stopping(event.request))
     return;
-  begin_round();
+  check_all();
   answer(event.request);
 }
 
@@ -113,6 +115,7 @@ void pool_core::on(const ordered<reset_pool>& event) {
   dormant_ = false;
   for (auto& [id, c] : connections_) {
     c.health.forget_failures();
+    c.past.forget();
     refresh(c);
   }
   note(event_kind::changed, {}, {}, "reset: latch, back-off and failures are forgotten");

@@ -1,5 +1,6 @@
 // Ageing, and the health checks.
 #include <algorithm>
+#include <utility>
 
 #include "actors/durations.hpp"
 #include "actors/pool/core.hpp"
@@ -16,6 +17,8 @@ void pool_core::connection_due(connection& c) {
   }
   if (c.open() && c.age.due(c.state == connection_state::idle) <= now_)
     return lifetime_over(c);
+  if (c.health.failures() == 0 && c.checks.put_off(now_, c.in_use() > 0, pace(), random_))
+    return refresh(c);
   queue_probe(c);
 }
 
@@ -42,67 +45,96 @@ time_point pool_core::surplus_due() const {
   return ageing::surplus_due(longest.idle_since, idle_.size(), settings_.min_idle, settings_.idle_timeout);
 }
 
-/// A round begins only while something is open: a pool that holds nothing does not wake up.
-void pool_core::schedule_round() {
-  auto open = count(connection_state::idle) + count(connection_state::leased) > 0;
-  next_round_ = open ? health::next_round(now_, settings_.probe_interval, random_) : time_point::max();
+check_pace pool_core::pace() const {
+  return {settings_.probe_interval, settings_.probe_interval_max, settings_.probe_interval_unhealthy,
+          idle_limit_.at(now_)};
 }
 
-void pool_core::begin_round() {
-  schedule_round();
-  if (idle_.empty())
-    return;
-  ++counters_.probe_rounds;
-  note(event_kind::probe_round, {}, {}, std::to_string(idle_.size()) + " idle connections");
+void pool_core::check_all() {
   for (const auto& place : idle_)
     queue_probe(need(place.second));
+  checking_all_ = !checks_.empty();
+  note(event_kind::checking, {}, {}, std::to_string(idle_.size()) + " idle connections");
 }
 
-void pool_core::queue_probe(connection& c, bool first) {
-  if (c.health.probe() || (c.probe_queued && !first))
-    return;
-  if (c.probe_queued)
-    probe_queue_.erase(std::find(probe_queue_.begin(), probe_queue_.end(), c.id));
-  c.probe_queued = true;
-  first ? probe_queue_.push_front(c.id) : probe_queue_.push_back(c.id);
+void pool_core::queue_probe(connection& c) {
+  c.probe_queued = !c.health.probe();
   refresh(c);
 }
 
-bool pool_core::may_probe() const {
-  return settings_.probes_at_once == 0 || probing_ < settings_.probes_at_once;
+void pool_core::dequeue_probe(connection& c) {
+  c.probe_queued = false;
+  refresh(c);
+}
+
+/// Checks at a time; who is in doubt is not counted.
+std::size_t pool_core::checks_max() const {
+  return checking_all_ ? idle_.size() + checking_
+                       : std::max<std::size_t>((idle_.size() * settings_.probe_share + 99) / 100, 1);
+}
+
+/// Who is doubted goes first, but not twice in a row before one whose check is due: or users who cut short
+/// what they run could put that off without end. None: nobody, or as many are asked as may be.
+connection_id pool_core::next_to_ask() const {
+  if (settings_.probes_at_once > 0 && probing_ >= settings_.probes_at_once)
+    return {};
+  auto may_check = !checks_.empty() && checking_ < checks_max();
+  if (!doubts_.empty() && !(may_check && asked_doubt_))
+    return doubts_.first().second;
+  return may_check ? checks_.first().second : connection_id{};
 }
 
 void pool_core::start_probes() {
-  for (std::size_t started = 0; !probe_queue_.empty() && may_probe() && started < probes_per_step;) {
-    auto* c = find(probe_queue_.front());
-    probe_queue_.pop_front();
-    if (c == nullptr)
-      continue;
-    c->probe_queued = false;
-    if (!c->health.probe() && c->may_be_probed()) {
-      probe_id probe{next_probe_++};
-      // Under a lease only the peer's life is asked for: a command would take a session from its holder.
-      auto run = c->state == connection_state::idle && settings_.probe == probe_method::exec;
-      c->health.probe_started(probe, run, now_, settings_.probe_timeout);
-      ++probing_;
+  std::size_t started = 0;
+  for (connection_id next; started < probes_per_step && (next = next_to_ask());) {
+    auto& c = need(next);
+    // While it waited for its turn it may have been leased, or have answered somebody else.
+    auto leased = !c.may_be_probed();
+    auto sound = c.health.failures() == 0 && !c.health.doubted();
+    auto put_off = sound && (leased || !checking_all_) && c.checks.put_off(now_, leased, pace(), random_);
+    if (leased || put_off) {
+      dequeue_probe(c);
+    } else {
+      begin_probe(c);
       ++started;
-      emit(start_probe{probe, c->id, run, settings_.probe_timeout});
     }
-    refresh(*c);
+    checking_all_ = checking_all_ && !checks_.empty();
   }
+}
+
+void pool_core::begin_probe(connection& c) {
+  probe_id probe{next_probe_++};
+  // Under a lease only the peer's life is asked for: a command would take a session from its holder.
+  auto run = c.state == connection_state::idle && settings_.probe == probe_method::exec;
+  asked_doubt_ = c.health.doubted();
+  c.checking = !asked_doubt_;
+  checking_ += c.checking;
+  ++probing_;
+  ++counters_.probes;
+  c.health.probe_started(probe, run, now_, settings_.probe_timeout);
+  c.checks.asked(now_);
+  emit(start_probe{probe, c.id, run, settings_.probe_timeout});
+  dequeue_probe(c);
+}
+
+void pool_core::probe_over(connection& c) {
+  --probing_;
+  checking_ -= std::exchange(c.checking, false);
 }
 
 void pool_core::drop_probe(connection& c) {
   if (c.health.probe_dropped())
-    --probing_;
+    probe_over(c);
 }
 
 void pool_core::on(const probe_passed& event) {
   auto* c = find(event.connection);
   if (c == nullptr || !event.probe || c->health.probe() != event.probe)
     return;
-  --probing_;
+  probe_over(*c);
+  c->past.add(now_, evidence_kind::probe, true, event.rtt, c->health.probe_runs());
   c->health.probe_passed(event.rtt, settings_.probe);
+  c->checks.passed(now_, pace(), random_);
   refresh(*c);
   ++counters_.probes_passed;
   probe_rtt_.add(event.rtt);
@@ -117,19 +149,63 @@ void pool_core::on(const probe_failed& event) {
 }
 
 void pool_core::probe_has_failed(connection& c, const std::string& text) {
-  --probing_;
-  c.health.probe_failed(now_, settings_.probe_interval);
+  probe_over(c);
+  c.health.probe_failed(now_);
   ++counters_.probes_failed;
-  has_failed(c, event_kind::probe_failed, text);
+  has_failed(c, event_kind::probe_failed, evidence_kind::probe, text);
 }
 
-void pool_core::has_failed(connection& c, event_kind what, const std::string& text) {
+void pool_core::has_failed(connection& c, event_kind what, evidence_kind of, const std::string& text) {
+  c.past.add(now_, of, false);
+  c.checks.failed(now_, pace(), random_);
   refresh(c);
   auto failures = c.health.failures();
   note(what, c.id, {},
        std::to_string(failures) + " of " + std::to_string(settings_.probe_failures_max) + ": " + text);
-  if (failures >= settings_.probe_failures_max)
-    condemn(c, removal_reason::probe_failures, text);
+  if (failures < settings_.probe_failures_max) {
+    if (c.past.flapping(settings_.probe_failures_max))
+      condemn(c, removal_reason::flapping,
+              std::to_string(c.past.checks_failed()) + " of its last " +
+                  std::to_string(history::checks_kept) + " checks failed: " + text);
+    return;
+  }
+  learn_idle_limit(c, ssh_failure::silent);
+  condemn(c, removal_reason::probe_failures, text);
+}
+
+namespace {
+
+/// The link's end, not what was said on it.
+bool is_end(ssh_failure kind) {
+  return kind == ssh_failure::timed_out || kind == ssh_failure::reset || kind == ssh_failure::silent ||
+         kind == ssh_failure::closed;
+}
+
+} // namespace
+
+/// From an open connection that is found dead, or was closed by its server.
+void pool_core::learn_idle_limit(const connection& c, ssh_failure how) {
+  if (!is_end(how))
+    return;
+  auto idle = c.checks.idle_at_end(now_, c.in_use() > 0);
+  if (!idle || !idle_limit_.learn(now_, *idle))
+    return;
+  shorten_from_ = connections_.begin()->first;
+  note(event_kind::learnt, c.id, {},
+       "it did not survive " + to_text(*idle) + " of idleness, so none is left idle for more than " +
+           to_text(idle_limit_.at(now_)) + " without a check, for a while");
+}
+
+/// In portions.
+void pool_core::shorten_intervals() {
+  if (!shorten_from_)
+    return;
+  auto next = connections_.lower_bound(*shorten_from_);
+  for (std::size_t seen = 0; next != connections_.end() && seen < ends_per_step; ++next, ++seen) {
+    next->second.checks.shorten(now_, pace(), random_);
+    refresh(next->second);
+  }
+  shorten_from_ = next == connections_.end() ? std::nullopt : std::optional{next->first};
 }
 
 void pool_core::on(const connection_doubted& event) {
@@ -138,13 +214,13 @@ void pool_core::on(const connection_doubted& event) {
     return;
   if (!event.silent) {
     if (c->health.doubt())
-      queue_probe(*c, true);
+      queue_probe(*c);
     return refresh(*c);
   }
   if (!c->health.silence_counts(now_, settings_.probe_timeout))
     return;
-  c->health.failed(now_, settings_.probe_interval);
-  has_failed(*c, event_kind::silent, event.text);
+  c->health.failed(now_);
+  has_failed(*c, event_kind::silent, event.of, event.text);
 }
 
 void pool_core::on(const connection_answered& event) {
@@ -154,6 +230,8 @@ void pool_core::on(const connection_answered& event) {
   if (event.ran)
     c->health.served();
   c->health.answered(event.ran, settings_.probe);
+  c->checks.answered(now_);
+  c->past.add(now_, event.of, true, event.rtt);
   refresh(*c);
 }
 

@@ -45,6 +45,7 @@ void pool_core::give(connection& c, request_id request, holder_id holder, std::s
   lease_id id{next_lease_++};
   c.leases.push_back(id);
   ++c.leases_served;
+  c.checks.used(now_);
   c.state == connection_state::idle ? enter(c, connection_state::leased) : refresh(c);
   leases_of_.emplace(holder, id);
   unconfirmed_.insert(unconfirmed_.end(), id);

@@ -76,11 +76,11 @@ void pool_core::on(const connection_opened& event) {
   c->last_error = {};
   c->began = now_;
   c->age.opened(now_, settings_.connection_lifetime, random_);
+  c->checks.opened(now_, pace(), random_);
   ++counters_.opened;
+  openings_rate_.add(true);
   back_off_.opened();
   becomes_idle(*c);
-  if (next_round_ == time_point::max())
-    schedule_round();
   auto words = event.banner.empty() ? std::string{} : "the server says: " + event.banner;
   note(announce{event_kind::opened, c->id, {}, std::move(words), removal_reason::none, event.steps});
   said_ = {c->id, event.banner, std::move(warnings)};
@@ -110,6 +110,7 @@ void pool_core::on(const connection_lost& event) {
   }
   if (c->state == connection_state::opening) {
     ++counters_.open_failures;
+    openings_rate_.add(false);
     note(announce{
         event_kind::open_failed, c->id, {}, to_string(event.error), removal_reason::none, {}, event.error});
     auto began = c->began;
@@ -120,6 +121,7 @@ void pool_core::on(const connection_lost& event) {
   note(announce{event_kind::lost, c->id, {}, to_string(event.error), removal_reason::lost, {}, event.error});
   auto why = in_words(event.error);
   count_if_useless(*c, why);
+  learn_idle_limit(*c, event.error.kind);
   cut_off(*c, {errc::connection_lost, "the connection to '" + settings_.name + "' was lost: " + why}, false);
   remove(*c, removal_reason::lost);
 }
@@ -137,6 +139,7 @@ void pool_core::on(const connection_closed& event) {
 
 void pool_core::try_failed(connection& c, const ssh_error& error, const std::vector<opening_step>& steps) {
   ++counters_.open_failures;
+  openings_rate_.add(false);
   c.has_actor = false;
   c.last_error = error;
   // What latches the pool is told whole by the latch.

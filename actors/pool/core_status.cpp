@@ -26,17 +26,25 @@ pool_status pool_core::status(time_point now) const {
   result.latched = back_off_.latch();
   result.backing_off = back_off_.reason();
   std::chrono::nanoseconds ages{0}, idles{0};
+  std::uint32_t scores = 0;
   for (const auto& [id, c] : connections_) {
-    if (c.open())
+    if (c.open()) {
       ages += between(c.began, now);
+      scores += c.past.score();
+    }
     if (c.state == connection_state::idle)
       idles += between(c.idle_since, now);
   }
-  if (result.idle + result.leased > 0)
-    result.average_age = ages / (result.idle + result.leased);
+  if (auto open = result.idle + result.leased; open > 0) {
+    result.average_age = ages / open;
+    result.score = scores / open;
+  }
+  result.score = result.score * openings_rate_.percent() / 100;
   if (result.idle > 0)
     result.average_idle = idles / result.idle;
   result.counters = counters_;
+  if (auto limit = idle_limit_.at(now); limit != std::chrono::nanoseconds::max())
+    result.idle_limit = limit;
   result.acquire_latency = acquire_latency_.quantiles();
   result.probe_rtt = probe_rtt_.quantiles();
   return result;
@@ -48,9 +56,11 @@ std::vector<connection_status> pool_core::connections(time_point now) const {
   result.reserve(connections_.size());
   for (const auto& [id, c] : connections_) {
     auto idle = c.state == connection_state::idle ? between(c.idle_since, now) : std::chrono::nanoseconds{0};
+    auto suspect = c.health.probe() || c.health.doubted() || c.health.failures() > 0 || c.past.slow();
     result.push_back({id, c.state, static_cast<std::uint32_t>(c.leases.size()), c.health.failures(),
                       static_cast<bool>(c.health.probe()), c.condemned, c.leases_served,
-                      between(c.began, now), idle, c.health.last_rtt()});
+                      between(c.began, now), idle, c.health.last_rtt(), c.past.usual_rtt(),
+                      c.past.success_percent(), c.past.score(), suspect, c.past.outcomes(now)});
   }
   return result;
 }
@@ -92,20 +102,21 @@ std::vector<request_id> pool_core::unanswered() const {
 
 void pool_core::verify() const {
   std::array<std::uint32_t, 4> counts{};
-  std::uint32_t servable = 0, probing = 0;
+  std::uint32_t servable = 0, probing = 0, checking = 0;
   std::size_t granting = 0, timers = 0;
   for (const auto& [id, c] : connections_) {
     ensure(id == c.id, "a connection is filed under its id");
     ++counts[static_cast<std::size_t>(c.state)];
     servable += c.servable;
     probing += static_cast<bool>(c.health.probe());
+    checking += c.checking;
     granting += c.in_grants.listed();
     timers += c.in_timers.listed();
     verify_connection(c);
   }
   ensure(counts == counts_, "total = opening + idle + leased + closing");
   ensure(servable == servable_, "the servable connections are counted");
-  ensure(probing == probing_, "the probes in flight are counted");
+  ensure(probing == probing_ && checking == checking_, "the probes in flight are counted");
   ensure(granting == grantable_.size() && timers == timers_.size(), "an index holds nothing that is gone");
   ensure(idle_.size() == count(connection_state::idle), "every idle connection is listed as idle");
   ensure(openings_.size() == count(connection_state::opening), "every opening is listed");
@@ -125,6 +136,9 @@ void pool_core::verify_connection(const connection& c) const {
   ensure(!c.health.doubted() || c.health.probe() || c.probe_queued || c.condemned || !c.open(),
          "what is doubted is asked");
   ensure(c.servable == (c.open() && !c.condemned), "what is open and not condemned may serve");
+  ensure(!needs_probe(c) || settings_.probe_interval.count() <= 0 ||
+             (c.checks.due() > now_ && c.checks.due() != time_point::max()),
+         "an open connection is checked sooner or later");
   auto grantable = c.in_grants.listed();
   ensure(!grantable || (c.open() && !c.condemned && (c.health.failures() == 0 || idle)),
          "a connection that is condemned, or doubtful and leased, is not granted");
@@ -136,6 +150,8 @@ void pool_core::verify_connection(const connection& c) const {
   ensure(openings_.agrees(c.in_openings, k.opening), "the openings are listed");
   ensure(outlived_.agrees(c.in_outlived, k.outlived), "what is to be replaced is listed");
   ensure(timers_.agrees(c.in_timers, k.timer), "a connection's next time is listed");
+  ensure(doubts_.agrees(c.in_doubts, k.doubt) && checks_.agrees(c.in_checks, k.check),
+         "who is to be asked is listed once");
 }
 
 void pool_core::verify_leases() const {
@@ -186,9 +202,6 @@ void pool_core::verify_work() const {
          "a pool backs off for a reason");
   ensure(paused_ || retries_.empty() || retries_.first().first > now_, "a try that is due is made");
   ensure(timers_.empty() || timers_.first().first > now_, "what falls due is done");
-  ensure(next_round_ > now_, "a round of probes that is due is begun");
-  ensure(next_round_ != time_point::max() || !servable() || settings_.probe_interval.count() <= 0,
-         "open connections are probed sooner or later");
   ensure(!stopping_ || (live() == 0 && leases_.empty()),
          "a pool that is stopping has only closing connections");
 }

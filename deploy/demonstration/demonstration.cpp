@@ -188,8 +188,7 @@ void demonstration::print_table() {
   row("acquire p50 / p99, quiet", quiet_alpha_.text(), quiet_beta_.text());
   row("acquire p50 / p99, beta frozen", frozen_alpha_.text(), frozen_beta_.text());
   row("first useful command after the freeze", took(useful_alpha_), took(useful_beta_));
-  row("probe rounds", std::to_string(alpha.counters.probe_rounds),
-      std::to_string(beta.counters.probe_rounds));
+  row("probes", std::to_string(alpha.counters.probes), std::to_string(beta.counters.probes));
   row("probes passed / failed",
       fmt::format("{} / {}", alpha.counters.probes_passed, alpha.counters.probes_failed),
       fmt::format("{} / {}", beta.counters.probes_passed, beta.counters.probes_failed));

@@ -34,11 +34,21 @@ table::cell state_of(const connection_status& connection) {
   auto text = to_string(connection.state);
   if (connection.probing)
     text += ", probing";
+  else if (connection.suspect)
+    text += ", suspect";
   if (connection.condemned)
     text += ", condemned";
   auto bad = connection.condemned || connection.probe_failures > 0;
   auto idle = connection.state == connection_state::idle || connection.state == connection_state::leased;
   return {text, bad ? colour::bad : idle ? colour::good : colour::busy};
+}
+
+/// The oldest first: answered, or not.
+std::string lately(const std::vector<connection_outcome>& outcomes) {
+  std::string text;
+  for (const auto& each : outcomes)
+    text += each.answered ? '+' : '-';
+  return text.empty() ? "-" : text;
 }
 
 // A column of its own for text that somebody else wrote: not too long.
@@ -74,14 +84,15 @@ std::string measured(std::chrono::nanoseconds took) {
 std::string pools_text(const std::vector<pool_status>& pools, bool colours, const options& from) {
   if (pools.empty())
     return "no clusters\n";
-  table result{{"CLUSTER", "DESTINATION", "STATE", ">SIZE", ">IDLE", ">LEASED", ">OPENING", ">CLOSING",
-                ">WAITERS", ">ACQUIRES", ">P50", ">P99"}};
+  table result{{"CLUSTER", "DESTINATION", "STATE", ">SCORE", ">SIZE", ">IDLE", ">LEASED", ">OPENING",
+                ">CLOSING", ">WAITERS", ">ACQUIRES", ">P50", ">P99"}};
   std::string remarks;
   for (const auto& pool : pools) {
-    result.add({pool.cluster, pool.destination, state_of(pool), std::uint64_t{pool.size},
-                std::uint64_t{pool.idle}, std::uint64_t{pool.leased}, std::uint64_t{pool.opening},
-                std::uint64_t{pool.closing}, std::uint64_t{pool.waiters}, pool.counters.acquires,
-                or_dash(pool.acquire_latency.p50), or_dash(pool.acquire_latency.p99)});
+    result.add({pool.cluster, pool.destination, state_of(pool), std::uint64_t{pool.score},
+                std::uint64_t{pool.size}, std::uint64_t{pool.idle}, std::uint64_t{pool.leased},
+                std::uint64_t{pool.opening}, std::uint64_t{pool.closing}, std::uint64_t{pool.waiters},
+                pool.counters.acquires, or_dash(pool.acquire_latency.p50),
+                or_dash(pool.acquire_latency.p99)});
     for (const auto* reason : {&pool.latched, &pool.backing_off})
       if (reason->code != errc::none)
         remarks += printable(pool.cluster + ": " + reason->text, printable_whole, lines::many) + "\n";
@@ -96,12 +107,13 @@ std::string pools_text(const std::vector<pool_status>& pools, bool colours, cons
 std::string connections_text(const std::vector<connection_status>& connections, bool colours) {
   if (connections.empty())
     return "no connections\n";
-  table result{
-      {"CONNECTION", "STATE", ">LEASES", ">SERVED", ">AGE", ">IDLE FOR", ">LAST PROBE", ">FAILED PROBES"}};
+  table result{{"CONNECTION", "STATE", ">SCORE", ">LEASES", ">SERVED", ">AGE", ">IDLE FOR", ">LAST PROBE",
+                ">USUAL", ">FAILED PROBES", "LATELY"}};
   for (const auto& each : connections)
-    result.add({to_string(each.connection), state_of(each), std::uint64_t{each.leases}, each.leases_served,
-                to_text(each.age), each.state == connection_state::idle ? to_text(each.idle) : "-",
-                or_dash(each.last_rtt), std::uint64_t{each.probe_failures}});
+    result.add({to_string(each.connection), state_of(each), std::uint64_t{each.score},
+                std::uint64_t{each.leases}, each.leases_served, to_text(each.age),
+                each.state == connection_state::idle ? to_text(each.idle) : "-", or_dash(each.last_rtt),
+                or_dash(each.usual_rtt), std::uint64_t{each.probe_failures}, lately(each.outcomes)});
   return result.text(colours);
 }
 

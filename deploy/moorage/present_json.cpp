@@ -39,6 +39,10 @@ json id_or_null(const Id& id) {
   return id ? json(to_string(id)) : json{};
 }
 
+json seconds_or_null(std::chrono::nanoseconds value) {
+  return value.count() == 0 ? json{} : json(seconds_of(value));
+}
+
 bool is_utf8(const std::string& bytes) {
   try {
     [[maybe_unused]] auto text = json(bytes).dump();
@@ -107,12 +111,20 @@ json to_json(const pool_status& pool) {
           {"backing_off", failure_or_null(pool.backing_off)},
           {"average_age_seconds", seconds_of(pool.average_age)},
           {"average_idle_seconds", seconds_of(pool.average_idle)},
+          {"idle_limit_seconds", seconds_or_null(pool.idle_limit)},
+          {"score", pool.score},
           {"counters", counters(pool.counters)},
           {"acquire_latency", quantiles(pool.acquire_latency)},
           {"probe_round_trip", quantiles(pool.probe_rtt)}};
 }
 
 json to_json(const connection_status& connection) {
+  auto outcomes = json::array();
+  for (const auto& each : connection.outcomes)
+    outcomes.push_back({{"of", to_string(each.of)},
+                        {"answered", each.answered},
+                        {"ago_seconds", seconds_of(each.ago)},
+                        {"round_trip_seconds", seconds_or_null(each.rtt)}});
   return {{"connection", to_string(connection.connection)},
           {"state", to_string(connection.state)},
           {"leases", connection.leases},
@@ -122,8 +134,12 @@ json to_json(const connection_status& connection) {
           {"probe_failures", connection.probe_failures},
           {"age_seconds", seconds_of(connection.age)},
           {"idle_seconds", seconds_of(connection.idle)},
-          {"last_round_trip_seconds",
-           connection.last_rtt.count() == 0 ? json{} : json(seconds_of(connection.last_rtt))}};
+          {"score", connection.score},
+          {"suspect", connection.suspect},
+          {"success_percent", connection.success_percent},
+          {"last_round_trip_seconds", seconds_or_null(connection.last_rtt)},
+          {"usual_round_trip_seconds", seconds_or_null(connection.usual_rtt)},
+          {"outcomes", std::move(outcomes)}};
 }
 
 json to_json(const lease_status& lease) {

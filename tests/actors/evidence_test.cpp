@@ -2,6 +2,9 @@
 // network scripted.
 #include <catch2/catch.hpp>
 
+#include <set>
+#include <string>
+
 #include "actors/connection/connection.hpp"
 #include "tests/actors/virtual_world.hpp"
 
@@ -183,7 +186,7 @@ TEST_CASE("any answer clears the failures") {
     user.run("a third"); // the transport is pumped, and all is answered
   }
   SECTION("to a probe") {
-    world.pass(10s);
+    world.pass(12s); // at the latest after the failure
   }
   world.pass(10ms);
   CHECK(failures(world) == 0);
@@ -198,6 +201,29 @@ TEST_CASE("a probe's answer that comes after its time still clears the failures"
   CHECK(failures(world) == 1);
   world.pass(2s);
   CHECK(failures(world) == 0);
+}
+
+TEST_CASE("the pool keeps what a connection answered, by what was asked") {
+  auto cluster = one();
+  cluster.keep_alive_interval = 10s;
+  virtual_world world{cluster};
+  world.network->answer_takes = 5ms;
+  holder user{world};
+  user.acquire();
+  world.pass(2s);
+  user.run("true");
+  world.pass(11s);
+  user.release();
+  world.ask<done>(probe_pool{"alpha"});
+  world.pass(1s);
+  std::multiset<std::string> of;
+  auto shown = world.connections();
+  for (const auto& each : shown.at(0).outcomes) {
+    of.insert(to_string(each.of));
+    CHECK(each.answered);
+    CHECK((each.rtt >= 5ms) == (each.of == evidence_kind::keep_alive || each.of == evidence_kind::probe));
+  }
+  CHECK(of == std::multiset<std::string>{"channel", "command", "keep_alive", "probe"});
 }
 
 // --- what a probe may run ---------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ TEST_CASE("an acquire during a health check is answered at once") {
 TEST_CASE("checks of 200 ms each take 200 ms together, however many") {
   auto cluster = plain_cluster(20);
   cluster.connects_at_once = 20;
+  cluster.probes_at_once = 0;
   virtual_world world{cluster};
   warm_up(world, 20);
   world.network->answer_takes = 200ms;
@@ -62,10 +63,10 @@ TEST_CASE("the unhealthy connection is removed at the threshold, and the healthy
   world.pass(5s + 20ms, 20ms);
   CHECK(probes_of() == 1);
   CHECK(world.status().idle == 2);
-  world.pass(15s + 100ms, 20ms); // probed again 10 s after a failure, not a round later
+  world.pass(17s + 100ms, 20ms); // probed again 8 to 12 s after a failure, not an interval later
   CHECK(probes_of() == 2);
   CHECK(world.status().idle == 2);
-  world.pass(16s, 20ms);
+  world.pass(17s, 20ms);
   CHECK(probes_of() == 3);
   auto left = world.connections();
   REQUIRE(left.size() == 1);
@@ -151,14 +152,46 @@ TEST_CASE(
   CHECK(world.network->alive == 0);
 }
 
-TEST_CASE("a peer that answers its keep-alives is kept") {
+TEST_CASE("a peer that answers its keep-alives under a lease is kept") {
   auto cluster = plain_cluster(1);
   cluster.keep_alive_interval = 10s;
-  cluster.idle_timeout = 1h;
+  virtual_world world{cluster};
+  holder host{world};
+  host.acquire();
+  world.pass(10min, 1s);
+  CHECK(world.status().leased == 1);
+  CHECK(host.heard->lost.empty());
+  CHECK(world.network->questions >= 30);
+}
+
+TEST_CASE("an idle connection is asked by its check alone, not by a keep-alive") {
+  auto cluster = plain_cluster(1);
+  cluster.keep_alive_interval = 10s;
+  cluster.idle_timeout = cluster.connection_lifetime = 2h;
   cluster.probe_interval = 1h;
   virtual_world world{cluster};
   warm_up(world, 1);
-  world.pass(10min, 1s);
-  CHECK(world.status().idle == 1);
-  CHECK(world.network->questions >= 30);
+  world.pass(47min, 1s);
+  CHECK(world.network->questions == 0);
+  world.pass(26min, 1s);
+  CHECK(world.network->questions == 1);
+  CHECK(world.status().counters.probes_passed == 1);
+}
+
+TEST_CASE("a link that fell silent while it was idle is found under its next lease as soon as any") {
+  auto cluster = plain_cluster(1);
+  cluster.keep_alive_interval = 10s;
+  cluster.idle_timeout = 2h;
+  cluster.probe_interval = 1h;
+  virtual_world world{cluster};
+  warm_up(world, 1);
+  world.network->silent = {0};
+  world.pass(30min, 1s);
+  holder host{world};
+  host.acquire();
+  host.run("long");
+  world.pass(39s, 100ms);
+  CHECK(host.heard->lost.empty()); // it has its three questions, however long it was idle
+  world.pass(2s, 100ms);
+  CHECK(host.heard->lost.size() == 1);
 }

@@ -30,7 +30,7 @@ void add(figure& to, double value, samples& all) {
   to.ours = all.median();
 }
 
-constexpr double rounds_per_second = 1.0 / 60; // the default probe interval
+constexpr double rounds_per_second = 1.0 / 60; // the default probe interval, before it has grown
 
 } // namespace
 

@@ -43,6 +43,7 @@ private:
     settings.min_idle = size;
     settings.connects_at_once = size;
     settings.queue_depth = 10 * size;
+    settings.probes_at_once = 0;
     return settings;
   }
   /// Handles every message there is, the pool's ones on the clock.

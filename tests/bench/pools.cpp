@@ -57,6 +57,7 @@ cluster_settings still(const address& at, const std::string& name, std::uint32_t
   settings.keep_alive_interval = 0ms;
   settings.probe_interval = 1h;
   settings.probe_timeout = 60s;
+  settings.probes_at_once = 0;
   settings.probe_failures_max = 1'000;
   settings.idle_timeout = 1h;
   return settings;

@@ -223,6 +223,9 @@ TEST_CASE("an administrator looks into a pool and steers it") {
   auto connections = home.ask({"admin", "connections", "here"})["connections"];
   REQUIRE(connections.size() == 1);
   CHECK(connections[0]["state"] == "idle");
+  CHECK(connections[0]["score"] == 100);
+  CHECK(connections[0]["outcomes"].back()["answered"] == true);
+  CHECK(home.pool()["score"] == 100);
   auto number = connections[0]["connection"].get<std::string>();
   CHECK_THAT(home.moorage({"admin", "connections", "here"}).output,
              Contains("CONNECTION") && Contains(number));

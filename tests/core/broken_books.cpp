@@ -91,7 +91,7 @@ const std::vector<surgeon::operation>& surgeon::on_connections() {
       {"an index holds nothing that is gone",
        [](pool_core& p) {
          pool_core::grant_index::place stray;
-         p.grantable_.list(stray, grant_rank{{}, true, 0, 0, connection_id{99}});
+         p.grantable_.list(stray, grant_rank{{}, true, 0, 0, 0, connection_id{99}});
        }},
       {"every idle connection is listed as idle",
        [](pool_core& p) {
@@ -113,7 +113,7 @@ const std::vector<surgeon::operation>& surgeon::on_connections() {
        [](pool_core& p) { c(p, 3).servable = false, --p.servable_; }},
       {"a connection that is condemned, or doubtful and leased, is not granted",
        [](pool_core& p) {
-         c(p, 1).health.failed(p.now_, 1min), p.grantable_.list(c(p, 1).in_grants, grant_rank{});
+         c(p, 1).health.failed(p.now_), p.grantable_.list(c(p, 1).in_grants, grant_rank{});
        }},
       {"no slot is granted twice", [](pool_core& p) { p.grantable_.list(c(p, 1).in_grants, grant_rank{}); }},
       {"the order of granting agrees with the connection",
@@ -131,6 +131,16 @@ const std::vector<surgeon::operation>& surgeon::on_connections() {
        [](pool_core& p) {
          p.timers_.list(c(p, 3).in_timers, std::pair{p.now_, c3});
        }},
+      {"who is to be asked is listed once",
+       [](pool_core& p) {
+         p.checks_.list(c(p, 3).in_checks, std::pair{p.now_, c3});
+       }},
+      {"who is to be asked is listed once",
+       [](pool_core& p) {
+         p.doubts_.list(c(p, 3).in_doubts, std::pair{p.now_, c3});
+       }},
+      {"an open connection is checked sooner or later", [](pool_core& p) { c(p, 3).checks = {}; }},
+      {"the probes in flight are counted", [](pool_core& p) { ++p.checking_; }},
       {"a pool that was made smaller keeps only what is leased",
        [](pool_core& p) { p.settings_.pool_size = 1; }},
       {"a pool backs off for a reason",
@@ -138,9 +148,6 @@ const std::vector<surgeon::operation>& surgeon::on_connections() {
       {"a try that is due is made", [](pool_core& p) { c(p, 5).retry_at = p.now_, p.refresh(c(p, 5)); }},
       {"what falls due is done",
        [](pool_core& p) { c(p, 3).age.set_lifetime(p.now_ - 1s, 1ns), p.refresh(c(p, 3)); }},
-      {"a round of probes that is due is begun", [](pool_core& p) { p.next_round_ = p.now_; }},
-      {"open connections are probed sooner or later",
-       [](pool_core& p) { p.next_round_ = time_point::max(); }},
       {"a pool that is stopping has only closing connections", [](pool_core& p) { p.stopping_ = true; }},
   };
   return all;

@@ -39,19 +39,24 @@ TEST_CASE("what a user cut short starts a probe at once, under a lease or not") 
   CHECK(s.step(cut_short(c1)) == "probe p2 c1");
 }
 
-TEST_CASE("who is doubted is asked before the rest of a round, and beyond no limit") {
+TEST_CASE("who is doubted is asked before those whose checks are due, and beyond no limit") {
   auto settings = lumi(5);
   settings.probes_at_once = 1;
   story s{settings};
-  for (std::uint64_t i = 1; i <= 3; ++i)
+  for (std::uint64_t i = 1; i <= 4; ++i)
     s.open_idle(i);
-  for (std::uint64_t i = 1; i <= 3; ++i)
+  for (std::uint64_t i = 1; i <= 4; ++i)
     s.release(lease_id{i}, h3);
   CHECK(s.step(ordered<probe_pool>{}) == "probe p1 c1");
-  CHECK(s.step(cut_short(c2)) == "");
-  s.acquire(r1, h1); // c3, which is not doubted
-  CHECK(s.step(cut_short(c3)) == "");
-  CHECK(s.step(probe_passed{p1, c1, 1ms}) == "probe p2 c3");
+  s.acquire(r1, h1); // c4, which is not doubted
+  CHECK(s.step(cut_short(c4)) == "");
+  CHECK(s.step(probe_passed{p1, c1, 1ms}) == "probe p2 c4");
+  // Users who go on cutting short what they run do not put off the others' checks without end.
+  CHECK(s.step(probe_passed{p2, c4, 1ms}) == "probe p3 c2");
+  CHECK(s.step(cut_short(c4)) == "");
+  CHECK(s.step(probe_passed{p3, c2, 1ms}) == "probe p4 c4");
+  CHECK(s.step(cut_short(c4)) == "");
+  CHECK(s.step(probe_failed{p4, c4, "no answer"}) == "probe p5 c3");
 }
 
 TEST_CASE(
@@ -96,7 +101,8 @@ TEST_CASE("silence while an answer is owed counts as a failed probe does, and is
   CHECK(s.step(silence(c1)) == "");
   CHECK(s.core.connections(s.now)[0].probe_failures == 1);
   CHECK(s.next() == "probe p1 c1");
-  CHECK(s.took == 10s);
+  CHECK(s.took >= 8s);
+  CHECK(s.took <= 12s);
   s.step(probe_failed{p1, c1, "no answer"});
   CHECK(s.next() == "probe p2 c1");
   s.step(probe_failed{p2, c1, "no answer"});
@@ -175,7 +181,7 @@ TEST_CASE("any answer clears the failures, whether a probe got it or a user") {
   CHECK(s.core.connections(s.now)[0].probe_failures == 0);
   CHECK(s.wait(40s) == "");
   s.step(silence(c1));
-  s.wait(10s);
+  s.wait(12s);
   s.step(probe_passed{p1, c1, 1ms});
   CHECK(s.core.connections(s.now)[0].probe_failures == 0);
 }
@@ -202,7 +208,7 @@ TEST_CASE("where probes run a command, one under a lease only asks, and only a c
     s.step(connection_answered{c1, true});
   }
   SECTION("a probe's") {
-    CHECK(s.wait(10s) == "");
+    CHECK(s.wait(12s) == "");
     CHECK(s.release(l2, h1) == "end l2 c1, probe p3 c1 run");
     s.step(probe_passed{p3, c1, 1ms});
   }

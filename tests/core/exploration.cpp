@@ -278,6 +278,20 @@ watched_pool opened(cluster_settings settings, std::uint32_t idle) {
   return pool;
 }
 
+/// One idle connection that has failed four of its last eight checks.
+watched_pool flapping() {
+  auto settings = small(2, 2);
+  settings.probe_failures_max = 3;
+  auto pool = opened(settings, 1);
+  for (int i = 0; i < 8; ++i) {
+    pool.step(ordered<probe_pool>{});
+    auto probe = pool.watch.connections()[1].probe;
+    i % 2 == 0 ? pool.step(probe_failed{probe, connection_id{1}, "x"})
+               : pool.step(probe_passed{probe, connection_id{1}, 1ms});
+  }
+  return pool;
+}
+
 } // namespace
 
 /// Withdrawals among them, before, after and instead of the grant, confirmed or not.
@@ -342,6 +356,7 @@ TEST_CASE("evidence, probes, leases and losses in every order", "[exploration]")
     settings.probe = method;
     explore("one connection, two channels", opened(settings, 1), what, 5);
   }
+  explore("one that fails every second check", flapping(), what, 4);
   auto one_at_once = small(2, 1);
   one_at_once.probes_at_once = 1;
   explore("two connections, one probe at once", opened(one_at_once, 2), what, 4);

@@ -124,6 +124,22 @@ inline falsifier grant_on(std::function<bool(const watched_pool&, const book&)> 
   });
 }
 
+inline bool well(const book& c) {
+  return sound(c) && c.probe_failures == 0 && !c.doubted && !c.slow;
+}
+
+/// On another idle connection than the pool chose, whose choice is well and far from the end of its lifetime.
+inline falsifier grant_instead(std::function<bool(const book& other, const book& chosen)> is) {
+  return change<grant>([is](watched_pool& pool, grant& effect) {
+    const auto& chosen = pool.watch.connections()[effect.connection.value];
+    if (!well(chosen) || chosen.probe ||
+        pool.now - chosen.opened >= pool.watch.settings().connection_lifetime / 2)
+      return false;
+    auto other = one(pool, [&](const book& c) { return c.idle() && sound(c) && is(c, chosen); });
+    return other && other != effect.connection && (effect.connection = other, true);
+  });
+}
+
 inline falsifier refuse_first(errc code, std::function<bool(const watched_pool&)> when) {
   return add<refuse>([code, when](watched_pool& pool, refuse& effect) {
     if (pool.watch.waiting().empty() || pool.watch.settings().queue_depth < 2 || !when(pool) ||

@@ -33,7 +33,15 @@ named doubted(named c) {
   return c;
 }
 named failed(named c) {
-  c.known.failed(now, 1min);
+  c.known.failed(now);
+  return c;
+}
+named slow(named c) {
+  c.candidate.slow = true;
+  return c;
+}
+named worth_less(named c, std::uint8_t demerits = 1) {
+  c.candidate.demerits = demerits;
   return c;
 }
 named probing(named c) {
@@ -74,6 +82,18 @@ TEST_CASE("the youngest idle connection is granted first, and idle ones before l
 
 TEST_CASE("one that is not under probe is preferred, even where it carries more") {
   CHECK(granted({probing(sound("asked", 9)), sound("busy", 1, 3)}) == "busy, asked");
+}
+
+TEST_CASE(
+    "the one that did best lately is granted first, even where it carries more, and then the youngest") {
+  CHECK(granted({worth_less(sound("poor", 9), 2), worth_less(sound("fair", 8)), sound("good", 1),
+                 sound("good, young", 3), sound("good, busy", 7, 3)}) ==
+        "good, young, good, good, busy, fair, poor");
+}
+
+TEST_CASE("one that is slow comes after what has outlived its time, and before what is doubted") {
+  CHECK(granted({doubted(sound("doubted", 9)), slow(sound("slow", 8)), slow(outlived(sound("both", 7))),
+                 outlived(sound("outlived", 2))}) == "outlived, slow, both, doubted");
 }
 
 TEST_CASE("what has outlived its time comes after what has not, then what is doubted, and what failed last") {

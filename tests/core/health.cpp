@@ -23,6 +23,11 @@ cluster_settings lasting() {
   return settings;
 }
 
+/// About so long: an interval is spread by a fifth.
+bool about(std::chrono::nanoseconds took, std::chrono::nanoseconds interval) {
+  return took >= interval * 4 / 5 && took <= interval * 6 / 5;
+}
+
 } // namespace
 
 TEST_CASE("idle connections are probed all at the same time, leased ones are skipped") {
@@ -59,7 +64,7 @@ TEST_CASE("the unhealthy one is removed at the threshold, and the healthy one st
   s.step(probe_passed{p2, c2, 1ms});
   CHECK(s.step(probe_failed{p1, c1, "no answer"}) == "");
   CHECK(s.next() == "probe p3 c1");
-  CHECK(s.took == 10s);
+  CHECK(about(s.took, 10s));
   CHECK(s.step(probe_failed{p3, c1, "no answer"}) == "");
   CHECK(s.next() == "probe p4 c1");
   CHECK(s.step(probe_failed{p4, c1, "no answer"}) == "close c1 probe_failures");
@@ -71,7 +76,7 @@ TEST_CASE("a passed probe clears the failures") {
   s.step(ordered<probe_pool>{});
   s.step(probe_failed{p1, c1, "no answer"});
   CHECK(s.core.connections(s.now)[0].probe_failures == 1);
-  s.wait(10s);
+  s.wait(12s);
   s.step(probe_passed{p2, c1, 3ms});
   CHECK(s.core.connections(s.now)[0].probe_failures == 0);
   CHECK(s.core.connections(s.now)[0].last_rtt == 3ms);
@@ -84,7 +89,7 @@ TEST_CASE("a short interval between checks holds after a failure, too") {
   s.step(ordered<probe_pool>{});
   s.step(probe_failed{p1, c1, "no answer"});
   CHECK(s.next() == "probe p2 c1");
-  CHECK(s.took <= 2400ms);
+  CHECK(about(s.took, 2s));
 }
 
 TEST_CASE("a probe that fails on a connection leased meanwhile counts as any other, and costs no lease") {
@@ -95,7 +100,7 @@ TEST_CASE("a probe that fails on a connection leased meanwhile counts as any oth
   CHECK(s.step(probe_failed{p1, c1, "no answer"}) == "");
   CHECK(s.acquire(r2, h2) == ""); // no second lease on a doubtful link
   CHECK(s.next() == "probe p2 c1");
-  CHECK(s.took == 10s);
+  CHECK(about(s.took, 10s));
   s.step(probe_failed{p2, c1, "no answer"});
   CHECK(s.next() == "probe p3 c1");
   CHECK(s.step(probe_failed{p3, c1, "no answer"}) == "");
@@ -140,8 +145,9 @@ TEST_CASE("a pool that slept through a probe's time and a connection's lifetime 
   }
 }
 
-TEST_CASE("a round of a thousand is started in portions, with acquires in between") {
+TEST_CASE("checks of a thousand by order are started in portions, with acquires in between") {
   auto settings = lumi(1000);
+  settings.probes_at_once = 0;
   settings.connects_at_once = 1000;
   auto s = idle(1000, settings);
   s.step(ordered<probe_pool>{});

@@ -1,5 +1,4 @@
-// Promises of a connection's health by itself: what counts as evidence, when it is probed again, and what
-// proves it.
+// Promises of a connection's health by itself: what counts as evidence, and what proves it.
 #include <catch2/catch.hpp>
 
 #include "actors/pool/policies/health.hpp"
@@ -22,8 +21,8 @@ struct life {
     std::string text = std::to_string(policy.failures()) + " failed";
     text += policy.doubted() ? ", doubted" : "";
     text += policy.in_question() ? ", asked under a lease" : "";
-    if (auto due = policy.due(true); due != time_point::max())
-      text += (policy.probe() ? ", answer by " : ", probe in ") + to_text(between(now, due));
+    if (auto due = policy.due(); due != time_point::max())
+      text += ", answer by " + to_text(between(now, due));
     return text;
   }
   std::string probe(bool runs = false) {
@@ -31,12 +30,8 @@ struct life {
     return known();
   }
   std::string probe_passes() { return policy.probe_passed(3ms, asked), known(); }
-  std::string probe_fails(std::chrono::nanoseconds interval = 1min) {
-    return policy.probe_failed(now, interval), known();
-  }
-  std::string falls_silent(std::chrono::nanoseconds interval = 1min) {
-    return policy.failed(now, interval), known();
-  }
+  std::string probe_fails() { return policy.probe_failed(now), known(); }
+  std::string falls_silent() { return policy.failed(now), known(); }
   std::string cut_short() { return policy.doubt() ? known() : "no news"; }
   std::string opens_a_channel() { return policy.answered(false, asked), known(); }
   std::string runs_a_command() { return policy.answered(true, asked), known(); }
@@ -45,25 +40,16 @@ struct life {
 
 } // namespace
 
-TEST_CASE(
-    "each failed probe adds one failure and asks again in ten seconds, and one that passes clears them") {
+TEST_CASE("each failed probe adds one failure, and one that passes clears them") {
   life l;
   CHECK(l.known() == "0 failed");
   CHECK(l.probe() == "0 failed, answer by 6 s");
-  CHECK(l.probe_fails() == "1 failed, asked under a lease, probe in 10 s");
-  CHECK(l.after_a(10s) == "1 failed, asked under a lease, probe in 0 s");
+  CHECK(l.probe_fails() == "1 failed, asked under a lease");
   CHECK(l.probe() == "1 failed, asked under a lease, answer by 6 s");
-  CHECK(l.probe_fails() == "2 failed, asked under a lease, probe in 10 s");
+  CHECK(l.probe_fails() == "2 failed, asked under a lease");
   CHECK(l.probe() == "2 failed, asked under a lease, answer by 6 s");
   CHECK(l.probe_passes() == "0 failed");
   CHECK(l.policy.last_rtt() == 3ms);
-}
-
-TEST_CASE("a probe that asks again waits no longer than the interval, and ten seconds where there is none") {
-  life l;
-  CHECK(l.falls_silent(2s) == "1 failed, asked under a lease, probe in 2 s");
-  CHECK(l.falls_silent(0s) == "2 failed, asked under a lease, probe in 10 s");
-  CHECK(l.policy.due(false) == time_point::max());
 }
 
 TEST_CASE("a probe is overdue a second after its time, and one that was dropped never is") {
@@ -85,8 +71,8 @@ TEST_CASE("what a user cut short is news once, and any answer or failure ends th
   CHECK(l.cut_short() == "no news");
   CHECK(l.opens_a_channel() == "0 failed");
   CHECK(l.cut_short() == "0 failed, doubted, asked under a lease");
-  CHECK(l.falls_silent() == "1 failed, asked under a lease, probe in 10 s");
-  CHECK(l.cut_short() == "1 failed, doubted, asked under a lease, probe in 10 s");
+  CHECK(l.falls_silent() == "1 failed, asked under a lease");
+  CHECK(l.cut_short() == "1 failed, doubted, asked under a lease");
   CHECK(l.runs_a_command() == "0 failed");
 }
 
@@ -94,15 +80,15 @@ TEST_CASE("where probes run commands, a channel that opens makes good a silence 
   life l;
   l.asked = probe_method::exec;
   l.probe(true);
-  CHECK(l.probe_fails() == "1 failed, probe in 10 s");
-  CHECK(l.falls_silent() == "2 failed, asked under a lease, probe in 10 s");
-  CHECK(l.opens_a_channel() == "1 failed, probe in 10 s");
+  CHECK(l.probe_fails() == "1 failed");
+  CHECK(l.falls_silent() == "2 failed, asked under a lease");
+  CHECK(l.opens_a_channel() == "1 failed");
   l.probe(false);
-  CHECK(l.probe_passes() == "1 failed, probe in 10 s");
+  CHECK(l.probe_passes() == "1 failed");
   l.probe(true);
   CHECK(l.probe_passes() == "0 failed");
   l.probe(true);
-  CHECK(l.probe_fails() == "1 failed, probe in 10 s");
+  CHECK(l.probe_fails() == "1 failed");
   CHECK(l.runs_a_command() == "0 failed");
 
   l.probe(true);
@@ -131,7 +117,7 @@ TEST_CASE("failures are forgotten on demand, and a probe in flight goes on") {
   l.probe(true);
   l.policy.forget_failures();
   CHECK(l.known() == "0 failed, answer by 6 s");
-  CHECK(l.probe_fails() == "1 failed, probe in 10 s");
+  CHECK(l.probe_fails() == "1 failed");
   l.policy.forget_failures();
   CHECK(l.known() == "0 failed");
 }
@@ -159,20 +145,4 @@ TEST_CASE("a connection that served a lease is not useless, however young") {
   l.policy.served();
   CHECK_FALSE(l.policy.useless(l.now, l.opened, 10s, false));
   CHECK_FALSE(l.policy.proves(l.now, l.opened, 10s));
-}
-
-TEST_CASE("rounds of probes are spread by a fifth either way, and an interval of 0 means none") {
-  seeded_random random{1};
-  time_point now{1h};
-  std::chrono::nanoseconds shortest = 1h, longest = 0s;
-  for (int i = 0; i < 100; ++i) {
-    auto next = between(now, health::next_round(now, 1min, random));
-    shortest = std::min(shortest, next);
-    longest = std::max(longest, next);
-  }
-  CHECK(shortest >= 48s);
-  CHECK(shortest < 52s);
-  CHECK(longest > 68s);
-  CHECK(longest <= 72s);
-  CHECK(health::next_round(now, 0s, random) == time_point::max());
 }

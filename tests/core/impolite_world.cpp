@@ -26,8 +26,11 @@ cluster_settings impolite_world::draw_settings(seeded_random& random) {
   settings.connects_at_once = 1 + below(3);
   settings.queue_depth = 1 + below(12);
   settings.probes_at_once = below(3);
-  settings.probe_failures_max = 1 + below(3);
+  settings.probe_failures_max = 1 + below(6);
   settings.probe_interval = std::chrono::seconds{5 + below(60)};
+  settings.probe_interval_max = std::chrono::seconds{5 + below(150)};
+  settings.probe_interval_unhealthy = std::chrono::seconds{2 + below(10)};
+  settings.probe_share = below(2) == 0 ? 100 : 1 + below(99);
   settings.idle_timeout = std::chrono::seconds{10 + below(100)};
   settings.proving_time = std::chrono::seconds{below(12)};
   settings.probe = below(3) == 0 ? probe_method::exec : probe_method::channel;
@@ -99,7 +102,8 @@ void impolite_world::answer(const grant& effect) {
   if (!kind_ && chance(trouble_)) // a command is cut short, or its opening is not answered
     later(up_to(holds), connection_doubted{effect.connection, chance(0.4), "cut short"});
   if (chance(0.3))
-    later(up_to(holds), connection_answered{effect.connection, chance(0.5)});
+    later(up_to(holds), connection_answered{effect.connection, chance(0.5), evidence_kind::keep_alive,
+                                            chance(0.5) ? up_to(300ms) : 0s});
 }
 
 void impolite_world::answer(const end_lease& effect) {
@@ -109,7 +113,7 @@ void impolite_world::answer(const end_lease& effect) {
 
 void impolite_world::answer(const start_probe& effect) {
   if (kind_ || !chance(trouble_ * 0.7))
-    return later(up_to(1s), probe_passed{effect.probe, effect.connection, up_to(100ms)});
+    return later(up_to(1s), probe_passed{effect.probe, effect.connection, up_to(chance(0.2) ? 1s : 100ms)});
   if (!chance(0.2)) // else it dies without a word
     later(up_to(5s), probe_failed{effect.probe, effect.connection, "no answer"});
 }

@@ -27,7 +27,7 @@ public:
     ssh_failure failure = ssh_failure::none;
     bool condemned = false;
     bool evicted = false, other_transport = false, abandoned = false, failed_too_often = false,
-         discarded = false;
+         discarded = false, flapped = false;
     bool served = false, proved = false;
     std::uint32_t probe_failures = 0, exec_failures = 0;
     time_point last_failure;
@@ -36,6 +36,15 @@ public:
     bool probe_runs = false;
     time_point probe_by;
     std::vector<lease_id> live, asked;
+    // Of its checks.
+    time_point heard, tried = time_point::max(), last, quiet_since;
+    bool was_idle = false, ordered = false, in_line = false, checking = false;
+    // Of its history.
+    std::vector<bool> checks_failed; ///< the last ten
+    double rate = 1;
+    bool slow = false;
+    double usual[2]{}; ///< round trips, of channels and of commands
+    int measured[2]{};
 
     std::size_t in_use() const { return live.size() + asked.size(); }
     bool idle() const { return now == phase::open && in_use() == 0; }
@@ -73,6 +82,8 @@ public:
   bool paused() const { return paused_; }
   bool stopping() const { return stopping_; }
   bool latched() const { return latched_; }
+  /// No opening may begin before.
+  time_point not_before() const { return not_before_; }
 
 private:
   struct expected_end {
@@ -122,6 +133,12 @@ private:
   void see(const start_probe& effect);
   void see(const change_probes& effect);
   void see(const announce&) {}
+  void check_turn(const connection_book& c) const;
+  void check_silences(time_point next_due);
+  void learn(const connection_book& c);
+  void measure(connection_book& c, std::chrono::nanoseconds rtt, bool ran) const;
+  void check_history(const connection_book& c) const;
+  std::chrono::nanoseconds idle_limit() const;
   void check_reason(const connection_book& c, removal_reason reason) const;
   void check_choice(connection_id chosen) const;
   void check_expectations();
@@ -161,6 +178,8 @@ private:
   std::vector<std::pair<request_id, connection_id>> pending_; ///< answered once none up to it is left
   std::size_t waited_before_ = 0;
   std::uint64_t last_probe_ = 0;
+  std::chrono::nanoseconds fatal_idle_{0}; ///< the shortest, as it has faded; 0: none
+  time_point fatal_at_;
   time_point not_before_ = time_point::min();
   std::uint32_t given_up_ = 0; ///< or ended before they were of use
   time_point given_up_at_ = time_point::min();

@@ -31,6 +31,7 @@ void observer::did(const pool_effects& effects, const pool_status& status, time_
   check_waiters(next_due);
   check_connections(next_due);
   check_doubts(next_due);
+  check_silences(next_due);
   check_status(status);
 }
 
@@ -88,7 +89,7 @@ void observer::see(const close_connection& effect) {
   check_reason(c, effect.reason);
   if (effect.reason == removal_reason::not_opened)
     gave_up(c, c.failure);
-  if (effect.reason == removal_reason::probe_failures)
+  if (effect.reason == removal_reason::probe_failures || effect.reason == removal_reason::flapping)
     ended_early(c);
   c.now = phase::closing;
   c.probe = {};
@@ -100,6 +101,9 @@ void observer::check_reason(const connection_book& c, removal_reason reason) con
   switch (reason) {
   case removal_reason::probe_failures:
     kept = c.failed_too_often || c.probe_failures >= settings_.probe_failures_max;
+    break;
+  case removal_reason::flapping:
+    kept = c.flapped;
     break;
   case removal_reason::lifetime:
     kept = c.idle() && now_ - c.opened >= settings_.connection_lifetime * 9 / 10;
@@ -152,6 +156,7 @@ void observer::see(const grant& effect) {
   promise(!l.known, "a lease's id is never used again");
   l = {effect.connection, effect.holder, effect.request, now_, true, false, true, false};
   c.live.push_back(effect.lease);
+  c.tried = std::min(c.tried, now_);
   waiting_.erase(waiting_.begin());
   answered(effect.request);
 }
@@ -159,7 +164,7 @@ void observer::see(const grant& effect) {
 /// Sound ones before doubtful ones, and among these the ones not under probe.
 void observer::check_choice(connection_id chosen) const {
   auto badness = [](const connection_book& c) {
-    return c.probe_failures > 0 ? 3 : c.doubted ? 2 : c.probe ? 1 : 0;
+    return c.probe_failures > 0 ? 4 : c.doubted ? 3 : c.slow ? 2 : c.probe ? 1 : 0;
   };
   auto mine = badness(connections_[chosen.value]);
   for (const auto& c : connections_) {
@@ -167,6 +172,9 @@ void observer::check_choice(connection_id chosen) const {
       continue;
     promise(mine < 2 || badness(c) >= mine, "a doubtful connection is granted last");
     promise(mine != 1 || badness(c) != 0, "a connection that is not under probe is preferred");
+    // The pool does not tell those apart that do nearly as well.
+    promise(mine > 1 || badness(c) != mine || connections_[chosen.value].rate + 0.3 >= c.rate,
+            "the connection that did better is granted first");
   }
 }
 
@@ -261,7 +269,12 @@ void observer::see(const start_probe& effect) {
       std::count_if(connections_.begin(), connections_.end(), [](const auto& x) { return !!x.probe; });
   promise(settings_.probes_at_once == 0 || probing < static_cast<long>(settings_.probes_at_once),
           "no more probes at once than allowed");
+  check_turn(c);
   last_probe_ = effect.probe.value;
+  c.checking = !c.doubted;
+  c.ordered = c.in_line = false;
+  c.last = now_;
+  c.tried = std::min(c.tried, now_);
   c.probe = effect.probe;
   c.probe_runs = effect.run;
   c.probe_by = now_ + settings_.probe_timeout + 1s;
@@ -315,6 +328,7 @@ void observer::check_waiters(time_point next_due) const {
 
 void observer::check_connections(time_point next_due) const {
   for (const auto& c : connections_) {
+    check_history(c);
     promise(c.now != phase::open || !c.condemned || c.in_use() > 0,
             "a condemned connection is closed when it is free");
     promise(!c.opening() || !c.condemned, "a condemned opening is closed");
@@ -354,6 +368,9 @@ void observer::check_status(const pool_status& status) const {
           "the pool counts its connections right: total = opening + idle + leased + closing");
   promise(status.leases == leases && status.waiters == waiting_.size() && status.probing == probing,
           "the pool counts its leases, waiters and probes right");
+  promise(fatal_idle_.count() == 0 ||
+              (status.idle_limit.count() > 0 && status.idle_limit <= idle_limit() + 1us),
+          "the pool says how long it leaves a connection idle, which is no longer than it learnt");
   promise(status.paused == paused_ && (status.latched.code != errc::none) == latched_,
           "the pool says whether it is paused or latched");
 }

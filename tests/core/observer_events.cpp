@@ -49,6 +49,8 @@ void observer::end(lease_id lease, bool ask, bool notice) {
   take(c.live, lease);
   if (ask)
     c.asked.push_back(lease);
+  else if (c.in_use() == 0 && c.probe_failures == 0)
+    c.tried = time_point::max();
   ends_.push_back({lease, ask});
   if (notice)
     notices_.push_back(lease);
@@ -132,8 +134,12 @@ void observer::hear(const holder_lost& event) {
 
 void observer::hear(const lease_cleared& event) {
   auto& c = at(connections_, event.connection);
-  if (c.now == phase::open && take(c.asked, event.lease) && event.was_running)
+  if (c.now != phase::open || !take(c.asked, event.lease))
+    return;
+  if (event.was_running)
     c.condemned = c.abandoned = true;
+  if (c.in_use() == 0 && c.probe_failures == 0)
+    c.tried = time_point::max();
 }
 
 void observer::hear(const connection_opened& event) {
@@ -141,7 +147,7 @@ void observer::hear(const connection_opened& event) {
   if (c.now != phase::trying)
     return;
   c.now = phase::open;
-  c.opened = now_;
+  c.opened = c.heard = c.last = c.quiet_since = now_;
   not_before_ = time_point::min();
 }
 
@@ -197,8 +203,12 @@ void observer::hear(const connection_lost& event) {
     c.now = phase::gone;
     return gave_up(c, event.error.kind);
   }
-  if (c.now == phase::open)
+  if (c.now == phase::open) {
     ended_early(c);
+    using enum ssh_failure;
+    if (auto kind = event.error.kind; kind == timed_out || kind == reset || kind == silent || kind == closed)
+      learn(c);
+  }
   c.now = phase::gone;
   for (auto lease : c.live) {
     leases_[lease.value].live = false;
@@ -221,29 +231,10 @@ void observer::hear(const probe_passed& event) {
   if (c.now != phase::open || !c.probe || c.probe != event.probe)
     return;
   c.probe = {};
+  c.checks_failed.push_back(false);
+  measure(c, event.rtt, c.probe_runs);
   answered_on(c, c.probe_runs);
   was_of_use(c);
-}
-
-void observer::answered_on(connection_book& c, bool ran) {
-  if (ran || settings_.probe == probe_method::channel)
-    c.exec_failures = 0;
-  c.probe_failures = c.exec_failures;
-  c.doubted = false;
-}
-
-void observer::probe_failed_on(connection_book& c) {
-  c.probe = {};
-  c.exec_failures += c.probe_runs;
-  failed_on(c);
-}
-
-void observer::failed_on(connection_book& c) {
-  ++c.probe_failures;
-  c.last_failure = now_;
-  c.doubted = false;
-  if (c.probe_failures >= settings_.probe_failures_max && c.in_use() > 0)
-    c.condemned = c.failed_too_often = true;
 }
 
 void observer::hear(const connection_doubted& event) {
@@ -261,6 +252,7 @@ void observer::hear(const connection_answered& event) {
   if (c.now != phase::open)
     return;
   c.served = c.served || event.ran;
+  measure(c, event.rtt, false);
   answered_on(c, event.ran);
 }
 
@@ -278,6 +270,8 @@ void observer::hear(const settings_changed& event) {
       if (c.now == phase::open || c.opening())
         c.condemned = c.other_transport = true;
   settings_ = event.settings;
+  for (auto& c : connections_)
+    c.quiet_since = now_;
   for (auto& c : connections_)
     if (c.now == phase::open && c.probe_failures >= settings_.probe_failures_max && c.in_use() > 0)
       c.condemned = c.failed_too_often = true;
@@ -309,11 +303,6 @@ void observer::hear(const ordered<resume_pool>& event) {
   expect_answer(event.request, errc::none);
 }
 
-void observer::hear(const ordered<probe_pool>& event) {
-  if (!expect_stopping(event.request))
-    expect_answer(event.request, errc::none);
-}
-
 void observer::hear(const ordered<evict_connection>& event) {
   auto& c = at(connections_, event.order.connection);
   if (c.now == phase::unknown || c.now == phase::gone)
@@ -339,7 +328,9 @@ void observer::hear(const ordered<reset_pool>& event) {
   not_before_ = time_point::min();
   for (auto& c : connections_) {
     c.probe_failures = c.exec_failures = 0;
-    c.doubted = false;
+    c.doubted = c.slow = false;
+    c.checks_failed.clear();
+    c.rate = 1;
   }
   expect_answer(event.request, errc::none);
 }

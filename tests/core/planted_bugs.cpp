@@ -152,10 +152,7 @@ TEST_CASE("an observer notices wrong grants", "[planted]") {
       {"a doubtful connection is granted last",
        grant_on([](auto&, const book& c) { return c.idle() && sound(c) && c.probe_failures > 0; })},
       {"a connection that is not under probe is preferred",
-       grant_on([](const watched_pool& pool, const book& c) {
-         return c.idle() && sound(c) && c.probe_failures == 0 && !c.doubted && c.probe &&
-                pool.now - c.opened < pool.watch.settings().connection_lifetime / 2;
-       })},
+       grant_instead([](const book& c, const book&) { return well(c) && c.probe; })},
       {"a lease's id is never used again",
        change<grant>([](auto&, grant& e) { return e.lease.value > 1 && (e.lease = lease_id{1}, true); })},
   });
@@ -202,14 +199,13 @@ TEST_CASE("an observer notices wrong openings", "[planted]") {
        })},
       {"a pool backs off after an opening was given up", open_new([](auto& pool) {
          return calm(pool) && room(pool) && pool.effects.empty() &&
-                pool.status.backing_off.code != errc::none && pool.due < time_point::max() &&
-                pool.now + 500ms < pool.due && one(pool, opening).value == 0 && !pool.watch.waiting().empty();
+                pool.status.backing_off.code != errc::none && pool.now < pool.watch.not_before();
        })},
       {"a pool backs off after an opening was given up", open_new([](auto& pool) {
          return calm(pool) && room(pool) &&
                 first<notify_holder>(const_cast<watched_pool&>(pool)) == nullptr &&
                 pool.status.backing_off.text.find("was of no use") != std::string::npos &&
-                pool.now + 500ms < pool.due && !one(pool, opening);
+                pool.now < pool.watch.not_before();
        })},
   });
 }
@@ -285,6 +281,10 @@ TEST_CASE("an observer notices wrong closings", "[planted]") {
          auto other = e.reason == removal_reason::lost ? removal_reason::idle : removal_reason::lost;
          return e.reason = other, !pool.watch.stopping();
        })},
+      {"one that fails every second check is closed",
+       drop<close_connection>([](watched_pool& pool, const close_connection& e) {
+         return e.reason == removal_reason::flapping && pool.watch.waiting().empty();
+       })},
       {"a condemned connection is closed when it is free",
        drop<close_connection>([](watched_pool& pool, const close_connection& e) {
          auto& c = pool.watch.connections()[e.connection.value];
@@ -309,57 +309,5 @@ TEST_CASE("an observer notices wrong closings", "[planted]") {
        drop<close_connection>([](watched_pool& pool, const close_connection& e) {
          return e.reason == removal_reason::shrunk && pool.watch.waiting().empty();
        })},
-  });
-}
-
-TEST_CASE("an observer notices wrong probes and reports", "[planted]") {
-  check_all({
-      {"a probe's id is never used again", repeat<start_probe>()},
-      {"only an idle connection, or one in doubt, is probed",
-       change<start_probe>([](watched_pool& pool, start_probe& e) {
-         auto other = one(pool, [](const book& c) {
-           return c.now == phase::open && c.in_use() > 0 && (c.condemned || !c.in_question());
-         });
-         return other && (e.connection = other, true);
-       })},
-      {"a probe runs a command only where no lease is, and only if that is the pool's way",
-       change<start_probe>([](auto&, start_probe& e) { return e.run = !e.run, true; })},
-      {"a doubtful connection is granted last", grant_on([](auto&, const book& c) {
-         return c.idle() && sound(c) && c.probe_failures == 0 && c.doubted;
-       })},
-      {"who is doubted is asked at once", drop<start_probe>([](watched_pool& pool, const start_probe& e) {
-         if (!pool.watch.connections()[e.connection.value].doubted ||
-             pool.watch.settings().probes_at_once > 0 || !pool.watch.waiting().empty())
-           return false;
-         --pool.status.probing;
-         pool.due = pool.now + 1s;
-         return true;
-       })},
-      {"a connection has one probe at a time", change<start_probe>([](watched_pool& pool, start_probe& e) {
-         auto other = one(pool, [](const book& c) { return c.idle() && c.probe; });
-         return other && other != e.connection && (e.connection = other, true);
-       })},
-      {"no more probes at once than allowed", add<start_probe>([](watched_pool& pool, start_probe& e) {
-         e = {probe_id{1'000'000}, one(pool, [](const book& c) { return c.idle() && !c.probe; }),
-              pool.watch.settings().probe == probe_method::exec, pool.watch.settings().probe_timeout};
-         auto limit = pool.watch.settings().probes_at_once;
-         return e.connection && limit > 0 && pool.effects.empty() &&
-                how_many(pool, [](const book& c) { return !!c.probe; }) >= limit;
-       })},
-      {"the pool counts its connections right: total = opening + idle + leased + closing",
-       misreport([](watched_pool& pool) { ++pool.status.idle; })},
-      {"the pool counts its connections right: total = opening + idle + leased + closing",
-       misreport([](watched_pool& pool) { ++pool.status.total; })},
-      {"the pool counts its leases, waiters and probes right",
-       misreport([](watched_pool& pool) { ++pool.status.waiters; })},
-      {"the pool says whether it is paused or latched",
-       misreport([](watched_pool& pool) { pool.status.paused = !pool.status.paused; })},
-      {"the pool wakes up for each deadline",
-       [](watched_pool& pool) {
-         if (pool.watch.waiting().empty() || !pool.effects.empty())
-           return false;
-         pool.due = time_point::max();
-         return pool.watch.requests()[pool.watch.waiting().front().value].deadline < time_point::max();
-       }},
   });
 }

@@ -16,6 +16,7 @@ TEST_CASE("an acquire and its release cost little, however many connections ther
       auto settings = lumi(size);
       settings.connects_at_once = size;
       settings.min_idle = size;
+      settings.probes_at_once = 0;
       story s{settings};
       s.core.step(s.now, time_passed{});
       for (std::uint64_t i = 1; i <= size; ++i)

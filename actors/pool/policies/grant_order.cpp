@@ -10,10 +10,12 @@ std::optional<grant_rank> rank_for_grant(const grant_candidate& candidate, const
   using doubt = grant_rank::doubt;
   auto doubtful = failed               ? doubt::failed
                   : health.doubted()   ? doubt::doubted
+                  : candidate.slow     ? doubt::slow
                   : candidate.outlived ? doubt::outlived
                                        : doubt::sound;
-  return grant_rank{doubtful, static_cast<bool>(health.probe()), candidate.in_use, ~candidate.stamp,
-                    candidate.connection};
+  return grant_rank{doubtful,           static_cast<bool>(health.probe()),
+                    candidate.demerits, candidate.in_use,
+                    ~candidate.stamp,   candidate.connection};
 }
 
 } // namespace moorage

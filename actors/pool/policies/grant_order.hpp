@@ -20,16 +20,21 @@ struct grant_candidate {
   bool outlived = false;
   /// Grows each time a connection becomes idle.
   std::uint64_t stamp = 0;
+  /// As its history has it (policies/history.hpp).
+  std::uint8_t demerits = 0;
+  bool slow = false;
 };
 
 /// The order in which connections are granted: the smallest first.
 struct grant_rank {
-  enum class doubt : std::uint8_t { sound, outlived, doubted, failed };
+  enum class doubt : std::uint8_t { sound, outlived, slow, doubted, failed };
 
   /// Doubtful last.
   doubt doubtful = doubt::sound;
   /// One that is not under probe is preferred; one that is, is granted.
   bool probing = false;
+  /// The best first; in quarters, so that its place here changes rarely.
+  std::uint8_t demerits = 0;
   /// Fewest leases first: an open idle connection costs nothing more, has its whole link for the new lease,
   /// and a link that breaks ends fewer leases.
   std::uint32_t in_use = 0;

@@ -1,21 +1,16 @@
 // What evidence does to a connection's health.
 #include "actors/pool/policies/health.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace moorage {
-
-time_point health::next_round(time_point now, std::chrono::nanoseconds interval, seeded_random& random) {
-  return interval.count() > 0 ? after(now, random.around(interval, 0.2)) : time_point::max();
-}
 
 bool health::doubt() {
   return !std::exchange(doubted_, true);
 }
 
-void health::failed(time_point now, std::chrono::nanoseconds probe_interval) {
-  count(silences_, now, probe_interval);
+void health::failed(time_point now) {
+  count(silences_, now);
 }
 
 void health::answered(bool ran, probe_method asked) {
@@ -47,19 +42,13 @@ void health::probe_passed(std::chrono::nanoseconds rtt, probe_method asked) {
   answered(probe_runs_, asked);
 }
 
-void health::probe_failed(time_point now, std::chrono::nanoseconds probe_interval) {
+void health::probe_failed(time_point now) {
   probe_dropped();
-  count(probe_runs_ ? failed_commands_ : silences_, now, probe_interval);
+  count(probe_runs_ ? failed_commands_ : silences_, now);
 }
 
 bool health::probe_dropped() {
   return static_cast<bool>(std::exchange(probe_, probe_id{}));
-}
-
-time_point health::due(bool may_ask) const {
-  if (probe_)
-    return probe_by_;
-  return may_ask && failures() > 0 ? ask_again_ : time_point::max();
 }
 
 bool health::proves(time_point now, time_point opened, std::chrono::nanoseconds proving_time) {
@@ -71,12 +60,10 @@ bool health::useless(time_point now, time_point opened, std::chrono::nanoseconds
   return !proved_ && !served_ && !(in_use && now >= after(opened, proving_time));
 }
 
-void health::count(std::uint32_t& failures, time_point now, std::chrono::nanoseconds probe_interval) {
+void health::count(std::uint32_t& failures, time_point now) {
   ++failures;
   doubted_ = false;
   failed_at_ = now;
-  auto retry = std::chrono::nanoseconds{retry_interval};
-  ask_again_ = after(now, probe_interval.count() > 0 ? std::min(probe_interval, retry) : retry);
 }
 
 } // namespace moorage
