@@ -40,6 +40,8 @@ enum class severity : std::uint8_t { debug, info, warning, error, critical };
   row(learnt, info, "The pool learnt how long a connection may be idle, from one that did not survive it.") \
   row(latched, error, "The pool tries no log-in until the settings change or it is reset.") \
   row(backing_off, warning, "The pool waits before it opens the next connection.") \
+  row(delayed, info, "A log-in that is needed waits for leave; the text says why, and until when if that is known.") \
+  row(turned_away, warning, "The server shows a sign of a ban, or of too many log-ins: none begins there for a while.") \
   row(paused, info, "An administrator paused the pool.") \
   row(resumed, info, "An administrator resumed the pool.") \
   row(changed, info, "The pool has other settings, or was reset.") \

@@ -44,6 +44,9 @@ struct connection_tag {
 struct probe_tag {
   static constexpr char prefix = 'p';
 };
+struct permit_tag {
+  static constexpr char prefix = 'q';
+};
 struct stream_tag {
   static constexpr char prefix = 's';
 };
@@ -55,6 +58,8 @@ using holder_id = id<holder_tag>;
 using lease_id = id<lease_tag>;
 using connection_id = id<connection_tag>;
 using probe_id = id<probe_tag>;
+/// One log-in's leave, as its pool numbers it.
+using permit_id = id<permit_tag>;
 /// A command, as its connection and the transport number it; no message carries it.
 using stream_id = id<stream_tag>;
 

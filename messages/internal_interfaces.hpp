@@ -7,6 +7,7 @@
 
 #include "messages/interfaces.hpp"
 #include "messages/internal.hpp"
+#include "messages/permits.hpp"
 #include "messages/turns.hpp"
 #include "messages/type_ids.hpp"
 
@@ -35,7 +36,9 @@ using pool_actor = announcer_actor::extend<
     caf::reacts_to<confirm_lease>, caf::replies_to<release_lease_for>::with<done>,
     // From the manager.
     caf::replies_to<register_cluster>::with<done>, caf::replies_to<remove_cluster>::with<done>,
-    caf::replies_to<stop_all>::with<done>, caf::reacts_to<turns_replaced>,
+    caf::replies_to<stop_all>::with<done>, caf::reacts_to<turns_replaced>, caf::reacts_to<permits_replaced>,
+    // From `permits_actor`.
+    caf::reacts_to<permit_given>, caf::reacts_to<permit_delayed>,
     // From its connections and probes.
     caf::reacts_to<connection_opened>, caf::reacts_to<connection_failed>, caf::reacts_to<connection_lost>,
     caf::reacts_to<connection_closed>, caf::reacts_to<lease_cleared>, caf::reacts_to<probe_passed>,
@@ -71,5 +74,9 @@ using inner_session_actor = session_actor::extend<
 
 /// Gives connections their turns to compute; one per manager. From connections alone.
 using turns_actor = caf::typed_actor<caf::reacts_to<turn_request>, caf::reacts_to<turn_over>>;
+
+/// Gives pools leave to log in; one per manager. From pools, and its own timer.
+using permits_actor =
+    caf::typed_actor<caf::reacts_to<permit_request>, caf::reacts_to<return_permit>, caf::reacts_to<wake_up>>;
 
 } // namespace moorage

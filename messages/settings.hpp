@@ -79,8 +79,16 @@ struct cluster_settings {
   /// Connections kept ready. 0: none is opened before somebody asks.
   std::uint32_t min_idle = 0;
   /// Openings in flight at most: sshd drops log-ins at random beyond MaxStartups (10:30:100), per whole
-  /// server.
+  /// server. 0: no limit but the process's.
   std::uint32_t connects_at_once = 2;
+  /// Log-ins a minute at most, by host and port, all clusters there counted, since sites count by address; as
+  /// many at once as the largest pool there has connections. The strictest cluster there decides. 0: none of
+  /// this cluster waits.
+  std::uint32_t log_ins_per_minute = 10;
+  /// What a server that bans by penalties (sshd_config(5): PerSourcePenalties, a ban from 15 s on) may have
+  /// against us: no log-in begins that could go beyond, and after a sign of a ban none for a while. 0:
+  /// neither is looked at.
+  std::chrono::milliseconds penalty_max{10'000};
   /// Waiters at most; one more is refused at once.
   std::uint32_t queue_depth = 1'000;
   /// Patience of an acquire that names none.
@@ -146,10 +154,10 @@ typename Inspector::result_type inspect(Inspector& f, cluster_settings& x) {
   return f(x.name, x.host, x.port, x.user, x.key_files, x.agent, x.password_secret, x.passphrase_secret,
            x.known_hosts_files, x.strict_host_keys, x.connect_timeout, x.agent_timeout, x.keep_alive_interval,
            x.pool_size, x.channels_per_connection, x.connection_lifetime, x.idle_timeout, x.min_idle,
-           x.connects_at_once, x.queue_depth, x.acquire_timeout, x.probe_interval, x.probe_interval_max,
-           x.probe_interval_unhealthy, x.probe_timeout, x.probe, x.probe_command, x.probes_at_once,
-           x.probe_share, x.probe_failures_max, x.proving_time, x.output_max, x.reply_timeout, x.linger,
-           x.environment_fallback, x.sweep);
+           x.connects_at_once, x.log_ins_per_minute, x.penalty_max, x.queue_depth, x.acquire_timeout,
+           x.probe_interval, x.probe_interval_max, x.probe_interval_unhealthy, x.probe_timeout, x.probe,
+           x.probe_command, x.probes_at_once, x.probe_share, x.probe_failures_max, x.proving_time,
+           x.output_max, x.reply_timeout, x.linger, x.environment_fallback, x.sweep);
 }
 
 } // namespace moorage

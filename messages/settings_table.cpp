@@ -237,10 +237,21 @@ std::vector<field> pool_fields() {
               "min_idle",
               "Connections kept ready; no more than pool_size. 0: none is opened before somebody asks.",
               {.least = 0, .most = 10'000}),
-          entry<&S::connects_at_once>(
-              "connects_at_once",
-              "Openings in flight at most. sshd drops log-ins at random beyond MaxStartups (10).",
-              {.least = 1, .most = 10'000}),
+          entry<&S::connects_at_once>("connects_at_once",
+                                      "Openings in flight at most. sshd drops log-ins at random beyond "
+                                      "MaxStartups (10). 0: no limit.",
+                                      {.least = 0, .most = 10'000}),
+          entry<&S::log_ins_per_minute>(
+              "log_ins_per_minute",
+              "Log-ins a minute at most, all clusters of the same host and port together; at once as many as "
+              "the largest pool there has connections. 0: no limit for this cluster.",
+              {.least = 0, .most = 10'000}),
+          entry<&S::penalty_max>(
+              "penalty_max",
+              "What failed log-ins may have added up to at a server that bans by penalties (sshd_config(5): "
+              "PerSourcePenalties, which bans from 15s on); after a sign of a ban no log-in begins for a "
+              "while. 0: neither is looked at.",
+              {.least = 1'000, .most = 60 * minutes, .zero = true}),
           entry<&S::queue_depth>("queue_depth", "Waiters at most; one more is refused at once.",
                                  {.least = 1, .most = 1'000'000}),
           entry<&S::acquire_timeout>("acquire_timeout", "Patience of an acquire that names none.",

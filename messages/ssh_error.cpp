@@ -24,10 +24,12 @@ constexpr std::array failure_names{"none",
                                    "silent",
                                    "closed",
                                    "host_key_revoked",
-                                   "known_hosts_unreadable"};
+                                   "known_hosts_unreadable",
+                                   "turned_away",
+                                   "denied_too_often"};
 
 static_assert(stage_names.size() == static_cast<std::size_t>(ssh_stage::session) + 1);
-static_assert(failure_names.size() == static_cast<std::size_t>(ssh_failure::known_hosts_unreadable) + 1);
+static_assert(failure_names.size() == static_cast<std::size_t>(ssh_failure::denied_too_often) + 1);
 
 template <class Names, class Enum>
 std::string name_of(const Names& names, Enum value) {
@@ -43,6 +45,7 @@ bool is_transient(ssh_failure kind) {
   case ssh_failure::refused:
   case ssh_failure::reset:
   case ssh_failure::unreachable:
+  case ssh_failure::turned_away:
   case ssh_failure::name_not_found: // a resolver that is down says this too
     return true;
   default:
@@ -51,14 +54,15 @@ bool is_transient(ssh_failure kind) {
 }
 
 bool is_latching(ssh_failure kind) {
-  return kind == ssh_failure::denied || kind == ssh_failure::host_key_unknown ||
-         kind == ssh_failure::host_key_changed || kind == ssh_failure::host_key_revoked ||
-         kind == ssh_failure::known_hosts_unreadable;
+  return kind == ssh_failure::denied || kind == ssh_failure::denied_too_often ||
+         kind == ssh_failure::host_key_unknown || kind == ssh_failure::host_key_changed ||
+         kind == ssh_failure::host_key_revoked || kind == ssh_failure::known_hosts_unreadable;
 }
 
 errc refusal_for(ssh_failure kind) {
   switch (kind) {
   case ssh_failure::denied:
+  case ssh_failure::denied_too_often:
     return errc::auth_denied;
   case ssh_failure::host_key_unknown:
     return errc::host_key_unknown;

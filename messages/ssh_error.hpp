@@ -26,21 +26,23 @@ enum class ssh_stage : std::uint8_t {
 
 enum class ssh_failure : std::uint8_t {
   none = 0,
-  timed_out,             ///< nothing came by the deadline
-  refused,               ///< the address refuses connections
-  reset,                 ///< the peer closed or reset the link
-  unreachable,           ///< no route, host or network down
-  name_not_found,        ///< the name does not resolve
-  protocol,              ///< the peer does not speak SSH as we do
-  host_key_unknown,      ///< no known_hosts entry
-  host_key_changed,      ///< a known_hosts entry says another key
-  denied,                ///< every credential we may use was denied
-  no_credentials,        ///< a key file is missing or locked and nothing else is left to try
-  descriptor_limit,      ///< this process may open no more files
-  silent,                ///< keep-alive questions stayed unanswered
-  closed,                ///< it was closed, by us or by itself
-  host_key_revoked,      ///< a known_hosts entry revokes the key
-  known_hosts_unreadable ///< a known_hosts file cannot be read whole
+  timed_out,              ///< nothing came by the deadline
+  refused,                ///< the address refuses connections
+  reset,                  ///< the peer closed or reset the link
+  unreachable,            ///< no route, host or network down
+  name_not_found,         ///< the name does not resolve
+  protocol,               ///< the peer does not speak SSH as we do
+  host_key_unknown,       ///< no known_hosts entry
+  host_key_changed,       ///< a known_hosts entry says another key
+  denied,                 ///< every credential we may use was denied
+  no_credentials,         ///< a key file is missing or locked and nothing else is left to try
+  descriptor_limit,       ///< this process may open no more files
+  silent,                 ///< keep-alive questions stayed unanswered
+  closed,                 ///< it was closed, by us or by itself
+  host_key_revoked,       ///< a known_hosts entry revokes the key
+  known_hosts_unreadable, ///< a known_hosts file cannot be read whole
+  turned_away,            ///< it hung up before it said what it is: too many log-ins at once, or a ban
+  denied_too_often        ///< denied, and cut off for the number of credentials tried
 };
 
 struct ssh_error {

@@ -166,6 +166,10 @@ struct pool_status {
   failure latched;
   /// The last failure to open, if the pool backs off; code `none` otherwise.
   failure backing_off;
+  /// Why a log-in that is needed may not begin yet, and for how long; empty: none waits, 0: that depends on
+  /// others.
+  std::string log_ins_wait;
+  std::chrono::nanoseconds log_ins_wait_for{0};
   std::chrono::nanoseconds average_age{0};  ///< of idle and leased connections
   std::chrono::nanoseconds average_idle{0}; ///< of idle connections
   /// No connection is left idle for longer without a check, since others did not survive it; fades. 0:
@@ -210,8 +214,8 @@ typename Inspector::result_type inspect(Inspector& f, latency_quantiles& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, pool_status& x) {
   return f(x.cluster, x.destination, x.size, x.total, x.opening, x.idle, x.leased, x.closing, x.leases,
-           x.waiters, x.probing, x.paused, x.latched, x.backing_off, x.average_age, x.average_idle,
-           x.idle_limit, x.score, x.counters, x.acquire_latency, x.probe_rtt);
+           x.waiters, x.probing, x.paused, x.latched, x.backing_off, x.log_ins_wait, x.log_ins_wait_for,
+           x.average_age, x.average_idle, x.idle_limit, x.score, x.counters, x.acquire_latency, x.probe_rtt);
 }
 
 } // namespace moorage

@@ -1,4 +1,5 @@
-// What connections and those who give turns say to each other: see actors/turns.hpp.
+// What connections and those who give turns say to each other (see actors/turns.hpp), and who has taken
+// another's place.
 #pragma once
 
 #include <caf/actor_control_block.hpp>
@@ -23,6 +24,11 @@ struct turns_replaced {
   caf::strong_actor_ptr by; ///< a `turns_actor`
 };
 
+/// The same of who gives permits (actors/permits.hpp). From the manager to the pools.
+struct permits_replaced {
+  caf::strong_actor_ptr by; ///< a `permits_actor`
+};
+
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, turn_request& x) {
   return f(x.pool, x.began);
@@ -37,6 +43,10 @@ typename Inspector::result_type inspect(Inspector& f, turn_over&) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, turns_replaced& x) {
+  return f(x.by);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, permits_replaced& x) {
   return f(x.by);
 }
 

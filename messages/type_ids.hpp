@@ -20,6 +20,7 @@
 #include "messages/internal.hpp"
 #include "messages/leases.hpp"
 #include "messages/orders.hpp"
+#include "messages/permits.hpp"
 #include "messages/turns.hpp"
 
 #pragma GCC visibility push(default)
@@ -42,7 +43,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::local_call)
 // clang-format off
 /// What messages are made of.
 #define MOORAGE_MESSAGE_PARTS(add) \
-  add(request_id) add(lease_id) add(connection_id) add(holder_id) add(probe_id) add(errc) add(failure) \
+  add(request_id) add(lease_id) add(connection_id) add(holder_id) add(probe_id) add(permit_id) add(permit_use) add(errc) add(failure) \
   add(ssh_stage) add(ssh_failure) add(ssh_error) add(opening_step) add(host_key_policy) add(probe_method) \
   add(variable_fallback) add(cluster_settings) add(environment_variable) add(exec_request) add(outcome_kind) \
   add(outcome) add(output_kind) add(event_kind) add(removal_reason) add(connection_state) \
@@ -68,7 +69,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::local_call)
   add(subscribe_for) add(grant_event_credit_for) add(end_subscriptions) add(outsider_gone) add(passed_acquire) add(acquire_taken) \
   add(begin_lease) add(end_lease) add(lease_cleared) add(close_connection) add(connection_opened) add(connection_failed) \
   add(connection_lost) add(connection_closed) add(connection_doubted) add(connection_answered) add(change_probes) \
-  add(probe_request) add(probe_passed) add(probe_failed) add(turn_request) add(turn_given) add(turn_over) add(turns_replaced) add(wake_up) add(stop_all) \
+  add(probe_request) add(probe_passed) add(probe_failed) add(turn_request) add(turn_given) add(turn_over) add(turns_replaced) \
+  add(permit_request) add(return_permit) add(permit_given) add(permit_delayed) add(permits_replaced) add(wake_up) add(stop_all) \
   add(local_call)
 
 /// What is sent.

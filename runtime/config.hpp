@@ -6,6 +6,8 @@
 //   [clusters.lumi]
 //   host = "lumi.csc.fi"
 //   connect_timeout = "30s"    # "250ms", "5min", "1h30m"
+//   [limits]                   # of all clusters together
+//   connects_at_once = 32
 //   [node]
 //   socket = "/run/user/1000/moorage/node.sock"
 //   start = "auto"             # no, auto
@@ -91,7 +93,11 @@ struct configuration {
   std::string file = {};                     ///< as it was given; empty: no file was read
   cluster_config defaults = {};              ///< what a cluster starts from
   std::vector<cluster_config> clusters = {}; ///< in the order of the file
-  std::string node_socket = {};              ///< empty: `usual_node_socket()` of runtime/node/socket.hpp
+  /// Log-ins under way at once, of all clusters together, of which none can take more than half; 0: no limit.
+  /// As many as keep a hundred clusters busy, and few enough that a file of a thousand does not open all at
+  /// once.
+  std::uint32_t connects_at_once = 32;
+  std::string node_socket = {}; ///< empty: `usual_node_socket()` of runtime/node/socket.hpp
   /// `no`, since a process that stays behind is nothing that a command does unasked.
   moorage::node_start node_start = moorage::node_start::no;
   /// After how long without a link a node ends that was started because somebody needed it, by `start` or by

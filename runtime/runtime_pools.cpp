@@ -58,6 +58,7 @@ void runtime_parts::begin(const configuration& config) {
     return make_ssh_transport(
         settings, [wake = std::move(wake), token = life_count::enter(count)] { wake(); }, *world);
   };
+  handed.connects_at_once = config.connects_at_once;
   handed.seed = std::random_device{}();
   handed.turns = std::max<std::size_t>(system->scheduler().num_workers(), 2) - 1;
   handed.report_bug = [to = log](const std::string& cluster, const std::string& text) {

@@ -5,6 +5,7 @@
 
 #include "actors/composure.hpp"
 #include "actors/durations.hpp"
+#include "actors/permits.hpp"
 #include "actors/pool/shell.hpp"
 #include "actors/turns.hpp"
 #include "messages/durations.hpp"
@@ -24,6 +25,10 @@ constexpr std::chrono::seconds turns_lasting{60};
 constexpr std::chrono::milliseconds turns_pause_min{100};
 constexpr std::chrono::seconds turns_pause_max{10};
 
+/// Who gives permits keeps nothing that cannot wait so long: no pool waits for it with an acquire in its
+/// hand.
+constexpr std::chrono::seconds permits_pause{1};
+
 /// Ends when the time is over; whoever monitors it hears of that.
 caf::behavior pause(caf::event_based_actor* self, std::chrono::nanoseconds length) {
   keep_composure(self);
@@ -41,13 +46,16 @@ manager_actor_state::~manager_actor_state() {
     if (one.account)
       caf::anon_send(one.account, stop_all{});
   caf::anon_send_exit(turns_, caf::exit_reason::kill);
-  if (pausing_)
-    caf::anon_send_exit(pausing_, caf::exit_reason::kill);
+  caf::anon_send_exit(permits_, caf::exit_reason::kill);
+  for (auto& each : {pausing_, permits_pausing_})
+    if (each)
+      caf::anon_send_exit(each, caf::exit_reason::kill);
 }
 
 void manager_actor_state::begin(std::vector<cluster_settings> clusters, manager_world world) {
   world_ = std::move(world);
   start_turns();
+  start_permits(false);
   for (auto& settings : clusters) {
     auto name = settings.name;
     start_pool(name, clusters_.insert_or_assign(name, entry{std::move(settings), {}}).first->second);
@@ -77,9 +85,24 @@ void manager_actor_state::turns_ended(const caf::error& reason) {
   self_->monitor(pausing_);
 }
 
+void manager_actor_state::start_permits(bool replaces) {
+  permits_ = self_->spawn(permits, world_.connects_at_once, world_.seed, replaces);
+  self_->monitor(permits_);
+  for (auto& [name, entry] : clusters_)
+    self_->send(entry.pool, permits_replaced{caf::actor_cast<caf::strong_actor_ptr>(permits_)});
+}
+
+void manager_actor_state::permits_ended(const caf::error& reason) {
+  if (world_.report_bug)
+    world_.report_bug({}, "who gives leave to log in ended by a bug (" + in_words(reason) +
+                              "); a fresh one takes its place in " + to_text(permits_pause));
+  permits_pausing_ = self_->spawn(pause, permits_pause);
+  self_->monitor(permits_pausing_);
+}
+
 void manager_actor_state::start_pool(const std::string& name, entry& cluster) {
   auto number = pools_started_++;
-  pool_world world{world_.transports, turns_, world_.seed + number * 0x9e3779b97f4a7c15u,
+  pool_world world{world_.transports, turns_, permits_, world_.seed + number * 0x9e3779b97f4a7c15u,
                    lives_[name]++ * ids_per_life + 1};
   cluster.pool = self_->spawn(pool, cluster.settings, std::move(world));
   self_->monitor(cluster.pool);
@@ -285,6 +308,13 @@ void manager_actor_state::lost(const caf::down_msg& down) {
   forget_subscriber(down.source);
   if (turns_.address() == down.source && !stopping_)
     turns_ended(down.reason);
+  if (permits_.address() == down.source && !stopping_)
+    permits_ended(down.reason);
+  if (permits_pausing_ && permits_pausing_.address() == down.source) {
+    permits_pausing_ = nullptr;
+    if (!stopping_)
+      start_permits(true);
+  }
   if (pausing_ && pausing_.address() == down.source) {
     pausing_ = nullptr;
     if (!stopping_)

@@ -27,6 +27,8 @@ struct manager_world {
   /// How many connections may compute at once, over all pools; at least 1. The threads of the actor system
   /// less one, so that one stays free for messages.
   std::size_t turns = 1;
+  /// Log-ins under way at once, over all pools; 0: no limit.
+  std::uint32_t connects_at_once = 32;
   /// Told when a bug has ended a pool, or (with no cluster) what all pools share; called on the manager's
   /// thread, must not block.
   std::function<void(const std::string& cluster, const std::string& what)> report_bug;
@@ -103,6 +105,8 @@ private:
 
   void start_turns();
   void turns_ended(const caf::error& reason);
+  void start_permits(bool replaces);
+  void permits_ended(const caf::error& reason);
   void start_pool(const std::string& name, entry& cluster);
   void pass_again(unread lost);
   void one_stopped();
@@ -121,6 +125,8 @@ private:
   std::chrono::steady_clock::time_point turns_began_;
   std::chrono::nanoseconds turns_pause_{0}; ///< before the next one takes its place
   caf::actor pausing_;                      ///< ends when that is over
+  permits_actor permits_;
+  caf::actor permits_pausing_; ///< the same, before the next one takes the place of whoever gave permits
   std::map<std::string, entry> clusters_;
   std::set<pool_actor> removed_; ///< still closing
   std::unordered_map<caf::actor_addr, unread> unread_;

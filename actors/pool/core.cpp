@@ -8,7 +8,7 @@ namespace moorage {
 
 pool_core::pool_core(cluster_settings settings, std::uint64_t seed, std::uint64_t first_id)
     : settings_(std::move(settings)), random_(seed), first_id_(first_id), next_connection_(first_id),
-      next_lease_(first_id), next_probe_(first_id) {
+      next_lease_(first_id), next_probe_(first_id), next_permit_(first_id) {
   ensure(first_id > 0, "ids begin with 1 or more, since 0 stands for none");
 }
 
@@ -59,7 +59,8 @@ void pool_core::settle() {
   if (!doomed_ && back_off_.latched() && !waiters_.empty() && !servable())
     refuse_waiters(back_off_.latch());
   retry_due();
-  open_wanted();
+  use_permits();
+  ask_for_permits();
 }
 
 time_point pool_core::next_due() const {
@@ -73,8 +74,9 @@ time_point pool_core::next_due() const {
   at(surplus_due());
   if (!retries_.empty() && !paused_)
     at(retries_.first().first);
-  if (lacks_opening())
-    at(std::max(may_open_at(), now_));
+  at(permits_due());
+  if (openings_lacking() > 0 && may_open_at() > now_)
+    at(may_open_at());
   if (!gone_.empty() || doomed_ || shrinking_ || shorten_from_ || next_to_ask())
     at(now_);
   return due;
@@ -147,7 +149,8 @@ pool_core::keys pool_core::keys_of(const connection& c) const {
                               c.past.demerits(), c.past.slow()},
                              c.health);
   k.opening = only_if(opening, c.id);
-  k.retry = only_if(opening && !c.has_actor, std::pair{c.retry_at, c.id});
+  k.retry = only_if(opening && !c.has_actor && !c.awaits_permit, std::pair{c.retry_at, c.id});
+  k.awaiting = only_if(opening && c.awaits_permit, c.id);
   k.idle = only_if(idle, std::pair{c.stamp, c.id});
   k.outlived = only_if(idle && c.age.outlived(), c.id);
   k.timer = only_if(due != time_point::max(), std::pair{due, c.id});
@@ -168,6 +171,7 @@ void pool_core::refresh(connection& c) {
   grantable_.list(c.in_grants, k.grant);
   openings_.list(c.in_openings, k.opening);
   retries_.list(c.in_retries, k.retry);
+  awaiting_.list(c.in_awaiting, k.awaiting);
   idle_.list(c.in_idle, k.idle);
   outlived_.list(c.in_outlived, k.outlived);
   timers_.list(c.in_timers, k.timer);
@@ -210,6 +214,7 @@ void pool_core::close(connection& c, removal_reason reason, std::string text) {
   if (reason == removal_reason::probe_failures || reason == removal_reason::flapping)
     count_if_useless(c, "its probes failed" + (text.empty() ? "" : ": " + text));
   drop_probe(c);
+  c.awaits_permit = false;
   c.reason = reason;
   enter(c, connection_state::closing);
   emit(close_connection{c.id, reason});
@@ -220,6 +225,8 @@ void pool_core::close(connection& c, removal_reason reason, std::string text) {
 void pool_core::remove(connection& c, removal_reason reason) {
   ensure(c.in_use() == 0, "a connection that is gone carries no lease");
   drop_probe(c);
+  permit_over(c, permit_use::cut_short);
+  c.awaits_permit = false;
   enter(c, connection_state::closing); // out of every index
   --count(connection_state::closing);
   ++counters_.removed[static_cast<std::size_t>(reason)];

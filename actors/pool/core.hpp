@@ -48,6 +48,10 @@ public:
   /// Probes that one step starts at most; the rest follows at once in steps of their own, so that acquires
   /// come in between.
   static constexpr std::size_t probes_per_step = 32;
+  /// A permit that nothing was heard of is asked for again after so long.
+  static constexpr std::chrono::seconds ask_again_interval{10};
+  /// Permits asked for and not given, at most; the rest follows.
+  static constexpr std::size_t permits_asked_max = 32;
   /// What falls due or ends at once, of each kind, in one step at most, so that no acquire waits a
   /// millisecond for it: waiters refused, leases and waiters of holders that have gone, grants that nobody
   /// confirmed, idle connections past their time, and those of a pool made smaller. The rest follows at once
@@ -98,7 +102,7 @@ private:
   /// Under what a connection stands in each index; none: not in that one.
   struct keys {
     std::optional<grant_rank> grant;
-    std::optional<connection_id> opening, outlived;
+    std::optional<connection_id> opening, awaiting, outlived;
     std::optional<std::pair<std::uint64_t, connection_id>> idle;
     std::optional<std::pair<time_point, connection_id>> retry, timer, doubt, check;
   };
@@ -107,7 +111,11 @@ private:
     connection_id id;
     connection_state state = connection_state::opening;
     std::uint32_t attempt = 0;
-    bool has_actor = false; ///< else it is between two tries, and waits for `retry_at`, or was given up there
+    bool has_actor = false; ///< else it is between two tries, and waits for `retry_at` and then for a permit,
+                            ///< or was given up there
+    bool awaits_permit = false;
+    permit_id permit; ///< of the try under way, until its end is known
+    time_point tried; ///< when that began
     time_point retry_at;
     ssh_error last_error; ///< of the opening's last try
     bool condemned = false;
@@ -128,6 +136,7 @@ private:
     bool servable = false; ///< as counted; like the places below kept by `refresh` alone
     grant_index::place in_grants;
     id_index::place in_openings;
+    id_index::place in_awaiting;
     stamp_index::place in_idle;
     id_index::place in_outlived;
     time_index::place in_timers;
@@ -229,20 +238,41 @@ private:
   std::vector<std::string> warn(connection_id connection, const std::vector<std::string>& warnings);
   std::uint32_t wanted() const;
   time_point may_open_at() const;
-  bool lacks_opening() const;
-  void open_wanted();
+  std::size_t openings_lacking() const;
+  void open_new(permit_id permit);
   void retry_due();
-  void attempt(connection& c);
+  void attempt(connection& c, permit_id permit);
   void try_failed(connection& c, const ssh_error& error, const std::vector<opening_step>& steps);
   void give_up(connection& c);
   failure cannot_connect(std::uint32_t tries, const ssh_error& error) const;
   static std::string in_words(const ssh_error& error);
-  void given_up(time_point began, failure reason, ssh_failure kind);
-  void delay_openings(time_point began, failure reason, const std::string& more);
+  std::string which_try(const connection& c) const;
+  void given_up(time_point began, failure reason, const ssh_error& error);
+  void delay_openings(time_point began, failure reason, back_off::reach how_far, const std::string& more);
   void latch(failure reason);
   void was_of_use(connection& c);
   void count_if_useless(const connection& c, const std::string& why);
   bool servable() const { return servable_ > 0; }
+
+  // --- core_permits.cpp: leave to log in
+  struct permit_wish {
+    permit_id permit;
+    time_point ask_again;
+  };
+  struct permit_delay {
+    time_point until;
+    std::string why; ///< empty: none
+  };
+  void on(const permit_given& event);
+  void on(const permit_delayed& event);
+  void on(const permits_forgotten& event);
+  std::size_t permits_needed() const;
+  time_point permits_due() const;
+  void use_permits();
+  void ask_for_permits();
+  void withdraw_wishes();
+  void permit_over(connection& c, permit_use use);
+  void verify_permits() const;
 
   // --- core_health.cpp: ageing and probes
   void on(const probe_passed& event);
@@ -283,6 +313,7 @@ private:
 
   // --- core_text.cpp
   std::string situation() const;
+  std::string in_words(const permit_delay& delay) const;
   std::string advice() const;
   failure trouble() const;
   failure timed_out(const waiter& w, const std::string& situation, std::size_t ahead, bool more_ahead) const;
@@ -300,6 +331,7 @@ private:
   std::uint64_t next_lease_;
   std::uint64_t next_probe_;
   std::uint64_t next_stamp_ = 1;
+  std::uint64_t next_permit_;
   time_point now_ = time_point::min();
   pool_effects* effects_ = nullptr; ///< only during a step
 
@@ -311,12 +343,18 @@ private:
   std::uint32_t servable_ = 0;            ///< open and not condemned: sooner or later they serve a waiter
   grant_index grantable_;
   id_index openings_;
+  id_index awaiting_; ///< openings whose next try is due, and waits for a permit
   stamp_index idle_;  ///< by stamp: longest idle first
   id_index outlived_; ///< idle, waiting to be replaced
   time_index timers_;
   time_index retries_;
   time_index doubts_; ///< who is to be asked since somebody doubts it, the one asked longest ago first
   time_index checks_; ///< whose check is due, likewise
+
+  std::vector<permit_wish> wishes_; ///< permits asked for, the oldest first
+  std::vector<permit_id> in_hand_;  ///< only during a step
+  std::map<permit_id, connection_id> permits_;
+  permit_delay delay_; ///< of the wishes
 
   lease_map leases_; ///< ids grow: in the order of granting
   std::set<std::pair<holder_id, lease_id>> leases_of_;

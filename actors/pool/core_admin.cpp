@@ -43,6 +43,7 @@ void pool_core::on(const settings_changed& event) {
                     settings_.probe_timeout != event.settings.probe_timeout;
   settings_ = event.settings;
   auto new_pace = pace() != pace_before;
+  withdraw_wishes();
   back_off_.lift();
   dormant_ = false;
   note(event_kind::changed, {}, {},

@@ -120,7 +120,7 @@ void pool_core::discarded(connection& c, const std::string& reason) {
     auto what = "was discarded by its holder before it had proved itself";
     delay_openings(c.began,
                    {errc::connect_failed, "the connection to '" + settings_.name + "' " + what + why},
-                   to_string(c.id) + " " + what);
+                   back_off::reach::inside, to_string(c.id) + " " + what);
   }
   condemn(c, removal_reason::discarded, "by its holder" + why);
 }

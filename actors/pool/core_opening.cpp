@@ -1,8 +1,11 @@
 // Openings: who needs one, its tries, and what becomes of what it opened.
+#include <algorithm>
+
 #include "actors/durations.hpp"
 #include "actors/pool/core.hpp"
 #include "messages/durations.hpp"
 #include "messages/ensure.hpp"
+#include "messages/permits.hpp"
 #include "messages/printable.hpp"
 
 namespace moorage {
@@ -19,41 +22,51 @@ std::uint32_t pool_core::wanted() const {
 /// When an opening may begin, whoever needs it; `time_point::max()`: not before something else happens.
 time_point pool_core::may_open_at() const {
   auto room = connections_.size() < settings_.pool_size;
-  return paused_ || stopping_ || !room ? time_point::max() : back_off_.may_open_at();
+  return paused_ || stopping_ || !room ? time_point::max() : back_off_.may_open_at(!waiters_.empty());
 }
 
-/// Whether somebody needs one more than is under way, and it would not be one too many at once.
-bool pool_core::lacks_opening() const {
-  return openings_.size() < settings_.connects_at_once && openings_.size() < wanted();
+/// How many more somebody needs than are under way, without being too many at once.
+std::size_t pool_core::openings_lacking() const {
+  std::size_t enough = wanted();
+  if (settings_.connects_at_once > 0)
+    enough = std::min<std::size_t>(enough, settings_.connects_at_once);
+  if (back_off_.on_trial())
+    enough = std::min<std::size_t>(enough, 1);
+  auto room = settings_.pool_size - std::min<std::size_t>(connections_.size(), settings_.pool_size);
+  return std::min(enough - std::min(openings_.size(), enough), room);
 }
 
-void pool_core::open_wanted() {
-  while (may_open_at() <= now_ && lacks_opening()) {
-    connection_id id{next_connection_++};
-    auto& c = connections_.emplace_hint(connections_.end(), id, connection{})->second;
-    c.id = id;
-    c.began = now_;
-    ++count(connection_state::opening);
-    attempt(c);
-  }
+void pool_core::open_new(permit_id permit) {
+  connection_id id{next_connection_++};
+  auto& c = connections_.emplace_hint(connections_.end(), id, connection{})->second;
+  c.id = id;
+  c.began = now_;
+  ++count(connection_state::opening);
+  attempt(c, permit);
 }
 
-void pool_core::attempt(connection& c) {
+void pool_core::attempt(connection& c, permit_id permit) {
   ++c.attempt;
   c.has_actor = true;
+  c.awaits_permit = false;
+  c.permit = permit;
+  c.tried = now_;
+  permits_.emplace(permit, c.id);
   refresh(c);
   ++counters_.openings;
-  emit(open_connection{c.id, c.attempt});
-  note(event_kind::opening, c.id, {},
-       "try " + std::to_string(c.attempt) + " of " + std::to_string(back_off::opening_tries));
+  emit(open_connection{c.id, c.attempt, permit});
+  note(event_kind::opening, c.id, {}, which_try(c));
 }
 
 /// Each try is made only if somebody still needs it: a server that is down is not knocked at for nobody.
 void pool_core::retry_due() {
   while (!paused_ && !retries_.empty() && retries_.first().first <= now_) {
     auto& c = need(retries_.first().second);
-    openings_.size() > wanted() ? give_up(c) : attempt(c);
+    c.awaits_permit = true;
+    refresh(c);
   }
+  while (!paused_ && !awaiting_.empty() && openings_.size() > wanted())
+    give_up(need(awaiting_.last()));
 }
 
 /// Each becomes an event. As they may be shown.
@@ -73,13 +86,14 @@ void pool_core::on(const connection_opened& event) {
   auto warnings = warn(c->id, event.warnings);
   if (c->state != connection_state::opening || !c->has_actor)
     return;
+  permit_over(*c, permit_use::let_in);
   c->last_error = {};
   c->began = now_;
   c->age.opened(now_, settings_.connection_lifetime, random_);
   c->checks.opened(now_, pace(), random_);
   ++counters_.opened;
   openings_rate_.add(true);
-  back_off_.opened();
+  back_off_.opened(c->tried);
   becomes_idle(*c);
   auto words = event.banner.empty() ? std::string{} : "the server says: " + event.banner;
   note(announce{event_kind::opened, c->id, {}, std::move(words), removal_reason::none, event.steps});
@@ -93,9 +107,11 @@ void pool_core::on(const connection_failed& event) {
   auto error = event.error;
   for (const auto& warning : warn(c->id, event.warnings))
     error.text += "; besides, " + warning; // who waits is told by the refusal, if it comes to that
-  if (c->state ==
-      connection_state::closing) // it crossed the order to close, which nobody is left to carry out
+  if (c->state == connection_state::closing) {
+    // It crossed the order to close, which nobody is left to carry out.
+    permit_over(*c, use_of(error));
     return on(connection_closed{c->id});
+  }
   if (c->state == connection_state::opening && c->has_actor)
     try_failed(*c, error, event.steps);
 }
@@ -109,6 +125,7 @@ void pool_core::on(const connection_lost& event) {
     return remove(*c, c->reason);
   }
   if (c->state == connection_state::opening) {
+    permit_over(*c, use_of(event.error));
     ++counters_.open_failures;
     openings_rate_.add(false);
     note(announce{
@@ -116,7 +133,7 @@ void pool_core::on(const connection_lost& event) {
     auto began = c->began;
     auto reason = cannot_connect(c->attempt, event.error);
     remove(*c, removal_reason::not_opened);
-    return given_up(began, std::move(reason), event.error.kind);
+    return given_up(began, std::move(reason), event.error);
   }
   note(announce{event_kind::lost, c->id, {}, to_string(event.error), removal_reason::lost, {}, event.error});
   auto why = in_words(event.error);
@@ -141,6 +158,7 @@ void pool_core::try_failed(connection& c, const ssh_error& error, const std::vec
   ++counters_.open_failures;
   openings_rate_.add(false);
   c.has_actor = false;
+  permit_over(c, use_of(error));
   c.last_error = error;
   // What latches the pool is told whole by the latch.
   auto what =
@@ -148,11 +166,12 @@ void pool_core::try_failed(connection& c, const ssh_error& error, const std::vec
   note(announce{event_kind::open_failed,
                 c.id,
                 {},
-                "try " + std::to_string(c.attempt) + " of " + std::to_string(back_off::opening_tries) + ": " +
-                    to_string(what),
+                which_try(c) + ": " + to_string(what),
                 removal_reason::none,
                 steps,
                 error});
+  if (error.kind == ssh_failure::turned_away || error.kind == ssh_failure::denied_too_often)
+    note(event_kind::turned_away, c.id, {}, in_words(error));
   auto retry = back_off_.retry_at(now_, error.kind, c.attempt, random_);
   if (!retry)
     return give_up(c);
@@ -163,31 +182,37 @@ void pool_core::try_failed(connection& c, const ssh_error& error, const std::vec
 void pool_core::give_up(connection& c) {
   auto began = c.began;
   auto reason = cannot_connect(c.attempt, c.last_error);
-  auto kind = c.last_error.kind;
+  auto error = c.last_error;
   close(c, removal_reason::not_opened);
-  given_up(began, std::move(reason), kind);
+  given_up(began, std::move(reason), error);
 }
 
 /// One opening's end is no reason to refuse waiters whom another connection can still serve, nor, when the
 /// cause may pass, those who wait until it has.
-void pool_core::given_up(time_point began, failure reason, ssh_failure kind) {
-  if (is_latching(kind))
+void pool_core::given_up(time_point began, failure reason, const ssh_error& error) {
+  auto how_far = use_of(error) == permit_use::unreached ? back_off::reach::nobody : back_off::reach::site;
+  if (is_latching(error.kind))
     latch(std::move(reason));
   else if (!back_off_.latched())
-    delay_openings(began, std::move(reason), {});
+    delay_openings(began, std::move(reason), how_far, {});
   if (servable() || !openings_.empty() || waiters_.empty())
     return;
   if (back_off_.latched())
     return refuse_waiters(back_off_.latch());
-  refuse_waiters(back_off_.reason(), is_transient(kind) ? whom::impatient : whom::all);
+  refuse_waiters(back_off_.reason(), is_transient(error.kind) ? whom::impatient : whom::all);
 }
 
 /// `more`: what those who watch were not told yet of the reason.
-void pool_core::delay_openings(time_point began, failure reason, const std::string& more) {
-  if (back_off_.failed(now_, began, std::move(reason), random_))
-    note(event_kind::backing_off, {}, {},
-         "next try in " + to_text(between(now_, back_off_.may_open_at())) +
-             (more.empty() ? "" : "; " + more));
+void pool_core::delay_openings(time_point began, failure reason, back_off::reach how_far,
+                               const std::string& more) {
+  if (!back_off_.failed(now_, began, std::move(reason), how_far, random_))
+    return;
+  auto alone = back_off_.may_open_at(false), waited_for = back_off_.may_open_at(true);
+  note(
+      event_kind::backing_off, {}, {},
+      "next try in " + to_text(between(now_, alone)) +
+          (waited_for < alone ? ", or in " + to_text(between(now_, waited_for)) + " if somebody waits" : "") +
+          (more.empty() ? "" : "; " + more));
 }
 
 void pool_core::was_of_use(connection& c) {
@@ -203,7 +228,7 @@ void pool_core::count_if_useless(const connection& c, const std::string& why) {
   auto use = "was of no use: it ended " + to_text(between(c.began, now_)) + " after the log-in";
   delay_openings(c.began,
                  {errc::connect_failed, "the connection to '" + settings_.name + "' " + use + ": " + why},
-                 to_string(c.id) + " " + use);
+                 back_off::reach::inside, to_string(c.id) + " " + use);
 }
 
 /// Trying again would be denied again, and sites ban those who do. Openings that wait for another try end; a
@@ -219,6 +244,7 @@ void pool_core::latch(failure reason) {
   std::vector<connection_id> waiting;
   for (const auto& retry : retries_)
     waiting.push_back(retry.second);
+  waiting.insert(waiting.end(), awaiting_.begin(), awaiting_.end());
   for (auto id : waiting)
     close(need(id), removal_reason::not_opened);
 }

@@ -25,6 +25,9 @@ pool_status pool_core::status(time_point now) const {
   result.paused = paused_;
   result.latched = back_off_.latch();
   result.backing_off = back_off_.reason();
+  result.log_ins_wait = delay_.why;
+  if (!delay_.why.empty() && delay_.until != time_point::max())
+    result.log_ins_wait_for = between(now, delay_.until);
   std::chrono::nanoseconds ages{0}, idles{0};
   std::uint32_t scores = 0;
   for (const auto& [id, c] : connections_) {
@@ -122,6 +125,7 @@ void pool_core::verify() const {
   ensure(openings_.size() == count(connection_state::opening), "every opening is listed");
   verify_leases();
   verify_waiters();
+  verify_permits();
   verify_work();
 }
 
@@ -196,9 +200,7 @@ void pool_core::verify_waiters() const {
 void pool_core::verify_work() const {
   ensure(live() <= settings_.pool_size || (idle_.empty() && openings_.empty()) || shrinking_,
          "a pool that was made smaller keeps only what is leased");
-  ensure(!lacks_opening() || may_open_at() > now_,
-         "what is needed is being opened, unless the pool backs off");
-  ensure(back_off_.may_open_at() <= now_ || back_off_.hindrance(now_).code != errc::none,
+  ensure(back_off_.may_open_at(true) <= now_ || back_off_.hindrance(now_).code != errc::none,
          "a pool backs off for a reason");
   ensure(paused_ || retries_.empty() || retries_.first().first > now_, "a try that is due is made");
   ensure(timers_.empty() || timers_.first().first > now_, "what falls due is done");

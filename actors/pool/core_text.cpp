@@ -25,6 +25,10 @@ std::string pool_core::in_words(const ssh_error& error) {
   return words;
 }
 
+std::string pool_core::which_try(const connection& c) const {
+  return "try " + std::to_string(c.attempt) + " of " + std::to_string(std::max(c.attempt, back_off_.tries()));
+}
+
 /// How the pool goes on is not said: that is for whoever can steer it, and a command that has ended has no
 /// pool.
 failure pool_core::cannot_connect(std::uint32_t tries, const ssh_error& error) const {
@@ -32,6 +36,12 @@ failure pool_core::cannot_connect(std::uint32_t tries, const ssh_error& error) c
           (error.stage == ssh_stage::authenticate ? "cannot log in to '" : "cannot connect to '") +
               settings_.name + "'" + (tries > 1 ? " (" + std::to_string(tries) + " tries)" : "") + ": " +
               in_words(error)};
+}
+
+std::string pool_core::in_words(const permit_delay& delay) const {
+  if (delay.until == time_point::max() || delay.until <= now_)
+    return delay.why;
+  return delay.why + "; the next may begin in " + to_text(between(now_, delay.until));
 }
 
 /// "5 of 5 connections leased, longest for 40 s by 'sync'"
@@ -53,16 +63,18 @@ std::string pool_core::situation() const {
     auto why = c.last_error ? in_words(c.last_error) : std::string{};
     if (back_off_.hindrance(now_).text.find(why) != std::string::npos)
       why.clear();
-    add(std::to_string(openings_.size()) + " opening (try " + std::to_string(c.attempt) + " of " +
-        std::to_string(back_off::opening_tries) + (why.empty() ? "" : ", last failure: " + why) + ")");
+    add(std::to_string(openings_.size()) + " opening (" + which_try(c) +
+        (why.empty() ? "" : ", last failure: " + why) + ")");
   }
   if (auto closing = count(connection_state::closing); closing > 0)
     add(std::to_string(closing) + " closing");
   if (const auto& hindrance = back_off_.hindrance(now_); back_off_.latched())
     add(hindrance.text);
   else if (hindrance.code != errc::none)
-    add("next try in " + to_text(between(now_, back_off_.may_open_at())) + " since the last one failed (" +
-        hindrance.text + ")");
+    add("next try in " + to_text(between(now_, back_off_.may_open_at(true))) +
+        " since the last one failed (" + hindrance.text + ")");
+  if (!delay_.why.empty())
+    add(in_words(delay_));
   return text.empty() ? "no connection was open" : text;
 }
 
@@ -116,6 +128,12 @@ std::string text_of(const id<Tag>& x) {
 }
 
 struct effect_line {
+  std::string operator()(const request_permit& e) const {
+    return line("ask", to_string(e.permit), e.held ? std::string{"held"} : std::string{});
+  }
+  std::string operator()(const return_permit& e) const {
+    return line("return", to_string(e.permit), to_string(e.use));
+  }
   std::string operator()(const open_connection& e) const {
     return line("open", to_string(e.connection),
                 e.attempt > 1 ? "try " + std::to_string(e.attempt) : std::string{});
@@ -210,6 +228,11 @@ struct event_line {
   std::string operator()(const connection_answered& e) const {
     return line("connection_answered", to_string(e.connection), e.ran ? std::string{"ran"} : std::string{});
   }
+  std::string operator()(const permit_given& e) const { return line("permit_given", to_string(e.permit)); }
+  std::string operator()(const permit_delayed& e) const {
+    return line("permit_delayed", to_string(e.permit), e.why);
+  }
+  std::string operator()(const permits_forgotten&) const { return "permits_forgotten"; }
   std::string operator()(const time_passed&) const { return "time_passed"; }
   std::string operator()(const settings_changed& e) const {
     return line("settings_changed", text_of(e.request));

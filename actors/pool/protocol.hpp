@@ -17,6 +17,7 @@
 #include "messages/evidence.hpp"
 #include "messages/ids.hpp"
 #include "messages/orders.hpp"
+#include "messages/permits.hpp"
 #include "messages/settings.hpp"
 #include "messages/ssh_error.hpp"
 #include "messages/status.hpp"
@@ -73,6 +74,11 @@ struct holder_lost {
 // messages/evidence.hpp. Any may come of a connection that has gone, and is ignored then. A
 // `connection_failed` may have crossed a `close_connection`, which it answers.
 
+// `permit_given` and `permit_delayed` are in messages/permits.hpp, and so is the effect `return_permit`. Each
+// may come of a permit that is not wanted any more: it is given back then, or ignored.
+/// Who gives permits was replaced, and has heard of nobody.
+struct permits_forgotten {};
+
 /// The time that `next_due` named has come (or any other: a spurious one is harmless).
 struct time_passed {};
 
@@ -99,16 +105,25 @@ struct stop_requested {
 using pool_event =
     std::variant<acquire_requested, acquire_cancelled, lease_confirmed, lease_released, holder_lost,
                  lease_cleared, connection_opened, connection_failed, connection_lost, connection_closed,
-                 probe_passed, probe_failed, connection_doubted, connection_answered, time_passed,
-                 settings_changed, MOORAGE_ORDERS(MOORAGE_ORDERED, MOORAGE_COMMA), stop_requested>;
+                 probe_passed, probe_failed, connection_doubted, connection_answered, permit_given,
+                 permit_delayed, permits_forgotten, time_passed, settings_changed,
+                 MOORAGE_ORDERS(MOORAGE_ORDERED, MOORAGE_COMMA), stop_requested>;
 #undef MOORAGE_ORDERED
 
 // --- effects
 
-/// Try to open this connection: a new one when `attempt` is 1, the same id again otherwise.
+/// Ask for leave to try to open a connection, or ask again; `permit_given` follows, now or later. `held`: it
+/// was given by one that was replaced, and is in use.
+struct request_permit {
+  permit_id permit;
+  bool held = false;
+};
+/// Try to open this connection: a new one when `attempt` is 1, the same id again otherwise. Its time begins
+/// now.
 struct open_connection {
   connection_id connection;
   std::uint32_t attempt = 1;
+  permit_id permit = {}; ///< that it is tried with
 };
 // `close_connection` and `end_lease`, to one connection, and `change_probes`, to all, are in
 // messages/connection_life.hpp.
@@ -159,8 +174,9 @@ struct announce {
   ssh_error error = {};                 ///< why an opening failed or a connection was lost
 };
 
-using pool_effect = std::variant<open_connection, close_connection, grant, refuse, acknowledge, end_lease,
-                                 notify_holder, start_probe, change_probes, announce>;
+using pool_effect =
+    std::variant<request_permit, return_permit, open_connection, close_connection, grant, refuse, acknowledge,
+                 end_lease, notify_holder, start_probe, change_probes, announce>;
 
 using pool_effects = std::vector<pool_effect>;
 

@@ -40,6 +40,7 @@ pool_actor_state::~pool_actor_state() {
 void pool_actor_state::begin(cluster_settings settings, pool_world world) {
   transports_ = std::move(world.transports);
   turns_ = std::move(world.turns);
+  permits_ = std::move(world.permits);
   core_ = std::make_unique<pool_core>(std::move(settings), world.seed, world.first_id);
   step(time_passed{});
 }
@@ -121,6 +122,11 @@ void pool_actor_state::take(const turns_replaced& order) {
     caf::anon_send(connection, order);
 }
 
+void pool_actor_state::take(const permits_replaced& order) {
+  permits_ = caf::actor_cast<permits_actor>(order.by);
+  step(permits_forgotten{});
+}
+
 // Its actor has ended, or is about to: a handle to it is of no more use.
 
 void pool_actor_state::take(connection_failed& report) {
@@ -171,6 +177,20 @@ void pool_actor_state::step(pool_event event) {
   for (auto& effect : effects_)
     std::visit([this](auto& what) { apply(what); }, effect);
   set_timer();
+}
+
+void pool_actor_state::apply(const request_permit& effect) {
+  const auto& s = settings();
+  if (permits_)
+    self_->send(permits_, permit_request{effect.permit, effect.held, s.host, s.port, s.pool_size,
+                                         s.log_ins_per_minute, s.penalty_max, s.connect_timeout});
+  else if (!effect.held)
+    self_->send(self_, permit_given{effect.permit});
+}
+
+void pool_actor_state::apply(const return_permit& effect) {
+  if (permits_)
+    self_->send(permits_, effect);
 }
 
 void pool_actor_state::apply(const open_connection& effect) {

@@ -24,6 +24,8 @@ struct pool_world {
   transport_factory transports;
   /// Where its connections ask for their turns to compute.
   turns_actor turns;
+  /// Whom it asks for leave to log in. None: it has that, at once.
+  permits_actor permits;
   /// Seeds the core's jitter.
   std::uint64_t seed = 1;
   /// Ids begin here. A pool that takes the place of a failed one begins where its predecessor cannot have
@@ -47,6 +49,7 @@ public:
   void take(const cancel_acquire_for& request);
   void take(const release_lease_for& request, caf::typed_response_promise<done> promise);
   void take(const turns_replaced& order);
+  void take(const permits_replaced& order);
   void take(connection_failed& report);
   void take(connection_lost& report);
   void take(const connection_closed& report);
@@ -92,6 +95,8 @@ private:
   void tell(holder_id holder, T what);
   asker forget(std::unordered_map<request_id, asker>::iterator entry);
 
+  void apply(const request_permit& effect);
+  void apply(const return_permit& effect);
   void apply(const open_connection& effect);
   void apply(const close_connection& effect);
   void apply(grant& effect);
@@ -108,6 +113,7 @@ private:
   std::unique_ptr<pool_core> core_;
   transport_factory transports_;
   turns_actor turns_;
+  permits_actor permits_;
   std::uint64_t requests_ = 0;
   std::uint64_t holders_seen_ = 0;
   std::unordered_map<request_id, caf::typed_response_promise<done>> promises_;

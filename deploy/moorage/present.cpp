@@ -25,6 +25,8 @@ table::cell state_of(const pool_status& pool) {
     return {"paused", colour::busy};
   if (pool.backing_off.code != errc::none)
     return {"backing off", colour::bad};
+  if (!pool.log_ins_wait.empty())
+    return {"waits to log in", colour::busy};
   if (pool.total == 0)
     return {"ready, not connected", colour::faint};
   return {pool.waiters > 0 ? "busy" : "ready", pool.waiters > 0 ? colour::busy : colour::good};
@@ -96,6 +98,13 @@ std::string pools_text(const std::vector<pool_status>& pools, bool colours, cons
     for (const auto* reason : {&pool.latched, &pool.backing_off})
       if (reason->code != errc::none)
         remarks += printable(pool.cluster + ": " + reason->text, printable_whole, lines::many) + "\n";
+    if (!pool.log_ins_wait.empty())
+      remarks += printable(pool.cluster + ": " + pool.log_ins_wait +
+                               (pool.log_ins_wait_for.count() > 0
+                                    ? "; the next may begin in " + to_text(pool.log_ins_wait_for)
+                                    : ""),
+                           printable_whole, lines::many) +
+                 "\n";
     if (pool.latched.code != errc::none)
       remarks += printable("  once that is mended: " + admin_command(from, "reset", pool.cluster)) + "\n";
     if (pool.paused)

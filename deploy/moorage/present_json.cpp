@@ -109,6 +109,8 @@ json to_json(const pool_status& pool) {
           {"paused", pool.paused},
           {"latched", failure_or_null(pool.latched)},
           {"backing_off", failure_or_null(pool.backing_off)},
+          {"log_ins_wait", pool.log_ins_wait.empty() ? json{} : json(pool.log_ins_wait)},
+          {"log_ins_wait_seconds", seconds_of(pool.log_ins_wait_for)},
           {"average_age_seconds", seconds_of(pool.average_age)},
           {"average_idle_seconds", seconds_of(pool.average_idle)},
           {"idle_limit_seconds", seconds_or_null(pool.idle_limit)},

@@ -18,6 +18,8 @@ std::string lasting_state(const pool_status& pool) {
     return "the pool is paused";
   if (pool.backing_off.code != errc::none)
     return "not reached yet, trying again";
+  if (!pool.log_ins_wait.empty())
+    return "no log-in may begin yet: " + pool.log_ins_wait;
   if (pool.leased > 0 && pool.leased + pool.closing >= pool.size)
     return "all connections are in use (" + std::to_string(pool.size) + ")";
   return pool.opening > 0 ? "still connecting" : "";

@@ -126,7 +126,7 @@ private:
   void read_root(const toml::table& root) {
     const toml::table* clusters = nullptr;
     for (auto&& [key, node] : root) {
-      constexpr std::array sections{"defaults", "clusters", "node", "log"};
+      constexpr std::array sections{"defaults", "clusters", "limits", "node", "log"};
       if (std::find(sections.begin(), sections.end(), key.str()) == sections.end()) {
         unknown_key(key, "", "section", {sections.begin(), sections.end()});
         continue;
@@ -140,6 +140,8 @@ private:
         clusters = section;
       else if (key == "defaults")
         read_settings(*section, "defaults", result_.value.defaults, setting_origin::source::defaults);
+      else if (key == "limits")
+        read_limits(*section);
       else if (key == "node")
         read_node(*section);
       else
@@ -303,6 +305,15 @@ private:
     target = std::get<std::string>(*value);
     if (type == setting_type::file)
       target = expand_home(anchored(target));
+  }
+
+  void read_limits(const toml::table& table) {
+    setting_rules rules{.type = setting_type::count, .least = 0, .most = 10'000};
+    for (auto&& [key, node] : table)
+      if (key != "connects_at_once")
+        unknown_key(key, "limits", "setting", {"connects_at_once"});
+      else if (auto count = read_value(rules, node, "limits.connects_at_once"))
+        result_.value.connects_at_once = static_cast<std::uint32_t>(std::get<std::uint64_t>(*count));
   }
 
   void read_node(const toml::table& table) {

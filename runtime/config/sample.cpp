@@ -66,6 +66,10 @@ std::string sample_config() {
     result += "\n" + described(field, field.get(cluster_settings{}));
   }
   return result +
+         "\n[limits]\n\n"
+         "# Log-ins under way at once, of all clusters together; one that hangs cannot take more than half.\n"
+         "# 0: no limit.\n"
+         "# connects_at_once = 32\n"
          "\n[node]\n\n"
          "# Where `moorage serve` listens, and where the other commands look for it.\n"
          "# Empty: $XDG_RUNTIME_DIR/moorage/node.sock, or, where a machine gives its users no such folder,\n"

@@ -73,7 +73,8 @@ TEST_CASE("every setting out of its range is named, with what is allowed") {
              Contains("pool_size: 0 is out of range; allowed: 1 to 10000"));
   CHECK_THAT(wrong_after([](s& x) { x.channels_per_connection = 0; }), Contains("channels_per_connection"));
   CHECK_THAT(wrong_after([](s& x) { x.min_idle = 6; }), Contains("min_idle: 6 is more than pool_size, 5"));
-  CHECK_THAT(wrong_after([](s& x) { x.connects_at_once = 0; }), Contains("connects_at_once"));
+  CHECK_THAT(wrong_after([](s& x) { x.connects_at_once = 10'001; }), Contains("connects_at_once"));
+  CHECK_THAT(wrong_after([](s& x) { x.penalty_max = 999ms; }), Contains("penalty_max"));
   CHECK_THAT(wrong_after([](s& x) { x.queue_depth = 0; }), Contains("queue_depth"));
   CHECK_THAT(wrong_after([](s& x) { x.acquire_timeout = -1ms; }),
              Contains("acquire_timeout: -1ms is out of range"));

@@ -172,6 +172,7 @@ virtual_world::virtual_world(cluster_settings settings)
   world.transports = [network = network](const cluster_settings&, waker wake) -> std::unique_ptr<transport> {
     return std::make_unique<scripted_transport>(network, std::move(wake));
   };
+  world.connects_at_once = 0;
   world.report_bug = [this](const std::string& where, const std::string& what) {
     bugs.push_back(where.empty() ? what : where + ": " + what);
   };

@@ -54,6 +54,8 @@ cluster_settings still(const address& at, const std::string& name, std::uint32_t
   settings.pool_size = size;
   settings.min_idle = size;
   settings.connects_at_once = std::min<std::uint32_t>(size, 20);
+  settings.log_ins_per_minute = 0; // what holds up log-ins is not measured here
+  settings.penalty_max = 0ms;
   settings.keep_alive_interval = 0ms;
   settings.probe_interval = 1h;
   settings.probe_timeout = 60s;
@@ -66,6 +68,7 @@ cluster_settings still(const address& at, const std::string& name, std::uint32_t
 configuration quiet(std::vector<cluster_settings> clusters) {
   configuration config;
   config.log_level = "off";
+  config.connects_at_once = 0;
   for (auto& settings : clusters) {
     cluster_config cluster;
     cluster.settings = std::move(settings);

@@ -144,7 +144,7 @@ const std::vector<surgeon::operation>& surgeon::on_connections() {
       {"a pool that was made smaller keeps only what is leased",
        [](pool_core& p) { p.settings_.pool_size = 1; }},
       {"a pool backs off for a reason",
-       [](pool_core& p) { p.back_off_.failed(p.now_, p.now_, {}, p.random_); }},
+       [](pool_core& p) { p.back_off_.failed(p.now_, p.now_, {}, back_off::reach::site, p.random_); }},
       {"a try that is due is made", [](pool_core& p) { c(p, 5).retry_at = p.now_, p.refresh(c(p, 5)); }},
       {"what falls due is done",
        [](pool_core& p) { c(p, 3).age.set_lifetime(p.now_ - 1s, 1ns), p.refresh(c(p, 3)); }},
@@ -205,7 +205,7 @@ const std::vector<surgeon::operation>& surgeon::on_a_paused_queue() {
        [](pool_core& p) {
          p.back_off_.set_latch({errc::auth_denied, "x"});
        }},
-      {"what is needed is being opened, unless the pool backs off", [](pool_core& p) { p.paused_ = false; }},
+      {"what is needed is asked for, unless the pool backs off", [](pool_core& p) { p.paused_ = false; }},
   };
   return all;
 }

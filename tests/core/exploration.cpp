@@ -22,7 +22,7 @@ using phase = observer::phase;
 /// What may happen, by theme: each explores its own part of the pool, so that it gets deep.
 struct theme {
   bool acquires = true, leases = false, openings = false, probes = false, evidence = false, admin = false,
-       times = true;
+       permits = false, times = true;
   std::size_t requests_max = 3;
   std::vector<std::chrono::nanoseconds> patiences{time_point::max() - time_point{}};
   bool discards = false; ///< some holders say that their connection is bad
@@ -41,7 +41,7 @@ cluster_settings small(std::uint32_t size, std::uint32_t channels) {
 }
 
 ssh_error failing(ssh_failure kind) {
-  return {ssh_stage::connect, kind, "x"};
+  return {kind == ssh_failure::protocol ? ssh_stage::key_exchange : ssh_stage::connect, kind, "x"};
 }
 
 request_id fresh(const watched_pool& pool) {
@@ -127,6 +127,19 @@ void add_evidence(const watched_pool& pool, events& all) {
   }
 }
 
+/// Given, given twice, delayed, late, for nobody; and whoever gave them is replaced.
+void add_permits(const watched_pool& pool, events& all) {
+  auto last = pool.watch.permits().empty() ? 0 : pool.watch.permits().rbegin()->first.value;
+  for (const auto& [permit, book] : pool.watch.permits()) {
+    all.push_back(permit_given{permit});
+    if (!book.given)
+      all.push_back(permit_delayed{permit, pool.now + 5s, "x"});
+  }
+  all.push_back(permit_given{permit_id{1}}); // long after, too
+  if (last > 0)
+    all.push_back(permits_forgotten{});
+}
+
 void add_admin(const watched_pool& pool, events& all) {
   auto r = fresh(pool);
   if (pool.watch.paused())
@@ -170,6 +183,8 @@ events possible(const watched_pool& pool, const theme& what) {
     all.push_back(ordered<probe_pool>{fresh(pool)});
   if (what.evidence)
     add_evidence(pool, all);
+  if (what.permits)
+    add_permits(pool, all);
   if (what.admin)
     add_admin(pool, all);
   if (what.times && pool.core.next_due() != time_point::max())
@@ -180,6 +195,11 @@ events possible(const watched_pool& pool, const theme& what) {
 /// The world answers everything, kindly or not, until nothing is left to answer; then nobody may be waiting.
 void play_out(watched_pool pool, bool kind) {
   auto finished = [&] { return pool.watch.waiting().empty(); };
+  pool.verified = false; // what is played out is long and much alike; the observer looks on
+  pool.permitted = true;
+  const auto permits = pool.watch.permits();
+  for (const auto& [permit, book] : permits)
+    pool.step(permit_given{permit});
   if (pool.watch.paused())
     pool.step(ordered<resume_pool>{});
   for (int turn = 0; turn < 60 && !finished(); ++turn) {
@@ -204,6 +224,7 @@ void play_out(watched_pool pool, bool kind) {
     if (!finished() && pool.core.next_due() != time_point::max())
       pool.pass();
   }
+  pool.core.verify();
   if (!finished())
     throw broken_promise{kind ? "in a kind world everybody is served" : "in a dead world everybody is told"};
 }
@@ -321,9 +342,12 @@ TEST_CASE("deadlines of every length in every order", "[exploration]") {
 }
 
 TEST_CASE("openings that succeed, fail, are denied and get lost in every order", "[exploration]") {
+  explore("one connection", watched_pool{small(1, 1), 1}, {.openings = true}, 8);
+}
+
+TEST_CASE("openings of several connections in every order", "[exploration]") {
   theme what;
   what.openings = true;
-  explore("one connection", watched_pool{small(1, 1), 1}, what, 8);
   explore("two connections", watched_pool{small(2, 1), 1}, what, 7);
   auto reserve = small(2, 2);
   reserve.min_idle = 1;
@@ -331,10 +355,27 @@ TEST_CASE("openings that succeed, fail, are denied and get lost in every order",
 }
 
 TEST_CASE("those who wait until a cluster is ready, and those who do not, in every order", "[exploration]") {
+  explore("one connection", watched_pool{small(1, 1), 1}, {.openings = true, .ready = true}, 7);
+}
+
+TEST_CASE("those who wait until a cluster of two connections is ready, in every order", "[exploration]") {
+  explore("two connections", watched_pool{small(2, 1), 1}, {.openings = true, .ready = true}, 6);
+}
+
+TEST_CASE("permits, openings and deadlines in every order", "[exploration]") {
   theme what;
-  what.openings = what.ready = true;
-  explore("one connection", watched_pool{small(1, 1), 1}, what, 7);
-  explore("two connections", watched_pool{small(2, 1), 1}, what, 6);
+  what.permits = what.openings = true;
+  what.requests_max = 2;
+  auto asking = [](std::uint32_t size) {
+    watched_pool pool{small(size, 1), 1};
+    pool.permitted = false;
+    return pool;
+  };
+  explore("one connection", asking(1), what, 6);
+  explore("two connections", asking(2), what, 5);
+  what.admin = true;
+  what.openings = false;
+  explore("what admins do", asking(2), what, 4);
 }
 
 TEST_CASE("probes, leases and losses in every order", "[exploration]") {

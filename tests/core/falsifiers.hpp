@@ -110,7 +110,8 @@ inline bool calm(const watched_pool& pool) {
 }
 
 inline bool room(const watched_pool& pool) {
-  return how_many(pool, opening) < pool.watch.settings().connects_at_once &&
+  auto most = pool.watch.settings().connects_at_once;
+  return (most == 0 || how_many(pool, opening) < most) &&
          how_many(pool, present) < pool.watch.settings().pool_size;
 }
 

@@ -23,7 +23,7 @@ cluster_settings impolite_world::draw_settings(seeded_random& random) {
   settings.pool_size = 1 + below(6);
   settings.channels_per_connection = 1 + below(3);
   settings.min_idle = below(3);
-  settings.connects_at_once = 1 + below(3);
+  settings.connects_at_once = below(4);
   settings.queue_depth = 1 + below(12);
   settings.probes_at_once = below(3);
   settings.probe_failures_max = 1 + below(6);
@@ -46,7 +46,9 @@ impolite_world::impolite_world(std::uint64_t seed)
           }(),
           seed),
       random_(seed), trouble_(random_.unit() * 0.6),
-      pace_(std::chrono::milliseconds{200 + below(8) * below(8) * 400}) {}
+      pace_(std::chrono::milliseconds{200 + below(8) * below(8) * 400}) {
+  pool.permitted = false;
+}
 
 std::chrono::nanoseconds impolite_world::up_to(std::chrono::nanoseconds longest) {
   // Many short ones, few long ones.
@@ -66,6 +68,19 @@ void impolite_world::step(const pool_event& event) {
     std::visit([this](const auto& what) { answer(what); }, effect);
 }
 
+void impolite_world::answer(const request_permit& effect) {
+  permits_ = std::max(permits_, effect.permit.value);
+  if (effect.held || (!kind_ && chance(0.1))) // lost
+    return;
+  auto delay = up_to(chance(0.2) ? 20s : 200ms);
+  if (chance(0.3))
+    later(up_to(delay), permit_delayed{effect.permit, chance(0.3) ? time_point::max() : pool.now + delay,
+                                       chance(0.5) ? "others log in" : "the budget is used up"});
+  later(delay, permit_given{effect.permit});
+  if (!kind_ && chance(0.1))
+    later(delay + up_to(10s), permit_given{effect.permit});
+}
+
 void impolite_world::answer(const open_connection& effect) {
   connections_.push_back(effect.connection);
   auto c = effect.connection;
@@ -73,14 +88,16 @@ void impolite_world::answer(const open_connection& effect) {
     return later(up_to(3s), connection_opened{c});
   constexpr ssh_failure kinds[] = {ssh_failure::refused,     ssh_failure::reset,
                                    ssh_failure::unreachable, ssh_failure::name_not_found,
-                                   ssh_failure::protocol,    ssh_failure::descriptor_limit};
+                                   ssh_failure::protocol,    ssh_failure::descriptor_limit,
+                                   ssh_failure::turned_away};
   if (chance(0.03))
     return later(up_to(3s), connection_failed{c, {ssh_stage::authenticate, ssh_failure::denied, "denied"}});
   if (chance(0.1))
     return later(30s, connection_failed{c, {ssh_stage::connect, ssh_failure::timed_out, "hangs"}});
   if (chance(0.05))
     return later(up_to(3s), connection_lost{c, {ssh_stage::connect, ssh_failure::closed, "its actor died"}});
-  later(up_to(3s), connection_failed{c, {ssh_stage::connect, kinds[below(std::size(kinds))], "fails"}});
+  auto stage = chance(0.5) ? ssh_stage::connect : ssh_stage::key_exchange;
+  later(up_to(3s), connection_failed{c, {stage, kinds[below(std::size(kinds))], "fails"}});
 }
 
 void impolite_world::answer(const close_connection& effect) {
@@ -130,7 +147,13 @@ void impolite_world::ask() {
 void impolite_world::be_rude() {
   auto some_lease = leases_.empty() ? lease_id{1} : leases_[below(leases_.size())];
   auto some_connection = connections_.empty() ? connection_id{1} : connections_[below(connections_.size())];
-  switch (below(11)) {
+  switch (below(14)) {
+  case 11:
+    return step(permit_given{permit_id{1 + below(permits_ + 3)}});
+  case 12:
+    return step(permit_delayed{permit_id{1 + below(permits_ + 3)}, pool.now + up_to(1min), "others log in"});
+  case 13:
+    return step(permits_forgotten{});
   case 8:
     return step(connection_doubted{some_connection, false, "cut short"});
   case 9:

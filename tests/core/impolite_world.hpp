@@ -33,6 +33,8 @@ private:
   void later(std::chrono::nanoseconds delay, pool_event event);
   void step(const pool_event& event);
   void step_once();
+  void answer(const request_permit& effect);
+  void answer(const return_permit&) {}
   void answer(const open_connection& effect);
   void answer(const close_connection& effect);
   void answer(const grant& effect);
@@ -57,6 +59,7 @@ private:
   std::multimap<time_point, pool_event> coming_;
   std::vector<lease_id> leases_;
   std::vector<connection_id> connections_;
+  std::uint64_t permits_ = 0; ///< the last that was asked for
 };
 
 } // namespace moorage::test

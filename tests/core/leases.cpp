@@ -250,9 +250,10 @@ TEST_CASE("ids begin where the pool is told, and are never used again") {
   pool_core core{lumi(), 1, 5000};
   auto now = time_point{1h};
   core.step(now, acquire_requested{r1, h1, now + 1s, {}});
+  core.step(now, permit_given{permit_id{5000}});
   auto effects = core.step(now, connection_opened{connection_id{5000}});
-  CHECK(to_string(effects.front()) == "announce opened c5000");
-  CHECK(to_string(effects[1]) == "grant r1 l5000 c5000 h1");
+  CHECK(to_string(effects[1]) == "announce opened c5000");
+  CHECK(to_string(effects[2]) == "grant r1 l5000 c5000 h1");
 }
 
 TEST_CASE("a pool's lists say who holds what and who waits") {

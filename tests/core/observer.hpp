@@ -3,6 +3,7 @@
 // no code with the core.
 #pragma once
 
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -23,8 +24,10 @@ public:
   struct connection_book {
     phase now = phase::unknown;
     std::uint32_t attempt = 0;
-    time_point began, opened, failed;
+    time_point began, tried, opened, failed;
     ssh_failure failure = ssh_failure::none;
+    bool unreached = false; ///< no TCP connection came about in the last try
+    bool failed_on_trial = false;
     bool condemned = false;
     bool evicted = false, other_transport = false, abandoned = false, failed_too_often = false,
          discarded = false, flapped = false;
@@ -60,6 +63,13 @@ public:
     bool known = false, confirmed = false, live = false, released = false;
   };
 
+  /// From the first question to the giving back.
+  struct permit_book {
+    time_point asked;
+    bool given = false, told_anew = true;
+    connection_id connection; ///< that it is used for
+  };
+
   struct request_book {
     bool known = false, answered = false, acquire = false, wait_for_ready = false;
     holder_id holder;
@@ -78,12 +88,15 @@ public:
   const std::vector<lease_book>& leases() const { return leases_; }
   const std::vector<request_book>& requests() const { return requests_; }
   const std::vector<request_id>& waiting() const { return waiting_; }
+  const std::map<permit_id, permit_book>& permits() const { return permits_; }
   const cluster_settings& settings() const { return settings_; }
   bool paused() const { return paused_; }
   bool stopping() const { return stopping_; }
   bool latched() const { return latched_; }
-  /// No opening may begin before.
+  bool on_trial() const { return trial_; }
+  /// An opening that somebody waits for.
   time_point not_before() const { return not_before_; }
+  time_point not_before_alone() const { return not_before_alone_; }
 
 private:
   struct expected_end {
@@ -109,6 +122,9 @@ private:
   void hear(const probe_failed& event);
   void hear(const connection_doubted& event);
   void hear(const connection_answered& event);
+  void hear(const permit_given& event);
+  void hear(const permit_delayed& event);
+  void hear(const permits_forgotten& event);
   void hear(const time_passed&) {}
   void hear(const settings_changed& event);
   void hear(const ordered<resize_pool>& event);
@@ -123,6 +139,9 @@ private:
   void silent_probes();
   void unconfirmed_grants();
 
+  void see(const request_permit& effect);
+  void see(const return_permit& effect);
+  void use_permit(permit_id permit, connection_id connection);
   void see(const open_connection& effect);
   void see(const close_connection& effect);
   void see(const grant& effect);
@@ -146,11 +165,16 @@ private:
   void check_connections(time_point next_due) const;
   void check_doubts(time_point next_due) const;
   void check_status(const pool_status& status) const;
+  void check_permits(time_point next_due);
+  std::size_t wishes() const; ///< permits asked for and not given
 
   void end(lease_id lease, bool ask, bool notice);
   void end_everything(request_id request);
   void gave_up(connection_book& c, ssh_failure kind);
-  void back_off(time_point began);
+  void back_off(time_point began, bool unreached);
+  void failed_try(connection_book& c, const ssh_error& error);
+  void forgive();
+  void of_no_use(const connection_book& c);
   void ended_early(const connection_book& c);
   void was_of_use(connection_book& c);
   void probe_failed_on(connection_book& c);
@@ -180,9 +204,18 @@ private:
   std::uint64_t last_probe_ = 0;
   std::chrono::nanoseconds fatal_idle_{0}; ///< the shortest, as it has faded; 0: none
   time_point fatal_at_;
-  time_point not_before_ = time_point::min();
+  std::map<permit_id, permit_book> permits_;
+  std::vector<permit_id> strays_; ///< given though they were not asked for any more
+  std::uint64_t last_permit_ = 0;
+  bool forgotten_now_ = false;
+  time_point not_before_ = time_point::min(); ///< when somebody waits; the earliest of what chance leaves
+  time_point not_before_alone_ = time_point::min();
+  time_point not_after_ = time_point::min(); ///< when somebody waits; the latest
+  time_point not_after_alone_ = time_point::min();
+  bool trial_ = false;         ///< nobody was let in since an opening was given up
   std::uint32_t given_up_ = 0; ///< or ended before they were of use
   time_point given_up_at_ = time_point::min();
+  time_point useless_at_ = time_point::min();    ///< when a connection was last found of no use
   bool gave_up_now_ = false, fatal_now_ = false; ///< for a cause that does not pass
   bool paused_ = false, stopping_ = false, removed_ = false, latched_ = false, disconnected_now_ = false;
 };

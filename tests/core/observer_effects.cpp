@@ -32,6 +32,7 @@ void observer::did(const pool_effects& effects, const pool_status& status, time_
   check_connections(next_due);
   check_doubts(next_due);
   check_silences(next_due);
+  check_permits(next_due);
   check_status(status);
 }
 
@@ -69,15 +70,21 @@ void observer::see(const open_connection& effect) {
     promise(now_ - c.failed >= (effect.attempt == 2 ? 800ms : 1600ms), "tries keep their distance");
   } else {
     promise(c.now == phase::unknown, "a connection's id is never used again");
-    promise(count(phase::trying, phase::between_tries) < settings_.connects_at_once,
+    promise(settings_.connects_at_once == 0 ||
+                count(phase::trying, phase::between_tries) < settings_.connects_at_once,
             "no more openings at once than allowed");
     promise(count(phase::trying, phase::between_tries) + count(phase::open, phase::closing) <
                 settings_.pool_size,
             "no more connections than the pool's size, the closing ones counted");
-    promise(now_ >= not_before_, "a pool backs off after an opening was given up");
+    promise(now_ >= (waiting_.empty() ? not_before_alone_ : not_before_),
+            "a pool backs off after an opening was given up");
+    promise(!trial_ || count(phase::trying, phase::between_tries) == 0,
+            "after a failure one trial at a time is made");
     c.began = now_;
   }
+  use_permit(effect.permit, effect.connection);
   c.attempt = effect.attempt;
+  c.tried = now_;
   c.now = phase::trying;
 }
 
@@ -317,13 +324,11 @@ void observer::check_waiters(time_point next_due) const {
   auto total = openings + count(phase::open, phase::closing);
   if (latched_)
     return promise(count_open(true) > 0, "nobody waits for a latched pool that cannot serve");
-  auto room = openings < settings_.connects_at_once && total < settings_.pool_size;
-  auto covered = openings * settings_.channels_per_connection >= waiting_.size();
-  // ± 20 %: the longest back-off is half as long again as the shortest.
-  auto late = not_before_ == time_point::min()
-                  ? now_
-                  : now_ + std::max<std::chrono::nanoseconds>(0ns, not_before_ - now_) + 4s;
-  promise(!room || covered || next_due <= late, "what the waiters need is being opened, or has its time");
+  auto room = (settings_.connects_at_once == 0 || openings < settings_.connects_at_once) &&
+              (!trial_ || openings == 0) && total < settings_.pool_size;
+  auto covered = openings * settings_.channels_per_connection >= waiting_.size() || wishes() > 0;
+  promise(!room || covered || next_due <= std::max(now_, not_after_),
+          "what the waiters need is being opened, or has its time");
 }
 
 void observer::check_connections(time_point next_due) const {
@@ -334,7 +339,8 @@ void observer::check_connections(time_point next_due) const {
     promise(!c.opening() || !c.condemned, "a condemned opening is closed");
     promise(c.now != phase::open || c.probe_failures < settings_.probe_failures_max || c.in_use() > 0,
             "a connection is closed when its probes have failed too often");
-    promise(c.now != phase::between_tries || (!latched_ && c.attempt < 3 && is_transient(c.failure)),
+    promise(c.now != phase::between_tries ||
+                (!latched_ && c.attempt < 3 && is_transient(c.failure) && !c.failed_on_trial),
             "an opening that is not tried again is given up");
   }
   auto live = count(phase::trying, phase::between_tries) + count_open(false);

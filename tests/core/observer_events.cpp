@@ -117,7 +117,7 @@ void observer::hear(const lease_released& event) {
     was_of_use(c);
   } else if (!c.condemned) {
     if (!c.proved)
-      back_off(c.opened);
+      of_no_use(c);
     c.condemned = c.discarded = true;
   }
   expect_answer(event.request, errc::none);
@@ -148,40 +148,8 @@ void observer::hear(const connection_opened& event) {
     return;
   c.now = phase::open;
   c.opened = c.heard = c.last = c.quiet_since = now_;
-  not_before_ = time_point::min();
-}
-
-/// Books the end of an opening that is not tried again.
-void observer::gave_up(connection_book& c, ssh_failure kind) {
-  gave_up_now_ = true;
-  fatal_now_ = fatal_now_ || !is_transient(kind);
-  if (is_latching(kind))
-    latched_ = true;
-  back_off(c.began);
-}
-
-void observer::back_off(time_point began) {
-  if (latched_ || began < not_before_)
-    return;
-  auto delay = std::min(1000ms * (1u << std::min(given_up_, 10u)), 10000ms);
-  ++given_up_;
-  given_up_at_ = now_;
-  not_before_ = now_ + delay * 4 / 5;
-}
-
-/// Books an end that the pool did not wish for: before the connection was of use it is a failed opening.
-void observer::ended_early(const connection_book& c) {
-  auto working = c.in_use() > 0 && now_ - c.opened >= settings_.proving_time;
-  if (!c.served && !c.proved && !working)
-    back_off(c.opened);
-}
-
-void observer::was_of_use(connection_book& c) {
-  if (c.proved || now_ - c.opened < settings_.proving_time)
-    return;
-  c.proved = true;
-  if (c.opened >= given_up_at_)
-    given_up_ = 0;
+  if (c.tried >= useless_at_) // else it says nothing about those that are let in
+    forgive();
 }
 
 void observer::hear(const connection_failed& event) {
@@ -192,7 +160,7 @@ void observer::hear(const connection_failed& event) {
     return;
   c.now = phase::between_tries;
   c.failed = now_;
-  c.failure = event.error.kind;
+  failed_try(c, event.error);
 }
 
 void observer::hear(const connection_lost& event) {
@@ -201,6 +169,7 @@ void observer::hear(const connection_lost& event) {
     return;
   if (c.opening()) {
     c.now = phase::gone;
+    failed_try(c, event.error);
     return gave_up(c, event.error.kind);
   }
   if (c.now == phase::open) {
@@ -277,7 +246,7 @@ void observer::hear(const settings_changed& event) {
       c.condemned = c.failed_too_often = true;
   latched_ = false;
   given_up_ = 0;
-  not_before_ = time_point::min();
+  forgive();
   expect_answer(event.request, errc::none);
 }
 
@@ -325,7 +294,7 @@ void observer::hear(const ordered<reset_pool>& event) {
     return;
   latched_ = false;
   given_up_ = 0;
-  not_before_ = time_point::min();
+  forgive();
   for (auto& c : connections_) {
     c.probe_failures = c.exec_failures = 0;
     c.doubted = c.slow = false;

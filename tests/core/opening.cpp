@@ -97,7 +97,7 @@ TEST_CASE("who waits until the cluster is ready rides out an outage, and is serv
   CHECK(fail_all(s, c1) == "close c1 not_opened, refuse r1 connect_failed");
   s.step(connection_closed{c1});
   CHECK(s.next() == "open c2");
-  CHECK(fail_all(s, c2, ssh_failure::refused) == "close c2 not_opened");
+  CHECK(s.step(connection_failed{c2, error_of(ssh_failure::refused)}) == "close c2 not_opened"); // a trial
   s.step(connection_closed{c2});
   CHECK(s.next() == "open c3");
   CHECK(s.step(connection_opened{c3}) == "grant r2 l1 c3 h2");
@@ -121,7 +121,7 @@ TEST_CASE(
       s.next();
   }
   CHECK(s.now - began == 40s);
-  CHECK(s.refusal == "cannot connect to 'lumi' (3 tries): nobody listens; it did not pass within 40 s");
+  CHECK(s.refusal == "cannot connect to 'lumi': nobody listens; it did not pass within 40 s");
 }
 
 TEST_CASE("who waits until the cluster is ready is told at once of what does not pass") {
@@ -174,9 +174,9 @@ TEST_CASE("one opening's failure refuses nobody whom another opening can serve")
   CHECK(s.step(connection_opened{c2}) == "grant r1 l1 c2 h1");
 }
 
-TEST_CASE("after an opening was given up, the next ones back off, doubling up to 10 s") {
+TEST_CASE("after an opening was given up, the next ones back off, longer each time") {
   story s{lumi()};
-  for (std::chrono::milliseconds expected : {1s, 2s, 4s, 8s, 10s, 10s}) {
+  for (std::chrono::milliseconds expected : {1000ms, 1600ms, 2560ms, 4096ms, 6554ms, 10486ms}) {
     auto c = connection_id{
         s.core.status(s.now).counters.removed[static_cast<int>(removal_reason::not_opened)] + 1};
     s.acquire(request_id{100 + c.value}, h1, 1min);

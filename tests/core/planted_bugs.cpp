@@ -190,7 +190,7 @@ TEST_CASE("an observer notices wrong openings", "[planted]") {
          return e.attempt == 1 && e.connection.value > 1 && (e.connection = connection_id{1}, true);
        })},
       {"no more openings at once than allowed", open_new([](auto& pool) {
-         return calm(pool) && pool.effects.empty() &&
+         return calm(pool) && pool.effects.empty() && pool.watch.settings().connects_at_once > 0 &&
                 how_many(pool, opening) >= pool.watch.settings().connects_at_once;
        })},
       {"no more connections than the pool's size, the closing ones counted", open_new([](auto& pool) {
@@ -199,13 +199,21 @@ TEST_CASE("an observer notices wrong openings", "[planted]") {
        })},
       {"a pool backs off after an opening was given up", open_new([](auto& pool) {
          return calm(pool) && room(pool) && pool.effects.empty() &&
-                pool.status.backing_off.code != errc::none && pool.now < pool.watch.not_before();
+                pool.status.backing_off.code != errc::none && pool.due < time_point::max() &&
+                pool.now + 500ms < pool.due && pool.now < pool.watch.not_before() &&
+                one(pool, opening).value == 0 && pool.watch.permits().empty() &&
+                !pool.watch.waiting().empty();
        })},
       {"a pool backs off after an opening was given up", open_new([](auto& pool) {
          return calm(pool) && room(pool) &&
                 first<notify_holder>(const_cast<watched_pool&>(pool)) == nullptr &&
                 pool.status.backing_off.text.find("was of no use") != std::string::npos &&
-                pool.now < pool.watch.not_before();
+                pool.now + 500ms < pool.due && pool.now < pool.watch.not_before() && !one(pool, opening) &&
+                pool.watch.permits().empty();
+       })},
+      {"after a failure one trial at a time is made", open_new([](auto& pool) {
+         return calm(pool) && room(pool) && pool.effects.empty() && pool.watch.on_trial() &&
+                how_many(pool, opening) == 1 && pool.now >= pool.watch.not_before_alone();
        })},
   });
 }

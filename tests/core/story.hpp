@@ -46,14 +46,23 @@ public:
     core.step(now, event, effects);
     core.verify();
     std::string text;
+    std::vector<permit_id> asked;
     for (const auto& effect : effects) {
       if (const auto* r = std::get_if<refuse>(&effect))
         refusal = r->reason.text;
+      if (const auto* p = std::get_if<request_permit>(&effect); p != nullptr && permitted)
+        asked.push_back(p->permit);
+      if ((std::holds_alternative<request_permit>(effect) || std::holds_alternative<return_permit>(effect)) &&
+          permitted)
+        continue;
       if (const auto* a = std::get_if<announce>(&effect))
         announced.push_back(to_string(*a));
       else
         text += (text.empty() ? "" : ", ") + to_string(effect);
     }
+    for (auto permit : asked)
+      if (auto more = step(permit_given{permit}); !more.empty())
+        text += (text.empty() ? "" : ", ") + more;
     return text;
   }
 
@@ -104,6 +113,8 @@ public:
   std::chrono::nanoseconds due_in() const { return core.next_due() - now; }
 
   pool_core core;
+  /// Every log-in has leave at once, and nothing is said of it.
+  bool permitted = true;
   time_point now{1h};
   std::string refusal; ///< the text of the last one
   std::chrono::nanoseconds took{0};

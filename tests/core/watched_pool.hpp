@@ -12,10 +12,23 @@ namespace moorage::test {
 
 class watched_pool {
 public:
-  watched_pool(cluster_settings settings, std::uint64_t seed, bool verified = true)
-      : core(settings, seed), watch(std::move(settings)), verified_(verified) {}
+  watched_pool(cluster_settings settings, std::uint64_t seed, bool verified_too = true)
+      : core(settings, seed), watch(std::move(settings)), verified(verified_too) {}
 
   void step(const pool_event& event) {
+    step_alone(event);
+    if (!permitted)
+      return;
+    auto all = effects;
+    for (const auto& effect : pool_effects{effects})
+      if (auto* asked = std::get_if<request_permit>(&effect); asked != nullptr && !asked->held) {
+        step(permit_given{asked->permit});
+        all.insert(all.end(), effects.begin(), effects.end());
+      }
+    effects = std::move(all);
+  }
+
+  void step_alone(const pool_event& event) {
     effects.clear();
     watch.told(now, event);
     core.step(now, event, effects);
@@ -24,7 +37,7 @@ public:
     if (tamper)
       tamper(*this);
     watch.did(effects, status, due);
-    if (verified_)
+    if (verified)
       core.verify();
   }
 
@@ -37,15 +50,16 @@ public:
   pool_core core;
   observer watch;
   time_point now{std::chrono::hours{1}};
+  /// Every log-in has leave at once.
+  bool permitted = true;
+  /// The core's own books are looked at after each step.
+  bool verified;
   // What the pool did and said in the last step.
   pool_effects effects;
   pool_status status;
   time_point due;
   /// Stands between the pool and the observer, and falsifies what the pool did or said: a planted bug.
   std::function<void(watched_pool&)> tamper;
-
-private:
-  bool verified_;
 };
 
 } // namespace moorage::test

@@ -85,6 +85,15 @@ TEST_CASE("whether commands start a node, and for how long it stays, is taken an
         "\"5min\" or \"1h30m\", 0, or 1s to 365d\n");
 }
 
+TEST_CASE("what holds for all clusters together is taken from its section, and checked") {
+  CHECK(parsed("").connects_at_once == 32);
+  CHECK(parsed("[limits]\nconnects_at_once = 0\n").connects_at_once == 0);
+  CHECK(problems_of("[limits]\nconnects_at_once = 10001\n") ==
+        "m.toml:2:20: limits.connects_at_once: 10001 is out of range; allowed: 0 to 10000\n");
+  CHECK(problems_of("[limits]\nconnect_at_once = 3\n") ==
+        "m.toml:2:1: limits.connect_at_once: there is no such setting; did you mean connects_at_once?\n");
+}
+
 TEST_CASE("an unknown key is refused with the one that was probably meant") {
   CHECK(problems_of("[defaults]\npool_sise = 5\n") ==
         "m.toml:2:1: defaults.pool_sise: there is no such setting; did you mean pool_size?\n");

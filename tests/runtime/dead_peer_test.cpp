@@ -123,8 +123,8 @@ TEST_CASE("a server that lets in and hangs up is left alone for longer each time
       sshd.kill_connections();
     }
   REQUIRE(backing_off.wait_for(3, 1s));
-  // Twice what the reserve holds, with 1 s, then 2 s in between: two log-ins each time, and one that came too
-  // late for it.
+  // Twice what the reserve holds, with 1 s, then 1.6 s in between: two log-ins each time, and one that came
+  // too late for it.
   CHECK(sshd.logins() <= 9);
   CHECK(backing_off.texts().find("was of no use") != std::string::npos);
 }

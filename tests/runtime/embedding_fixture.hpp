@@ -12,6 +12,12 @@ namespace moorage::test {
 
 using namespace std::chrono_literals;
 
+/// Log-ins of tests come as fast as they like: what holds them up has tests of its own.
+inline void lift_log_in_limits(cluster_settings& settings) {
+  settings.log_ins_per_minute = 0;
+  settings.penalty_max = 0ms;
+}
+
 inline cluster_settings settings_for(const support::real_sshd& sshd, const std::string& name) {
   cluster_settings settings;
   settings.name = name;
@@ -21,6 +27,7 @@ inline cluster_settings settings_for(const support::real_sshd& sshd, const std::
   settings.key_files = {sshd.client_key()};
   settings.agent = false;
   settings.known_hosts_files = {sshd.known_hosts()};
+  lift_log_in_limits(settings);
   return settings;
 }
 
@@ -33,12 +40,14 @@ inline cluster_settings unreachable(const std::string& name) {
   settings.key_files = {support::any_key()};
   settings.agent = false;
   settings.queue_depth = 1'000'000;
+  lift_log_in_limits(settings);
   return settings;
 }
 
 inline configuration quiet_configuration(std::vector<cluster_settings> clusters = {}) {
   configuration config;
   config.log_level = "off";
+  config.connects_at_once = 0;
   for (auto& settings : clusters) {
     cluster_config cluster;
     cluster.settings = std::move(settings);

@@ -174,7 +174,7 @@ TEST_CASE("a server that cuts off after too many keys has denied, and the text s
   alice.around.agent_socket = agent.socket();
   auto result = alice.log_in();
   REQUIRE(result.state == authenticator::state::failed);
-  CHECK(result.error.kind == ssh_failure::denied);
+  CHECK(result.error.kind == ssh_failure::denied_too_often);
   CHECK_THAT(result.error.text, Contains("key_files"));
 }
 

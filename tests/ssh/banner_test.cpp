@@ -141,6 +141,14 @@ TEST_CASE("the first words of a server are put together however they are cut") {
   CHECK(gap.ssh());
 }
 
+TEST_CASE("what OpenSSH says to whom it lets go no further is told from other words, and from a banner's") {
+  CHECK(heard({"Exceeded MaxStartups\r\n"}).turns_away());
+  CHECK(heard({"Not allowed at", " this time\r\n"}).turns_away());
+  CHECK_FALSE(heard({"220 mail.example ESMTP\r\n"}).turns_away());
+  CHECK_FALSE(heard({"Exceeded MaxStartups\r\nSSH-2.0-OpenSSH_9.2p1\r\n"}).turns_away());
+  CHECK_FALSE(heard({}).turns_away());
+}
+
 TEST_CASE("half a banner is no other protocol, and no banner is none") {
   CHECK(heard({"SSH-2.0-Op", "en"}).half_banner() == "SSH-2.0-Open");
   CHECK(heard({"hello\r\nSSH-2.0-Open"}).half_banner() == "SSH-2.0-Open");

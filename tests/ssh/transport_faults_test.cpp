@@ -180,11 +180,29 @@ TEST_CASE("a link that is cut while it opens is a reset at that stage", "[transp
   CAPTURE(error.text);
   // A reset may overtake the news that the connection is up.
   CHECK((error.stage == stage || (at <= phase::banner && error.stage == ssh_stage::connect)));
-  CHECK(error.kind == ssh_failure::reset);
+  // Who hangs up before a word turns us away; a reset may overtake the banner.
+  auto without_a_word = error.stage == ssh_stage::key_exchange && at <= phase::banner;
+  auto may_overtake = at == phase::banner && how == breakage::reset;
+  if (!(without_a_word && may_overtake))
+    CHECK(error.kind ==
+          (without_a_word && at == phase::accepted ? ssh_failure::turned_away : ssh_failure::reset));
   CHECK(is_transient(error.kind));
 }
 
-TEST_CASE("a link that is reset before our first word is a reset, and libssh does not see it",
+TEST_CASE("a server that says that it lets us go no further for now has turned us away", "[transport]") {
+  fake_faults faults;
+  faults.break_at = phase::banner;
+  faults.break_how = breakage::close;
+  faults.foreign_banner =
+      GENERATE(as<std::string>(), "Exceeded MaxStartups\r\n", "Not allowed at this time\r\n");
+  auto error = failure_of(faults);
+  CAPTURE(error.text);
+  CHECK(error.stage == ssh_stage::key_exchange);
+  CHECK(error.kind == ssh_failure::turned_away);
+  CHECK(mentions(error, faults.foreign_banner.substr(0, faults.foreign_banner.size() - 2)));
+}
+
+TEST_CASE("a link that is reset before a word of either side turns us away, and libssh does not see it",
           "[transport]") {
   support::listener listener;
   world around;
@@ -199,7 +217,8 @@ TEST_CASE("a link that is reset before our first word is a reset, and libssh doe
   server.reset();
   REQUIRE(link.until([&] { return link.failed.has_value(); }));
   CHECK(link.failed->stage <= ssh_stage::key_exchange); // the reset may overtake the news that the link is up
-  CHECK(link.failed->kind == ssh_failure::reset);
+  CHECK(link.failed->kind ==
+        (link.failed->stage == ssh_stage::connect ? ssh_failure::reset : ssh_failure::turned_away));
 }
 
 TEST_CASE("what is not an SSH server is told by what it said", "[transport]") {

@@ -79,6 +79,8 @@ bool fake_connection::greet_raw() {
     send_raw(fd_, f.lines_before_banner);
   if (!f.foreign_banner.empty()) {
     send_raw(fd_, f.foreign_banner);
+    if (strike(phase::banner))
+      return true;
   } else if (f.break_at == phase::banner || f.break_at == phase::key_exchange) {
     send_raw(fd_, our_banner);
     if (strike(phase::banner))

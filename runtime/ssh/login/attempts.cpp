@@ -78,8 +78,10 @@ ssh_error attempts::failure(int methods_offered, const std::string& hindrances,
   text += "the server offers " + method_names(methods_offered) + hindrances;
   if (hindrances.empty() && tried_.empty())
     text += "; " + nothing_else;
-  return {ssh_stage::authenticate, turned_down ? ssh_failure::denied : ssh_failure::no_credentials,
-          std::move(text)};
+  auto kind = cut_off_      ? ssh_failure::denied_too_often
+              : turned_down ? ssh_failure::denied
+                            : ssh_failure::no_credentials;
+  return {ssh_stage::authenticate, kind, std::move(text)};
 }
 
 } // namespace moorage

@@ -23,6 +23,8 @@ ssh_error nothing_to_offer(const credentials& with);
 class attempts {
 public:
   void denied(const std::string& attempt);
+  /// That was once too often: the server has hung up.
+  void denied_for_good() { cut_off_ = true; }
   /// The server takes it and wants more (AuthenticationMethods).
   void partly_accepted(const std::string& attempt);
   /// Nothing was sent that the server counts.
@@ -40,6 +42,7 @@ private:
   std::vector<std::string> tried_;
   std::string accepted_; ///< "publickey …, then "
   bool denied_ = false;
+  bool cut_off_ = false;
 };
 
 } // namespace moorage

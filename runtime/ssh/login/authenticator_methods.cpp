@@ -109,6 +109,7 @@ bool authenticator::machine::link_broke() {
   if (said.find("Too many authentication failures") != std::string::npos) {
     attempts_.denied(
         trying_ + ", and the server cut us off after too many failures (list the right key in key_files):");
+    attempts_.denied_for_good();
     return give_up();
   }
   auto doing = "the link broke while waiting for " + waiting_for() + ": " +

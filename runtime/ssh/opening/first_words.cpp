@@ -33,6 +33,12 @@ std::string_view first_words::for_people() const {
   return end == std::string_view::npos ? std::string_view{} : words.substr(0, end + 1);
 }
 
+bool first_words::turns_away() const {
+  auto words = for_people();
+  return !ssh() &&
+         (words.starts_with("Exceeded MaxStartups") || words.starts_with("Not allowed at this time"));
+}
+
 std::string_view first_words::half_banner() const {
   auto at = banner_at();
   if (at == std::string::npos || bytes_.find('\n', at) != std::string::npos)

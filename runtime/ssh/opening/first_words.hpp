@@ -24,6 +24,9 @@ public:
   /// Lines before the banner, or all there is without one: what is said to people. Without its last line's
   /// end.
   std::string_view for_people() const;
+  /// What OpenSSH says to one whom it lets go no further, for now: too many log-ins at once (MaxStartups), or
+  /// a ban (PerSourcePenalties).
+  bool turns_away() const;
   /// The banner as far as it has come, when its line has not ended.
   std::string_view half_banner() const;
 

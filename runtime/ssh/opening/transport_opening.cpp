@@ -368,11 +368,13 @@ ssh_error ssh_transport::link_error(ssh_stage stage, const char* doing) const {
   if (opening_) {
     text += " (" + to_text(shared_.now - opening_->began) + " after the start)";
     const auto& said = link_.first_words();
+    if (said.turns_away() || (kind == ssh_failure::reset && stage == ssh_stage::key_exchange && !said.any()))
+      kind = ssh_failure::turned_away;
     if (!said.half_banner().empty())
       text += ", in the middle of its banner (\"" + printable(said.half_banner()) + "\")";
     if (!said.for_people().empty())
       text += "; it said \"" + printable(said.for_people()) + "\"";
-    if (kind == ssh_failure::reset)
+    if (kind == ssh_failure::reset || kind == ssh_failure::turned_away)
       text += "; servers do so when too many log in at once (sshd_config: MaxStartups) or when they ban an "
               "address: lower connects_at_once, or ask the site";
     else if (kind == ssh_failure::protocol)

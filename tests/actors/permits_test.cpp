@@ -1,0 +1,134 @@
+// Who may log in, and when: leave given by one actor, with every actor real and the network scripted.
+#include <catch2/catch.hpp>
+
+#include "actors/permits.hpp"
+#include "tests/actors/virtual_world.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+
+namespace {
+
+using lines = std::vector<std::string>;
+
+/// Permits to be given, and what the askers heard, in order: "a q1", or "b q1 later".
+class permit_desk {
+public:
+  permit_desk(std::uint32_t at_once, bool replaces)
+      : at(world.system.spawn(moorage::permits, at_once, std::uint64_t{1}, replaces)) {}
+  ~permit_desk() {
+    for (auto& [name, actor] : pools_)
+      caf::anon_send_exit(actor, caf::exit_reason::kill);
+    caf::anon_send_exit(at, caf::exit_reason::kill);
+    world.settle();
+  }
+
+  void ask(const std::string& name, std::uint64_t permit, bool held = false) {
+    send(name, permit_request{permit_id{permit}, held, name, 22, 2, 10, 10s, 30s});
+  }
+  void give_back(const std::string& name, std::uint64_t permit, permit_use use) {
+    send(name, return_permit{permit_id{permit}, use, 1s});
+  }
+  void kill(const std::string& name) {
+    caf::anon_send_exit(pools_.at(name), caf::exit_reason::kill);
+    pools_.erase(name);
+    world.settle();
+  }
+
+  virtual_world world{plain_cluster()};
+  permits_actor at;
+  lines heard;
+
+private:
+  template <class T>
+  void send(const std::string& name, T what) {
+    auto& actor = pools_[name];
+    if (!actor)
+      actor = world.system.spawn(
+          [this](caf::event_based_actor*, std::string own) -> caf::behavior {
+            return {[this, own](const permit_given& e) { heard.push_back(own + " " + to_string(e.permit)); },
+                    [this, own](const permit_delayed& e) {
+                      heard.push_back(own + " " + to_string(e.permit) + " later");
+                    }};
+          },
+          name);
+    caf::send_as(actor, at, std::move(what));
+    world.settle();
+  }
+
+  std::map<std::string, caf::actor> pools_;
+};
+
+/// Who gives permits in this world, found where the next message for it waits; messages before that are read.
+permits_actor next_permit_giver(virtual_world& world) {
+  for (auto& jobs = world.sched.jobs; !jobs.empty(); world.one_message())
+    if (auto* actor = dynamic_cast<caf::local_actor*>(jobs.front());
+        actor != nullptr && std::string{actor->name()} == permits_actor_state::name)
+      return caf::actor_cast<permits_actor>(actor->ctrl());
+  return {};
+}
+
+} // namespace
+
+TEST_CASE("who waits for leave is told so, and given it when another's log-in has ended") {
+  permit_desk desk{1, false};
+  desk.ask("a", 1);
+  desk.ask("b", 1);
+  CHECK(desk.heard == lines{"a q1", "b q1 later"});
+  desk.give_back("a", 1, permit_use::let_in);
+  CHECK(desk.heard.back() == "b q1");
+}
+
+TEST_CASE("leave ends with the pool that had it") {
+  permit_desk desk{1, false};
+  desk.ask("a", 1);
+  desk.ask("b", 1);
+  desk.kill("a");
+  CHECK(desk.heard == lines{"a q1", "b q1 later", "b q1"});
+}
+
+TEST_CASE("who gives leave wakes up by itself when a host's budget has grown") {
+  permit_desk desk{0, false};
+  for (std::uint64_t permit = 1; permit <= 2; ++permit) {
+    desk.ask("a", permit);
+    desk.give_back("a", permit, permit_use::let_in);
+  }
+  desk.ask("a", 3);
+  CHECK(desk.heard.back() == "a q3 later");
+  desk.world.pass(6s - 10ms);
+  CHECK(desk.heard.back() == "a q3 later");
+  desk.world.pass(20ms);
+  CHECK(desk.heard.back() == "a q3");
+}
+
+TEST_CASE("who takes the place of another that gave leave counts what is in use, and begins with no budget") {
+  permit_desk desk{2, true};
+  desk.ask("a", 1, true);
+  CHECK(desk.heard.empty()); // it has it
+  desk.ask("b", 1);
+  CHECK(desk.heard == lines{"b q1 later"}); // nobody knows what was taken before
+  desk.world.pass(7s);
+  CHECK(desk.heard == lines{"b q1 later", "b q1"});
+  desk.ask("c", 1);
+  desk.world.pass(7s);
+  CHECK(desk.heard.back() == "c q1 later"); // two are in use
+  desk.give_back("a", 1, permit_use::let_in);
+  CHECK(desk.heard.back() == "c q1");
+}
+
+TEST_CASE(
+    "when a bug ends who gives leave to log in, log-ins go on with a fresh one, and the bug is reported") {
+  virtual_world world{plain_cluster(1)};
+  holder host{world};
+  caf::anon_send(world.manager, host.request());
+  auto first = next_permit_giver(world); // by the pool's question, which it will not read
+  REQUIRE(first);
+  caf::anon_send_exit(first, caf::exit_reason::kill);
+  world.settle();
+  CHECK(host.heard->grants.empty());
+  REQUIRE(world.bugs.size() == 1);
+  CHECK_THAT(world.bugs[0],
+             Catch::Contains("leave to log in") && Catch::Contains("a fresh one takes its place"));
+  world.pass(1100ms);
+  CHECK(host.heard->grants.size() == 1);
+}

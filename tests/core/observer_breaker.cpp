@@ -1,0 +1,73 @@
+// When a pool leaves a server alone, as the observer books it.
+#include <algorithm>
+
+#include "tests/core/observer.hpp"
+
+namespace moorage::test {
+
+using namespace std::chrono_literals;
+
+void observer::failed_try(connection_book& c, const ssh_error& error) {
+  c.failure = error.kind;
+  c.unreached = error.stage <= ssh_stage::connect && error.kind != ssh_failure::turned_away;
+  c.failed_on_trial = trial_;
+}
+
+/// The next opening need not wait, and is no trial.
+void observer::forgive() {
+  not_before_ = not_before_alone_ = not_after_ = not_after_alone_ = time_point::min();
+  trial_ = false;
+}
+
+/// Books the end of an opening that is not tried again.
+void observer::gave_up(connection_book& c, ssh_failure kind) {
+  gave_up_now_ = true;
+  fatal_now_ = fatal_now_ || !is_transient(kind);
+  if (is_latching(kind))
+    latched_ = true;
+  back_off(c.began, c.unreached);
+}
+
+void observer::back_off(time_point began, bool unreached) {
+  if (latched_)
+    return;
+  if (began < not_before_) { // one failure with the last
+    if (!unreached)
+      not_after_ = not_after_alone_;
+    return;
+  }
+  auto delay = 1000ms;
+  for (auto i = given_up_; i > 0 && delay < 120s; --i)
+    delay = std::min(delay * 8 / 5, 120'000ms);
+  ++given_up_;
+  given_up_at_ = now_;
+  trial_ = true;
+  auto waited_for = unreached ? std::min(delay, 12'500ms) : delay;
+  not_before_ = now_ + waited_for * 4 / 5;
+  not_before_alone_ = now_ + delay * 4 / 5;
+  not_after_ = now_ + waited_for * 6 / 5;
+  not_after_alone_ = now_ + delay * 6 / 5;
+}
+
+void observer::of_no_use(const connection_book& c) {
+  if (!latched_)
+    useless_at_ = now_;
+  back_off(c.opened, false);
+}
+
+/// Books an end that the pool did not wish for: before the connection was of use it is a failed opening.
+void observer::ended_early(const connection_book& c) {
+  auto working = c.in_use() > 0 && now_ - c.opened >= settings_.proving_time;
+  if (!c.served && !c.proved && !working)
+    of_no_use(c);
+}
+
+void observer::was_of_use(connection_book& c) {
+  if (c.proved || now_ - c.opened < settings_.proving_time)
+    return;
+  c.proved = true;
+  if (c.opened >= given_up_at_)
+    given_up_ = 0;
+}
+
+} // namespace moorage::test

@@ -1,0 +1,45 @@
+// Log-ins as a server counts them: what its address hears of us, whoever waits.
+#include <catch2/catch.hpp>
+
+#include "tests/runtime/embedding_fixture.hpp"
+#include "tests/support/fake_sshd.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+using steady = std::chrono::steady_clock;
+
+TEST_CASE("five hundred who wait through an outage knock no more often than the budget allows, and are "
+          "served after it") {
+  support::fake_faults outage;
+  outage.break_at = support::phase::authentication;
+  outage.break_how = support::breakage::reset;
+  support::fake_sshd sshd{outage};
+  support::real_sshd keys; // only for its client's key: the fake one takes any
+  support::scratch_folder folder;
+  sshd.write_known_hosts(folder / "known_hosts");
+  auto cluster = [&](const std::string& name, std::uint32_t size) {
+    auto settings = settings_for(keys, name);
+    settings.host = sshd.host();
+    settings.port = sshd.port();
+    settings.user = name;
+    settings.known_hosts_files = {folder / "known_hosts"};
+    settings.pool_size = size;
+    settings.log_ins_per_minute = cluster_settings{}.log_ins_per_minute;
+    settings.penalty_max = cluster_settings{}.penalty_max;
+    return settings;
+  };
+  runtime rt{quiet_configuration({cluster("alpha", 4), cluster("beta", 2)})};
+  auto began = steady::now();
+  auto allowed = [began] { return 4 + (steady::now() - began) / 6s; }; // a burst, then ten a minute
+
+  std::vector<pending<result<lease>>> waiting;
+  for (int i = 0; i < 500; ++i)
+    waiting.push_back(rt.async().acquire(i % 2 == 0 ? "alpha" : "beta", {2min, {}, {}, true}));
+  CHECK(sshd.wait_until([](const auto& seen) { return seen.connects >= 4; }));
+  // Without a budget there are twelve within four seconds.
+  CHECK_FALSE(sshd.wait_until([&](const auto& seen) { return seen.connects > allowed(); }, 5s));
+  sshd.set(support::fake_faults{});
+  for (auto& each : waiting)
+    CHECK(bool{each.get()});
+  CHECK(sshd.counters().connects <= allowed());
+}
