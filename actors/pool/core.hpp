@@ -45,8 +45,8 @@ public:
   /// A grant that its holder has not confirmed after this long is taken back: the answer crossed with the
   /// asker's end.
   static constexpr std::chrono::seconds confirm_timeout{5};
-  /// Probes that one step starts at most; the rest follows at once in steps of their own, so that acquires
-  /// come in between.
+  /// Probes that one step starts at most, or finds that nobody needs any more; the rest follows at once in
+  /// steps of their own, so that acquires come in between.
   static constexpr std::size_t probes_per_step = 32;
   /// A permit that nothing was heard of is asked for again after so long.
   static constexpr std::chrono::seconds ask_again_interval{10};

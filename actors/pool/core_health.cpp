@@ -85,19 +85,14 @@ connection_id pool_core::next_to_ask() const {
 }
 
 void pool_core::start_probes() {
-  std::size_t started = 0;
-  for (connection_id next; started < probes_per_step && (next = next_to_ask());) {
+  connection_id next;
+  for (std::size_t seen = 0; seen < probes_per_step && (next = next_to_ask()); ++seen) {
     auto& c = need(next);
     // While it waited for its turn it may have been leased, or have answered somebody else.
     auto leased = !c.may_be_probed();
     auto sound = c.health.failures() == 0 && !c.health.doubted();
     auto put_off = sound && (leased || !checking_all_) && c.checks.put_off(now_, leased, pace(), random_);
-    if (leased || put_off) {
-      dequeue_probe(c);
-    } else {
-      begin_probe(c);
-      ++started;
-    }
+    leased || put_off ? dequeue_probe(c) : begin_probe(c);
     checking_all_ = checking_all_ && !checks_.empty();
   }
 }
@@ -200,10 +195,11 @@ void pool_core::learn_idle_limit(const connection& c, ssh_failure how) {
 void pool_core::shorten_intervals() {
   if (!shorten_from_)
     return;
+  auto shorter = pace();
   auto next = connections_.lower_bound(*shorten_from_);
   for (std::size_t seen = 0; next != connections_.end() && seen < ends_per_step; ++next, ++seen) {
-    next->second.checks.shorten(now_, pace(), random_);
-    refresh(next->second);
+    if (next->second.checks.shorten(now_, shorter, random_))
+      refresh(next->second);
   }
   shorten_from_ = next == connections_.end() ? std::nullopt : std::optional{next->first};
 }

@@ -195,3 +195,22 @@ TEST_CASE("a link that fell silent while it was idle is found under its next lea
   world.pass(2s, 100ms);
   CHECK(host.heard->lost.size() == 1);
 }
+
+TEST_CASE("what its users were answered puts off a connection's check") {
+  auto cluster = plain_cluster(1);
+  cluster.keep_alive_interval = 0ms;
+  cluster.probe_interval = cluster.probe_interval_max = 1min;
+  cluster.idle_timeout = 2h;
+  virtual_world world{cluster};
+  holder host{world};
+  for (std::size_t i = 0; i < 20; ++i) {
+    host.acquire();
+    host.run("true", i);
+    host.release(i);
+    world.pass(40s, 1s);
+  }
+  CHECK(host.heard->results.size() == 20);
+  CHECK(world.network->questions == 0);
+  world.pass(33s, 1s);
+  CHECK(world.network->questions == 1);
+}

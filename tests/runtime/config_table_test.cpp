@@ -49,8 +49,10 @@ setting_value another_value(const setting<cluster_settings>& field) {
   case setting_type::choice:
     return std::uint64_t{1};
   case setting_type::count:
-  case setting_type::size:
-    return std::get<std::uint64_t>(value) + 1;
+  case setting_type::size: {
+    auto number = std::get<std::uint64_t>(value);
+    return number < field.most ? number + 1 : number - 1;
+  }
   case setting_type::file_list:
     return std::vector<std::string>{"/dev/null", "/with \"quotes\""};
   default:

@@ -1,6 +1,8 @@
 // One thin line through everything: acquire, run a command on a real sshd, probe, release, stop.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 #include "tests/runtime/embedding_fixture.hpp"
 
 using namespace moorage;
@@ -53,6 +55,12 @@ TEST_CASE("output streams as it comes, and input goes the other way") {
   });
   CHECK(to_string(ended) == "exited 0");
   CHECK(bytes == 20'000'000);
+  // The pool knows it for evidence, by its kind.
+  auto shown = rt.connections("alpha").value();
+  const auto& outcomes = shown.at(0).outcomes;
+  CHECK(std::any_of(outcomes.begin(), outcomes.end(), [](const connection_outcome& each) {
+    return each.of == evidence_kind::stream && each.answered;
+  }));
 }
 
 TEST_CASE("an unknown cluster is refused with the names there are") {

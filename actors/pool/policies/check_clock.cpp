@@ -48,10 +48,11 @@ void check_clock::given_back(time_point now, const check_pace& pace, seeded_rand
   shorten(now, pace, random);
 }
 
-void check_clock::shorten(time_point now, const check_pace& pace, seeded_random& random) {
+bool check_clock::shorten(time_point now, const check_pace& pace, seeded_random& random) {
   if (due_ == time_point::max() || due_ <= after(heard_, pace.limit))
-    return;
+    return false;
   due_ = std::max(now, next(heard_, pace, random));
+  return true;
 }
 
 bool check_clock::put_off(time_point now, bool leased, const check_pace& pace, seeded_random& random) {

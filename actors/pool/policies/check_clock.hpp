@@ -53,8 +53,8 @@ public:
   /// It is idle again, and nobody complained. One that was not heard of under its lease was as good as idle
   /// there, so that `pace.limit` holds from when it was.
   void given_back(time_point now, const check_pace& pace, seeded_random& random);
-  /// `pace.limit` is shorter than it was.
-  void shorten(time_point now, const check_pace& pace, seeded_random& random);
+  /// `pace.limit` is shorter than it was. Whether it is due sooner for that.
+  bool shorten(time_point now, const check_pace& pace, seeded_random& random);
 
   // --- asked
   time_point due() const { return due_; }
