@@ -40,7 +40,7 @@ public:
     time_point probe_by;
     std::vector<lease_id> live, asked;
     // Of its checks.
-    time_point heard, tried = time_point::max(), last, quiet_since;
+    time_point heard, unheard_since = time_point::max(), last, quiet_since;
     bool was_idle = false, ordered = false, in_line = false, checking = false;
     // Of its history.
     std::vector<bool> checks_failed; ///< the last ten

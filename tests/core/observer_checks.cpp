@@ -40,9 +40,9 @@ void observer::hear(const ordered<probe_pool>& event) {
 /// Who found it dead asked it first after so long: 0.8 of that, doubled each hour, is what no other is left
 /// idle for.
 void observer::learn(const connection_book& c) {
-  if (c.in_use() > 0 && (c.tried == time_point::max() || now_ - c.tried > 2min))
+  if (c.in_use() > 0 && (c.unheard_since == time_point::max() || now_ - c.unheard_since > 2min))
     return;
-  auto idle = std::min(c.tried, now_) - c.heard;
+  auto idle = std::min(c.unheard_since, now_) - c.heard;
   if (idle < 10s || (fatal_idle_.count() > 0 && times(0.8, idle) >= idle_limit()))
     return;
   fatal_idle_ = idle;

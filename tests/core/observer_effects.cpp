@@ -163,7 +163,7 @@ void observer::see(const grant& effect) {
   promise(!l.known, "a lease's id is never used again");
   l = {effect.connection, effect.holder, effect.request, now_, true, false, true, false};
   c.live.push_back(effect.lease);
-  c.tried = std::min(c.tried, now_);
+  c.unheard_since = std::min(c.unheard_since, now_);
   waiting_.erase(waiting_.begin());
   answered(effect.request);
 }
@@ -281,7 +281,7 @@ void observer::see(const start_probe& effect) {
   c.checking = !c.doubted;
   c.ordered = c.in_line = false;
   c.last = now_;
-  c.tried = std::min(c.tried, now_);
+  c.unheard_since = std::min(c.unheard_since, now_);
   c.probe = effect.probe;
   c.probe_runs = effect.run;
   c.probe_by = now_ + settings_.probe_timeout + 1s;

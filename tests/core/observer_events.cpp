@@ -50,7 +50,7 @@ void observer::end(lease_id lease, bool ask, bool notice) {
   if (ask)
     c.asked.push_back(lease);
   else if (c.in_use() == 0 && c.probe_failures == 0)
-    c.tried = time_point::max();
+    c.unheard_since = time_point::max();
   ends_.push_back({lease, ask});
   if (notice)
     notices_.push_back(lease);
@@ -139,7 +139,7 @@ void observer::hear(const lease_cleared& event) {
   if (event.was_running)
     c.condemned = c.abandoned = true;
   if (c.in_use() == 0 && c.probe_failures == 0)
-    c.tried = time_point::max();
+    c.unheard_since = time_point::max();
 }
 
 void observer::hear(const connection_opened& event) {

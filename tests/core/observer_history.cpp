@@ -13,7 +13,7 @@ void observer::answered_on(connection_book& c, bool ran) {
   c.doubted = false;
   c.rate += (1 - c.rate) / 5;
   c.heard = c.quiet_since = now_;
-  c.tried = time_point::max();
+  c.unheard_since = time_point::max();
 }
 
 void observer::probe_failed_on(connection_book& c) {
