@@ -337,7 +337,6 @@ private:
 
   back_off back_off_;
   success_rate openings_rate_;
-
   connection_map connections_;
   std::array<std::uint32_t, 4> counts_{}; ///< by state
   std::uint32_t servable_ = 0;            ///< open and not condemned: sooner or later they serve a waiter
