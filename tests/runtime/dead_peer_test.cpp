@@ -128,3 +128,30 @@ TEST_CASE("a server that lets in and hangs up is left alone for longer each time
   CHECK(sshd.logins() <= 9);
   CHECK(backing_off.texts().find("was of no use") != std::string::npos);
 }
+
+TEST_CASE("a server that closes what is idle costs one connection, and the next is asked before") {
+  support::real_sshd_settings server;
+  server.config = {"UnusedConnectionTimeout 12s"};
+  support::real_sshd sshd{server};
+  auto settings = settings_for(sshd, "alpha");
+  settings.pool_size = 1;
+  settings.probe = probe_method::exec; // a channel that ran nothing is no use of a connection to sshd
+  runtime rt{quiet_configuration({settings})};
+  event_count learnt{rt, "alpha", event_kind::learnt};
+  auto use = [&rt] {
+    auto lease = rt.acquire("alpha", 20s);
+    CHECK(lease.run("true").ended.succeeded());
+    return lease.connection();
+  };
+  auto first = use();
+  REQUIRE(learnt.wait_for(1, 30s));
+  INFO(learnt.texts());
+  CHECK(rt.pool("alpha").value().idle_limit > 8s);
+  CHECK(rt.pool("alpha").value().idle_limit < 12s);
+  event_count passed{rt, "alpha", event_kind::probe_passed};
+  auto second = use();
+  CHECK(second != first);
+  CHECK(passed.wait_for(2, 30s)); // 6.4 s each at least, together more than it survives without
+  CHECK(use() == second);
+  CHECK(sshd.logins() == 2);
+}
