@@ -249,8 +249,9 @@ std::vector<field> pool_fields() {
           entry<&S::penalty_max>(
               "penalty_max",
               "What failed log-ins may have added up to at a server that bans by penalties (sshd_config(5): "
-              "PerSourcePenalties, which bans from 15s on); after a sign of a ban no log-in begins for a "
-              "while. 0: neither is looked at.",
+              "PerSourcePenalties, which bans from 15s on). Each log-in under way is reckoned with at 5s, so "
+              "that 10s leaves two at once to one host. After a sign of a ban none begins for a while. 0: "
+              "neither is looked at.",
               {.least = 1'000, .most = 60 * minutes, .zero = true}),
           entry<&S::queue_depth>("queue_depth", "Waiters at most; one more is refused at once.",
                                  {.least = 1, .most = 1'000'000}),

@@ -68,6 +68,18 @@ permits_actor next_permit_giver(virtual_world& world) {
   return {};
 }
 
+/// A first lease is granted; then a bug ends who gave leave for its log-in.
+void lose_permit_giver(virtual_world& world, holder& host) {
+  caf::anon_send(world.manager, host.request(1h));
+  auto giver = next_permit_giver(world);
+  REQUIRE(giver);
+  world.settle();
+  REQUIRE(host.heard->grants.size() == 1);
+  caf::anon_send_exit(giver, caf::exit_reason::kill);
+  world.settle();
+  REQUIRE(world.bugs.size() == 1);
+}
+
 } // namespace
 
 TEST_CASE("who waits for leave is told so, and given it when another's log-in has ended") {
@@ -118,17 +130,50 @@ TEST_CASE("who takes the place of another that gave leave counts what is in use,
 
 TEST_CASE(
     "when a bug ends who gives leave to log in, log-ins go on with a fresh one, and the bug is reported") {
-  virtual_world world{plain_cluster(1)};
+  virtual_world world{plain_cluster(2)};
   holder host{world};
-  caf::anon_send(world.manager, host.request());
-  auto first = next_permit_giver(world); // by the pool's question, which it will not read
-  REQUIRE(first);
-  caf::anon_send_exit(first, caf::exit_reason::kill);
-  world.settle();
-  CHECK(host.heard->grants.empty());
-  REQUIRE(world.bugs.size() == 1);
+  lose_permit_giver(world, host);
+  host.acquire(); // which nobody hears of that could give leave
+  CHECK(host.heard->grants.size() == 1);
   CHECK_THAT(world.bugs[0],
              Catch::Contains("leave to log in") && Catch::Contains("a fresh one takes its place"));
   world.pass(1100ms);
-  CHECK(host.heard->grants.size() == 1);
+  CHECK(host.heard->grants.size() == 2);
+}
+
+TEST_CASE("a manager that ends while who gives leave is being replaced leaves nobody waiting") {
+  virtual_world world{plain_cluster(2)};
+  holder host{world};
+  lose_permit_giver(world, host);
+  host.acquire(1h);
+  SECTION("that stops") {
+    CHECK(world.ask<done>(stop_all{}));
+    REQUIRE(host.heard->refusals.size() == 1);
+    CHECK(host.heard->refusals[0].code == errc::stopping);
+  }
+  SECTION("that is killed") {
+    caf::anon_send_exit(world.manager, caf::exit_reason::kill);
+    world.settle();
+  }
+  CHECK(world.system.registry().running() == 1); // the holder
+}
+
+TEST_CASE("a log-in under way while who gives leave is replaced counts with the fresh one") {
+  auto settings = plain_cluster(2);
+  settings.log_ins_per_minute = 10;
+  settings.penalty_max = 5s; // one at a time
+  virtual_world world{settings};
+  world.network->open_takes = 4s;
+  holder host{world};
+  host.acquire(1h);
+  REQUIRE(world.network->made == 1);
+  caf::anon_send(world.manager, host.request(1h));
+  auto first = next_permit_giver(world); // by the pool's second question
+  REQUIRE(first);
+  caf::anon_send_exit(first, caf::exit_reason::kill);
+  world.pass(3s); // the fresh one is there after one
+  CHECK(world.network->made == 1);
+  CHECK_THAT(world.status().log_ins_wait, Catch::Contains("alpha.example.org:22"));
+  world.pass(30s);
+  CHECK(host.heard->grants.size() == 2);
 }

@@ -72,6 +72,8 @@ struct unlucky_home : home_with_cluster {
             {"user", quoted(sshd.user())},
             {"key_files", "[" + quoted(sshd.client_key()) + "]"},
             {"agent", "false"},
+            {"log_ins_per_minute", "0"},
+            {"penalty_max", quoted("0s")},
             {"known_hosts_files", "[" + quoted(sshd.known_hosts()) + "]"},
             {"connect_timeout", "\"10s\""}};
   }

@@ -103,6 +103,7 @@ struct hostile_home : home_with_cluster {
   hostile_home() {
     std::ofstream config_file{config()};
     config_file << "[defaults]\nstrict_host_keys = \"no\"\nagent = false\nuser = \"u\"\n"
+                << "log_ins_per_minute = 0\npenalty_max = \"0s\"\n"
                 << "key_files = [\"" << sshd.client_key() << "\"]\n"
                 << "[log]\nfile = \"" << folder / "log"
                 << "\"\nlevel = \"debug\"\n";

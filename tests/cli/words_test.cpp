@@ -177,18 +177,21 @@ TEST_CASE("a log that cannot be written is told once, in words, and stops nothin
 
 TEST_CASE("config shows every setting with its origin, as a file that reads back the same") {
   home_folder home;
-  auto file = home.write(
-      "m.toml", "[defaults]\npool_size = 7\n[clusters.lumi]\nhost = \"lumi.csc.fi\"\nuser = \"me\"\n");
+  auto file = home.write("m.toml",
+                         "[defaults]\npool_size = 7\n[clusters.lumi]\nhost = \"lumi.csc.fi\"\nuser = \"me\"\n"
+                         "[limits]\nconnects_at_once = 7\n");
   auto shown = home.moorage({"config", "--config", file, "-o", "probe_timeout=2s"});
   CHECK(shown.error_output.empty());
   REQUIRE(shown.code == 0);
-  for (auto line :
-       {"[clusters.lumi]", "host = \"lumi.csc.fi\"", "# m.toml:4 [clusters.lumi]", "pool_size = 7",
-        "# m.toml:2 [defaults]", "probe_timeout = \"2s\"", "# command line", "port = 22", "# default"})
+  for (auto line : {"[clusters.lumi]", "host = \"lumi.csc.fi\"", "# m.toml:4 [clusters.lumi]",
+                    "pool_size = 7", "# m.toml:2 [defaults]", "probe_timeout = \"2s\"", "# command line",
+                    "port = 22", "# default", "[limits]\nconnects_at_once = 7"})
     CHECK_THAT(shown.output, Contains(line));
   auto again = home.moorage({"config", "--config", home.write("again.toml", shown.output), "--json"});
   REQUIRE(again.code == 0);
-  auto settings = nlohmann::json::parse(again.output)["clusters"]["lumi"];
+  auto whole = nlohmann::json::parse(again.output);
+  CHECK(whole["limits"]["connects_at_once"] == 7);
+  auto settings = whole["clusters"]["lumi"];
   CHECK(settings["pool_size"]["value"] == 7);
   CHECK(settings["probe_timeout_seconds"]["value"] == 2.0);
   CHECK(settings["strict_host_keys"]["value"] == "yes");

@@ -2,9 +2,15 @@
 // the cool-down.
 #include <catch2/catch.hpp>
 
+#include <chrono>
+
 #include "actors/manager/policies/cool_down.hpp"
 #include "actors/manager/policies/login_budget.hpp"
 #include "actors/manager/policies/login_penalties.hpp"
+#include "actors/pool/seeded_random.hpp"
+#include "messages/errors.hpp"
+#include "messages/permits.hpp"
+#include "messages/ssh_error.hpp"
 
 using namespace moorage;
 using namespace std::chrono_literals;
@@ -76,6 +82,26 @@ TEST_CASE("failed log-ins cost what OpenSSH counts, and what was let in or not r
   CHECK(login_penalties::cost(permit_use::cut_short, 30s) == 10s);
   for (auto use : {permit_use::unused, permit_use::unreached, permit_use::let_in, permit_use::turned_away})
     CHECK(login_penalties::cost(use, 1s) == 0s);
+}
+
+TEST_CASE("what a log-in that failed has cost is told by its kind, or by how far it came") {
+  auto use = [](ssh_stage stage, ssh_failure kind) { return use_of({stage, kind, "x"}); };
+  CHECK(use(ssh_stage::connect, ssh_failure::refused) == permit_use::unreached);
+  CHECK(use(ssh_stage::connect, ssh_failure::timed_out) == permit_use::unreached);
+  CHECK(use(ssh_stage::key_exchange, ssh_failure::reset) == permit_use::cut_short);
+  CHECK(use(ssh_stage::key_exchange, ssh_failure::host_key_changed) == permit_use::cut_short); // by us
+  CHECK(use(ssh_stage::key_exchange, ssh_failure::turned_away) == permit_use::turned_away);
+  CHECK(use(ssh_stage::authenticate, ssh_failure::denied) == permit_use::denied);
+  CHECK(use(ssh_stage::authenticate, ssh_failure::denied_too_often) == permit_use::denied_too_often);
+}
+
+TEST_CASE("who is turned away may try again in time, and who was denied too often was denied") {
+  CHECK(is_transient(ssh_failure::turned_away));
+  CHECK_FALSE(is_latching(ssh_failure::turned_away));
+  CHECK(refusal_for(ssh_failure::turned_away) == errc::connect_failed);
+  CHECK_FALSE(is_transient(ssh_failure::denied_too_often));
+  CHECK(is_latching(ssh_failure::denied_too_often));
+  CHECK(refusal_for(ssh_failure::denied_too_often) == errc::auth_denied);
 }
 
 TEST_CASE("no log-in begins that could take the account beyond its limit, those under way reckoned with") {

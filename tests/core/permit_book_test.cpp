@@ -1,7 +1,13 @@
 // Promises of the permits' book: who may log in, and when, over all pools of a process.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <chrono>
+#include <map>
 #include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "actors/manager/policies/permit_book.hpp"
 
@@ -236,9 +242,52 @@ TEST_CASE("a host that nobody uses any more is forgotten once everything has run
   CHECK(k.book.sites() < 10);
 }
 
+TEST_CASE(
+    "a server that counts failures, as OpenSSH 9.8 does, never bans us, whatever becomes of our log-ins") {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    keeper k;
+    seeded_random random{seed};
+    std::map<std::pair<pool_number, permit_id>, time_point> ends;
+    std::map<pool_number, std::uint64_t> asked;
+    auto clear_at = k.now; // when what the server has against us has run off
+    std::chrono::nanoseconds most{0};
+    std::size_t failures = 0;
+    auto failed = [&](std::chrono::seconds cost) {
+      ++failures;
+      clear_at = std::max(clear_at, k.now) + cost;
+      most = std::max(most, clear_at - k.now);
+    };
+    for (auto until = k.now + 5min; k.now < until; k.now += 100ms) {
+      for (pool_number pool = 1; pool <= 6; ++pool)
+        while (asked[pool] < 2 || k.given.contains({pool, permit_id{asked[pool]}}))
+          k.ask(pool, ++asked[pool], at("lumi", 20, 60));
+      k.said();
+      for (const auto& each : k.given)
+        ends.try_emplace(each, k.now + random.around(2s, 0.9));
+      for (auto each = ends.begin(); each != ends.end();) {
+        if (each->second > k.now) {
+          ++each;
+          continue;
+        }
+        auto [pool, permit] = each->first;
+        each = ends.erase(each);
+        auto fate = random.unit();
+        if (fate < 0.6)
+          failed(fate < 0.3 ? 5s : 1s);
+        k.back(pool, permit.value,
+               fate < 0.3   ? permit_use::denied
+               : fate < 0.6 ? permit_use::cut_short
+                            : permit_use::let_in);
+      }
+    }
+    CHECK(failures > 20);
+    CHECK(most > 5s); // or nothing was at stake
+    CHECK(most <= 10s);
+  }
+}
+
 TEST_CASE("five hundred who wait after an outage cause no more log-ins than the budget allows, of one host's "
-          "clusters "
-          "together") {
+          "clusters together") {
   // A site that bans: who logs in more than 20 times in any minute is out. Ten clusters there, of up to five
   // connections, each with 50 who wait, and every connection is lost again after three seconds.
   keeper k;

@@ -43,3 +43,21 @@ TEST_CASE("five hundred who wait through an outage knock no more often than the 
     CHECK(bool{each.get()});
   CHECK(sshd.counters().connects <= allowed());
 }
+
+TEST_CASE("a server that turns a log-in away is not knocked at again for a while, and who waits is told so") {
+  support::fake_faults full;
+  full.break_at = support::phase::accepted;
+  full.break_how = support::breakage::close;
+  support::fake_sshd sshd{full};
+  auto settings = unreachable("alpha");
+  settings.host = sshd.host();
+  settings.port = sshd.port();
+  settings.penalty_max = cluster_settings{}.penalty_max;
+  runtime rt{quiet_configuration({settings})};
+  auto refused = rt.try_acquire("alpha", 4s); // three tries otherwise, the last after three seconds
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::acquire_timeout);
+  CHECK_THAT(refused.error().text,
+             Catch::Contains("has turned a log-in away") && Catch::Contains("the next may begin in "));
+  CHECK(sshd.counters().connects == 1);
+}
