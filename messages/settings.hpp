@@ -79,14 +79,17 @@ struct cluster_settings {
   /// Connections kept ready. 0: none is opened before somebody asks.
   std::uint32_t min_idle = 0;
   /// Openings in flight at most: sshd drops log-ins at random beyond MaxStartups (10:30:100), per whole
-  /// server. 0: no limit but the process's.
+  /// server. 0: no limit but the process's. `penalty_max` lets fewer begin: with its default two at one host
+  /// and port, of all clusters there together.
   std::uint32_t connects_at_once = 2;
   /// Log-ins a minute at most, by host and port, all clusters there counted, since sites count by address; as
   /// many at once as the largest pool there has connections. The strictest cluster there decides. 0: none of
   /// this cluster waits.
   std::uint32_t log_ins_per_minute = 10;
   /// What a server that bans by penalties (sshd_config(5): PerSourcePenalties, a ban from 15 s on) may have
-  /// against us: no log-in begins that could go beyond, and after a sign of a ban none for a while. 0:
+  /// against us, of all clusters at its host and port: no log-in begins that could go beyond if it and those
+  /// under way were all denied, at 5 s each; at 10 s, so one at a time, where `connect_timeout` is a minute
+  /// or more and may outlast the server's LoginGraceTime. After a sign of a ban none begins for a while. 0:
   /// neither is looked at.
   std::chrono::milliseconds penalty_max{10'000};
   /// Waiters at most; one more is refused at once.

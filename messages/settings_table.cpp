@@ -239,7 +239,7 @@ std::vector<field> pool_fields() {
               {.least = 0, .most = 10'000}),
           entry<&S::connects_at_once>("connects_at_once",
                                       "Openings in flight at most. sshd drops log-ins at random beyond "
-                                      "MaxStartups (10). 0: no limit.",
+                                      "MaxStartups (10). penalty_max lets fewer begin. 0: no limit.",
                                       {.least = 0, .most = 10'000}),
           entry<&S::log_ins_per_minute>(
               "log_ins_per_minute",
@@ -250,8 +250,9 @@ std::vector<field> pool_fields() {
               "penalty_max",
               "What failed log-ins may have added up to at a server that bans by penalties (sshd_config(5): "
               "PerSourcePenalties, which bans from 15s on). Each log-in under way is reckoned with at 5s, so "
-              "that 10s leaves two at once to one host. After a sign of a ban none begins for a while. 0: "
-              "neither is looked at.",
+              "that 10s leaves two at once to one host, of all clusters there; at 10s where connect_timeout "
+              "is "
+              "a minute or more. After a sign of a ban none begins for a while. 0: neither is looked at.",
               {.least = 1'000, .most = 60 * minutes, .zero = true}),
           entry<&S::queue_depth>("queue_depth", "Waiters at most; one more is refused at once.",
                                  {.least = 1, .most = 1'000'000}),

@@ -24,7 +24,7 @@ std::string to_string(connection_state state);
 /// Why connections leave a pool, one row each: its name, which people, logs and JSON see as well, and what it means.
 #define MOORAGE_REMOVALS(row) \
   row(probe_failures, "As many probes in a row failed as probe_failures_max allows.") \
-  row(flapping, "Half of its last ten checks failed, though not probe_failures_max in a row.") \
+  row(flapping, "Half of its last ten checks failed, or probe_failures_max of them if that is more, though not in a row.") \
   row(lost, "The link broke, or its keep-alives stayed unanswered.") \
   row(lifetime, "It was older than connection_lifetime.") \
   row(idle, "It was idle for longer than idle_timeout.") \

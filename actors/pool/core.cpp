@@ -155,8 +155,8 @@ pool_core::keys pool_core::keys_of(const connection& c) const {
   k.outlived = only_if(idle && c.age.outlived(), c.id);
   k.timer = only_if(due != time_point::max(), std::pair{due, c.id});
   auto queued = c.probe_queued && c.open();
-  k.doubt = only_if(queued && c.health.doubted(), std::pair{c.checks.last(), c.id});
-  k.check = only_if(queued && !c.health.doubted(), std::pair{c.checks.last(), c.id});
+  k.doubt = only_if(queued && in_doubt(c), std::pair{c.checks.last(), c.id});
+  k.check = only_if(queued && !in_doubt(c), std::pair{c.checks.last(), c.id});
   return k;
 }
 

@@ -26,14 +26,11 @@
 
 #include "actors/pool/latency_histogram.hpp"
 #include "actors/pool/ordered_index.hpp"
-#include "actors/pool/policies/ageing.hpp"
 #include "actors/pool/policies/back_off.hpp"
-#include "actors/pool/policies/check_clock.hpp"
-#include "actors/pool/policies/grant_order.hpp"
-#include "actors/pool/policies/health.hpp"
 #include "actors/pool/policies/history.hpp"
 #include "actors/pool/policies/idle_limit.hpp"
 #include "actors/pool/policies/waiter_queue.hpp"
+#include "actors/pool/pool_connection.hpp"
 #include "actors/pool/protocol.hpp"
 #include "actors/pool/seeded_random.hpp"
 
@@ -95,62 +92,8 @@ public:
 private:
   friend class pool_core_surgeon; // breaks the books in tests, so that `verify` is seen to notice
 
-  using grant_index = ordered_index<grant_rank>;
-  using id_index = ordered_index<connection_id>;
-  using stamp_index = ordered_index<std::pair<std::uint64_t, connection_id>>;
-  using time_index = ordered_index<std::pair<time_point, connection_id>>;
-  /// Under what a connection stands in each index; none: not in that one.
-  struct keys {
-    std::optional<grant_rank> grant;
-    std::optional<connection_id> opening, awaiting, outlived;
-    std::optional<std::pair<std::uint64_t, connection_id>> idle;
-    std::optional<std::pair<time_point, connection_id>> retry, timer, doubt, check;
-  };
-
-  struct connection {
-    connection_id id;
-    connection_state state = connection_state::opening;
-    std::uint32_t attempt = 0;
-    bool has_actor = false; ///< else it is between two tries, and waits for `retry_at` and then for a permit,
-                            ///< or was given up there
-    bool awaits_permit = false;
-    permit_id permit; ///< of the try under way, until its end is known
-    time_point tried; ///< when that began
-    time_point retry_at;
-    ssh_error last_error; ///< of the opening's last try
-    bool condemned = false;
-    removal_reason reason = removal_reason::lost; ///< why it is condemned or closing
-    time_point began;                             ///< the opening; from then on when it was opened
-    ageing age;
-    std::vector<lease_id> leases;
-    std::vector<lease_id>
-        ending; ///< taken back; the slot stays in use until the connection says `lease_cleared`
-    std::uint64_t leases_served = 0;
-    std::uint64_t stamp = 0; ///< grows each time a connection becomes idle
-    time_point idle_since;
-    moorage::health health;
-    check_clock checks;
-    history past;
-    bool probe_queued = false;
-    bool checking = false; ///< its probe is one of those that `probe_share` counts
-    bool servable = false; ///< as counted; like the places below kept by `refresh` alone
-    grant_index::place in_grants;
-    id_index::place in_openings;
-    id_index::place in_awaiting;
-    stamp_index::place in_idle;
-    id_index::place in_outlived;
-    time_index::place in_timers;
-    time_index::place in_retries;
-    time_index::place in_doubts;
-    time_index::place in_checks;
-
-    std::uint32_t in_use() const { return static_cast<std::uint32_t>(leases.size() + ending.size()); }
-    bool open() const { return state == connection_state::idle || state == connection_state::leased; }
-    bool may_be_probed() const {
-      return state == connection_state::idle || (open() && !condemned && health.in_question());
-    }
-  };
-
+  using connection = pool_connection;
+  using keys = connection_keys;
   struct lease {
     connection_id connection;
     holder_id holder;
@@ -198,6 +141,7 @@ private:
   keys keys_of(const connection& c) const;
   static time_point due_of(const connection& c);
   static bool needs_probe(const connection& c);
+  static bool in_doubt(const connection& c);
   void becomes_idle(connection& c);
   void slot_freed(connection& c);
   void condemn(connection& c, removal_reason reason, std::string text);
@@ -296,7 +240,8 @@ private:
   void learn_idle_limit(const connection& c, ssh_failure how);
   void shorten_intervals();
   void probe_has_failed(connection& c, const std::string& text);
-  void has_failed(connection& c, event_kind what, evidence_kind of, const std::string& text);
+  void has_failed(connection& c, event_kind what, evidence_kind of, bool peer_silent,
+                  const std::string& text);
 
   // --- core_admin.cpp
   void on(const settings_changed& event);

@@ -42,6 +42,8 @@ void pool_core::on(const settings_changed& event) {
                     settings_.probe_command != event.settings.probe_command ||
                     settings_.probe_timeout != event.settings.probe_timeout;
   settings_ = event.settings;
+  if (!keep)
+    idle_limit_ = {}; // of another way
   auto new_pace = pace() != pace_before;
   withdraw_wishes();
   back_off_.lift();
@@ -113,13 +115,15 @@ void pool_core::on(const ordered<reset_pool>& event) {
   if (refused_for_stopping(event.request))
     return;
   back_off_.lift();
+  idle_limit_ = {};
+  openings_rate_ = {};
   dormant_ = false;
   for (auto& [id, c] : connections_) {
     c.health.forget_failures();
     c.past.forget();
     refresh(c);
   }
-  note(event_kind::changed, {}, {}, "reset: latch, back-off and failures are forgotten");
+  note(event_kind::changed, {}, {}, "reset: latch, back-off, failures and what was learnt are forgotten");
   answer(event.request);
 }
 

@@ -15,8 +15,11 @@ void pool_core::connection_due(connection& c) {
     if (!c.open() || due_of(c) > now_)
       return; // else its lifetime ended too, while nobody looked
   }
-  if (c.open() && c.age.due(c.state == connection_state::idle) <= now_)
-    return lifetime_over(c);
+  if (c.open() && c.age.due(c.state == connection_state::idle) <= now_) {
+    lifetime_over(c);
+    if (!c.open() || due_of(c) > now_)
+      return; // else its check fell due as well
+  }
   if (c.health.failures() == 0 && c.checks.put_off(now_, c.in_use() > 0, pace(), random_))
     return refresh(c);
   queue_probe(c);
@@ -67,6 +70,12 @@ void pool_core::dequeue_probe(connection& c) {
   refresh(c);
 }
 
+/// It is asked as soon as may be, whatever share of the idle ones is being checked: somebody doubts it, or it
+/// was silent and carries leases, so that it is no idle one's turn that it takes.
+bool pool_core::in_doubt(const connection& c) {
+  return c.health.doubted() || (c.health.failures() > 0 && c.state != connection_state::idle);
+}
+
 /// Checks at a time; who is in doubt is not counted.
 std::size_t pool_core::checks_max() const {
   return checking_all_ ? idle_.size() + checking_
@@ -101,7 +110,7 @@ void pool_core::begin_probe(connection& c) {
   probe_id probe{next_probe_++};
   // Under a lease only the peer's life is asked for: a command would take a session from its holder.
   auto run = c.state == connection_state::idle && settings_.probe == probe_method::exec;
-  asked_doubt_ = c.health.doubted();
+  asked_doubt_ = in_doubt(c);
   c.checking = !asked_doubt_;
   checking_ += c.checking;
   ++probing_;
@@ -129,6 +138,7 @@ void pool_core::on(const probe_passed& event) {
   probe_over(*c);
   c->past.add(now_, evidence_kind::probe, true, event.rtt, c->health.probe_runs());
   c->health.probe_passed(event.rtt, settings_.probe);
+  idle_limit_.survived(c->checks.idle_when_asked());
   c->checks.passed(now_, pace(), random_);
   refresh(*c);
   ++counters_.probes_passed;
@@ -145,12 +155,14 @@ void pool_core::on(const probe_failed& event) {
 
 void pool_core::probe_has_failed(connection& c, const std::string& text) {
   probe_over(c);
+  auto ran = c.health.probe_runs(); // a command that does not end says nothing of the way there
   c.health.probe_failed(now_);
   ++counters_.probes_failed;
-  has_failed(c, event_kind::probe_failed, evidence_kind::probe, text);
+  has_failed(c, event_kind::probe_failed, evidence_kind::probe, !ran, text);
 }
 
-void pool_core::has_failed(connection& c, event_kind what, evidence_kind of, const std::string& text) {
+void pool_core::has_failed(connection& c, event_kind what, evidence_kind of, bool peer_silent,
+                           const std::string& text) {
   c.past.add(now_, of, false);
   c.checks.failed(now_, pace(), random_);
   refresh(c);
@@ -164,7 +176,8 @@ void pool_core::has_failed(connection& c, event_kind what, evidence_kind of, con
                   std::to_string(history::checks_kept) + " checks failed: " + text);
     return;
   }
-  learn_idle_limit(c, ssh_failure::silent);
+  if (peer_silent)
+    learn_idle_limit(c, ssh_failure::silent);
   condemn(c, removal_reason::probe_failures, text);
 }
 
@@ -216,7 +229,7 @@ void pool_core::on(const connection_doubted& event) {
   if (!c->health.silence_counts(now_, settings_.probe_timeout))
     return;
   c->health.failed(now_);
-  has_failed(*c, event_kind::silent, event.of, event.text);
+  has_failed(*c, event_kind::silent, event.of, true, event.text);
 }
 
 void pool_core::on(const connection_answered& event) {
@@ -227,6 +240,7 @@ void pool_core::on(const connection_answered& event) {
     c->health.served();
   c->health.answered(event.ran, settings_.probe);
   c->checks.answered(now_);
+  c->past.answered(now_, settings_.probe_interval);
   c->past.add(now_, event.of, true, event.rtt);
   refresh(*c);
 }

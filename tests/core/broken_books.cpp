@@ -90,17 +90,17 @@ const std::vector<surgeon::operation>& surgeon::on_connections() {
       {"the probes in flight are counted", [](pool_core& p) { ++p.probing_; }},
       {"an index holds nothing that is gone",
        [](pool_core& p) {
-         pool_core::grant_index::place stray;
+         grant_index::place stray;
          p.grantable_.list(stray, grant_rank{{}, true, 0, 0, 0, connection_id{99}});
        }},
       {"every idle connection is listed as idle",
        [](pool_core& p) {
-         pool_core::stamp_index::place stray;
+         stamp_index::place stray;
          p.idle_.list(stray, std::pair{std::uint64_t{999}, connection_id{99}});
        }},
       {"every opening is listed",
        [](pool_core& p) {
-         pool_core::id_index::place stray;
+         id_index::place stray;
          p.openings_.list(stray, connection_id{99});
        }},
       {"exactly the leased connections carry leases", [](pool_core& p) { c(p, 1).leases.clear(); }},

@@ -257,3 +257,20 @@ TEST_CASE("a pool that holds nothing does not wake up") {
   s.wait(2min);
   CHECK(s.core.next_due() == time_point::max());
 }
+
+TEST_CASE("a pool that slept past a check and a lifetime wakes up well, whatever its connection carries") {
+  for (auto needed : {0u, 1u})
+    for (auto leases : {0, 1})
+      for (auto slept : {1min, 54min, 59min, 60min, 61min, 120min, 2000min}) {
+        INFO("min_idle " << needed << ", leases " << leases << ", slept " << slept.count() << " min");
+        auto settings = lumi();
+        settings.min_idle = needed;
+        auto s = idle(1, settings);
+        if (leases > 0) {
+          s.acquire(r1, h1);
+        }
+        s.now += slept;
+        s.step(time_passed{});
+        s.wait(1h);
+      }
+}

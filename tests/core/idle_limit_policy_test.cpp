@@ -66,6 +66,16 @@ TEST_CASE("a lesson that is learnt again fades half as fast, each time, down to 
   CHECK(l.after_a(24h) == "2.7 min");
 }
 
+TEST_CASE("a connection that survives what was said to be fatal refutes the lesson") {
+  lesson l;
+  l.dies_after(100s);
+  l.policy.survived(100s);
+  CHECK(l.known() == "80 s");
+  l.policy.survived(101s);
+  CHECK(l.known() == "none");
+  CHECK(l.dies_after(300s) == "4 min");
+}
+
 TEST_CASE("connections that end together are one happening, and another idle time is another lesson") {
   lesson l;
   l.dies_after(100s);

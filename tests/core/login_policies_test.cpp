@@ -54,6 +54,17 @@ TEST_CASE("a log-in that cost the site nothing is given back, and one of no budg
   CHECK(budget.may_begin_at() == now + 6s);
 }
 
+TEST_CASE("a burst that has become smaller keeps nobody waiting for what a larger one took") {
+  login_budget budget;
+  time_point now{1h};
+  budget.set(now, 10, 100);
+  CHECK(log_ins_within(budget, now, 1s) == 100);
+  budget.set(now, 10, 5);
+  CHECK(log_ins_within(budget, now, 1min) == 10);
+  budget.set(now, 10, 100); // nor does it give back what was taken then
+  CHECK(log_ins_within(budget, now, 1s) <= 10);
+}
+
 TEST_CASE("when a budget changes, what was taken stays taken") {
   login_budget budget;
   time_point now{1h};
@@ -79,7 +90,8 @@ TEST_CASE("failed log-ins cost what OpenSSH counts, and what was let in or not r
   CHECK(login_penalties::cost(permit_use::denied, 1s) == 5s);
   CHECK(login_penalties::cost(permit_use::denied_too_often, 1s) == 5s);
   CHECK(login_penalties::cost(permit_use::cut_short, 1s) == 1s);
-  CHECK(login_penalties::cost(permit_use::cut_short, 30s) == 10s);
+  CHECK(login_penalties::cost(permit_use::cut_short, 30s) == 1s);
+  CHECK(login_penalties::cost(permit_use::cut_short, 60s) == 10s);
   for (auto use : {permit_use::unused, permit_use::unreached, permit_use::let_in, permit_use::turned_away})
     CHECK(login_penalties::cost(use, 1s) == 0s);
 }
@@ -124,6 +136,13 @@ TEST_CASE("no log-in begins that could take the account beyond its limit, those 
   CHECK(account.account(now) == 0s);
 }
 
+TEST_CASE("no log-in costs more than it was reckoned with, whatever becomes of it") {
+  for (std::chrono::seconds timeout : {1s, 15s, 30s, 59s, 60s, 120s, 600s})
+    for (auto use : {permit_use::unused, permit_use::unreached, permit_use::let_in, permit_use::cut_short,
+                     permit_use::denied, permit_use::denied_too_often, permit_use::turned_away})
+      CHECK(login_penalties::cost(use, timeout) <= login_penalties::worst(timeout));
+}
+
 TEST_CASE("a limit below the price of one failure lets one log-in begin at a time, on a clear account") {
   login_penalties account;
   time_point now{1h};
@@ -133,7 +152,7 @@ TEST_CASE("a limit below the price of one failure lets one log-in begin at a tim
   CHECK(account.may_begin_at(5s, 1s) == now + 5s);
 }
 
-TEST_CASE("each sign of a ban doubles the cool-down, to a quarter of an hour, and one that is let in ends "
+TEST_CASE("each sign of a ban doubles the cool-down, to five minutes, and one that is let in ends "
           "the series") {
   cool_down cooling;
   seeded_random random{1};
@@ -142,7 +161,7 @@ TEST_CASE("each sign of a ban doubles the cool-down, to a quarter of an hour, an
     auto length = between(now, cooling.may_begin_at());
     return length >= expected * 8 / 10 && length <= expected * 12 / 10;
   };
-  for (auto expected : {15s, 30s, 60s, 120s, 240s, 480s, 900s, 900s}) {
+  for (auto expected : {15s, 30s, 60s, 120s, 240s, 300s, 300s}) {
     cooling.turned_away(now, now, random);
     CHECK(about(expected));
     now = cooling.may_begin_at();

@@ -44,6 +44,7 @@ public:
     bool was_idle = false, ordered = false, in_line = false, checking = false;
     // Of its history.
     std::vector<bool> checks_failed; ///< the last ten
+    time_point checked_at = time_point::min();
     double rate = 1;
     bool slow = false;
     double usual[2]{}; ///< round trips, of channels and of commands
@@ -51,6 +52,7 @@ public:
 
     std::size_t in_use() const { return live.size() + asked.size(); }
     bool idle() const { return now == phase::open && in_use() == 0; }
+    bool in_doubt() const { return doubted || (probe_failures > 0 && !idle()); }
     bool in_question() const { return doubted || probe_failures > exec_failures; }
     bool opening() const { return now == phase::trying || now == phase::between_tries; }
   };
@@ -178,7 +180,7 @@ private:
   void ended_early(const connection_book& c);
   void was_of_use(connection_book& c);
   void probe_failed_on(connection_book& c);
-  void failed_on(connection_book& c);
+  void failed_on(connection_book& c, bool peer_silent);
   void answered_on(connection_book& c, bool ran);
   void fresh_request(request_id request);
   void expect_answer(request_id request, errc code);

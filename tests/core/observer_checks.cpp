@@ -56,7 +56,7 @@ nanoseconds observer::idle_limit() const {
 
 /// A probe of the connection is about to begin.
 void observer::check_turn(const connection_book& c) const {
-  if (c.doubted)
+  if (c.in_doubt())
     return;
   auto idle = std::count_if(connections_.begin(), connections_.end(), [](const auto& x) { return x.idle(); });
   auto checking = std::count_if(connections_.begin(), connections_.end(),

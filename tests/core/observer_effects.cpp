@@ -278,7 +278,7 @@ void observer::see(const start_probe& effect) {
           "no more probes at once than allowed");
   check_turn(c);
   last_probe_ = effect.probe.value;
-  c.checking = !c.doubted;
+  c.checking = !c.in_doubt();
   c.ordered = c.in_line = false;
   c.last = now_;
   c.unheard_since = std::min(c.unheard_since, now_);

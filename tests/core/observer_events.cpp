@@ -201,6 +201,9 @@ void observer::hear(const probe_passed& event) {
     return;
   c.probe = {};
   c.checks_failed.push_back(false);
+  c.checked_at = now_;
+  if (c.last - c.heard > fatal_idle_)
+    fatal_idle_ = 0ns;
   measure(c, event.rtt, c.probe_runs);
   answered_on(c, c.probe_runs);
   was_of_use(c);
@@ -213,7 +216,7 @@ void observer::hear(const connection_doubted& event) {
   if (!event.silent)
     c.doubted = true;
   else if (!c.probe && (c.probe_failures == 0 || now_ - c.last_failure >= settings_.probe_timeout))
-    failed_on(c);
+    failed_on(c, true);
 }
 
 void observer::hear(const connection_answered& event) {
@@ -222,6 +225,10 @@ void observer::hear(const connection_answered& event) {
     return;
   c.served = c.served || event.ran;
   measure(c, event.rtt, false);
+  if (c.checked_at == time_point::min() || now_ - c.checked_at >= settings_.probe_interval) {
+    c.checks_failed.push_back(false);
+    c.checked_at = now_;
+  }
   answered_on(c, event.ran);
 }
 
@@ -234,10 +241,12 @@ void observer::hear(const probe_failed& event) {
 void observer::hear(const settings_changed& event) {
   if (expect_stopping(event.request))
     return;
-  if (event.settings.host != settings_.host)
+  if (event.settings.host != settings_.host) {
+    fatal_idle_ = 0ns;
     for (auto& c : connections_)
       if (c.now == phase::open || c.opening())
         c.condemned = c.other_transport = true;
+  }
   settings_ = event.settings;
   for (auto& c : connections_)
     c.quiet_since = now_;
@@ -295,6 +304,7 @@ void observer::hear(const ordered<reset_pool>& event) {
   latched_ = false;
   given_up_ = 0;
   forgive();
+  fatal_idle_ = 0ns;
   for (auto& c : connections_) {
     c.probe_failures = c.exec_failures = 0;
     c.doubted = c.slow = false;

@@ -19,16 +19,17 @@ void observer::answered_on(connection_book& c, bool ran) {
 void observer::probe_failed_on(connection_book& c) {
   c.probe = {};
   c.exec_failures += c.probe_runs;
-  failed_on(c);
+  failed_on(c, !c.probe_runs);
 }
 
-void observer::failed_on(connection_book& c) {
+void observer::failed_on(connection_book& c, bool peer_silent) {
   ++c.probe_failures;
   c.rate -= c.rate / 5;
   c.checks_failed.push_back(true);
+  c.checked_at = now_;
   c.last_failure = now_;
   c.doubted = false;
-  if (c.probe_failures >= settings_.probe_failures_max)
+  if (c.probe_failures >= settings_.probe_failures_max && peer_silent)
     learn(c);
   if (c.probe_failures >= settings_.probe_failures_max && c.in_use() > 0)
     c.condemned = c.failed_too_often = true;

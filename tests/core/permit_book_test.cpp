@@ -185,6 +185,41 @@ TEST_CASE("of twenty clusters ten hang for ever, and the other ten are as soon o
   CHECK(k.now - began <= 3600ms);
 }
 
+TEST_CASE(
+    "those whose log-ins failed have half of the process's allowance together, and a newcomer finds some") {
+  keeper k{32};
+  for (pool_number pool = 1; pool <= 40; ++pool) {
+    auto name = "h" + std::to_string(pool);
+    k.ask(pool, 1, free_at(name.c_str()));
+    k.back(pool, 1, permit_use::unreached);
+  }
+  for (pool_number pool = 1; pool <= 40; ++pool) {
+    auto name = "h" + std::to_string(pool);
+    k.ask(pool, 2, free_at(name.c_str())); // and hangs
+  }
+  CHECK(k.book.given() == 16);
+  CHECK(k.ask(41, 1, free_at("lumi")) == "41:q1");
+  CHECK(k.back(1, 2, permit_use::let_in) == "17:q2");
+}
+
+TEST_CASE("what was let in a while ago earns a pool no second log-in at once while others hang") {
+  keeper k{8};
+  k.ask(1, 1, free_at("a"));
+  k.back(1, 1, permit_use::let_in);
+  CHECK(k.ask(2, 1, free_at("b")) == "2:q1");
+  k.now += 31s;
+  CHECK(k.ask(1, 2, free_at("a")) == "1:q2");
+  CHECK(k.ask(1, 3, free_at("a")) == "1:q3 later");
+  CHECK(k.back(1, 2, permit_use::let_in) == "1:q3");
+}
+
+TEST_CASE("the name of a host is the same in capital letters") {
+  keeper k;
+  k.ask(1, 1, at("LUMI.csc.fi", 1));
+  k.back(1, 1, permit_use::let_in);
+  CHECK(k.ask(2, 1, at("lumi.csc.fi", 1)) == "2:q1 later (6 s)");
+}
+
 TEST_CASE("pools take turns, however many log-ins one of them wants") {
   keeper k{2};
   k.ask(1, 1, free_at("a"));
@@ -229,6 +264,13 @@ TEST_CASE("a book that replaces another counts what is in use, and begins withou
   CHECK(k.ask(1, 1, held) == "");
   CHECK(k.book.given() == 1);
   CHECK(k.ask(1, 2, at("lumi", 5)) == "1:q2 later (6 s)");
+}
+
+TEST_CASE("a book that replaces another begins without a budget, whoever asks first") {
+  keeper k;
+  k.book = permit_book{0, 1, k.now + 1min};
+  CHECK(k.ask(1, 1, at("lumi", 2)) == "1:q1 later (6 s)");
+  CHECK(k.ask(2, 1, at("lumi", 20)) == "2:q1 later (6 s)");
 }
 
 TEST_CASE("a host that nobody uses any more is forgotten once everything has run off") {

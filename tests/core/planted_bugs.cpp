@@ -150,7 +150,7 @@ TEST_CASE("an observer notices wrong grants", "[planted]") {
                 c.in_use() < pool.watch.settings().channels_per_connection;
        })},
       {"a doubtful connection is granted last",
-       grant_on([](auto&, const book& c) { return c.idle() && sound(c) && c.probe_failures > 0; })},
+       grant_instead([](const book& c, const book& chosen) { return c.probe_failures > 0 && well(chosen); })},
       {"a connection that is not under probe is preferred",
        grant_instead([](const book& c, const book&) { return well(c) && c.probe; })},
       {"a lease's id is never used again",

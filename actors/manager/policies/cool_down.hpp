@@ -17,7 +17,7 @@ public:
   /// fifth either way is left to chance. Short at first, since a busy login node turns away at random
   /// (MaxStartups).
   static constexpr std::chrono::seconds first{15};
-  static constexpr std::chrono::minutes longest{15};
+  static constexpr std::chrono::minutes longest{5};
 
   time_point may_begin_at() const { return until_; }
   /// A log-in that began at `began` was turned away. Those that were under way together are one sign.

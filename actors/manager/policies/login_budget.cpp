@@ -17,16 +17,20 @@ void login_budget::set(time_point now, std::uint32_t a_minute, std::uint32_t bur
 }
 
 void login_budget::begin_empty(time_point now) {
+  last_ = now;
   full_at_ = after(now, period_ * burst_);
 }
 
 time_point login_budget::may_begin_at() const {
   auto ahead = period_ * (burst_ - 1); // so far ahead of the time one may have taken
-  return full_at_ < time_point::min() + ahead ? time_point::min() : full_at_ - ahead;
+  return full_at_ < time_point::min() + ahead ? time_point::min()
+                                              : std::min(full_at_ - ahead, after(last_, period_));
 }
 
 void login_budget::take(time_point now) {
-  full_at_ = std::min(after(std::max(full_at_, now), period_), after(now, period_ * burst_));
+  last_ = now;
+  auto one_less = std::min(after(std::max(full_at_, now), period_), after(now, period_ * burst_));
+  full_at_ = std::max(full_at_, one_less);
 }
 
 void login_budget::give_back() {

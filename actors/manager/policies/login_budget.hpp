@@ -9,8 +9,9 @@
 namespace moorage {
 
 /// A token bucket, kept as the one time at which it would be full again: exact, and nothing to do while time
-/// goes by. Told each log-in, whether it was held up or not: the site counts them all. It is never more than
-/// empty.
+/// goes by. Told each log-in, whether it was held up or not: the site counts them all, but never for more
+/// than an empty bucket. What a larger burst took stays taken when the burst is smaller, and holds nobody up
+/// for longer than one log-in takes to come back.
 class login_budget {
 public:
   /// `a_minute`: 1 or more; `burst`: as many at once, 1 or more. What was taken stays taken.
@@ -29,6 +30,7 @@ private:
   std::chrono::nanoseconds period_{std::chrono::minutes{1}}; ///< for one log-in
   std::uint32_t burst_ = 1;
   time_point full_at_ = time_point::min();
+  time_point last_ = time_point::min(); ///< taken
 };
 
 } // namespace moorage

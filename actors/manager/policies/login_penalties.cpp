@@ -22,7 +22,7 @@ std::chrono::nanoseconds login_penalties::cost(permit_use use, std::chrono::nano
 }
 
 std::chrono::nanoseconds login_penalties::worst(std::chrono::nanoseconds connect_timeout) {
-  return connect_timeout >= grace_time_usual ? for_grace_time : for_denied;
+  return connect_timeout >= grace_time_min ? for_grace_time : for_denied;
 }
 
 time_point login_penalties::may_begin_at(std::chrono::nanoseconds worst,

@@ -8,6 +8,14 @@ namespace moorage {
 
 namespace {
 
+/// Names of hosts differ by their letters, not by the letters' case (RFC 4343).
+std::string in_lower_case(std::string name) {
+  for (auto& c : name)
+    if (c >= 'A' && c <= 'Z')
+      c = static_cast<char>(c - 'A' + 'a');
+  return name;
+}
+
 std::string spelled(const std::string& host, std::uint16_t port) {
   auto literal = host.find(':') != std::string::npos;
   return (literal ? "[" + host + "]" : host) + ":" + std::to_string(port);
@@ -17,22 +25,20 @@ std::string spelled(const std::string& host, std::uint16_t port) {
 
 permit_book::pool_book& permit_book::booked(time_point now, pool_number number,
                                             const permit_request& request) {
-  site_name name{request.host, request.port};
+  site_name name{in_lower_case(request.host), request.port};
   auto found = pools_.find(number);
   if (found != pools_.end() && found->second.at->first != name) {
     leave_site(now, found->second);
     found->second.waiting.clear(); // for another site: what is still wanted is asked for anew
   }
   if (found == pools_.end() || found->second.at == sites_.end()) {
-    auto [at, fresh] = sites_.try_emplace(std::move(name));
+    auto at = sites_.try_emplace(std::move(name)).first;
     if (found == pools_.end())
       found = pools_.try_emplace(number).first;
     found->second.at = at;
     ++at->second.pools;
     found->second.terms = request;
     set_rates(now, at);
-    if (fresh && now < cautious_until_)
-      at->second.budget.begin_empty(now);
   } else if (found->second.terms.pool_size != request.pool_size ||
              found->second.terms.log_ins_per_minute != request.log_ins_per_minute) {
     found->second.terms = request;
@@ -53,8 +59,13 @@ void permit_book::set_rates(time_point now, site_map::iterator at) {
     if (auto own = pool.terms.log_ins_per_minute; own > 0)
       a_minute = a_minute == 0 ? own : std::min(a_minute, own);
   }
-  if (a_minute > 0)
-    at->second.budget.set(now, a_minute, burst);
+  if (a_minute == 0)
+    return;
+  auto& s = at->second;
+  s.budget.set(now, a_minute, burst);
+  // Of a lost book's site nobody knows what it had left, and who asks first may be the smallest pool there.
+  if (now < cautious_until_ && burst > std::exchange(s.emptied_for, std::max(burst, s.emptied_for)))
+    s.budget.begin_empty(now);
 }
 
 void permit_book::leave_site(time_point now, pool_book& pool) {
@@ -101,8 +112,10 @@ void permit_book::take_back(time_point now, pool_number number, const return_per
   auto& pool = found->second;
   std::erase(pool.waiting, what.permit);
   if (auto node = pool.held.extract(what.permit); !node.empty()) {
-    if (what.use != permit_use::unused)
-      pool.proven = what.use == permit_use::let_in;
+    if (what.use != permit_use::unused) {
+      pool.failing = what.use != permit_use::let_in;
+      pool.proven_until = pool.failing ? time_point::min() : after(now, proves_for);
+    }
     ended(now, node.mapped(), what.use, what.lasted);
   }
 }
@@ -120,6 +133,7 @@ void permit_book::pool_ended(time_point now, pool_number number) {
 
 void permit_book::ended(time_point now, log_in& what, permit_use use, std::chrono::nanoseconds lasted) {
   --given_;
+  given_to_failing_ -= what.of_failing;
   auto& s = what.at->second;
   --s.under_way;
   s.penalties.ended(now, what.worst, login_penalties::cost(use, lasted));
@@ -133,7 +147,8 @@ void permit_book::ended(time_point now, log_in& what, permit_use use, std::chron
 }
 
 void permit_book::give(time_point now, pool_number number, pool_book& pool, permit_id permit) {
-  log_in fresh{pool.at, now, login_penalties::worst(pool.terms.connect_timeout)};
+  log_in fresh{pool.at, now, login_penalties::worst(pool.terms.connect_timeout), pool.failing};
+  given_to_failing_ += fresh.of_failing;
   auto& s = pool.at->second;
   ++s.under_way;
   s.budget.take(now);
@@ -145,11 +160,14 @@ void permit_book::give(time_point now, pool_number number, pool_book& pool, perm
 
 /// A pool that holds some gets another only while more than that are free: however many it asks for, and
 /// however long it keeps them, others find some. And a second one, while others log in as well, only once a
-/// first was let in: those that hang keep what they have for long, and there may be many of them.
+/// first was let in: those that hang keep what they have for long, and there may be many of them. So those
+/// whose last one failed have half of all together.
 permit_book::hindrance permit_book::hindrance_of(const pool_book& pool, time_point now) const {
   if (at_once_ > 0 && at_once_ <= given_ + pool.held.size())
     return {obstacle::process, time_point::max()};
-  if (at_once_ > 0 && !pool.proven && !pool.held.empty() && given_ > pool.held.size())
+  if (at_once_ > 1 && pool.failing && given_to_failing_ >= at_once_ / 2)
+    return {obstacle::process, time_point::max()};
+  if (at_once_ > 0 && pool.proven_until <= now && !pool.held.empty() && given_ > pool.held.size())
     return {obstacle::unproven, time_point::max()};
   const auto& s = pool.at->second;
   hindrance result;

@@ -29,6 +29,9 @@ public:
   /// A book that takes the place of a lost one begins its sites as if their budgets were used up.
   static constexpr std::chrono::minutes cautious_for{1};
 
+  /// For how long a log-in that was let in says that others will be.
+  static constexpr std::chrono::seconds proves_for{30};
+
   /// A pool, as its keeper numbers it.
   using pool_number = std::uint64_t;
   struct answer {
@@ -64,6 +67,7 @@ private:
     cool_down cooling;
     std::uint32_t pools = 0;
     std::uint32_t under_way = 0;
+    std::uint32_t emptied_for = 0; ///< the largest burst that a book with a lost past began without
   };
   using site_name = std::pair<std::string, std::uint16_t>;
   using site_map = std::map<site_name, site>;
@@ -71,6 +75,7 @@ private:
     site_map::iterator at;
     time_point began;
     std::chrono::nanoseconds worst{0};
+    bool of_failing = false; ///< its pool's last one failed
   };
   struct pool_book {
     site_map::iterator at;
@@ -80,7 +85,8 @@ private:
     obstacle told = obstacle::none;
     time_point told_until = time_point::min();
     bool in_line = false;
-    bool proven = false; ///< its last log-in was let in
+    time_point proven_until = time_point::min(); ///< a log-in was let in lately
+    bool failing = false;                        ///< its last log-in failed
   };
   struct hindrance {
     obstacle what = obstacle::none;
@@ -103,6 +109,7 @@ private:
   std::map<pool_number, pool_book> pools_;
   std::deque<pool_number> line_; ///< those that wait; the next turn is the first one's
   std::size_t given_ = 0;
+  std::size_t given_to_failing_ = 0;
   std::vector<answer> answers_;
   time_point due_ = time_point::max();
 };

@@ -64,6 +64,8 @@ public:
   /// When it was asked last, or opened: the oldest goes first.
   time_point last() const { return last_; }
   std::chrono::nanoseconds interval() const { return interval_; }
+  /// For how long nothing was heard of it when its check began; 0: it has answered somebody since then.
+  std::chrono::nanoseconds idle_when_asked() const { return between(heard_, last_); }
   /// It is found dead. How long it had been idle when it was asked first, or ended by itself; none: it was in
   /// use.
   std::optional<std::chrono::nanoseconds> idle_at_end(time_point now, bool leased) const;

@@ -9,7 +9,7 @@ namespace moorage {
 void history::add(time_point now, evidence_kind of, bool answered, std::chrono::nanoseconds rtt, bool ran) {
   rate_.add(answered);
   if (of == evidence_kind::probe || !answered)
-    checks_ = static_cast<std::uint16_t>((checks_ << 1 | (answered ? 0 : 1)) & ((1 << checks_kept) - 1));
+    add_check(now, answered);
   if (answered && rtt.count() > 0) {
     slow_ = (ran ? command_ : round_trip_).add(rtt);
     ran_ = ran;
@@ -17,6 +17,16 @@ void history::add(time_point now, evidence_kind of, bool answered, std::chrono::
   constexpr std::int64_t most = UINT32_MAX;
   outcomes_[written_++ % outcomes_kept] = {
       now, static_cast<std::uint32_t>(std::min(rtt.count() / 1'000, most)), of, answered};
+}
+
+void history::answered(time_point now, std::chrono::nanoseconds check_interval) {
+  if (after(checked_, check_interval) <= now)
+    add_check(now, true);
+}
+
+void history::add_check(time_point now, bool passed) {
+  checked_ = now;
+  checks_ = static_cast<std::uint16_t>((checks_ << 1 | (passed ? 0 : 1)) & ((1 << checks_kept) - 1));
 }
 
 void history::forget() {

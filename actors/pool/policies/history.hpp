@@ -45,6 +45,8 @@ public:
   static constexpr std::uint32_t usual_known_after = 3;
 
   // --- told
+  /// Users were answered, which is worth a check that passed as often as checks come.
+  void answered(time_point now, std::chrono::nanoseconds check_interval);
   /// An answer, or that there was none. `rtt` 0: it was not measured; `ran`: it is that of a command, which
   /// has a usual of its own. A probe, and whatever was not answered, is a check.
   void add(time_point now, evidence_kind of, bool answered, std::chrono::nanoseconds rtt = {},
@@ -53,7 +55,8 @@ public:
   void forget();
 
   // --- asked
-  /// Half of its last ten checks failed, so that failures in a row need not come to `probe_failures_max`.
+  /// Half of its last ten checks failed, so that failures in a row need not come to `probe_failures_max`; as
+  /// many as that, if more than five may fail in a row.
   bool flapping(std::uint32_t probe_failures_max) const;
   std::uint32_t checks_failed() const;
   /// Its last round trip was far above its usual.
@@ -70,6 +73,7 @@ public:
   std::vector<connection_outcome> outcomes(time_point now) const;
 
 private:
+  void add_check(time_point now, bool passed);
   /// An exponentially weighted round trip.
   struct usual {
     double nanoseconds = 0;
@@ -87,8 +91,9 @@ private:
   success_rate rate_;
   usual round_trip_, command_;
   bool slow_ = false;
-  bool ran_ = false;          ///< what was measured last
-  std::uint16_t checks_ = 0;  ///< a bit each, the newest lowest: it failed
+  bool ran_ = false;         ///< what was measured last
+  std::uint16_t checks_ = 0; ///< a bit each, the newest lowest: it failed
+  time_point checked_ = time_point::min();
   std::uint32_t written_ = 0; ///< outcomes, ever
   std::array<outcome, outcomes_kept> outcomes_{};
 };

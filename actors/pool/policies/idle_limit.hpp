@@ -28,6 +28,13 @@ public:
   /// A connection was found dead, or was closed by its server, after so long without a word. Whether the
   /// limit is shorter now.
   bool learn(time_point now, std::chrono::nanoseconds idle);
+  /// A connection answered its check after so long without a word. What is said to be fatal was survived, and
+  /// so it was something else that ended those: a lesson that random ends taught is forgotten as soon as it
+  /// has faded enough to be tried.
+  void survived(std::chrono::nanoseconds idle) {
+    if (idle > idle_)
+      *this = {};
+  }
   /// `nanoseconds::max()`: none is known.
   std::chrono::nanoseconds at(time_point now) const;
 

@@ -113,6 +113,7 @@ void connector::note(const std::string& what) {
 
 void connector::pass_over(const std::string& what) {
   error_ = {ssh_stage::connect, ssh_failure::timed_out, {}};
+  reached_ = ssh_stage::key_exchange;
   note(what);
   due_ = share_due_ = time_point::max();
   ++at_;
@@ -125,6 +126,7 @@ std::string connector::tried_before() const {
 void connector::fail_all() {
   if (error_.kind == ssh_failure::descriptor_limit)
     return;
+  error_.stage = reached_;
   const char* advice = "check the network, the firewall and the VPN";
   if (error_.kind == ssh_failure::refused)
     advice = "no SSH server listens there, or it turns us away; check host and port";
@@ -173,7 +175,7 @@ ssh_error connector::overdue(std::chrono::milliseconds patience) const {
   text += failures_.empty() ? "" : failures_ + "; ";
   if (at_ < endpoints_.size())
     text += endpoints_[at_].text + ": no answer; ";
-  return {ssh_stage::connect, ssh_failure::timed_out, text + "check the address, the firewall and the VPN"};
+  return {reached_, ssh_failure::timed_out, text + "check the address, the firewall and the VPN"};
 }
 
 } // namespace moorage

@@ -47,7 +47,8 @@ public:
   std::string tried_before() const;
   /// "127.0.0.1:22", with the addresses that failed before it.
   std::string text() const;
-  /// After `failed`: the last address's failure, all addresses in its text.
+  /// After `failed`: the last address's failure, all addresses in its text, at the stage that any has come
+  /// to.
   const ssh_error& error() const { return error_; }
   /// The failure to report when the opening's deadline passes while this waits.
   ssh_error overdue(std::chrono::milliseconds patience) const;
@@ -70,6 +71,8 @@ private:
   watch watch_; // after the socket: it must stop watching first
   time_point due_ = time_point::max();
   time_point share_due_ = time_point::max();
+  /// The farthest that any address came: one that was passed over took the connection, and counts it.
+  ssh_stage reached_ = ssh_stage::connect;
   std::string failures_; ///< of the addresses tried: "127.0.0.1:22: Connection refused; …"
   ssh_error error_;
 };

@@ -1,0 +1,31 @@
+// Every short sequence of events from a start, under the observer: what exploration.cpp explores with.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+#include "tests/core/watched_pool.hpp"
+
+namespace moorage::test {
+
+/// What may happen, by theme: each explores its own part of the pool, so that it gets deep.
+struct theme {
+  bool acquires = true, leases = false, openings = false, probes = false, evidence = false, admin = false,
+       permits = false, times = true;
+  std::size_t requests_max = 3;
+  std::vector<std::chrono::nanoseconds> patiences{time_point::max() - time_point{}};
+  bool discards = false; ///< some holders say that their connection is bad
+  bool ready = false;    ///< some wait until the cluster is ready again
+};
+
+/// A pool of few connections and a short queue, so that sequences reach its limits.
+cluster_settings small(std::uint32_t size, std::uint32_t channels);
+
+/// A pool with so many idle connections.
+watched_pool opened(cluster_settings settings, std::uint32_t idle);
+
+/// Plays every sequence of so many events that the theme has.
+void explore(const char* name, const watched_pool& start, const theme& what, int depth);
+
+} // namespace moorage::test
