@@ -117,6 +117,7 @@ void pool_core::begin_probe(connection& c) {
   ++counters_.probes;
   c.health.probe_started(probe, run, now_, settings_.probe_timeout);
   c.checks.asked(now_);
+  c.silent_meanwhile = false;
   emit(start_probe{probe, c.id, run, settings_.probe_timeout});
   dequeue_probe(c);
 }
@@ -155,10 +156,11 @@ void pool_core::on(const probe_failed& event) {
 
 void pool_core::probe_has_failed(connection& c, const std::string& text) {
   probe_over(c);
-  auto ran = c.health.probe_runs(); // a command that does not end says nothing of the way there
+  // A command that does not end says nothing of the way there.
+  auto peer_silent = !c.health.probe_runs() || c.silent_meanwhile;
   c.health.probe_failed(now_);
   ++counters_.probes_failed;
-  has_failed(c, event_kind::probe_failed, evidence_kind::probe, !ran, text);
+  has_failed(c, event_kind::probe_failed, evidence_kind::probe, peer_silent, text);
 }
 
 void pool_core::has_failed(connection& c, event_kind what, evidence_kind of, bool peer_silent,
@@ -221,6 +223,7 @@ void pool_core::on(const connection_doubted& event) {
   auto* c = find(event.connection);
   if (c == nullptr || !c->open() || c->condemned)
     return;
+  c->silent_meanwhile = c->silent_meanwhile || event.silent;
   if (!event.silent) {
     if (c->health.doubt())
       queue_probe(*c);
@@ -240,7 +243,8 @@ void pool_core::on(const connection_answered& event) {
     c->health.served();
   c->health.answered(event.ran, settings_.probe);
   c->checks.answered(now_);
-  c->past.answered(now_, settings_.probe_interval);
+  if (!c->health.probe()) // whose answer this may be
+    c->past.answered(now_, settings_.probe_interval);
   c->past.add(now_, event.of, true, event.rtt);
   refresh(*c);
 }

@@ -190,9 +190,7 @@ void pool_core::give_up(connection& c) {
 /// One opening's end is no reason to refuse waiters whom another connection can still serve, nor, when the
 /// cause may pass, those who wait until it has.
 void pool_core::given_up(time_point began, failure reason, const ssh_error& error) {
-  // Who has nothing to offer adds a key at any moment, and then waits for no more than who waits for a host.
-  auto soon = use_of(error) == permit_use::unreached || error.kind == ssh_failure::no_credentials;
-  auto how_far = soon ? back_off::reach::nobody : back_off::reach::site;
+  auto how_far = use_of(error) == permit_use::unreached ? back_off::reach::nobody : back_off::reach::site;
   if (is_latching(error.kind))
     latch(std::move(reason));
   else if (!back_off_.latched())

@@ -56,8 +56,9 @@ struct pool_connection {
   check_clock checks;
   history past;
   bool probe_queued = false;
-  bool checking = false; ///< its probe is one of those that `probe_share` counts
-  bool servable = false; ///< as counted; like the places below kept by `refresh` alone
+  bool silent_meanwhile = false; ///< while its probe was in flight
+  bool checking = false;         ///< its probe is one of those that `probe_share` counts
+  bool servable = false;         ///< as counted; like the places below kept by `refresh` alone
   grant_index::place in_grants;
   id_index::place in_openings;
   id_index::place in_awaiting;

@@ -35,6 +35,11 @@ failure session_actor_state::begin_command(Order& order) {
 failure session_actor_state::begin_command(run_once& order) {
   if (!may_acquire())
     return too_many();
+  if (one_shots_.bytes() > 0 && one_shots_.bytes() + one_shots::bytes_of(order.what) > bounds_.bytes_max)
+    return {errc::too_many_requests,
+            "commands of this session that bring no lease have " + std::to_string(one_shots_.bytes()) +
+                " bytes with them, and together may have " + std::to_string(bounds_.bytes_max) +
+                ": wait for some of them, or write the input to a stream"};
   return name_command(order.from.call, {order.from.cluster, {}});
 }
 

@@ -17,6 +17,8 @@ void one_shots::begin(run_once order, bool to_link) {
   entry.what = std::move(order.what);
   entry.asked = state_.now();
   entry.to_link = to_link;
+  entry.bytes = bytes_of(entry.what);
+  bytes_ += entry.bytes;
   entry.once_more = entry.what.input.size() <= kept_input_max;
   ++waiting_;
   state_.acquire(under_way_.emplace(call, std::move(entry)).first->second.from);
@@ -40,7 +42,7 @@ std::optional<run_ended> one_shots::take(const acquire_refused& refusal) {
   if (found == under_way_.end())
     return std::nullopt;
   --waiting_;
-  under_way_.erase(found);
+  forget(found);
   return unsent(refusal.call, refusal.reason);
 }
 
@@ -53,7 +55,7 @@ bool one_shots::goes_on(const run_ended& end) {
   const auto& ended = end.result.ended;
   if (entry.cancelled || !entry.once_more || ended.kind != outcome_kind::never_sent ||
       ended.cause.code != errc::connection_lost) {
-    under_way_.erase(found);
+    forget(found);
     return false;
   }
   entry.once_more = false;
@@ -73,20 +75,21 @@ std::optional<run_ended> one_shots::cancel(std::uint64_t call) {
   // Answered here and now; a grant that crosses with it is given back when it comes.
   --waiting_;
   state_.cancel_acquire(call);
-  under_way_.erase(found);
+  forget(found);
   return unsent(call, {errc::cancelled, "it was cancelled before it was sent"});
 }
 
 bool one_shots::drop(std::uint64_t call) {
-  auto node = under_way_.extract(call);
-  if (node.empty())
+  auto found = under_way_.find(call);
+  if (found == under_way_.end())
     return false;
-  if (!is_waiting(node.mapped())) {
-    state_.release(node.mapped().lease, true);
-    return true;
+  if (!is_waiting(found->second)) {
+    state_.release(found->second.lease, true);
+  } else {
+    --waiting_;
+    state_.cancel_acquire(call);
   }
-  --waiting_;
-  state_.cancel_acquire(call);
+  forget(found);
   return true;
 }
 

@@ -17,6 +17,9 @@ public:
 
   /// `order.from.call` differs from all that is under way. `to_link`: its result goes to another process.
   void begin(run_once order, bool to_link);
+  /// Of what all that are under way brought with them: what waits is bounded in bytes as well.
+  std::size_t bytes() const { return bytes_; }
+  static std::size_t bytes_of(const exec_request& what) { return what.command.size() + what.input.size(); }
   /// Those that have no lease yet.
   std::size_t waiting() const { return waiting_; }
 
@@ -39,18 +42,24 @@ private:
   struct one_shot {
     acquire from;
     exec_request what;
+    std::size_t bytes = 0;
     std::chrono::steady_clock::time_point asked;
     lease_key lease; ///< none while it waits for one
     bool to_link = false;
     bool once_more = true; ///< may go to another connection
     bool cancelled = false;
   };
+  void forget(std::unordered_map<std::uint64_t, one_shot>::iterator entry) {
+    bytes_ -= entry->second.bytes;
+    under_way_.erase(entry);
+  }
   static run_ended unsent(std::uint64_t call, failure why);
   bool is_waiting(const one_shot& entry) const { return entry.lease == lease_key{}; }
 
   session_state& state_;
   std::unordered_map<std::uint64_t, one_shot> under_way_;
   std::size_t waiting_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 } // namespace moorage

@@ -31,6 +31,9 @@ struct session_bounds {
   std::size_t leases_max = 10'000;
   /// Actors of the outsider's that hold something or have asked for it.
   std::size_t senders_max = 1'000;
+  /// What commands that bring no lease have with them, input above all, until they have ended; one always
+  /// may.
+  std::size_t bytes_max = 64u << 20;
 };
 
 class session_actor_state : public outsider {

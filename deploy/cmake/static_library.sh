@@ -11,3 +11,4 @@ trap 'rm -rf "$folder"' EXIT
 "$3" --localize-hidden --strip-unneeded "$folder/moorage.o"
 rm "$library"
 "$4" rcsD "$library" "$folder/moorage.o"
+chmod 644 "$library"

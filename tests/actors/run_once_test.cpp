@@ -125,6 +125,25 @@ TEST_CASE("a command without a lease that was never sent goes to another connect
   CHECK(worse.network->made == 2);
 }
 
+TEST_CASE("what commands without a lease bring with them has a bound in bytes") {
+  virtual_world world{plain_cluster(1)};
+  guest busy{world}, host{world, session_bounds{.bytes_max = 100}};
+  busy.acquire();
+  auto large = [](std::uint64_t call, std::size_t bytes) {
+    auto order = shot(call, "cat");
+    order.what.input = std::string(bytes, 'x');
+    return order;
+  };
+  host.tell(large(1, 200)); // one always may
+  host.tell(large(2, 1));
+  REQUIRE(host.heard->runs.size() == 1);
+  CHECK(host.heard->runs.at(0).call == 2);
+  CHECK(ended(host).cause.code == errc::too_many_requests);
+  busy.release();
+  host.tell(large(2, 1));
+  CHECK(host.heard->runs.size() == 3);
+}
+
 TEST_CASE("a number names one of a sender's commands, with a lease or without, and they share the bounds") {
   virtual_world world{plain_cluster(2)};
   world.network->run_takes = 1s;

@@ -183,12 +183,20 @@ endforeach()
 )";
   std::ofstream{there.home.folder / "host/host.cpp"} << R"(#include <caf/all.hpp>
 #include <cstdio>
+#include <memory>
+#include <string>
 #include <moorage/actors.hpp>
 int main() {
   moorage::runtime rt;
   caf::scoped_actor self{moorage::system_of(rt)};
   auto session = moorage::session_of(rt, caf::actor_cast<caf::strong_actor_ptr>(self.ptr()));
-  self->send(session, moorage::acquire{"nowhere", 1});
+  // What headers of the language's library and of ours bring into the host as well as into the static
+  // library.
+  auto name = std::make_shared<std::string>("nowhere");
+  if (std::to_string(moorage::longest_timeout.count()).empty() ||
+      rt.pool(*name).error().code != moorage::errc::unknown_cluster)
+    return 1;
+  self->send(session, moorage::acquire{*name, 1});
   self->receive([](const moorage::acquire_refused& refusal) {
     std::puts(to_string(refusal.reason.code).c_str());
   });

@@ -41,6 +41,8 @@ public:
     std::vector<lease_id> live, asked;
     // Of its checks.
     time_point heard, unheard_since = time_point::max(), last, quiet_since;
+    bool carried = false;          ///< a lease, since it was heard of
+    bool silent_meanwhile = false; ///< while its probe was in flight
     bool was_idle = false, ordered = false, in_line = false, checking = false;
     // Of its history.
     std::vector<bool> checks_failed; ///< the last ten

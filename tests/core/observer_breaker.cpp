@@ -9,8 +9,7 @@ using namespace std::chrono_literals;
 
 void observer::failed_try(connection_book& c, const ssh_error& error) {
   c.failure = error.kind;
-  c.unreached = (error.stage <= ssh_stage::connect && error.kind != ssh_failure::turned_away) ||
-                error.kind == ssh_failure::no_credentials;
+  c.unreached = error.stage <= ssh_stage::connect && error.kind != ssh_failure::turned_away;
   c.failed_on_trial = trial_;
 }
 

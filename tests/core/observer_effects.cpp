@@ -163,6 +163,7 @@ void observer::see(const grant& effect) {
   promise(!l.known, "a lease's id is never used again");
   l = {effect.connection, effect.holder, effect.request, now_, true, false, true, false};
   c.live.push_back(effect.lease);
+  c.carried = true;
   c.unheard_since = std::min(c.unheard_since, now_);
   waiting_.erase(waiting_.begin());
   answered(effect.request);
@@ -279,6 +280,7 @@ void observer::see(const start_probe& effect) {
   check_turn(c);
   last_probe_ = effect.probe.value;
   c.checking = !c.in_doubt();
+  c.silent_meanwhile = false;
   c.ordered = c.in_line = false;
   c.last = now_;
   c.unheard_since = std::min(c.unheard_since, now_);
@@ -374,8 +376,8 @@ void observer::check_status(const pool_status& status) const {
           "the pool counts its connections right: total = opening + idle + leased + closing");
   promise(status.leases == leases && status.waiters == waiting_.size() && status.probing == probing,
           "the pool counts its leases, waiters and probes right");
-  promise(fatal_idle_.count() == 0 ||
-              (status.idle_limit.count() > 0 && status.idle_limit <= idle_limit() + 1us),
+  promise(fatal_idle_.count() == 0 ? status.idle_limit.count() == 0
+                                   : status.idle_limit.count() > 0 && status.idle_limit <= idle_limit() + 1us,
           "the pool says how long it leaves a connection idle, which is no longer than it learnt");
   promise(status.paused == paused_ && (status.latched.code != errc::none) == latched_,
           "the pool says whether it is paused or latched");

@@ -148,6 +148,7 @@ void observer::hear(const connection_opened& event) {
     return;
   c.now = phase::open;
   c.opened = c.heard = c.last = c.quiet_since = now_;
+  c.carried = false;
   if (c.tried >= useless_at_) // else it says nothing about those that are let in
     forgive();
 }
@@ -202,7 +203,7 @@ void observer::hear(const probe_passed& event) {
   c.probe = {};
   c.checks_failed.push_back(false);
   c.checked_at = now_;
-  if (c.last - c.heard > fatal_idle_)
+  if (!c.carried && c.last - c.heard > fatal_idle_)
     fatal_idle_ = 0ns;
   measure(c, event.rtt, c.probe_runs);
   answered_on(c, c.probe_runs);
@@ -213,6 +214,7 @@ void observer::hear(const connection_doubted& event) {
   auto& c = at(connections_, event.connection);
   if (c.now != phase::open || c.condemned)
     return;
+  c.silent_meanwhile = c.silent_meanwhile || event.silent;
   if (!event.silent)
     c.doubted = true;
   else if (!c.probe && (c.probe_failures == 0 || now_ - c.last_failure >= settings_.probe_timeout))
@@ -225,7 +227,7 @@ void observer::hear(const connection_answered& event) {
     return;
   c.served = c.served || event.ran;
   measure(c, event.rtt, false);
-  if (c.checked_at == time_point::min() || now_ - c.checked_at >= settings_.probe_interval) {
+  if (!c.probe && (c.checked_at == time_point::min() || now_ - c.checked_at >= settings_.probe_interval)) {
     c.checks_failed.push_back(false);
     c.checked_at = now_;
   }

@@ -14,12 +14,13 @@ void observer::answered_on(connection_book& c, bool ran) {
   c.rate += (1 - c.rate) / 5;
   c.heard = c.quiet_since = now_;
   c.unheard_since = time_point::max();
+  c.carried = false;
 }
 
 void observer::probe_failed_on(connection_book& c) {
   c.probe = {};
   c.exec_failures += c.probe_runs;
-  failed_on(c, !c.probe_runs);
+  failed_on(c, !c.probe_runs || c.silent_meanwhile);
 }
 
 void observer::failed_on(connection_book& c, bool peer_silent) {

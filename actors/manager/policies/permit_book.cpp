@@ -113,8 +113,9 @@ void permit_book::take_back(time_point now, pool_number number, const return_per
   std::erase(pool.waiting, what.permit);
   if (auto node = pool.held.extract(what.permit); !node.empty()) {
     if (what.use != permit_use::unused) {
-      pool.failing = what.use != permit_use::let_in;
-      pool.proven_until = pool.failing ? time_point::min() : after(now, proves_for);
+      auto let_in = what.use == permit_use::let_in;
+      pool.failing = !let_in && (pool.failing || what.lasted >= hangs_from);
+      pool.proven_until = let_in ? after(now, proves_for) : time_point::min();
     }
     ended(now, node.mapped(), what.use, what.lasted);
   }
@@ -161,7 +162,7 @@ void permit_book::give(time_point now, pool_number number, pool_book& pool, perm
 /// A pool that holds some gets another only while more than that are free: however many it asks for, and
 /// however long it keeps them, others find some. And a second one, while others log in as well, only once a
 /// first was let in: those that hang keep what they have for long, and there may be many of them. So those
-/// whose last one failed have half of all together.
+/// whose last one hung have half of all together.
 permit_book::hindrance permit_book::hindrance_of(const pool_book& pool, time_point now) const {
   if (at_once_ > 0 && at_once_ <= given_ + pool.held.size())
     return {obstacle::process, time_point::max()};

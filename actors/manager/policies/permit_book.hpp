@@ -32,6 +32,9 @@ public:
   /// For how long a log-in that was let in says that others will be.
   static constexpr std::chrono::seconds proves_for{30};
 
+  /// A log-in that fails after so long kept its permit from others; one that fails sooner costs them nothing.
+  static constexpr std::chrono::seconds hangs_from{5};
+
   /// A pool, as its keeper numbers it.
   using pool_number = std::uint64_t;
   struct answer {
@@ -75,7 +78,7 @@ private:
     site_map::iterator at;
     time_point began;
     std::chrono::nanoseconds worst{0};
-    bool of_failing = false; ///< its pool's last one failed
+    bool of_failing = false; ///< its pool's last one hung
   };
   struct pool_book {
     site_map::iterator at;
@@ -86,7 +89,7 @@ private:
     time_point told_until = time_point::min();
     bool in_line = false;
     time_point proven_until = time_point::min(); ///< a log-in was let in lately
-    bool failing = false;                        ///< its last log-in failed
+    bool failing = false;                        ///< its log-ins hang, and none was let in since
   };
   struct hindrance {
     obstacle what = obstacle::none;

@@ -31,15 +31,17 @@ void check_clock::failed(time_point now, const check_pace& pace, seeded_random& 
 
 void check_clock::answered(time_point now) {
   heard_ = now;
+  carried_ = false;
   tried_ = time_point::max();
 }
 
 void check_clock::asked(time_point now) {
   last_ = now;
-  used(now);
+  tried_ = std::min(tried_, now);
 }
 
 void check_clock::used(time_point now) {
+  carried_ = true;
   tried_ = std::min(tried_, now);
 }
 

@@ -64,8 +64,11 @@ public:
   /// When it was asked last, or opened: the oldest goes first.
   time_point last() const { return last_; }
   std::chrono::nanoseconds interval() const { return interval_; }
-  /// For how long nothing was heard of it when its check began; 0: it has answered somebody since then.
-  std::chrono::nanoseconds idle_when_asked() const { return between(heard_, last_); }
+  /// For how long it had been idle when its check began; 0: it has answered somebody since then, or has
+  /// carried a lease, under which output may have come that nobody tells of.
+  std::chrono::nanoseconds idle_when_asked() const {
+    return carried_ ? std::chrono::nanoseconds{0} : between(heard_, last_);
+  }
   /// It is found dead. How long it had been idle when it was asked first, or ended by itself; none: it was in
   /// use.
   std::optional<std::chrono::nanoseconds> idle_at_end(time_point now, bool leased) const;
@@ -79,6 +82,7 @@ private:
   time_point set_;  ///< from when `due_` was counted
   time_point last_; ///< asked
   time_point heard_;
+  bool carried_ = false;                 ///< a lease, since then
   time_point tried_ = time_point::max(); ///< the first question that was not answered yet
 };
 

@@ -124,9 +124,9 @@ std::string connector::tried_before() const {
 }
 
 void connector::fail_all() {
+  error_.stage = reached_;
   if (error_.kind == ssh_failure::descriptor_limit)
     return;
-  error_.stage = reached_;
   const char* advice = "check the network, the firewall and the VPN";
   if (error_.kind == ssh_failure::refused)
     advice = "no SSH server listens there, or it turns us away; check host and port";
