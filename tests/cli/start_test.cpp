@@ -4,7 +4,6 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,8 +42,7 @@ struct starting_home : home_with_cluster {
   std::vector<pid_t> nodes() const {
     std::vector<pid_t> result;
     for (const auto& each : std::filesystem::directory_iterator{"/proc"}) {
-      std::ifstream file{each.path() / "cmdline", std::ios::binary};
-      std::string words{std::istreambuf_iterator<char>{file}, {}};
+      auto words = moorage::support::contents_of(each.path() / "cmdline"); // it may have ended meanwhile
       if (words.find("--started") != std::string::npos && words.find(socket()) != std::string::npos)
         result.push_back(std::stoi(each.path().filename()));
     }
