@@ -152,7 +152,13 @@ libssh_session::exchange libssh_session::exchange_keys() {
   for (int round = 0; round < exchange_rounds_max; ++round) {
     look_at_first_words();
     auto before = bytes_.in_bytes;
+    std::optional<listening_closely> listen;
+    if (before == 0) // what came since our look libssh reads, and tells its log only
+      listen.emplace();
     int rc = ssh_connect(session_);
+    listen.reset();
+    if (!first_words_.any())
+      first_words_.saw(0, ear_.greeting());
     duplicate_.release();
     if (before == 0 && !restore_nonblocking()) // it is made blocking before anything is read
       poll_failed_ = true;
@@ -167,8 +173,10 @@ libssh_session::exchange libssh_session::exchange_keys() {
       bound_later_exchanges();
       return exchange::done;
     }
-    if (rc != SSH_AGAIN)
+    if (rc != SSH_AGAIN) {
+      look_at_first_words(); // a write that failed leaves unread what came
       return exchange::failed;
+    }
     if (bytes_.in_bytes == before && !write_pending())
       return exchange::waiting;
     if (bytes_.in_bytes == before) { // written or not: the next poll tells

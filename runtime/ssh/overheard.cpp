@@ -52,6 +52,10 @@ void overheard::line(std::string_view function, std::string_view text) {
     if (overrun_ > overrun_max)
       offence_ = "the server sent " + std::to_string(overrun_) +
                  " bytes more than its channels' windows allowed (RFC 4254, section 5.2)";
+  } else if (function == "callback_receive_banner" && greeting_.size() < greeting_max) {
+    constexpr std::string_view said = "ssh_protocol_version_exchange: ";
+    if (auto at = text.find(said); at != text.npos)
+      greeting_.append(text.substr(at + said.size())).append("\r\n");
   } else if (function == "ssh_packet_disconnect_callback" && farewell_.empty()) {
     constexpr std::string_view said = "Received SSH_MSG_DISCONNECT ";
     if (auto at = text.find(said); at != text.npos)

@@ -5,8 +5,8 @@
 // thousands of packets of it. It has no call that tells the size; and a second confirmation of an open
 // channel changes it after the fact. A server that sends more than a channel's window is let do so, and all
 // of it is stored. And of the words with which a server hangs up nothing is left when a write was due in the
-// same moment: libssh complains of its own write in their place. All four stand in the log's lines; the tests
-// pin their wording.
+// same moment: libssh complains of its own write in their place. What it reads before the banner it forgets.
+// All five stand in the log's lines; the tests pin their wording.
 #pragma once
 
 #include <libssh/callbacks.h>
@@ -26,6 +26,8 @@ public:
   static constexpr std::uint32_t packet_max_least = 1'024;
   /// So much beyond a window is borne, over a connection's life: a tenth of libssh's window, as OpenSSH does.
   static constexpr std::uint64_t overrun_max = 128'000;
+  /// Kept of a greeting, and a line more: libssh takes none over 127 bytes.
+  static constexpr std::size_t greeting_max = 1'024;
 
   /// One line of libssh's log: the function that wrote it, and "function: what it says".
   void line(std::string_view function, std::string_view text);
@@ -34,12 +36,15 @@ public:
   /// The words with which the server hung up, as libssh's error has them; empty: it has not, or not while all
   /// was heard.
   const std::string& farewell() const { return farewell_; }
+  /// The server's lines before its banner, as they came; heard by `listening_closely` only.
+  const std::string& greeting() const { return greeting_; }
 
 private:
   void confirmed(std::uint64_t packet_max);
 
   std::string offence_;
   std::string farewell_;
+  std::string greeting_;
   std::uint64_t overrun_ = 0;
 };
 

@@ -1,7 +1,12 @@
 // What libssh says only in its log. That its wording is this is pinned by the tests against a scripted sshd.
 #include <catch2/catch.hpp>
 
+#include <string>
+
+#include <sys/socket.h>
+
 #include "runtime/ssh/overheard.hpp"
+#include "runtime/system/descriptors.hpp"
 
 using moorage::overheard;
 
@@ -70,4 +75,35 @@ TEST_CASE("the first words with which a server hangs up are kept, as libssh's er
            "ssh_packet_disconnect_callback: Received SSH_MSG_DISCONNECT 2:again");
   CHECK(ear.farewell() == "Received SSH_MSG_DISCONNECT: 11:bye");
   CHECK(ear.offence().empty());
+}
+
+TEST_CASE("a server's lines before its banner are heard though libssh reads and forgets them") {
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+  moorage::unique_fd server{ends[0]};
+  const std::string said = "Exceeded MaxStartups\r\nand more\r\n";
+  REQUIRE(::send(server.get(), said.data(), said.size(), 0) == static_cast<ssize_t>(said.size()));
+  auto* session = ssh_new();
+  ssh_set_blocking(session, 0);
+  bool no_file = false;
+  ssh_options_set(session, SSH_OPTIONS_PROCESS_CONFIG, &no_file);
+  ssh_options_set(session, SSH_OPTIONS_HOST, "nowhere");
+  ssh_options_set(session, SSH_OPTIONS_FD, &ends[1]);
+  overheard ear;
+  {
+    moorage::listening to_libssh{ear};
+    moorage::listening_closely closely;
+    for (auto round = 0; round < 3 && ear.greeting().size() < said.size(); ++round)
+      ssh_connect(session);
+  }
+  CHECK(ear.greeting() == said);
+  ssh_free(session);
+}
+
+TEST_CASE("what is kept of a server's lines before its banner has a bound") {
+  overheard ear;
+  for (auto i = 0; i < 100; ++i)
+    ear.line("callback_receive_banner",
+             "callback_receive_banner: ssh_protocol_version_exchange: " + std::string(120, 'x'));
+  CHECK(ear.greeting().size() < overheard::greeting_max + 128);
 }
