@@ -244,9 +244,9 @@ void client_state::take(const caf::down_msg& down) {
   if (remote_)
     return lose(down);
   gone_ = {errc::stopping, "the runtime is stopping"};
-  fail_everything(gone_);
   if (on_loss_.told)
     on_loss_.told();
+  fail_everything(gone_);
 }
 
 void client_state::fail_everything(const failure& reason) {

@@ -43,6 +43,8 @@ void client_state::lose(const caf::down_msg& down) {
   loss_ = "the node went away (" + in_words(down.reason) + ")";
   gone_ = {errc::node_lost, loss_ + "; what ran on it may have run: " +
                                 (on_loss_.reconnects ? "moorage tries to reach it again" : "connect again")};
+  if (on_loss_.told)
+    on_loss_.told(); // first: whoever hears of the loss finds it in `wait_for_loss` as well
   ++link_;
   lost_at_ = self_->clock().now();
   last_try_ = {};
@@ -60,8 +62,6 @@ void client_state::lose(const caf::down_msg& down) {
     await_node(call, acquires_.insert(std::move(each)).position->second);
   }
   tell_watchers(event_kind::node_lost, loss_, true);
-  if (on_loss_.told)
-    on_loss_.told();
 }
 
 /// A try to reach it was in vain. That nobody listens is what everybody expects; something else is told.
