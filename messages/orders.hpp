@@ -88,7 +88,9 @@ typename Inspector::result_type inspect(Inspector& f, resize_pool& x) {
   return f(x.cluster, x.size);
 }
 
-/// Forgets the latch, the back-off and the failures.
+/// Forgets the latch, the back-off, the failures, what was learnt of idleness, and the signs of a ban that
+/// the cluster's host and port has shown, to other clusters there as well. What log-ins cost there is not
+/// forgotten.
 struct reset_pool {
   static constexpr const char* name = "reset";
   std::string cluster = {};

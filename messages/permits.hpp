@@ -33,6 +33,8 @@ struct permit_request {
   permit_id permit;
   /// It was given by a predecessor, and the log-in is under way.
   bool held = false;
+  /// An administrator wants a fresh start: signs of a ban at this host and port are forgotten.
+  bool anew = false;
   // The cluster's settings: who counts is found by host and port.
   std::string host;
   std::uint16_t port = 0;
@@ -62,7 +64,7 @@ struct permit_delayed {
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, permit_request& x) {
-  return f(x.permit, x.held, x.host, x.port, x.pool_size, x.log_ins_per_minute, x.penalty_max,
+  return f(x.permit, x.held, x.anew, x.host, x.port, x.pool_size, x.log_ins_per_minute, x.penalty_max,
            x.connect_timeout);
 }
 template <class Inspector>

@@ -299,6 +299,7 @@ private:
   std::vector<permit_id> in_hand_;  ///< only during a step
   std::map<permit_id, connection_id> permits_;
   permit_delay delay_; ///< of the wishes
+  bool anew_ = false;  ///< since a reset, no permit has been asked for
 
   lease_map leases_; ///< ids grow: in the order of granting
   std::set<std::pair<holder_id, lease_id>> leases_of_;

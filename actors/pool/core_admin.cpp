@@ -115,6 +115,8 @@ void pool_core::on(const ordered<reset_pool>& event) {
   if (refused_for_stopping(event.request))
     return;
   back_off_.lift();
+  withdraw_wishes(); // asked for anew
+  anew_ = true;
   idle_limit_ = {};
   openings_rate_ = {};
   dormant_ = false;
@@ -123,7 +125,8 @@ void pool_core::on(const ordered<reset_pool>& event) {
     c.past.forget();
     refresh(c);
   }
-  note(event_kind::changed, {}, {}, "reset: latch, back-off, failures and what was learnt are forgotten");
+  note(event_kind::changed, {}, {},
+       "reset: latch, back-off, signs of a ban, failures and what was learnt are forgotten");
   answer(event.request);
 }
 

@@ -171,7 +171,8 @@ void pool_core::try_failed(connection& c, const ssh_error& error, const std::vec
                 steps,
                 error});
   if (error.kind == ssh_failure::turned_away || error.kind == ssh_failure::denied_too_often)
-    note(event_kind::turned_away, c.id, {}, in_words(error));
+    note(event_kind::turned_away, c.id, {},
+         "a sign of a ban, or of too many log-ins: none begins for a while");
   auto retry = back_off_.retry_at(now_, error.kind, c.attempt, random_);
   if (!retry)
     return give_up(c);

@@ -85,11 +85,11 @@ void pool_core::ask_for_permits() {
   for (auto& wish : wishes_)
     if (wish.ask_again <= now_) {
       wish.ask_again = after(now_, ask_again_interval);
-      emit(request_permit{wish.permit});
+      emit(request_permit{wish.permit, false, std::exchange(anew_, false)});
     }
   while (wishes_.size() < needed) {
     wishes_.push_back({permit_id{next_permit_++}, after(now_, ask_again_interval)});
-    emit(request_permit{wishes_.back().permit});
+    emit(request_permit{wishes_.back().permit, false, std::exchange(anew_, false)});
   }
   if (wishes_.empty())
     delay_ = {};

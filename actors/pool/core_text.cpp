@@ -129,7 +129,7 @@ std::string text_of(const id<Tag>& x) {
 
 struct effect_line {
   std::string operator()(const request_permit& e) const {
-    return line("ask", to_string(e.permit), e.held ? std::string{"held"} : std::string{});
+    return line("ask", to_string(e.permit), std::string{e.held ? "held" : e.anew ? "anew" : ""});
   }
   std::string operator()(const return_permit& e) const {
     return line("return", to_string(e.permit), to_string(e.use));

@@ -113,10 +113,12 @@ using pool_event =
 // --- effects
 
 /// Ask for leave to try to open a connection, or ask again; `permit_given` follows, now or later. `held`: it
-/// was given by one that was replaced, and is in use.
+/// was given by one that was replaced, and is in use. `anew`: an administrator wants a fresh start, and signs
+/// of a ban that the server has shown are to be forgotten.
 struct request_permit {
   permit_id permit;
   bool held = false;
+  bool anew = false;
 };
 /// Try to open this connection: a new one when `attempt` is 1, the same id again otherwise. Its time begins
 /// now.

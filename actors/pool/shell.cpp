@@ -182,7 +182,7 @@ void pool_actor_state::step(pool_event event) {
 void pool_actor_state::apply(const request_permit& effect) {
   const auto& s = settings();
   if (permits_)
-    self_->send(permits_, permit_request{effect.permit, effect.held, s.host, s.port, s.pool_size,
+    self_->send(permits_, permit_request{effect.permit, effect.held, effect.anew, s.host, s.port, s.pool_size,
                                          s.log_ins_per_minute, s.penalty_max, s.connect_timeout});
   else if (!effect.held)
     self_->send(self_, permit_given{effect.permit});

@@ -41,7 +41,7 @@ constexpr order_row every_order[] = {
        return node.resize(cluster, static_cast<std::uint32_t>(number));
      },
      [](const options& from) { return from.cluster + " has the size " + number_of(from); }},
-    {"reset", "Forget a denied log-in, a refused host key, and the waits after failures", nullptr,
+    {"reset", "Forget denied log-ins and host keys, waits after failures, signs of a ban", nullptr,
      [](runtime& node, const std::string& cluster, std::uint64_t) { return node.reset(cluster); },
      [](const options& from) { return from.cluster + " is reset"; }},
     {"disconnect", "Close all connections and refuse the waiters", nullptr,

@@ -48,3 +48,28 @@ TEST_CASE("an actor of a process on a link works through the session that the li
   CHECK(rt.leases("here").value().empty());
   CHECK(rt.pool("here").value().idle == 1);
 }
+
+TEST_CASE("an actor of a process on a link has a command run by one message, and nothing is left") {
+  home_with_cluster home;
+  program node{home.spec({"serve"})};
+  REQUIRE(node.wrote("serving 1 cluster on "));
+  auto rt = moorage::runtime::connect(home.folder / "moorage/node.sock");
+  std::promise<moorage::exec_result> told;
+  moorage::system_of(rt).spawn(
+      [&](caf::event_based_actor* self, int) -> caf::behavior {
+        self->send(moorage::session_of(rt, self),
+                   moorage::run_once{.from = {.cluster = "here", .call = 7},
+                                     .what = {.command = "echo at once; exit 3"}});
+        return {[self, &told](moorage::run_ended& end) {
+          if (end.call == 7)
+            told.set_value(std::move(end.result));
+          self->quit();
+        }};
+      },
+      0);
+  auto result = told.get_future().get();
+  CHECK(result.output == "at once\n");
+  CHECK(to_string(result.ended) == "exited 3");
+  CHECK(rt.leases("here").value().empty());
+  CHECK(rt.pool("here").value().idle == 1);
+}

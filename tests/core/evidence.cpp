@@ -110,6 +110,19 @@ TEST_CASE("silence while an answer is owed counts as a failed probe does, and is
   CHECK(s.release(l1, h3) == "end l1 c1, close c1 probe_failures");
 }
 
+TEST_CASE(
+    "silent connections that are leased are asked side by side, whatever share of the idle is checked") {
+  auto settings = lumi(5);
+  settings.probe_share = 1;
+  story s{settings};
+  for (std::uint64_t i = 1; i <= 4; ++i)
+    s.open_idle(i);
+  for (auto c : {c1, c2, c3, c4})
+    s.step(silence(c));
+  s.wait(13s);
+  CHECK(s.status().probing == 4);
+}
+
 TEST_CASE("one silence counts once, whoever hears it") {
   auto s = leased();
   SECTION("a probe in flight") {

@@ -212,6 +212,7 @@ private:
   std::vector<permit_id> strays_; ///< given though they were not asked for any more
   std::uint64_t last_permit_ = 0;
   bool forgotten_now_ = false;
+  bool reset_ = false;                        ///< since the last permit was asked for
   time_point not_before_ = time_point::min(); ///< when somebody waits; the earliest of what chance leaves
   time_point not_before_alone_ = time_point::min();
   time_point not_after_ = time_point::min(); ///< when somebody waits; the latest

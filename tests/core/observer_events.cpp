@@ -307,6 +307,7 @@ void observer::hear(const ordered<reset_pool>& event) {
   given_up_ = 0;
   forgive();
   fatal_idle_ = 0ns;
+  reset_ = true;
   for (auto& c : connections_) {
     c.probe_failures = c.exec_failures = 0;
     c.doubted = c.slow = false;

@@ -1,5 +1,6 @@
 // Leave to log in, as the observer books and judges it.
 #include <algorithm>
+#include <utility>
 
 #include "tests/core/observer.hpp"
 
@@ -47,6 +48,8 @@ void observer::see(const request_permit& effect) {
   if (effect.held)
     return permit_promise(!fresh && book.connection && forgotten_now_,
                           "only a new giver is told of what is in use");
+  permit_promise(effect.anew == std::exchange(reset_, false),
+                 "signs of a ban are forgotten where an administrator says so, and only there");
   permit_promise(!paused_ && !stopping_, "a pool that is paused or stopping asks for no leave");
   if (fresh)
     permit_promise(effect.permit.value > last_permit_, "a permit's id is never used again");

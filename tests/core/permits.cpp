@@ -46,7 +46,8 @@ TEST_CASE("each further try has leave of its own, and says what became of the la
   CHECK(s.given(q2) == "open c1 try 2");
   CHECK(s.step(connection_failed{c1, {ssh_stage::key_exchange, ssh_failure::turned_away, "x"}}) ==
         "return q2 turned_away");
-  CHECK(s.announced.back() == "announce turned_away c1 x");
+  CHECK(s.announced.back() ==
+        "announce turned_away c1 a sign of a ban, or of too many log-ins: none begins for a while");
   CHECK(s.next() == "ask q3");
   s.given(q3);
   CHECK(s.step(connection_failed{c1, {ssh_stage::authenticate, ssh_failure::denied, "x"}}) ==
@@ -150,4 +151,14 @@ TEST_CASE("without a limit on openings at once leave is asked for in portions") 
   std::uint64_t last = pool_core::permits_asked_max;
   CHECK(s.given(q1) == "open c1, ask q" + std::to_string(last + 1));
   CHECK(s.given(q4) == "open c2, ask q" + std::to_string(last + 2));
+}
+
+TEST_CASE("after a reset the next leave is asked for as if the server had shown no sign of a ban") {
+  asking s{lumi()};
+  s.acquire(r1, h1, 1min);
+  s.delayed(q1, 50s, "turned away");
+  CHECK(s.step(ordered<reset_pool>{r2}) == "return q1 unused, acknowledge r2, ask q2 anew");
+  CHECK(s.given(q2) == "open c1");
+  CHECK(s.step(connection_failed{c1, error_of(ssh_failure::refused)}) == "return q2 unreached");
+  CHECK(s.next() == "ask q3");
 }

@@ -96,6 +96,8 @@ TEST_CASE("an observer notices leave that is waited for in vain, or that nobody 
          e = {wished(pool), true};
          return static_cast<bool>(e.permit);
        })},
+      {"signs of a ban are forgotten where an administrator says so, and only there",
+       change<request_permit>([](auto&, request_permit& e) { return !e.held && (e.anew = !e.anew, true); })},
       {"no more leave is asked for than may be used",
        [](watched_pool& pool) {
          if (!wished(pool) || pool.watch.settings().connects_at_once != 1 || !pool.effects.empty() ||

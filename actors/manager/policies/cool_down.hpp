@@ -15,8 +15,8 @@ class cool_down {
 public:
   /// After a sign no log-in begins for so long; twice as long after each that follows, up to the maximum. A
   /// fifth either way is left to chance. Short at first, since a busy login node turns away at random
-  /// (MaxStartups).
-  static constexpr std::chrono::seconds first{15};
+  /// (MaxStartups): who asks for one command has its three tries within ten seconds, and then an error.
+  static constexpr std::chrono::seconds first{3};
   static constexpr std::chrono::minutes longest{5};
 
   time_point may_begin_at() const { return until_; }

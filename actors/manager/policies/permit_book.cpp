@@ -88,6 +88,8 @@ void permit_book::forget_if_idle(time_point now, site_map::iterator at) {
 
 void permit_book::ask(time_point now, pool_number number, const permit_request& request) {
   auto& pool = booked(now, number, request);
+  if (request.anew)
+    pool.at->second.cooling = {};
   if (pool.held.contains(request.permit)) {
     answers_.push_back({number, request.permit, time_point::min(), {}});
     return;
