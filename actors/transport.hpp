@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -117,5 +118,19 @@ using waker = std::function<void()>;
 
 /// How the runtime hands the world to the actors.
 using transport_factory = std::function<std::unique_ptr<transport>(const cluster_settings&, waker)>;
+
+/// One look at the files that a cluster's log-ins use. Destroying it abandons the look; nothing in it blocks.
+class credentials_look {
+public:
+  virtual ~credentials_look() = default;
+  /// What was seen, once it is there: a text to be compared with what another look brought; empty: nothing
+  /// could be seen.
+  virtual std::optional<std::string> state() = 0;
+};
+
+/// Begins a look: at the files of known host keys, or at those to log in with. The waker is called once there
+/// is something to be had.
+using credentials_looker =
+    std::function<std::unique_ptr<credentials_look>(const cluster_settings&, bool host_keys, waker)>;
 
 } // namespace moorage

@@ -63,7 +63,7 @@ namespace moorage {
   row(would_block_scheduler, failed, "a call that waits was made where none may wait", \
       "A blocking call was made on a thread of CAF's scheduler. Use the future, callback or message form there.") \
   row(exec_refused, refused, "the server refused to start the command", \
-      "The server refused to open a channel or to start the command.") \
+      "The server refused to open a channel, though nothing else ran on the connection, or to start the command.") \
   row(unknown_connection, failed, "there is no such connection", \
       "No such connection in this pool.") \
   row(invalid_request, failed, "the request makes no sense", \
@@ -84,6 +84,9 @@ namespace moorage {
       "The server did not answer a request of ours within reply_timeout.") \
   row(disconnected, refused, "an administrator disconnected the cluster", \
       "An administrator disconnected the cluster while the request waited or the lease was held. Ask again.") \
+  row(channel_refused, refused, "the connection had no channel for the command", \
+      "The server refused to open another channel on the connection, and the command was never sent. Where nothing had run " \
+      "under its lease it went to other connections first. Wait for commands that run there, or lower channels_per_connection.") \
   row(no_credentials, refused, "there was nothing to log in with", \
       "There was nothing to log in with: no key, agent or password that could be offered. The text says what was missing; mend " \
       "that and ask again.")

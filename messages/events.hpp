@@ -29,6 +29,7 @@ enum class severity : std::uint8_t { debug, info, warning, error, critical };
   row(refused, info, "An acquire was refused.") \
   row(released, debug, "A lease was given back by its holder.") \
   row(reclaimed, warning, "A lease ended without its holder's doing.") \
+  row(leaked, warning, "A lease is held for longer than leak_threshold; the text says by whom.") \
   row(checking, info, "An administrator had all idle connections checked.") \
   row(probe_passed, debug, "A probe passed.") \
   row(probe_failed, warning, "A probe failed.") \
@@ -37,7 +38,7 @@ enum class severity : std::uint8_t { debug, info, warning, error, critical };
   row(closing, info, "A connection is being closed.") \
   row(closed, info, "A connection that was closed has gone.") \
   row(lost, warning, "An open connection broke; its error says how.") \
-  row(learnt, info, "The pool learnt how long a connection may be idle, from one that did not survive it.") \
+  row(learnt, info, "The pool learnt how long a connection may be idle, or how many leases one carries.") \
   row(latched, error, "The pool tries no log-in until the settings change or it is reset.") \
   row(backing_off, warning, "The pool waits before it opens the next connection.") \
   row(delayed, info, "A log-in that is needed waits for leave; the text says why, and until when if that is known.") \

@@ -52,6 +52,14 @@ struct connection_answered {
   std::chrono::nanoseconds rtt{0}; ///< 0: it was not measured
 };
 
+/// The server opened no channel for a command under this lease, while other leases had channels on the
+/// connection: that many are what it carries.
+struct channel_refused {
+  connection_id connection;
+  lease_id lease;
+  std::uint32_t carried = 0; ///< the other leases
+};
+
 /// Asks whether the connection of a lease is well.
 struct probe_lease {
   std::string cluster;
@@ -87,6 +95,11 @@ typename Inspector::result_type inspect(Inspector& f, connection_doubted& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_answered& x) {
   return f(x.connection, x.ran, x.of, x.rtt);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, channel_refused& x) {
+  return f(x.connection, x.lease, x.carried);
 }
 
 } // namespace moorage

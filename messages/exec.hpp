@@ -82,6 +82,9 @@ struct outcome {
   /// Variables that the command did not get: turned down by the server (`environment_fallback`), or names no
   /// shell takes.
   std::vector<std::string> variables_refused = {};
+  /// How often it went to another connection before it was sent, since one had ended or had no channel for
+  /// it.
+  std::uint32_t moves = 0;
 
   bool succeeded() const { return kind == outcome_kind::exited && code == 0; }
   friend bool operator==(const outcome&, const outcome&) = default;
@@ -116,7 +119,7 @@ typename Inspector::result_type inspect(Inspector& f, exec_request& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, outcome& x) {
-  return f(x.kind, x.code, x.signal, x.cause, x.output_open, x.variables_refused);
+  return f(x.kind, x.code, x.signal, x.cause, x.output_open, x.variables_refused, x.moves);
 }
 
 template <class Inspector>

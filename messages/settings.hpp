@@ -69,8 +69,15 @@ struct cluster_settings {
   // --- the pool
   /// Connections at most, the opening and the closing ones counted. Sites watch the number of log-ins.
   std::uint32_t pool_size = 5;
-  /// Leases that one connection carries at once. sshd refuses more than MaxSessions (10) channels.
-  std::uint32_t channels_per_connection = 1;
+  /// Leases that one connection carries at once. Four: what a second connection costs is a log-in, and sshd
+  /// refuses more than MaxSessions (10) channels, some of which several commands of one lease may take. A
+  /// connection whose server refuses a channel earlier carries fewer for a while, which is learnt
+  /// (actors/pool/policies/channel_limit.hpp). 1: nobody shares one.
+  std::uint32_t channels_per_connection = 4;
+  /// Whether the connection with the fewest leases is granted first, of those that are as well, or the one
+  /// with the most that still has room. Fewest: what is open costs nothing more, each lease has more of a
+  /// link, and one that breaks ends fewer. Most: a quiet pool needs fewer connections.
+  bool spread_leases = true;
   /// Idle connections older than this are closed, less up to 10 % at random so that they do not all go at
   /// once.
   std::chrono::milliseconds connection_lifetime{3'600'000};
@@ -96,6 +103,11 @@ struct cluster_settings {
   std::uint32_t queue_depth = 1'000;
   /// Patience of an acquire that names none.
   std::chrono::milliseconds acquire_timeout{30'000};
+  /// A lease held for longer is told once, as an event with its label: it may have been forgotten. 0: never.
+  /// Ten minutes: few hold one for longer but those who mean to.
+  std::chrono::milliseconds leak_threshold{600'000};
+  /// Whether it is also taken back, which ends what runs under it.
+  bool leak_reclaim = false;
 
   // --- health
   /// Between two checks of a connection that has just been opened; doubles with each that passes. Each is
@@ -156,11 +168,12 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, cluster_settings& x) {
   return f(x.name, x.host, x.port, x.user, x.key_files, x.agent, x.password_secret, x.passphrase_secret,
            x.known_hosts_files, x.strict_host_keys, x.connect_timeout, x.agent_timeout, x.keep_alive_interval,
-           x.pool_size, x.channels_per_connection, x.connection_lifetime, x.idle_timeout, x.min_idle,
-           x.connects_at_once, x.log_ins_per_minute, x.penalty_max, x.queue_depth, x.acquire_timeout,
-           x.probe_interval, x.probe_interval_max, x.probe_interval_unhealthy, x.probe_timeout, x.probe,
-           x.probe_command, x.probes_at_once, x.probe_share, x.probe_failures_max, x.proving_time,
-           x.output_max, x.reply_timeout, x.linger, x.environment_fallback, x.sweep);
+           x.pool_size, x.channels_per_connection, x.spread_leases, x.connection_lifetime, x.idle_timeout,
+           x.min_idle, x.connects_at_once, x.log_ins_per_minute, x.penalty_max, x.queue_depth,
+           x.acquire_timeout, x.leak_threshold, x.leak_reclaim, x.probe_interval, x.probe_interval_max,
+           x.probe_interval_unhealthy, x.probe_timeout, x.probe, x.probe_command, x.probes_at_once,
+           x.probe_share, x.probe_failures_max, x.proving_time, x.output_max, x.reply_timeout, x.linger,
+           x.environment_fallback, x.sweep);
 }
 
 } // namespace moorage

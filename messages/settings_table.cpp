@@ -223,10 +223,14 @@ std::vector<field> pool_fields() {
       {
           entry<&S::pool_size>("pool_size", "Connections at most, those opening and closing counted.",
                                {.least = 1, .most = 10'000}),
-          entry<&S::channels_per_connection>(
-              "channels_per_connection",
-              "Leases that one connection carries at once. sshd refuses more than MaxSessions (10).",
-              {.least = 1, .most = 100}),
+          entry<&S::channels_per_connection>("channels_per_connection",
+                                             "Leases that one connection carries at once. sshd refuses more "
+                                             "than MaxSessions (10). One whose "
+                                             "server refuses a channel earlier carries fewer for a while.",
+                                             {.least = 1, .most = 100}),
+          entry<&S::spread_leases>("spread_leases",
+                                   "Grant the connection with the fewest leases first; else the one with the "
+                                   "most that still has room, so that a quiet pool needs fewer."),
           entry<&S::connection_lifetime>(
               "connection_lifetime",
               "Idle connections older than this, less up to 10 % at random, are closed.",
@@ -258,6 +262,12 @@ std::vector<field> pool_fields() {
                                  {.least = 1, .most = 1'000'000}),
           entry<&S::acquire_timeout>("acquire_timeout", "Patience of an acquire that names none.",
                                      {.least = 1, .most = 1 * days}),
+          entry<&S::leak_threshold>("leak_threshold",
+                                    "A lease held for longer is told as an event, once. 0: never.",
+                                    {.least = 100, .most = 30 * days, .zero = true}),
+          entry<&S::leak_reclaim>("leak_reclaim",
+                                  "Take back a lease that is held for longer than leak_threshold, and end "
+                                  "what runs under it."),
       });
 }
 

@@ -112,6 +112,7 @@ struct waiter_status {
   row(releases, "Leases given back by their holders.") \
   row(discards, "Of these, those with word that the connection is bad.") \
   row(reclaimed, "Leases ended otherwise: never confirmed, holder died, revoked, connection lost.") \
+  row(leaks, "Leases held for longer than leak_threshold.") \
   row(openings, "Tries to open a connection, each.") \
   row(opened, "Connections opened.") \
   row(open_failures, "Tries to open that failed.") \

@@ -5,6 +5,7 @@
 
 #include "actors/manager/manager.hpp"
 #include "runtime/runtime_parts.hpp"
+#include "runtime/ssh/login/credentials_look.hpp"
 #include "runtime/ssh/transport.hpp"
 #include "runtime/system/descriptors.hpp"
 #include "runtime/system/scheduler_thread.hpp"
@@ -57,6 +58,9 @@ void runtime_parts::begin(const configuration& config) {
     // The transport keeps its waker as long as it lives, and so the token.
     return make_ssh_transport(
         settings, [wake = std::move(wake), token = life_count::enter(count)] { wake(); }, *world);
+  };
+  handed.look_at_credentials = [world](const cluster_settings& settings, bool host_keys, waker wake) {
+    return look_at_credentials_of(settings, host_keys, std::move(wake), *world);
   };
   handed.connects_at_once = config.connects_at_once;
   handed.seed = std::random_device{}();

@@ -274,6 +274,8 @@ void connection_actor_state::fold(stream_over& event) {
   // never sent.
   auto& command = found->second;
   note_cleared(event.stream, command.name.lease, event.ended.kind);
+  if (event.ended.cause.code == errc::channel_refused)
+    channel_was_refused(command, event.ended.cause);
   auto seen = event.ended.kind == outcome_kind::exited || event.ended.kind == outcome_kind::signalled;
   if (seen && (command.is != connection_command::what::probe || peer_doubted_)) // a probe reports by itself
     hear_answer(command.is == connection_command::what::stream ? evidence_kind::stream

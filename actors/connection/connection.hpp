@@ -113,6 +113,7 @@ private:
   // leases.cpp
   void note_cleared(stream_id ended, lease_id lease, outcome_kind how);
   failure lease_over(lease_id lease) const;
+  void channel_was_refused(const connection_command& command, failure& why);
 
   // turns.cpp
   bool waits_for_turn(time_point now);

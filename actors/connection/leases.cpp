@@ -3,6 +3,9 @@
 
 #include <caf/all.hpp>
 
+#include <cstdint>
+#include <set>
+
 namespace moorage {
 
 void connection_actor_state::begin(const begin_lease& order) {
@@ -52,6 +55,21 @@ void connection_actor_state::note_cleared(stream_id ended, lease_id lease, outco
       return;
   caf::anon_send(pool, lease_cleared{id, lease, clearing->second});
   clearing_.erase(clearing);
+}
+
+/// The pool hears of it before whoever sent the command does, so that it grants another connection from then
+/// on. A server that opens no channel though there is no other would open none on another connection either.
+void connection_actor_state::channel_was_refused(const connection_command& command, failure& why) {
+  if (commands_.size() < 2 && questions_.empty()) {
+    why.code = errc::exec_refused;
+    return;
+  }
+  std::set<lease_id> others;
+  for (const auto& [stream, other] : commands_)
+    if (other.name.lease && other.name.lease != command.name.lease)
+      others.insert(other.name.lease);
+  if (command.name.lease && !others.empty())
+    caf::anon_send(pool, channel_refused{id, command.name.lease, static_cast<std::uint32_t>(others.size())});
 }
 
 failure connection_actor_state::lease_over(lease_id lease) const {

@@ -22,6 +22,8 @@ namespace moorage {
 /// What the runtime hands to the manager.
 struct manager_world {
   transport_factory transports;
+  /// How a latched pool sees that a key file or known_hosts has changed. None: it does not.
+  credentials_looker look_at_credentials;
   /// Every pool's seed is drawn from it, so that two processes do not jitter in step.
   std::uint64_t seed = 1;
   /// How many connections may compute at once, over all pools; at least 1. The threads of the actor system

@@ -40,6 +40,7 @@ void pool_core::fall_due() {
   reclaim_from_gone();
   expire_waiters();
   expire_grants();
+  watch_leaks();
   shorten_intervals();
   while (!timers_.empty() && timers_.first().first <= now_) {
     auto due = timers_.first();
@@ -56,8 +57,8 @@ void pool_core::settle() {
   serve();
   said_ = {};
   refuse_doomed();
-  if (!doomed_ && back_off_.latched() && !waiters_.empty() && !servable())
-    refuse_waiters(back_off_.latch());
+  if (!doomed_ && back_off_.latched() && !waiters_.empty() && !servable() && latch_watch_.until() <= now_)
+    refuse_waiters(in_vain());
   retry_due();
   use_permits();
   ask_for_permits();
@@ -67,6 +68,8 @@ time_point pool_core::next_due() const {
   auto due = time_point::max();
   auto at = [&](time_point when) { due = std::min(due, when); };
   at(waiters_.due());
+  if (back_off_.latched() && !waiters_.empty() && latch_watch_.until() > now_)
+    at(latch_watch_.until());
   if (!unconfirmed_.empty())
     at(after(leases_.at(*unconfirmed_.begin()).granted, confirm_timeout));
   if (!timers_.empty())
@@ -74,6 +77,7 @@ time_point pool_core::next_due() const {
   at(surplus_due());
   if (!retries_.empty() && !paused_)
     at(retries_.first().first);
+  at(leaks_due());
   at(permits_due());
   if (openings_lacking() > 0 && may_open_at() > now_)
     at(may_open_at());
@@ -126,7 +130,7 @@ bool pool_core::needs_probe(const connection& c) {
 time_point pool_core::due_of(const connection& c) {
   if (!c.open())
     return time_point::max();
-  auto due = std::min(c.health.due(), c.age.due(c.state == connection_state::idle));
+  auto due = std::min({c.health.due(), c.age.due(c.state == connection_state::idle), c.channels.due()});
   return needs_probe(c) ? std::min(due, c.checks.due()) : due;
 }
 
@@ -145,9 +149,10 @@ pool_core::keys pool_core::keys_of(const connection& c) const {
   auto due = due_of(c);
   keys k;
   if (c.servable)
-    k.grant = rank_for_grant({c.id, c.in_use(), settings_.channels_per_connection, c.age.outlived(), c.stamp,
-                              c.past.demerits(), c.past.slow()},
-                             c.health);
+    k.grant =
+        rank_for_grant({c.id, c.in_use(), c.channels.of(settings_.channels_per_connection), c.age.outlived(),
+                        c.stamp, c.past.demerits(), c.past.slow(), settings_.spread_leases},
+                       c.health);
   k.opening = only_if(opening, c.id);
   k.retry = only_if(opening && !c.has_actor && !c.awaits_permit, std::pair{c.retry_at, c.id});
   k.awaiting = only_if(opening && c.awaits_permit, c.id);

@@ -29,6 +29,7 @@
 #include "actors/pool/policies/back_off.hpp"
 #include "actors/pool/policies/history.hpp"
 #include "actors/pool/policies/idle_limit.hpp"
+#include "actors/pool/policies/latch_watch.hpp"
 #include "actors/pool/policies/waiter_queue.hpp"
 #include "actors/pool/pool_connection.hpp"
 #include "actors/pool/protocol.hpp"
@@ -157,6 +158,7 @@ private:
   void discarded(connection& c, const std::string& reason);
   void on(const lease_cleared& event);
   void on(const holder_lost& event);
+  failure in_vain() const;
   void give(connection& c, request_id request, holder_id holder, std::string label, time_point asked);
   bool may_grant() const { return !paused_ && !stopping_ && !grantable_.empty(); }
   void serve();
@@ -194,6 +196,8 @@ private:
   void given_up(time_point began, failure reason, const ssh_error& error);
   void delay_openings(time_point began, failure reason, back_off::reach how_far, const std::string& more);
   void latch(failure reason);
+  void look_whether_mended();
+  void on(const credentials_seen& event);
   void was_of_use(connection& c);
   void count_if_useless(const connection& c, const std::string& why);
   bool servable() const { return servable_ > 0; }
@@ -243,6 +247,11 @@ private:
   void has_failed(connection& c, event_kind what, evidence_kind of, bool peer_silent,
                   const std::string& text);
 
+  // --- core_watch.cpp: leases held for long, and channels that are refused
+  void on(const channel_refused& event);
+  time_point leaks_due() const;
+  void watch_leaks();
+
   // --- core_admin.cpp
   void on(const settings_changed& event);
 #define MOORAGE_ON(order) void on(const ordered<order>& event)
@@ -281,6 +290,7 @@ private:
   pool_effects* effects_ = nullptr; ///< only during a step
 
   back_off back_off_;
+  latch_watch latch_watch_;
   success_rate openings_rate_;
   connection_map connections_;
   std::array<std::uint32_t, 4> counts_{}; ///< by state
@@ -304,6 +314,7 @@ private:
   lease_map leases_; ///< ids grow: in the order of granting
   std::set<std::pair<holder_id, lease_id>> leases_of_;
   std::set<lease_id> unconfirmed_; ///< also in the order of their time-outs
+  lease_id watched_;               ///< up to this one, who held theirs for too long has been told of
   std::vector<ended_lease> ended_; ///< a lease has its place by its id
 
   waiter_queue waiters_;
@@ -317,6 +328,7 @@ private:
   std::optional<doom> doomed_;
   bool more_expired_ = false;     ///< than one step refuses
   bool more_unconfirmed_ = false; ///< than one step takes back
+  bool more_leaks_ = false;       ///< than one step tells
   bool shrinking_ = false;        ///< there are more to close than one step does
 
   idle_limit idle_limit_;

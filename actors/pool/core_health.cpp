@@ -10,6 +10,12 @@
 namespace moorage {
 
 void pool_core::connection_due(connection& c) {
+  if (c.channels.due() <= now_) {
+    c.channels.lapse(now_);
+    refresh(c);
+    if (due_of(c) > now_)
+      return;
+  }
   if (c.health.probe_overdue(now_)) {
     probe_has_failed(c, "its probe has told nothing");
     if (!c.open() || due_of(c) > now_)

@@ -20,10 +20,12 @@ void pool_core::on(const acquire_requested& event) {
   auto asked = now_ - event.waited;
   if (waiters_.empty() && may_grant())
     return give(need(grantable_.first().connection), event.request, event.holder, std::move(label), asked);
-  if (back_off_.latched() && !servable())
-    return refuse_acquire(event.request,
-                          {back_off_.latch().code, "not tried again (that takes new settings or a reset): " +
-                                                       back_off_.latch().text});
+  if (back_off_.latched() && !servable()) {
+    if (latch_watch_.ask(now_))
+      look_whether_mended();
+    if (latch_watch_.until() <= now_)
+      return refuse_acquire(event.request, in_vain());
+  }
   auto deadline =
       event.deadline == cluster_deadline ? after(asked, settings_.acquire_timeout) : event.deadline;
   waiter w{event.request, event.holder, std::move(label), asked, deadline, event.wait_for_ready};
@@ -36,6 +38,12 @@ void pool_core::on(const acquire_requested& event) {
                                                  " wait already, which is its queue_depth; " + situation() +
                                                  "; try later, or raise queue_depth or pool_size"});
   waiters_.join(std::move(w));
+}
+
+/// What a latched pool refuses with.
+failure pool_core::in_vain() const {
+  return {back_off_.latch().code,
+          "not tried again (that takes other files, new settings or a reset): " + back_off_.latch().text};
 }
 
 void pool_core::give(connection& c, request_id request, holder_id holder, std::string label,
@@ -96,7 +104,8 @@ void pool_core::on(const lease_released& event) {
   auto& c = need(position->second.connection);
   ++counters_.releases;
   emit(end_lease{c.id, event.lease, false, {errc::lease_ended, "it was given back"}});
-  note(event_kind::released, c.id, event.lease);
+  note(event_kind::released, c.id, event.lease,
+       event.lease <= watched_ ? "after " + to_text(between(position->second.granted, now_)) : std::string{});
   forget(position, lease_end::released);
   if (event.discarded) {
     discarded(c, event.reason);

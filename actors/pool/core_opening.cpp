@@ -240,14 +240,30 @@ void pool_core::latch(failure reason) {
   if (reason.code == errc::auth_denied) // the other texts say what to mend
     reason.text += "; mend the credentials (user, key_files, or what the site has of your keys)";
   note(event_kind::latched, {}, {},
-       "no further try until the settings change or the pool is reset: " + reason.text);
+       "no further try until the settings or a file that log-ins use change, or the pool is reset: " +
+           reason.text);
   back_off_.set_latch(std::move(reason));
+  latch_watch_.latched(now_);
+  look_whether_mended();
   std::vector<connection_id> waiting;
   for (const auto& retry : retries_)
     waiting.push_back(retry.second);
   waiting.insert(waiting.end(), awaiting_.begin(), awaiting_.end());
   for (auto id : waiting)
     close(need(id), removal_reason::not_opened);
+}
+
+void pool_core::look_whether_mended() {
+  auto code = back_off_.latch().code;
+  emit(look_at_credentials{code != errc::auth_denied && code != errc::no_credentials});
+}
+
+void pool_core::on(const credentials_seen& event) {
+  if (!latch_watch_.seen(event.state) || !back_off_.latched() || stopping_)
+    return;
+  back_off_.lift();
+  note(event_kind::changed, {}, {},
+       "a file that log-ins use has changed since they were given up, so they are tried again");
 }
 
 } // namespace moorage

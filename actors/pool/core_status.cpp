@@ -146,7 +146,8 @@ void pool_core::verify_connection(const connection& c) const {
   auto grantable = c.in_grants.listed();
   ensure(!grantable || (c.open() && !c.condemned && (c.health.failures() == 0 || idle)),
          "a connection that is condemned, or doubtful and leased, is not granted");
-  ensure(!grantable || c.in_use() < settings_.channels_per_connection, "no slot is granted twice");
+  ensure(!grantable || c.in_use() < c.channels.of(settings_.channels_per_connection),
+         "no slot is granted twice");
   auto k = keys_of(c);
   ensure(grantable_.agrees(c.in_grants, k.grant), "the order of granting agrees with the connection");
   ensure(idle_.agrees(c.in_idle, k.idle), "the order of idleness agrees with the connection");
@@ -159,6 +160,7 @@ void pool_core::verify_connection(const connection& c) const {
 }
 
 void pool_core::verify_leases() const {
+  ensure(leaks_due() > now_ || more_leaks_, "who holds a lease for long is told of");
   std::size_t carried = 0, unconfirmed = 0;
   for (const auto& [id, c] : connections_) {
     carried += c.leases.size();
@@ -192,7 +194,7 @@ void pool_core::verify_waiters() const {
   ensure(!may_grant() || waiters_.empty() || waiters_.at(waiters_.turn()).deadline <= now_,
          "nobody waits while a slot may be granted");
   ensure(!stopping_ || waiters_.empty(), "nobody waits for a pool that is stopping");
-  ensure(waiters_.empty() || doomed_ || !back_off_.latched() || servable(),
+  ensure(waiters_.empty() || doomed_ || !back_off_.latched() || servable() || latch_watch_.until() > now_,
          "nobody waits for a pool that cannot serve");
 }
 

@@ -134,6 +134,9 @@ struct effect_line {
   std::string operator()(const return_permit& e) const {
     return line("return", to_string(e.permit), to_string(e.use));
   }
+  std::string operator()(const look_at_credentials& e) const {
+    return e.host_keys ? "look host keys" : "look";
+  }
   std::string operator()(const open_connection& e) const {
     return line("open", to_string(e.connection),
                 e.attempt > 1 ? "try " + std::to_string(e.attempt) : std::string{});
@@ -225,6 +228,9 @@ struct event_line {
     return line("connection_doubted", to_string(e.connection),
                 e.silent ? std::string{"silent"} : std::string{});
   }
+  std::string operator()(const channel_refused& e) const {
+    return line("channel_refused", to_string(e.connection), to_string(e.lease), std::to_string(e.carried));
+  }
   std::string operator()(const connection_answered& e) const {
     return line("connection_answered", to_string(e.connection), e.ran ? std::string{"ran"} : std::string{});
   }
@@ -233,6 +239,7 @@ struct event_line {
     return line("permit_delayed", to_string(e.permit), e.why);
   }
   std::string operator()(const permits_forgotten&) const { return "permits_forgotten"; }
+  std::string operator()(const credentials_seen& e) const { return line("credentials_seen", e.state); }
   std::string operator()(const time_passed&) const { return "time_passed"; }
   std::string operator()(const settings_changed& e) const {
     return line("settings_changed", text_of(e.request));

@@ -9,6 +9,7 @@
 
 #include "actors/pool/ordered_index.hpp"
 #include "actors/pool/policies/ageing.hpp"
+#include "actors/pool/policies/channel_limit.hpp"
 #include "actors/pool/policies/check_clock.hpp"
 #include "actors/pool/policies/grant_order.hpp"
 #include "actors/pool/policies/health.hpp"
@@ -54,6 +55,7 @@ struct pool_connection {
   time_point idle_since;
   moorage::health health;
   check_clock checks;
+  channel_limit channels;
   history past;
   bool probe_queued = false;
   bool silent_meanwhile = false; ///< while its probe was in flight

@@ -79,6 +79,11 @@ struct holder_lost {
 /// Who gives permits was replaced, and has heard of nobody.
 struct permits_forgotten {};
 
+/// What the files that log-ins use are like, in answer to `look_at_credentials`: a text to be compared.
+struct credentials_seen {
+  std::string state;
+};
+
 /// The time that `next_due` named has come (or any other: a spurious one is harmless).
 struct time_passed {};
 
@@ -105,9 +110,9 @@ struct stop_requested {
 using pool_event =
     std::variant<acquire_requested, acquire_cancelled, lease_confirmed, lease_released, holder_lost,
                  lease_cleared, connection_opened, connection_failed, connection_lost, connection_closed,
-                 probe_passed, probe_failed, connection_doubted, connection_answered, permit_given,
-                 permit_delayed, permits_forgotten, time_passed, settings_changed,
-                 MOORAGE_ORDERS(MOORAGE_ORDERED, MOORAGE_COMMA), stop_requested>;
+                 probe_passed, probe_failed, connection_doubted, connection_answered, channel_refused,
+                 permit_given, permit_delayed, permits_forgotten, credentials_seen, time_passed,
+                 settings_changed, MOORAGE_ORDERS(MOORAGE_ORDERED, MOORAGE_COMMA), stop_requested>;
 #undef MOORAGE_ORDERED
 
 // --- effects
@@ -119,6 +124,10 @@ struct request_permit {
   permit_id permit;
   bool held = false;
   bool anew = false;
+};
+/// Look at the files that log-ins use, or at those of known host keys; `credentials_seen` follows.
+struct look_at_credentials {
+  bool host_keys = false;
 };
 /// Try to open this connection: a new one when `attempt` is 1, the same id again otherwise. Its time begins
 /// now.
@@ -177,8 +186,8 @@ struct announce {
 };
 
 using pool_effect =
-    std::variant<request_permit, return_permit, open_connection, close_connection, grant, refuse, acknowledge,
-                 end_lease, notify_holder, start_probe, change_probes, announce>;
+    std::variant<request_permit, return_permit, look_at_credentials, open_connection, close_connection, grant,
+                 refuse, acknowledge, end_lease, notify_holder, start_probe, change_probes, announce>;
 
 using pool_effects = std::vector<pool_effect>;
 

@@ -39,6 +39,7 @@ pool_actor_state::~pool_actor_state() {
 
 void pool_actor_state::begin(cluster_settings settings, pool_world world) {
   transports_ = std::move(world.transports);
+  looker_ = std::move(world.look_at_credentials);
   turns_ = std::move(world.turns);
   permits_ = std::move(world.permits);
   core_ = std::make_unique<pool_core>(std::move(settings), world.seed, world.first_id);
@@ -145,6 +146,13 @@ void pool_actor_state::take(const connection_closed& report) {
 }
 
 void pool_actor_state::take(const wake_up& wake) {
+  if (wake.generation == 0) {
+    auto seen = look_ ? look_->state() : std::optional{std::string{}};
+    if (!seen)
+      return;
+    look_ = nullptr;
+    return step(credentials_seen{std::move(*seen)});
+  }
   if (wake.generation == timer_generation_)
     timer_due_ = time_point::max();
   step(time_passed{});
@@ -191,6 +199,18 @@ void pool_actor_state::apply(const request_permit& effect) {
 void pool_actor_state::apply(const return_permit& effect) {
   if (permits_)
     self_->send(permits_, effect);
+}
+
+void pool_actor_state::apply(const look_at_credentials& effect) {
+  // Weak: a look that hangs in the file system must not keep its pool alive.
+  auto wake = [address = self_->address()] {
+    if (auto owner = caf::actor_cast<caf::strong_actor_ptr>(address))
+      caf::anon_send(caf::actor_cast<caf::actor>(owner), wake_up{0});
+  };
+  if (looker_)
+    look_ = looker_(settings(), effect.host_keys, std::move(wake));
+  else
+    wake();
 }
 
 void pool_actor_state::apply(const open_connection& effect) {

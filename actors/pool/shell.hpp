@@ -22,6 +22,8 @@ namespace moorage {
 /// What a pool is made with; the runtime supplies it through the manager.
 struct pool_world {
   transport_factory transports;
+  /// Looks whether what a denied log-in used has changed. None: nothing is looked at.
+  credentials_looker look_at_credentials;
   /// Where its connections ask for their turns to compute.
   turns_actor turns;
   /// Whom it asks for leave to log in. None: it has that, at once.
@@ -97,6 +99,7 @@ private:
 
   void apply(const request_permit& effect);
   void apply(const return_permit& effect);
+  void apply(const look_at_credentials& effect);
   void apply(const open_connection& effect);
   void apply(const close_connection& effect);
   void apply(grant& effect);
@@ -112,6 +115,8 @@ private:
   pool_actor::stateful_pointer<pool_actor_state> self_;
   std::unique_ptr<pool_core> core_;
   transport_factory transports_;
+  credentials_looker looker_;
+  std::unique_ptr<credentials_look> look_; ///< that is under way
   turns_actor turns_;
   permits_actor permits_;
   std::uint64_t requests_ = 0;

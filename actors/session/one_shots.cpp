@@ -46,19 +46,22 @@ std::optional<run_ended> one_shots::take(const acquire_refused& refusal) {
   return unsent(refusal.call, refusal.reason);
 }
 
-bool one_shots::goes_on(const run_ended& end) {
+bool one_shots::goes_on(run_ended& end) {
   auto found = under_way_.find(end.call);
   if (found == under_way_.end())
     return false;
   auto& entry = found->second;
   state_.release(std::exchange(entry.lease, {}));
-  const auto& ended = end.result.ended;
+  auto& ended = end.result.ended;
+  auto for_want_of_channel = ended.cause.code == errc::channel_refused && entry.moves < moves_max;
   if (entry.cancelled || !entry.once_more || ended.kind != outcome_kind::never_sent ||
-      ended.cause.code != errc::connection_lost) {
+      !(for_want_of_channel || ended.cause.code == errc::connection_lost)) {
+    ended.moves = entry.moves;
     forget(found);
     return false;
   }
-  entry.once_more = false;
+  ++entry.moves;
+  entry.once_more = for_want_of_channel;
   ++waiting_;
   state_.acquire(entry.from, state_.now() - entry.asked);
   return true;

@@ -28,7 +28,7 @@ public:
   /// What one ends with that gets none; nothing: it was not for one of these.
   std::optional<run_ended> take(const acquire_refused& refusal);
   /// Gives its lease back. True: nothing was sent, and it is on its way to another connection.
-  bool goes_on(const run_ended& end);
+  bool goes_on(run_ended& end);
   bool has(std::uint64_t call) const { return under_way_.count(call) > 0; }
   /// What one ends with that has no lease yet. Nothing: it runs, and is told to end as a run is.
   std::optional<run_ended> cancel(std::uint64_t call);
@@ -39,6 +39,9 @@ private:
   /// More input than this is not kept to be sent once more: as much as is collected of output.
   static constexpr std::size_t kept_input_max = 16u << 20;
 
+  /// Each connection that has no channel for it has learnt something, so that this is more than enough.
+  static constexpr std::uint32_t moves_max = 16;
+
   struct one_shot {
     acquire from;
     exec_request what;
@@ -46,7 +49,8 @@ private:
     std::chrono::steady_clock::time_point asked;
     lease_key lease; ///< none while it waits for one
     bool to_link = false;
-    bool once_more = true; ///< may go to another connection
+    bool once_more = true;   ///< may go to another connection
+    std::uint32_t moves = 0; ///< how often it did
     bool cancelled = false;
   };
   void forget(std::unordered_map<std::uint64_t, one_shot>::iterator entry) {

@@ -178,7 +178,7 @@ private:
     std::chrono::nanoseconds waited{0}; ///< what of its patience that took
     std::size_t under_way = 0;          ///< commands that were sent and have no outcome
     bool used = false;                  ///< a command has run under it, or may have
-    bool lost = false;                  ///< its connection has ended, as its pool says
+    bool lost = false;                  ///< its connection has ended, as its pool says, or was given up
     failure loss;                       ///< and why
     std::vector<loss_sink> on_lost;     ///< who wants to know of its end
     std::uint64_t renewal = 0;          ///< the acquire of another connection's, under way
@@ -190,7 +190,8 @@ private:
     lease_id under;       ///< under which it was sent
     exec_request request; ///< kept while it may have to be sent once more
     time_point asked;
-    bool once_more = true; ///< it may still be sent once more
+    bool once_more = true;   ///< it may still be sent once more
+    std::uint32_t moves = 0; ///< to other connections
     bool cancelled = false;
     bool parked = false;
     time_point parked_until;
@@ -271,7 +272,7 @@ private:
   void end(std::uint64_t call, outcome ended);
 
   // renewal.cpp
-  bool goes_on(std::uint64_t call, command& what, const outcome& ended);
+  bool goes_on(std::uint64_t call, command& what, outcome& ended);
   void park(std::uint64_t call, command& what, held_lease& held);
   void look_after(const lease_key& lease);
   void refuse_parked(held_lease& held, const std::string& more);

@@ -3,9 +3,9 @@
 // on with another connection, acquired with what is left of the patience of its acquire, under the key that
 // its owner knows.
 //
-// Only a lease under which nothing has run yet, and only for a connection that the pool says it has lost:
-// then the other one is another for certain, nobody can tell the two leases apart, and a command is sent
-// twice at most.
+// Only a lease under which nothing has run yet, so that nobody can tell the two apart; and only for a
+// connection that the pool says it has lost, once, or for one whose server opens no more channels, which the
+// pool has learnt by then: the other one is another for certain.
 #include <algorithm>
 #include <utility>
 
@@ -20,6 +20,9 @@ constexpr std::chrono::seconds pool_word_time{1};
 /// How often those who wait are looked at.
 constexpr std::chrono::milliseconds parked_interval{100};
 
+/// Each connection that has no channel for it has learnt something, so that this is more than enough.
+constexpr std::uint32_t moves_max = 16;
+
 /// What is said of a command whose connection ended before it was sent.
 bool for_want_of_connection(errc code) {
   return code == errc::connection_lost || code == errc::receiver_gone || code == errc::lease_ended;
@@ -29,7 +32,8 @@ bool for_want_of_connection(errc code) {
 
 /// Books the outcome of a command that was sent. True: it was not the last word, and the command is still
 /// there.
-bool client_state::goes_on(std::uint64_t call, command& what, const outcome& ended) {
+bool client_state::goes_on(std::uint64_t call, command& what, outcome& ended) {
+  ended.moves = what.moves;
   auto found = leases_.find(what.lease);
   if (found == leases_.end())
     return false;
@@ -37,9 +41,18 @@ bool client_state::goes_on(std::uint64_t call, command& what, const outcome& end
   --held.under_way;
   auto unsent = ended.kind == outcome_kind::never_sent;
   held.used = held.used || !unsent;
-  if (unsent && what.once_more && !what.cancelled && !held.used && for_want_of_connection(ended.cause.code)) {
-    what.once_more = false;
+  auto for_want_of_channel =
+      ended.cause.code == errc::channel_refused && held.under_way == 0 && what.moves < moves_max;
+  if (unsent && what.once_more && !what.cancelled && !held.used &&
+      (for_want_of_channel || for_want_of_connection(ended.cause.code))) {
+    ++what.moves;
+    what.once_more = for_want_of_channel;
     what.unsent = ended.cause;
+    if (for_want_of_channel && !held.lost) {
+      at_door([under = lease_key{what.lease.cluster, held.grant.lease}](auto& door) { door.release(under); });
+      held.lost = true;
+      held.loss = ended.cause;
+    }
     park(call, what, held);
     return true;
   }

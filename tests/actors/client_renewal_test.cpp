@@ -1,6 +1,8 @@
 // What was never sent is sent once more, on another connection.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 #include "tests/actors/client_world.hpp"
 
 using namespace moorage;
@@ -212,4 +214,107 @@ TEST_CASE("a stream goes on another connection too, with all of the input that w
     CHECK(to_string(stream.ended()) == "exited 0");
     CHECK(world.network->made == 2);
   }
+}
+
+TEST_CASE("a command that its connection has no channel for goes to another one, and the outcome says so") {
+  for (auto through_node : {false, true}) {
+    auto settings = plain_cluster(2);
+    settings.channels_per_connection = 2;
+    client_world world{settings, through_node};
+    world.network->channels_max = 1;
+    world.network->run_takes = 1s;
+    world.ask();
+    world.ask();
+    REQUIRE(world.network->made == 1);
+    outcomes ended;
+    for (auto& each : world.held)
+      each.async().run(command()).then(ended.take());
+    world.pass(3s);
+    REQUIRE(ended.all.size() == 2);
+    CHECK(to_string(ended.all.at(0)) == "exited 0");
+    CHECK(to_string(ended.all.at(1)) == "exited 0");
+    CHECK(ended.all.at(0).moves == 0);
+    CHECK(ended.all.at(1).moves == 1);
+    CHECK(world.network->made == 2);
+    CHECK(world.status().leases == 2);
+    world.held.clear();
+    world.settle();
+    CHECK(world.status().leases == 0);
+  }
+}
+
+TEST_CASE("a command with no channel goes on until a connection has one, which may take several") {
+  auto settings = plain_cluster(3);
+  settings.channels_per_connection = 3;
+  client_world world{settings};
+  world.network->channels_max = 1;
+  world.network->run_takes = 1s;
+  for (int i = 0; i < 9; ++i)
+    world.ask();
+  REQUIRE(world.held.size() == 9);
+  outcomes ended;
+  for (auto& each : world.held)
+    each.async().run(command()).then(ended.take());
+  world.pass(20s);
+  world.held.clear(); // those that have run give way to those that have not
+  world.pass(20s);
+  REQUIRE(ended.all.size() == 9);
+  auto went_well = std::count_if(ended.all.begin(), ended.all.end(),
+                                 [](const auto& each) { return to_string(each) == "exited 0"; });
+  CHECK(went_well == 3); // as many as there are channels; who holds a lease after that keeps it from others
+}
+
+TEST_CASE(
+    "a command beside another of its lease stays, and its lease too, where there is no channel for it") {
+  client_world world{plain_cluster(2)};
+  world.network->channels_max = 1;
+  world.network->run_takes = 1s;
+  world.ask();
+  outcomes ended;
+  for (int i = 0; i < 2; ++i)
+    world.held.at(0).async().run(command()).then(ended.take());
+  world.pass(3s);
+  REQUIRE(ended.all.size() == 2);
+  CHECK(ended.all.at(0).kind == outcome_kind::never_sent);
+  CHECK(ended.all.at(0).cause.code == errc::channel_refused);
+  CHECK(to_string(ended.all.at(1)) == "exited 0");
+  CHECK(world.network->made == 1);
+  world.held.at(0).async().run(command()).then(ended.take());
+  world.pass(3s);
+  CHECK(to_string(ended.all.at(2)) == "exited 0");
+}
+
+TEST_CASE("a server that opens no channel at all is not asked for another connection") {
+  client_world world{plain_cluster(2)};
+  world.network->channels_max = 0;
+  world.ask();
+  outcomes ended;
+  world.held.at(0).async().run(command()).then(ended.take());
+  world.pass(3s);
+  REQUIRE(ended.all.size() == 1);
+  CHECK(ended.all.at(0).kind == outcome_kind::never_sent);
+  CHECK(ended.all.at(0).cause.code == errc::exec_refused);
+  CHECK(world.network->made == 1);
+}
+
+TEST_CASE("a lease that is given back while its command looks for another connection is given back") {
+  auto settings = plain_cluster(1);
+  settings.channels_per_connection = 2;
+  client_world world{settings};
+  world.network->channels_max = 1;
+  world.network->run_takes = 10s;
+  world.ask();
+  world.ask();
+  outcomes ended;
+  for (auto& each : world.held)
+    each.async().run(command()).then(ended.take());
+  world.settle(); // the second one waits: there is no other connection, nor will there be
+  CHECK(world.status().waiters == 1);
+  auto released = world.held.at(1).async().release();
+  world.settle();
+  CHECK(released.get());
+  CHECK(world.status().waiters == 0);
+  CHECK(world.status().leases == 1);
+  REQUIRE(ended.all.size() == 1);
+  CHECK(ended.all.at(0).kind == outcome_kind::never_sent);
 }

@@ -163,3 +163,21 @@ TEST_CASE("a number names one of a sender's commands, with a lease or without, a
   world.pass(2s);
   CHECK(host.heard->runs.size() == 4);
 }
+
+TEST_CASE("a command without a lease goes to another connection where the first has no channel for it") {
+  auto settings = plain_cluster(2);
+  settings.channels_per_connection = 2;
+  virtual_world world{settings};
+  world.network->channels_max = 1;
+  world.network->run_takes = 1s;
+  guest host{world};
+  host.tell(shot(1, "first"));
+  host.tell(shot(2, "second"));
+  world.pass(3s);
+  REQUIRE(host.heard->runs.size() == 2);
+  for (std::size_t i = 0; i < 2; ++i)
+    CHECK(to_string(ended(host, i)) == "exited 0");
+  CHECK(ended(host, 0).moves + ended(host, 1).moves == 1);
+  CHECK(world.network->made == 2);
+  CHECK(world.status().leases == 0);
+}

@@ -4,6 +4,7 @@
 
 #include <caf/all.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -38,6 +39,8 @@ struct scripted_network {
   std::vector<std::size_t> broken;
   /// Transports that break as soon as they are given a command, before they have sent it.
   std::vector<std::size_t> close_at_command;
+  /// Commands at once that a transport has a channel for.
+  std::size_t channels_max = std::numeric_limits<std::size_t>::max();
   std::map<std::size_t, std::string> input; ///< of streams, by transport
   std::size_t made = 0;
   std::size_t alive = 0;
@@ -57,6 +60,12 @@ public:
 
   void open() override { opening_ = true; }
   void start(stream_id stream, exec_request request, std::uint64_t) override {
+    if (running_.size() >= network_->channels_max) {
+      cancelled_.push_back(stream_over{
+          stream,
+          {outcome_kind::never_sent, 0, {}, {errc::channel_refused, "the server has no more channels"}}});
+      return;
+    }
     network_->commands.push_back(request.command);
     running_.emplace(stream, run{std::move(request.command), request.timeout, {}, {}});
   }
@@ -240,6 +249,7 @@ inline cluster_settings plain_cluster(std::uint32_t size = 2) {
   settings.host = "alpha.example.org";
   settings.user = "me";
   settings.pool_size = size;
+  settings.channels_per_connection = 1; // what sharing one does has tests of its own
   settings.log_ins_per_minute = 0; // what holds up log-ins has tests of its own
   settings.penalty_max = 0ms;
   return settings;

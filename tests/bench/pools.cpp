@@ -52,6 +52,7 @@ cluster_settings still(const address& at, const std::string& name, std::uint32_t
   settings.agent = false;
   settings.known_hosts_files = {at.known_hosts_file};
   settings.pool_size = size;
+  settings.channels_per_connection = 1;
   settings.min_idle = size;
   settings.connects_at_once = std::min<std::uint32_t>(size, 20);
   settings.log_ins_per_minute = 0; // what holds up log-ins is not measured here

@@ -72,6 +72,7 @@ struct unlucky_home : home_with_cluster {
             {"user", quoted(sshd.user())},
             {"key_files", "[" + quoted(sshd.client_key()) + "]"},
             {"agent", "false"},
+            {"channels_per_connection", "1"},
             {"log_ins_per_minute", "0"},
             {"penalty_max", quoted("0s")},
             {"known_hosts_files", "[" + quoted(sshd.known_hosts()) + "]"},

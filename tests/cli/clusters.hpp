@@ -23,7 +23,8 @@ struct home_with_cluster {
     return "[clusters." + name + "]\nhost = \"" + sshd.host() + "\"\nport = " + std::to_string(sshd.port()) +
            "\nuser = \"" + sshd.user() + "\"\nkey_files = [\"" + sshd.client_key() + "\"]\nagent = false\n" +
            "known_hosts_files = [\"" + sshd.known_hosts() +
-           "\"]\nconnect_timeout = \"10s\"\nlog_ins_per_minute = 0\npenalty_max = \"0s\"\n";
+           "\"]\nconnect_timeout = \"10s\"\nchannels_per_connection = 1\nlog_ins_per_minute = 0\npenalty_max "
+           "= \"0s\"\n";
   }
   std::string config() const { return folder / "moorage.toml"; }
   program_spec spec(std::vector<std::string> arguments, std::string input = {}) const {

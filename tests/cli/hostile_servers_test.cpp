@@ -103,7 +103,7 @@ struct hostile_home : home_with_cluster {
   hostile_home() {
     std::ofstream config_file{config()};
     config_file << "[defaults]\nstrict_host_keys = \"no\"\nagent = false\nuser = \"u\"\n"
-                << "log_ins_per_minute = 0\npenalty_max = \"0s\"\n"
+                << "channels_per_connection = 1\nlog_ins_per_minute = 0\npenalty_max = \"0s\"\n"
                 << "key_files = [\"" << sshd.client_key() << "\"]\n"
                 << "[log]\nfile = \"" << folder / "log"
                 << "\"\nlevel = \"debug\"\n";

@@ -99,6 +99,7 @@ void add_evidence(const watched_pool& pool, events& all) {
     all.push_back(connection_doubted{c, true, "x"});
     all.push_back(connection_answered{c, false});
     all.push_back(connection_answered{c, true});
+    all.push_back(channel_refused{c, lease_id{1}, 1});
   }
 }
 
@@ -158,6 +159,10 @@ events possible(const watched_pool& pool, const theme& what) {
     all.push_back(ordered<probe_pool>{fresh(pool)});
   if (what.evidence)
     add_evidence(pool, all);
+  if (what.openings && pool.watch.latched()) {
+    all.push_back(credentials_seen{"one"});
+    all.push_back(credentials_seen{"other"});
+  }
   if (what.permits)
     add_permits(pool, all);
   if (what.admin)

@@ -35,6 +35,9 @@ cluster_settings impolite_world::draw_settings(seeded_random& random) {
   settings.proving_time = std::chrono::seconds{below(12)};
   settings.probe = below(3) == 0 ? probe_method::exec : probe_method::channel;
   settings.connection_lifetime = std::chrono::seconds{30 + below(300)};
+  settings.spread_leases = below(2) == 0;
+  settings.leak_threshold = std::chrono::seconds{below(3) == 0 ? 0 : 3 + below(30)};
+  settings.leak_reclaim = below(3) == 0;
   return settings;
 }
 
@@ -100,6 +103,11 @@ void impolite_world::answer(const open_connection& effect) {
   later(up_to(3s), connection_failed{c, {stage, kinds[below(std::size(kinds))], "fails"}});
 }
 
+void impolite_world::answer(const look_at_credentials&) {
+  if (kind_ || !chance(0.2)) // else the file system hangs
+    later(up_to(3s), credentials_seen{chance(0.8) ? "as they were" : "changed"});
+}
+
 void impolite_world::answer(const close_connection& effect) {
   later(up_to(chance(0.1) ? 20s : 300ms), connection_closed{effect.connection});
 }
@@ -118,6 +126,9 @@ void impolite_world::answer(const grant& effect) {
     later(up_to(10s), holder_lost{effect.holder});
   if (!kind_ && chance(trouble_)) // a command is cut short, or its opening is not answered
     later(up_to(holds), connection_doubted{effect.connection, chance(0.4), "cut short"});
+  if (!kind_ && chance(trouble_ * 0.1))
+    later(up_to(holds),
+          channel_refused{effect.connection, effect.lease, static_cast<std::uint32_t>(below(3))});
   if (chance(0.3))
     later(up_to(holds), connection_answered{effect.connection, chance(0.5), evidence_kind::keep_alive,
                                             chance(0.5) ? up_to(300ms) : 0s});
@@ -147,7 +158,11 @@ void impolite_world::ask() {
 void impolite_world::be_rude() {
   auto some_lease = leases_.empty() ? lease_id{1} : leases_[below(leases_.size())];
   auto some_connection = connections_.empty() ? connection_id{1} : connections_[below(connections_.size())];
-  switch (below(14)) {
+  switch (below(16)) {
+  case 15:
+    return step(credentials_seen{chance(0.5) ? "as they were" : ""});
+  case 14:
+    return step(channel_refused{some_connection, some_lease, static_cast<std::uint32_t>(below(4))});
   case 11:
     return step(permit_given{permit_id{1 + below(permits_ + 3)}});
   case 12:

@@ -35,6 +35,7 @@ private:
   void step_once();
   void answer(const request_permit& effect);
   void answer(const return_permit&) {}
+  void answer(const look_at_credentials& effect);
   void answer(const open_connection& effect);
   void answer(const close_connection& effect);
   void answer(const grant& effect);

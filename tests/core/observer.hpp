@@ -51,6 +51,10 @@ public:
     bool slow = false;
     double usual[2]{}; ///< round trips, of channels and of commands
     int measured[2]{};
+    // Of the leases that its server lets it carry; 0: as many as the settings say.
+    std::uint32_t carries = 0;
+    time_point carries_until;
+    std::chrono::nanoseconds believed = std::chrono::hours{1};
 
     std::size_t in_use() const { return live.size() + asked.size(); }
     bool idle() const { return now == phase::open && in_use() == 0; }
@@ -64,7 +68,7 @@ public:
     holder_id holder;
     request_id request;
     time_point granted;
-    bool known = false, confirmed = false, live = false, released = false;
+    bool known = false, confirmed = false, live = false, released = false, leaked = false;
   };
 
   /// From the first question to the giving back.
@@ -126,9 +130,11 @@ private:
   void hear(const probe_failed& event);
   void hear(const connection_doubted& event);
   void hear(const connection_answered& event);
+  void hear(const channel_refused& event);
   void hear(const permit_given& event);
   void hear(const permit_delayed& event);
   void hear(const permits_forgotten& event);
+  void hear(const credentials_seen& event);
   void hear(const time_passed&) {}
   void hear(const settings_changed& event);
   void hear(const ordered<resize_pool>& event);
@@ -142,10 +148,12 @@ private:
   void hear(const stop_requested& event);
   void silent_probes();
   void unconfirmed_grants();
+  void leaked_leases();
 
   void see(const request_permit& effect);
   void see(const return_permit& effect);
   void use_permit(permit_id permit, connection_id connection);
+  void see(const look_at_credentials& effect);
   void see(const open_connection& effect);
   void see(const close_connection& effect);
   void see(const grant& effect);
@@ -155,7 +163,7 @@ private:
   void see(const notify_holder& effect);
   void see(const start_probe& effect);
   void see(const change_probes& effect);
-  void see(const announce&) {}
+  void see(const announce& effect);
   void check_turn(const connection_book& c) const;
   void check_silences(time_point next_due);
   void learn(const connection_book& c);
@@ -189,6 +197,7 @@ private:
   bool expect_stopping(request_id request);
   void answered(request_id request);
   bool grantable(const connection_book& c) const;
+  std::uint32_t slots(const connection_book& c) const;
   std::size_t count(phase a, phase b) const;
   std::size_t count_open(bool sound_only) const;
   errc late_release(lease_id lease, holder_id holder) const;
@@ -203,6 +212,7 @@ private:
   std::vector<expected_end> ends_;
   std::vector<expected_answer> answers_;
   std::vector<lease_id> notices_;
+  std::vector<lease_id> leaks_;                               ///< that must be told of now
   std::vector<std::pair<request_id, connection_id>> pending_; ///< answered once none up to it is left
   std::size_t waited_before_ = 0;
   std::uint64_t last_probe_ = 0;
@@ -222,6 +232,9 @@ private:
   time_point given_up_at_ = time_point::min();
   time_point useless_at_ = time_point::min();    ///< when a connection was last found of no use
   bool gave_up_now_ = false, fatal_now_ = false; ///< for a cause that does not pass
+  std::string credentials_;                      ///< as they were when the pool was latched
+  time_point looked_at_ = time_point::min(), looking_until_ = time_point::min();
+  bool latched_now_ = false;
   bool paused_ = false, stopping_ = false, removed_ = false, latched_ = false, disconnected_now_ = false;
 };
 

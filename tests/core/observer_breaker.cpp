@@ -23,8 +23,11 @@ void observer::forgive() {
 void observer::gave_up(connection_book& c, ssh_failure kind) {
   gave_up_now_ = true;
   fatal_now_ = fatal_now_ || !is_transient(kind);
-  if (is_latching(kind))
-    latched_ = true;
+  if (is_latching(kind) && !latched_) {
+    latched_ = latched_now_ = true;
+    credentials_ = {};
+    looking_until_ = time_point::min();
+  }
   back_off(c.began, c.unreached);
 }
 
@@ -47,6 +50,30 @@ void observer::back_off(time_point began, bool unreached) {
   not_before_alone_ = now_ + delay * 4 / 5;
   not_after_ = now_ + waited_for * 6 / 5;
   not_after_alone_ = now_ + delay * 6 / 5;
+}
+
+/// Who asks a latched pool has it look whether anything was mended, and waits for that.
+void observer::see(const look_at_credentials&) {
+  if (!latched_)
+    throw broken_promise{"credentials are looked at only where a log-in was denied"};
+  if (!latched_now_ && now_ - looked_at_ < 10s)
+    throw broken_promise{"credentials are looked at every ten seconds at most"};
+  if (!latched_now_)
+    looking_until_ = now_ + 2s;
+  looked_at_ = now_;
+}
+
+void observer::hear(const credentials_seen& event) {
+  looking_until_ = time_point::min();
+  if (!latched_ || stopping_ || event.state.empty())
+    return;
+  if (credentials_.empty()) {
+    credentials_ = event.state;
+  } else if (credentials_ != event.state) {
+    latched_ = false;
+    given_up_ = 0;
+    forgive();
+  }
 }
 
 void observer::of_no_use(const connection_book& c) {

@@ -48,7 +48,7 @@ std::size_t observer::count_open(bool sound_only) const {
 }
 
 bool observer::grantable(const connection_book& c) const {
-  return c.now == phase::open && !c.condemned && c.in_use() < settings_.channels_per_connection &&
+  return c.now == phase::open && !c.condemned && c.in_use() < slots(c) &&
          (c.probe_failures == 0 || c.in_use() == 0);
 }
 
@@ -156,12 +156,12 @@ void observer::see(const grant& effect) {
   auto& c = grown(connections_, effect.connection);
   promise(c.now == phase::open, "a lease is granted on an open connection");
   promise(!c.condemned, "a condemned connection takes no new lease");
-  promise(c.in_use() < settings_.channels_per_connection, "a slot is granted once until its end is known");
+  promise(c.in_use() < slots(c), "a slot is granted once until its end is known");
   promise(grantable(c), "a connection that failed its probe is not leased twice");
   check_choice(effect.connection);
   auto& l = grown(leases_, effect.lease);
   promise(!l.known, "a lease's id is never used again");
-  l = {effect.connection, effect.holder, effect.request, now_, true, false, true, false};
+  l = {effect.connection, effect.holder, effect.request, now_, true, false, true, false, false};
   c.live.push_back(effect.lease);
   c.carried = true;
   c.unheard_since = std::min(c.unheard_since, now_);
@@ -298,6 +298,7 @@ void observer::see(const change_probes& effect) {
 void observer::check_expectations() {
   promise(ends_.empty(), "a lease that is over is fenced at once");
   promise(notices_.empty(), "a holder is told at once that its lease is over");
+  promise(leaks_.empty(), "a lease that is held for too long is told of");
   for (const auto& a : answers_)
     promise(requests_[a.request.value].answered, "a request is answered at once");
   for (const auto& p : pending_) {
@@ -325,7 +326,8 @@ void observer::check_waiters(time_point next_due) const {
   auto openings = count(phase::trying, phase::between_tries);
   auto total = openings + count(phase::open, phase::closing);
   if (latched_)
-    return promise(count_open(true) > 0, "nobody waits for a latched pool that cannot serve");
+    return promise(count_open(true) > 0 || now_ < looking_until_,
+                   "nobody waits for a latched pool that cannot serve");
   auto room = (settings_.connects_at_once == 0 || openings < settings_.connects_at_once) &&
               (!trial_ || openings == 0) && total < settings_.pool_size;
   auto covered = openings * settings_.channels_per_connection >= waiting_.size() || wishes() > 0;

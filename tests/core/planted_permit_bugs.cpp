@@ -110,3 +110,21 @@ TEST_CASE("an observer notices leave that is waited for in vain, or that nobody 
   for (const auto& bug : bugs)
     CHECK(complaint(bug.falsify) == bug.promise);
 }
+
+TEST_CASE("an observer notices looks at credentials that nobody needs", "[planted]") {
+  const std::vector<planted> bugs{
+      {"credentials are looked at only where a log-in was denied",
+       add<look_at_credentials>([](watched_pool& pool, look_at_credentials&) {
+         return !pool.watch.latched() && !first<close_connection>(pool);
+       })},
+      {"credentials are looked at every ten seconds at most",
+       [](watched_pool& pool) {
+         if (first<look_at_credentials>(pool) == nullptr || first<close_connection>(pool) != nullptr)
+           return false;
+         pool.effects.emplace_back(look_at_credentials{});
+         return true;
+       }},
+  };
+  for (const auto& bug : bugs)
+    CHECK(complaint(bug.falsify) == bug.promise);
+}

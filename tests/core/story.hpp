@@ -55,6 +55,8 @@ public:
       if ((std::holds_alternative<request_permit>(effect) || std::holds_alternative<return_permit>(effect)) &&
           permitted)
         continue;
+      if (std::holds_alternative<look_at_credentials>(effect) && !looks)
+        continue;
       if (const auto* a = std::get_if<announce>(&effect))
         announced.push_back(to_string(*a));
       else
@@ -115,6 +117,8 @@ public:
   pool_core core;
   /// Every log-in has leave at once, and nothing is said of it.
   bool permitted = true;
+  /// Looks at credentials are told of.
+  bool looks = false;
   time_point now{1h};
   std::string refusal; ///< the text of the last one
   std::chrono::nanoseconds took{0};

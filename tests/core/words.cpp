@@ -72,8 +72,8 @@ TEST_CASE("those who watch are told the cause of a failed opening once") {
     s.step(connection_failed{c1, error_of(ssh_failure::denied, cause)});
     CHECK(times(s) == 1);
     CHECK(s.announced.back().find(
-              "no further try until the settings change or the pool is reset: cannot log in "
-              "to 'lumi': " +
+              "no further try until the settings or a file that log-ins use change, or the pool is reset: "
+              "cannot log in to 'lumi': " +
               cause) != std::string::npos);
   }
   SECTION("when it backs the pool off") {

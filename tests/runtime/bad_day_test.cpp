@@ -2,10 +2,13 @@
 // notice.
 #include <catch2/catch.hpp>
 
+#include <filesystem>
+#include <string>
 #include <thread>
 
 #include "tests/runtime/embedding_fixture.hpp"
 #include "tests/support/fake_sshd.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/support/watched_process.hpp"
 
 using namespace moorage;
@@ -113,6 +116,53 @@ TEST_CASE("a denied key is refused once, latched, and works after the settings a
   CHECK(sshd.connects() == 1);
   REQUIRE(bool{rt.register_cluster(settings_for(sshd, "alpha"))});
   CHECK(rt.acquire("alpha", 20s).run("true").ended.succeeded());
+}
+
+TEST_CASE("a denied key, or a host key that has changed, is no obstacle any more once its file was mended") {
+  support::real_sshd sshd;
+  support::scratch_folder folder;
+  auto settings = settings_for(sshd, "alpha");
+  auto expected = errc::none;
+  std::string wrong, right, file;
+  SECTION("key") {
+    expected = errc::auth_denied;
+    wrong = sshd.unauthorised_client_key();
+    right = sshd.client_key();
+    file = folder / "key";
+    settings.key_files = {file};
+  }
+  SECTION("known_hosts") {
+    expected = errc::host_key_changed;
+    right = sshd.known_hosts();
+    wrong = folder / "wrong";
+    std::filesystem::copy(right, wrong);
+    sshd.change_host_keys();
+    file = folder / "known_hosts";
+    settings.known_hosts_files = {file};
+  }
+  auto put = [&file](const std::string& from) {
+    std::filesystem::copy(from, file + ".new");
+    std::filesystem::permissions(file + ".new", std::filesystem::perms::owner_read);
+    std::filesystem::rename(file + ".new", file);
+  };
+  put(wrong);
+  runtime rt{quiet_configuration({settings})};
+  CHECK(rt.try_acquire("alpha", {20s, {}, {}}).error().code == expected);
+  CHECK(rt.try_acquire("alpha", {20s, {}, {}}).error().code == expected);
+  CHECK(sshd.connects() == 1);
+  if (expected == errc::host_key_changed)
+    sshd.write_known_hosts();
+  put(right);
+  auto until = steady::now() + 40s; // it is looked at every ten seconds at most
+  auto got = rt.try_acquire("alpha", {20s, {}, {}});
+  while (!got && steady::now() < until) {
+    CHECK(got.error().code == expected);
+    std::this_thread::sleep_for(100ms);
+    got = rt.try_acquire("alpha", {20s, {}, {}});
+  }
+  REQUIRE(got);
+  CHECK(got->run("true").ended.succeeded());
+  CHECK(sshd.connects() == 2);
 }
 
 TEST_CASE("a changed host key is refused with both keys and what to do") {

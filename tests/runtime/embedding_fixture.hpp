@@ -27,6 +27,7 @@ inline cluster_settings settings_for(const support::real_sshd& sshd, const std::
   settings.key_files = {sshd.client_key()};
   settings.agent = false;
   settings.known_hosts_files = {sshd.known_hosts()};
+  settings.channels_per_connection = 1; // what sharing one does has tests of its own
   lift_log_in_limits(settings);
   return settings;
 }
@@ -40,6 +41,7 @@ inline cluster_settings unreachable(const std::string& name) {
   settings.key_files = {support::any_key()};
   settings.agent = false;
   settings.queue_depth = 1'000'000;
+  settings.channels_per_connection = 1; // what sharing one does has tests of its own
   lift_log_in_limits(settings);
   return settings;
 }

@@ -112,7 +112,7 @@ TEST_CASE("a channel beyond MaxSessions is refused as never sent, in words that 
   // One of the two came first.
   CHECK((refused.kind == outcome_kind::never_sent) != (first.kind == outcome_kind::never_sent));
   const auto& cause = refused.kind == outcome_kind::never_sent ? refused.cause : first.cause;
-  CHECK(cause.code == errc::exec_refused);
+  CHECK(cause.code == errc::channel_refused);
   CHECK(cause.text.find("MaxSessions") != std::string::npos);
   CHECK(link.run("true").ended == exited(0));
 }

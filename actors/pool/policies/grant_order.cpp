@@ -14,7 +14,7 @@ std::optional<grant_rank> rank_for_grant(const grant_candidate& candidate, const
                   : candidate.outlived ? doubt::outlived
                                        : doubt::sound;
   return grant_rank{doubtful,           static_cast<bool>(health.probe()),
-                    candidate.demerits, candidate.in_use,
+                    candidate.demerits, candidate.spread ? candidate.in_use : ~candidate.in_use,
                     ~candidate.stamp,   candidate.connection};
 }
 

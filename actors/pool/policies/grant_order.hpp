@@ -23,6 +23,8 @@ struct grant_candidate {
   /// As its history has it (policies/history.hpp).
   std::uint8_t demerits = 0;
   bool slow = false;
+  /// The one with the fewest leases first; else the one with the most.
+  bool spread = true;
 };
 
 /// The order in which connections are granted: the smallest first.
@@ -35,9 +37,8 @@ struct grant_rank {
   bool probing = false;
   /// The best first; in quarters, so that its place here changes rarely.
   std::uint8_t demerits = 0;
-  /// Fewest leases first: an open idle connection costs nothing more, has its whole link for the new lease,
-  /// and a link that breaks ends fewer leases.
-  std::uint32_t in_use = 0;
+  /// Its leases, or where the most go first what is missing to all that could be counted.
+  std::uint32_t crowd = 0;
   /// Youngest idle first, so that a quiet pool lets its surplus age out. (Complement of the stamp.)
   std::uint64_t staleness = 0;
   connection_id connection;

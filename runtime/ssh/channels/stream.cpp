@@ -150,7 +150,7 @@ bool command_stream::open_channel() {
     if (try_again())
       return phase_ == phase::opening;
     give_up(
-        errc::exec_refused,
+        errc::channel_refused,
         "the server refused to open a channel (" + printable(channel_->refusal()) +
             "); it allows only so many sessions on one connection (sshd_config: MaxSessions, 10 by default): "
             "lower channels_per_connection, or wait for commands that still run there");

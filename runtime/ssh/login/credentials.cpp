@@ -234,23 +234,27 @@ key_file load_key(const std::string& path, bool listed, const secret* passphrase
   return file;
 }
 
+std::vector<std::string> key_file_paths(const cluster_settings& settings, const std::string& home) {
+  std::vector<std::string> paths;
+  for (const auto& path : settings.key_files)
+    paths.push_back(expand_home(path, home));
+  if (paths.empty())
+    paths = {home + "/.ssh/id_ed25519", home + "/.ssh/id_ecdsa", home + "/.ssh/id_rsa"};
+  return paths;
+}
+
 std::vector<key_file> load_keys(const cluster_settings& settings, const std::string& home,
                                 const secret* passphrase, const abandonment& sign, bool secrets_kept) {
   std::vector<key_file> files;
-  for (const auto& path : settings.key_files) {
+  auto listed = !settings.key_files.empty();
+  for (const auto& path : key_file_paths(settings, home)) {
     if (sign.abandoned())
       return files;
-    files.push_back(load_key(expand_home(path, home), true, passphrase, secrets_kept));
+    if (listed || ::access(path.c_str(), F_OK) == 0)
+      files.push_back(load_key(path, listed, passphrase, secrets_kept));
   }
-  join_listed(files);
-  if (!settings.key_files.empty())
-    return files;
-  for (const char* name : {"/.ssh/id_ed25519", "/.ssh/id_ecdsa", "/.ssh/id_rsa"}) {
-    const auto path = home + name;
-    if (sign.abandoned() || ::access(path.c_str(), F_OK) != 0)
-      continue;
-    files.push_back(load_key(path, false, passphrase, secrets_kept));
-  }
+  if (listed)
+    join_listed(files);
   return files;
 }
 

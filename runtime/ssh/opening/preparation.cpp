@@ -79,27 +79,6 @@ resolution look_up(const std::string& host, std::uint16_t port) {
   return result;
 }
 
-/// Read where the preparation begins: the host may change its environment, not its threads' view of it.
-surroundings filled_in(surroundings around) {
-  if (!around.use_environment)
-    return around;
-  if (around.home.empty())
-    around.home = home_of_environment();
-  if (around.agent_socket.empty())
-    around.agent_socket = environment("SSH_AUTH_SOCK");
-  return around;
-}
-
-std::vector<std::string> known_hosts_files(const cluster_settings& settings, const std::string& home) {
-  std::vector<std::string> files;
-  for (const auto& file : settings.known_hosts_files)
-    files.push_back(expand_home(file, home));
-  if (files.empty())
-    files = {home + "/.ssh/known_hosts", home + "/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts",
-             "/etc/ssh/ssh_known_hosts2"};
-  return files;
-}
-
 std::optional<secret> find_secret(secret_store* secrets, const std::string& name, const char* setting,
                                   credentials& keys) {
   if (name.empty())
@@ -134,6 +113,26 @@ bool agent_needed(const credentials& keys) {
 }
 
 } // namespace
+
+surroundings filled_in(surroundings around) {
+  if (!around.use_environment)
+    return around;
+  if (around.home.empty())
+    around.home = home_of_environment();
+  if (around.agent_socket.empty())
+    around.agent_socket = environment("SSH_AUTH_SOCK");
+  return around;
+}
+
+std::vector<std::string> known_hosts_files(const cluster_settings& settings, const std::string& home) {
+  std::vector<std::string> files;
+  for (const auto& file : settings.known_hosts_files)
+    files.push_back(expand_home(file, home));
+  if (files.empty())
+    files = {home + "/.ssh/known_hosts", home + "/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts",
+             "/etc/ssh/ssh_known_hosts2"};
+  return files;
+}
 
 void let_openssl_begin() {
   static const bool begun = [] {

@@ -50,6 +50,13 @@ struct surroundings {
   bool use_environment = true; ///< false: an empty value above stands for itself
 };
 
+/// With what the environment says. Called where a preparation begins: the host may change its environment,
+/// not its threads' view of it.
+surroundings filled_in(surroundings around);
+
+/// The files of known host keys, whether they exist or not.
+std::vector<std::string> known_hosts_files(const cluster_settings& settings, const std::string& home);
+
 /// What the blocking calls brought. Moves only: it holds keys and the password.
 struct prepared {
   std::string user;                ///< to log in as

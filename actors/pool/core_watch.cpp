@@ -1,0 +1,58 @@
+// What is seen of leases beyond their beginning and end: that one is held for long, and that a server opens
+// no channel for one.
+#include <utility>
+
+#include "actors/durations.hpp"
+#include "actors/pool/core.hpp"
+#include "messages/durations.hpp"
+
+namespace moorage {
+
+/// Leases are watched in the order of granting, in which their ids grow: so whoever is next is due first.
+time_point pool_core::leaks_due() const {
+  auto next = leases_.upper_bound(watched_);
+  if (settings_.leak_threshold.count() == 0 || next == leases_.end())
+    return time_point::max();
+  return after(next->second.granted, settings_.leak_threshold);
+}
+
+/// In portions.
+void pool_core::watch_leaks() {
+  more_leaks_ = false;
+  for (std::size_t told = 0; leaks_due() <= now_; ++told) {
+    more_leaks_ = told == ends_per_step;
+    if (more_leaks_)
+      return;
+    auto held = leases_.upper_bound(watched_);
+    watched_ = held->first;
+    ++counters_.leaks;
+    auto who = held->second.label.empty()
+                   ? to_string(held->second.holder) + ", without a label"
+                   : "'" + held->second.label + "' (" + to_string(held->second.holder) + ")";
+    note(event_kind::leaked, held->second.connection, held->first,
+         "held for " + to_text(between(held->second.granted, now_)) + " by " + who +
+             ": was it forgotten? (leak_threshold)");
+    if (settings_.leak_reclaim)
+      take_back(held,
+                {errc::lease_ended, "it was held for longer than leak_threshold (" +
+                                        format_duration(settings_.leak_threshold) + ") and was taken back"},
+                true);
+  }
+}
+
+/// The lease goes on with another connection, if nothing has run under it: its user's client sees to that,
+/// and comes after this.
+void pool_core::on(const channel_refused& event) {
+  auto* c = find(event.connection);
+  if (c == nullptr || !c->open() || !c->channels.refused(now_, event.carried))
+    return;
+  refresh(*c);
+  auto limit = c->channels.of(settings_.channels_per_connection);
+  if (limit < settings_.channels_per_connection)
+    note(event_kind::learnt, c->id, event.lease,
+         "its server refused a channel while " + std::to_string(event.carried) +
+             " leases had some, so it carries no more than " + std::to_string(limit) + " for " +
+             to_text(between(now_, c->channels.due())));
+}
+
+} // namespace moorage

@@ -1,0 +1,43 @@
+// How many leases a connection carries, as its server let it: sshd counts sessions (sshd_config(5):
+// MaxSessions), other servers have limits of their own, and none says how many it allows.
+//
+// A value of few numbers: it is told what was refused and when, and is asked. One for each connection.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+
+#include "actors/durations.hpp"
+
+namespace moorage {
+
+class channel_limit {
+public:
+  /// The lesson fades, since a server may have been short of something for a moment: after this all is tried
+  /// again, which costs a command or two a way round by another connection. What is learnt again after that
+  /// holds twice as long, up to a day.
+  static constexpr std::chrono::hours holds{1};
+  static constexpr std::chrono::hours holds_max{24};
+
+  /// A channel was refused while so many leases had channels there: as many are what it carries, one at
+  /// least. Whether that is fewer than was known.
+  bool refused(time_point now, std::uint32_t carried);
+  /// The lesson is over, if it is time.
+  void lapse(time_point now);
+
+  std::uint32_t of(std::uint32_t configured) const { return std::min(configured, learnt_); }
+  bool any() const { return learnt_ != unknown; }
+  /// When the lesson is over; `time_point::max()`: nothing was learnt.
+  time_point due() const { return any() ? until_ : time_point::max(); }
+
+private:
+  static constexpr auto unknown = std::numeric_limits<std::uint32_t>::max();
+
+  std::uint32_t learnt_ = unknown;
+  time_point until_;
+  std::chrono::nanoseconds holds_ = holds;
+};
+
+} // namespace moorage

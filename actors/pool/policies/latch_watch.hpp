@@ -1,0 +1,54 @@
+// When a latched pool looks whether what its log-ins use has changed on disk: keys, certificates, known_hosts.
+//
+// A value of few numbers: it is told what was seen, and is asked. What is seen is a text that says nothing but
+// whether it is the same.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "actors/durations.hpp"
+
+namespace moorage {
+
+class latch_watch {
+public:
+  /// A look costs a few calls at the file system, and is made only when somebody asks; no more often.
+  static constexpr std::chrono::seconds interval{10};
+  /// Who asks waits for the look, since they may have just mended what was wrong; no longer than this, should
+  /// the file system hang.
+  static constexpr std::chrono::seconds patience{2};
+
+  /// The pool was latched just now: the first look is what later ones are compared with.
+  void latched(time_point now) {
+    known_ = {};
+    looked_at_ = now;
+    until_ = time_point::min();
+  }
+  /// Somebody asks for a lease. Whether it is time for a look, which then must be made.
+  bool ask(time_point now) {
+    if (now < after(looked_at_, interval))
+      return false;
+    looked_at_ = now;
+    until_ = after(now, patience);
+    return true;
+  }
+  /// What the look brought. Whether it is another than the first.
+  bool seen(std::string state) {
+    until_ = time_point::min();
+    if (known_.empty())
+      known_ = std::exchange(state, {});
+    return !state.empty() && state != known_;
+  }
+
+  /// Those who asked wait for a look, until then; in the past: for none.
+  time_point until() const { return until_; }
+
+private:
+  std::string known_;
+  time_point looked_at_;
+  time_point until_ = time_point::min();
+};
+
+} // namespace moorage

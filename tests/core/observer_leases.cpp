@@ -1,0 +1,55 @@
+// Leases that are held for long, and channels that a server refuses, as the observer books and judges them.
+#include <algorithm>
+
+#include "tests/core/observer.hpp"
+
+namespace moorage::test {
+
+using namespace std::chrono_literals;
+
+/// What the settings allow, and its server.
+std::uint32_t observer::slots(const connection_book& c) const {
+  auto learnt = c.carries > 0 && now_ < c.carries_until;
+  return learnt ? std::min(c.carries, settings_.channels_per_connection) : settings_.channels_per_connection;
+}
+
+void observer::hear(const channel_refused& event) {
+  if (event.connection.value >= connections_.size())
+    return;
+  auto& c = connections_[event.connection.value];
+  if (c.now != phase::open)
+    return;
+  if (c.carries > 0 && now_ >= c.carries_until) {
+    c.carries = 0;
+    c.believed = std::min<std::chrono::nanoseconds>(2 * c.believed, 24h);
+  }
+  auto carried = std::max(event.carried, 1u);
+  c.carries = c.carries == 0 ? carried : std::min(c.carries, carried);
+  c.carries_until = now_ + c.believed;
+}
+
+/// Each is told of once, and taken back where that is asked for.
+void observer::leaked_leases() {
+  if (settings_.leak_threshold.count() == 0)
+    return;
+  for (std::uint64_t i = 0; i < leases_.size(); ++i) {
+    auto& book = leases_[i];
+    if (!book.live || book.leaked || now_ - book.granted < settings_.leak_threshold)
+      continue;
+    book.leaked = true;
+    leaks_.emplace_back(i);
+    if (settings_.leak_reclaim)
+      end(lease_id{i}, true, true);
+  }
+}
+
+void observer::see(const announce& effect) {
+  if (effect.what != event_kind::leaked)
+    return;
+  auto due = std::find(leaks_.begin(), leaks_.end(), effect.lease);
+  if (due == leaks_.end())
+    throw broken_promise{"a lease is told of once, and only when it is held for too long"};
+  leaks_.erase(due);
+}
+
+} // namespace moorage::test

@@ -1,0 +1,159 @@
+// Promises: who holds a lease for long is told of, and a server that refuses channels is asked for fewer.
+#include "tests/core/story.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+using Catch::Contains;
+
+namespace {
+
+/// One open connection, leased to h1.
+story leased(cluster_settings settings, const std::string& label = "sync") {
+  story s{std::move(settings)};
+  s.acquire(r1, h1, 30s, label);
+  s.step(connection_opened{c1});
+  s.step(lease_confirmed{l1});
+  return s;
+}
+
+std::size_t told_of_leaks(const story& s) {
+  return static_cast<std::size_t>(std::count_if(s.announced.begin(), s.announced.end(), [](const auto& each) {
+    return each.find("leaked") != std::string::npos;
+  }));
+}
+
+cluster_settings watched(std::chrono::milliseconds threshold) {
+  auto settings = lumi();
+  settings.leak_threshold = threshold;
+  settings.idle_timeout = settings.connection_lifetime = 100h;
+  settings.probe_interval = settings.probe_interval_max = 20h;
+  return settings;
+}
+
+} // namespace
+
+TEST_CASE("a lease that is held for longer than leak_threshold is told of once, with its label and holder") {
+  auto s = leased(watched(10min));
+  CHECK(s.wait(10min - 1ms) == "");
+  CHECK(told_of_leaks(s) == 0);
+  CHECK(s.wait(1ms) == "");
+  REQUIRE(told_of_leaks(s) == 1);
+  CHECK_THAT(s.announced.back(), Contains("leaked") && Contains("10 min") && Contains("'sync' (h1)"));
+  CHECK(s.wait(10h) == "");
+  CHECK(told_of_leaks(s) == 1);
+  CHECK(s.status().counters.leaks == 1);
+}
+
+TEST_CASE("one without a label is told of by its holder") {
+  auto s = leased(watched(10min), "");
+  s.wait(10min);
+  CHECK_THAT(s.announced.back(), Contains("by h1, without a label"));
+}
+
+TEST_CASE("a lease that is given back in time is not told of, nor is any when leak_threshold is 0") {
+  auto s = leased(watched(10min));
+  s.wait(9min);
+  s.release(l1, h1);
+  s.wait(10h);
+  CHECK(told_of_leaks(s) == 0);
+  auto never = leased(watched(0ms));
+  CHECK(never.wait(100h) == "");
+  CHECK(told_of_leaks(never) == 0);
+}
+
+TEST_CASE("a lease that was told of and comes back after all says how long it was held") {
+  auto s = leased(watched(10min));
+  s.wait(12min);
+  s.release(l1, h1);
+  CHECK_THAT(s.announced.back(), Contains("released") && Contains("after 12 min"));
+}
+
+TEST_CASE("a lease that is held for too long is taken back only where leak_reclaim says so") {
+  auto settings = watched(10min);
+  settings.leak_reclaim = true;
+  auto s = leased(settings);
+  CHECK(s.wait(10min) == "end l1 c1 ask, notify h1 l1 lease_ended");
+  CHECK(s.release(l1, h1, r2) == "refuse r2 lease_ended");
+  CHECK_THAT(s.refusal, Contains("leak_threshold (10min)"));
+  CHECK(s.status().counters.reclaimed == 1);
+}
+
+TEST_CASE("a shorter leak_threshold holds for leases that were granted before") {
+  auto s = leased(watched(10min));
+  s.wait(1min);
+  s.step(settings_changed{r2, watched(30s)});
+  CHECK(told_of_leaks(s) == 1);
+}
+
+TEST_CASE("many leases held for too long are told of in portions, so that no step takes long") {
+  auto settings = watched(10min);
+  settings.channels_per_connection = 100;
+  settings.pool_size = 3;
+  settings.queue_depth = 1000;
+  story s{settings};
+  for (std::uint64_t i = 1; i <= 300; ++i)
+    s.acquire(request_id{i}, h1);
+  for (std::uint64_t i = 1; i <= 3; ++i)
+    s.step(connection_opened{connection_id{i}});
+  for (std::uint64_t i = 1; i <= 300; ++i)
+    s.step(lease_confirmed{lease_id{i}});
+  REQUIRE(s.status().leases == 300);
+  s.now += 10min;
+  s.step(time_passed{});
+  CHECK(told_of_leaks(s) == pool_core::ends_per_step);
+  CHECK(s.due_in() <= 0s);
+  s.wait(0s);
+  CHECK(told_of_leaks(s) == 300);
+}
+
+TEST_CASE("a connection whose server refuses a channel carries no more leases than had some, for an hour") {
+  auto settings = watched(0ms);
+  settings.channels_per_connection = 4;
+  auto s = leased(settings);
+  CHECK(s.acquire(r2, h2) == "grant r2 l2 c1 h2");
+  CHECK(s.acquire(r3, h3) == "grant r3 l3 c1 h3");
+  s.step(lease_confirmed{l2});
+  s.step(lease_confirmed{l3});
+  CHECK(s.step(channel_refused{c1, l3, 2}) == "");
+  CHECK_THAT(s.announced.back(), Contains("learnt") && Contains("no more than 2 for 60 min"));
+  CHECK(s.release(l3, h3) == "end l3 c1");
+  CHECK(s.acquire(r4, h3, 2h) == ""); // though four were allowed
+  CHECK(s.wait(1h - 1ms) == "");
+  CHECK(s.wait(1ms) == "grant r4 l4 c1 h3");
+}
+
+TEST_CASE("what one connection has learnt of channels holds for no other") {
+  auto settings = watched(0ms);
+  settings.channels_per_connection = 2;
+  settings.pool_size = 2;
+  auto s = leased(settings);
+  s.acquire(r2, h1);
+  s.step(channel_refused{c1, l2, 1});
+  s.release(l2, h1);
+  CHECK(s.acquire(r3, h2) == "open c2");
+  CHECK(s.step(connection_opened{c2}) == "grant r3 l3 c2 h2");
+  CHECK(s.acquire(r4, h2) == "grant r4 l4 c2 h2");
+}
+
+TEST_CASE("a refused channel of a connection that has gone teaches nothing") {
+  auto s = leased(watched(0ms));
+  s.step(connection_lost{c1, error_of(ssh_failure::reset)});
+  CHECK(s.step(channel_refused{c1, l1, 1}) == "");
+  CHECK(s.step(channel_refused{c5, l1, 1}) == "");
+}
+
+TEST_CASE("the connection with the most leases is granted first where spread_leases is off") {
+  for (auto spread : {true, false}) {
+    auto settings = watched(0ms);
+    settings.channels_per_connection = 3;
+    settings.pool_size = settings.min_idle = settings.connects_at_once = 2;
+    settings.spread_leases = spread;
+    story s{settings};
+    s.step(time_passed{});
+    s.step(connection_opened{c1});
+    s.step(connection_opened{c2});
+    auto first = s.acquire(r1, h1); // the youngest idle
+    CHECK(first == "grant r1 l1 c2 h1");
+    CHECK(s.acquire(r2, h1) == (spread ? "grant r2 l2 c1 h1" : "grant r2 l2 c2 h1"));
+  }
+}
