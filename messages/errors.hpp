@@ -30,7 +30,7 @@ namespace moorage {
   row(cancelled, refused, "it was cancelled", \
       "The asker withdrew the request.") \
   row(auth_denied, refused, "the log-in was denied", \
-      "The server denied the log-in; latched. Mend the credentials, then change the settings or reset the pool.") \
+      "The server denied the log-in; latched. Mend the key files, which is seen when somebody asks, or reset the pool.") \
   row(host_key_unknown, refused, "the server's host key is not known", \
       "The server's host key is not known; latched. The text has the key and the command that accepts it.") \
   row(host_key_changed, refused, "the server shows another host key than the known one", \
@@ -85,8 +85,8 @@ namespace moorage {
   row(disconnected, refused, "an administrator disconnected the cluster", \
       "An administrator disconnected the cluster while the request waited or the lease was held. Ask again.") \
   row(channel_refused, refused, "the connection had no channel for the command", \
-      "The server refused to open another channel on the connection, and the command was never sent. Where nothing had run " \
-      "under its lease it went to other connections first. Wait for commands that run there, or lower channels_per_connection.") \
+      "The server refused to open another channel on the connection, and the command was never sent. Other connections were " \
+      "tried where the client or run_once could. Wait for commands that run there, or lower channels_per_connection.") \
   row(no_credentials, refused, "there was nothing to log in with", \
       "There was nothing to log in with: no key, agent or password that could be offered. The text says what was missing; mend " \
       "that and ask again.")

@@ -39,13 +39,13 @@ enum class severity : std::uint8_t { debug, info, warning, error, critical };
   row(closed, info, "A connection that was closed has gone.") \
   row(lost, warning, "An open connection broke; its error says how.") \
   row(learnt, info, "The pool learnt how long a connection may be idle, or how many leases one carries.") \
-  row(latched, error, "The pool tries no log-in until the settings change or it is reset.") \
+  row(latched, error, "The pool tries no log-in until the settings or the files at fault change, or it is reset.") \
   row(backing_off, warning, "The pool waits before it opens the next connection.") \
   row(delayed, info, "A log-in that is needed waits for leave; the text says why, and until when if that is known.") \
   row(turned_away, warning, "The server shows a sign of a ban, or of too many log-ins: none begins there for a while.") \
   row(paused, info, "An administrator paused the pool.") \
   row(resumed, info, "An administrator resumed the pool.") \
-  row(changed, info, "The pool has other settings, or was reset.") \
+  row(changed, info, "The pool has other settings, was reset, or files that log-ins use have changed.") \
   row(stopped, info, "The pool has ended.") \
   row(warned, warning, "An opening met what a person should mend, such as a host key that could not be written down.") \
   row(internal, critical, "A bug ended the pool; a fresh one takes its place.") \

@@ -57,7 +57,8 @@ struct connection_answered {
 struct channel_refused {
   connection_id connection;
   lease_id lease;
-  std::uint32_t carried = 0; ///< the other leases
+  std::uint32_t carried = 0;  ///< the other leases with commands there
+  std::uint32_t channels = 0; ///< of theirs, together
 };
 
 /// Asks whether the connection of a lease is well.
@@ -99,7 +100,7 @@ typename Inspector::result_type inspect(Inspector& f, connection_answered& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, channel_refused& x) {
-  return f(x.connection, x.lease, x.carried);
+  return f(x.connection, x.lease, x.carried, x.channels);
 }
 
 } // namespace moorage

@@ -59,8 +59,10 @@ void runtime_parts::begin(const configuration& config) {
     return make_ssh_transport(
         settings, [wake = std::move(wake), token = life_count::enter(count)] { wake(); }, *world);
   };
-  handed.look_at_credentials = [world](const cluster_settings& settings, bool host_keys, waker wake) {
-    return look_at_credentials_of(settings, host_keys, std::move(wake), *world);
+  handed.look_at_credentials = [world, count = transports](const cluster_settings& settings, bool host_keys,
+                                                           waker wake) {
+    return look_at_credentials_of(
+        settings, host_keys, [wake = std::move(wake), token = life_count::enter(count)] { wake(); }, *world);
   };
   handed.connects_at_once = config.connects_at_once;
   handed.seed = std::random_device{}();

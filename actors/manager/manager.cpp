@@ -102,7 +102,11 @@ void manager_actor_state::permits_ended(const caf::error& reason) {
 
 void manager_actor_state::start_pool(const std::string& name, entry& cluster) {
   auto number = pools_started_++;
-  pool_world world{world_.transports, world_.look_at_credentials, turns_, permits_, world_.seed + number * 0x9e3779b97f4a7c15u,
+  pool_world world{world_.transports,
+                   world_.look_at_credentials,
+                   turns_,
+                   permits_,
+                   world_.seed + number * 0x9e3779b97f4a7c15u,
                    lives_[name]++ * ids_per_life + 1};
   cluster.pool = self_->spawn(pool, cluster.settings, std::move(world));
   self_->monitor(cluster.pool);

@@ -101,6 +101,7 @@ private:
     std::string label;
     bool confirmed = false;
     time_point granted;
+    bool unserved = false; ///< there was no channel for it, which is no use to anybody
   };
 
   enum class lease_end : std::uint8_t { unknown, released, involuntary };

@@ -41,6 +41,8 @@ void pool_core::on(const settings_changed& event) {
   auto new_probes = settings_.probe != event.settings.probe ||
                     settings_.probe_command != event.settings.probe_command ||
                     settings_.probe_timeout != event.settings.probe_timeout;
+  if (event.settings.leak_reclaim && !settings_.leak_reclaim)
+    watched_ = {}; // those that were told of are told of once more, and taken back
   settings_ = event.settings;
   if (!keep)
     idle_limit_ = {}; // of another way
@@ -123,6 +125,7 @@ void pool_core::on(const ordered<reset_pool>& event) {
   for (auto& [id, c] : connections_) {
     c.health.forget_failures();
     c.past.forget();
+    c.channels = {};
     refresh(c);
   }
   note(event_kind::changed, {}, {},

@@ -20,14 +20,14 @@ void pool_core::on(const acquire_requested& event) {
   auto asked = now_ - event.waited;
   if (waiters_.empty() && may_grant())
     return give(need(grantable_.first().connection), event.request, event.holder, std::move(label), asked);
-  if (back_off_.latched() && !servable()) {
-    if (latch_watch_.ask(now_))
-      look_whether_mended();
-    if (latch_watch_.until() <= now_)
-      return refuse_acquire(event.request, in_vain());
-  }
   auto deadline =
       event.deadline == cluster_deadline ? after(asked, settings_.acquire_timeout) : event.deadline;
+  if (back_off_.latched()) {
+    if (latch_watch_.ask(now_))
+      look_whether_mended();
+    if (!servable() && (latch_watch_.until() <= now_ || deadline <= now_))
+      return refuse_acquire(event.request, in_vain());
+  }
   waiter w{event.request, event.holder, std::move(label), asked, deadline, event.wait_for_ready};
   if (deadline <= now_)
     return refuse_acquire(event.request, timed_out(w, situation(), waiters_.size(), false));
@@ -106,12 +106,15 @@ void pool_core::on(const lease_released& event) {
   emit(end_lease{c.id, event.lease, false, {errc::lease_ended, "it was given back"}});
   note(event_kind::released, c.id, event.lease,
        event.lease <= watched_ ? "after " + to_text(between(position->second.granted, now_)) : std::string{});
+  auto unserved = position->second.unserved;
   forget(position, lease_end::released);
   if (event.discarded) {
     discarded(c, event.reason);
   } else {
-    c.health.served();
-    was_of_use(c);
+    if (!unserved) {
+      c.health.served();
+      was_of_use(c);
+    }
     slot_freed(c);
   }
   answer(event.request);

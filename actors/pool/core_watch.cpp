@@ -44,14 +44,19 @@ void pool_core::watch_leaks() {
 /// and comes after this.
 void pool_core::on(const channel_refused& event) {
   auto* c = find(event.connection);
-  if (c == nullptr || !c->open() || !c->channels.refused(now_, event.carried))
+  if (auto lease = leases_.find(event.lease); lease != leases_.end())
+    lease->second.unserved = true;
+  if (c == nullptr || !c->open())
     return;
+  auto fewer = c->channels.refused(now_, event.carried, event.channels);
   refresh(*c);
+  if (!fewer)
+    return;
   auto limit = c->channels.of(settings_.channels_per_connection);
   if (limit < settings_.channels_per_connection)
     note(event_kind::learnt, c->id, event.lease,
          "its server refused a channel while " + std::to_string(event.carried) +
-             " leases had some, so it carries no more than " + std::to_string(limit) + " for " +
+             " other leases ran commands, so it carries no more than " + std::to_string(limit) + " for " +
              to_text(between(now_, c->channels.due())));
 }
 

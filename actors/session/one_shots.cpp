@@ -1,12 +1,15 @@
 #include "actors/session/one_shots.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace moorage {
 
-run_ended one_shots::unsent(std::uint64_t call, failure why) {
+run_ended one_shots::unsent(std::uint64_t call, failure why, std::uint32_t moves) {
   run_ended end{call, {}};
   end.result.ended = {outcome_kind::never_sent, 0, {}, std::move(why)};
+  end.result.ended.moves = moves;
   return end;
 }
 
@@ -31,6 +34,14 @@ bool one_shots::take(const lease_grant& grant) {
   auto& entry = found->second;
   --waiting_;
   entry.lease = {grant.cluster, grant.lease};
+  using std::chrono::milliseconds;
+  auto now = state_.now();
+  if (entry.moves == 0)
+    entry.sent = now;
+  else if (auto& timeout = entry.what.timeout; timeout.count() > 0)
+    timeout =
+        std::max(timeout - std::chrono::duration_cast<milliseconds>(now - std::exchange(entry.sent, now)),
+                 milliseconds{1});
   if (entry.to_link)
     state_.fit_for_link(entry.what, entry.lease);
   state_.run({grant.cluster, grant.lease, grant.call, entry.once_more ? entry.what : std::move(entry.what)});
@@ -42,8 +53,9 @@ std::optional<run_ended> one_shots::take(const acquire_refused& refusal) {
   if (found == under_way_.end())
     return std::nullopt;
   --waiting_;
+  auto moves = found->second.moves;
   forget(found);
-  return unsent(refusal.call, refusal.reason);
+  return unsent(refusal.call, refusal.reason, moves);
 }
 
 bool one_shots::goes_on(run_ended& end) {
@@ -78,8 +90,9 @@ std::optional<run_ended> one_shots::cancel(std::uint64_t call) {
   // Answered here and now; a grant that crosses with it is given back when it comes.
   --waiting_;
   state_.cancel_acquire(call);
+  auto moves = entry.moves;
   forget(found);
-  return unsent(call, {errc::cancelled, "it was cancelled before it was sent"});
+  return unsent(call, {errc::cancelled, "it was cancelled before it was sent"}, moves);
 }
 
 bool one_shots::drop(std::uint64_t call) {

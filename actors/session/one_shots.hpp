@@ -47,7 +47,8 @@ private:
     exec_request what;
     std::size_t bytes = 0;
     std::chrono::steady_clock::time_point asked;
-    lease_key lease; ///< none while it waits for one
+    std::chrono::steady_clock::time_point sent = {}; ///< the first time; its own time-out begins
+    lease_key lease;                                 ///< none while it waits for one
     bool to_link = false;
     bool once_more = true;   ///< may go to another connection
     std::uint32_t moves = 0; ///< how often it did
@@ -57,7 +58,7 @@ private:
     bytes_ -= entry->second.bytes;
     under_way_.erase(entry);
   }
-  static run_ended unsent(std::uint64_t call, failure why);
+  static run_ended unsent(std::uint64_t call, failure why, std::uint32_t moves);
   bool is_waiting(const one_shot& entry) const { return entry.lease == lease_key{}; }
 
   session_state& state_;

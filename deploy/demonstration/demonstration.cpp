@@ -86,6 +86,7 @@ cluster_settings demonstration::settings_of(const support::real_sshd& sshd, cons
   settings.agent = false;
   settings.known_hosts_files = {sshd.known_hosts()};
   settings.pool_size = pool_size;
+  settings.channels_per_connection = 1; // each lease of the warm-up is a connection
   settings.connects_at_once = 2;
   settings.probe_timeout = 2s;
   return settings;

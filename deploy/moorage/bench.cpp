@@ -95,20 +95,22 @@ json row(const measurement& of) {
           {"max_seconds", seconds_of(of.quantile(1))}};
 }
 
-std::uint32_t callers_for(const options& from, const pool_status& pool, const configuration& config) {
-  if (from.bench.callers > 0)
-    return from.bench.callers;
+std::uint32_t slots_of(const options& from, const pool_status& pool, const configuration& config) {
   const auto* cluster = config.find(from.cluster);
-  auto channels = (cluster == nullptr ? config.defaults : *cluster).settings.channels_per_connection;
-  return std::clamp<std::uint32_t>(2 * pool.size * channels, 1, 256);
+  return pool.size * (cluster == nullptr ? config.defaults : *cluster).settings.channels_per_connection;
+}
+
+std::uint32_t callers_for(const options& from, const pool_status& pool, const configuration& config) {
+  return from.bench.callers > 0 ? from.bench.callers
+                                : std::clamp<std::uint32_t>(2 * slots_of(from, pool, config), 1, 256);
 }
 
 // Every caller holds a lease at once, so that the pool is as large as it gets before anything is measured.
-failure warm_up(runtime& pools, const options& from, const pool_status& pool, std::uint32_t callers,
+failure warm_up(runtime& pools, const options& from, std::uint32_t slots, std::uint32_t callers,
                 std::stop_token stop) {
   waiting_words words{from, pools};
   std::vector<pending<result<lease>>> asked;
-  for (std::uint32_t i = 0; i < std::min(callers, pool.size); ++i)
+  for (std::uint32_t i = 0; i < std::min(callers, slots); ++i)
     asked.push_back(pools.async().acquire(
         from.cluster, {.patience = from.patience, .label = "bench: warm-up", .stop = stop}));
   std::vector<lease> held;
@@ -147,7 +149,8 @@ ending run_bench(const options& from) {
   auto callers = callers_for(from, *pool, *config);
   auto stop = signals.token();
   auto begin = clock::now();
-  if (auto trouble = warm_up(pools, from, *pool, callers, stop); trouble.code != errc::none)
+  if (auto trouble = warm_up(pools, from, slots_of(from, *pool, *config), callers, stop);
+      trouble.code != errc::none)
     return signals.caught() != 0 ? ending{refused, signals.caught()}
                                  : refuse(trouble, advice_for(from, trouble, reached));
   auto warm = clock::now() - begin;

@@ -77,7 +77,7 @@ private:
 
 /// What is done when whom the client asks has gone.
 struct node_loss {
-  /// Called by the client, which has told everybody; must not wait. May be empty.
+  /// Called by the client, before it tells anybody; must not wait. May be empty.
   std::function<void()> told = {};
   /// Somebody connects to the node again from then on, and says `node_is_back`.
   bool reconnects = false;

@@ -58,9 +58,11 @@ void client_state::begin(std::uint64_t call, command& what) {
   auto& held = found->second;
   if (!held.lost && held.renewal == 0)
     return send(call, what);
-  what.once_more = false;
-  what.unsent = {errc::connection_lost, "the connection to '" + what.lease.cluster +
-                                            "' had ended before anything was run under the lease"};
+  what.once_more = held.loss.code == errc::channel_refused;
+  what.unsent = what.once_more ? held.loss
+                               : failure{errc::connection_lost,
+                                         "the connection to '" + what.lease.cluster +
+                                             "' had ended before anything was run under the lease"};
   park(call, what, held);
 }
 
@@ -125,8 +127,10 @@ void client_state::end(std::uint64_t call, outcome ended) {
   if (auto run = runs_.extract(call); !run.empty()) {
     exec_result finished;
     finished.ended = std::move(ended);
+    finished.ended.moves = run.mapped().moves;
     run.mapped().answer(std::move(finished));
   } else if (auto stream = streams_.extract(call); !stream.empty()) {
+    ended.moves = stream.mapped().moves;
     stream.mapped().pipe->finish(std::move(ended));
   }
 }

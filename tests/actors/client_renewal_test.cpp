@@ -1,8 +1,6 @@
 // What was never sent is sent once more, on another connection.
 #include <catch2/catch.hpp>
 
-#include <algorithm>
-
 #include "tests/actors/client_world.hpp"
 
 using namespace moorage;
@@ -241,27 +239,6 @@ TEST_CASE("a command that its connection has no channel for goes to another one,
     world.settle();
     CHECK(world.status().leases == 0);
   }
-}
-
-TEST_CASE("a command with no channel goes on until a connection has one, which may take several") {
-  auto settings = plain_cluster(3);
-  settings.channels_per_connection = 3;
-  client_world world{settings};
-  world.network->channels_max = 1;
-  world.network->run_takes = 1s;
-  for (int i = 0; i < 9; ++i)
-    world.ask();
-  REQUIRE(world.held.size() == 9);
-  outcomes ended;
-  for (auto& each : world.held)
-    each.async().run(command()).then(ended.take());
-  world.pass(20s);
-  world.held.clear(); // those that have run give way to those that have not
-  world.pass(20s);
-  REQUIRE(ended.all.size() == 9);
-  auto went_well = std::count_if(ended.all.begin(), ended.all.end(),
-                                 [](const auto& each) { return to_string(each) == "exited 0"; });
-  CHECK(went_well == 3); // as many as there are channels; who holds a lease after that keeps it from others
 }
 
 TEST_CASE(

@@ -181,3 +181,38 @@ TEST_CASE("a command without a lease goes to another connection where the first 
   CHECK(world.network->made == 2);
   CHECK(world.status().leases == 0);
 }
+
+TEST_CASE("commands with no channel go from connection to connection until each has run") {
+  auto settings = plain_cluster(3);
+  settings.channels_per_connection = 3;
+  virtual_world world{settings};
+  world.network->channels_max = 1;
+  world.network->run_takes = 1s;
+  guest host{world};
+  for (std::uint64_t i = 1; i <= 9; ++i)
+    host.tell(shot(i, "number " + std::to_string(i), 1min));
+  world.pass(20s);
+  REQUIRE(host.heard->runs.size() == 9);
+  std::uint32_t moves = 0;
+  for (std::size_t i = 0; i < 9; ++i) {
+    CHECK(to_string(ended(host, i)) == "exited 0");
+    moves += ended(host, i).moves;
+  }
+  CHECK(moves > 0);
+  CHECK(world.network->made == 3);
+}
+
+TEST_CASE("a command that finds no channel and then no lease says how often it was moved") {
+  auto settings = plain_cluster(1);
+  settings.channels_per_connection = 2;
+  virtual_world world{settings};
+  world.network->channels_max = 1;
+  world.network->run_takes = 1h;
+  guest host{world};
+  host.tell(shot(1, "first"));
+  host.tell(shot(2, "second", 5s));
+  world.pass(10s);
+  REQUIRE(host.heard->runs.size() == 1);
+  CHECK(ended(host).cause.code == errc::acquire_timeout);
+  CHECK(ended(host).moves == 1);
+}

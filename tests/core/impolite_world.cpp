@@ -127,8 +127,8 @@ void impolite_world::answer(const grant& effect) {
   if (!kind_ && chance(trouble_)) // a command is cut short, or its opening is not answered
     later(up_to(holds), connection_doubted{effect.connection, chance(0.4), "cut short"});
   if (!kind_ && chance(trouble_ * 0.1))
-    later(up_to(holds),
-          channel_refused{effect.connection, effect.lease, static_cast<std::uint32_t>(below(3))});
+    later(up_to(holds), channel_refused{effect.connection, effect.lease, static_cast<std::uint32_t>(below(3)),
+                                        static_cast<std::uint32_t>(below(4))});
   if (chance(0.3))
     later(up_to(holds), connection_answered{effect.connection, chance(0.5), evidence_kind::keep_alive,
                                             chance(0.5) ? up_to(300ms) : 0s});
@@ -162,7 +162,8 @@ void impolite_world::be_rude() {
   case 15:
     return step(credentials_seen{chance(0.5) ? "as they were" : ""});
   case 14:
-    return step(channel_refused{some_connection, some_lease, static_cast<std::uint32_t>(below(4))});
+    return step(channel_refused{some_connection, some_lease, static_cast<std::uint32_t>(below(4)),
+                                static_cast<std::uint32_t>(below(5))});
   case 11:
     return step(permit_given{permit_id{1 + below(permits_ + 3)}});
   case 12:

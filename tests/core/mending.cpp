@@ -69,7 +69,7 @@ TEST_CASE("a look that hangs in the file system costs who asks two seconds") {
 TEST_CASE("who will not wait is not kept by a look, nor is a pool mended by one that saw nothing") {
   auto s = denied();
   s.now += 10s;
-  CHECK(s.acquire(r2, h2, 0s) == "look, refuse r2 acquire_timeout");
+  CHECK(s.acquire(r2, h2, 0s) == "look, refuse r2 auth_denied");
   CHECK(s.step(credentials_seen{""}) == "");
   CHECK(s.acquire(r3, h2) == "refuse r3 auth_denied");
 }
@@ -85,4 +85,32 @@ TEST_CASE("what is seen of files once a pool was reset or is not latched changes
   s.now += 10s;
   CHECK(s.acquire(r3, h2) == "look");
   CHECK(s.step(credentials_seen{"otherwise"}) == "refuse r3 auth_denied");
+}
+
+TEST_CASE("a latched pool that still has a connection is looked after as well") {
+  story s{lumi(2)};
+  s.looks = true;
+  s.acquire(r1, h1);
+  s.step(connection_opened{c1});
+  s.acquire(r2, h1, 1h);
+  CHECK(s.step(connection_failed{c2, error_of(ssh_failure::denied)}) == "close c2 not_opened, look");
+  s.step(connection_closed{c2});
+  s.step(credentials_seen{"as they were"});
+  s.now += 4s;
+  s.step(lease_confirmed{l1});
+  s.now += 6s;
+  CHECK(s.acquire(r3, h2, 1h) == "look");
+  CHECK(s.step(credentials_seen{"otherwise"}) == "open c3");
+}
+
+TEST_CASE("where the first look saw nothing, what a later one sees is taken for new") {
+  story s{lumi()};
+  s.looks = true;
+  s.acquire(r1, h1);
+  s.step(connection_failed{c1, error_of(ssh_failure::denied)});
+  s.step(connection_closed{c1});
+  s.step(credentials_seen{""});
+  s.now += 10s;
+  CHECK(s.acquire(r2, h2) == "look");
+  CHECK(s.step(credentials_seen{"something"}) == "open c2");
 }

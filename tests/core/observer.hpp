@@ -53,7 +53,8 @@ public:
     int measured[2]{};
     // Of the leases that its server lets it carry; 0: as many as the settings say.
     std::uint32_t carries = 0;
-    time_point carries_until;
+    time_point carries_until = time_point::min();
+    bool for_now = false;
     std::chrono::nanoseconds believed = std::chrono::hours{1};
 
     std::size_t in_use() const { return live.size() + asked.size(); }
@@ -68,7 +69,7 @@ public:
     holder_id holder;
     request_id request;
     time_point granted;
-    bool known = false, confirmed = false, live = false, released = false, leaked = false;
+    bool known = false, confirmed = false, live = false, released = false, leaked = false, unserved = false;
   };
 
   /// From the first question to the giving back.
@@ -234,7 +235,7 @@ private:
   bool gave_up_now_ = false, fatal_now_ = false; ///< for a cause that does not pass
   std::string credentials_;                      ///< as they were when the pool was latched
   time_point looked_at_ = time_point::min(), looking_until_ = time_point::min();
-  bool latched_now_ = false;
+  bool latched_now_ = false, credentials_known_ = false;
   bool paused_ = false, stopping_ = false, removed_ = false, latched_ = false, disconnected_now_ = false;
 };
 

@@ -25,7 +25,7 @@ void observer::gave_up(connection_book& c, ssh_failure kind) {
   fatal_now_ = fatal_now_ || !is_transient(kind);
   if (is_latching(kind) && !latched_) {
     latched_ = latched_now_ = true;
-    credentials_ = {};
+    credentials_known_ = false;
     looking_until_ = time_point::min();
   }
   back_off(c.began, c.unreached);
@@ -65,11 +65,12 @@ void observer::see(const look_at_credentials&) {
 
 void observer::hear(const credentials_seen& event) {
   looking_until_ = time_point::min();
-  if (!latched_ || stopping_ || event.state.empty())
+  if (!latched_)
     return;
-  if (credentials_.empty()) {
+  if (!credentials_known_) {
+    credentials_known_ = true;
     credentials_ = event.state;
-  } else if (credentials_ != event.state) {
+  } else if (!stopping_ && !event.state.empty() && credentials_ != event.state) {
     latched_ = false;
     given_up_ = 0;
     forgive();

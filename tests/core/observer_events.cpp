@@ -115,6 +115,8 @@ void observer::hear(const lease_released& event) {
   book.released = true;
   auto& c = connections_[book.connection.value];
   if (!event.discarded) {
+    if (book.unserved)
+      return expect_answer(event.request, errc::none);
     c.served = true;
     was_of_use(c);
   } else if (!c.condemned) {
@@ -251,6 +253,9 @@ void observer::hear(const settings_changed& event) {
       if (c.now == phase::open || c.opening())
         c.condemned = c.other_transport = true;
   }
+  if (event.settings.leak_reclaim && !settings_.leak_reclaim)
+    for (auto& book : leases_)
+      book.leaked = false;
   settings_ = event.settings;
   for (auto& c : connections_)
     c.quiet_since = now_;
@@ -315,6 +320,10 @@ void observer::hear(const ordered<reset_pool>& event) {
     c.doubted = c.slow = false;
     c.checks_failed.clear();
     c.rate = 1;
+    c.carries = 0;
+    c.believed = 1h;
+    c.for_now = false;
+    c.carries_until = time_point::min();
   }
   expect_answer(event.request, errc::none);
 }

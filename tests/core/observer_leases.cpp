@@ -14,6 +14,8 @@ std::uint32_t observer::slots(const connection_book& c) const {
 }
 
 void observer::hear(const channel_refused& event) {
+  if (event.lease.value < leases_.size() && leases_[event.lease.value].live)
+    leases_[event.lease.value].unserved = true;
   if (event.connection.value >= connections_.size())
     return;
   auto& c = connections_[event.connection.value];
@@ -21,11 +23,13 @@ void observer::hear(const channel_refused& event) {
     return;
   if (c.carries > 0 && now_ >= c.carries_until) {
     c.carries = 0;
-    c.believed = std::min<std::chrono::nanoseconds>(2 * c.believed, 24h);
+    if (!c.for_now)
+      c.believed = std::min<std::chrono::nanoseconds>(2 * c.believed, 24h);
   }
+  c.for_now = event.channels > event.carried && (c.carries == 0 || c.for_now);
   auto carried = std::max(event.carried, 1u);
   c.carries = c.carries == 0 ? carried : std::min(c.carries, carried);
-  c.carries_until = now_ + c.believed;
+  c.carries_until = std::max(c.carries_until, now_ + (c.for_now ? 1min : c.believed));
 }
 
 /// Each is told of once, and taken back where that is asked for.

@@ -55,7 +55,8 @@ TEST_CASE("an observer notices wrong refusals", "[planted]") {
            return false;
          for (auto request : pool.watch.waiting())
            if (const auto& book = pool.watch.requests()[request.value];
-               book.wait_for_ready && book.deadline > pool.now && !first<open_connection>(pool)) {
+               book.wait_for_ready && book.deadline > pool.now && !first<open_connection>(pool) &&
+               !first<refuse>(pool)) {
              pool.effects.push_back(refuse{request, {errc::connect_failed, "planted"}});
              return true;
            }

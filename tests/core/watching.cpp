@@ -1,4 +1,6 @@
 // Promises: who holds a lease for long is told of, and a server that refuses channels is asked for fewer.
+#include <algorithm>
+
 #include "tests/core/story.hpp"
 
 using namespace moorage;
@@ -114,7 +116,7 @@ TEST_CASE("a connection whose server refuses a channel carries no more leases th
   CHECK(s.acquire(r3, h3) == "grant r3 l3 c1 h3");
   s.step(lease_confirmed{l2});
   s.step(lease_confirmed{l3});
-  CHECK(s.step(channel_refused{c1, l3, 2}) == "");
+  CHECK(s.step(channel_refused{c1, l3, 2, 2}) == "");
   CHECK_THAT(s.announced.back(), Contains("learnt") && Contains("no more than 2 for 60 min"));
   CHECK(s.release(l3, h3) == "end l3 c1");
   CHECK(s.acquire(r4, h3, 2h) == ""); // though four were allowed
@@ -128,7 +130,7 @@ TEST_CASE("what one connection has learnt of channels holds for no other") {
   settings.pool_size = 2;
   auto s = leased(settings);
   s.acquire(r2, h1);
-  s.step(channel_refused{c1, l2, 1});
+  s.step(channel_refused{c1, l2, 1, 1});
   s.release(l2, h1);
   CHECK(s.acquire(r3, h2) == "open c2");
   CHECK(s.step(connection_opened{c2}) == "grant r3 l3 c2 h2");
@@ -138,8 +140,8 @@ TEST_CASE("what one connection has learnt of channels holds for no other") {
 TEST_CASE("a refused channel of a connection that has gone teaches nothing") {
   auto s = leased(watched(0ms));
   s.step(connection_lost{c1, error_of(ssh_failure::reset)});
-  CHECK(s.step(channel_refused{c1, l1, 1}) == "");
-  CHECK(s.step(channel_refused{c5, l1, 1}) == "");
+  CHECK(s.step(channel_refused{c1, l1, 1, 1}) == "");
+  CHECK(s.step(channel_refused{c5, l1, 1, 1}) == "");
 }
 
 TEST_CASE("the connection with the most leases is granted first where spread_leases is off") {
@@ -156,4 +158,35 @@ TEST_CASE("the connection with the most leases is granted first where spread_lea
     CHECK(first == "grant r1 l1 c2 h1");
     CHECK(s.acquire(r2, h1) == (spread ? "grant r2 l2 c1 h1" : "grant r2 l2 c2 h1"));
   }
+}
+
+TEST_CASE("leases that were told of are taken back where leak_reclaim is set later, and told of once more") {
+  auto settings = watched(10min);
+  auto s = leased(settings);
+  s.wait(1h);
+  CHECK(told_of_leaks(s) == 1);
+  settings.leak_reclaim = true;
+  CHECK(s.step(settings_changed{r2, settings}) == "acknowledge r2, end l1 c1 ask, notify h1 l1 lease_ended");
+  CHECK(told_of_leaks(s) == 2);
+}
+
+TEST_CASE("a reset forgets how many leases a connection carries") {
+  auto settings = watched(0ms);
+  settings.channels_per_connection = 2;
+  auto s = leased(settings);
+  s.step(channel_refused{c1, l1, 1, 1});
+  CHECK(s.acquire(r2, h2) == "");
+  CHECK(s.step(ordered<reset_pool>{r3}) == "acknowledge r3, grant r2 l2 c1 h2");
+}
+
+TEST_CASE("a connection that had no channel for a lease was of no use to it") {
+  auto settings = watched(0ms);
+  settings.channels_per_connection = 2;
+  auto s = leased(settings);
+  s.now += 1min;
+  s.step(channel_refused{c1, l1, 1, 1});
+  s.release(l1, h1);
+  s.step(connection_lost{c1, error_of(ssh_failure::reset)});
+  CHECK(std::any_of(s.announced.begin(), s.announced.end(),
+                    [](const auto& each) { return each.find("was of no use") != std::string::npos; }));
 }

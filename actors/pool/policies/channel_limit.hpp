@@ -21,9 +21,12 @@ public:
   static constexpr std::chrono::hours holds{1};
   static constexpr std::chrono::hours holds_max{24};
 
-  /// A channel was refused while so many leases had channels there: as many are what it carries, one at
-  /// least. Whether that is fewer than was known.
-  bool refused(time_point now, std::uint32_t carried);
+  /// What is learnt while a lease has several channels is how things are at the moment.
+  static constexpr std::chrono::minutes holds_for_now{1};
+
+  /// A channel was refused while so many leases had `channels` there: as many leases are what it carries, one
+  /// at least. Whether that is fewer than was known.
+  bool refused(time_point now, std::uint32_t carried, std::uint32_t channels);
   /// The lesson is over, if it is time.
   void lapse(time_point now);
 
@@ -36,7 +39,8 @@ private:
   static constexpr auto unknown = std::numeric_limits<std::uint32_t>::max();
 
   std::uint32_t learnt_ = unknown;
-  time_point until_;
+  time_point until_ = time_point::min();
+  bool for_now_ = false; ///< it says little of what the server allows
   std::chrono::nanoseconds holds_ = holds;
 };
 

@@ -23,6 +23,7 @@ public:
   /// The pool was latched just now: the first look is what later ones are compared with.
   void latched(time_point now) {
     known_ = {};
+    first_ = true;
     looked_at_ = now;
     until_ = time_point::min();
   }
@@ -34,12 +35,14 @@ public:
     until_ = after(now, patience);
     return true;
   }
-  /// What the look brought. Whether it is another than the first.
+  /// What the look brought; empty: nothing could be seen. Whether it is another than the first. Where the
+  /// first saw nothing, whatever is seen later may be new.
   bool seen(std::string state) {
     until_ = time_point::min();
-    if (known_.empty())
-      known_ = std::exchange(state, {});
-    return !state.empty() && state != known_;
+    auto first = std::exchange(first_, false);
+    if (first)
+      known_ = std::move(state);
+    return !first && !state.empty() && state != known_;
   }
 
   /// Those who asked wait for a look, until then; in the past: for none.
@@ -47,6 +50,7 @@ public:
 
 private:
   std::string known_;
+  bool first_ = true;
   time_point looked_at_;
   time_point until_ = time_point::min();
 };
