@@ -28,7 +28,7 @@ namespace moorage {
   row(acquire_timeout, refused, "no lease was free in time", \
       "No lease was free by the deadline. The text says who held them; ask with more patience, or raise pool_size.") \
   row(cancelled, refused, "it was cancelled", \
-      "The asker withdrew the request.") \
+      "The asker withdrew the request, or another order undid this one.") \
   row(auth_denied, refused, "the log-in was denied", \
       "The server denied the log-in; latched. Mend the key files, which is seen when somebody asks, or reset the pool.") \
   row(host_key_unknown, refused, "the server's host key is not known", \
@@ -89,7 +89,14 @@ namespace moorage {
       "tried where the client or run_once could. Wait for commands that run there, or lower channels_per_connection.") \
   row(no_credentials, refused, "there was nothing to log in with", \
       "There was nothing to log in with: no key, agent or password that could be offered. The text says what was missing; mend " \
-      "that and ask again.")
+      "that and ask again.") \
+  row(drained, refused, "an administrator drained the cluster", \
+      "An administrator drained the cluster: nobody is served, and leases end, until it is resumed. Ask again then.") \
+  row(suspended, refused, "an administrator suspended the cluster", \
+      "An administrator suspended the cluster: whoever comes is refused until it is resumed. Ask again then.") \
+  row(overloaded, refused, "the pool is overloaded", \
+      "Every wait has been longer than overload_target for overload_interval, and the request named no patience. The text says " \
+      "how long, and who holds the leases; name a patience, try later, or raise pool_size.")
 
 #define MOORAGE_ERROR(name, exit, words, meaning) name,
 enum class errc : std::uint8_t {

@@ -43,9 +43,15 @@ enum class severity : std::uint8_t { debug, info, warning, error, critical };
   row(backing_off, warning, "The pool waits before it opens the next connection.") \
   row(delayed, info, "A log-in that is needed waits for leave; the text says why, and until when if that is known.") \
   row(turned_away, warning, "The server shows a sign of a ban, or of too many log-ins: none begins there for a while.") \
+  row(overloaded, warning, "Waits have been too long for too long: who named no patience is refused, the oldest first.") \
+  row(relieved, info, "The pool is overloaded no more.") \
   row(paused, info, "An administrator paused the pool.") \
+  row(suspended, info, "An administrator suspended the pool: whoever comes is refused.") \
   row(resumed, info, "An administrator resumed the pool.") \
   row(changed, info, "The pool has other settings, was reset, or files that log-ins use have changed.") \
+  row(draining, info, "An administrator drains the pool: it serves nobody, and its connections close as they become free.") \
+  row(drained, info, "A pool that was being drained has no connection left.") \
+  row(reconnecting, info, "An administrator has the open connections replaced; the text says within what time.") \
   row(stopped, info, "The pool has ended.") \
   row(warned, warning, "An opening met what a person should mend, such as a host key that could not be written down.") \
   row(internal, critical, "A bug ended the pool; a fresh one takes its place.") \

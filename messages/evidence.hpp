@@ -52,8 +52,8 @@ struct connection_answered {
   std::chrono::nanoseconds rtt{0}; ///< 0: it was not measured
 };
 
-/// The server opened no channel for a command under this lease, while other leases had channels on the
-/// connection: that many are what it carries.
+/// The server opened no channel for a command under this lease. That many are what it carries, if other
+/// leases had channels on the connection.
 struct channel_refused {
   connection_id connection;
   lease_id lease;

@@ -42,7 +42,8 @@ using pool_actor = announcer_actor::extend<
     // From its connections and probes.
     caf::reacts_to<connection_opened>, caf::reacts_to<connection_failed>, caf::reacts_to<connection_lost>,
     caf::reacts_to<connection_closed>, caf::reacts_to<lease_cleared>, caf::reacts_to<probe_passed>,
-    caf::reacts_to<probe_failed>, caf::reacts_to<connection_doubted>, caf::reacts_to<connection_answered>, caf::reacts_to<channel_refused>,
+    caf::reacts_to<probe_failed>, caf::reacts_to<connection_doubted>, caf::reacts_to<connection_answered>,
+    caf::reacts_to<channel_refused>,
     // From its own timer.
     caf::reacts_to<wake_up>>;
 

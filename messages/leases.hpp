@@ -38,7 +38,8 @@ struct acquire {
   /// The sender's own number for this request: the answer carries it, and it cancels. While it waits, a
   /// second acquire under the same number is the same one, asked again. 0: cannot be cancelled.
   std::uint64_t call = 0;
-  /// From the arrival at the pool; 0: now or not at all; `default_patience`: the cluster's `acquire_timeout`.
+  /// From the arrival at the pool; 0: now or not at all; `default_patience`: the cluster's `acquire_timeout`,
+  /// or less when the pool is overloaded (`overload_target`).
   std::chrono::nanoseconds patience = default_patience;
   /// Who this is, for people who wonder who holds the leases.
   std::string label = {};

@@ -7,6 +7,7 @@
 // test.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -17,14 +18,16 @@
 // clang-format off
 /// `each` of them, with `between` between them.
 #define MOORAGE_ORDERS(each, between) \
-  each(pause_pool) between each(resume_pool) between each(probe_pool) between each(evict_connection) between \
-  each(revoke_lease) between each(resize_pool) between each(reset_pool) between each(disconnect_pool)
+  each(pause_pool) between each(resume_pool) between each(suspend_pool) between each(drain_pool) between each(probe_pool) between each(evict_connection) between \
+  each(revoke_lease) between each(resize_pool) between each(set_setting) between each(reset_pool) between \
+  each(reconnect_pool) between each(disconnect_pool)
 #define MOORAGE_COMMA ,
 // clang-format on
 
 namespace moorage {
 
 /// No grants and no new openings until resumed; waiters queue, leases go on. Pausing twice is pausing once.
+/// Refused `invalid_request` while the pool drains or is drained, which only `resume_pool` ends.
 struct pause_pool {
   static constexpr const char* name = "pause";
   std::string cluster = {};
@@ -34,7 +37,20 @@ typename Inspector::result_type inspect(Inspector& f, pause_pool& x) {
   return f(x.cluster);
 }
 
-/// The end of a pause.
+/// Whoever comes is refused `suspended` until the pool is resumed; those who wait already are served, and
+/// leases go on. Connections are opened for those who wait alone, not for the reserve (`min_idle`). Of this
+/// and `pause_pool` the latest holds; refused as that is while the pool drains.
+struct suspend_pool {
+  static constexpr const char* name = "suspend";
+  std::string cluster = {};
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, suspend_pool& x) {
+  return f(x.cluster);
+}
+
+/// The end of a pause, a suspension or a drain, under way or over. What carries leases still when a drain is
+/// cut short stays in service; whoever waits for that drain's end is refused `cancelled`.
 struct resume_pool {
   static constexpr const char* name = "resume";
   std::string cluster = {};
@@ -42,6 +58,22 @@ struct resume_pool {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, resume_pool& x) {
   return f(x.cluster);
+}
+
+/// For maintenance: waiters are refused `drained`, and so is whoever comes until the pool is resumed. Nothing
+/// is opened, what is free is closed at once, the rest as it is given back. Leases go on until they end or
+/// `within` is over; then they are ended as if revoked, so that what runs has 3 s. Answered when no
+/// connection is left. It stays drained whatever else is ordered or set; drained anew it has the newest
+/// deadline, and each order is answered.
+struct drain_pool {
+  static constexpr const char* name = "drain";
+  std::string cluster = {};
+  /// From when the pool reads it; 0 or less: leases end at once; more than a year: a year.
+  std::chrono::milliseconds within{0};
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, drain_pool& x) {
+  return f(x.cluster, x.within);
 }
 
 /// A health check now.
@@ -88,6 +120,22 @@ typename Inspector::result_type inspect(Inspector& f, resize_pool& x) {
   return f(x.cluster, x.size);
 }
 
+/// Another value of one setting, until the cluster is registered anew or the node ends: `value` as it is
+/// written after `-o NAME=`. Refused `invalid_settings`, with what is allowed, where that or the settings
+/// together are wrong, or for the name, which cannot change; then nothing has changed. The answer's text says
+/// what the setting was, and what becomes of open connections. Where it is of how connections are opened, it
+/// lifts the latch and the back-off, unless it is the value that it has.
+struct set_setting {
+  static constexpr const char* name = "set";
+  std::string cluster = {};
+  std::string key = {}; ///< a setting's name, such as `pool_size`
+  std::string value = {};
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, set_setting& x) {
+  return f(x.cluster, x.key, x.value);
+}
+
 /// Forgets the latch, the back-off, the failures, what was learnt of idleness, and the signs of a ban that
 /// the cluster's host and port has shown, to other clusters there as well. What log-ins cost there is not
 /// forgotten.
@@ -98,6 +146,22 @@ struct reset_pool {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, reset_pool& x) {
   return f(x.cluster);
+}
+
+/// Replaces every open connection: at a time of its own within `spread`, the oldest first, each takes no new
+/// lease any more, and closes, at once if it is idle, else when its leases have ended. What somebody needs is
+/// opened anew as ever, the reserve (`min_idle`) included, so that log-ins come spread as well. Connections
+/// that are being opened are new. Answered at once, since leases may last: events and `connection_status`
+/// tell how far it is. Ordered again, each connection keeps the earlier of its times.
+struct reconnect_pool {
+  static constexpr const char* name = "reconnect";
+  std::string cluster = {};
+  /// 0 or less: all at once; more than a year: a year.
+  std::chrono::milliseconds spread{0};
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, reconnect_pool& x) {
+  return f(x.cluster, x.spread);
 }
 
 /// Closes every connection, ending its leases, and refuses the waiters `disconnected`; the cluster stays

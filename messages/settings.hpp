@@ -108,6 +108,15 @@ struct cluster_settings {
   std::chrono::milliseconds leak_threshold{600'000};
   /// Whether it is also taken back, which ends what runs under it.
   bool leak_reclaim = false;
+  /// A wait for a lease that is borne. When for so long and `overload_interval` somebody has waited all the
+  /// time, a connection being open, and nobody was served within it, the pool is overloaded: the oldest
+  /// waiters that named no patience, and did not ask to ride out an outage, are refused once they have waited
+  /// for twice as long, until somebody is served within it or nobody waits. Five seconds: above what a log-in
+  /// at a busy site takes. 0: none is refused for overload.
+  std::chrono::milliseconds overload_target{5'000};
+  /// How long waits must have stayed above `overload_target`. Half a minute: a burst is served by then, or is
+  /// none.
+  std::chrono::milliseconds overload_interval{30'000};
 
   // --- health
   /// Between two checks of a connection that has just been opened; doubles with each that passes. Each is
@@ -170,10 +179,10 @@ typename Inspector::result_type inspect(Inspector& f, cluster_settings& x) {
            x.known_hosts_files, x.strict_host_keys, x.connect_timeout, x.agent_timeout, x.keep_alive_interval,
            x.pool_size, x.channels_per_connection, x.spread_leases, x.connection_lifetime, x.idle_timeout,
            x.min_idle, x.connects_at_once, x.log_ins_per_minute, x.penalty_max, x.queue_depth,
-           x.acquire_timeout, x.leak_threshold, x.leak_reclaim, x.probe_interval, x.probe_interval_max,
-           x.probe_interval_unhealthy, x.probe_timeout, x.probe, x.probe_command, x.probes_at_once,
-           x.probe_share, x.probe_failures_max, x.proving_time, x.output_max, x.reply_timeout, x.linger,
-           x.environment_fallback, x.sweep);
+           x.acquire_timeout, x.leak_threshold, x.leak_reclaim, x.overload_target, x.overload_interval,
+           x.probe_interval, x.probe_interval_max, x.probe_interval_unhealthy, x.probe_timeout, x.probe,
+           x.probe_command, x.probes_at_once, x.probe_share, x.probe_failures_max, x.proving_time,
+           x.output_max, x.reply_timeout, x.linger, x.environment_fallback, x.sweep);
 }
 
 } // namespace moorage

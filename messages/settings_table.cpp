@@ -268,6 +268,14 @@ std::vector<field> pool_fields() {
           entry<&S::leak_reclaim>("leak_reclaim",
                                   "Take back a lease that is held for longer than leak_threshold, and end "
                                   "what runs under it."),
+          entry<&S::overload_target>(
+              "overload_target",
+              "When all waits for a lease have been longer for overload_interval, those who named no "
+              "patience are refused after twice as long, the oldest first, until one is shorter. 0: never.",
+              {.least = 10, .most = 1 * days, .zero = true}),
+          entry<&S::overload_interval>(
+              "overload_interval", "How long even the shortest wait must have been above overload_target.",
+              {.least = 100, .most = 1 * days}),
       });
 }
 

@@ -10,6 +10,12 @@ std::string to_string(connection_state state) {
   return index < names.size() ? names[index] : std::to_string(index);
 }
 
+std::string to_string(pool_state state) {
+  constexpr std::array names{"running", "paused", "suspended", "draining", "drained"};
+  auto index = static_cast<std::size_t>(state);
+  return index < names.size() ? names[index] : std::to_string(index);
+}
+
 std::string to_string(removal_reason reason) {
   auto index = static_cast<std::size_t>(reason);
   if (reason == removal_reason::none)

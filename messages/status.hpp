@@ -20,6 +20,17 @@ enum class connection_state : std::uint8_t { opening, idle, leased, closing };
 
 std::string to_string(connection_state state);
 
+/// Whom a pool serves, as administrators have ordered. Until it is resumed only these orders change it.
+enum class pool_state : std::uint8_t {
+  running,
+  paused,    ///< grants and opens nothing; whoever comes waits
+  suspended, ///< serves those who wait; whoever comes is refused
+  draining,  ///< serves nobody; connections close as they become free
+  drained    ///< serves nobody, and no connection is left
+};
+
+std::string to_string(pool_state state);
+
 // clang-format off
 /// Why connections leave a pool, one row each: its name, which people, logs and JSON see as well, and what it means.
 #define MOORAGE_REMOVALS(row) \
@@ -34,6 +45,8 @@ std::string to_string(connection_state state);
   row(discarded, "A holder gave its lease back with word that the connection is bad.") \
   row(settings, "It was opened under settings that no longer hold.") \
   row(disconnected, "The cluster was disconnected or removed, or the runtime stops.") \
+  row(drained, "The pool was drained.") \
+  row(reconnected, "An administrator had the cluster's connections replaced.") \
   row(not_opened, "It could not be opened, or nobody needed it any more when the next try was due.")
 // clang-format on
 
@@ -109,6 +122,7 @@ struct waiter_status {
   row(timeouts, "Acquires refused at their deadline.") \
   row(cancelled, "Acquires withdrawn, or whose holder had gone.") \
   row(refusals, "Acquires refused otherwise.") \
+  row(overload_refusals, "Of these, those refused since the pool was overloaded.") \
   row(releases, "Leases given back by their holders.") \
   row(discards, "Of these, those with word that the connection is bad.") \
   row(reclaimed, "Leases ended otherwise: never confirmed, holder died, revoked, connection lost.") \
@@ -162,7 +176,7 @@ struct pool_status {
   std::uint32_t leases = 0;
   std::uint32_t waiters = 0;
   std::uint32_t probing = 0; ///< probes in flight
-  bool paused = false;
+  pool_state state = pool_state::running;
   /// What a latched pool refuses acquires with; code `none` when not latched.
   failure latched;
   /// The last failure to open, if the pool backs off; code `none` otherwise.
@@ -215,7 +229,7 @@ typename Inspector::result_type inspect(Inspector& f, latency_quantiles& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, pool_status& x) {
   return f(x.cluster, x.destination, x.size, x.total, x.opening, x.idle, x.leased, x.closing, x.leases,
-           x.waiters, x.probing, x.paused, x.latched, x.backing_off, x.log_ins_wait, x.log_ins_wait_for,
+           x.waiters, x.probing, x.state, x.latched, x.backing_off, x.log_ins_wait, x.log_ins_wait_for,
            x.average_age, x.average_idle, x.idle_limit, x.score, x.counters, x.acquire_latency, x.probe_rtt);
 }
 

@@ -46,7 +46,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::local_call)
   add(request_id) add(lease_id) add(connection_id) add(holder_id) add(probe_id) add(permit_id) add(permit_use) add(errc) add(failure) \
   add(ssh_stage) add(ssh_failure) add(ssh_error) add(opening_step) add(host_key_policy) add(probe_method) \
   add(variable_fallback) add(cluster_settings) add(environment_variable) add(exec_request) add(outcome_kind) \
-  add(outcome) add(output_kind) add(event_kind) add(removal_reason) add(connection_state) \
+  add(outcome) add(output_kind) add(event_kind) add(removal_reason) add(connection_state) add(pool_state) \
   add(evidence_kind) add(connection_outcome) add(connection_status) add(lease_status) add(waiter_status) add(pool_counters) add(latency_quantiles)
 
 /// What outsiders say to their session: nothing in it names an actor.

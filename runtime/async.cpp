@@ -16,13 +16,16 @@ using clock = pending_shared::clock;
 struct asker {
   const std::shared_ptr<client_gate>& gate;
   bool waited;
+  /// What is asked for, by itself; a day or more: nobody knows.
+  std::chrono::milliseconds takes{0};
 };
 
 /// Asks the manager, and gives what `change` makes of its answer.
 template <class Answer, class Change>
 auto ask_by_message(const asker& from, std::string cluster, caf::message request, Change change) {
   using given = decltype(std::declval<result<Answer>>().transform(change));
-  call_terms terms{.cluster = std::move(cluster), .deadline = clock::now(), .waited = from.waited};
+  auto deadline = from.takes < std::chrono::hours{24} ? clock::now() + from.takes : clock::time_point::max();
+  call_terms terms{.cluster = std::move(cluster), .deadline = deadline, .waited = from.waited};
   return begin_call<given>(from.gate, std::move(terms),
                            [request = std::move(request), change](client_state& client, auto give) mutable {
                              client.ask_manager<Answer>(std::move(request),
@@ -205,8 +208,17 @@ pending<result<void>> async_runtime::pause(std::string_view cluster) const {
   return order({gate_, waited_}, cluster, pause_pool{std::string{cluster}});
 }
 
+pending<result<void>> async_runtime::suspend(std::string_view cluster) const {
+  return order({gate_, waited_}, cluster, suspend_pool{std::string{cluster}});
+}
+
 pending<result<void>> async_runtime::resume(std::string_view cluster) const {
   return order({gate_, waited_}, cluster, resume_pool{std::string{cluster}});
+}
+
+pending<result<void>> async_runtime::drain(std::string_view cluster, std::chrono::milliseconds within) const {
+  // A later drain may give it more time, a day at most; a node that is gone is noticed by its link.
+  return order({gate_, waited_, std::chrono::hours{25}}, cluster, drain_pool{std::string{cluster}, within});
 }
 
 pending<result<void>> async_runtime::probe(std::string_view cluster) const {
@@ -225,8 +237,20 @@ pending<result<void>> async_runtime::resize(std::string_view cluster, std::uint3
   return order({gate_, waited_}, cluster, resize_pool{std::string{cluster}, size});
 }
 
+pending<result<std::string>> async_runtime::set(std::string_view cluster, std::string_view key,
+                                                std::string_view value) const {
+  return ask<done>({gate_, waited_}, cluster,
+                   set_setting{std::string{cluster}, std::string{key}, std::string{value}},
+                   [](done answer) { return std::move(answer.text); });
+}
+
 pending<result<void>> async_runtime::reset(std::string_view cluster) const {
   return order({gate_, waited_}, cluster, reset_pool{std::string{cluster}});
+}
+
+pending<result<void>> async_runtime::reconnect(std::string_view cluster,
+                                               std::chrono::milliseconds spread) const {
+  return order({gate_, waited_}, cluster, reconnect_pool{std::string{cluster}, spread});
 }
 
 pending<result<void>> async_runtime::disconnect(std::string_view cluster) const {

@@ -70,12 +70,17 @@ public:
   pending<result<std::vector<lease_status>>> leases(std::string_view cluster) const;
   pending<result<std::vector<waiter_status>>> waiters(std::string_view cluster) const;
   pending<result<void>> pause(std::string_view cluster) const;
+  pending<result<void>> suspend(std::string_view cluster) const;
   pending<result<void>> resume(std::string_view cluster) const;
+  pending<result<void>> drain(std::string_view cluster, std::chrono::milliseconds within) const;
   pending<result<void>> probe(std::string_view cluster) const;
   pending<result<void>> evict(std::string_view cluster, connection_id connection) const;
   pending<result<void>> revoke(std::string_view cluster, lease_id lease) const;
   pending<result<void>> resize(std::string_view cluster, std::uint32_t size) const;
+  pending<result<std::string>> set(std::string_view cluster, std::string_view key,
+                                   std::string_view value) const;
   pending<result<void>> reset(std::string_view cluster) const;
+  pending<result<void>> reconnect(std::string_view cluster, std::chrono::milliseconds spread) const;
   pending<result<void>> disconnect(std::string_view cluster) const;
 
   pending<result<subscription>> subscribe(std::string_view cluster,

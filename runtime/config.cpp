@@ -6,8 +6,9 @@
 #include <unistd.h>
 
 #include "messages/printable.hpp"
+#include "messages/settings_text.hpp"
+#include "messages/written_values.hpp"
 #include "runtime/config/fields.hpp"
-#include "runtime/config/values.hpp"
 #include "runtime/system/account.hpp"
 
 namespace moorage {

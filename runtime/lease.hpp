@@ -56,7 +56,8 @@ concept command_text = std::convertible_to<T, std::string_view>;
 
 /// How long an acquire may wait.
 struct acquire_options {
-  /// Zero: now or not at all; negative [the default]: the cluster's `acquire_timeout`.
+  /// Zero: now or not at all; negative [the default]: the cluster's `acquire_timeout`, or less where the pool
+  /// is overloaded (`overload_target`).
   std::chrono::nanoseconds patience{-1};
   /// Who this is, for people who wonder who holds the leases.
   std::string label = {};

@@ -9,9 +9,9 @@
 // There always is one, by the deadline of what was asked, also when the runtime stops, was moved from or has
 // lost its node. A node that is frozen, which is lost only when it has been silent for a minute, costs a call
 // 1 s more than its deadline, whichever way its answer is taken. The deadline is the patience of an acquire;
-// a command's time-out and the 3 s that it has to end; now, for what has no patience, questions and orders.
-// An acquire with the cluster's own patience, a command without a time-out, a stream and a probe have none
-// that is known here.
+// a command's time-out and the 3 s that it has to end; a drain's, and 10 s for what it ends; now, for what
+// has no patience, questions and other orders. An acquire with the cluster's own patience, a command without
+// a time-out, a stream, a probe and a drain of a day or more have none that is known here.
 //
 // edge: a host thread waits here for what an actor gives.
 #pragma once

@@ -166,8 +166,18 @@ public:
   result<void> pause(std::string_view cluster) {
     return waited_for([&](auto&& to) { return to.pause(cluster); });
   }
+  result<void> suspend(std::string_view cluster) {
+    return waited_for([&](auto&& to) { return to.suspend(cluster); });
+  }
   result<void> resume(std::string_view cluster) {
     return waited_for([&](auto&& to) { return to.resume(cluster); });
+  }
+  /// For maintenance: serves nobody any more, and returns when the cluster has no connection left: once its
+  /// leases have ended, or been ended after `within`, and what ran has had its 3 s. It goes on, and the pool
+  /// stays drained, whether or not it is waited for: until `resume`, which cuts a drain under way short with
+  /// `cancelled` here.
+  result<void> drain(std::string_view cluster, std::chrono::milliseconds within) {
+    return waited_for([&](auto&& to) { return to.drain(cluster, within); });
   }
   result<void> probe(std::string_view cluster) {
     return waited_for([&](auto&& to) { return to.probe(cluster); });
@@ -181,8 +191,17 @@ public:
   result<void> resize(std::string_view cluster, std::uint32_t size) {
     return waited_for([&](auto&& to) { return to.resize(cluster, size); });
   }
+  /// Another value of one setting, written as after `-o KEY=`, until the cluster is registered anew; gives
+  /// back in words what it was, and what becomes of open connections.
+  result<std::string> set(std::string_view cluster, std::string_view key, std::string_view value) {
+    return waited_for([&](auto&& to) { return to.set(cluster, key, value); });
+  }
   result<void> reset(std::string_view cluster) {
     return waited_for([&](auto&& to) { return to.reset(cluster); });
+  }
+  /// Returns at once; the open connections are replaced within `spread`, leased ones as they are given back.
+  result<void> reconnect(std::string_view cluster, std::chrono::milliseconds spread) {
+    return waited_for([&](auto&& to) { return to.reconnect(cluster, spread); });
   }
   result<void> disconnect(std::string_view cluster) {
     return waited_for([&](auto&& to) { return to.disconnect(cluster); });

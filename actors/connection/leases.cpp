@@ -58,8 +58,7 @@ void connection_actor_state::note_cleared(stream_id ended, lease_id lease, outco
 }
 
 /// The pool hears of it before whoever sent the command does, so that it grants another connection from then
-/// on. A server that opens no channel though no other lease has one would open none on another connection
-/// either.
+/// on. A server that opens no channel though there is no other would open none on another connection either.
 void connection_actor_state::channel_was_refused(const connection_command& command, failure& why) {
   std::set<lease_id> others;
   std::uint32_t channels = 0;
@@ -68,12 +67,11 @@ void connection_actor_state::channel_was_refused(const connection_command& comma
       others.insert(other.name.lease);
       ++channels;
     }
-  if (!command.name.lease || others.empty()) {
+  if (commands_.size() < 2 && questions_.empty())
     why.code = errc::exec_refused;
-    return;
-  }
-  caf::anon_send(
-      pool, channel_refused{id, command.name.lease, static_cast<std::uint32_t>(others.size()), channels});
+  if (command.name.lease)
+    caf::anon_send(
+        pool, channel_refused{id, command.name.lease, static_cast<std::uint32_t>(others.size()), channels});
 }
 
 failure connection_actor_state::lease_over(lease_id lease) const {

@@ -11,6 +11,7 @@
 #include "messages/durations.hpp"
 #include "messages/exit_words.hpp"
 #include "messages/printable.hpp"
+#include "messages/settings_text.hpp"
 
 namespace moorage {
 
@@ -196,6 +197,7 @@ void manager_actor_state::add(const register_cluster& request, caf::typed_respon
   }
   auto [found, fresh] = clusters_.try_emplace(request.settings.name);
   found->second.settings = request.settings;
+  found->second.registered = ++registrations_;
   if (fresh) {
     start_pool(found->first, found->second);
     promise.deliver(done{"registered"});
@@ -204,22 +206,38 @@ void manager_actor_state::add(const register_cluster& request, caf::typed_respon
   }
 }
 
-void manager_actor_state::pass_on(resize_pool& request, caf::typed_response_promise<done> promise) {
+/// Remembered once the pool has taken it: it is what the cluster's settings say, and what a next life begins
+/// with. Not if the cluster was registered anew meanwhile, which the pool hears of after the change.
+template <class Order>
+void manager_actor_state::pass_change(Order& request, caf::typed_response_promise<done> promise,
+                                      std::function<void(cluster_settings&)> change) {
   auto found = clusters_.find(request.cluster);
   if (found == clusters_.end()) {
     promise.deliver(unknown(request.cluster));
     return;
   }
-  // Remembered once the pool has taken it: it is what the cluster's settings say, and what a next life begins
-  // with.
   self_->request(found->second.pool, caf::infinite, request)
       .then(
-          [this, request, promise](const done& answer) mutable {
-            if (auto cluster = clusters_.find(request.cluster); cluster != clusters_.end())
-              cluster->second.settings.pool_size = request.size;
+          [this, name = request.cluster, registered = found->second.registered, change,
+           promise](const done& answer) mutable {
+            if (auto cluster = clusters_.find(name);
+                cluster != clusters_.end() && cluster->second.registered == registered)
+              change(cluster->second.settings);
             promise.deliver(answer);
           },
           [promise](caf::error& error) mutable { promise.deliver(std::move(error)); });
+}
+
+void manager_actor_state::pass_on(resize_pool& request, caf::typed_response_promise<done> promise) {
+  pass_change(request, std::move(promise),
+              [size = request.size](cluster_settings& settings) { settings.pool_size = size; });
+}
+
+void manager_actor_state::pass_on(set_setting& request, caf::typed_response_promise<done> promise) {
+  pass_change(request, std::move(promise),
+              [key = request.key, value = request.value](cluster_settings& settings) {
+                change_setting(settings, key, value);
+              });
 }
 
 void manager_actor_state::remove(const std::string& cluster, caf::typed_response_promise<done> promise) {

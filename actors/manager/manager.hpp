@@ -6,7 +6,9 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
+#include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -65,6 +67,7 @@ public:
       promise.deliver(unknown(request.cluster));
   }
   void pass_on(resize_pool& request, caf::typed_response_promise<done> promise);
+  void pass_on(set_setting& request, caf::typed_response_promise<done> promise);
   void remove(const std::string& cluster, caf::typed_response_promise<done> promise);
   cluster_list clusters() const;
   void collect(caf::typed_response_promise<pool_list> promise);
@@ -80,6 +83,7 @@ private:
   struct entry {
     cluster_settings settings;
     pool_actor pool;
+    std::uint64_t registered = 0; ///< when, as a number
   };
 
   /// What a pool has been passed and has not said that it read: lost with it when it ends, and then asked
@@ -105,6 +109,9 @@ private:
     event_account_actor account; ///< of every pool, unless the credit is without limit
   };
 
+  template <class Order>
+  void pass_change(Order& request, caf::typed_response_promise<done> promise,
+                   std::function<void(cluster_settings&)> change);
   void start_turns();
   void turns_ended(const caf::error& reason);
   void start_permits(bool replaces);
@@ -135,6 +142,7 @@ private:
   std::uint64_t passed_ = 0;
   std::vector<subscription> subscribers_;
   std::uint64_t pools_started_ = 0;
+  std::uint64_t registrations_ = 0;
   /// Pools that a name has had, also removed ones: a lease of an earlier life must not be taken for one of a
   /// later.
   std::map<std::string, std::uint64_t> lives_;

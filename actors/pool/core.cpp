@@ -27,6 +27,7 @@ void pool_core::step(time_point now, const pool_event& event, pool_effects& effe
   // at once.
   if (!std::holds_alternative<acquire_requested>(event))
     start_probes();
+  look_whether_drained();
   answer_pending();
 }
 
@@ -41,6 +42,7 @@ void pool_core::fall_due() {
   expire_waiters();
   expire_grants();
   watch_leaks();
+  end_drained_leases();
   shorten_intervals();
   while (!timers_.empty() && timers_.first().first <= now_) {
     auto due = timers_.first();
@@ -59,9 +61,11 @@ void pool_core::settle() {
   refuse_doomed();
   if (!doomed_ && back_off_.latched() && !waiters_.empty() && !servable() && latch_watch_.until() <= now_)
     refuse_waiters(in_vain());
+  refuse_overloaded();
   retry_due();
   use_permits();
   ask_for_permits();
+  watch_overload(); // an opening that was given up may have had them refused
 }
 
 time_point pool_core::next_due() const {
@@ -70,15 +74,18 @@ time_point pool_core::next_due() const {
   at(waiters_.due());
   if (back_off_.latched() && !waiters_.empty() && latch_watch_.until() > now_)
     at(latch_watch_.until());
+  at(overload_.begins_at(overload_bounds()));
+  at(yields_at());
   if (!unconfirmed_.empty())
     at(after(leases_.at(*unconfirmed_.begin()).granted, confirm_timeout));
   if (!timers_.empty())
     at(timers_.first().first);
   at(surplus_due());
-  if (!retries_.empty() && !paused_)
+  if (!retries_.empty() && works())
     at(retries_.first().first);
   at(leaks_due());
   at(permits_due());
+  at(drain_due());
   if (openings_lacking() > 0 && may_open_at() > now_)
     at(may_open_at());
   if (!gone_.empty() || doomed_ || shrinking_ || shorten_from_ || next_to_ask())
@@ -131,6 +138,8 @@ time_point pool_core::due_of(const connection& c) {
   if (!c.open())
     return time_point::max();
   auto due = std::min({c.health.due(), c.age.due(c.state == connection_state::idle), c.channels.due()});
+  if (!c.condemned)
+    due = std::min(due, c.renew_at);
   return needs_probe(c) ? std::min(due, c.checks.due()) : due;
 }
 
@@ -197,6 +206,8 @@ void pool_core::slot_freed(connection& c) {
     refresh(c);
   else if (c.condemned)
     close(c, c.reason);
+  else if (drains())
+    close(c, removal_reason::drained);
   else
     becomes_idle(c);
 }

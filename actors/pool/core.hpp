@@ -30,6 +30,7 @@
 #include "actors/pool/policies/history.hpp"
 #include "actors/pool/policies/idle_limit.hpp"
 #include "actors/pool/policies/latch_watch.hpp"
+#include "actors/pool/policies/overload.hpp"
 #include "actors/pool/policies/waiter_queue.hpp"
 #include "actors/pool/pool_connection.hpp"
 #include "actors/pool/protocol.hpp"
@@ -48,6 +49,8 @@ public:
   static constexpr std::size_t probes_per_step = 32;
   /// A permit that nothing was heard of is asked for again after so long.
   static constexpr std::chrono::seconds ask_again_interval{10};
+  /// A leased connection of a full pool that is to be replaced is looked at again after so long.
+  static constexpr std::chrono::seconds renewal_pause{10};
   /// Permits asked for and not given, at most; the rest follows.
   static constexpr std::size_t permits_asked_max = 32;
   /// What falls due or ends at once, of each kind, in one step at most, so that no acquire waits a
@@ -55,6 +58,9 @@ public:
   /// confirmed, idle connections past their time, and those of a pool made smaller. The rest follows at once
   /// in steps of their own.
   static constexpr std::size_t ends_per_step = 128;
+  /// Those ahead of a waiter are counted so far for the text of its refusal: that is for people, and the
+  /// queue may be long.
+  static constexpr std::size_t ahead_counted_max = 100;
   /// Ended leases that are remembered, so that a late or double release is told apart from a wrong one.
   static constexpr std::size_t ended_leases_kept = 1024;
 
@@ -116,6 +122,7 @@ private:
   struct pending_request {
     request_id request;
     connection_id last;
+    bool drains = false; ///< and when no waiter is left; refused if the drain is undone
   };
 
   using ticket = waiter_queue::ticket;
@@ -161,7 +168,7 @@ private:
   void on(const holder_lost& event);
   failure in_vain() const;
   void give(connection& c, request_id request, holder_id holder, std::string label, time_point asked);
-  bool may_grant() const { return !paused_ && !stopping_ && !grantable_.empty(); }
+  bool may_grant() const { return works() && !grantable_.empty(); }
   void serve();
   lease_map::iterator forget(lease_map::iterator position, lease_end how, const std::string& why = {});
   void take_back(lease_map::iterator position, failure reason, bool notify);
@@ -176,6 +183,14 @@ private:
   void reclaim_from_gone();
   void expire_waiters();
   void expire_grants();
+
+  // --- core_overload.cpp: who is refused when everybody waits too long
+  overload::bounds overload_bounds() const;
+  void watch_overload();
+  std::string why_relieved() const;
+  std::string overload_in_words() const;
+  void refuse_overloaded();
+  time_point yields_at() const;
 
   // --- core_opening.cpp: openings, and what becomes of them
   void on(const connection_opened& event);
@@ -252,6 +267,22 @@ private:
   void on(const channel_refused& event);
   time_point leaks_due() const;
   void watch_leaks();
+  // --- core_drain.cpp: whom the pool serves
+  bool drains() const { return state_ == pool_state::draining || state_ == pool_state::drained; }
+  /// Grants leases, and opens connections for those who wait.
+  bool works() const {
+    return !stopping_ && (state_ == pool_state::running || state_ == pool_state::suspended);
+  }
+  bool admits() const { return !stopping_ && state_ != pool_state::suspended && !drains(); }
+  bool keeps_reserve() const { return !dormant_ && state_ == pool_state::running; }
+  failure why_not_admitted() const;
+  bool refused_for_draining(request_id request);
+  void hold(request_id request, pool_state state, event_kind what);
+  time_point drain_due() const;
+  void end_drained_leases();
+  void look_whether_drained();
+  void undo_drains();
+  void verify_drain() const;
 
   // --- core_admin.cpp
   void on(const settings_changed& event);
@@ -271,7 +302,7 @@ private:
   std::string in_words(const permit_delay& delay) const;
   std::string advice() const;
   failure trouble() const;
-  failure timed_out(const waiter& w, const std::string& situation, std::size_t ahead, bool more_ahead) const;
+  failure timed_out(const waiter& w, const std::string& situation, std::size_t ahead) const;
 
   // --- core_status.cpp
   void verify_connection(const connection& c) const;
@@ -319,6 +350,8 @@ private:
   std::vector<ended_lease> ended_; ///< a lease has its place by its id
 
   waiter_queue waiters_;
+  overload overload_;
+  bool overload_told_ = false; ///< that it lasts
   /// Waiters up to `last` are being refused, from `next` on; until then a slot may still come.
   struct doom {
     failure reason;
@@ -350,7 +383,8 @@ private:
   std::set<holder_id> gone_; ///< holders whose leases and waiters are still being taken off the books
 
   bool announcing_ = true;
-  bool paused_ = false;
+  pool_state state_ = pool_state::running;
+  time_point drain_by_; ///< when leases are ended, while it is draining
   bool stopping_ = false;
   bool removed_ = false; ///< stopping since its cluster was removed
   bool dormant_ = false; ///< disconnected: nothing is opened before somebody asks

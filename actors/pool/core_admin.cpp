@@ -1,9 +1,13 @@
 // What admins do, and the end.
 #include <algorithm>
+#include <chrono>
 
+#include "actors/durations.hpp"
 #include "actors/pool/core.hpp"
+#include "messages/durations.hpp"
 #include "messages/ensure.hpp"
 #include "messages/settings_table.hpp"
+#include "messages/settings_text.hpp"
 
 namespace moorage {
 
@@ -30,13 +34,26 @@ failure pool_core::why_stopping() const {
   return {errc::stopping, "'" + settings_.name + "' is stopping"};
 }
 
+namespace {
+
+/// How a connection is opened, or where.
+bool touches_log_ins(const cluster_settings& before, const cluster_settings& after) {
+  auto fields = cluster_fields();
+  return std::any_of(fields.begin(), fields.end(), [&](const auto& field) {
+    return field.on_change != setting_change::at_once && !field.same(before, after);
+  });
+}
+
+} // namespace
+
 /// Applied to the living: a change of what `reopens` condemns the open connections, what is for
 /// `new_connections` holds for those opened later, all else from now on. The latch and the back-off are
-/// lifted, since what caused them may be what was changed.
+/// lifted where what caused them may be what was changed.
 void pool_core::on(const settings_changed& event) {
   if (refused_for_stopping(event.request))
     return;
   auto keep = same_connections(settings_, event.settings);
+  auto mended = event.whole || touches_log_ins(settings_, event.settings);
   auto pace_before = pace();
   auto new_probes = settings_.probe != event.settings.probe ||
                     settings_.probe_command != event.settings.probe_command ||
@@ -48,7 +65,8 @@ void pool_core::on(const settings_changed& event) {
     idle_limit_ = {}; // of another way
   auto new_pace = pace() != pace_before;
   withdraw_wishes();
-  back_off_.lift();
+  if (mended) // else what log-ins failed of is as it was
+    back_off_.lift();
   dormant_ = false;
   note(event_kind::changed, {}, {},
        keep ? "settings" : "settings; connections under the old ones will be closed");
@@ -66,24 +84,6 @@ void pool_core::on(const settings_changed& event) {
   }
   if (new_probes)
     emit(change_probes{settings_.probe, settings_.probe_command, settings_.probe_timeout});
-  answer(event.request);
-}
-
-void pool_core::on(const ordered<pause_pool>& event) {
-  if (refused_for_stopping(event.request))
-    return;
-  if (!paused_)
-    note(event_kind::paused);
-  paused_ = true;
-  answer(event.request);
-}
-
-void pool_core::on(const ordered<resume_pool>& event) {
-  if (refused_for_stopping(event.request))
-    return;
-  if (paused_)
-    note(event_kind::resumed);
-  paused_ = false;
   answer(event.request);
 }
 
@@ -110,7 +110,21 @@ void pool_core::on(const ordered<resize_pool>& event) {
   changed.pool_size = event.order.size;
   if (auto wrong = check_settings(changed); wrong.code != errc::none)
     return answer(event.request, wrong);
-  on(settings_changed{event.request, std::move(changed)});
+  on(settings_changed{event.request, std::move(changed), false});
+}
+
+void pool_core::on(const ordered<set_setting>& event) {
+  if (refused_for_stopping(event.request))
+    return;
+  auto changed = settings_;
+  const auto& key = event.order.key;
+  if (auto wrong = change_setting(changed, key, event.order.value); wrong.code != errc::none)
+    return answer(event.request, wrong);
+  auto text = describe_change(settings_, changed, key);
+  if (!(changed == settings_))
+    on(settings_changed{{}, std::move(changed), false});
+  if (event.request)
+    emit(acknowledge{event.request, std::move(text)});
 }
 
 void pool_core::on(const ordered<reset_pool>& event) {
@@ -130,6 +144,26 @@ void pool_core::on(const ordered<reset_pool>& event) {
   }
   note(event_kind::changed, {}, {},
        "reset: latch, back-off, signs of a ban, failures and what was learnt are forgotten");
+  answer(event.request);
+}
+
+void pool_core::on(const ordered<reconnect_pool>& event) {
+  using std::chrono::milliseconds;
+  constexpr milliseconds longest = std::chrono::hours{24 * 365};
+  if (refused_for_stopping(event.request))
+    return;
+  std::chrono::nanoseconds spread = std::clamp(event.order.spread, milliseconds{0}, longest);
+  auto open = count(connection_state::idle) + count(connection_state::leased);
+  note(event_kind::reconnecting, {}, {}, std::to_string(open) + " connections within " + to_text(spread));
+  std::uint32_t place = 0; // each has an equal part of the time, and a moment within that by chance
+  for (auto& [id, c] : connections_) {
+    if (!c.open())
+      continue;
+    auto share = (place++ + random_.unit()) / open;
+    auto delay = static_cast<std::int64_t>(static_cast<double>(spread.count()) * share);
+    c.renew_at = std::min(c.renew_at, after(now_, std::chrono::nanoseconds{delay}));
+    refresh(c);
+  }
   answer(event.request);
 }
 
@@ -165,6 +199,8 @@ void pool_core::close_everything(const failure& reason) {
 void pool_core::answer_pending() {
   auto done = [this](const pending_request& p) {
     if (!connections_.empty() && connections_.begin()->first <= p.last)
+      return false;
+    if (p.drains && !waiters_.empty()) // being refused, in portions
       return false;
     answer(p.request);
     return true;

@@ -21,6 +21,16 @@ void pool_core::connection_due(connection& c) {
     if (!c.open() || due_of(c) > now_)
       return; // else its lifetime ended too, while nobody looked
   }
+  if (c.renew_at <= now_ && c.open() && !c.condemned && c.in_use() > 0 &&
+      connections_.size() >= settings_.pool_size) {
+    c.renew_at = after(now_, renewal_pause); // there is no room for another, and it may have slots
+    refresh(c);
+  }
+  if (c.renew_at <= now_ && c.open() && !c.condemned) {
+    condemn(c, removal_reason::reconnected, {});
+    if (!c.open() || due_of(c) > now_)
+      return;
+  }
   if (c.open() && c.age.due(c.state == connection_state::idle) <= now_) {
     lifetime_over(c);
     if (!c.open() || due_of(c) > now_)
@@ -36,7 +46,7 @@ void pool_core::lifetime_over(connection& c) {
   c.age.outlive();
   if (c.state == connection_state::leased)
     return refresh(c);
-  auto needed = idle_.size() <= settings_.min_idle && !dormant_ && may_open_at() <= now_;
+  auto needed = idle_.size() <= settings_.min_idle && keeps_reserve() && may_open_at() <= now_;
   if (!needed || !c.age.await_replacement(now_, settings_.connect_timeout))
     return close(c, removal_reason::lifetime);
   refresh(c);
@@ -245,8 +255,11 @@ void pool_core::on(const connection_answered& event) {
   auto* c = find(event.connection);
   if (c == nullptr || !c->open())
     return;
-  if (event.ran)
+  if (event.ran) {
     c->health.served();
+    for (auto id : c->leases) // whose command that was is not said
+      leases_.at(id).unserved = false;
+  }
   c->health.answered(event.ran, settings_.probe);
   c->checks.answered(now_);
   if (!c->health.probe()) // whose answer this may be

@@ -12,9 +12,9 @@ namespace moorage {
 
 void pool_core::on(const acquire_requested& event) {
   ++counters_.acquires;
+  if (!admits())
+    return refuse_acquire(event.request, why_not_admitted());
   dormant_ = false;
-  if (stopping_)
-    return refuse_acquire(event.request, why_stopping());
   auto label = printable(event.label); // it is shown in refusals, events, the log and lists
   fall_due();                          // what has expired must not be granted
   auto asked = now_ - event.waited;
@@ -28,9 +28,18 @@ void pool_core::on(const acquire_requested& event) {
     if (!servable() && (latch_watch_.until() <= now_ || deadline <= now_))
       return refuse_acquire(event.request, in_vain());
   }
-  waiter w{event.request, event.holder, std::move(label), asked, deadline, event.wait_for_ready};
+  waiter w{.request = event.request,
+           .holder = event.holder,
+           .label = std::move(label),
+           .asked = asked,
+           .deadline = deadline,
+           .wait_for_ready = event.wait_for_ready,
+           .identity = event.identity,
+           .yields = event.deadline == cluster_deadline && !event.wait_for_ready};
   if (deadline <= now_)
-    return refuse_acquire(event.request, timed_out(w, situation(), waiters_.size(), false));
+    return refuse_acquire(
+        event.request,
+        timed_out(w, situation(), waiters_.ahead_of_newcomer(w.holder, w.identity, ahead_counted_max + 1)));
   if (waiters_.size() >= settings_.queue_depth)
     return refuse_acquire(event.request,
                           {errc::queue_full, "no lease for '" + settings_.name +
@@ -49,7 +58,7 @@ failure pool_core::in_vain() const {
 void pool_core::give(connection& c, request_id request, holder_id holder, std::string label,
                      time_point asked) {
   ensure(c.in_grants.listed(), "a lease is granted on an open connection with a free slot");
-  ensure(may_grant(), "a pool that is paused or stopping grants nothing");
+  ensure(may_grant(), "a pool that is paused, drained or stopping grants nothing");
   lease_id id{next_lease_++};
   c.leases.push_back(id);
   ++c.leases_served;
@@ -70,7 +79,8 @@ void pool_core::serve() {
   while (!waiters_.empty() && may_grant()) {
     if (waiters_.at(waiters_.turn()).deadline <= now_)
       return; // it is told so in a step that follows at once
-    auto w = waiters_.leave(waiters_.turn());
+    auto w = waiters_.serve();
+    overload_.served(now_, between(w.asked, now_), overload_bounds());
     give(need(grantable_.first().connection), w.request, w.holder, std::move(w.label), w.asked);
   }
 }
@@ -294,16 +304,13 @@ void pool_core::refuse_doomed() {
 }
 
 void pool_core::expire_waiters() {
-  // Counting stops here: the text is for people, and the queue may be long.
-  constexpr std::size_t counted_max = 100;
   std::string now_so; // the same for all
   for (std::size_t ended = 0; ended < ends_per_step && waiters_.due() <= now_; ++ended) {
     if (now_so.empty())
       now_so = situation();
     auto place = waiters_.most_urgent();
-    auto ahead = waiters_.ahead_of(place, counted_max + 1);
-    refuse_waiter(place,
-                  timed_out(waiters_.at(place), now_so, std::min(ahead, counted_max), ahead > counted_max));
+    auto ahead = waiters_.ahead_of(place, ahead_counted_max + 1);
+    refuse_waiter(place, timed_out(waiters_.at(place), now_so, ahead));
   }
   more_expired_ = !now_so.empty() && waiters_.due() <= now_;
 }

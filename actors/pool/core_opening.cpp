@@ -15,14 +15,14 @@ std::uint32_t pool_core::wanted() const {
   auto channels = settings_.channels_per_connection;
   auto for_waiters = static_cast<std::uint32_t>((waiters_.size() + channels - 1) / channels);
   auto ready = static_cast<std::uint32_t>(idle_.size() - outlived_.size());
-  auto in_reserve = dormant_ || ready >= settings_.min_idle ? 0 : settings_.min_idle - ready;
+  auto in_reserve = !keeps_reserve() || ready >= settings_.min_idle ? 0 : settings_.min_idle - ready;
   return for_waiters + in_reserve;
 }
 
 /// When an opening may begin, whoever needs it; `time_point::max()`: not before something else happens.
 time_point pool_core::may_open_at() const {
   auto room = connections_.size() < settings_.pool_size;
-  return paused_ || stopping_ || !room ? time_point::max() : back_off_.may_open_at(!waiters_.empty());
+  return !works() || !room ? time_point::max() : back_off_.may_open_at(!waiters_.empty());
 }
 
 /// How many more somebody needs than are under way, without being too many at once.
@@ -60,12 +60,12 @@ void pool_core::attempt(connection& c, permit_id permit) {
 
 /// Each try is made only if somebody still needs it: a server that is down is not knocked at for nobody.
 void pool_core::retry_due() {
-  while (!paused_ && !retries_.empty() && retries_.first().first <= now_) {
+  while (works() && !retries_.empty() && retries_.first().first <= now_) {
     auto& c = need(retries_.first().second);
     c.awaits_permit = true;
     refresh(c);
   }
-  while (!paused_ && !awaiting_.empty() && openings_.size() > wanted())
+  while (works() && !awaiting_.empty() && openings_.size() > wanted())
     give_up(need(awaiting_.last()));
 }
 

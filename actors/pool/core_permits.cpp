@@ -15,7 +15,7 @@ namespace moorage {
 
 /// For the tries that are due and for new openings; a portion at a time.
 std::size_t pool_core::permits_needed() const {
-  if (paused_ || stopping_)
+  if (!works())
     return 0;
   auto fresh = may_open_at() <= now_ ? openings_lacking() : 0;
   return std::min(awaiting_.size() + fresh, permits_asked_max);

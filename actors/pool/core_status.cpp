@@ -22,7 +22,7 @@ pool_status pool_core::status(time_point now) const {
   result.leases = static_cast<std::uint32_t>(leases_.size());
   result.waiters = static_cast<std::uint32_t>(waiters_.size());
   result.probing = probing_;
-  result.paused = paused_;
+  result.state = state_;
   result.latched = back_off_.latch();
   result.backing_off = back_off_.reason();
   result.log_ins_wait = delay_.why;
@@ -81,9 +81,11 @@ std::vector<waiter_status> pool_core::waiters(time_point now) const {
   now = std::max(now, now_);
   std::vector<waiter_status> result;
   result.reserve(waiters_.size());
-  for (const auto& [place, w] : waiters_)
+  for (auto place : waiters_.in_order()) {
+    const auto& w = waiters_.at(place);
     result.push_back({w.request, w.holder, w.label, static_cast<std::uint32_t>(result.size()),
                       between(w.asked, now), between(now, w.deadline)});
+  }
   return result;
 }
 
@@ -127,6 +129,7 @@ void pool_core::verify() const {
   verify_waiters();
   verify_permits();
   verify_work();
+  verify_drain();
 }
 
 void pool_core::verify_connection(const connection& c) const {
@@ -196,6 +199,9 @@ void pool_core::verify_waiters() const {
   ensure(!stopping_ || waiters_.empty(), "nobody waits for a pool that is stopping");
   ensure(waiters_.empty() || doomed_ || !back_off_.latched() || servable() || latch_watch_.until() > now_,
          "nobody waits for a pool that cannot serve");
+  ensure(!overload_.lasts() || (!waiters_.empty() && works() && servable()),
+         "a pool is overloaded only while somebody waits that it could serve");
+  ensure(overload_.begins_at(overload_bounds()) > now_, "overload begins in time");
 }
 
 /// What ought to be done is under way, or has its time.
@@ -204,7 +210,7 @@ void pool_core::verify_work() const {
          "a pool that was made smaller keeps only what is leased");
   ensure(back_off_.may_open_at(true) <= now_ || back_off_.hindrance(now_).code != errc::none,
          "a pool backs off for a reason");
-  ensure(paused_ || retries_.empty() || retries_.first().first > now_, "a try that is due is made");
+  ensure(!works() || retries_.empty() || retries_.first().first > now_, "a try that is due is made");
   ensure(timers_.empty() || timers_.first().first > now_, "what falls due is done");
   ensure(!stopping_ || (live() == 0 && leases_.empty()),
          "a pool that is stopping has only closing connections");

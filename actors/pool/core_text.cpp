@@ -48,8 +48,8 @@ std::string pool_core::in_words(const permit_delay& delay) const {
 std::string pool_core::situation() const {
   std::string text;
   auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
-  if (paused_)
-    add("the pool is paused");
+  if (state_ != pool_state::running)
+    add("the pool is " + to_string(state_));
   if (auto leased = count(connection_state::leased); leased > 0)
     add(std::to_string(leased) + " of " + plural(settings_.pool_size, "connection") + " leased");
   if (!leases_.empty()) {
@@ -79,7 +79,7 @@ std::string pool_core::situation() const {
 }
 
 std::string pool_core::advice() const {
-  if (paused_)
+  if (state_ == pool_state::paused)
     return "wait until it is resumed";
   if (count(connection_state::leased) >= settings_.pool_size)
     return "raise pool_size, or wait longer";
@@ -88,7 +88,7 @@ std::string pool_core::advice() const {
 
 /// What keeps the cluster from being reached; code `none`: nothing does, as far as is known.
 failure pool_core::trouble() const {
-  if (servable() || paused_)
+  if (servable() || state_ == pool_state::paused)
     return {};
   if (back_off_.reason().code != errc::none || openings_.empty())
     return back_off_.reason();
@@ -97,14 +97,15 @@ failure pool_core::trouble() const {
 }
 
 /// For a waiter at its deadline.
-failure pool_core::timed_out(const waiter& w, const std::string& situation, std::size_t ahead,
-                             bool more_ahead) const {
+failure pool_core::timed_out(const waiter& w, const std::string& situation, std::size_t ahead) const {
   if (auto last = w.wait_for_ready ? trouble() : failure{}; last.code != errc::none)
     return {last.code, last.text + "; it did not pass within " + to_text(between(w.asked, now_))};
   auto text =
       "no lease for '" + settings_.name + "' after " + to_text(between(w.asked, now_)) + ": " + situation;
+  auto more = ahead > ahead_counted_max;
+  ahead = std::min(ahead, ahead_counted_max);
   if (ahead > 0)
-    text += "; " + std::string{more_ahead ? "more than " : ""} + plural(ahead, "waiter") +
+    text += "; " + std::string{more ? "more than " : ""} + plural(ahead, "waiter") +
             (ahead == 1 ? " was" : " were") + " ahead of you";
   return {errc::acquire_timeout, text + "; " + advice()};
 }
@@ -181,13 +182,15 @@ struct order_words {
     return to_string(x);
   }
   static std::string spelled(std::uint64_t x) { return std::to_string(x); }
+  static std::string spelled(const std::string& x) { return x; }
+  static std::string spelled(std::chrono::milliseconds x) { return to_text(x); }
 
   std::string text;
 };
 
 struct event_line {
   std::string operator()(const acquire_requested& e) const {
-    return line("acquire_requested", to_string(e.request), to_string(e.holder), e.label);
+    return line("acquire_requested", to_string(e.request), to_string(e.holder), e.label, e.identity);
   }
   std::string operator()(const acquire_cancelled& e) const {
     return line("acquire_cancelled", to_string(e.request));

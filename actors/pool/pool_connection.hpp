@@ -47,6 +47,7 @@ struct pool_connection {
   removal_reason reason = removal_reason::lost; ///< why it is condemned or closing
   time_point began;                             ///< the opening; from then on when it was opened
   ageing age;
+  time_point renew_at = time_point::max(); ///< by an administrator's order: condemned then
   std::vector<lease_id> leases;
   std::vector<lease_id>
       ending; ///< taken back; the slot stays in use until the connection says `lease_cleared`

@@ -36,12 +36,17 @@ constexpr time_point cluster_deadline = time_point::min();
 struct acquire_requested {
   request_id request;
   holder_id holder;
-  time_point deadline; ///< `cluster_deadline`: the cluster's `acquire_timeout` says
+  /// `cluster_deadline`: the cluster's `acquire_timeout` says, and it is refused before others when the pool
+  /// is overloaded, unless it waits for readiness.
+  time_point deadline;
   std::string label;
   /// Not refused for a passing failure before its deadline.
   bool wait_for_ready = false;
   /// Before it came here, for the text of a refusal.
   std::chrono::nanoseconds waited{0};
+  /// Who asks, as far as it was proved and cannot be made up (a user, a certificate): identities take turns.
+  /// Empty: the user whose process this is, which today is everybody that a node lets in.
+  std::string identity = {};
 };
 /// The asker no longer wants it. A waiter is refused `cancelled`; anything else is ignored: what was granted
 /// is the holder's to give back, whether it has heard of it yet or not.
@@ -91,6 +96,7 @@ struct time_passed {};
 struct settings_changed {
   request_id request;
   cluster_settings settings; ///< they have passed `check_settings`, with the manager
+  bool whole = true;         ///< the cluster was registered anew; else one of them was set
 };
 /// One of messages/orders.hpp, as it came.
 template <class Order>
@@ -160,6 +166,7 @@ struct refuse {
 /// Answer any request but an acquire with "done".
 struct acknowledge {
   request_id request;
+  std::string text = {}; ///< what was done, for people, where an order does not say it all
 };
 /// A holder must be told that its lease ended without its doing.
 struct notify_holder {

@@ -262,7 +262,7 @@ void pool_actor_state::apply(const refuse& effect) {
 
 void pool_actor_state::apply(const acknowledge& effect) {
   if (auto node = promises_.extract(effect.request); !node.empty())
-    node.mapped().deliver(done{});
+    node.mapped().deliver(done{effect.text});
 }
 
 void pool_actor_state::apply(const end_lease& effect) {

@@ -1,4 +1,5 @@
 // `moorage admin …`: looking into the node's pools, and steering them.
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -18,6 +19,7 @@
 #include "deploy/moorage/present.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
+#include "messages/printable.hpp"
 #include "messages/type_ids.hpp"
 #include "runtime/node/socket.hpp"
 #include "runtime/system/descriptors.hpp"
@@ -40,14 +42,28 @@ ending show(const options& from, const char* name, result<std::vector<T>> items,
   return say(from.json ? json_text({{name, list_to_json(*items)}}) : text(*items, has_colours(1)));
 }
 
-ending confirm(const options& from, const result<void>& answer, const std::string& what) {
-  if (!answer && answer.error().code == errc::invalid_settings) {
-    complain(answer.error().text); // a number on the command line, not a configuration
+ending confirm(const options& from, const result<std::string>& said) {
+  if (!said && said.error().code == errc::invalid_settings) {
+    complain(said.error().text); // a value on the command line, not a configuration
     return {wrong_usage, 0};
   }
-  if (!answer)
-    return refuse(answer.error());
-  return say(from.json ? json_line({{"done", from.admin.action}, {"cluster", from.cluster}}) : what + "\n");
+  if (!said)
+    return refuse(said.error());
+  auto text = printable(*said, printable_whole);
+  return say(from.json ? json_line({{"done", from.admin.action}, {"cluster", from.cluster}, {"text", text}})
+                       : text + "\n");
+}
+
+ending show_settings(const options& from, runtime& node) {
+  auto clusters = node.clusters();
+  if (!clusters)
+    return refuse(clusters.error());
+  auto found = std::find_if(clusters->begin(), clusters->end(),
+                            [&from](const auto& each) { return each.name == from.cluster; });
+  if (found == clusters->end())
+    return refuse({errc::unknown_cluster, "the node has no cluster '" + from.cluster + "'"});
+  return say(from.json ? json_text({{"cluster", found->name}, {"settings", settings_json(*found)}})
+                       : settings_text(*found, has_colours(1)));
 }
 
 ending show_pools(const options& from, runtime& node) {
@@ -149,7 +165,7 @@ ending stop_node(const options& from, const std::string& socket) {
 ending steer(const options& from, runtime& node) {
   for (const auto& order : orders())
     if (from.admin.action == order.name)
-      return confirm(from, order.call(node, from.cluster, from.admin.number), order.confirmation(from));
+      return confirm(from, order.call(node, from));
   complain("there is no order '" + from.admin.action + "'"); // the command line takes no other
   return {wrong_usage, 0};
 }
@@ -186,6 +202,8 @@ ending run_admin(const options& from) {
     return show(from, "leases", node.leases(from.cluster), leases_text);
   if (action == "waiters")
     return show(from, "waiters", node.waiters(from.cluster), waiters_text);
+  if (action == "settings")
+    return show_settings(from, node);
   return action == "events" ? follow_events(from, node, *signals) : steer(from, node);
 }
 

@@ -56,9 +56,12 @@ std::string advice_for(const options& from, const failure& reason, pools_at_hand
     return result;
   if (is_latched(reason.code))
     add("once that is mended, have the node try again with: " + admin_command(from, "reset", from.cluster));
-  if (reason.code != errc::acquire_timeout)
-    return result;
-  if (auto pool = reached.pools->pool(from.cluster); pool && pool->paused)
+  auto paused = [&] {
+    auto pool = reached.pools->pool(from.cluster);
+    return pool && pool->state == pool_state::paused;
+  };
+  if (reason.code == errc::drained || reason.code == errc::suspended ||
+      (reason.code == errc::acquire_timeout && paused()))
     add("resume the pool with: " + admin_command(from, "resume", from.cluster));
   return result;
 }

@@ -5,8 +5,8 @@
 
 #include "deploy/moorage/pages.hpp"
 #include "messages/printable.hpp"
+#include "messages/settings_table.hpp"
 #include "runtime/config.hpp"
-#include "runtime/config/fields.hpp"
 #include "runtime/system/account.hpp"
 
 namespace moorage::cli {

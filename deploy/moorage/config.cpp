@@ -8,8 +8,9 @@
 #include "deploy/moorage/present.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "messages/error_words.hpp"
+#include "messages/settings_text.hpp"
+#include "messages/written_values.hpp"
 #include "runtime/config/fields.hpp"
-#include "runtime/config/values.hpp"
 
 namespace moorage::cli {
 
@@ -46,27 +47,12 @@ std::string cluster_text(const configuration& config, const cluster_config& clus
   return result;
 }
 
-json value_json(const setting<cluster_settings>& field, const cluster_settings& settings) {
-  auto value = field.get(settings);
-  if (const auto* flag = std::get_if<bool>(&value))
-    return *flag;
-  if (const auto* span = std::get_if<std::chrono::milliseconds>(&value))
-    return seconds_of(*span);
-  if (const auto* list = std::get_if<std::vector<std::string>>(&value))
-    return *list;
-  if (const auto* text = std::get_if<std::string>(&value))
-    return *text;
-  auto number = std::get<std::uint64_t>(value);
-  return field.type == setting_type::choice ? json(field.choices[number]) : json(number);
-}
-
 json cluster_json(const configuration& config, const cluster_config& cluster) {
   json result;
   for (const auto& field : cluster_fields()) {
     auto origin = cluster.origin_of(field.name);
-    auto name = std::string{field.name} + (field.type == setting_type::duration ? "_seconds" : "");
-    result[name] = {{"value", value_json(field, cluster.settings)},
-                    {"origin", describe_origin(config, cluster, origin)}};
+    result[name_with_unit(field)] = {{"value", value_json(field, cluster.settings)},
+                                     {"origin", describe_origin(config, cluster, origin)}};
   }
   return result;
 }

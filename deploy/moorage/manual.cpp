@@ -6,6 +6,7 @@
 #include "messages/error_words.hpp"
 #include "messages/events.hpp"
 #include "messages/settings_table.hpp"
+#include "messages/settings_text.hpp"
 #include "messages/status.hpp"
 #include "runtime/config.hpp"
 #include "runtime/config/fields.hpp"

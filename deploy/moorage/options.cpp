@@ -7,12 +7,25 @@
 
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/orders.hpp"
+#include "messages/written_values.hpp"
 #include "runtime/config.hpp"
-#include "runtime/config/values.hpp"
 
 namespace moorage::cli {
 
 using std::chrono::milliseconds;
+
+namespace {
+
+milliseconds duration_of(const std::string& name, const std::string& written) {
+  auto value = parse_duration(written);
+  if (!value)
+    throw CLI::ValidationError(
+        name,
+        "'" + written + "' is no duration such as 250ms, 30s, 5min or 1h30m, of at most a hundred years");
+  return *value;
+}
+
+} // namespace
 
 command_line::command_line()
     : app_(std::make_unique<CLI::App>("SSH connections to clusters, kept ready and shared", "moorage")) {
@@ -101,14 +114,7 @@ void command_line::add_cluster(CLI::App& to, bool required, const std::string& t
 
 void command_line::add_duration(CLI::App& to, const std::string& name, milliseconds& target,
                                 const std::string& text) {
-  auto take = [name, &target](const std::string& written) {
-    auto value = parse_duration(written);
-    if (!value)
-      throw CLI::ValidationError(
-          name,
-          "'" + written + "' is no duration such as 250ms, 30s, 5min or 1h30m, of at most a hundred years");
-    target = *value;
-  };
+  auto take = [name, &target](const std::string& written) { target = duration_of(name, written); };
   to.add_option_function<std::string>(name, take, text)->type_name("DURATION");
 }
 
@@ -257,7 +263,21 @@ CLI::App* command_line::add_action(CLI::App& admin, const std::string& name, con
   return action;
 }
 
-void command_line::add_number(CLI::App& to, const order_argument& argument) {
+void command_line::add_argument(CLI::App& to, const order_argument& argument) {
+  if (argument.text != nullptr) {
+    auto* option = to.add_option(argument.name, options_.admin.*argument.text, argument.summary);
+    option->required()->type_name("");
+    if (argument.known != nullptr)
+      choices_[option] = argument.known(); // offered; what is wrong with another, the pool says
+    return;
+  }
+  if (argument.is_duration) {
+    auto take = [this, &argument](const std::string& written) {
+      options_.admin.number = static_cast<std::uint64_t>(duration_of(argument.name, written).count());
+    };
+    to.add_option_function<std::string>(argument.name, take, argument.summary)->required()->type_name("");
+    return;
+  }
   auto take = [this, &argument](const std::string& written) {
     auto digits = std::string_view{written};
     const std::string prefix = argument.prefix;
@@ -281,6 +301,7 @@ void command_line::add_admin() {
                      .examples = {{"moorage admin connections lumi", "each connection, its state and age"},
                                   {"moorage admin evict lumi c3", "close one"},
                                   {"moorage admin reset lumi", "try again after a denied log-in was mended"},
+                                  {"moorage admin drain lumi 10min", "before a maintenance; resume ends it"},
                                   {"moorage admin events", "what happens, as it happens"}},
                      .exit_codes = true});
   admin->require_subcommand(1);
@@ -289,10 +310,11 @@ void command_line::add_admin() {
   add_action(*admin, "connections", "The connections of a pool", true);
   add_action(*admin, "leases", "Who holds which lease of a pool", true);
   add_action(*admin, "waiters", "Who waits for a lease", true);
+  add_action(*admin, "settings", "The settings in force, their defaults, and what a change does", true);
   for (const auto& order : orders()) {
     auto* action = add_action(*admin, order.name, order.summary, true);
-    if (order.argument != nullptr)
-      add_number(*action, *order.argument);
+    for (const auto& argument : order.arguments)
+      add_argument(*action, argument);
   }
   add_action(*admin, "events", "Tell what happens as it happens, until Ctrl-C", false);
   add(*admin, "stop", "End the node, with all its connections", {.exit_codes = true})->callback([this] {

@@ -48,7 +48,9 @@ struct config_options {
 
 struct admin_options {
   std::string action;
-  std::uint64_t number = 0; ///< a connection, a lease, or a size
+  std::uint64_t number = 0; ///< a connection, a lease, a size, or a duration in milliseconds
+  std::string key;          ///< of a setting
+  std::string value;
 };
 
 struct order_argument;
@@ -102,7 +104,7 @@ private:
   CLI::App* add(command which, const std::string& name, const std::string& summary, command_page text = {});
   CLI::App* add_action(CLI::App& admin, const std::string& name, const std::string& summary,
                        bool cluster_required);
-  void add_number(CLI::App& to, const order_argument& argument);
+  void add_argument(CLI::App& to, const order_argument& argument);
   void add_globals();
   void add_exec();
   void add_questions();

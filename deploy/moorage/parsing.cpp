@@ -6,7 +6,7 @@
 
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/options.hpp"
-#include "runtime/config/values.hpp"
+#include "messages/written_values.hpp"
 
 namespace moorage::cli {
 

@@ -21,8 +21,8 @@ std::string or_dash(std::chrono::nanoseconds value) {
 table::cell state_of(const pool_status& pool) {
   if (pool.latched.code != errc::none)
     return {"latched: " + to_string(pool.latched.code), colour::bad};
-  if (pool.paused)
-    return {"paused", colour::busy};
+  if (pool.state != pool_state::running)
+    return {to_string(pool.state), colour::busy};
   if (pool.backing_off.code != errc::none)
     return {"backing off", colour::bad};
   if (!pool.log_ins_wait.empty())
@@ -107,8 +107,10 @@ std::string pools_text(const std::vector<pool_status>& pools, bool colours, cons
                  "\n";
     if (pool.latched.code != errc::none)
       remarks += printable("  once that is mended: " + admin_command(from, "reset", pool.cluster)) + "\n";
-    if (pool.paused)
-      remarks += printable(pool.cluster + ": paused; " + admin_command(from, "resume", pool.cluster)) + "\n";
+    if (pool.state != pool_state::running)
+      remarks += printable(pool.cluster + ": " + to_string(pool.state) + "; " +
+                           admin_command(from, "resume", pool.cluster)) +
+                 "\n";
   }
   return result.text(colours) + (remarks.empty() ? "" : "\n" + remarks);
 }

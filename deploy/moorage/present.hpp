@@ -9,6 +9,7 @@
 #include "deploy/moorage/options.hpp"
 #include "messages/events.hpp"
 #include "messages/exec.hpp"
+#include "messages/settings_table.hpp"
 #include "messages/status.hpp"
 
 namespace moorage::cli {
@@ -19,6 +20,8 @@ std::string pools_text(const std::vector<pool_status>& pools, bool colours, cons
 std::string connections_text(const std::vector<connection_status>& connections, bool colours);
 std::string leases_text(const std::vector<lease_status>& leases, bool colours);
 std::string waiters_text(const std::vector<waiter_status>& waiters, bool colours);
+/// With the defaults, and from when on a change would hold.
+std::string settings_text(const cluster_settings& settings, bool colours);
 /// One line: "14:03:07.123 lumi opened c3 …"
 std::string event_text(const event_record& event, bool colours);
 
@@ -31,6 +34,10 @@ nlohmann::ordered_json to_json(const event_record& event);
 nlohmann::ordered_json to_json(const opening_step& step);
 nlohmann::ordered_json to_json(const failure& reason);
 nlohmann::ordered_json to_json(const outcome& ended);
+nlohmann::ordered_json settings_json(const cluster_settings& settings);
+nlohmann::ordered_json value_json(const setting<cluster_settings>& field, const cluster_settings& settings);
+/// As JSON has the setting: "probe_timeout_seconds".
+std::string name_with_unit(const setting_rules& rules);
 
 template <class T>
 nlohmann::ordered_json list_to_json(const std::vector<T>& items);

@@ -92,9 +92,12 @@ void client_state::look_after(const lease_key& lease) {
 void client_state::renew(const lease_key& lease, held_lease& held) {
   auto request = held.asked;
   request.call = held.renewal = gate_->next_call();
-  // A lease that was given up for a better one has the patience of a new one.
-  if (held.loss.code == errc::channel_refused)
-    request.patience = default_patience;
+  // A lease that was given up for a better one has the patience of a new one, and some at least.
+  if (held.loss.code == errc::channel_refused) {
+    held.waited = {};
+    if (request.patience.count() == 0)
+      request.patience = default_patience;
+  }
   // A command's own time-out is patience as well; longer than all of theirs need not be waited.
   std::chrono::nanoseconds longest{0};
   auto now = self_->clock().now();

@@ -26,10 +26,11 @@ struct broken_assumption {};
 #define NDEBUG
 #endif
 
+#include "messages/settings_text.hpp"
+#include "messages/written_values.hpp"
 #include "runtime/config.hpp"
 #include "runtime/config/fields.hpp"
 #include "runtime/config/text.hpp"
-#include "runtime/config/values.hpp"
 #include "runtime/system/account.hpp"
 
 namespace moorage {

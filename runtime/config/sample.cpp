@@ -1,4 +1,5 @@
 // The commented sample, made from the table of settings.
+#include "messages/settings_text.hpp"
 #include "runtime/config.hpp"
 #include "runtime/config/fields.hpp"
 

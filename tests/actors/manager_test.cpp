@@ -104,6 +104,26 @@ TEST_CASE("a resized pool stays so, in the settings that are listed and in a nex
   CHECK(world.status().size == 3);
 }
 
+TEST_CASE(
+    "a setting that was set stays so, in what is listed and in a next life, until the cluster is registered "
+    "anew") {
+  virtual_world world{plain_cluster(1)};
+  auto listed = [&world] { return world.ask<cluster_list>(list_clusters{})->clusters.at(0); };
+  CHECK_FALSE(world.ask<done>(set_setting{"alpha", "pool_size", "0"}));
+  CHECK_FALSE(world.ask<done>(set_setting{"nowhere", "pool_size", "3"}));
+  CHECK(listed().pool_size == 1);
+  CHECK(world.ask<done>(set_setting{"alpha", "pool_size", "3"})->text == "pool_size is 3, was 1");
+  CHECK(listed().pool_size == 3);
+  holder host{world};
+  host.acquire();
+  caf::anon_send_exit(host.heard->grants.at(0).pool, caf::exit_reason::kill);
+  world.settle();
+  CHECK(world.status().size == 3);
+  CHECK(world.ask<done>(register_cluster{plain_cluster(1)}));
+  CHECK(listed().pool_size == 1);
+  CHECK(world.status().size == 1);
+}
+
 TEST_CASE("a paused pool grants nothing and loses nobody, and resumed it serves its queue") {
   virtual_world world{plain_cluster(1)};
   CHECK(world.ask<done>(pause_pool{"alpha"}));

@@ -128,7 +128,7 @@ struct compared_run {
 
   void administrate() {
     auto name = world.cluster.name;
-    switch (below(8)) {
+    switch (below(10)) {
     case 0:
       return order(pause_pool{name});
     case 1:
@@ -142,6 +142,10 @@ struct compared_run {
       return order(disconnect_pool{name});
     case 6:
       return order(reset_pool{name});
+    case 8:
+      return order(set_setting{name, "pool_size", std::to_string(below(4))}); // 0 is refused
+    case 7:
+      return order(drain_pool{name, below(3) * 1000ms});
     default:
       auto changed = settings();
       changed.host = below(2) == 0 ? "beta" : "gamma";

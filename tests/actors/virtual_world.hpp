@@ -250,7 +250,7 @@ inline cluster_settings plain_cluster(std::uint32_t size = 2) {
   settings.user = "me";
   settings.pool_size = size;
   settings.channels_per_connection = 1; // what sharing one does has tests of its own
-  settings.log_ins_per_minute = 0; // what holds up log-ins has tests of its own
+  settings.log_ins_per_minute = 0;      // what holds up log-ins has tests of its own
   settings.penalty_max = 0ms;
   return settings;
 }

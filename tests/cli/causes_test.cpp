@@ -227,7 +227,7 @@ TEST_CASE("a failed log-in of a node's is told once by the command that met it, 
   auto again = home.moorage({"exec", "-n", "wrong_key", "--", "true"}).error_output;
   INFO(again);
   CHECK(count(again, "moorage --config " + home.config() + " admin reset wrong_key") == 1);
-  CHECK_THAT(again, Contains("not tried again (that takes new settings or a reset)"));
+  CHECK_THAT(again, Contains("not tried again (that takes other files, new settings or a reset)"));
   auto status = home.moorage({"status"}).output;
   for (const auto& each : home.situations) {
     INFO(each.name << ": " << status);

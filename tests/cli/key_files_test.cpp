@@ -29,7 +29,7 @@ struct home_with_lost_key : home_with_cluster {
   std::string key() const { return folder / "id_gone"; }
   /// What is said of it, with its place in the file.
   std::string fault() const {
-    return config() + ":14: clusters.broken.key_files[0]: " + key() +
+    return config() + ":15: clusters.broken.key_files[0]: " + key() +
            " is not there (No such file or directory); allowed: a file that can be read";
   }
 };
@@ -113,7 +113,7 @@ TEST_CASE("two key files that are gone are told on a line each, through a node t
   REQUIRE(node.wrote("serving 1 cluster on "));
   home.write_config("[clusters.broken]\nhost = \"h\"\nkey_files = [\"/gone/a\", \"/gone/b\"]\n");
   auto fault = [&home](const std::string& number, const std::string& key) {
-    return home.config() + ":13: clusters.broken.key_files[" + number + "]: " + key +
+    return home.config() + ":14: clusters.broken.key_files[" + number + "]: " + key +
            " is not there (No such file or directory); allowed: a file that can be read\n";
   };
   auto exec = home.moorage({"exec", "broken", "true"});

@@ -15,44 +15,13 @@
 #include <sys/stat.h>
 
 #include "runtime/runtime.hpp"
-#include "tests/cli/clusters.hpp"
+#include "tests/cli/node_home.hpp"
 #include "tests/support/watched_process.hpp"
 
 using namespace moorage::cli_tests;
 using namespace std::chrono_literals;
 using Catch::Contains;
 using nlohmann::json;
-
-namespace {
-
-struct node_home : home_with_cluster {
-  explicit node_home(moorage::support::real_sshd_settings settings = {})
-      : home_with_cluster(std::move(settings)), node(spec({"serve"})) {
-    REQUIRE(node.wrote("serving 1 cluster on "));
-  }
-
-  json ask(std::vector<std::string> arguments) const {
-    arguments.push_back("--json");
-    auto ended = moorage(std::move(arguments));
-    INFO(ended.error_output);
-    REQUIRE(ended.code == 0);
-    return json::parse(ended.output);
-  }
-  json pool() const { return ask({"status", "here"})["pools"][0]; }
-  // Asks over and over: each asking waits for an answer.
-  template <class Condition>
-  bool until(Condition holds) const {
-    auto deadline = std::chrono::steady_clock::now() + 20s;
-    while (!holds())
-      if (std::chrono::steady_clock::now() > deadline)
-        return false;
-    return true;
-  }
-
-  program node;
-};
-
-} // namespace
 
 TEST_CASE("commands share the node's connection instead of logging in again") {
   node_home home;

@@ -84,7 +84,7 @@ TEST_CASE("a waiter is refused at its deadline, not earlier, and told what the p
   s.step(lease_confirmed{l2});
   s.wait(35s);
   s.acquire(r3, h2, 60s);
-  s.acquire(r4, h2, 60s);
+  s.acquire(r4, h1, 60s);
   CHECK(s.acquire(r5, h3, 5s) == "");
   CHECK(s.wait(5s - 1ns) == "");
   CHECK(s.wait(1ns) == "refuse r5 acquire_timeout");

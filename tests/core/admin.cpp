@@ -33,7 +33,7 @@ TEST_CASE("a paused pool grants and opens nothing, its waiters wait, and resumin
   CHECK(s.acquire(r6, h2) == "");
   CHECK(s.step(connection_opened{c3}) == "");
   CHECK(s.release(l1, h1) == "end l1 c1");
-  CHECK(s.status().paused);
+  CHECK(s.status().state == pool_state::paused);
   CHECK(s.step(ordered<resume_pool>{r7}) == "acknowledge r7, grant r6 l4 c1 h2");
   CHECK(s.step(ordered<resume_pool>{r8}) == "acknowledge r8");
 }

@@ -155,6 +155,7 @@ const std::vector<surgeon::operation>& surgeon::on_connections() {
 
 const std::vector<surgeon::operation>& surgeon::on_leases() {
   static const std::vector<operation> all{
+      {"a pool that drains keeps only what is leased", [](pool_core& p) { p.state_ = pool_state::draining; }},
       {"a connection carries leases that exist", [](pool_core& p) { c(p, 1).leases[0] = lease_id{99}; }},
       {"a lease that was taken back is over", [](pool_core& p) { c(p, 4).ending.push_back(l1); }},
       {"a lease is known to its holder", [](pool_core& p) { p.leases_of_.clear(); }},
@@ -182,8 +183,35 @@ const std::vector<surgeon::operation>& surgeon::on_a_queue() {
       {"nobody waits beyond the deadline",
        [](pool_core& p) { p.waiters_.waiters_.begin()->second.deadline = p.now_; }},
       {"a deadline is watched", [](pool_core& p) { p.waiters_.deadlines_.clear(); }},
-      {"a waiter is known to its holder", [](pool_core& p) { p.waiters_.by_holder_.clear(); }},
+      {"a waiter is known to its holder", [](pool_core& p) { p.waiters_.line_of_.clear(); }},
+      {"a waiter waits under its holder's turn", [](pool_core& p) { ++p.waiters_.line_of_.begin()->second; }},
+      {"an identity has its turn", [](pool_core& p) { p.waiters_.rounds_.clear(); }},
+      {"an identity has one turn", [](pool_core& p) { p.waiters_.rounds_[0]; }},
+      {"nobody has a turn who does not wait",
+       [](pool_core& p) { p.waiters_.rounds_.begin()->second.holders[0]; }},
+      {"who comes goes to the end", [](pool_core& p) { p.waiters_.last_turn_ = 0; }},
+      {"an identity's waiters are counted",
+       [](pool_core& p) { ++p.waiters_.rounds_.begin()->second.waiting; }},
+      {"whoever waits has a turn, and one only",
+       [](pool_core& p) {
+         auto& round = p.waiters_.rounds_.begin()->second;
+         ++round.waiting, round.holders.begin()->second.waiting.insert(99);
+       }},
       {"a waiter is found by its request", [](pool_core& p) { p.waiters_.by_request_.clear(); }},
+      {"only who waits and yields is known to",
+       [](pool_core& p) {
+         p.waiters_.yielding_.insert({p.now_, 99});
+       }},
+      {"who yields is known", [](pool_core& p) { p.waiters_.waiters_.begin()->second.yields = true; }},
+      {"a pool is overloaded only while somebody waits that it could serve",
+       [](pool_core& p) {
+         p.overload_ = {};
+         p.overload_.look(p.now_ - 1h, true, p.overload_bounds());
+         p.overload_.look(p.now_, true, p.overload_bounds());
+         p.state_ = pool_state::paused;
+       }},
+      {"overload begins in time",
+       [](pool_core& p) { p.settings_.overload_target = p.settings_.overload_interval = 0ms; }},
       {"a deadline has its waiter",
        [](pool_core& p) {
          p.waiters_.deadlines_.insert({p.now_ + 1s, 99});
@@ -195,6 +223,16 @@ const std::vector<surgeon::operation>& surgeon::on_a_queue() {
          p.refresh(c(p, 1));
        }},
       {"nobody waits for a pool that is stopping", [](pool_core& p) { p.stopping_ = true; }},
+      {"nobody waits for a pool that drains", [](pool_core& p) { p.state_ = pool_state::draining; }},
+      {"a drained pool has nothing left",
+       [](pool_core& p) {
+         p.state_ = pool_state::drained;
+         p.doomed_.emplace();
+       }},
+      {"nobody waits for the end of a drain that was undone",
+       [](pool_core& p) {
+         p.pending_.push_back({r9, c1, true});
+       }},
   };
   return all;
 }
@@ -205,7 +243,8 @@ const std::vector<surgeon::operation>& surgeon::on_a_paused_queue() {
        [](pool_core& p) {
          p.back_off_.set_latch({errc::auth_denied, "x"});
        }},
-      {"what is needed is asked for, unless the pool backs off", [](pool_core& p) { p.paused_ = false; }},
+      {"what is needed is asked for, unless the pool backs off",
+       [](pool_core& p) { p.state_ = pool_state::running; }},
   };
   return all;
 }

@@ -23,10 +23,11 @@ TEST_CASE("a connection carries what the settings say until its server refuses a
   CHECK(limit.of(1) == 1);
 }
 
-TEST_CASE("a server that refuses all but nothing is taken to allow one channel") {
+TEST_CASE("a refusal where no other lease has a channel teaches nothing") {
   channel_limit limit;
-  limit.refused(start, 0, 0);
-  CHECK(limit.of(4) == 1);
+  CHECK_FALSE(limit.refused(start, 0, 0));
+  CHECK(limit.of(4) == 4);
+  CHECK(limit.due() == time_point::max());
 }
 
 TEST_CASE("a later refusal lowers a limit, and raises none") {
@@ -56,15 +57,18 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("what is learnt while a lease has several channels holds for a minute, and is no confirmation") {
+TEST_CASE("what is learnt while a lease has several channels holds for a minute, and beside what lasts") {
   channel_limit limit;
   CHECK(limit.refused(start, 1, 10));
+  CHECK(limit.of(4) == 1);
   CHECK(limit.due() == start + 1min);
-  CHECK_FALSE(limit.refused(start + 1s, 2, 2)); // now it says something of the server
+  CHECK_FALSE(limit.refused(start + 1s, 3, 3)); // that says something of the server
+  limit.lapse(start + 1min);
+  CHECK(limit.of(4) == 3);
   CHECK(limit.due() == start + 1s + 1h);
-  channel_limit other;
-  other.refused(start, 1, 10);
-  other.lapse(start + 1min);
-  other.refused(start + 1min, 2, 2);
-  CHECK(other.due() == start + 1min + 1h);
+  CHECK(limit.refused(start + 2min, 1, 3));
+  limit.lapse(start + 3min);
+  CHECK(limit.of(4) == 3);
+  limit.lapse(start + 2h);
+  CHECK(limit.of(4) == 4);
 }

@@ -39,6 +39,39 @@ TEST_CASE("acquires, leases and holders in every order", "[exploration]") {
   explore("two connections", opened(small(2, 1), 2), what, 6);
 }
 
+/// Also those who withdraw, and come back.
+TEST_CASE("holders and identities that take turns, in every order", "[exploration]") {
+  theme what;
+  what.askers = {{holder_id{1}, ""}, {holder_id{2}, ""}, {holder_id{3}, "eve"}};
+  what.requests_max = 6;
+  auto settings = small(1, 1);
+  settings.queue_depth = 6;
+  auto leased = opened(settings, 1);
+  leased.step(acquire_requested{request_id{1}, holder_id{1}, leased.now + 1h, {}});
+  explore("one connection, leased", leased, what, 6);
+  what.patiences = {2s, time_point::max() - time_point{}};
+  explore("some with little patience", leased, what, 5);
+  what.leases = true;
+  what.patiences = {time_point::max() - time_point{}};
+  explore("withdrawals among them", leased, what, 4);
+}
+
+/// Those who named a patience, those who did not, and those who wait until the cluster is ready.
+TEST_CASE("waits that are long for long, in every order", "[exploration]") {
+  theme what;
+  what.patiences = {no_patience, 60s};
+  what.requests_max = 4;
+  auto settings = small(1, 1);
+  settings.queue_depth = 4;
+  settings.acquire_timeout = 60s;
+  settings.overload_target = settings.overload_interval = 2s;
+  explore("one connection", opened(settings, 1), what, 7);
+  what.ready = true;
+  explore("with some who wait for readiness", opened(settings, 1), what, 6);
+  what.admin = what.openings = true;
+  explore("with all else", opened(settings, 1), what, 4);
+}
+
 TEST_CASE("leases given back with word that their connection is bad, in every order", "[exploration]") {
   theme what;
   what.leases = what.discards = true;

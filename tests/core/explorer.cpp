@@ -118,10 +118,15 @@ void add_permits(const watched_pool& pool, events& all) {
 
 void add_admin(const watched_pool& pool, events& all) {
   auto r = fresh(pool);
-  if (pool.watch.paused())
+  if (pool.watch.state() != pool_state::running)
     all.push_back(ordered<resume_pool>{r});
-  else
+  if (!pool.watch.paused())
     all.push_back(ordered<pause_pool>{r});
+  if (pool.watch.state() != pool_state::suspended)
+    all.push_back(ordered<suspend_pool>{r});
+  all.push_back(ordered<reconnect_pool>{r, {{}, 10s}});
+  all.push_back(ordered<drain_pool>{r, {{}, 0s}});
+  all.push_back(ordered<drain_pool>{r, {{}, 10s}});
   for (std::uint64_t i = 1; i <= pool.watch.connections().size(); ++i) // one that never was, too
     all.push_back(ordered<evict_connection>{r, {{}, connection_id{i}}});
   if (pool.watch.leases().size() > 1)
@@ -131,23 +136,34 @@ void add_admin(const watched_pool& pool, events& all) {
   all.push_back(stop_requested{r});
   all.push_back(stop_requested{r, true});
   all.push_back(ordered<resize_pool>{r, {{}, pool.watch.settings().pool_size == 1 ? 2u : 1u}});
+  all.push_back(ordered<set_setting>{r, {{}, "pool_size", "2"}});
   auto elsewhere = pool.watch.settings();
   elsewhere.host = elsewhere.host == "h" ? "i" : "h";
   elsewhere.min_idle = 1;
   all.push_back(settings_changed{r, elsewhere});
 }
 
+void add_acquires(const watched_pool& pool, const theme& what, events& all) {
+  auto askers = what.askers;
+  if (askers.empty())
+    askers = {{holder_id{1 + acquires_made(pool) % 2}, {}}};
+  for (const auto& [holder, identity] : askers) {
+    for (auto patience : what.patiences) {
+      auto far = patience >= 10000h;
+      auto deadline = far                       ? time_point::max()
+                      : patience == no_patience ? cluster_deadline
+                                                : pool.now + patience;
+      all.push_back(acquire_requested{fresh(pool), holder, deadline, {}, false, {}, identity});
+    }
+    if (what.ready)
+      all.push_back(acquire_requested{fresh(pool), holder, pool.now + 40s, {}, true, {}, identity});
+  }
+}
+
 events possible(const watched_pool& pool, const theme& what) {
   events all;
   if (what.acquires && acquires_made(pool) < what.requests_max)
-    for (auto patience : what.patiences) {
-      auto far = patience >= 10000h;
-      auto deadline = far ? time_point::max() : pool.now + patience;
-      auto holder = holder_id{1 + acquires_made(pool) % 2};
-      all.push_back(acquire_requested{fresh(pool), holder, deadline, {}});
-      if (what.ready)
-        all.push_back(acquire_requested{fresh(pool), holder, pool.now + 40s, {}, true});
-    }
+    add_acquires(pool, what, all);
   if (what.leases)
     add_leases(pool, what, all);
   else
@@ -180,7 +196,7 @@ void play_out(watched_pool pool, bool kind) {
   const auto permits = pool.watch.permits();
   for (const auto& [permit, book] : permits)
     pool.step(permit_given{permit});
-  if (pool.watch.paused())
+  if (pool.watch.state() != pool_state::running)
     pool.step(ordered<resume_pool>{});
   for (int turn = 0; turn < 60 && !finished(); ++turn) {
     const auto connections = pool.watch.connections();

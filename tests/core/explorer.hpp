@@ -3,11 +3,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "tests/core/watched_pool.hpp"
 
 namespace moorage::test {
+
+/// Of an acquire that leaves it to the cluster.
+inline constexpr std::chrono::nanoseconds no_patience{-1};
 
 /// What may happen, by theme: each explores its own part of the pool, so that it gets deep.
 struct theme {
@@ -17,6 +21,11 @@ struct theme {
   std::vector<std::chrono::nanoseconds> patiences{time_point::max() - time_point{}};
   bool discards = false; ///< some holders say that their connection is bad
   bool ready = false;    ///< some wait until the cluster is ready again
+  struct asker {
+    holder_id holder;
+    std::string identity;
+  };
+  std::vector<asker> askers = {}; ///< any of them may ask next; none: two holders in turn
 };
 
 /// A pool of few connections and a short queue, so that sequences reach its limits.

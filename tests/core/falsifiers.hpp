@@ -105,7 +105,7 @@ inline connection_id fresh(const watched_pool& pool) {
 
 /// Nothing stands against another opening but the limit under test.
 inline bool calm(const watched_pool& pool) {
-  return !pool.watch.paused() && !pool.watch.stopping() && !pool.watch.latched() &&
+  return pool.watch.state() == pool_state::running && !pool.watch.stopping() && !pool.watch.latched() &&
          !first<close_connection>(const_cast<watched_pool&>(pool));
 }
 

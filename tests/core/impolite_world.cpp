@@ -1,6 +1,7 @@
 #include "tests/core/impolite_world.hpp"
 
 #include <algorithm>
+#include <string>
 
 namespace moorage::test {
 
@@ -38,6 +39,9 @@ cluster_settings impolite_world::draw_settings(seeded_random& random) {
   settings.spread_leases = below(2) == 0;
   settings.leak_threshold = std::chrono::seconds{below(3) == 0 ? 0 : 3 + below(30)};
   settings.leak_reclaim = below(3) == 0;
+  settings.acquire_timeout = std::chrono::seconds{5 + below(100)};
+  settings.overload_target = std::chrono::milliseconds{below(4) == 0 ? 0 : 100 + below(3'000)};
+  settings.overload_interval = std::chrono::milliseconds{100 + below(6'000)};
   return settings;
 }
 
@@ -148,11 +152,13 @@ void impolite_world::answer(const start_probe& effect) {
 
 void impolite_world::ask() {
   auto patience = chance(0.2) ? 0s : chance(0.1) ? up_to(5min) : up_to(20s);
-  auto deadline = chance(0.03) ? time_point::max() : pool.now + patience;
+  auto deadline = chance(0.03) ? time_point::max() : chance(0.4) ? cluster_deadline : pool.now + patience;
   auto request = fresh();
   if (chance(0.1))
     later(up_to(10s), acquire_cancelled{request});
-  step(acquire_requested{request, anyone(), deadline, chance(0.5) ? "sync" : "", chance(0.3)});
+  auto holder = anyone();
+  step(acquire_requested{
+      request, holder, deadline, chance(0.5) ? "sync" : "", chance(0.3), {}, identity_of(holder)});
 }
 
 void impolite_world::be_rude() {
@@ -197,10 +203,10 @@ void impolite_world::be_rude() {
 
 void impolite_world::administrate() {
   auto settings = pool.watch.settings();
-  switch (below(11)) {
+  switch (below(14)) {
   case 0:
     later(up_to(20s), ordered<resume_pool>{fresh()});
-    return step(ordered<pause_pool>{fresh()});
+    return chance(0.5) ? step(ordered<pause_pool>{fresh()}) : step(ordered<suspend_pool>{fresh()});
   case 1:
     return step(ordered<resume_pool>{fresh()});
   case 2:
@@ -217,6 +223,16 @@ void impolite_world::administrate() {
   case 8:
     return step(ordered<resize_pool>{fresh(), {{}, static_cast<std::uint32_t>(below(7))}}); // 0 is refused
   case 9:
+    later(up_to(1min), ordered<resume_pool>{fresh()});
+    return step(ordered<drain_pool>{fresh(), {{}, std::chrono::seconds{below(40)}}});
+  case 10:
+    return step(ordered<reconnect_pool>{fresh(), {{}, std::chrono::seconds{below(3) * below(20)}}});
+  case 11: // of sizes 0 is refused
+    return chance(0.2)
+               ? step(ordered<set_setting>{fresh(), {{}, "host", chance(0.5) ? "h" : "i"}})
+               : step(ordered<set_setting>{
+                     fresh(), {{}, chance(0.9) ? "pool_size" : "pol_size", std::to_string(below(7))}});
+  case 12:
     settings = draw_settings(random_);
     return step(settings_changed{fresh(), settings});
   default:

@@ -51,6 +51,10 @@ private:
   void administrate();
   request_id fresh() { return request_id{++requests_}; }
   holder_id anyone() { return holder_id{1 + below(5)}; }
+  /// Three holders are the same user.
+  static std::string identity_of(holder_id holder) {
+    return holder.value == 4 ? "eve" : holder.value == 5 ? "mallory" : "";
+  }
 
   seeded_random random_;
   double trouble_;                ///< share of openings and probes that go wrong

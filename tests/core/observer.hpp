@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ public:
     bool unreached = false; ///< no TCP connection came about in the last try
     bool failed_on_trial = false;
     bool condemned = false;
+    time_point renew_by = time_point::max(); ///< since a reconnect was ordered
     bool evicted = false, other_transport = false, abandoned = false, failed_too_often = false,
          discarded = false, flapped = false;
     bool served = false, proved = false;
@@ -51,10 +53,9 @@ public:
     bool slow = false;
     double usual[2]{}; ///< round trips, of channels and of commands
     int measured[2]{};
-    // Of the leases that its server lets it carry; 0: as many as the settings say.
-    std::uint32_t carries = 0;
-    time_point carries_until = time_point::min();
-    bool for_now = false;
+    // Of the leases that its server lets it carry, for long and for the moment.
+    std::uint32_t carries = 0, carries_now = 0;
+    time_point carries_until = time_point::min(), carries_now_until = time_point::min();
     std::chrono::nanoseconds believed = std::chrono::hours{1};
 
     std::size_t in_use() const { return live.size() + asked.size(); }
@@ -82,8 +83,17 @@ public:
   struct request_book {
     bool known = false, answered = false, acquire = false, wait_for_ready = false;
     holder_id holder;
-    time_point deadline;
+    std::string identity;
+    time_point deadline, asked;
+    bool yields = false; ///< named no patience, and does not wait until the cluster is ready
     std::uint64_t step = 0;
+  };
+
+  /// Of a holder under an identity, or of an identity: who else of its kind was served since it came or was
+  /// served last.
+  struct turn_book {
+    std::uint64_t since = 0; ///< counts who came and who was served
+    std::set<std::string> served;
   };
 
   explicit observer(cluster_settings settings) : settings_(std::move(settings)) {}
@@ -97,9 +107,20 @@ public:
   const std::vector<lease_book>& leases() const { return leases_; }
   const std::vector<request_book>& requests() const { return requests_; }
   const std::vector<request_id>& waiting() const { return waiting_; }
+  const turn_book& identity_turn(request_id request) {
+    return identities_[requests_[request.value].identity];
+  }
+  const turn_book& holder_turn(request_id request) { return holders_[name_of(requests_[request.value])]; }
+  static std::string name_of(const request_book& r) { return to_string(r.holder) + " " + r.identity; }
   const std::map<permit_id, permit_book>& permits() const { return permits_; }
   const cluster_settings& settings() const { return settings_; }
-  bool paused() const { return paused_; }
+  pool_state state() const { return state_; }
+  bool paused() const { return state_ == pool_state::paused; }
+  /// Serves nobody, and keeps nothing that is free.
+  bool drains() const { return state_ == pool_state::draining || state_ == pool_state::drained; }
+  bool overloaded() const { return overload_begins() <= now_; }
+  time_point overload_begins() const;
+  bool free_slot() const;
   bool stopping() const { return stopping_; }
   bool latched() const { return latched_; }
   bool on_trial() const { return trial_; }
@@ -139,8 +160,12 @@ private:
   void hear(const time_passed&) {}
   void hear(const settings_changed& event);
   void hear(const ordered<resize_pool>& event);
+  void hear(const ordered<set_setting>& event);
   void hear(const ordered<pause_pool>& event);
+  void hear(const ordered<suspend_pool>& event);
   void hear(const ordered<resume_pool>& event);
+  void hear(const ordered<drain_pool>& event);
+  void hear(const ordered<reconnect_pool>& event);
   void hear(const ordered<probe_pool>& event);
   void hear(const ordered<evict_connection>& event);
   void hear(const ordered<revoke_lease>& event);
@@ -150,6 +175,8 @@ private:
   void silent_probes();
   void unconfirmed_grants();
   void leaked_leases();
+  void overdue_drain();
+  void overdue_renewals();
 
   void see(const request_permit& effect);
   void see(const return_permit& effect);
@@ -165,7 +192,13 @@ private:
   void see(const start_probe& effect);
   void see(const change_probes& effect);
   void see(const announce& effect);
+  void tells_of_overload(const announce& effect);
+  void tells_of_renewals(const announce& effect);
+  void refused_for_overload(const request_book& r) const;
+  void check_overload(time_point next_due);
   void check_turn(const connection_book& c) const;
+  void comes_to_turns(const request_book& r);
+  void takes_turn(request_id granted);
   void check_silences(time_point next_due);
   void learn(const connection_book& c);
   void measure(connection_book& c, std::chrono::nanoseconds rtt, bool ran) const;
@@ -179,6 +212,8 @@ private:
   void check_doubts(time_point next_due) const;
   void check_status(const pool_status& status) const;
   void check_permits(time_point next_due);
+  void check_drain(time_point next_due);
+  void check_renewals(time_point next_due) const;
   std::size_t wishes() const; ///< permits asked for and not given
 
   void end(lease_id lease, bool ask, bool notice);
@@ -197,6 +232,10 @@ private:
   void expect_answer(request_id request, errc code);
   bool expect_stopping(request_id request);
   void answered(request_id request);
+  bool expect_no_change(request_id request);
+  bool works() const {
+    return !stopping_ && (state_ == pool_state::running || state_ == pool_state::suspended);
+  }
   bool grantable(const connection_book& c) const;
   std::uint32_t slots(const connection_book& c) const;
   std::size_t count(phase a, phase b) const;
@@ -210,11 +249,18 @@ private:
   std::vector<lease_book> leases_;           ///< by id
   std::vector<request_book> requests_;       ///< by id
   std::vector<request_id> waiting_;          ///< first come first
+  std::map<std::string, turn_book> identities_, holders_;
+  std::uint64_t turns_ = 0;
+  time_point in_vain_since_ = time_point::max(); ///< somebody waits, and nobody was served in time
+  bool overload_told_ = false;
   std::vector<expected_end> ends_;
   std::vector<expected_answer> answers_;
   std::vector<lease_id> notices_;
   std::vector<lease_id> leaks_;                               ///< that must be told of now
   std::vector<std::pair<request_id, connection_id>> pending_; ///< answered once none up to it is left
+  std::vector<request_id> drains_;                            ///< of them, those that a resume refuses
+  pool_state state_ = pool_state::running;
+  time_point drain_by_;
   std::size_t waited_before_ = 0;
   std::uint64_t last_probe_ = 0;
   std::chrono::nanoseconds fatal_idle_{0}; ///< the shortest, as it has faded; 0: none
@@ -236,7 +282,7 @@ private:
   std::string credentials_;                      ///< as they were when the pool was latched
   time_point looked_at_ = time_point::min(), looking_until_ = time_point::min();
   bool latched_now_ = false, credentials_known_ = false;
-  bool paused_ = false, stopping_ = false, removed_ = false, latched_ = false, disconnected_now_ = false;
+  bool stopping_ = false, removed_ = false, latched_ = false, disconnected_now_ = false;
 };
 
 } // namespace moorage::test

@@ -37,6 +37,12 @@ void observer::hear(const ordered<probe_pool>& event) {
   expect_answer(event.request, errc::none);
 }
 
+void observer::see(const change_probes& effect) {
+  keep(effect.method == settings_.probe && effect.command == settings_.probe_command &&
+           effect.timeout == settings_.probe_timeout,
+       "connections are probed as the settings say");
+}
+
 /// Who found it dead asked it first after so long: 0.8 of that, doubled each hour, is what no other is left
 /// idle for.
 void observer::learn(const connection_book& c) {
@@ -91,6 +97,15 @@ void observer::check_silences(time_point next_due) {
     keep(fatal_idle_.count() == 0 || now_ <= std::max(c.quiet_since, fatal_at_) + idle_limit() + in_line,
          "an idle connection is asked before what others did not survive");
   }
+}
+
+void observer::check_doubts(time_point next_due) const {
+  auto probing =
+      std::count_if(connections_.begin(), connections_.end(), [](const auto& x) { return !!x.probe; });
+  auto full = settings_.probes_at_once > 0 && probing >= static_cast<long>(settings_.probes_at_once);
+  for (const auto& c : connections_)
+    keep(!c.doubted || c.now != phase::open || c.condemned || c.probe || full || next_due <= now_,
+         "who is doubted is asked at once");
 }
 
 } // namespace moorage::test

@@ -33,6 +33,9 @@ void observer::did(const pool_effects& effects, const pool_status& status, time_
   check_doubts(next_due);
   check_silences(next_due);
   check_permits(next_due);
+  check_drain(next_due);
+  check_renewals(next_due);
+  check_overload(next_due);
   check_status(status);
 }
 
@@ -60,7 +63,11 @@ void observer::answered(request_id request) {
 
 void observer::see(const open_connection& effect) {
   auto& c = grown(connections_, effect.connection);
-  promise(!paused_, "a paused pool opens nothing");
+  promise(state_ != pool_state::paused, "a paused pool opens nothing");
+  promise(!drains(), "a pool that drains opens nothing");
+  auto others = count(phase::trying, phase::between_tries) - (effect.attempt > 1 ? 1u : 0u);
+  promise(state_ != pool_state::suspended || others * settings_.channels_per_connection < waiting_.size(),
+          "a suspended pool opens for those who wait alone");
   promise(!stopping_ && !disconnected_now_, "a pool that is disconnected opens nothing by itself");
   promise(!latched_, "a latched pool knocks no more");
   if (effect.attempt > 1) {
@@ -136,6 +143,12 @@ void observer::check_reason(const connection_book& c, removal_reason reason) con
   case removal_reason::disconnected:
     kept = disconnected_now_;
     break;
+  case removal_reason::reconnected:
+    kept = c.renew_by < time_point::max();
+    break;
+  case removal_reason::drained:
+    kept = drains() && (c.opening() || c.idle());
+    break;
   case removal_reason::not_opened:
     kept = c.now == phase::between_tries;
     break;
@@ -147,12 +160,13 @@ void observer::check_reason(const connection_book& c, removal_reason reason) con
 }
 
 void observer::see(const grant& effect) {
-  promise(!waiting_.empty(), "a lease is granted to one who waits");
-  promise(waiting_.front() == effect.request, "first come, first served");
+  auto place = std::find(waiting_.begin(), waiting_.end(), effect.request);
+  promise(place != waiting_.end(), "a lease is granted to one who waits");
   auto& request = requests_[effect.request.value];
   promise(request.holder == effect.holder, "a lease goes to the holder who asked");
   promise(request.deadline > now_ || request.step == step_, "nobody is granted a lease after the deadline");
-  promise(!paused_ && !stopping_, "a pool that is paused or stopping grants nothing");
+  promise(works(), "a pool that is paused, drained or stopping grants nothing");
+  takes_turn(effect.request);
   auto& c = grown(connections_, effect.connection);
   promise(c.now == phase::open, "a lease is granted on an open connection");
   promise(!c.condemned, "a condemned connection takes no new lease");
@@ -165,7 +179,9 @@ void observer::see(const grant& effect) {
   c.live.push_back(effect.lease);
   c.carried = true;
   c.unheard_since = std::min(c.unheard_since, now_);
-  waiting_.erase(waiting_.begin());
+  waiting_.erase(place);
+  if (now_ - request.asked <= settings_.overload_target && in_vain_since_ != time_point::max())
+    in_vain_since_ = now_;
   answered(effect.request);
 }
 
@@ -205,6 +221,8 @@ void observer::see(const refuse& effect) {
   case errc::queue_full:
     promise(waiting_.size() >= settings_.queue_depth, "a queue is full only at its depth");
     return;
+  case errc::overloaded:
+    return refused_for_overload(request);
   case errc::unknown_cluster:
     promise(removed_, "only a pool whose cluster was removed says that there is none");
     return;
@@ -213,6 +231,8 @@ void observer::see(const refuse& effect) {
     return;
   case errc::cancelled:
   case errc::disconnected:
+  case errc::drained:
+  case errc::suspended:
   case errc::cluster_removed:
     promise(expected != answers_.end() && expected->code == effect.reason.code,
             "only who withdrew, or was cut off, is told so");
@@ -289,12 +309,6 @@ void observer::see(const start_probe& effect) {
   c.probe_by = now_ + settings_.probe_timeout + 1s;
 }
 
-void observer::see(const change_probes& effect) {
-  promise(effect.method == settings_.probe && effect.command == settings_.probe_command &&
-              effect.timeout == settings_.probe_timeout,
-          "connections are probed as the settings say");
-}
-
 void observer::check_expectations() {
   promise(ends_.empty(), "a lease that is over is fenced at once");
   promise(notices_.empty(), "a holder is told at once that its lease is over");
@@ -319,7 +333,7 @@ void observer::check_waiters(time_point next_due) const {
   }
   promise(waiting_.size() <= std::max<std::size_t>(settings_.queue_depth, waited_before_),
           "the queue is not deeper than its depth");
-  if (waiting_.empty() || paused_)
+  if (waiting_.empty() || state_ == pool_state::paused)
     return;
   for (const auto& c : connections_)
     promise(!grantable(c), "nobody waits while a slot is free");
@@ -354,15 +368,6 @@ void observer::check_connections(time_point next_due) const {
           "a pool that was made smaller keeps only what is leased");
 }
 
-void observer::check_doubts(time_point next_due) const {
-  auto probing =
-      std::count_if(connections_.begin(), connections_.end(), [](const auto& x) { return !!x.probe; });
-  auto full = settings_.probes_at_once > 0 && probing >= static_cast<long>(settings_.probes_at_once);
-  for (const auto& c : connections_)
-    promise(!c.doubted || c.now != phase::open || c.condemned || c.probe || full || next_due <= now_,
-            "who is doubted is asked at once");
-}
-
 void observer::check_status(const pool_status& status) const {
   std::size_t opening = 0, idle = 0, leased = 0, closing = 0, leases = 0, probing = 0;
   for (const auto& c : connections_) {
@@ -381,8 +386,8 @@ void observer::check_status(const pool_status& status) const {
   promise(fatal_idle_.count() == 0 ? status.idle_limit.count() == 0
                                    : status.idle_limit.count() > 0 && status.idle_limit <= idle_limit() + 1us,
           "the pool says how long it leaves a connection idle, which is no longer than it learnt");
-  promise(status.paused == paused_ && (status.latched.code != errc::none) == latched_,
-          "the pool says whether it is paused or latched");
+  promise(status.state == state_ && (status.latched.code != errc::none) == latched_,
+          "the pool says whom it serves, and whether it is latched");
 }
 
 } // namespace moorage::test

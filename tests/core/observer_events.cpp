@@ -1,5 +1,6 @@
 // What the pool is told, as the observer books it.
 #include <algorithm>
+#include <string>
 
 #include "tests/core/observer.hpp"
 
@@ -39,6 +40,8 @@ void observer::told(time_point now, const pool_event& event) {
   std::visit([this](const auto& what) { hear(what); }, event);
   unconfirmed_grants();
   leaked_leases();
+  overdue_drain();
+  overdue_renewals();
   silent_probes();
 }
 
@@ -84,9 +87,16 @@ void observer::hear(const acquire_requested& event) {
   auto& book = at(requests_, event.request);
   book.acquire = true;
   book.holder = event.holder;
-  book.deadline = event.deadline;
+  book.identity = event.identity;
+  auto named = event.deadline != cluster_deadline;
+  book.asked = now_ - event.waited;
+  book.deadline = named ? event.deadline : book.asked + settings_.acquire_timeout;
+  book.yields = !named && !event.wait_for_ready;
   book.wait_for_ready = event.wait_for_ready;
+  comes_to_turns(book);
   waiting_.push_back(event.request);
+  if ((drains() || state_ == pool_state::suspended) && !stopping_)
+    answers_.push_back({event.request, drains() ? errc::drained : errc::suspended});
 }
 
 void observer::hear(const acquire_cancelled& event) {
@@ -230,6 +240,8 @@ void observer::hear(const connection_answered& event) {
   if (c.now != phase::open)
     return;
   c.served = c.served || event.ran;
+  for (auto lease : c.live)
+    leases_[lease.value].unserved = leases_[lease.value].unserved && !event.ran;
   measure(c, event.rtt, false);
   if (!c.probe && (c.checked_at == time_point::min() || now_ - c.checked_at >= settings_.probe_interval)) {
     c.checks_failed.push_back(false);
@@ -247,7 +259,8 @@ void observer::hear(const probe_failed& event) {
 void observer::hear(const settings_changed& event) {
   if (expect_stopping(event.request))
     return;
-  if (event.settings.host != settings_.host) {
+  auto elsewhere = event.settings.host != settings_.host;
+  if (elsewhere) {
     fatal_idle_ = 0ns;
     for (auto& c : connections_)
       if (c.now == phase::open || c.opening())
@@ -262,9 +275,11 @@ void observer::hear(const settings_changed& event) {
   for (auto& c : connections_)
     if (c.now == phase::open && c.probe_failures >= settings_.probe_failures_max && c.in_use() > 0)
       c.condemned = c.failed_too_often = true;
-  latched_ = false;
-  given_up_ = 0;
-  forgive();
+  if (event.whole || elsewhere) {
+    latched_ = false;
+    given_up_ = 0;
+    forgive();
+  }
   expect_answer(event.request, errc::none);
 }
 
@@ -273,21 +288,25 @@ void observer::hear(const ordered<resize_pool>& event) {
   changed.pool_size = event.order.size;
   if (!stopping_ && check_settings(changed).code != errc::none)
     return expect_answer(event.request, errc::invalid_settings);
-  hear(settings_changed{event.request, changed});
+  hear(settings_changed{event.request, changed, false});
 }
 
-void observer::hear(const ordered<pause_pool>& event) {
+/// Of the settings these are enough.
+void observer::hear(const ordered<set_setting>& event) {
   if (expect_stopping(event.request))
     return;
-  paused_ = true;
-  expect_answer(event.request, errc::none);
-}
-
-void observer::hear(const ordered<resume_pool>& event) {
-  if (expect_stopping(event.request))
-    return;
-  paused_ = false;
-  expect_answer(event.request, errc::none);
+  auto changed = settings_;
+  if (event.order.key == "pool_size")
+    changed.pool_size = static_cast<std::uint32_t>(std::stoul(event.order.value));
+  else if (event.order.key == "host")
+    changed.host = event.order.value;
+  else
+    return expect_answer(event.request, errc::invalid_settings);
+  if (check_settings(changed).code != errc::none)
+    return expect_answer(event.request, errc::invalid_settings);
+  if (changed == settings_)
+    return expect_answer(event.request, errc::none);
+  hear(settings_changed{event.request, changed, false});
 }
 
 void observer::hear(const ordered<evict_connection>& event) {
@@ -320,10 +339,8 @@ void observer::hear(const ordered<reset_pool>& event) {
     c.doubted = c.slow = false;
     c.checks_failed.clear();
     c.rate = 1;
-    c.carries = 0;
     c.believed = 1h;
-    c.for_now = false;
-    c.carries_until = time_point::min();
+    c.carries_until = c.carries_now_until = time_point::min();
   }
   expect_answer(event.request, errc::none);
 }

@@ -9,27 +9,33 @@ using namespace std::chrono_literals;
 
 /// What the settings allow, and its server.
 std::uint32_t observer::slots(const connection_book& c) const {
-  auto learnt = c.carries > 0 && now_ < c.carries_until;
-  return learnt ? std::min(c.carries, settings_.channels_per_connection) : settings_.channels_per_connection;
+  auto most = settings_.channels_per_connection;
+  if (now_ < c.carries_until)
+    most = std::min(most, c.carries);
+  if (now_ < c.carries_now_until)
+    most = std::min(most, c.carries_now);
+  return most;
 }
 
 void observer::hear(const channel_refused& event) {
   if (event.lease.value < leases_.size() && leases_[event.lease.value].live)
     leases_[event.lease.value].unserved = true;
-  if (event.connection.value >= connections_.size())
+  if (event.connection.value >= connections_.size() || event.carried == 0)
     return;
   auto& c = connections_[event.connection.value];
   if (c.now != phase::open)
     return;
-  if (c.carries > 0 && now_ >= c.carries_until) {
-    c.carries = 0;
-    if (!c.for_now)
-      c.believed = std::min<std::chrono::nanoseconds>(2 * c.believed, 24h);
+  if (event.channels > event.carried) {
+    c.carries_now = now_ < c.carries_now_until ? std::min(c.carries_now, event.carried) : event.carried;
+    c.carries_now_until = now_ + 1min;
+    return;
   }
-  c.for_now = event.channels > event.carried && (c.carries == 0 || c.for_now);
-  auto carried = std::max(event.carried, 1u);
-  c.carries = c.carries == 0 ? carried : std::min(c.carries, carried);
-  c.carries_until = std::max(c.carries_until, now_ + (c.for_now ? 1min : c.believed));
+  if (c.carries_until != time_point::min() && now_ >= c.carries_until) {
+    c.believed = std::min<std::chrono::nanoseconds>(2 * c.believed, 24h);
+    c.carries_until = time_point::min();
+  }
+  c.carries = now_ < c.carries_until ? std::min(c.carries, event.carried) : event.carried;
+  c.carries_until = now_ + c.believed;
 }
 
 /// Each is told of once, and taken back where that is asked for.
@@ -48,6 +54,8 @@ void observer::leaked_leases() {
 }
 
 void observer::see(const announce& effect) {
+  tells_of_overload(effect);
+  tells_of_renewals(effect);
   if (effect.what != event_kind::leaked)
     return;
   auto due = std::find(leaks_.begin(), leaks_.end(), effect.lease);

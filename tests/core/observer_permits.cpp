@@ -50,7 +50,7 @@ void observer::see(const request_permit& effect) {
                           "only a new giver is told of what is in use");
   permit_promise(effect.anew == std::exchange(reset_, false),
                  "signs of a ban are forgotten where an administrator says so, and only there");
-  permit_promise(!paused_ && !stopping_, "a pool that is paused or stopping asks for no leave");
+  permit_promise(works(), "a pool that is paused, drained or stopping asks for no leave");
   if (fresh)
     permit_promise(effect.permit.value > last_permit_, "a permit's id is never used again");
   else
@@ -91,7 +91,7 @@ void observer::use_permit(permit_id permit, connection_id connection) {
 void observer::check_permits(time_point next_due) {
   permit_promise(strays_.empty(), "a permit that is not needed goes back at once");
   auto wishing = wishes();
-  permit_promise(wishing == 0 || (!paused_ && !stopping_), "who opens nothing waits for no leave");
+  permit_promise(wishing == 0 || works(), "who opens nothing waits for no leave");
   permit_promise(wishing == 0 || next_due <= now_ + 60s, "a permit that does not come is asked for again");
   auto waiting = count(phase::between_tries, phase::between_tries);
   auto opening = count(phase::trying, phase::between_tries);

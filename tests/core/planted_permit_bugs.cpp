@@ -37,7 +37,7 @@ TEST_CASE("an observer notices log-ins without leave, and leave that is kept", "
          pool.effects.push_back(request_permit{again});
          return true;
        }},
-      {"a pool that is paused or stopping asks for no leave",
+      {"a pool that is paused, drained or stopping asks for no leave",
        [](watched_pool& pool) {
          if (!pool.watch.paused() || !pool.effects.empty())
            return false;

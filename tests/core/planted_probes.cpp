@@ -162,8 +162,10 @@ TEST_CASE("an observer notices wrong reports", "[planted]") {
        misreport([](watched_pool& pool) { ++pool.status.total; })},
       {"the pool counts its leases, waiters and probes right",
        misreport([](watched_pool& pool) { ++pool.status.waiters; })},
-      {"the pool says whether it is paused or latched",
-       misreport([](watched_pool& pool) { pool.status.paused = !pool.status.paused; })},
+      {"the pool says whom it serves, and whether it is latched", misreport([](watched_pool& pool) {
+         pool.status.state =
+             pool.status.state == pool_state::running ? pool_state::paused : pool_state::running;
+       })},
       {"the pool wakes up for each deadline",
        [](watched_pool& pool) {
          if (pool.watch.waiting().empty() || !pool.effects.empty())

@@ -2,9 +2,9 @@
 #include <cstdint>
 #include <string>
 
+#include "messages/settings_text.hpp"
+#include "messages/written_values.hpp"
 #include "runtime/config.hpp"
-#include "runtime/config/fields.hpp"
-#include "runtime/config/values.hpp"
 #include "tests/fuzz/require.hpp"
 #include "tests/support/hostile.hpp"
 

@@ -157,7 +157,7 @@ TEST_CASE("a denied key, or a host key that has changed, is no obstacle any more
   auto got = rt.try_acquire("alpha", {20s, {}, {}});
   while (!got && steady::now() < until) {
     CHECK(got.error().code == expected);
-    std::this_thread::sleep_for(100ms);
+    sshd.wait_for_log("Accepted", 1, 100ms);
     got = rt.try_acquire("alpha", {20s, {}, {}});
   }
   REQUIRE(got);

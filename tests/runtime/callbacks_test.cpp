@@ -136,7 +136,7 @@ TEST_CASE("an event callback that throws is told of the next event") {
   rt.pause("alpha").value();
   auto future = third.get_future();
   REQUIRE(comes(future));
-  CHECK(rt.pool("alpha").value().paused);
+  CHECK(rt.pool("alpha").value().state == moorage::pool_state::paused);
 }
 
 TEST_CASE("what a callback throws is in the log, with its cluster and in one line") {

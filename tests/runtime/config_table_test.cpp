@@ -5,9 +5,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "messages/settings_text.hpp"
+#include "messages/written_values.hpp"
 #include "runtime/config.hpp"
-#include "runtime/config/fields.hpp"
-#include "runtime/config/values.hpp"
 #include "tests/runtime/parsed_config.hpp"
 
 using namespace moorage;

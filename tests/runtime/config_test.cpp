@@ -8,9 +8,8 @@
 
 #include <sys/stat.h>
 
+#include "messages/written_values.hpp"
 #include "runtime/config.hpp"
-#include "runtime/config/fields.hpp"
-#include "runtime/config/values.hpp"
 #include "tests/runtime/parsed_config.hpp"
 #include "tests/support/real_sshd.hpp"
 

@@ -4,8 +4,8 @@
 
 #include <fstream>
 
+#include "messages/written_values.hpp"
 #include "runtime/config.hpp"
-#include "runtime/config/values.hpp"
 #include "tests/support/hostile.hpp"
 #include "tests/support/real_sshd.hpp"
 

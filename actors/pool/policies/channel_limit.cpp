@@ -5,21 +5,24 @@ namespace moorage {
 
 bool channel_limit::refused(time_point now, std::uint32_t carried, std::uint32_t channels) {
   lapse(now);
-  auto limit = std::max<std::uint32_t>(carried, 1);
-  auto fewer = limit < learnt_;
-  for_now_ = channels > carried && (!any() || for_now_);
-  if (fewer)
-    learnt_ = limit;
-  until_ = std::max(until_, after(now, for_now_ ? holds_for_now : holds_));
-  return fewer;
+  if (carried == 0)
+    return false;
+  constexpr auto any = std::numeric_limits<std::uint32_t>::max();
+  auto before = of(any);
+  auto passes = channels > carried;
+  auto& what = passes ? passing_ : lasting_;
+  what.limit = std::min(what.limit, carried);
+  what.until = after(now, passes ? std::chrono::nanoseconds{holds_for_now} : holds_);
+  return of(any) < before;
 }
 
 void channel_limit::lapse(time_point now) {
-  if (!any() || until_ > now)
+  if (passing_.until <= now)
+    passing_ = {};
+  if (lasting_.until > now)
     return;
-  learnt_ = unknown;
-  if (!for_now_)
-    holds_ = std::min<std::chrono::nanoseconds>(holds_ * 2, holds_max);
+  lasting_ = {};
+  holds_ = std::min<std::chrono::nanoseconds>(holds_ * 2, holds_max);
 }
 
 } // namespace moorage

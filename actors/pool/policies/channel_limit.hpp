@@ -24,23 +24,25 @@ public:
   /// What is learnt while a lease has several channels is how things are at the moment.
   static constexpr std::chrono::minutes holds_for_now{1};
 
-  /// A channel was refused while so many leases had `channels` there: as many leases are what it carries, one
-  /// at least. Whether that is fewer than was known.
+  /// A channel was refused while so many leases had `channels` there: as many leases are what it carries;
+  /// none teaches nothing. Whether that is fewer than was known.
   bool refused(time_point now, std::uint32_t carried, std::uint32_t channels);
-  /// The lesson is over, if it is time.
+  /// Lessons that are over are forgotten.
   void lapse(time_point now);
 
-  std::uint32_t of(std::uint32_t configured) const { return std::min(configured, learnt_); }
-  bool any() const { return learnt_ != unknown; }
-  /// When the lesson is over; `time_point::max()`: nothing was learnt.
-  time_point due() const { return any() ? until_ : time_point::max(); }
+  std::uint32_t of(std::uint32_t configured) const {
+    return std::min({configured, lasting_.limit, passing_.limit});
+  }
+  /// When the next lesson is over; `time_point::max()`: nothing was learnt.
+  time_point due() const { return std::min(lasting_.until, passing_.until); }
 
 private:
-  static constexpr auto unknown = std::numeric_limits<std::uint32_t>::max();
-
-  std::uint32_t learnt_ = unknown;
-  time_point until_ = time_point::min();
-  bool for_now_ = false; ///< it says little of what the server allows
+  struct lesson {
+    std::uint32_t limit = std::numeric_limits<std::uint32_t>::max();
+    time_point until = time_point::max();
+  };
+  lesson lasting_;
+  lesson passing_;
   std::chrono::nanoseconds holds_ = holds;
 };
 

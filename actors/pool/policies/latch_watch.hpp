@@ -1,7 +1,8 @@
-// When a latched pool looks whether what its log-ins use has changed on disk: keys, certificates, known_hosts.
+// When a latched pool looks whether what its log-ins use has changed on disk: keys, certificates,
+// known_hosts.
 //
-// A value of few numbers: it is told what was seen, and is asked. What is seen is a text that says nothing but
-// whether it is the same.
+// A value of few numbers: it is told what was seen, and is asked. What is seen is a text that says nothing
+// but whether it is the same.
 #pragma once
 
 #include <chrono>

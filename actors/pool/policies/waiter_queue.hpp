@@ -1,4 +1,15 @@
 // Whose turn it is: the acquires that wait for a lease.
+//
+// Identities take turns; within an identity its holders do; a holder's own are served as they came. An
+// identity is who somebody is known to be, and cannot be made up; holders can, by starting more processes.
+// Each that is served goes to the end, and so does each that comes, be it new or be it back: nobody is owed
+// anything for having been away, nor gains by leaving.
+//
+// The bound. While a holder waits, from when it came or was last served until it is served next, each other
+// holder of its identity is served once at most, and only if it waited already then. So it is with
+// identities: from one service to the next, each other is served once at most, and only if it waited already.
+// With h other holders of its identity waiting and i other identities, a holder is served after h + (h + 1) *
+// i others at the latest, however many acquires each of them has made.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +18,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "actors/durations.hpp"
 #include "messages/ids.hpp"
@@ -20,9 +32,12 @@ struct waiter {
   time_point asked;
   time_point deadline; ///< `time_point::max()`: none
   bool wait_for_ready = false;
+  std::string identity = {};
+  /// It named no patience, so that it is the first to be refused when the pool is overloaded.
+  bool yields = false;
 };
 
-/// First come, first served. Found by request, by holder and by deadline, without a look at the others.
+/// Found by request, by holder, by deadline and by age, without a look at the others.
 class waiter_queue {
 public:
   /// A waiter's place: whoever came later has a greater one. 0: nobody.
@@ -30,14 +45,17 @@ public:
 
   /// A request joins once.
   void join(waiter who);
-  /// Whom the ticket names, which must wait.
+  /// Whom the ticket names, which must wait. It leaves unserved: its holder keeps its turn while it has
+  /// others.
   waiter leave(ticket place);
+  /// Whose turn it is leaves, and its holder and its identity go to the end. Somebody must wait.
+  waiter serve();
 
   bool empty() const { return waiters_.empty(); }
   std::size_t size() const { return waiters_.size(); }
   const waiter& at(ticket place) const { return waiters_.at(place); }
   /// Who is served next.
-  ticket turn() const { return next(0); }
+  ticket turn() const;
   /// The first whose place is `from` or later.
   ticket next(ticket from) const;
   /// The last that was given.
@@ -49,10 +67,16 @@ public:
   time_point due() const { return deadlines_.empty() ? time_point::max() : deadlines_.begin()->first; }
   /// Whose deadline is the earliest.
   ticket most_urgent() const { return deadlines_.empty() ? 0 : deadlines_.begin()->second; }
-  /// How many are served before; counted to `limit`, since the queue may be long.
+  /// Who asked first of those who yield.
+  ticket first_to_yield() const { return yielding_.empty() ? 0 : yielding_.begin()->second; }
+  /// How many are served before, if nobody comes or leaves; counted to `limit`, since the queue may be long.
   std::size_t ahead_of(ticket place, std::size_t limit) const;
+  /// The same of one who would join now.
+  std::size_t ahead_of_newcomer(holder_id holder, const std::string& identity, std::size_t limit) const;
+  /// In the order in which they will be served, if nobody comes or leaves. Looks at everything.
+  std::vector<ticket> in_order() const;
 
-  /// In the order in which they will be served.
+  /// In the order in which they came.
   auto begin() const { return waiters_.begin(); }
   auto end() const { return waiters_.end(); }
 
@@ -62,12 +86,32 @@ public:
 private:
   friend class pool_core_surgeon; // breaks the books in tests, so that `verify` is seen to notice
 
+  /// Who came or was served longest ago has the least number, and is next.
+  using turn_number = std::uint64_t;
+  /// A holder's under one identity.
+  struct line {
+    std::set<ticket> waiting;
+  };
+  /// An identity's.
+  struct round {
+    std::size_t waiting = 0;
+    std::map<turn_number, line> holders;
+  };
+  using line_key = std::pair<holder_id, std::string>;
+
+  std::size_t ahead(const line_key& whose, std::size_t own, std::size_t limit) const;
+  void verify_turns() const;
+
   ticket last_ = 0;
+  turn_number last_turn_ = 0;
   std::map<ticket, waiter> waiters_;
   /// No hash: one that grows keeps an acquire waiting for milliseconds.
   std::map<request_id, ticket> by_request_;
-  std::set<std::pair<holder_id, ticket>> by_holder_;
   std::set<std::pair<time_point, ticket>> deadlines_;
+  std::set<std::pair<time_point, ticket>> yielding_; ///< by when they asked
+  std::map<turn_number, round> rounds_;
+  std::map<std::string, turn_number> round_of_;
+  std::map<line_key, turn_number> line_of_;
 };
 
 } // namespace moorage

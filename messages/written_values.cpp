@@ -1,4 +1,4 @@
-#include "runtime/config/values.hpp"
+#include "messages/written_values.hpp"
 
 #include <algorithm>
 #include <array>

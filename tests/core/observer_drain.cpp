@@ -1,0 +1,92 @@
+// Whom the pool serves, as the observer books and judges it: pauses, suspensions, drains, and their end. Each
+// sentence is seen broken once in planted_drains.cpp.
+#include <algorithm>
+
+#include "tests/core/observer.hpp"
+
+namespace moorage::test {
+
+namespace {
+
+void drain_promise(bool kept, const char* words) {
+  if (!kept)
+    throw broken_promise{words};
+}
+
+} // namespace
+
+/// What stops takes no orders, and what drains or is drained is resumed, or nothing.
+bool observer::expect_no_change(request_id request) {
+  if (expect_stopping(request))
+    return true;
+  if (drains())
+    expect_answer(request, errc::invalid_request);
+  return drains();
+}
+
+void observer::hear(const ordered<pause_pool>& event) {
+  if (expect_no_change(event.request))
+    return;
+  state_ = pool_state::paused;
+  expect_answer(event.request, errc::none);
+}
+
+void observer::hear(const ordered<suspend_pool>& event) {
+  if (expect_no_change(event.request))
+    return;
+  state_ = pool_state::suspended;
+  expect_answer(event.request, errc::none);
+}
+
+void observer::hear(const ordered<resume_pool>& event) {
+  if (expect_stopping(event.request))
+    return;
+  state_ = pool_state::running;
+  for (auto drain : drains_) {
+    if (drain && !requests_[drain.value].answered)
+      answers_.push_back({drain, errc::cancelled});
+    std::erase_if(pending_, [drain](const auto& p) { return p.first == drain; });
+  }
+  drains_.clear();
+  expect_answer(event.request, errc::none);
+}
+
+void observer::hear(const ordered<drain_pool>& event) {
+  if (expect_stopping(event.request))
+    return;
+  drain_by_ = now_ + event.order.within;
+  if (state_ != pool_state::drained)
+    state_ = pool_state::draining;
+  for (auto waiting : waiting_)
+    answers_.push_back({waiting, errc::drained});
+  fresh_request(event.request);
+  if (event.request) {
+    pending_.push_back({event.request, connection_id{connections_.size()}});
+    drains_.push_back(event.request);
+  }
+}
+
+/// At its deadline every lease ends that nothing else ends now.
+void observer::overdue_drain() {
+  if (state_ != pool_state::draining || drain_by_ > now_)
+    return;
+  for (std::uint64_t i = 0; i < leases_.size(); ++i)
+    if (leases_[i].live)
+      end(lease_id{i}, true, true);
+}
+
+void observer::check_drain(time_point next_due) {
+  if (!drains())
+    return;
+  auto any = [this](auto is) { return std::any_of(connections_.begin(), connections_.end(), is); };
+  drain_promise(waiting_.empty(), "nobody waits for a pool that drains");
+  drain_promise(!any([](const connection_book& c) { return c.idle() || c.opening(); }),
+                "a pool that drains closes what is free");
+  drain_promise(state_ == pool_state::drained || next_due <= drain_by_ ||
+                    !any([](const connection_book& c) { return !c.live.empty(); }),
+                "a pool that drains wakes up for its deadline");
+  if (!any([](const connection_book& c) { return c.now != phase::unknown && c.now != phase::gone; }))
+    state_ = pool_state::drained;
+}
+
+} // namespace moorage::test
