@@ -277,12 +277,12 @@ TEST_CASE("a server that opens no channel at all is not asked for another connec
 TEST_CASE("a lease that is given back while its command looks for another connection is given back") {
   auto settings = plain_cluster(1);
   settings.channels_per_connection = 2;
+  outcomes ended; // longer than the world, in which one still runs
   client_world world{settings};
   world.network->channels_max = 1;
   world.network->run_takes = 10s;
   world.ask();
   world.ask();
-  outcomes ended;
   for (auto& each : world.held)
     each.async().run(command()).then(ended.take());
   world.settle(); // the second one waits: there is no other connection, nor will there be
