@@ -55,7 +55,9 @@ std::string advice_for(const options& from, const failure& reason, pools_at_hand
   if (!reached.of_node)
     return result;
   if (is_latched(reason.code))
-    add("once that is mended, have the node try again with: " + admin_command(from, "reset", from.cluster));
+    add("once that is mended, ask again, since files that have changed are seen; or have the node try again "
+        "with: " +
+        admin_command(from, "reset", from.cluster));
   auto paused = [&] {
     auto pool = reached.pools->pool(from.cluster);
     return pool && pool->state == pool_state::paused;

@@ -88,6 +88,7 @@ json to_json(const outcome& ended) {
   result["signal"] = ended.kind == outcome_kind::signalled ? json(ended.signal) : json{};
   result["cause"] = failure_or_null(ended.cause);
   result["output_open"] = ended.output_open;
+  result["moves"] = ended.moves;
   auto& refused = result["variables_refused"] = json::array();
   for (const auto& name : ended.variables_refused)
     refused.push_back(printable(name));
