@@ -1,5 +1,8 @@
 #include "runtime/runtime.hpp"
 
+#include <algorithm>
+#include <chrono>
+#include <future>
 #include <optional>
 
 #include "actors/session/session.hpp"
@@ -141,8 +144,17 @@ result<std::string> runtime::serve(const serving& how, socket_news told) {
     if (told)
       strand->post({}, [told, what, listening] { told(what, listening); });
   };
+  // Who paused, suspended or drained a pool means that to last.
+  auto held = [to = async()] {
+    auto answer = to.pools().to_future();
+    if (answer.wait_for(std::chrono::seconds{1}) != std::future_status::ready)
+      return true;
+    auto pools = answer.get();
+    return pools && std::any_of(pools->begin(), pools->end(),
+                                [](const auto& pool) { return pool.state != pool_state::running; });
+  };
   parts_->published = std::make_unique<node_keeper>(std::move(*first), publish, std::move(tell),
-                                                    node_idleness{how.idle_end, links});
+                                                    node_idleness{how.idle_end, links, std::move(held)});
   return parts_->published->path();
 }
 

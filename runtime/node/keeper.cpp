@@ -61,7 +61,8 @@ void node_keeper::watch() {
 }
 
 bool node_keeper::is_idle() const {
-  return idleness_.end.count() > 0 && idleness_.links->none_for() >= idleness_.end;
+  return idleness_.end.count() > 0 && idleness_.links->none_for() >= idleness_.end &&
+         !(idleness_.held && idleness_.held());
 }
 
 bool node_keeper::is_used() const {

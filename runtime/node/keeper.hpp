@@ -45,6 +45,9 @@ private:
 struct node_idleness {
   std::chrono::milliseconds end{0}; ///< 0: it does not
   std::shared_ptr<link_count> links = {};
+  /// Whether there is something that would be forgotten with the node. Called on the keeper's thread when all
+  /// else says that it may end; may wait for a moment. Empty: there never is.
+  std::function<bool()> held = {};
 };
 
 class node_keeper {

@@ -116,6 +116,17 @@ TEST_CASE("a started node ends when it has been idle for idle_end, and takes lea
   CHECK(home.sshd.logins() == 2);
 }
 
+TEST_CASE("a started node does not end while a pool of its is drained, which would be forgotten") {
+  starting_home home{"idle_end = \"1s\"\n"};
+  REQUIRE(home.exec("true").code == 0);
+  watched_process watched{home.node()};
+  REQUIRE(home.moorage({"admin", "drain", "here", "1s"}).code == 0);
+  CHECK(!watched.ends(3s)); // it would have ended after 1.75 s at most
+  CHECK(home.exec("true").code == 255);
+  REQUIRE(home.moorage({"admin", "resume", "here"}).code == 0);
+  CHECK(watched.ends(20s));
+}
+
 TEST_CASE("a started node does not end while somebody is linked to it") {
   starting_home home{"idle_end = \"1s\"\n"};
   program client{home.spec({"exec", "here", "--", "echo started; cat"}, "")};
