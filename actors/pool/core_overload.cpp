@@ -51,17 +51,19 @@ void pool_core::refuse_overloaded() {
   watch_overload();
   if (!overload_.lasts() || may_grant())
     return;
+  // More connections help only where there is no room for more.
+  auto full = connections_.size() >= settings_.pool_size;
   std::string now_so; // the same for all
   for (std::size_t ended = 0; ended < ends_per_step && yields_at() <= now_; ++ended) {
     if (now_so.empty())
       now_so = overload_in_words() + "; " + situation();
     auto place = waiters_.first_to_yield();
     ++counters_.overload_refusals;
-    refuse_waiter(place,
-                  {errc::overloaded, "no lease for '" + settings_.name + "' after " +
-                                         to_text(between(waiters_.at(place).asked, now_)) +
-                                         ", since the pool is overloaded: " + now_so +
-                                         "; name how long you will wait, try later, or raise pool_size"});
+    refuse_waiter(place, {errc::overloaded, "no lease for '" + settings_.name + "' after " +
+                                                to_text(between(waiters_.at(place).asked, now_)) +
+                                                ", since the pool is overloaded: " + now_so +
+                                                "; name how long you will wait, " +
+                                                (full ? "try later, or raise pool_size" : "or try later")});
   }
 }
 
