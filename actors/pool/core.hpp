@@ -324,6 +324,7 @@ private:
   back_off back_off_;
   latch_watch latch_watch_;
   success_rate openings_rate_;
+  channel_limit channels_; ///< what new connections begin with
   connection_map connections_;
   std::array<std::uint32_t, 4> counts_{}; ///< by state
   std::uint32_t servable_ = 0;            ///< open and not condemned: sooner or later they serve a waiter

@@ -61,8 +61,10 @@ void pool_core::on(const settings_changed& event) {
   if (event.settings.leak_reclaim && !settings_.leak_reclaim)
     watched_ = {}; // those that were told of are told of once more, and taken back
   settings_ = event.settings;
-  if (!keep)
-    idle_limit_ = {}; // of another way
+  if (!keep) { // of another way
+    idle_limit_ = {};
+    channels_ = {};
+  }
   auto new_pace = pace() != pace_before;
   withdraw_wishes();
   if (mended) // else what log-ins failed of is as it was
@@ -134,6 +136,7 @@ void pool_core::on(const ordered<reset_pool>& event) {
   withdraw_wishes(); // asked for anew
   anew_ = true;
   idle_limit_ = {};
+  channels_ = {};
   openings_rate_ = {};
   dormant_ = false;
   for (auto& [id, c] : connections_) {

@@ -12,7 +12,7 @@ namespace moorage {
 
 /// Connections that somebody needs and that are not open: for the waiters, and to have `min_idle` in reserve.
 std::uint32_t pool_core::wanted() const {
-  auto channels = settings_.channels_per_connection;
+  auto channels = channels_.of(settings_.channels_per_connection);
   auto for_waiters = static_cast<std::uint32_t>((waiters_.size() + channels - 1) / channels);
   auto ready = static_cast<std::uint32_t>(idle_.size() - outlived_.size());
   auto in_reserve = !keeps_reserve() || ready >= settings_.min_idle ? 0 : settings_.min_idle - ready;
@@ -91,6 +91,8 @@ void pool_core::on(const connection_opened& event) {
   c->began = now_;
   c->age.opened(now_, settings_.connection_lifetime, random_);
   c->checks.opened(now_, pace(), random_);
+  channels_.lapse(now_);
+  c->channels = channels_;
   ++counters_.opened;
   openings_rate_.add(true);
   back_off_.opened(c->tried);

@@ -49,6 +49,8 @@ void pool_core::on(const channel_refused& event) {
   if (c == nullptr || !c->open())
     return;
   auto fewer = c->channels.refused(now_, event.carried, event.channels);
+  if (event.channels <= event.carried) // that is the server's way, not one moment's
+    channels_.refused(now_, event.carried, event.channels);
   refresh(*c);
   if (!fewer)
     return;

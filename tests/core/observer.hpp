@@ -57,6 +57,17 @@ public:
     std::uint32_t carries = 0, carries_now = 0;
     time_point carries_until = time_point::min(), carries_now_until = time_point::min();
     std::chrono::nanoseconds believed = std::chrono::hours{1};
+    void fade(time_point now) {
+      if (carries_until == time_point::min() || now < carries_until)
+        return;
+      believed = std::min<std::chrono::nanoseconds>(2 * believed, std::chrono::hours{24});
+      carries_until = time_point::min();
+    }
+    void may_carry(std::uint32_t leases, time_point now) {
+      fade(now);
+      carries = now < carries_until ? std::min(carries, leases) : leases;
+      carries_until = now + believed;
+    }
 
     std::size_t in_use() const { return live.size() + asked.size(); }
     bool idle() const { return now == phase::open && in_use() == 0; }
@@ -238,6 +249,7 @@ private:
   }
   bool grantable(const connection_book& c) const;
   std::uint32_t slots(const connection_book& c) const;
+  void begins_with_lessons(connection_book& c);
   std::size_t count(phase a, phase b) const;
   std::size_t count_open(bool sound_only) const;
   errc late_release(lease_id lease, holder_id holder) const;
@@ -279,6 +291,7 @@ private:
   time_point given_up_at_ = time_point::min();
   time_point useless_at_ = time_point::min();    ///< when a connection was last found of no use
   bool gave_up_now_ = false, fatal_now_ = false; ///< for a cause that does not pass
+  connection_book newcomer_;                     ///< what is known of those to be opened
   std::string credentials_;                      ///< as they were when the pool was latched
   time_point looked_at_ = time_point::min(), looking_until_ = time_point::min();
   bool latched_now_ = false, credentials_known_ = false;

@@ -163,6 +163,7 @@ void observer::hear(const connection_opened& event) {
   c.now = phase::open;
   c.opened = c.heard = c.last = c.quiet_since = now_;
   c.carried = false;
+  begins_with_lessons(c);
   if (c.tried >= useless_at_) // else it says nothing about those that are let in
     forgive();
 }
@@ -262,6 +263,7 @@ void observer::hear(const settings_changed& event) {
   auto elsewhere = event.settings.host != settings_.host;
   if (elsewhere) {
     fatal_idle_ = 0ns;
+    newcomer_ = {};
     for (auto& c : connections_)
       if (c.now == phase::open || c.opening())
         c.condemned = c.other_transport = true;
@@ -333,6 +335,7 @@ void observer::hear(const ordered<reset_pool>& event) {
   given_up_ = 0;
   forgive();
   fatal_idle_ = 0ns;
+  newcomer_ = {};
   reset_ = true;
   for (auto& c : connections_) {
     c.probe_failures = c.exec_failures = 0;

@@ -30,12 +30,16 @@ void observer::hear(const channel_refused& event) {
     c.carries_now_until = now_ + 1min;
     return;
   }
-  if (c.carries_until != time_point::min() && now_ >= c.carries_until) {
-    c.believed = std::min<std::chrono::nanoseconds>(2 * c.believed, 24h);
-    c.carries_until = time_point::min();
-  }
-  c.carries = now_ < c.carries_until ? std::min(c.carries, event.carried) : event.carried;
-  c.carries_until = now_ + c.believed;
+  c.may_carry(event.carried, now_);
+  newcomer_.may_carry(event.carried, now_);
+}
+
+/// Of what its server lets others carry.
+void observer::begins_with_lessons(connection_book& c) {
+  newcomer_.fade(now_);
+  c.carries = newcomer_.carries;
+  c.carries_until = newcomer_.carries_until;
+  c.believed = newcomer_.believed;
 }
 
 /// Each is told of once, and taken back where that is asked for.

@@ -124,13 +124,31 @@ TEST_CASE("a connection whose server refuses a channel carries no more leases th
   CHECK(s.wait(1ms) == "grant r4 l4 c1 h3");
 }
 
-TEST_CASE("what one connection has learnt of channels holds for no other") {
+TEST_CASE("what one connection has learnt of channels holds for those that are opened later, too") {
+  auto settings = watched(0ms);
+  settings.channels_per_connection = 2;
+  settings.pool_size = 3;
+  auto s = leased(settings);
+  s.acquire(r2, h1);
+  s.step(channel_refused{c1, l2, 1, 1});
+  s.release(l2, h1);
+  CHECK(s.acquire(r3, h2, 2h) == "open c2");
+  CHECK(s.step(connection_opened{c2}) == "grant r3 l3 c2 h2");
+  s.step(lease_confirmed{l3});
+  CHECK(s.acquire(r4, h2, 2h) == "open c3"); // though two were allowed on c2
+  CHECK(s.step(connection_opened{c3}) == "grant r4 l4 c3 h2");
+  s.step(lease_confirmed{l4});
+  CHECK(s.acquire(r5, h2, 2h) == "");
+  CHECK(s.wait(1h).starts_with("grant r5 l5 c")); // the lesson is over, for all
+}
+
+TEST_CASE("what a connection carries at a moment says nothing of those that are opened later") {
   auto settings = watched(0ms);
   settings.channels_per_connection = 2;
   settings.pool_size = 2;
   auto s = leased(settings);
   s.acquire(r2, h1);
-  s.step(channel_refused{c1, l2, 1, 1});
+  s.step(channel_refused{c1, l2, 1, 10});
   s.release(l2, h1);
   CHECK(s.acquire(r3, h2) == "open c2");
   CHECK(s.step(connection_opened{c2}) == "grant r3 l3 c2 h2");

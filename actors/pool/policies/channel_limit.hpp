@@ -1,7 +1,8 @@
 // How many leases a connection carries, as its server let it: sshd counts sessions (sshd_config(5):
 // MaxSessions), other servers have limits of their own, and none says how many it allows.
 //
-// A value of few numbers: it is told what was refused and when, and is asked. One for each connection.
+// A value of few numbers: it is told what was refused and when, and is asked. One for each connection, and
+// one for the pool, with which new connections begin.
 #pragma once
 
 #include <algorithm>
