@@ -25,7 +25,7 @@ namespace {
 /// Does with the node's socket what systemd does: makes it, and hands it to whoever it starts.
 struct handing_home : home_with_cluster {
   handing_home() {
-    write_config("[node]\nsocket = \"" + path + "\"\nidle_end = \"1s\"\n");
+    write_config("[node]\nsocket = \"" + path + "\"\nidle_end = \"3s\"\n");
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     REQUIRE(path.size() < sizeof address.sun_path);
@@ -70,7 +70,7 @@ TEST_CASE("a node that is handed its socket serves who came before it, and leave
     auto over = node.wait();
     CHECK(over.code == 0);
     CHECK_THAT(over.error_output, Contains("serving 1 cluster on " + home.path) &&
-                                      Contains("no command or program has used the node for 1s"));
+                                      Contains("no command or program has used the node for 3s"));
     CHECK(std::filesystem::exists(home.path));
     CHECK(home.sshd.logins() == i);
   }
