@@ -60,9 +60,16 @@ failure usable_cluster(const configuration& from, const std::string& name, clust
   return {errc::invalid_settings, config_error{std::move(problems)}.what()};
 }
 
+// A node that hangs is told of soon. One that systemd has only begun to start may take longer on a busy
+// machine, and whoever says how long they wait means that as well: as long as for a node that we start.
+std::chrono::milliseconds node_patience(const options& from) {
+  constexpr std::chrono::milliseconds least = std::chrono::seconds{3}, most = std::chrono::seconds{10};
+  return std::clamp(from.patience, least, most);
+}
+
 // One command rather tells of a node's loss than waits for its return.
-result<runtime> connected(const std::string& path) {
-  return runtime::try_connect(path, std::chrono::seconds{3}, {.reconnect = false});
+result<runtime> connected(const options& from, const std::string& path) {
+  return runtime::try_connect(path, node_patience(from), {.reconnect = false});
 }
 
 // A node is in another folder than we are.
@@ -74,22 +81,22 @@ void name_files_from_root(cluster_settings& of) {
 }
 
 // A node that ends at this very moment is none: its file goes first.
-result<runtime> find_node(const std::string& path) {
-  auto node = connected(path);
+result<runtime> find_node(const options& from, const std::string& path) {
+  auto node = connected(from, path);
   if (node.error().code == errc::node_lost && access(path.c_str(), F_OK) != 0)
-    return connected(path);
+    return connected(from, path);
   return node;
 }
 
 // The node that listens there, or one that is started there where the configuration wants that.
 result<runtime> find_or_start_node(const options& from, const configuration& config, const std::string& path,
                                    const signal_watch& signals) {
-  auto node = find_node(path);
+  auto node = find_node(from, path);
   if (node.error().code != errc::no_node || !may_start_node(from, config))
     return node;
   auto wrong = start_node(from, config, path, signals);
   if (wrong.code == errc::none) {
-    node = find_node(path);
+    node = find_node(from, path);
     if (node.error().code != errc::node_lost || node_process(path))
       return node;
     // Somebody had it end as it came up, or it dies of whoever comes.
@@ -232,7 +239,7 @@ pools_at_hand reach_pools(const options& from, const configuration& config, sign
 pools_at_hand reach_node(const options& from, const configuration& config) {
   pools_at_hand result;
   auto path = node_socket(from, config);
-  auto node = connected(path);
+  auto node = connected(from, path);
   result.of_node = true;
   if (node)
     result.pools = std::move(*node);

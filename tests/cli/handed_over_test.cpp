@@ -25,7 +25,7 @@ namespace {
 /// Does with the node's socket what systemd does: makes it, and hands it to whoever it starts.
 struct handing_home : home_with_cluster {
   handing_home() {
-    write_config("[node]\nsocket = \"" + path + "\"\nidle_end = \"3s\"\n");
+    write_config("[node]\nsocket = \"" + path + "\"\nidle_end = \"1s\"\n");
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     REQUIRE(path.size() < sizeof address.sun_path);
@@ -57,7 +57,7 @@ struct handing_home : home_with_cluster {
 TEST_CASE("a node that is handed its socket serves who came before it, and leaves the rest to the next") {
   handing_home home;
   for (auto i = 1; i <= 2; ++i) {
-    program client{home.spec({"exec", "here", "--", "echo hello"})};
+    program client{home.spec({"exec", "here", "--wait", "60s", "--", "echo hello"})};
     REQUIRE(home.somebody_waits());
     program node{home.node_with(home.listening.get())};
     auto ended = client.wait();
@@ -70,10 +70,27 @@ TEST_CASE("a node that is handed its socket serves who came before it, and leave
     auto over = node.wait();
     CHECK(over.code == 0);
     CHECK_THAT(over.error_output, Contains("serving 1 cluster on " + home.path) &&
-                                      Contains("no command or program has used the node for 3s"));
+                                      Contains("no command or program has used the node for 1s"));
     CHECK(std::filesystem::exists(home.path));
     CHECK(home.sshd.logins() == i);
   }
+}
+
+TEST_CASE("who says how long they wait waits as long for a node that is only starting, up to ten seconds") {
+  handing_home home;
+  // Nobody takes what comes to the socket: a node that starts and one that hangs look the same.
+  auto asking = [&home](std::vector<std::string> patience) {
+    std::vector<std::string> words{"exec", "here", "-n"};
+    words.insert(words.end(), patience.begin(), patience.end());
+    words.insert(words.end(), {"--", "true"});
+    return home.spec(words);
+  };
+  program usual{asking({})}, impatient{asking({"--wait", "0s"})}, some{asking({"--wait", "5s"})},
+      patient{asking({"--wait", "60s"})};
+  CHECK_THAT(usual.wait().error_output, Contains("did not answer within 3s"));
+  CHECK_THAT(impatient.wait().error_output, Contains("did not answer within 3s"));
+  CHECK_THAT(some.wait().error_output, Contains("did not answer within 5s"));
+  CHECK_THAT(patient.wait().error_output, Contains("did not answer within 10s"));
 }
 
 TEST_CASE("a node that is handed anything but one listening socket says what to write in the unit") {
