@@ -15,8 +15,8 @@ using steady = std::chrono::steady_clock;
 
 namespace {
 
-/// How much more the pumps that compute spend than all others: four hundred times as much, and a signature
-/// alone is a fortieth. A sanitizer slows down all but the computing.
+/// How much more the pumps that compute spend than all others: more than a hundred times as much, and a
+/// signature alone is a fortieth. A sanitizer slows down all but the computing: sixteen times, or eight.
 constexpr auto far_more = std::string_view{MOORAGE_SANITIZE}.empty() ? 50 : 2;
 
 std::chrono::nanoseconds spent_by_this_thread() {
