@@ -33,6 +33,7 @@
 #include "actors/pool/policies/overload.hpp"
 #include "actors/pool/policies/waiter_queue.hpp"
 #include "actors/pool/pool_connection.hpp"
+#include "actors/pool/pool_records.hpp"
 #include "actors/pool/protocol.hpp"
 #include "actors/pool/seeded_random.hpp"
 
@@ -101,30 +102,8 @@ private:
 
   using connection = pool_connection;
   using keys = connection_keys;
-  struct lease {
-    connection_id connection;
-    holder_id holder;
-    std::string label;
-    bool confirmed = false;
-    time_point granted;
-    bool unserved = false; ///< there was no channel for it, which is no use to anybody
-  };
-
-  enum class lease_end : std::uint8_t { unknown, released, involuntary };
-  struct ended_lease {
-    lease_id lease;
-    holder_id holder;
-    lease_end how = lease_end::unknown;
-    std::string why; ///< for `involuntary`
-  };
-
-  /// Acknowledged when no connection up to and including `last` is left.
-  struct pending_request {
-    request_id request;
-    connection_id last;
-    bool drains = false; ///< and when no waiter is left; refused if the drain is undone
-  };
-
+  using lease = pool_lease;
+  using whom = doom::whom;
   using ticket = waiter_queue::ticket;
   using connection_map = std::map<connection_id, connection>;
   using lease_map = std::map<lease_id, lease>;
@@ -177,7 +156,6 @@ private:
   failure no_such_lease(lease_id id) const;
   void refuse_acquire(request_id request, failure reason);
   void refuse_waiter(ticket place, failure reason);
-  enum class whom : std::uint8_t { all, impatient };
   void refuse_waiters(failure reason, whom which = whom::all);
   void refuse_doomed();
   void reclaim_from_gone();
@@ -219,14 +197,6 @@ private:
   bool servable() const { return servable_ > 0; }
 
   // --- core_permits.cpp: leave to log in
-  struct permit_wish {
-    permit_id permit;
-    time_point ask_again;
-  };
-  struct permit_delay {
-    time_point until;
-    std::string why; ///< empty: none
-  };
   void on(const permit_given& event);
   void on(const permit_delayed& event);
   void on(const permits_forgotten& event);
@@ -352,15 +322,8 @@ private:
 
   waiter_queue waiters_;
   overload overload_;
-  bool overload_told_ = false; ///< that it lasts
-  /// Waiters up to `last` are being refused, from `next` on; until then a slot may still come.
-  struct doom {
-    failure reason;
-    ticket last = 0;
-    whom which = whom::all; ///< `impatient`: but for those who wait for the cluster to be ready again
-    ticket next = 0;
-  };
-  std::optional<doom> doomed_;
+  bool overload_told_ = false;    ///< that it lasts
+  std::optional<doom> doomed_;    ///< until they are refused a slot may still come
   bool more_expired_ = false;     ///< than one step refuses
   bool more_unconfirmed_ = false; ///< than one step takes back
   bool more_leaks_ = false;       ///< than one step tells
@@ -373,13 +336,7 @@ private:
   bool asked_doubt_ = false;   ///< whom the last probe asked
   bool checking_all_ = false;  ///< by order, until none is due
 
-  /// What people are to know of the log-in that this step folds in, for the first whom it serves.
-  struct words_of_opening {
-    connection_id connection = {};
-    std::string banner = {};
-    std::vector<std::string> warnings = {};
-  };
-  words_of_opening said_;
+  words_of_opening said_; ///< what this step's opening has to say, for the first whom it serves
 
   std::set<holder_id> gone_; ///< holders whose leases and waiters are still being taken off the books
 

@@ -244,7 +244,7 @@ void pool_core::cut_off(connection& c, const failure& reason, bool tell_connecti
   c.ending.clear();
 }
 
-pool_core::ended_lease pool_core::ended(lease_id id) const {
+ended_lease pool_core::ended(lease_id id) const {
   if (id.value < first_id_ || id.value >= next_lease_)
     return {};
   auto place = (id.value - first_id_) % ended_leases_kept;

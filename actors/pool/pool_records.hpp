@@ -1,0 +1,64 @@
+// What a pool writes down of its leases, permits and requests. A part of the core (core.hpp), and of nothing
+// else.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "actors/pool/policies/waiter_queue.hpp"
+#include "actors/pool/protocol.hpp"
+
+namespace moorage {
+
+struct pool_lease {
+  connection_id connection;
+  holder_id holder;
+  std::string label;
+  bool confirmed = false;
+  time_point granted;
+  bool unserved = false; ///< there was no channel for it, which is no use to anybody
+};
+
+enum class lease_end : std::uint8_t { unknown, released, involuntary };
+struct ended_lease {
+  lease_id lease;
+  holder_id holder;
+  lease_end how = lease_end::unknown;
+  std::string why; ///< for `involuntary`
+};
+
+/// Acknowledged when no connection up to and including `last` is left.
+struct pending_request {
+  request_id request;
+  connection_id last;
+  bool drains = false; ///< and when no waiter is left; refused if the drain is undone
+};
+
+struct permit_wish {
+  permit_id permit;
+  time_point ask_again;
+};
+struct permit_delay {
+  time_point until;
+  std::string why; ///< empty: none
+};
+
+/// Waiters up to `last` are being refused, from `next` on.
+struct doom {
+  enum class whom : std::uint8_t { all, impatient };
+
+  failure reason;
+  waiter_queue::ticket last = 0;
+  whom which = whom::all; ///< `impatient`: but for those who wait for the cluster to be ready again
+  waiter_queue::ticket next = 0;
+};
+
+/// What people are to know of a log-in.
+struct words_of_opening {
+  connection_id connection = {};
+  std::string banner = {};
+  std::vector<std::string> warnings = {};
+};
+
+} // namespace moorage
