@@ -77,6 +77,8 @@ public:
   /// Starts a command on a channel of its own. `credit`: bytes of output (stdout and stderr together) that
   /// may be delivered before more is granted. The request's `timeout` is kept here, its `output_max` is not.
   virtual void start(stream_id stream, exec_request request, std::uint64_t credit) = 0;
+  /// Whether the peer has yet to say if it opens a channel for the command.
+  virtual bool awaits_channel(stream_id stream) const = 0;
   virtual void grant_credit(stream_id stream, std::uint64_t bytes) = 0;
   /// More standard input, after the request's own. Kept until the peer's window takes it.
   virtual void input(stream_id stream, std::string bytes) = 0;

@@ -85,6 +85,14 @@ struct end_lease {
   failure reason = {}; ///< why it ended, for whoever still works under it
 };
 
+/// What waits for a channel under this lease is not to wait for it any more: it was never sent, for this
+/// reason. A channel that is opened late is closed.
+struct give_up_channel {
+  connection_id connection;
+  lease_id lease;
+  failure reason = {};
+};
+
 /// How each connection is probed from now on: its pool alone supplies the command, which runs without a
 /// lease.
 struct change_probes {
@@ -129,6 +137,10 @@ typename Inspector::result_type inspect(Inspector& f, close_connection& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, end_lease& x) {
   return f(x.connection, x.lease, x.ask, x.reason);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, give_up_channel& x) {
+  return f(x.connection, x.lease, x.reason);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, change_probes& x) {

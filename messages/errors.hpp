@@ -96,7 +96,10 @@ namespace moorage {
       "An administrator suspended the cluster: whoever comes is refused until it is resumed. Ask again then.") \
   row(overloaded, refused, "the pool is overloaded", \
       "Every wait has been longer than overload_target for overload_interval, and the request named no patience. The text says " \
-      "how long, and who holds the leases; name a patience, try later, or raise pool_size.")
+      "how long, and who holds the leases; name a patience, try later, or raise pool_size.") \
+  row(channel_late, refused, "the connection had no channel for the command in time", \
+      "The server did not open a channel on the connection in time, and the command was never sent. Other connections were " \
+      "tried where the client or run_once could. The host hangs, or is too busy: try later.")
 
 #define MOORAGE_ERROR(name, exit, words, meaning) name,
 enum class errc : std::uint8_t {
@@ -109,6 +112,11 @@ enum class errc : std::uint8_t {
 
 /// The value's name as it is spelt above, for logs, JSON and scripts.
 std::string to_string(errc code);
+
+/// One connection had no channel for a command, which was never sent: another one may have.
+constexpr bool lacks_channel(errc code) {
+  return code == errc::channel_refused || code == errc::channel_late;
+}
 
 /// A refusal as a plain value, where CAF's error may not go.
 struct failure {

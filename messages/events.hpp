@@ -27,6 +27,7 @@ enum class severity : std::uint8_t { debug, info, warning, error, critical };
   row(open_failed, warning, "One try to open a connection failed; its error says where and how.") \
   row(granted, debug, "A lease was granted.") \
   row(refused, info, "An acquire was refused.") \
+  row(moved, info, "A command that its connection had not sent in time goes to another one; the text says why.") \
   row(released, debug, "A lease was given back by its holder.") \
   row(reclaimed, warning, "A lease ended without its holder's doing.") \
   row(leaked, warning, "A lease is held for longer than leak_threshold; the text says by whom.") \

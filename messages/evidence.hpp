@@ -61,6 +61,18 @@ struct channel_refused {
   std::uint32_t channels = 0; ///< of theirs, together
 };
 
+/// The server has not answered yet whether it opens a channel for a command under this lease. Told after
+/// `channel_late_after`, or the cluster's `probe_timeout` if that is shorter, and again as often while it
+/// lasts.
+struct channel_late {
+  connection_id connection;
+  lease_id lease;
+  std::chrono::nanoseconds waited{0}; ///< since the command was to be sent
+};
+
+/// A busy login node opens a channel in a second; one that takes longer may be gone.
+inline constexpr std::chrono::seconds channel_late_after{2};
+
 /// Asks whether the connection of a lease is well.
 struct probe_lease {
   std::string cluster;
@@ -101,6 +113,10 @@ typename Inspector::result_type inspect(Inspector& f, connection_answered& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, channel_refused& x) {
   return f(x.connection, x.lease, x.carried, x.channels);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, channel_late& x) {
+  return f(x.connection, x.lease, x.waited);
 }
 
 } // namespace moorage

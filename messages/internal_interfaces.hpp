@@ -43,7 +43,7 @@ using pool_actor = announcer_actor::extend<
     caf::reacts_to<connection_opened>, caf::reacts_to<connection_failed>, caf::reacts_to<connection_lost>,
     caf::reacts_to<connection_closed>, caf::reacts_to<lease_cleared>, caf::reacts_to<probe_passed>,
     caf::reacts_to<probe_failed>, caf::reacts_to<connection_doubted>, caf::reacts_to<connection_answered>,
-    caf::reacts_to<channel_refused>,
+    caf::reacts_to<channel_refused>, caf::reacts_to<channel_late>,
     // From its own timer.
     caf::reacts_to<wake_up>>;
 
@@ -56,8 +56,8 @@ using connection_actor = caf::typed_actor<
     // From probes, and from holders who want to know.
     caf::replies_to<probe_request>::with<probe_answer>,
     // From its pool.
-    caf::reacts_to<begin_lease>, caf::reacts_to<end_lease>, caf::reacts_to<change_probes>,
-    caf::reacts_to<close_connection>, caf::reacts_to<turns_replaced>,
+    caf::reacts_to<begin_lease>, caf::reacts_to<end_lease>, caf::reacts_to<give_up_channel>,
+    caf::reacts_to<change_probes>, caf::reacts_to<close_connection>, caf::reacts_to<turns_replaced>,
     // From `turns_actor`.
     caf::reacts_to<turn_given>,
     // From the readiness loop and its own timer.

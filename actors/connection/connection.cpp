@@ -37,8 +37,10 @@ void connection_actor_state::start(connection_command command, exec_request requ
   if (request.timeout.count() > 0)
     command.overdue = after(command.started, request.timeout);
   bool input_ends = command.is != connection_command::what::stream;
-  if (command.name.lease)
+  if (command.name.lease) {
     named_.emplace(command.name, stream);
+    command.late = after(command.started, lateness());
+  }
   commands_.emplace(stream, std::move(command));
   link->start(stream, std::move(request), credit);
   if (input_ends)
@@ -197,6 +199,7 @@ void connection_actor_state::drive() {
   watch_silence(now);
   if (now_in == phase::over)
     return;
+  watch_channels(now);
   if (more && !more_queued_ && !waits_for_turn(now)) {
     more_queued_ = true;
     caf::anon_send(self, wake_up{0});
@@ -314,8 +317,9 @@ void connection_actor_state::answer(connection_command& command, outcome ended) 
 
 void connection_actor_state::set_timer(time_point now) {
   auto until = link->computes_until();
-  auto due =
-      turn_ == turn::asked && now < until ? until : std::min({link->next_due(), silence_due_, answer_due_});
+  auto due = turn_ == turn::asked && now < until
+                 ? until
+                 : std::min({link->next_due(), silence_due_, answer_due_, late_due_});
   if (due >= timer_due_)
     return; // the timer that runs comes earlier and sets the next
   timer_due_ = due;
@@ -365,6 +369,7 @@ connection_actor::behavior_type connection(connection_actor::stateful_pointer<co
       },
       [self](const begin_lease& order) { self->state.begin(order); },
       [self](const end_lease& order) { self->state.end(order); },
+      [self](const give_up_channel& order) { self->state.give_up(order); },
       [self](const change_probes& order) { self->state.change(order); },
       [self](const close_connection&) { self->state.close(); },
       [self](const turns_replaced& order) { self->state.ask_anew(order); },

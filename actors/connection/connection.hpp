@@ -46,7 +46,9 @@ struct connection_command {
       0; ///< bytes of the request's own input that have not left; they give no room
   time_point started{};
   time_point overdue = time_point::max(); ///< by the request's own time-out
-  bool cut_short = false;                 ///< by its user, and the pool has heard what that says
+  /// The pool is told then that its channel is late; no more once it has one.
+  time_point late = time_point::max();
+  bool cut_short = false; ///< by its user, and the pool has heard what that says
 };
 
 struct connection_question {
@@ -71,6 +73,7 @@ struct connection_actor_state {
   void answer_probe(const probe_request& request, caf::typed_response_promise<probe_answer> promise);
   void begin(const begin_lease& order);
   void end(const end_lease& order);
+  void give_up(const give_up_channel& order);
   void change(const change_probes& order);
   void wake(std::uint64_t generation);
   void take_turn();
@@ -114,6 +117,8 @@ private:
   void note_cleared(stream_id ended, lease_id lease, outcome_kind how);
   failure lease_over(lease_id lease) const;
   void channel_was_refused(const connection_command& command, failure& why);
+  std::chrono::nanoseconds lateness() const;
+  void watch_channels(time_point now);
 
   // turns.cpp
   bool waits_for_turn(time_point now);
@@ -140,6 +145,7 @@ private:
   time_point leased_since_{}; ///< without a pause
   time_point silence_due_ = time_point::max();
   time_point answer_due_ = time_point::max();
+  time_point late_due_ = time_point::max(); ///< of commands that await their channels
   time_point silence_told_ =
       time_point::min();          ///< since when it was silent when the pool was told of it last
   std::uint64_t answers_ = 0;     ///< of the transport, as of the last pump

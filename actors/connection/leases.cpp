@@ -3,8 +3,11 @@
 
 #include <caf/all.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <set>
+
+#include "actors/durations.hpp"
 
 namespace moorage {
 
@@ -72,6 +75,40 @@ void connection_actor_state::channel_was_refused(const connection_command& comma
   if (command.name.lease)
     caf::anon_send(
         pool, channel_refused{id, command.name.lease, static_cast<std::uint32_t>(others.size()), channels});
+}
+
+std::chrono::nanoseconds connection_actor_state::lateness() const {
+  return std::min<std::chrono::nanoseconds>(channel_late_after, settings.probe_timeout);
+}
+
+/// After what came of a pump was folded in. The pool decides what becomes of it, since it knows whether there
+/// is a better connection.
+void connection_actor_state::watch_channels(time_point now) {
+  late_due_ = time_point::max();
+  if (now_in != phase::open)
+    return;
+  for (auto& [stream, command] : commands_) {
+    if (command.late <= now && !link->awaits_channel(stream))
+      command.late = time_point::max();
+    if (command.late <= now) {
+      peer_doubted_ = true; // so that its answer is told at once
+      caf::anon_send(pool, channel_late{id, command.name.lease, between(command.started, now)});
+      command.late = after(now, lateness());
+    }
+    late_due_ = std::min(late_due_, command.late);
+  }
+}
+
+void connection_actor_state::give_up(const give_up_channel& order) {
+  bool any = false;
+  for (auto& [stream, command] : commands_) {
+    if (command.name.lease != order.lease || !order.lease || !link->awaits_channel(stream))
+      continue;
+    any = true;
+    link->cancel(stream, order.reason);
+  }
+  if (any)
+    drive();
 }
 
 failure connection_actor_state::lease_over(lease_id lease) const {

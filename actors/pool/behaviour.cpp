@@ -64,6 +64,7 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> se
       [state](connection_doubted& doubt) { state->step(std::move(doubt)); },
       [state](const connection_answered& answer) { state->step(answer); },
       [state](const channel_refused& refusal) { state->step(refusal); },
+      [state](const channel_late& late) { state->step(late); },
       [state](const wake_up& wake) { state->take(wake); },
   };
 #undef MOORAGE_TAKE

@@ -235,6 +235,9 @@ private:
 
   // --- core_watch.cpp: leases held for long, and channels that are refused
   void on(const channel_refused& event);
+  void on(const channel_late& event);
+  std::chrono::nanoseconds channel_patience(const connection& c) const;
+  bool others_have_room() const;
   time_point leaks_due() const;
   void watch_leaks();
   // --- core_drain.cpp: whom the pool serves

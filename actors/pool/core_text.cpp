@@ -164,6 +164,9 @@ struct effect_line {
     return line("probe", to_string(e.probe), to_string(e.connection),
                 e.run ? std::string{"run"} : std::string{});
   }
+  std::string operator()(const give_up_channel& e) const {
+    return line("give_up_channel", to_string(e.lease), to_string(e.connection));
+  }
   std::string operator()(const change_probes& e) const { return line("change_probes", to_string(e.method)); }
   std::string operator()(const announce& e) const {
     return line("announce", to_string(e.what), text_of(e.connection), text_of(e.lease), e.text);
@@ -233,6 +236,9 @@ struct event_line {
   }
   std::string operator()(const channel_refused& e) const {
     return line("channel_refused", to_string(e.connection), to_string(e.lease), std::to_string(e.carried));
+  }
+  std::string operator()(const channel_late& e) const {
+    return line("channel_late", to_string(e.connection), to_string(e.lease), to_text(e.waited));
   }
   std::string operator()(const connection_answered& e) const {
     return line("connection_answered", to_string(e.connection), e.ran ? std::string{"ran"} : std::string{});

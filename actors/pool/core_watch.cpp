@@ -1,5 +1,6 @@
 // What is seen of leases beyond their beginning and end: that one is held for long, and that a server opens
-// no channel for one.
+// no channel for one, or none in time.
+#include <algorithm>
 #include <utility>
 
 #include "actors/durations.hpp"
@@ -60,6 +61,49 @@ void pool_core::on(const channel_refused& event) {
          "its server refused a channel while " + std::to_string(event.carried) +
              " other leases ran commands, so it carries no more than " + std::to_string(limit) + " for " +
              to_text(between(now_, c->channels.due())));
+}
+
+/// What is slow always is not late.
+std::chrono::nanoseconds pool_core::channel_patience(const connection& c) const {
+  return std::min<std::chrono::nanoseconds>(
+      std::max<std::chrono::nanoseconds>(channel_late_after, history::slow_factor * c.past.usual_rtt()),
+      settings_.probe_timeout);
+}
+
+/// Whoever came now would be served at once by a connection that nobody doubts, or by a new one as soon as
+/// that is open.
+bool pool_core::others_have_room() const {
+  if (!waiters_.empty())
+    return false;
+  if (!grantable_.empty() && grantable_.first().doubtful < grant_rank::doubt::doubted)
+    return true;
+  return connections_.size() < settings_.pool_size && settings_.queue_depth > 0 && !back_off_.latched() &&
+         back_off_.may_open_at(true) <= now_ && (wishes_.empty() || delay_.until <= now_);
+}
+
+/// What was not sent on a connection that hangs goes to another one, where there is one: its user's client
+/// sees to that. Where there is none it is better off where it is, unless its connection has failed since.
+void pool_core::on(const channel_late& event) {
+  auto* c = find(event.connection);
+  auto held = leases_.find(event.lease);
+  if (c == nullptr || !c->open() || held == leases_.end() || held->second.connection != c->id ||
+      event.waited < channel_patience(*c))
+    return;
+  if (!c->condemned && c->health.doubt())
+    queue_probe(*c);
+  refresh(*c);
+  auto failed = c->health.failures() > 0 && waiters_.size() < settings_.queue_depth;
+  if (!works() || !admits() || !(failed || others_have_room()))
+    return;
+  held->second.unserved = true;
+  c->health.late();
+  refresh(*c);
+  auto text = "the server opened no channel for a command within " + to_text(event.waited);
+  note(event_kind::moved, c->id, event.lease, text);
+  emit(give_up_channel{c->id,
+                       event.lease,
+                       {errc::channel_late, "'" + settings_.name + "': " + text +
+                                                ": it hangs, or is too busy, and the command was not sent"}});
 }
 
 } // namespace moorage

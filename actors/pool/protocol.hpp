@@ -117,7 +117,7 @@ using pool_event =
     std::variant<acquire_requested, acquire_cancelled, lease_confirmed, lease_released, holder_lost,
                  lease_cleared, connection_opened, connection_failed, connection_lost, connection_closed,
                  probe_passed, probe_failed, connection_doubted, connection_answered, channel_refused,
-                 permit_given, permit_delayed, permits_forgotten, credentials_seen, time_passed,
+                 channel_late, permit_given, permit_delayed, permits_forgotten, credentials_seen, time_passed,
                  settings_changed, MOORAGE_ORDERS(MOORAGE_ORDERED, MOORAGE_COMMA), stop_requested>;
 #undef MOORAGE_ORDERED
 
@@ -142,7 +142,7 @@ struct open_connection {
   std::uint32_t attempt = 1;
   permit_id permit = {}; ///< that it is tried with
 };
-// `close_connection` and `end_lease`, to one connection, and `change_probes`, to all, are in
+// `close_connection`, `end_lease` and `give_up_channel`, to one connection, and `change_probes`, to all, are in
 // messages/connection_life.hpp.
 
 /// Tell the connection of the lease (which must happen before the holder hears of it), then answer the
@@ -192,9 +192,9 @@ struct announce {
   ssh_error error = {};                 ///< why an opening failed or a connection was lost
 };
 
-using pool_effect =
-    std::variant<request_permit, return_permit, look_at_credentials, open_connection, close_connection, grant,
-                 refuse, acknowledge, end_lease, notify_holder, start_probe, change_probes, announce>;
+using pool_effect = std::variant<request_permit, return_permit, look_at_credentials, open_connection,
+                                 close_connection, grant, refuse, acknowledge, end_lease, give_up_channel,
+                                 notify_holder, start_probe, change_probes, announce>;
 
 using pool_effects = std::vector<pool_effect>;
 

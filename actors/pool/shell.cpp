@@ -270,6 +270,11 @@ void pool_actor_state::apply(const end_lease& effect) {
     caf::anon_send(found->second, effect);
 }
 
+void pool_actor_state::apply(const give_up_channel& effect) {
+  if (auto found = connections_.find(effect.connection); found != connections_.end())
+    caf::anon_send(found->second, effect);
+}
+
 void pool_actor_state::apply(const notify_holder& effect) {
   tell(effect.holder, lease_lost{settings().name, effect.lease, effect.reason});
 }

@@ -106,6 +106,7 @@ private:
   void apply(const refuse& effect);
   void apply(const acknowledge& effect);
   void apply(const end_lease& effect);
+  void apply(const give_up_channel& effect);
   void apply(const notify_holder& effect);
   void apply(const start_probe& effect);
   void apply(const change_probes& effect);

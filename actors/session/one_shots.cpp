@@ -65,7 +65,7 @@ bool one_shots::goes_on(run_ended& end) {
   auto& entry = found->second;
   state_.release(std::exchange(entry.lease, {}));
   auto& ended = end.result.ended;
-  auto for_want_of_channel = ended.cause.code == errc::channel_refused && entry.moves < moves_max;
+  auto for_want_of_channel = lacks_channel(ended.cause.code) && entry.moves < moves_max;
   if (entry.cancelled || !entry.once_more || ended.kind != outcome_kind::never_sent ||
       !(for_want_of_channel || ended.cause.code == errc::connection_lost)) {
     ended.moves = entry.moves;

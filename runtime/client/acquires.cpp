@@ -79,7 +79,7 @@ void client_state::release(const lease_key& lease, std::function<void(result<voi
   if (!node.empty())
     let_go(node.mapped(), "; and the lease was given back");
   if (node.empty() || node.mapped().lost) {
-    auto ours = !node.empty() && node.mapped().loss.code == errc::channel_refused; // it was on its way
+    auto ours = !node.empty() && lacks_channel(node.mapped().loss.code); // it was on its way
     if (answer)
       answer(ours ? result<void>{} : result<void>{lost_lease(lease)});
     return;

@@ -116,6 +116,7 @@ outcome outcome_of(const failure& reason) {
   case errc::invalid_request:
   case errc::exec_refused:
   case errc::channel_refused:
+  case errc::channel_late:
   case errc::receiver_gone:
   case errc::too_many_requests:
     return {outcome_kind::never_sent, 0, {}, reason};

@@ -58,7 +58,7 @@ void client_state::begin(std::uint64_t call, command& what) {
   auto& held = found->second;
   if (!held.lost && held.renewal == 0)
     return send(call, what);
-  what.once_more = held.loss.code == errc::channel_refused;
+  what.once_more = lacks_channel(held.loss.code);
   what.unsent = what.once_more ? held.loss
                                : failure{errc::connection_lost,
                                          "the connection to '" + what.lease.cluster +

@@ -4,8 +4,8 @@
 // its owner knows.
 //
 // Only a lease under which nothing has run yet, so that nobody can tell the two apart; and only for a
-// connection that the pool says it has lost, once, or for one whose server opens no more channels, which the
-// pool has learnt by then: the other one is another for certain.
+// connection that the pool says it has lost, once, or for one whose server opens no more channels, or none in
+// time, which the pool has learnt by then: the other one is another for certain.
 #include <algorithm>
 #include <utility>
 
@@ -42,7 +42,7 @@ bool client_state::goes_on(std::uint64_t call, command& what, outcome& ended) {
   auto unsent = ended.kind == outcome_kind::never_sent;
   held.used = held.used || !unsent;
   auto for_want_of_channel =
-      ended.cause.code == errc::channel_refused && held.under_way == 0 && what.moves < moves_max;
+      lacks_channel(ended.cause.code) && held.under_way == 0 && what.moves < moves_max;
   if (unsent && what.once_more && !what.cancelled && !held.used &&
       (for_want_of_channel || for_want_of_connection(ended.cause.code))) {
     ++what.moves;
@@ -93,7 +93,7 @@ void client_state::renew(const lease_key& lease, held_lease& held) {
   auto request = held.asked;
   request.call = held.renewal = gate_->next_call();
   // A lease that was given up for a better one has the patience of a new one, and some at least.
-  if (held.loss.code == errc::channel_refused) {
+  if (lacks_channel(held.loss.code)) {
     held.waited = {};
     if (request.patience.count() == 0)
       request.patience = default_patience;

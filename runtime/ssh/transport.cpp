@@ -43,6 +43,11 @@ command_stream* ssh_transport::find(stream_id stream) {
   return nullptr; // over already: the word of it crossed with the command
 }
 
+bool ssh_transport::awaits_channel(stream_id stream) const {
+  return std::any_of(streams_.begin(), streams_.end(),
+                     [&](const auto& each) { return each->id() == stream && each->awaits_channel(); });
+}
+
 void ssh_transport::grant_credit(stream_id stream, std::uint64_t bytes) {
   if (auto* found = find(stream))
     found->grant(bytes);

@@ -48,6 +48,7 @@ public:
 
   void open() override;
   void start(stream_id stream, exec_request request, std::uint64_t credit) override;
+  bool awaits_channel(stream_id stream) const override;
   void grant_credit(stream_id stream, std::uint64_t bytes) override;
   void input(stream_id stream, std::string bytes) override;
   void end_input(stream_id stream) override;

@@ -69,6 +69,10 @@ public:
     network_->commands.push_back(request.command);
     running_.emplace(stream, run{std::move(request.command), request.timeout, {}, {}});
   }
+  bool awaits_channel(stream_id stream) const override {
+    auto found = running_.find(stream);
+    return found != running_.end() && !found->second.ends;
+  }
   void grant_credit(stream_id, std::uint64_t) override {}
   void input(stream_id, std::string bytes) override { network_->input[number_] += bytes; }
   void end_input(stream_id) override {}

@@ -100,6 +100,8 @@ void add_evidence(const watched_pool& pool, events& all) {
     all.push_back(connection_answered{c, false});
     all.push_back(connection_answered{c, true});
     all.push_back(channel_refused{c, lease_id{1}, 1});
+    if (!connections[i].live.empty())
+      all.push_back(channel_late{c, connections[i].live.back(), 3s});
   }
 }
 

@@ -133,6 +133,8 @@ void impolite_world::answer(const grant& effect) {
   if (!kind_ && chance(trouble_ * 0.1))
     later(up_to(holds), channel_refused{effect.connection, effect.lease, static_cast<std::uint32_t>(below(3)),
                                         static_cast<std::uint32_t>(below(4))});
+  if (!kind_ && chance(trouble_ * 0.5))
+    later(up_to(holds), channel_late{effect.connection, effect.lease, up_to(10s)});
   if (chance(0.3))
     later(up_to(holds), connection_answered{effect.connection, chance(0.5), evidence_kind::keep_alive,
                                             chance(0.5) ? up_to(300ms) : 0s});
@@ -164,7 +166,9 @@ void impolite_world::ask() {
 void impolite_world::be_rude() {
   auto some_lease = leases_.empty() ? lease_id{1} : leases_[below(leases_.size())];
   auto some_connection = connections_.empty() ? connection_id{1} : connections_[below(connections_.size())];
-  switch (below(16)) {
+  switch (below(17)) {
+  case 16:
+    return step(channel_late{some_connection, some_lease, up_to(20s)});
   case 15:
     return step(credentials_seen{chance(0.5) ? "as they were" : ""});
   case 14:

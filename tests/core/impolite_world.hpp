@@ -44,6 +44,7 @@ private:
   void answer(const end_lease& effect);
   void answer(const notify_holder&) {}
   void answer(const start_probe& effect);
+  void answer(const give_up_channel&) {}
   void answer(const change_probes&) {}
   void answer(const announce& effect) { told.insert(effect.what); }
   void ask();

@@ -36,7 +36,7 @@ public:
     bool served = false, proved = false;
     std::uint32_t probe_failures = 0, exec_failures = 0;
     time_point last_failure;
-    bool doubted = false;
+    bool doubted = false, late = false;
     probe_id probe;
     bool probe_runs = false;
     time_point probe_by;
@@ -50,7 +50,7 @@ public:
     std::vector<bool> checks_failed; ///< the last ten
     time_point checked_at = time_point::min();
     double rate = 1;
-    bool slow = false;
+    bool slow = false, last_ran = false;
     double usual[2]{}; ///< round trips, of channels and of commands
     int measured[2]{};
     // Of the leases that its server lets it carry, for long and for the moment.
@@ -134,6 +134,10 @@ public:
   bool free_slot() const;
   bool stopping() const { return stopping_; }
   bool latched() const { return latched_; }
+  /// Whose channel is late, as was told in this step, unless its command was moved.
+  lease_id late() const { return late_; }
+  bool may_move() const { return may_move_; }
+  bool must_move() const { return must_move_; }
   bool on_trial() const { return trial_; }
   /// An opening that somebody waits for.
   time_point not_before() const { return not_before_; }
@@ -164,6 +168,9 @@ private:
   void hear(const connection_doubted& event);
   void hear(const connection_answered& event);
   void hear(const channel_refused& event);
+  void hear(const channel_late& event);
+  bool others_have_room(const connection_book& c) const;
+  bool one_idle_besides(const connection_book& c) const;
   void hear(const permit_given& event);
   void hear(const permit_delayed& event);
   void hear(const permits_forgotten& event);
@@ -199,6 +206,7 @@ private:
   void see(const refuse& effect);
   void see(const acknowledge& effect);
   void see(const end_lease& effect);
+  void see(const give_up_channel& effect);
   void see(const notify_holder& effect);
   void see(const start_probe& effect);
   void see(const change_probes& effect);
@@ -268,7 +276,9 @@ private:
   std::vector<expected_end> ends_;
   std::vector<expected_answer> answers_;
   std::vector<lease_id> notices_;
-  std::vector<lease_id> leaks_;                               ///< that must be told of now
+  std::vector<lease_id> leaks_; ///< that must be told of now
+  lease_id late_; ///< whose channel is late, as was told in this step, and whose command was not moved
+  bool may_move_ = false, must_move_ = false;
   std::vector<std::pair<request_id, connection_id>> pending_; ///< answered once none up to it is left
   std::vector<request_id> drains_;                            ///< of them, those that a resume refuses
   pool_state state_ = pool_state::running;

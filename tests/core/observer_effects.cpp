@@ -52,7 +52,7 @@ std::size_t observer::count_open(bool sound_only) const {
 
 bool observer::grantable(const connection_book& c) const {
   return c.now == phase::open && !c.condemned && c.in_use() < slots(c) &&
-         (c.probe_failures == 0 || c.in_use() == 0);
+         (c.probe_failures == 0 || c.in_use() == 0) && !c.late;
 }
 
 void observer::answered(request_id request) {
@@ -66,7 +66,7 @@ void observer::see(const open_connection& effect) {
   promise(state_ != pool_state::paused, "a paused pool opens nothing");
   promise(!drains(), "a pool that drains opens nothing");
   auto others = count(phase::trying, phase::between_tries) - (effect.attempt > 1 ? 1u : 0u);
-  promise(state_ != pool_state::suspended || others * settings_.channels_per_connection < waiting_.size(),
+  promise(state_ != pool_state::suspended || others * slots(newcomer_) < waiting_.size(),
           "a suspended pool opens for those who wait alone");
   promise(!stopping_ && !disconnected_now_, "a pool that is disconnected opens nothing by itself");
   promise(!latched_, "a latched pool knocks no more");
@@ -171,6 +171,7 @@ void observer::see(const grant& effect) {
   promise(c.now == phase::open, "a lease is granted on an open connection");
   promise(!c.condemned, "a condemned connection takes no new lease");
   promise(c.in_use() < slots(c), "a slot is granted once until its end is known");
+  promise(!c.late, "a connection that opens channels too late takes no new lease");
   promise(grantable(c), "a connection that failed its probe is not leased twice");
   check_choice(effect.connection);
   auto& l = grown(leases_, effect.lease);
@@ -313,6 +314,7 @@ void observer::check_expectations() {
   promise(ends_.empty(), "a lease that is over is fenced at once");
   promise(notices_.empty(), "a holder is told at once that its lease is over");
   promise(leaks_.empty(), "a lease that is held for too long is told of");
+  promise(!late_ || !must_move_, "a command whose channel is late is moved where another connection is idle");
   for (const auto& a : answers_)
     promise(requests_[a.request.value].answered, "a request is answered at once");
   for (const auto& p : pending_) {

@@ -37,6 +37,7 @@ void observer::told(time_point now, const pool_event& event) {
   answers_.clear();
   notices_.clear();
   leaks_.clear();
+  late_ = {};
   std::visit([this](const auto& what) { hear(what); }, event);
   unconfirmed_grants();
   leaked_leases();
@@ -339,7 +340,7 @@ void observer::hear(const ordered<reset_pool>& event) {
   reset_ = true;
   for (auto& c : connections_) {
     c.probe_failures = c.exec_failures = 0;
-    c.doubted = c.slow = false;
+    c.doubted = c.slow = c.late = false;
     c.checks_failed.clear();
     c.rate = 1;
     c.believed = 1h;

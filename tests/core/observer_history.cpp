@@ -10,7 +10,7 @@ void observer::answered_on(connection_book& c, bool ran) {
   if (ran || settings_.probe == probe_method::channel)
     c.exec_failures = 0;
   c.probe_failures = c.exec_failures;
-  c.doubted = false;
+  c.doubted = c.late = false;
   c.rate += (1 - c.rate) / 5;
   c.heard = c.quiet_since = now_;
   c.unheard_since = time_point::max();
@@ -29,7 +29,7 @@ void observer::failed_on(connection_book& c, bool peer_silent) {
   c.checks_failed.push_back(true);
   c.checked_at = now_;
   c.last_failure = now_;
-  c.doubted = false;
+  c.doubted = c.late = false;
   if (c.probe_failures >= settings_.probe_failures_max && peer_silent)
     learn(c);
   if (c.probe_failures >= settings_.probe_failures_max && c.in_use() > 0)
@@ -48,6 +48,7 @@ void observer::measure(connection_book& c, std::chrono::nanoseconds rtt, bool ra
     return;
   auto milliseconds = static_cast<double>(rtt.count()) / 1e6;
   auto& usual = c.usual[ran];
+  c.last_ran = ran;
   c.slow = c.measured[ran] > 2 && milliseconds > 4 * usual && milliseconds > usual + 100;
   usual += (milliseconds - usual) / (c.measured[ran]++ == 0 ? 1 : 5);
 }

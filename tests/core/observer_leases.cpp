@@ -34,6 +34,55 @@ void observer::hear(const channel_refused& event) {
   newcomer_.may_carry(event.carried, now_);
 }
 
+/// And nobody doubts it.
+bool observer::one_idle_besides(const connection_book& c) const {
+  return std::any_of(connections_.begin(), connections_.end(), [&](const auto& other) {
+    return &other != &c && other.idle() && grantable(other) && other.probe_failures == 0 && !other.doubted;
+  });
+}
+
+/// Whoever came now would have a lease on another connection, or one is opened for it.
+bool observer::others_have_room(const connection_book& c) const {
+  if (!waiting_.empty())
+    return false;
+  for (const auto& other : connections_)
+    if (&other != &c && grantable(other) && other.probe_failures == 0 && !other.doubted)
+      return true;
+  auto total = count(phase::trying, phase::between_tries) + count(phase::open, phase::closing);
+  return total < settings_.pool_size && settings_.queue_depth > 0 && !latched_ && not_before_ <= now_;
+}
+
+/// Judged as things stand before anything else that is due at this time.
+void observer::hear(const channel_late& event) {
+  if (event.lease.value >= leases_.size() || event.connection.value >= connections_.size())
+    return;
+  auto& c = connections_[event.connection.value];
+  const auto& l = leases_[event.lease.value];
+  auto patience = std::min<double>(std::max(2'000.0, 4 * c.usual[c.last_ran]),
+                                   static_cast<double>(settings_.probe_timeout.count()));
+  if (!l.live || l.connection != event.connection || c.now != phase::open ||
+      static_cast<double>(event.waited.count()) < 1e6 * patience)
+    return;
+  c.doubted = c.doubted || !c.condemned;
+  late_ = event.lease;
+  auto serves = works() && state_ == pool_state::running;
+  auto failed = c.probe_failures > 0 && waiting_.size() < settings_.queue_depth;
+  may_move_ = serves && (failed || others_have_room(c));
+  must_move_ = serves && waiting_.empty() && one_idle_besides(c);
+}
+
+void observer::see(const give_up_channel& effect) {
+  if (!late_ || effect.lease != late_)
+    throw broken_promise{"a command is moved when its channel is late, once"};
+  if (leases_[late_.value].connection != effect.connection)
+    throw broken_promise{"a command is moved from its lease's own connection"};
+  if (!may_move_)
+    throw broken_promise{"a command is moved where another connection can take it, or its own has failed"};
+  connections_[effect.connection.value].late = true;
+  leases_[late_.value].unserved = true;
+  late_ = {};
+}
+
 /// Of what its server lets others carry.
 void observer::begins_with_lessons(connection_book& c) {
   newcomer_.fade(now_);

@@ -9,6 +9,10 @@ bool health::doubt() {
   return !std::exchange(doubted_, true);
 }
 
+void health::late() {
+  doubted_ = late_ = true;
+}
+
 void health::failed(time_point now) {
   count(silences_, now);
 }
@@ -17,12 +21,12 @@ void health::answered(bool ran, probe_method asked) {
   if (ran || asked == probe_method::channel)
     failed_commands_ = 0;
   silences_ = 0;
-  doubted_ = false;
+  doubted_ = late_ = false;
 }
 
 void health::forget_failures() {
   silences_ = failed_commands_ = 0;
-  doubted_ = false;
+  doubted_ = late_ = false;
 }
 
 bool health::silence_counts(time_point now, std::chrono::nanoseconds probe_timeout) const {
@@ -62,7 +66,7 @@ bool health::useless(time_point now, time_point opened, std::chrono::nanoseconds
 
 void health::count(std::uint32_t& failures, time_point now) {
   ++failures;
-  doubted_ = false;
+  doubted_ = late_ = false;
   failed_at_ = now;
 }
 

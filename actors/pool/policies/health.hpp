@@ -20,6 +20,9 @@ public:
   // --- evidence
   /// A user cut something short. Whether that is news; any answer, or failure, ends the doubt.
   bool doubt();
+  /// The peer opens no channel in time: a doubt, and until there is an answer or a failure it takes no new
+  /// lease, so that what is moved from here does not come back.
+  void late();
   /// It was silent while it owed an answer.
   void failed(time_point now);
   /// `ran`: it was a command's end. A channel that opens does not say that commands run: where that is what
@@ -31,6 +34,7 @@ public:
   /// In a row: probes that failed, and silences.
   std::uint32_t failures() const { return silences_ + failed_commands_; }
   bool doubted() const { return doubted_; }
+  bool is_late() const { return late_; }
   /// Its peer is in doubt, so that it is asked under a lease, too.
   bool in_question() const { return doubted_ || silences_ > 0; }
   /// One silence counts once: a probe in flight hears it too, and one that has failed just now has counted
@@ -71,6 +75,7 @@ private:
   std::uint32_t failed_commands_ = 0; ///< of probes
   time_point failed_at_;
   bool doubted_ = false;
+  bool late_ = false;
   bool served_ = false;
   bool proved_ = false;
   bool probe_runs_ = false;

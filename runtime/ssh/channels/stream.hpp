@@ -54,6 +54,8 @@ public:
   std::size_t unread() const { return unread_[0] + unread_[1]; }
   /// The peer owes it an answer.
   bool owed() const { return channel_ && channel_->owed(); }
+  /// … to the opening of its channel.
+  bool awaits_channel() const { return phase_ == phase::opening && owed(); }
   /// There is more to do at once.
   bool eager() const { return eager_; }
 
