@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "messages/events.hpp"
 #include "messages/ids.hpp"
 #include "messages/status.hpp"
 
@@ -81,6 +82,28 @@ struct waiter_list {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, waiter_list& x) {
   return f(x.waiters);
+}
+
+/// Answered with an `error_list`.
+struct get_errors {
+  std::string cluster;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, get_errors& x) {
+  return f(x.cluster);
+}
+
+/// As many are kept a pool, since it began; and as many bytes of each text.
+inline constexpr std::size_t errors_kept = 100;
+inline constexpr std::size_t error_text_kept = 1'000;
+
+/// The latest events that matter as much as a warning or more, the oldest first, without their steps.
+struct error_list {
+  std::vector<event_record> errors;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, error_list& x) {
+  return f(x.errors);
 }
 
 /// Events of a cluster's pool (empty: of every pool, also those to come) as `event_record` messages, `credit`

@@ -7,7 +7,8 @@
 #include "messages/clusters.hpp"
 #include "messages/done.hpp"
 #include "messages/evidence.hpp"
+#include "messages/explanation.hpp"
 
 #define MOORAGE_ANSWERS(each)                                                                                \
   each(done) each(cluster_list) each(pool_status) each(pool_list) each(connection_list) each(lease_list)     \
-      each(waiter_list) each(probe_answer)
+      each(waiter_list) each(explanation) each(error_list) each(probe_answer)

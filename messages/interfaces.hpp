@@ -16,6 +16,7 @@
 #include "messages/commands.hpp"
 #include "messages/done.hpp"
 #include "messages/evidence.hpp"
+#include "messages/explanation.hpp"
 #include "messages/leases.hpp"
 #include "messages/orders.hpp"
 #include "messages/type_ids.hpp"
@@ -32,6 +33,8 @@ using admin_actor = caf::typed_actor<
     // Each of its connections; each lease, with its label; each waiter, in the queue's order.
     caf::replies_to<get_connections>::with<connection_list>, caf::replies_to<get_leases>::with<lease_list>,
     caf::replies_to<get_waiters>::with<waiter_list>,
+    // Why each waits, why nothing is opened, why a connection is passed over; its latest errors.
+    caf::replies_to<get_explanation>::with<explanation>, caf::replies_to<get_errors>::with<error_list>,
     // Those of messages/orders.hpp, which says what each does; `done` when the pool has taken it.
     MOORAGE_ORDERS(MOORAGE_ANSWERED, MOORAGE_COMMA)>;
 #undef MOORAGE_ANSWERED

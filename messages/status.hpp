@@ -185,6 +185,8 @@ struct pool_status {
   /// others.
   std::string log_ins_wait;
   std::chrono::nanoseconds log_ins_wait_for{0};
+  /// Since when nobody was served in time, while the pool is overloaded; else empty.
+  std::string overloaded;
   std::chrono::nanoseconds average_age{0};  ///< of idle and leased connections
   std::chrono::nanoseconds average_idle{0}; ///< of idle connections
   /// No connection is left idle for longer without a check, since others did not survive it; fades. 0:
@@ -230,7 +232,8 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, pool_status& x) {
   return f(x.cluster, x.destination, x.size, x.total, x.opening, x.idle, x.leased, x.closing, x.leases,
            x.waiters, x.probing, x.state, x.latched, x.backing_off, x.log_ins_wait, x.log_ins_wait_for,
-           x.average_age, x.average_idle, x.idle_limit, x.score, x.counters, x.acquire_latency, x.probe_rtt);
+           x.overloaded, x.average_age, x.average_idle, x.idle_limit, x.score, x.counters, x.acquire_latency,
+           x.probe_rtt);
 }
 
 } // namespace moorage

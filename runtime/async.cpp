@@ -204,6 +204,16 @@ pending<result<std::vector<waiter_status>>> async_runtime::waiters(std::string_v
                           [](waiter_list all) { return std::move(all.waiters); });
 }
 
+pending<result<explanation>> async_runtime::explain(std::string_view cluster) const {
+  return ask<explanation>({gate_, waited_}, cluster, get_explanation{std::string{cluster}},
+                          [](explanation why) { return why; });
+}
+
+pending<result<std::vector<event_record>>> async_runtime::errors(std::string_view cluster) const {
+  return ask<error_list>({gate_, waited_}, cluster, get_errors{std::string{cluster}},
+                         [](error_list all) { return std::move(all.errors); });
+}
+
 pending<result<void>> async_runtime::pause(std::string_view cluster) const {
   return order({gate_, waited_}, cluster, pause_pool{std::string{cluster}});
 }

@@ -14,6 +14,7 @@
 
 #include "messages/events.hpp"
 #include "messages/evidence.hpp"
+#include "messages/explanation.hpp"
 #include "messages/settings.hpp"
 #include "messages/status.hpp"
 #include "runtime/lease.hpp"
@@ -69,6 +70,8 @@ public:
   pending<result<std::vector<connection_status>>> connections(std::string_view cluster) const;
   pending<result<std::vector<lease_status>>> leases(std::string_view cluster) const;
   pending<result<std::vector<waiter_status>>> waiters(std::string_view cluster) const;
+  pending<result<explanation>> explain(std::string_view cluster) const;
+  pending<result<std::vector<event_record>>> errors(std::string_view cluster) const;
   pending<result<void>> pause(std::string_view cluster) const;
   pending<result<void>> suspend(std::string_view cluster) const;
   pending<result<void>> resume(std::string_view cluster) const;

@@ -23,6 +23,7 @@
 
 #include "messages/events.hpp"
 #include "messages/evidence.hpp"
+#include "messages/explanation.hpp"
 #include "messages/settings.hpp"
 #include "messages/status.hpp"
 #include "runtime/async.hpp"
@@ -162,6 +163,14 @@ public:
   }
   result<std::vector<waiter_status>> waiters(std::string_view cluster) const {
     return waited_for([&](auto&& to) { return to.waiters(cluster); });
+  }
+  /// Why each waiter waits, why nothing is opened, and how each connection stands in the order of grants.
+  result<explanation> explain(std::string_view cluster) const {
+    return waited_for([&](auto&& to) { return to.explain(cluster); });
+  }
+  /// The pool's latest events that matter as much as a warning or more (`errors_kept`), the oldest first.
+  result<std::vector<event_record>> errors(std::string_view cluster) const {
+    return waited_for([&](auto&& to) { return to.errors(cluster); });
   }
   result<void> pause(std::string_view cluster) {
     return waited_for([&](auto&& to) { return to.pause(cluster); });

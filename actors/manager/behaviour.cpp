@@ -32,6 +32,10 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
       [self, pass](get_waiters& request) {
         return pass(self->make_response_promise<waiter_list>(), request);
       },
+      [self, pass](get_explanation& request) {
+        return pass(self->make_response_promise<explanation>(), request);
+      },
+      [self, pass](get_errors& request) { return pass(self->make_response_promise<error_list>(), request); },
       MOORAGE_ORDERS(MOORAGE_PASS, MOORAGE_COMMA),
       [state, answer, pass_done](subscribe_for& request) {
         auto taken = [](auto promise) { promise.deliver(done{}); };

@@ -25,6 +25,8 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> se
       },
       [self, state](const get_leases&) { return lease_list{state->core().leases(self->clock().now())}; },
       [self, state](const get_waiters&) { return waiter_list{state->core().waiters(self->clock().now())}; },
+      [self, state](const get_explanation&) { return state->core().explain(self->clock().now()); },
+      [state](const get_errors&) { return state->errors(); },
       MOORAGE_ORDERS(MOORAGE_TAKE, MOORAGE_COMMA),
       [state](const subscribe_for& request) {
         state->subscribe_to_events(request);

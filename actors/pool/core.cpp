@@ -95,12 +95,12 @@ time_point pool_core::next_due() const {
 
 void pool_core::note(event_kind what, connection_id connection, lease_id lease, std::string text,
                      removal_reason removed) {
-  if (announcing_)
-    emit(announce{what, connection, lease, std::move(text), removed});
+  note(announce{what, connection, lease, std::move(text), removed});
 }
 
+/// What is wrong is kept, whoever listens.
 void pool_core::note(announce what) {
-  if (announcing_)
+  if (announcing_ || event_rows[static_cast<std::size_t>(what.what)].matters >= severity::warning)
     emit(std::move(what));
 }
 

@@ -36,6 +36,7 @@
 #include "actors/pool/pool_records.hpp"
 #include "actors/pool/protocol.hpp"
 #include "actors/pool/seeded_random.hpp"
+#include "messages/explanation.hpp"
 
 namespace moorage {
 
@@ -74,8 +75,8 @@ public:
   void step(time_point now, const pool_event& event, pool_effects& effects);
   pool_effects step(time_point now, const pool_event& event);
 
-  /// Whether announcements are among the effects [yes]; while nobody hears them, their texts need not be
-  /// written.
+  /// Whether announcements of less than a warning are among the effects [yes]; while nobody hears them, their
+  /// texts need not be written.
   void set_announcing(bool wanted) { announcing_ = wanted; }
 
   /// When `time_passed` is due; it may lie in the past: at once. `time_point::max()`: nothing is due.
@@ -88,6 +89,8 @@ public:
   std::vector<connection_status> connections(time_point now) const;
   std::vector<lease_status> leases(time_point now) const;
   std::vector<waiter_status> waiters(time_point now) const;
+  /// Why each of them waits, and each connection is where it is in the order of grants.
+  explanation explain(time_point now) const;
   /// What the shell must have in its own books between two steps: those of the connections that have an
   /// actor, and the requests, but for acquires, that have no answer yet.
   std::vector<connection_id> with_actors() const;
@@ -276,6 +279,12 @@ private:
   std::string advice() const;
   failure trouble() const;
   failure timed_out(const waiter& w, const std::string& situation, std::size_t ahead) const;
+
+  // --- core_explain.cpp
+  opening_cause why_not_opened() const;
+  std::string in_words(opening_cause why, time_point now) const;
+  connection_explanation explained(const connection& c, time_point now) const;
+  waiting_cause why_waits() const;
 
   // --- core_status.cpp
   void verify_connection(const connection& c) const;

@@ -17,13 +17,11 @@ void pool_core::watch_overload() {
   if (overload_.lasts() == overload_told_)
     return;
   overload_told_ = overload_.lasts();
-  if (!announcing_)
-    return;
   if (overload_told_)
     note(event_kind::overloaded, {}, {},
          overload_in_words() + "; who named no patience is refused after " + to_text(2 * bounds.target) +
              "; " + situation());
-  else
+  else if (announcing_)
     note(event_kind::relieved, {}, {}, why_relieved());
 }
 

@@ -25,6 +25,8 @@ pool_status pool_core::status(time_point now) const {
   result.state = state_;
   result.latched = back_off_.latch();
   result.backing_off = back_off_.reason();
+  if (overload_.lasts())
+    result.overloaded = overload_in_words();
   result.log_ins_wait = delay_.why;
   if (!delay_.why.empty() && delay_.until != time_point::max())
     result.log_ins_wait_for = between(now, delay_.until);

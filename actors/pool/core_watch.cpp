@@ -92,7 +92,7 @@ void pool_core::on(const channel_late& event) {
   if (!c->condemned && c->health.doubt())
     queue_probe(*c);
   refresh(*c);
-  auto failed = c->health.failures() > 0 && waiters_.size() < settings_.queue_depth;
+  auto failed = c->health.failures() > 0 && waiters_.size() < settings_.queue_depth && !back_off_.latched();
   if (!works() || !admits() || !(failed || others_have_room()))
     return;
   held->second.unserved = true;

@@ -290,9 +290,7 @@ void pool_actor_state::apply(const change_probes& effect) {
     caf::anon_send(connection, effect);
 }
 
-void pool_actor_state::apply(announce& effect) {
-  if (subscribers_.empty())
-    return;
+event_record pool_actor_state::recorded(announce& effect) const {
   event_record record;
   record.cluster = settings().name;
   record.at = std::chrono::duration_cast<std::chrono::microseconds>(
@@ -307,9 +305,26 @@ void pool_actor_state::apply(announce& effect) {
     step.text = printable(step.text, printable_whole);
   record.error = {effect.error.stage, effect.error.kind, printable(effect.error.text, printable_whole)};
   record.removed = effect.removed;
+  return record;
+}
+
+void pool_actor_state::apply(announce& effect) {
+  auto is_error = event_rows[static_cast<std::size_t>(effect.what)].matters >= severity::warning;
+  if (!is_error && subscribers_.empty())
+    return;
+  auto record = recorded(effect);
   for (auto& entry : subscribers_)
     if (entry.credit.spend(record.missed))
       moorage::tell(entry.whom, record);
+  if (!is_error)
+    return;
+  record.missed = 0;
+  record.steps.clear();
+  record.text = printable(record.text, error_text_kept);
+  record.error.text = printable(record.error.text, error_text_kept);
+  errors_.push_back(std::move(record));
+  if (errors_.size() > errors_kept)
+    errors_.pop_front();
 }
 
 void pool_actor_state::set_timer() {

@@ -6,6 +6,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
+#include <deque>
 #include <map>
 #include <unordered_map>
 #include <vector>
@@ -69,6 +70,7 @@ public:
   // Reads.
   pool_status status() const { return core_->status(self_->clock().now()); }
   const pool_core& core() const { return *core_; }
+  error_list errors() const { return {{errors_.begin(), errors_.end()}}; }
   /// Checks that what is kept here agrees with the core's books; throws `broken_invariant`. Looks at
   /// everything: for tests.
   void verify() const;
@@ -111,6 +113,7 @@ private:
   void apply(const start_probe& effect);
   void apply(const change_probes& effect);
   void apply(announce& effect);
+  event_record recorded(announce& effect) const;
   void set_timer();
 
   pool_actor::stateful_pointer<pool_actor_state> self_;
@@ -129,6 +132,7 @@ private:
   std::unordered_map<holder_id, caf::actor_addr> holders_;
   std::unordered_map<connection_id, connection_actor> connections_;
   std::vector<subscriber> subscribers_;
+  std::deque<event_record> errors_; ///< the latest
   pool_effects effects_;
   time_point timer_due_ = time_point::max();
   std::uint64_t timer_generation_ = 0;

@@ -25,6 +25,10 @@ inner_session_actor::behavior_type session(session_actor_state::self_pointer sel
       },
       [self, ask](get_leases& request) { return ask(self->make_response_promise<lease_list>(), request); },
       [self, ask](get_waiters& request) { return ask(self->make_response_promise<waiter_list>(), request); },
+      [self, ask](get_explanation& request) {
+        return ask(self->make_response_promise<explanation>(), request);
+      },
+      [self, ask](get_errors& request) { return ask(self->make_response_promise<error_list>(), request); },
       MOORAGE_ORDERS(MOORAGE_ORDER, MOORAGE_COMMA),
       [state](acquire& request) { state->take(request); },
       [state](const cancel_acquire& request) { state->take(request); },

@@ -78,6 +78,26 @@ ending show_pools(const options& from, runtime& node) {
   return show(from, "pools", result<std::vector<pool_status>>{std::vector{std::move(*one)}}, text);
 }
 
+ending show_explanation(const options& from, runtime& node) {
+  auto why = node.explain(from.cluster);
+  if (!why)
+    return refuse(why.error());
+  return say(from.json ? json_text(to_json(*why)) : explanation_text(*why, has_colours(1)));
+}
+
+ending show_errors(const options& from, runtime& node) {
+  auto errors = node.errors(from.cluster);
+  if (!errors)
+    return refuse(errors.error());
+  if (from.json)
+    return say(json_text({{"errors", list_to_json(*errors)}}));
+  auto colours = has_colours(1);
+  std::string text;
+  for (const auto& each : *errors)
+    text += event_text(each, colours);
+  return say(text.empty() ? "no errors\n" : text);
+}
+
 // Events on their way from the actor system's threads to this one, which may wait for a slow terminal.
 class event_queue {
 public:
@@ -202,6 +222,10 @@ ending run_admin(const options& from) {
     return show(from, "leases", node.leases(from.cluster), leases_text);
   if (action == "waiters")
     return show(from, "waiters", node.waiters(from.cluster), waiters_text);
+  if (action == "explain")
+    return show_explanation(from, node);
+  if (action == "errors")
+    return show_errors(from, node);
   if (action == "settings")
     return show_settings(from, node);
   return action == "events" ? follow_events(from, node, *signals) : steer(from, node);

@@ -299,6 +299,7 @@ void command_line::add_admin() {
   auto* admin = add(command::admin, "admin", "Look into the pools of the node, and steer them",
                     {.paragraphs = {"Needs a node: start one with moorage serve."},
                      .examples = {{"moorage admin connections lumi", "each connection, its state and age"},
+                                  {"moorage admin explain lumi", "why somebody waits, and what for"},
                                   {"moorage admin evict lumi c3", "close one"},
                                   {"moorage admin reset lumi", "try again after a denied log-in was mended"},
                                   {"moorage admin drain lumi 10min", "before a maintenance; resume ends it"},
@@ -310,6 +311,9 @@ void command_line::add_admin() {
   add_action(*admin, "connections", "The connections of a pool", true);
   add_action(*admin, "leases", "Who holds which lease of a pool", true);
   add_action(*admin, "waiters", "Who waits for a lease", true);
+  add_action(*admin, "explain", "Why somebody waits, nothing is opened, or a connection is passed over",
+             true);
+  add_action(*admin, "errors", "The latest errors and warnings of a pool, the oldest first", true);
   add_action(*admin, "settings", "The settings in force, their defaults, and what a change does", true);
   for (const auto& order : orders()) {
     auto* action = add_action(*admin, order.name, order.summary, true);

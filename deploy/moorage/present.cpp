@@ -25,6 +25,8 @@ table::cell state_of(const pool_status& pool) {
     return {to_string(pool.state), colour::busy};
   if (pool.backing_off.code != errc::none)
     return {"backing off", colour::bad};
+  if (!pool.overloaded.empty())
+    return {"overloaded", colour::bad};
   if (!pool.log_ins_wait.empty())
     return {"waits to log in", colour::busy};
   if (pool.total == 0)
@@ -105,6 +107,10 @@ std::string pools_text(const std::vector<pool_status>& pools, bool colours, cons
                                     : ""),
                            printable_whole, lines::many) +
                  "\n";
+    if (!pool.overloaded.empty())
+      remarks += printable(pool.cluster + ": overloaded: " + pool.overloaded + "; " +
+                           admin_command(from, "explain", pool.cluster)) +
+                 "\n";
     if (pool.latched.code != errc::none)
       remarks += printable("  once that is mended: " + admin_command(from, "reset", pool.cluster)) + "\n";
     if (pool.state != pool_state::running)
@@ -150,6 +156,25 @@ std::string waiters_text(const std::vector<waiter_status>& waiters, bool colours
     result.add({to_string(each.request), to_string(each.holder), std::uint64_t{each.ahead},
                 to_text(each.waited), to_text(each.left), tame(each.label)});
   return result.text(colours);
+}
+
+std::string explanation_text(const explanation& why, bool colours) {
+  table openings{{"CONNECTIONS", "WHY"}};
+  openings.add({"another", printable(why.opening.text, printable_whole)});
+  for (const auto& each : why.connections)
+    openings.add({{to_string(each.connection) + ", " + to_string(each.stands),
+                   each.stands == standing::sound ? colour::good : colour::busy},
+                  printable(each.text, printable_whole)});
+  auto text = openings.text(colours);
+  if (why.waiters.empty())
+    return text + "\nnobody waits\n";
+  table waiting{{"REQUEST", "WHY"}};
+  for (const auto& each : why.waiters)
+    waiting.add({to_string(each.request), printable(each.text, printable_whole)});
+  text += "\n" + waiting.text(colours);
+  return why.waiters_left_out == 0
+             ? text
+             : text + "and " + std::to_string(why.waiters_left_out) + " more, who are served after these\n";
 }
 
 std::string event_text(const event_record& event, bool colours) {

@@ -9,6 +9,7 @@
 #include "deploy/moorage/options.hpp"
 #include "messages/events.hpp"
 #include "messages/exec.hpp"
+#include "messages/explanation.hpp"
 #include "messages/settings_table.hpp"
 #include "messages/status.hpp"
 
@@ -20,6 +21,7 @@ std::string pools_text(const std::vector<pool_status>& pools, bool colours, cons
 std::string connections_text(const std::vector<connection_status>& connections, bool colours);
 std::string leases_text(const std::vector<lease_status>& leases, bool colours);
 std::string waiters_text(const std::vector<waiter_status>& waiters, bool colours);
+std::string explanation_text(const explanation& why, bool colours);
 /// With the defaults, and from when on a change would hold.
 std::string settings_text(const cluster_settings& settings, bool colours);
 /// One line: "14:03:07.123 lumi opened c3 …"
@@ -30,6 +32,7 @@ nlohmann::ordered_json to_json(const pool_status& pool);
 nlohmann::ordered_json to_json(const connection_status& connection);
 nlohmann::ordered_json to_json(const lease_status& lease);
 nlohmann::ordered_json to_json(const waiter_status& waiter);
+nlohmann::ordered_json to_json(const explanation& why);
 nlohmann::ordered_json to_json(const event_record& event);
 nlohmann::ordered_json to_json(const opening_step& step);
 nlohmann::ordered_json to_json(const failure& reason);

@@ -113,6 +113,7 @@ json to_json(const pool_status& pool) {
           {"backing_off", failure_or_null(pool.backing_off)},
           {"log_ins_wait", pool.log_ins_wait.empty() ? json{} : json(pool.log_ins_wait)},
           {"log_ins_wait_seconds", seconds_of(pool.log_ins_wait_for)},
+          {"overloaded", pool.overloaded.empty() ? json{} : json(pool.overloaded)},
           {"average_age_seconds", seconds_of(pool.average_age)},
           {"average_idle_seconds", seconds_of(pool.average_idle)},
           {"idle_limit_seconds", seconds_or_null(pool.idle_limit)},
@@ -161,6 +162,28 @@ json to_json(const waiter_status& waiter) {
           {"left_seconds", seconds_of(waiter.left)}};
 }
 
+json to_json(const explanation& why) {
+  auto connections = json::array(), waiters = json::array();
+  for (const auto& each : why.connections)
+    connections.push_back({{"connection", to_string(each.connection)},
+                           {"stands", to_string(each.stands)},
+                           {"text", each.text}});
+  for (const auto& each : why.waiters)
+    waiters.push_back({{"request", to_string(each.request)},
+                       {"why", to_string(each.why)},
+                       {"ahead", each.ahead},
+                       {"text", each.text}});
+  return {{"cluster", why.cluster},
+          {"opening",
+           {{"why", to_string(why.opening.why)},
+            {"needed", why.opening.needed},
+            {"under_way", why.opening.under_way},
+            {"text", why.opening.text}}},
+          {"connections", std::move(connections)},
+          {"waiters", std::move(waiters)},
+          {"waiters_left_out", why.waiters_left_out}};
+}
+
 json to_json(const event_record& event) {
   json result{{"at_seconds", seconds_of(event.at)}, {"cluster", event.cluster},
               {"event", to_string(event.what)},     {"connection", id_or_null(event.connection)},
@@ -185,5 +208,6 @@ template json list_to_json(const std::vector<connection_status>&);
 template json list_to_json(const std::vector<lease_status>&);
 template json list_to_json(const std::vector<waiter_status>&);
 template json list_to_json(const std::vector<opening_step>&);
+template json list_to_json(const std::vector<event_record>&);
 
 } // namespace moorage::cli

@@ -261,3 +261,37 @@ TEST_CASE("a client that stops while its node is away answers what waits for it"
   CHECK(world.answered[call] == 1);
   CHECK(world.answers[call].code == errc::stopping);
 }
+
+TEST_CASE("an acquire that leaves its patience to the cluster has as much again for an outage, and no more") {
+  comeback_world world;
+  world.ask(); // the one lease that there is
+  auto queued = world.acquire_when_ready(default_patience);
+  auto usual = std::chrono::duration_cast<std::chrono::seconds>(cluster_settings{}.acquire_timeout);
+  world.pass(usual / 2);
+  world.node_goes();
+  world.pass(usual - 3s);
+  CHECK(world.answered[queued] == 0);
+  world.pass(4s);
+  REQUIRE(world.answered[queued] == 1);
+  CHECK(world.answers[queued].code == errc::node_lost);
+}
+
+TEST_CASE("a subscription that is withdrawn while its node is silent hears nothing more") {
+  comeback_world world;
+  world.subscribe(1);
+  world.node_goes();
+  auto silent = world.system.spawn([](caf::event_based_actor* self) -> caf::behavior {
+    self->set_default_handler(caf::skip);
+    return {[](caf::unit_t) {}};
+  });
+  world.comes_as(caf::actor_cast<session_actor>(silent));
+  REQUIRE(count_of(world.heard, "node_back") == 1);
+  world.gate->post([](client_state& client) { client.unwatch(1); });
+  world.settle();
+  auto before = world.heard.size();
+  caf::anon_send_exit(silent, caf::exit_reason::kill);
+  world.settle();
+  world.node_comes();
+  world.client_world::ask<done>(pause_pool{"alpha"});
+  CHECK(world.heard.size() == before);
+}

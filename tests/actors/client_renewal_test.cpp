@@ -295,3 +295,64 @@ TEST_CASE("a lease that is given back while its command looks for another connec
   REQUIRE(ended.all.size() == 1);
   CHECK(ended.all.at(0).kind == outcome_kind::never_sent);
 }
+
+// --- channels that are late
+
+TEST_CASE(
+    "a command whose connection opens no channel in time goes to another one, and the outcome says so") {
+  for (auto through_node : {false, true}) {
+    client_world world{plain_cluster(2), through_node};
+    world.ask();
+    world.network->silent = {0};
+    outcomes ended;
+    world.held.at(0).async().run(command()).then(ended.take());
+    world.pass(1900ms);
+    CHECK(ended.all.empty());
+    world.pass(1s);
+    REQUIRE(ended.all.size() == 1);
+    CHECK(to_string(ended.all.at(0)) == "exited 0");
+    CHECK(ended.all.at(0).moves == 1);
+    CHECK(world.network->made == 2);
+    CHECK(world.status().leases == 1);
+    world.held.clear();
+    world.settle();
+    CHECK(world.status().leases == 0);
+  }
+}
+
+TEST_CASE("a command whose channel is late waits on where it is while no other connection can be had") {
+  client_world world{plain_cluster(1)};
+  world.ask();
+  world.network->silent = {0};
+  outcomes ended;
+  world.held.at(0).async().run(command()).then(ended.take());
+  world.pass(4s);
+  CHECK(ended.all.empty());
+  world.network->silent.clear();
+  world.pass(1s);
+  REQUIRE(ended.all.size() == 1);
+  CHECK(to_string(ended.all.at(0)) == "exited 0");
+  CHECK(ended.all.at(0).moves == 0);
+  CHECK(world.network->made == 1);
+}
+
+TEST_CASE("wherever a channel that is late after all opens, the command runs once") {
+  for (int steps = 0; steps < 25; ++steps) {
+    INFO("after " << steps << " messages");
+    client_world world{plain_cluster(2)};
+    world.ask();
+    world.network->silent = {0};
+    outcomes ended;
+    world.held.at(0).async().run(command()).then(ended.take());
+    world.pass(1990ms);
+    world.sched.advance_time(20ms);
+    for (int i = 0; i < steps && world.one_message(); ++i) {
+    }
+    world.network->silent.clear();
+    world.pass(5s);
+    REQUIRE(ended.all.size() == 1);
+    CHECK(to_string(ended.all.at(0)) == "exited 0");
+    CHECK(ended.all.at(0).moves <= 1);
+    CHECK(world.status().leases == 1);
+  }
+}

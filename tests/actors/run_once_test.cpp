@@ -216,3 +216,17 @@ TEST_CASE("a command that finds no channel and then no lease says how often it w
   CHECK(ended(host).cause.code == errc::acquire_timeout);
   CHECK(ended(host).moves == 1);
 }
+
+TEST_CASE("a command without a lease goes to another connection where the first opens no channel in time") {
+  virtual_world world{plain_cluster(2)};
+  guest host{world};
+  host.tell(shot(1, "first"));
+  world.network->silent = {0};
+  host.tell(shot(2, "second"));
+  world.pass(3s);
+  REQUIRE(host.heard->runs.size() == 2);
+  CHECK(to_string(ended(host, 1)) == "exited 0");
+  CHECK(ended(host, 1).moves == 1);
+  CHECK(world.network->made == 2);
+  CHECK(world.status().leases == 0);
+}

@@ -217,3 +217,30 @@ TEST_CASE("an exit status is shown as the number that the server sent") {
   CHECK(to_string(outcome{outcome_kind::exited, -1, {}, {}}) == "exited 4294967295");
   CHECK(to_string(outcome{outcome_kind::exited, 255, {}, {}}) == "exited 255");
 }
+
+TEST_CASE("a pool keeps its latest errors, a bounded number of them, though nobody listens") {
+  virtual_world world{plain_cluster(1)};
+  CHECK(world.ask<error_list>(get_errors{"alpha"}).errors.empty());
+  world.network->open_fails = {ssh_stage::connect, ssh_failure::refused,
+                               "refused\n" + std::string(100'000, 'x')};
+  holder host{world};
+  host.acquire(1h);
+  world.pass(20s);
+  auto few = world.ask<error_list>(get_errors{"alpha"}).errors;
+  REQUIRE(few.size() > 2);
+  CHECK(few.front().what == event_kind::open_failed);
+  CHECK(few.front().cluster == "alpha");
+  CHECK(few.front().at <= few.back().at);
+  CHECK(few.front().error.kind == ssh_failure::refused);
+  for (const auto& each : few) {
+    CHECK(event_rows[static_cast<std::size_t>(each.what)].matters >= severity::warning);
+    CHECK(each.text.size() <= error_text_kept + 100);
+    CHECK(each.error.text.size() <= error_text_kept + 100);
+    CHECK(each.text.find('\n') == std::string::npos);
+  }
+  for (int i = 0; i < 60; ++i) {
+    host.acquire(1h);
+    world.pass(60s, 1s);
+  }
+  CHECK(world.ask<error_list>(get_errors{"alpha"}).errors.size() == errors_kept);
+}

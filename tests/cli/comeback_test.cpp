@@ -23,6 +23,7 @@
 #include <sys/un.h>
 
 #include "messages/type_ids.hpp"
+#include "runtime/actors.hpp"
 #include "runtime/node/socket.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/system/descriptors.hpp"
@@ -339,4 +340,32 @@ TEST_CASE("a runtime that is not to come back ends with its node") {
   CHECK(refused.error().code == errc::node_lost);
   CHECK_THAT(refused.error().text, Contains("connect again"));
   CHECK(rt.wait_for_loss(0ms));
+}
+
+TEST_CASE("while the node is away an actor is refused a session, and has one of the next link") {
+  mortal_node home;
+  auto rt = home.connect();
+  CHECK(moorage::session_of(rt, nullptr) != nullptr);
+  home.kill();
+  REQUIRE(rt.wait_for_loss(20s));
+  std::string told;
+  // Until the loss has been heard of everywhere a session of the lost link may still be given.
+  CHECK(comes_true([&] {
+    try {
+      return moorage::session_of(rt, nullptr) == nullptr;
+    } catch (const moorage::error& refused) {
+      told = refused.what();
+      return refused.code() == errc::node_lost;
+    }
+  }));
+  CHECK_THAT(told, Contains("the node went away"));
+  home.start();
+  REQUIRE(bool{rt.acquire("here", patient()).release()});
+  auto session = moorage::session_of(rt, nullptr);
+  caf::scoped_actor self{moorage::system_of(rt)};
+  std::size_t clusters = 0;
+  self->request(session, 20s, moorage::list_clusters{})
+      .receive([&](const moorage::cluster_list& all) { clusters = all.clusters.size(); },
+               [](const caf::error&) {});
+  CHECK(clusters == 1);
 }

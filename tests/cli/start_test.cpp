@@ -202,3 +202,18 @@ TEST_CASE("a node can be ended by a command, which says which process that was")
   CHECK(!std::filesystem::exists(home.socket()));
   CHECK(home.moorage({"admin", "stop"}).code == 4);
 }
+
+TEST_CASE("a node that is frozen is told to end, and that it has not, and ends when it thaws") {
+  starting_home home;
+  REQUIRE(home.exec("true").code == 0);
+  auto node = home.node();
+  REQUIRE(node > 0);
+  watched_process watched{node};
+  REQUIRE(kill(node, SIGSTOP) == 0);
+  auto ended = home.moorage({"admin", "stop"});
+  CHECK(ended.code == 1);
+  CHECK_THAT(ended.error_output, Contains("process " + std::to_string(node)) && Contains("serves"));
+  REQUIRE(kill(node, SIGCONT) == 0);
+  CHECK(watched.ends(20s));
+  CHECK(home.moorage({"admin", "stop"}).code == 4);
+}

@@ -95,3 +95,27 @@ TEST_CASE("an administrator sees a node's settings and sets one") {
   CHECK(home.moorage({"admin", "settings", "nowhere"}).code == 3);
   CHECK(settings()["probe_timeout_seconds"]["value"] == 7.0);
 }
+
+TEST_CASE("an administrator is told why somebody waits, and what went wrong lately") {
+  node_home home;
+  CHECK(home.moorage({"admin", "errors", "here"}).output == "no errors\n");
+  CHECK_THAT(home.moorage({"admin", "explain", "here"}).output,
+             Contains("nobody needs another connection") && Contains("nobody waits"));
+  CHECK(home.moorage({"admin", "pause", "here"}).code == 0);
+  program waiting{home.spec({"exec", "here", "-n", "--label", "sync", "--", "true"})};
+  REQUIRE(home.until([&] { return home.pool()["waiters"] == 1; }));
+  auto why = home.ask({"admin", "explain", "here"});
+  CHECK(why["opening"]["why"] == "not_serving");
+  REQUIRE(why["waiters"].size() == 1);
+  CHECK(why["waiters"][0]["why"] == "not_serving");
+  CHECK_THAT(why["waiters"][0]["text"].get<std::string>(), Contains("the pool is paused"));
+  CHECK_THAT(home.moorage({"admin", "explain", "here"}).output, Contains("the pool is paused"));
+  CHECK(home.moorage({"admin", "resume", "here"}).code == 0);
+  CHECK(waiting.wait().code == 0);
+  home.sshd.kill_connections();
+  REQUIRE(home.until([&] { return !home.ask({"admin", "errors", "here"})["errors"].empty(); }));
+  CHECK(home.ask({"admin", "errors", "here"})["errors"][0]["event"] == "lost");
+  CHECK_THAT(home.moorage({"admin", "errors", "here"}).output, Contains(" here lost "));
+  CHECK(home.moorage({"admin", "explain", "nowhere"}).code == 3);
+  CHECK(home.moorage({"admin", "errors"}).code == 2);
+}

@@ -2,6 +2,8 @@
 // real sshds and the default time-outs.
 #include <catch2/catch.hpp>
 
+#include <csignal>
+
 #include <condition_variable>
 #include <mutex>
 
@@ -153,5 +155,26 @@ TEST_CASE("a server that closes what is idle costs one connection, and the next 
   CHECK(second != first);
   CHECK(passed.wait_for(2, 30s)); // 6.4 s each at least, together more than it survives without
   CHECK(use() == second);
+  CHECK(sshd.logins() == 2);
+}
+
+TEST_CASE("a command on a connection that hangs runs on another one, long before reply_timeout") {
+  support::real_sshd sshd;
+  auto settings = settings_for(sshd, "alpha");
+  settings.pool_size = 2;
+  settings.reply_timeout = 10min;
+  settings.probe_timeout = 1min; // so that it is not the probes that find it
+  runtime rt{quiet_configuration({settings})};
+  event_count moved{rt, "alpha", event_kind::moved};
+  auto parent = rt.run("alpha", "echo $PPID", 30s); // this connection's process, in the server
+  REQUIRE(parent.ended.succeeded());
+  auto process = static_cast<pid_t>(std::stol(parent.output));
+  REQUIRE(kill(process, SIGSTOP) == 0);
+  auto result = rt.run("alpha", "echo here", 10min);
+  CHECK(kill(process, SIGCONT) == 0);
+  CHECK(result.ended.succeeded());
+  CHECK(result.output == "here\n");
+  CHECK(result.ended.moves == 1);
+  CHECK(moved.count() == 1);
   CHECK(sshd.logins() == 2);
 }
