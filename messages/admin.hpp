@@ -108,15 +108,17 @@ typename Inspector::result_type inspect(Inspector& f, error_list& x) {
 
 /// Events of a cluster's pool (empty: of every pool, also those to come) as `event_record` messages, `credit`
 /// of them at first; when the credit is used up events are counted as missed instead of queued. The credit is
-/// one account, also for every pool. Who subscribes again adds to it, and is told each event once. 0xffffffff
-/// is without limit. The sender is the subscriber.
+/// one account, also for every pool. Who subscribes again adds to it, and is told each event once, as the
+/// newest filter says; who hears every pool has one filter, and an account, for all of them. 0xffffffff is
+/// without limit. The sender is the subscriber.
 struct subscribe {
   std::string cluster;
   std::uint32_t credit = 0;
+  event_filter wanted = {};
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, subscribe& x) {
-  return f(x.cluster, x.credit);
+  return f(x.cluster, x.credit, x.wanted);
 }
 
 /// More of it. `cluster`: as in the subscription; who hears every pool may name any.

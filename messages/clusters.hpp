@@ -14,19 +14,21 @@ namespace moorage {
 /// transport settings are closed when their leases end.
 struct register_cluster {
   cluster_settings settings;
+  std::string by = {}; ///< as of an order, messages/orders.hpp
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, register_cluster& x) {
-  return f(x.settings);
+  return f(x.settings, x.by);
 }
 
 /// Closes its connections, refuses its waiters `cluster_removed`, forgets it.
 struct remove_cluster {
   std::string cluster;
+  std::string by = {}; ///< the same
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, remove_cluster& x) {
-  return f(x.cluster);
+  return f(x.cluster, x.by);
 }
 
 struct list_clusters {};

@@ -48,7 +48,7 @@ enum class severity : std::uint8_t { debug, info, warning, error, critical };
   row(relieved, info, "The pool is overloaded no more.") \
   row(paused, info, "An administrator paused the pool.") \
   row(suspended, info, "An administrator suspended the pool: whoever comes is refused.") \
-  row(resumed, info, "An administrator resumed the pool.") \
+  row(resumed, info, "A pause, a suspension or a drain has ended; the text says whose pauses hold still.") \
   row(changed, info, "The pool has other settings, was reset, or files that log-ins use have changed.") \
   row(draining, info, "An administrator drains the pool: it serves nobody, and its connections close as they become free.") \
   row(drained, info, "A pool that was being drained has no connection left.") \
@@ -76,6 +76,37 @@ inline constexpr std::array event_rows{MOORAGE_EVENTS(MOORAGE_EVENT)};
 
 /// The name as above.
 std::string to_string(event_kind what);
+std::string to_string(severity how_much);
+
+static_assert(event_rows.size() <= 64, "an event_filter has a bit for each");
+
+/// Which events a subscriber wants to hear. Those that it does not want cost it no credit, and count as not
+/// missed.
+struct event_filter {
+  severity least = severity::debug; ///< and what matters more
+  std::uint64_t kinds = 0;          ///< those of `only`; 0: all
+
+  /// This kind, and those that were named before.
+  event_filter& only(event_kind what) {
+    kinds |= bit(what);
+    return *this;
+  }
+  bool lets(event_kind what) const {
+    auto index = static_cast<std::size_t>(what);
+    return index < event_rows.size() && event_rows[index].matters >= least &&
+           (kinds == 0 || (kinds & bit(what)) != 0);
+  }
+  friend bool operator==(const event_filter&, const event_filter&) = default;
+
+private:
+  static std::uint64_t bit(event_kind what) {
+    return std::uint64_t{1} << (static_cast<unsigned>(what) & 63u);
+  }
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, event_filter& x) {
+  return f(x.least, x.kinds);
+}
 
 struct event_record {
   std::string cluster;
@@ -91,11 +122,14 @@ struct event_record {
   removal_reason removed = removal_reason::none;
   /// Events that this subscriber missed before this one, because it had granted no credit for them.
   std::uint64_t missed = 0;
+  /// Who ordered it, as messages/orders.hpp says; empty: nobody did, it came of itself.
+  std::string by = {};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, event_record& x) {
-  return f(x.cluster, x.at, x.what, x.connection, x.lease, x.text, x.steps, x.error, x.removed, x.missed);
+  return f(x.cluster, x.at, x.what, x.connection, x.lease, x.text, x.steps, x.error, x.removed, x.missed,
+           x.by);
 }
 
 } // namespace moorage

@@ -25,17 +25,21 @@
 
 namespace moorage {
 
-#define MOORAGE_ANSWERED(order) caf::replies_to<order>::with<done>
-/// What may be asked about, and done to, one pool, which each of these names by its cluster.
-using admin_actor = caf::typed_actor<
+/// What may be asked about one pool, which each of these names by its cluster.
+using asked_actor = caf::typed_actor<
     // How it does: its state, its counters, what it waits for.
     caf::replies_to<get_pool>::with<pool_status>,
     // Each of its connections; each lease, with its label; each waiter, in the queue's order.
     caf::replies_to<get_connections>::with<connection_list>, caf::replies_to<get_leases>::with<lease_list>,
     caf::replies_to<get_waiters>::with<waiter_list>,
     // Why each waits, why nothing is opened, why a connection is passed over; its latest errors.
-    caf::replies_to<get_explanation>::with<explanation>, caf::replies_to<get_errors>::with<error_list>,
-    // Those of messages/orders.hpp, which says what each does; `done` when the pool has taken it.
+    caf::replies_to<get_explanation>::with<explanation>, caf::replies_to<get_errors>::with<error_list>>;
+
+#define MOORAGE_ANSWERED(order) caf::replies_to<order>::with<done>
+/// And what may be done to it.
+using admin_actor = asked_actor::extend<
+    // Those of messages/orders.hpp, which says what each does; `done` when the pool has taken it. The sender's,
+    // who is whoever says it.
     MOORAGE_ORDERS(MOORAGE_ANSWERED, MOORAGE_COMMA)>;
 #undef MOORAGE_ANSWERED
 

@@ -18,6 +18,16 @@
 
 namespace moorage {
 
+/// Beside an order, on its way from a session to its pool: whose it is. Nothing that an outsider can say.
+struct order_sender {
+  /// With whom its pauses end; none: they are kept.
+  caf::strong_actor_ptr whom;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, order_sender& x) {
+  return f(x.whom);
+}
+
 /// From a holder, to the manager or to the pool. The answer is a `lease_granted` or an `acquire_refused`, to
 /// the holder. The manager sees to it that a pool's end loses none that it passed on; who asks a pool
 /// directly monitors it, and asks again what was not answered before it ended. What the manager itself had

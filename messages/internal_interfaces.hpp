@@ -13,10 +13,13 @@
 
 namespace moorage {
 
-/// What the manager takes of events, and passes on to pools.
+#define MOORAGE_ORDERED_BY(order) caf::replies_to<order, order_sender>::with<done>
+/// What the manager takes of orders and events, and passes on to pools.
 using announcer_actor =
-    admin_actor::extend<caf::replies_to<subscribe_for>::with<done>, caf::reacts_to<grant_event_credit_for>,
+    asked_actor::extend<MOORAGE_ORDERS(MOORAGE_ORDERED_BY, MOORAGE_COMMA),
+                        caf::replies_to<subscribe_for>::with<done>, caf::reacts_to<grant_event_credit_for>,
                         caf::reacts_to<end_subscriptions>>;
+#undef MOORAGE_ORDERED_BY
 
 /// One per runtime. Knows the clusters, owns their pools, passes every request to the right one.
 using manager_actor = announcer_actor::extend<

@@ -24,7 +24,7 @@ std::string to_string(connection_state state);
 enum class pool_state : std::uint8_t {
   running,
   paused,    ///< grants and opens nothing; whoever comes waits
-  suspended, ///< serves those who wait; whoever comes is refused
+  suspended, ///< serves those who wait, unless somebody pauses it as well; whoever comes is refused
   draining,  ///< serves nobody; connections close as they become free
   drained    ///< serves nobody, and no connection is left
 };
@@ -113,6 +113,14 @@ struct waiter_status {
   std::chrono::nanoseconds left{0}; ///< until its deadline
 };
 
+/// One of the pauses that hold.
+struct pause_status {
+  holder_id holder;  ///< whose it is; 0: nobody knew
+  std::string by;    ///< who that is, as messages/orders.hpp says
+  bool keep = false; ///< it outlives its sender, and any resume ends it
+  std::chrono::nanoseconds age{0};
+};
+
 // clang-format off
 /// What a pool counts since it began, one row each: its name, also in JSON, and what is counted. One more is a row, and the place
 /// where it grows.
@@ -177,6 +185,8 @@ struct pool_status {
   std::uint32_t waiters = 0;
   std::uint32_t probing = 0; ///< probes in flight
   pool_state state = pool_state::running;
+  /// The oldest first. While there is one the pool serves nobody, whatever else its state says.
+  std::vector<pause_status> pauses;
   /// What a latched pool refuses acquires with; code `none` when not latched.
   failure latched;
   /// The last failure to open, if the pool backs off; code `none` otherwise.
@@ -216,6 +226,11 @@ typename Inspector::result_type inspect(Inspector& f, waiter_status& x) {
   return f(x.request, x.holder, x.label, x.ahead, x.waited, x.left);
 }
 
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, pause_status& x) {
+  return f(x.holder, x.by, x.keep, x.age);
+}
+
 #define MOORAGE_COUNTER(name, meaning) x.name,
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, pool_counters& x) {
@@ -231,9 +246,9 @@ typename Inspector::result_type inspect(Inspector& f, latency_quantiles& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, pool_status& x) {
   return f(x.cluster, x.destination, x.size, x.total, x.opening, x.idle, x.leased, x.closing, x.leases,
-           x.waiters, x.probing, x.state, x.latched, x.backing_off, x.log_ins_wait, x.log_ins_wait_for,
-           x.overloaded, x.average_age, x.average_idle, x.idle_limit, x.score, x.counters, x.acquire_latency,
-           x.probe_rtt);
+           x.waiters, x.probing, x.state, x.pauses, x.latched, x.backing_off, x.log_ins_wait,
+           x.log_ins_wait_for, x.overloaded, x.average_age, x.average_idle, x.idle_limit, x.score, x.counters,
+           x.acquire_latency, x.probe_rtt);
 }
 
 } // namespace moorage

@@ -47,8 +47,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::local_call)
   add(request_id) add(lease_id) add(connection_id) add(holder_id) add(probe_id) add(permit_id) add(permit_use) add(errc) add(failure) \
   add(ssh_stage) add(ssh_failure) add(ssh_error) add(opening_step) add(host_key_policy) add(probe_method) \
   add(variable_fallback) add(cluster_settings) add(environment_variable) add(exec_request) add(outcome_kind) \
-  add(outcome) add(output_kind) add(event_kind) add(removal_reason) add(connection_state) add(pool_state) \
-  add(evidence_kind) add(connection_outcome) add(connection_status) add(lease_status) add(waiter_status) add(pool_counters) add(latency_quantiles) \
+  add(outcome) add(output_kind) add(severity) add(event_filter) add(event_kind) add(removal_reason) add(connection_state) add(pool_state) \
+  add(evidence_kind) add(connection_outcome) add(connection_status) add(pause_status) add(lease_status) add(waiter_status) add(pool_counters) add(latency_quantiles) \
   add(opening_cause) add(waiting_cause) add(standing) add(opening_explanation) add(connection_explanation) \
   add(waiter_explanation)
 
@@ -68,7 +68,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::local_call)
 
 /// What our own actors say to each other.
 #define MOORAGE_INTERNAL_MESSAGES(add) \
-  add(acquire_for) add(cancel_acquire_for) add(lease_granted) add(confirm_lease) add(release_lease_for) \
+  add(order_sender) add(acquire_for) add(cancel_acquire_for) add(lease_granted) add(confirm_lease) add(release_lease_for) \
   add(subscribe_for) add(grant_event_credit_for) add(end_subscriptions) add(outsider_gone) add(passed_acquire) add(acquire_taken) \
   add(begin_lease) add(end_lease) add(lease_cleared) add(close_connection) add(connection_opened) add(connection_failed) \
   add(connection_lost) add(connection_closed) add(connection_doubted) add(connection_answered) add(channel_refused) add(channel_late) add(give_up_channel) add(change_probes) \

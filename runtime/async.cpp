@@ -41,9 +41,21 @@ auto ask(const asker& from, std::string_view cluster, Request request, Change ch
                                 std::move(change));
 }
 
-template <class Request>
-pending<result<void>> order(const asker& from, std::string_view cluster, Request request) {
-  return ask<done>(from, cluster, std::move(request), [](done) {});
+/// What has changed, in words.
+std::string changed(done answer) {
+  return std::move(answer.text);
+}
+
+/// Gives an order, in the host's name.
+template <class Order>
+pending<result<std::string>> order(const asker& from, Order what) {
+  auto deadline = from.takes < std::chrono::hours{24} ? clock::now() + from.takes : clock::time_point::max();
+  call_terms terms{.cluster = what.cluster, .deadline = deadline, .waited = from.waited};
+  return begin_call<result<std::string>>(
+      from.gate, std::move(terms), [what = std::move(what)](client_state& client, auto give) mutable {
+        client.order(std::move(what),
+                     [give](result<done> answer) { give(std::move(answer).transform(changed)); });
+      });
 }
 
 } // namespace
@@ -167,11 +179,13 @@ pending<result<probe_answer>> async_runtime::probe(const lease& lease) const {
 
 pending<result<void>> async_runtime::register_cluster(cluster_settings settings) const {
   auto name = settings.name;
-  return order({gate_, waited_}, name, moorage::register_cluster{std::move(settings)});
+  return ask<done>({gate_, waited_}, name, moorage::register_cluster{std::move(settings), gate_->name()},
+                   [](done) {});
 }
 
 pending<result<void>> async_runtime::remove_cluster(std::string_view cluster) const {
-  return order({gate_, waited_}, cluster, moorage::remove_cluster{std::string{cluster}});
+  return ask<done>({gate_, waited_}, cluster, moorage::remove_cluster{std::string{cluster}, gate_->name()},
+                   [](done) {});
 }
 
 pending<result<std::vector<cluster_settings>>> async_runtime::clusters() const {
@@ -214,63 +228,63 @@ pending<result<std::vector<event_record>>> async_runtime::errors(std::string_vie
                          [](error_list all) { return std::move(all.errors); });
 }
 
-pending<result<void>> async_runtime::pause(std::string_view cluster) const {
-  return order({gate_, waited_}, cluster, pause_pool{std::string{cluster}});
+pending<result<std::string>> async_runtime::pause(std::string_view cluster, bool keep) const {
+  return order({gate_, waited_}, pause_pool{std::string{cluster}, keep});
 }
 
-pending<result<void>> async_runtime::suspend(std::string_view cluster) const {
-  return order({gate_, waited_}, cluster, suspend_pool{std::string{cluster}});
+pending<result<std::string>> async_runtime::suspend(std::string_view cluster) const {
+  return order({gate_, waited_}, suspend_pool{std::string{cluster}});
 }
 
-pending<result<void>> async_runtime::resume(std::string_view cluster) const {
-  return order({gate_, waited_}, cluster, resume_pool{std::string{cluster}});
+pending<result<std::string>> async_runtime::resume(std::string_view cluster, bool all) const {
+  return order({gate_, waited_}, resume_pool{std::string{cluster}, all});
 }
 
-pending<result<void>> async_runtime::drain(std::string_view cluster, std::chrono::milliseconds within) const {
+pending<result<std::string>> async_runtime::drain(std::string_view cluster,
+                                                  std::chrono::milliseconds within) const {
   // A later drain may give it more time, a day at most; a node that is gone is noticed by its link.
-  return order({gate_, waited_, std::chrono::hours{25}}, cluster, drain_pool{std::string{cluster}, within});
+  return order({gate_, waited_, std::chrono::hours{25}}, drain_pool{std::string{cluster}, within});
 }
 
-pending<result<void>> async_runtime::probe(std::string_view cluster) const {
-  return order({gate_, waited_}, cluster, probe_pool{std::string{cluster}});
+pending<result<std::string>> async_runtime::probe(std::string_view cluster) const {
+  return order({gate_, waited_}, probe_pool{std::string{cluster}});
 }
 
-pending<result<void>> async_runtime::evict(std::string_view cluster, connection_id connection) const {
-  return order({gate_, waited_}, cluster, evict_connection{std::string{cluster}, connection});
+pending<result<std::string>> async_runtime::evict(std::string_view cluster, connection_id connection) const {
+  return order({gate_, waited_}, evict_connection{std::string{cluster}, connection});
 }
 
-pending<result<void>> async_runtime::revoke(std::string_view cluster, lease_id lease) const {
-  return order({gate_, waited_}, cluster, revoke_lease{std::string{cluster}, lease});
+pending<result<std::string>> async_runtime::revoke(std::string_view cluster, lease_id lease) const {
+  return order({gate_, waited_}, revoke_lease{std::string{cluster}, lease});
 }
 
-pending<result<void>> async_runtime::resize(std::string_view cluster, std::uint32_t size) const {
-  return order({gate_, waited_}, cluster, resize_pool{std::string{cluster}, size});
+pending<result<std::string>> async_runtime::resize(std::string_view cluster, std::uint32_t size) const {
+  return order({gate_, waited_}, resize_pool{std::string{cluster}, size});
 }
 
 pending<result<std::string>> async_runtime::set(std::string_view cluster, std::string_view key,
                                                 std::string_view value) const {
-  return ask<done>({gate_, waited_}, cluster,
-                   set_setting{std::string{cluster}, std::string{key}, std::string{value}},
-                   [](done answer) { return std::move(answer.text); });
+  return order({gate_, waited_}, set_setting{std::string{cluster}, std::string{key}, std::string{value}});
 }
 
-pending<result<void>> async_runtime::reset(std::string_view cluster) const {
-  return order({gate_, waited_}, cluster, reset_pool{std::string{cluster}});
+pending<result<std::string>> async_runtime::reset(std::string_view cluster) const {
+  return order({gate_, waited_}, reset_pool{std::string{cluster}});
 }
 
-pending<result<void>> async_runtime::reconnect(std::string_view cluster,
-                                               std::chrono::milliseconds spread) const {
-  return order({gate_, waited_}, cluster, reconnect_pool{std::string{cluster}, spread});
+pending<result<std::string>> async_runtime::reconnect(std::string_view cluster,
+                                                      std::chrono::milliseconds spread) const {
+  return order({gate_, waited_}, reconnect_pool{std::string{cluster}, spread});
 }
 
-pending<result<void>> async_runtime::disconnect(std::string_view cluster) const {
-  return order({gate_, waited_}, cluster, disconnect_pool{std::string{cluster}});
+pending<result<std::string>> async_runtime::disconnect(std::string_view cluster) const {
+  return order({gate_, waited_}, disconnect_pool{std::string{cluster}});
 }
 
 // --- events -------------------------------------------------------------------------------------------------------
 
-pending<result<subscription>>
-async_runtime::subscribe(std::string_view cluster, std::function<void(const event_record&)> callback) const {
+pending<result<subscription>> async_runtime::subscribe(std::string_view cluster,
+                                                       std::function<void(const event_record&)> callback,
+                                                       event_filter wanted) const {
   if (!callback)
     return refused_call<result<subscription>>(gate_,
                                               {errc::invalid_request, "a subscription needs a callback"});
@@ -285,7 +299,7 @@ async_runtime::subscribe(std::string_view cluster, std::function<void(const even
   made->gate_ = gate_;
   made->number_ = gate_->next_call();
   made->callback_ = std::make_shared<callback_strand>(gate_->callbacks());
-  event_sink to{std::move(callback), made->callback_};
+  event_sink to{std::move(callback), made->callback_, wanted};
   call_terms terms{.cluster = std::string{cluster}, .deadline = clock::now(), .waited = waited_};
   terms.withdraw = [asked, gate = gate_, strand = made->callback_, number = made->number_] {
     if (!asked->open.exchange(false))

@@ -72,22 +72,23 @@ public:
   pending<result<std::vector<waiter_status>>> waiters(std::string_view cluster) const;
   pending<result<explanation>> explain(std::string_view cluster) const;
   pending<result<std::vector<event_record>>> errors(std::string_view cluster) const;
-  pending<result<void>> pause(std::string_view cluster) const;
-  pending<result<void>> suspend(std::string_view cluster) const;
-  pending<result<void>> resume(std::string_view cluster) const;
-  pending<result<void>> drain(std::string_view cluster, std::chrono::milliseconds within) const;
-  pending<result<void>> probe(std::string_view cluster) const;
-  pending<result<void>> evict(std::string_view cluster, connection_id connection) const;
-  pending<result<void>> revoke(std::string_view cluster, lease_id lease) const;
-  pending<result<void>> resize(std::string_view cluster, std::uint32_t size) const;
+  pending<result<std::string>> pause(std::string_view cluster, bool keep = false) const;
+  pending<result<std::string>> suspend(std::string_view cluster) const;
+  pending<result<std::string>> resume(std::string_view cluster, bool all = false) const;
+  pending<result<std::string>> drain(std::string_view cluster, std::chrono::milliseconds within) const;
+  pending<result<std::string>> probe(std::string_view cluster) const;
+  pending<result<std::string>> evict(std::string_view cluster, connection_id connection) const;
+  pending<result<std::string>> revoke(std::string_view cluster, lease_id lease) const;
+  pending<result<std::string>> resize(std::string_view cluster, std::uint32_t size) const;
   pending<result<std::string>> set(std::string_view cluster, std::string_view key,
                                    std::string_view value) const;
-  pending<result<void>> reset(std::string_view cluster) const;
-  pending<result<void>> reconnect(std::string_view cluster, std::chrono::milliseconds spread) const;
-  pending<result<void>> disconnect(std::string_view cluster) const;
+  pending<result<std::string>> reset(std::string_view cluster) const;
+  pending<result<std::string>> reconnect(std::string_view cluster, std::chrono::milliseconds spread) const;
+  pending<result<std::string>> disconnect(std::string_view cluster) const;
 
   pending<result<subscription>> subscribe(std::string_view cluster,
-                                          std::function<void(const event_record&)> callback) const;
+                                          std::function<void(const event_record&)> callback,
+                                          event_filter wanted = {}) const;
 
   pending<result<std::chrono::nanoseconds>> round_trip(const lease& lease) const;
   pending<result<probe_answer>> probe(const lease& lease) const;

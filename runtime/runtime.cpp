@@ -42,7 +42,7 @@ session_actor session_of(const runtime& of, const caf::strong_actor_ptr& whom) {
   std::optional<log_let_go> let_go;
   if (!on_scheduler_thread())
     let_go.emplace();
-  return parts.system->spawn(session, parts.manager, whom, session_bounds{});
+  return parts.system->spawn(session, parts.manager, whom, session_bounds{}, parts.gate->name());
 }
 
 caf::actor_system& system_of(const runtime& of) {
@@ -122,10 +122,10 @@ result<std::string> runtime::serve(const serving& how, socket_news told) {
   auto links = std::make_shared<link_count>();
   auto publish = [system = parts_->system, manager = parts_->manager, links, given](const std::string& path) {
     node_service service;
-    service.open = [system, manager, links] {
+    service.open = [system, manager, links](const std::string& from) {
       links->began();
       return caf::actor_cast<caf::strong_actor_ptr>(
-          system->spawn(session, manager, caf::strong_actor_ptr{}, session_bounds{}));
+          system->spawn(session, manager, caf::strong_actor_ptr{}, session_bounds{}, from));
     };
     service.closed = [links](const caf::strong_actor_ptr& session) {
       links->ended();

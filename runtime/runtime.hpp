@@ -172,54 +172,59 @@ public:
   result<std::vector<event_record>> errors(std::string_view cluster) const {
     return waited_for([&](auto&& to) { return to.errors(cluster); });
   }
-  result<void> pause(std::string_view cluster) {
-    return waited_for([&](auto&& to) { return to.pause(cluster); });
+  // Orders give back in words what has changed. What each does, and when it is refused, is in
+  // messages/orders.hpp. A runtime is one sender, whichever thread gives them.
+  /// The runtime's own pause, which ends with it unless it is to be kept; then any resume ends it.
+  result<std::string> pause(std::string_view cluster, bool keep = false) {
+    return waited_for([&](auto&& to) { return to.pause(cluster, keep); });
   }
-  result<void> suspend(std::string_view cluster) {
+  result<std::string> suspend(std::string_view cluster) {
     return waited_for([&](auto&& to) { return to.suspend(cluster); });
   }
-  result<void> resume(std::string_view cluster) {
-    return waited_for([&](auto&& to) { return to.resume(cluster); });
+  /// Ends the runtime's own pause and what is nobody's in particular, or every pause there is. Done too when
+  /// others' pauses hold still: the words name them.
+  result<std::string> resume(std::string_view cluster, bool all = false) {
+    return waited_for([&](auto&& to) { return to.resume(cluster, all); });
   }
   /// For maintenance: serves nobody any more, and returns when the cluster has no connection left: once its
   /// leases have ended, or been ended after `within`, and what ran has had its 3 s. It goes on, and the pool
   /// stays drained, whether or not it is waited for: until `resume`, which cuts a drain under way short with
   /// `cancelled` here.
-  result<void> drain(std::string_view cluster, std::chrono::milliseconds within) {
+  result<std::string> drain(std::string_view cluster, std::chrono::milliseconds within) {
     return waited_for([&](auto&& to) { return to.drain(cluster, within); });
   }
-  result<void> probe(std::string_view cluster) {
+  result<std::string> probe(std::string_view cluster) {
     return waited_for([&](auto&& to) { return to.probe(cluster); });
   }
-  result<void> evict(std::string_view cluster, connection_id connection) {
+  result<std::string> evict(std::string_view cluster, connection_id connection) {
     return waited_for([&](auto&& to) { return to.evict(cluster, connection); });
   }
-  result<void> revoke(std::string_view cluster, lease_id lease) {
+  result<std::string> revoke(std::string_view cluster, lease_id lease) {
     return waited_for([&](auto&& to) { return to.revoke(cluster, lease); });
   }
-  result<void> resize(std::string_view cluster, std::uint32_t size) {
+  result<std::string> resize(std::string_view cluster, std::uint32_t size) {
     return waited_for([&](auto&& to) { return to.resize(cluster, size); });
   }
-  /// Another value of one setting, written as after `-o KEY=`, until the cluster is registered anew; gives
-  /// back in words what it was, and what becomes of open connections.
+  /// Another value of one setting, written as after `-o KEY=`, until the cluster is registered anew.
   result<std::string> set(std::string_view cluster, std::string_view key, std::string_view value) {
     return waited_for([&](auto&& to) { return to.set(cluster, key, value); });
   }
-  result<void> reset(std::string_view cluster) {
+  result<std::string> reset(std::string_view cluster) {
     return waited_for([&](auto&& to) { return to.reset(cluster); });
   }
   /// Returns at once; the open connections are replaced within `spread`, leased ones as they are given back.
-  result<void> reconnect(std::string_view cluster, std::chrono::milliseconds spread) {
+  result<std::string> reconnect(std::string_view cluster, std::chrono::milliseconds spread) {
     return waited_for([&](auto&& to) { return to.reconnect(cluster, spread); });
   }
-  result<void> disconnect(std::string_view cluster) {
+  result<std::string> disconnect(std::string_view cluster) {
     return waited_for([&](auto&& to) { return to.disconnect(cluster); });
   }
 
-  /// Events of one cluster's pool, or of all (empty), those to come included.
-  result<subscription> subscribe(std::string_view cluster,
-                                 std::function<void(const event_record&)> callback) {
-    return waited_for([&](auto&& to) { return to.subscribe(cluster, std::move(callback)); });
+  /// Events of one cluster's pool, or of all (empty), those to come included: those that the filter lets
+  /// through, and a node's loss and return whatever it says.
+  result<subscription> subscribe(std::string_view cluster, std::function<void(const event_record&)> callback,
+                                 event_filter wanted = {}) {
+    return waited_for([&](auto&& to) { return to.subscribe(cluster, std::move(callback), wanted); });
   }
 
   /// Opens a channel on the lease's connection and closes it: how long the round trip took. `connection_lost`

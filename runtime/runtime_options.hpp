@@ -28,6 +28,10 @@ struct runtime_options {
   /// For a runtime of `connect`: it comes back by itself when its node does. Off, it ends with its link, as a
   /// program wants that runs one command and would rather say so than wait.
   bool reconnect = true;
+  /// What the host is called where its orders are told of (`event_record::by`, `pause_status::by`), such as
+  /// "portal, alice". 100 bytes of it are kept, fit to be printed; a node adds the process that it sees.
+  /// Empty: the program's name.
+  std::string name = {};
 };
 
 /// How a runtime's pools are offered to other processes.

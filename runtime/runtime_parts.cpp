@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <caf/io/middleman.hpp>
+#include <cerrno>
 #include <filesystem>
 #include <iostream>
 #include <signal.h>
@@ -27,6 +28,11 @@ std::size_t scheduler_threads() {
   constexpr std::size_t fewest = 2;
   constexpr std::size_t most = 8;
   return std::clamp<std::size_t>(std::thread::hardware_concurrency() / 2, fewest, most);
+}
+
+std::string host_name(const std::string& own) {
+  constexpr std::size_t longest = 100;
+  return printable(own.empty() ? program_invocation_short_name : own, longest);
 }
 
 } // namespace
@@ -57,7 +63,7 @@ void runtime::configure(caf::actor_system_config& config) {
 
 runtime_parts::runtime_parts(runtime_options options)
     : callbacks(std::make_shared<callback_threads>(std::move(options.executor))),
-      gate(std::make_shared<client_gate>(callbacks)), reconnect(options.reconnect) {}
+      gate(std::make_shared<client_gate>(callbacks, host_name(options.name))), reconnect(options.reconnect) {}
 
 runtime_parts::~runtime_parts() {
   stop();

@@ -14,6 +14,11 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
     return promise;
   };
   auto pass_done = [self, pass](auto& request) { return pass(self->make_response_promise<done>(), request); };
+  auto pass_order = [self, state](auto& order, order_sender& sender) {
+    auto promise = self->make_response_promise<done>();
+    state->pass_on(order, sender, promise);
+    return promise;
+  };
   auto answer = [self](auto work) {
     auto promise = self->make_response_promise<done>();
     work(promise);
@@ -22,7 +27,8 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
   keep_composure(self);
   self->set_down_handler([state](const caf::down_msg& down) { state->lost(down); });
   state->begin(std::move(clusters), std::move(world));
-#define MOORAGE_PASS(type) [pass_done](type& order) { return pass_done(order); }
+#define MOORAGE_PASS(type)                                                                                   \
+  [pass_order](type& order, order_sender& sender) { return pass_order(order, sender); }
   return {
       [self, pass](get_pool& request) { return pass(self->make_response_promise<pool_status>(), request); },
       [self, pass](get_connections& request) {
@@ -49,7 +55,7 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
         return answer([&](auto promise) { state->add(request, promise); });
       },
       [answer, state](const remove_cluster& request) {
-        return answer([&](auto promise) { state->remove(request.cluster, promise); });
+        return answer([&](auto promise) { state->remove(request, promise); });
       },
       [state](const list_clusters&) { return state->clusters(); },
       [self, state](const get_pools&) {

@@ -27,8 +27,18 @@ caf::actor manager_actor_state::hearer(const subscription& one) {
 
 /// An account takes all that a pool tells: what the subscriber misses is counted there.
 void manager_actor_state::subscribe_at(const pool_actor& pool, const subscription& one) {
-  caf::anon_send(pool, subscribe_for{{one.cluster, one.account ? event_credit_unlimited : one.credit},
+  auto credit = one.account ? event_credit_unlimited : one.credit;
+  caf::anon_send(pool, subscribe_for{{one.cluster, credit, one.wanted},
                                      caf::actor_cast<caf::strong_actor_ptr>(hearer(one))});
+}
+
+/// Of one that hears every pool.
+void manager_actor_state::change_filter(subscription& one, const event_filter& wanted) {
+  one.wanted = wanted;
+  for (auto& [name, entry] : clusters_)
+    if (hears(one, name))
+      caf::anon_send(entry.pool,
+                     subscribe_for{{{}, 0, wanted}, caf::actor_cast<caf::strong_actor_ptr>(hearer(one))});
 }
 
 bool manager_actor_state::take(const subscribe_for& request) {
@@ -38,12 +48,18 @@ bool manager_actor_state::take(const subscribe_for& request) {
   auto* all = subscription_of(request.subscriber, {});
   if (all != nullptr && all->account && (own == nullptr || own == all)) {
     caf::anon_send(all->account, grant_event_credit_for{{{}, request.credit}, request.subscriber});
+    if (own == all)
+      change_filter(*all, request.wanted);
     return true;
   }
-  if (own != nullptr)
+  if (own != nullptr) {
+    if (request.cluster.empty())
+      change_filter(*own, request.wanted);
+    own->wanted = request.wanted;
     return request.cluster.empty(); // the pool adds the credit
+  }
   self_->monitor(caf::actor_cast<caf::actor>(request.subscriber));
-  subscription fresh{request.subscriber, request.cluster, request.credit, {}};
+  subscription fresh{request.subscriber, request.cluster, request.credit, request.wanted, {}};
   if (request.cluster.empty() && request.credit != event_credit_unlimited)
     fresh.account = self_->spawn(event_account, request.subscriber, request.credit);
   subscribers_.push_back(fresh);
@@ -92,7 +108,7 @@ void manager_actor_state::tell_subscribers(const std::string& cluster, event_kin
   record.what = what;
   record.text = printable(text, printable_whole);
   for (auto& one : subscribers_)
-    if (hears(one, cluster))
+    if (one.wanted.lets(what) && hears(one, cluster))
       caf::anon_send(hearer(one), record);
 }
 

@@ -209,16 +209,17 @@ void manager_actor_state::add(const register_cluster& request, caf::typed_respon
 /// Remembered once the pool has taken it: it is what the cluster's settings say, and what a next life begins
 /// with. Not if the cluster was registered anew meanwhile, which the pool hears of after the change.
 template <class Order>
-void manager_actor_state::pass_change(Order& request, caf::typed_response_promise<done> promise,
+void manager_actor_state::pass_change(Order& order, order_sender& sender,
+                                      caf::typed_response_promise<done> promise,
                                       std::function<void(cluster_settings&)> change) {
-  auto found = clusters_.find(request.cluster);
+  auto found = clusters_.find(order.cluster);
   if (found == clusters_.end()) {
-    promise.deliver(unknown(request.cluster));
+    promise.deliver(unknown(order.cluster));
     return;
   }
-  self_->request(found->second.pool, caf::infinite, request)
+  self_->request(found->second.pool, caf::infinite, order, sender)
       .then(
-          [this, name = request.cluster, registered = found->second.registered, change,
+          [this, name = order.cluster, registered = found->second.registered, change,
            promise](const done& answer) mutable {
             if (auto cluster = clusters_.find(name);
                 cluster != clusters_.end() && cluster->second.registered == registered)
@@ -228,22 +229,24 @@ void manager_actor_state::pass_change(Order& request, caf::typed_response_promis
           [promise](caf::error& error) mutable { promise.deliver(std::move(error)); });
 }
 
-void manager_actor_state::pass_on(resize_pool& request, caf::typed_response_promise<done> promise) {
-  pass_change(request, std::move(promise),
-              [size = request.size](cluster_settings& settings) { settings.pool_size = size; });
+void manager_actor_state::pass_on(resize_pool& order, order_sender& sender,
+                                  caf::typed_response_promise<done> promise) {
+  pass_change(order, sender, std::move(promise),
+              [size = order.size](cluster_settings& settings) { settings.pool_size = size; });
 }
 
-void manager_actor_state::pass_on(set_setting& request, caf::typed_response_promise<done> promise) {
-  pass_change(request, std::move(promise),
-              [key = request.key, value = request.value](cluster_settings& settings) {
+void manager_actor_state::pass_on(set_setting& order, order_sender& sender,
+                                  caf::typed_response_promise<done> promise) {
+  pass_change(order, sender, std::move(promise),
+              [key = order.key, value = order.value](cluster_settings& settings) {
                 change_setting(settings, key, value);
               });
 }
 
-void manager_actor_state::remove(const std::string& cluster, caf::typed_response_promise<done> promise) {
-  auto node = clusters_.extract(cluster);
+void manager_actor_state::remove(const remove_cluster& order, caf::typed_response_promise<done> promise) {
+  auto node = clusters_.extract(order.cluster);
   if (node.empty()) {
-    promise.deliver(unknown(cluster));
+    promise.deliver(unknown(order.cluster));
     return;
   }
   auto pool = node.mapped().pool;
@@ -252,7 +255,7 @@ void manager_actor_state::remove(const std::string& cluster, caf::typed_response
     removed_.erase(pool);
     caf::anon_send_exit(pool, caf::exit_reason::user_shutdown);
   };
-  self_->request(pool, caf::infinite, remove_cluster{cluster})
+  self_->request(pool, caf::infinite, order)
       .then(
           [end, promise](const done& answer) mutable {
             end();

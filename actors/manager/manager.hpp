@@ -66,9 +66,16 @@ public:
     else
       promise.deliver(unknown(request.cluster));
   }
-  void pass_on(resize_pool& request, caf::typed_response_promise<done> promise);
-  void pass_on(set_setting& request, caf::typed_response_promise<done> promise);
-  void remove(const std::string& cluster, caf::typed_response_promise<done> promise);
+  template <class Order>
+  void pass_on(Order& order, order_sender& sender, caf::typed_response_promise<done> promise) {
+    if (auto pool = pool_of(order.cluster))
+      promise.delegate(pool, std::move(order), std::move(sender));
+    else
+      promise.deliver(unknown(order.cluster));
+  }
+  void pass_on(resize_pool& order, order_sender& sender, caf::typed_response_promise<done> promise);
+  void pass_on(set_setting& order, order_sender& sender, caf::typed_response_promise<done> promise);
+  void remove(const remove_cluster& order, caf::typed_response_promise<done> promise);
   cluster_list clusters() const;
   void collect(caf::typed_response_promise<pool_list> promise);
   /// Remembered, so that it also hears the pools that come later: a pool's replacement, or new clusters.
@@ -106,11 +113,12 @@ private:
     caf::strong_actor_ptr whom;
     std::string cluster; ///< empty: of every pool
     std::uint32_t credit = 0;
+    event_filter wanted;
     event_account_actor account; ///< of every pool, unless the credit is without limit
   };
 
   template <class Order>
-  void pass_change(Order& request, caf::typed_response_promise<done> promise,
+  void pass_change(Order& order, order_sender& sender, caf::typed_response_promise<done> promise,
                    std::function<void(cluster_settings&)> change);
   void start_turns();
   void turns_ended(const caf::error& reason);
@@ -126,6 +134,7 @@ private:
   bool hears(const subscription& one, const std::string& cluster);
   static caf::actor hearer(const subscription& one);
   bool forget_subscriber(const caf::actor_addr& whom);
+  void change_filter(subscription& one, const event_filter& wanted);
   static void subscribe_at(const pool_actor& pool, const subscription& one);
 
   manager_actor::stateful_pointer<manager_actor_state> self_;

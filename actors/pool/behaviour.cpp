@@ -17,7 +17,10 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> se
   keep_composure(self);
   self->set_down_handler([state](const caf::down_msg& down) { state->take(down); });
   state->begin(std::move(settings), std::move(world));
-#define MOORAGE_TAKE(type) [answer](const type& order) { return answer(ordered<type>{{}, order}); }
+#define MOORAGE_TAKE(type)                                                                                   \
+  [answer, state](const type& order, const order_sender& sender) {                                           \
+    return answer(ordered<type>{{}, order, state->whose(order, sender)});                                    \
+  }
   return {
       [state](const get_pool&) { return state->status(); },
       [self, state](const get_connections&) {
@@ -46,10 +49,10 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> se
         return promise;
       },
       [answer](const register_cluster& request) {
-        return answer(settings_changed{{}, request.settings});
+        return answer(settings_changed{{}, request.settings, true, request.by});
       },
-      [answer](const remove_cluster&) {
-        return answer(stop_requested{{}, true});
+      [answer](const remove_cluster& request) {
+        return answer(stop_requested{{}, true, request.by});
       },
       [answer](const stop_all&) { return answer(stop_requested{}); },
       [state](const turns_replaced& order) { state->take(order); },

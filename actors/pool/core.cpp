@@ -12,15 +12,39 @@ pool_core::pool_core(cluster_settings settings, std::uint64_t seed, std::uint64_
   ensure(first_id > 0, "ids begin with 1 or more, since 0 stands for none");
 }
 
+namespace {
+
+/// Nobody: it was no order.
+template <class Event>
+const std::string* ordered_by(const Event& event) {
+  if constexpr (requires { event.order.by; })
+    return &event.order.by;
+  else if constexpr (requires { event.by; })
+    return &event.by;
+  else
+    return nullptr;
+}
+
+} // namespace
+
 void pool_core::step(time_point now, const pool_event& event, pool_effects& effects) {
   struct borrow {
     pool_core& core;
     borrow(pool_core& core, pool_effects& effects) : core(core) { core.effects_ = &effects; }
-    ~borrow() { core.effects_ = nullptr; }
+    ~borrow() {
+      core.effects_ = nullptr;
+      core.by_ = nullptr;
+    }
   };
   borrow lent{*this, effects};
   now_ = std::max(now_, now);
-  std::visit([this](const auto& what) { on(what); }, event);
+  std::visit(
+      [this](const auto& what) {
+        by_ = ordered_by(what);
+        on(what);
+        by_ = nullptr;
+      },
+      event);
   fall_due();
   settle();
   // An acquire does not carry the start of many probes on its back: `next_due` says that there is more to do
@@ -100,8 +124,11 @@ void pool_core::note(event_kind what, connection_id connection, lease_id lease, 
 
 /// What is wrong is kept, whoever listens.
 void pool_core::note(announce what) {
-  if (announcing_ || event_rows[static_cast<std::size_t>(what.what)].matters >= severity::warning)
-    emit(std::move(what));
+  if (!announcing_ && event_rows[static_cast<std::size_t>(what.what)].matters < severity::warning)
+    return;
+  if (by_ != nullptr)
+    what.by = *by_;
+  emit(std::move(what));
 }
 
 pool_core::connection* pool_core::find(connection_id id) {

@@ -49,6 +49,8 @@ public:
   /// Probes that one step starts at most, or finds that nobody needs any more; the rest follows at once in
   /// steps of their own, so that acquires come in between.
   static constexpr std::size_t probes_per_step = 32;
+  /// Senders that may pause a pool at the same time: those of an installation, and a few that forgot.
+  static constexpr std::size_t pauses_max = 64;
   /// A permit that nothing was heard of is asked for again after so long.
   static constexpr std::chrono::seconds ask_again_interval{10};
   /// A leased connection of a full pool that is to be replaced is looked at again after so long.
@@ -243,17 +245,21 @@ private:
   bool others_have_room() const;
   time_point leaks_due() const;
   void watch_leaks();
+  // --- core_pauses.cpp: pauses, each its sender's
+  bool paused() const { return !pauses_.empty(); }
+  std::string pausers() const;
+  void sender_gone(holder_id holder);
+  void verify_pauses() const;
+
   // --- core_drain.cpp: whom the pool serves
+  pool_state state() const { return state_ == pool_state::running && paused() ? pool_state::paused : state_; }
   bool drains() const { return state_ == pool_state::draining || state_ == pool_state::drained; }
   /// Grants leases, and opens connections for those who wait.
-  bool works() const {
-    return !stopping_ && (state_ == pool_state::running || state_ == pool_state::suspended);
-  }
+  bool works() const { return !stopping_ && !paused() && !drains(); }
   bool admits() const { return !stopping_ && state_ != pool_state::suspended && !drains(); }
-  bool keeps_reserve() const { return !dormant_ && state_ == pool_state::running; }
+  bool keeps_reserve() const { return !dormant_ && state() == pool_state::running; }
   failure why_not_admitted() const;
   bool refused_for_draining(request_id request);
-  void hold(request_id request, pool_state state, event_kind what);
   time_point drain_due() const;
   void end_drained_leases();
   void look_whether_drained();
@@ -266,7 +272,7 @@ private:
   MOORAGE_ORDERS(MOORAGE_ON, ;);
 #undef MOORAGE_ON
   void on(const stop_requested& event);
-  void answer(request_id request);
+  void answer(request_id request, std::string done = {});
   void answer(request_id request, failure reason);
   bool refused_for_stopping(request_id request);
   failure why_stopping() const;
@@ -274,6 +280,7 @@ private:
   void answer_pending();
 
   // --- core_text.cpp
+  static std::string plural(std::size_t count, const char* word);
   std::string situation() const;
   std::string in_words(const permit_delay& delay) const;
   std::string advice() const;
@@ -302,6 +309,7 @@ private:
   std::uint64_t next_permit_;
   time_point now_ = time_point::min();
   pool_effects* effects_ = nullptr; ///< only during a step
+  const std::string* by_ = nullptr; ///< who ordered what is being done, only while it is
 
   back_off back_off_;
   latch_watch latch_watch_;
@@ -353,8 +361,9 @@ private:
   std::set<holder_id> gone_; ///< holders whose leases and waiters are still being taken off the books
 
   bool announcing_ = true;
-  pool_state state_ = pool_state::running;
-  time_point drain_by_; ///< when leases are ended, while it is draining
+  pool_state state_ = pool_state::running; ///< but for pauses, which hold beside it
+  std::vector<pool_pause> pauses_;         ///< the oldest first
+  time_point drain_by_;                    ///< when leases are ended, while it is draining
   bool stopping_ = false;
   bool removed_ = false; ///< stopping since its cluster was removed
   bool dormant_ = false; ///< disconnected: nothing is opened before somebody asks

@@ -11,9 +11,10 @@
 
 namespace moorage {
 
-void pool_core::answer(request_id request) {
+/// `done`: what has changed, for people.
+void pool_core::answer(request_id request, std::string done) {
   if (request)
-    emit(acknowledge{request});
+    emit(acknowledge{request, std::move(done)});
 }
 
 void pool_core::answer(request_id request, failure reason) {
@@ -70,8 +71,8 @@ void pool_core::on(const settings_changed& event) {
   if (mended) // else what log-ins failed of is as it was
     back_off_.lift();
   dormant_ = false;
-  note(event_kind::changed, {}, {},
-       keep ? "settings" : "settings; connections under the old ones will be closed");
+  std::string text = keep ? "settings" : "settings; connections under the old ones will be closed";
+  note(event_kind::changed, {}, {}, text);
   for (auto& [id, c] : connections_) {
     if (!keep)
       condemn(c, removal_reason::settings, {});
@@ -86,14 +87,15 @@ void pool_core::on(const settings_changed& event) {
   }
   if (new_probes)
     emit(change_probes{settings_.probe, settings_.probe_command, settings_.probe_timeout});
-  answer(event.request);
+  answer(event.request, "other " + text);
 }
 
 void pool_core::on(const ordered<probe_pool>& event) {
   if (refused_for_stopping(event.request))
     return;
   check_all();
-  answer(event.request);
+  answer(event.request,
+         plural(idle_.size(), "idle connection") + (idle_.size() == 1 ? " is" : " are") + " checked");
 }
 
 void pool_core::on(const ordered<evict_connection>& event) {
@@ -101,8 +103,13 @@ void pool_core::on(const ordered<evict_connection>& event) {
   if (c == nullptr)
     return answer(event.request, {errc::unknown_connection, "'" + settings_.name + "' has no connection " +
                                                                 to_string(event.order.connection)});
+  auto closing = c->state == connection_state::closing;
+  auto leases = c->in_use();
   condemn(*c, removal_reason::evicted, {});
-  answer(event.request);
+  answer(event.request, to_string(event.order.connection) +
+                            (closing      ? " was closing already"
+                             : leases > 0 ? " closes when it has lost its " + plural(leases, "lease")
+                                          : " is closed"));
 }
 
 void pool_core::on(const ordered<resize_pool>& event) {
@@ -112,7 +119,9 @@ void pool_core::on(const ordered<resize_pool>& event) {
   changed.pool_size = event.order.size;
   if (auto wrong = check_settings(changed); wrong.code != errc::none)
     return answer(event.request, wrong);
-  on(settings_changed{event.request, std::move(changed), false});
+  auto text = describe_change(settings_, changed, "pool_size");
+  on(settings_changed{{}, std::move(changed), false});
+  answer(event.request, std::move(text));
 }
 
 void pool_core::on(const ordered<set_setting>& event) {
@@ -125,8 +134,7 @@ void pool_core::on(const ordered<set_setting>& event) {
   auto text = describe_change(settings_, changed, key);
   if (!(changed == settings_))
     on(settings_changed{{}, std::move(changed), false});
-  if (event.request)
-    emit(acknowledge{event.request, std::move(text)});
+  answer(event.request, std::move(text));
 }
 
 void pool_core::on(const ordered<reset_pool>& event) {
@@ -145,9 +153,9 @@ void pool_core::on(const ordered<reset_pool>& event) {
     c.channels = {};
     refresh(c);
   }
-  note(event_kind::changed, {}, {},
-       "reset: latch, back-off, signs of a ban, failures and what was learnt are forgotten");
-  answer(event.request);
+  std::string text = "reset: latch, back-off, signs of a ban, failures and what was learnt are forgotten";
+  note(event_kind::changed, {}, {}, text);
+  answer(event.request, std::move(text));
 }
 
 void pool_core::on(const ordered<reconnect_pool>& event) {
@@ -157,7 +165,8 @@ void pool_core::on(const ordered<reconnect_pool>& event) {
     return;
   std::chrono::nanoseconds spread = std::clamp(event.order.spread, milliseconds{0}, longest);
   auto open = count(connection_state::idle) + count(connection_state::leased);
-  note(event_kind::reconnecting, {}, {}, std::to_string(open) + " connections within " + to_text(spread));
+  auto text = plural(open, "connection") + " within " + to_text(spread);
+  note(event_kind::reconnecting, {}, {}, text);
   std::uint32_t place = 0; // each has an equal part of the time, and a moment within that by chance
   for (auto& [id, c] : connections_) {
     if (!c.open())
@@ -167,7 +176,7 @@ void pool_core::on(const ordered<reconnect_pool>& event) {
     c.renew_at = std::min(c.renew_at, after(now_, std::chrono::nanoseconds{delay}));
     refresh(c);
   }
-  answer(event.request);
+  answer(event.request, text + " to be replaced");
 }
 
 void pool_core::on(const ordered<disconnect_pool>& event) {
@@ -205,7 +214,7 @@ void pool_core::answer_pending() {
       return false;
     if (p.drains && !waiters_.empty()) // being refused, in portions
       return false;
-    answer(p.request);
+    answer(p.request, "no connection is left");
     return true;
   };
   if (pending_.empty())

@@ -1,4 +1,4 @@
-// Whom the pool serves: pauses, suspensions, drains, and their end.
+// Whom the pool serves, pauses aside: suspensions and drains. core_pauses.cpp has their end.
 #include <algorithm>
 #include <chrono>
 
@@ -28,31 +28,15 @@ bool pool_core::refused_for_draining(request_id request) {
   return drains();
 }
 
-void pool_core::on(const ordered<pause_pool>& event) {
-  hold(event.request, pool_state::paused, event_kind::paused);
-}
-
 void pool_core::on(const ordered<suspend_pool>& event) {
-  hold(event.request, pool_state::suspended, event_kind::suspended);
-}
-
-void pool_core::hold(request_id request, pool_state state, event_kind what) {
-  if (refused_for_stopping(request) || refused_for_draining(request))
+  if (refused_for_stopping(event.request) || refused_for_draining(event.request))
     return;
-  if (state_ != state)
-    note(what);
-  state_ = state;
-  answer(request);
-}
-
-void pool_core::on(const ordered<resume_pool>& event) {
-  if (refused_for_stopping(event.request))
-    return;
-  if (state_ != pool_state::running)
-    note(event_kind::resumed);
-  state_ = pool_state::running;
-  undo_drains();
-  answer(event.request);
+  auto anew = state_ != pool_state::suspended;
+  if (anew)
+    note(event_kind::suspended);
+  state_ = pool_state::suspended;
+  answer(event.request, std::string{anew ? "suspended" : "suspended already"} +
+                            (paused() ? "; paused by " + pausers() + " as well" : ""));
 }
 
 /// What is leased is not condemned: if the drain is undone it stays, and costs no log-in.

@@ -33,7 +33,9 @@ std::string pool_core::in_words(opening_cause why, time_point now) const {
   auto number = [](std::size_t count) { return std::to_string(count); };
   switch (why) {
   case opening_cause::not_serving:
-    return stopping_ ? why_stopping().text : "the pool is " + to_string(state_) + " and opens nothing";
+    return stopping_ ? why_stopping().text
+                     : "the pool is " + (paused() ? "paused by " + pausers() : to_string(state_)) +
+                           " and opens nothing";
   case opening_cause::latched:
     return "no log-in is tried until the files or settings at fault change, or the pool is reset: " +
            back_off_.latch().text;

@@ -169,6 +169,7 @@ void pool_core::on(const lease_cleared& event) {
 
 void pool_core::on(const holder_lost& event) {
   gone_.insert(event.holder);
+  sender_gone(event.holder);
 }
 
 void pool_core::reclaim_from_gone() {
@@ -188,8 +189,12 @@ void pool_core::on(const ordered<revoke_lease>& event) {
   auto position = leases_.find(event.order.lease);
   if (position == leases_.end())
     return answer(event.request, no_such_lease(event.order.lease));
+  const auto& l = position->second;
+  auto whose = l.label.empty() ? to_string(l.holder) : "'" + l.label + "'";
+  auto text = to_string(event.order.lease) + " on " + to_string(l.connection) + ", which " + whose +
+              " held, has ended";
   take_back(position, {errc::lease_ended, "it was revoked by an administrator"}, true);
-  answer(event.request);
+  answer(event.request, std::move(text));
 }
 
 /// Takes the lease off the books and remembers how it ended.

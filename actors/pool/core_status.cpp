@@ -22,7 +22,9 @@ pool_status pool_core::status(time_point now) const {
   result.leases = static_cast<std::uint32_t>(leases_.size());
   result.waiters = static_cast<std::uint32_t>(waiters_.size());
   result.probing = probing_;
-  result.state = state_;
+  result.state = state();
+  for (const auto& pause : pauses_)
+    result.pauses.push_back({pause.holder, pause.by, pause.keep, between(pause.since, now)});
   result.latched = back_off_.latch();
   result.backing_off = back_off_.reason();
   if (overload_.lasts())
@@ -132,6 +134,7 @@ void pool_core::verify() const {
   verify_permits();
   verify_work();
   verify_drain();
+  verify_pauses();
 }
 
 void pool_core::verify_connection(const connection& c) const {

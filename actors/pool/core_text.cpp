@@ -1,5 +1,6 @@
 // What the pool says to people: why an acquire was refused, and one line for each event and effect.
 #include <algorithm>
+#include <concepts>
 #include <type_traits>
 
 #include "actors/durations.hpp"
@@ -8,13 +9,9 @@
 
 namespace moorage {
 
-namespace {
-
-std::string plural(std::size_t count, const char* word) {
+std::string pool_core::plural(std::size_t count, const char* word) {
   return std::to_string(count) + " " + word + (count == 1 ? "" : "s");
 }
-
-} // namespace
 
 /// For people: without the code's names, where there is a text.
 std::string pool_core::in_words(const ssh_error& error) {
@@ -50,6 +47,8 @@ std::string pool_core::situation() const {
   auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
   if (state_ != pool_state::running)
     add("the pool is " + to_string(state_));
+  if (paused())
+    add("the pool is paused by " + pausers());
   if (auto leased = count(connection_state::leased); leased > 0)
     add(std::to_string(leased) + " of " + plural(settings_.pool_size, "connection") + " leased");
   if (!leases_.empty()) {
@@ -79,7 +78,7 @@ std::string pool_core::situation() const {
 }
 
 std::string pool_core::advice() const {
-  if (state_ == pool_state::paused)
+  if (paused())
     return "wait until it is resumed";
   if (count(connection_state::leased) >= settings_.pool_size)
     return "raise pool_size, or wait longer";
@@ -88,7 +87,7 @@ std::string pool_core::advice() const {
 
 /// What keeps the cluster from being reached; code `none`: nothing does, as far as is known.
 failure pool_core::trouble() const {
-  if (servable() || state_ == pool_state::paused)
+  if (servable() || paused())
     return {};
   if (back_off_.reason().code != errc::none || openings_.empty())
     return back_off_.reason();
@@ -169,7 +168,8 @@ struct effect_line {
   }
   std::string operator()(const change_probes& e) const { return line("change_probes", to_string(e.method)); }
   std::string operator()(const announce& e) const {
-    return line("announce", to_string(e.what), text_of(e.connection), text_of(e.lease), e.text);
+    return line("announce", to_string(e.what), text_of(e.connection), text_of(e.lease), e.text,
+                e.by.empty() ? std::string{} : "by " + e.by);
   }
 };
 
@@ -178,13 +178,15 @@ struct order_words {
   using result_type = void;
   template <class... Rest>
   void operator()(const std::string& /*cluster*/, const Rest&... rest) {
-    ((text += (text.empty() ? "" : " ") + spelled(rest)), ...);
+    (add(spelled(rest)), ...);
   }
+  void add(const std::string& part) { text += (text.empty() || part.empty() ? "" : " ") + part; }
   template <class Tag>
   static std::string spelled(const id<Tag>& x) {
     return to_string(x);
   }
   static std::string spelled(std::uint64_t x) { return std::to_string(x); }
+  static std::string spelled(std::same_as<bool> auto x) { return x ? "yes" : ""; }
   static std::string spelled(const std::string& x) { return x; }
   static std::string spelled(std::chrono::milliseconds x) { return to_text(x); }
 
@@ -258,7 +260,7 @@ struct event_line {
     order_words words;
     auto order = e.order;
     inspect(words, order);
-    return line("ordered", e.order.name, text_of(e.request), words.text);
+    return line("ordered", e.order.name, text_of(e.request), text_of(e.holder), words.text);
   }
   std::string operator()(const stop_requested& e) const {
     return line("stop_requested", text_of(e.request), e.removed ? std::string{"removed"} : std::string{});

@@ -20,6 +20,14 @@ struct pool_lease {
   bool unserved = false; ///< there was no channel for it, which is no use to anybody
 };
 
+/// While there is one, nobody is served.
+struct pool_pause {
+  holder_id holder; ///< 0: nobody's
+  std::string by;
+  bool keep = false;
+  time_point since;
+};
+
 enum class lease_end : std::uint8_t { unknown, released, involuntary };
 struct ended_lease {
   lease_id lease;

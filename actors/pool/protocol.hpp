@@ -70,8 +70,8 @@ struct lease_released {
   bool discarded = false;
   std::string reason = {};
 };
-/// The holder died or its node went away: all its leases end, and its waiters are refused `cancelled`, so
-/// that whoever keeps their promises can forget them.
+/// The holder died or its node went away: all its leases end, and its pauses but those that are kept, and its
+/// waiters are refused `cancelled`, so that whoever keeps their promises can forget them.
 struct holder_lost {
   holder_id holder;
 };
@@ -97,12 +97,15 @@ struct settings_changed {
   request_id request;
   cluster_settings settings; ///< they have passed `check_settings`, with the manager
   bool whole = true;         ///< the cluster was registered anew; else one of them was set
+  std::string by = {};       ///< who did it, as messages/orders.hpp says
 };
 /// One of messages/orders.hpp, as it came.
 template <class Order>
 struct ordered {
   request_id request = {};
   Order order = {};
+  /// Of a pause and a resume: whose it is; 0: nobody's, whose pauses are kept.
+  holder_id holder = {};
 };
 /// For good: as disconnect, with `stopping`, or `cluster_removed` when it is the cluster that ends and not
 /// the runtime; later acquires are refused, `stopping` or `unknown_cluster`. Acknowledged when nothing is
@@ -110,6 +113,7 @@ struct ordered {
 struct stop_requested {
   request_id request;
   bool removed = false;
+  std::string by = {};
 };
 
 #define MOORAGE_ORDERED(order) ordered<order>
@@ -190,6 +194,7 @@ struct announce {
   removal_reason removed = removal_reason::none;
   std::vector<opening_step> steps = {}; ///< of an opening that ended, well or not
   ssh_error error = {};                 ///< why an opening failed or a connection was lost
+  std::string by = {};                  ///< who ordered it
 };
 
 using pool_effect = std::variant<request_permit, return_permit, look_at_credentials, open_connection,

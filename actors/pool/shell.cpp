@@ -1,5 +1,6 @@
 #include "actors/pool/shell.hpp"
 
+#include <algorithm>
 #include <caf/all.hpp>
 
 #include "actors/connection/connection.hpp"
@@ -74,6 +75,11 @@ holder_id pool_actor_state::holder_of(const caf::strong_actor_ptr& whom) {
   return entry->second;
 }
 
+holder_id pool_actor_state::known_holder(const caf::strong_actor_ptr& whom) const {
+  auto known = holder_ids_.find(caf::actor_cast<caf::actor_addr>(whom));
+  return known != holder_ids_.end() ? known->second : holder_id{};
+}
+
 void pool_actor_state::take(acquire_for& request) {
   using std::chrono::nanoseconds;
   if (!request.holder)
@@ -99,19 +105,13 @@ void pool_actor_state::take(passed_acquire& passed) {
 }
 
 void pool_actor_state::take(const cancel_acquire_for& request) {
-  auto holder = holder_ids_.find(caf::actor_cast<caf::actor_addr>(request.holder));
-  if (holder == holder_ids_.end())
-    return;
-  auto call = calls_.find({holder->second, request.call});
+  auto call = calls_.find({known_holder(request.holder), request.call});
   if (call != calls_.end())
     step(acquire_cancelled{call->second});
 }
 
 void pool_actor_state::take(const release_lease_for& request, caf::typed_response_promise<done> promise) {
-  holder_id holder;
-  if (auto known = holder_ids_.find(caf::actor_cast<caf::actor_addr>(request.holder));
-      known != holder_ids_.end())
-    holder = known->second;
+  auto holder = known_holder(request.holder);
   // A release that nobody waits for (a destructor's) must cost no more than it has to.
   auto id = promise.pending() ? remember(std::move(promise)) : request_id{};
   step(lease_released{id, request.lease, holder, request.abandoned, request.discard, request.reason});
@@ -290,43 +290,6 @@ void pool_actor_state::apply(const change_probes& effect) {
     caf::anon_send(connection, effect);
 }
 
-event_record pool_actor_state::recorded(announce& effect) const {
-  event_record record;
-  record.cluster = settings().name;
-  record.at = std::chrono::duration_cast<std::chrono::microseconds>(
-      std::chrono::system_clock::now().time_since_epoch());
-  record.what = effect.what;
-  record.connection = effect.connection;
-  record.lease = effect.lease;
-  // Labels, a peer's words, paths: nothing in them may look like the end of a line, and of a record.
-  record.text = printable(effect.text, printable_whole);
-  record.steps = std::move(effect.steps);
-  for (auto& step : record.steps)
-    step.text = printable(step.text, printable_whole);
-  record.error = {effect.error.stage, effect.error.kind, printable(effect.error.text, printable_whole)};
-  record.removed = effect.removed;
-  return record;
-}
-
-void pool_actor_state::apply(announce& effect) {
-  auto is_error = event_rows[static_cast<std::size_t>(effect.what)].matters >= severity::warning;
-  if (!is_error && subscribers_.empty())
-    return;
-  auto record = recorded(effect);
-  for (auto& entry : subscribers_)
-    if (entry.credit.spend(record.missed))
-      moorage::tell(entry.whom, record);
-  if (!is_error)
-    return;
-  record.missed = 0;
-  record.steps.clear();
-  record.text = printable(record.text, error_text_kept);
-  record.error.text = printable(record.error.text, error_text_kept);
-  errors_.push_back(std::move(record));
-  if (errors_.size() > errors_kept)
-    errors_.pop_front();
-}
-
 void pool_actor_state::set_timer() {
   auto due = core_->next_due();
   if (due >= timer_due_)
@@ -336,7 +299,7 @@ void pool_actor_state::set_timer() {
                       wake_up{++timer_generation_});
 }
 
-// --- reads and subscribers
+// --- reads
 
 void pool_actor_state::verify() const {
   auto now = self_->clock().now();
@@ -364,32 +327,8 @@ void pool_actor_state::verify() const {
   ensure(holders_.size() == holder_ids_.size(), "a holder has one id");
   for (const auto& lease : core_->leases(now))
     ensure(holders_.count(lease.holder) == 1, "the shell can tell each holder of its lease's end");
-}
-
-void pool_actor_state::subscribe_to_events(const subscribe_for& request) {
-  if (!request.subscriber)
-    return;
-  for (auto& entry : subscribers_)
-    if (entry.whom == request.subscriber) {
-      entry.credit.add(request.credit);
-      return;
-    }
-  self_->monitor(caf::actor_cast<caf::actor>(request.subscriber));
-  subscribers_.push_back({request.subscriber, {request.credit, 0}});
-}
-
-void pool_actor_state::credit_events(const grant_event_credit_for& request) {
-  for (auto& entry : subscribers_)
-    if (entry.whom == request.subscriber)
-      entry.credit.add(request.credit);
-}
-
-void pool_actor_state::end_subscriptions_of(const caf::actor_addr& whom) {
-  auto ended = std::erase_if(subscribers_, [&whom](const subscriber& entry) {
-    return caf::actor_cast<caf::actor_addr>(entry.whom) == whom;
-  });
-  if (ended > 0 && holder_ids_.count(whom) == 0)
-    self_->demonitor(whom);
+  for (const auto& pause : core_->status(now).pauses)
+    ensure(pause.keep || holders_.count(pause.holder) == 1, "the shell sees who pauses end");
 }
 
 } // namespace moorage

@@ -8,6 +8,7 @@
 #include <caf/typed_response_promise.hpp>
 #include <deque>
 #include <map>
+#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
@@ -45,6 +46,17 @@ public:
   ~pool_actor_state();
 
   void begin(cluster_settings settings, pool_world world);
+
+  /// Who sent an order, as the core needs to know it: of a pause and of a resume.
+  template <class Order>
+  holder_id whose(const Order&, const order_sender& sender) {
+    if constexpr (std::is_same_v<Order, pause_pool>)
+      return sender.whom ? holder_of(sender.whom) : holder_id{};
+    else if constexpr (std::is_same_v<Order, resume_pool>)
+      return known_holder(sender.whom);
+    else
+      return {};
+  }
 
   // Messages that become events.
   void take(acquire_for& request);
@@ -91,10 +103,14 @@ private:
   struct subscriber {
     caf::strong_actor_ptr whom;
     event_credit credit;
+    event_filter wanted;
   };
 
   request_id remember(caf::typed_response_promise<done> promise);
+  /// Monitored from then on.
   holder_id holder_of(const caf::strong_actor_ptr& whom);
+  /// 0: nothing was ever asked or held in its name.
+  holder_id known_holder(const caf::strong_actor_ptr& whom) const;
   template <class T>
   void tell(holder_id holder, T what);
   asker forget(std::unordered_map<request_id, asker>::iterator entry);

@@ -7,16 +7,26 @@
 namespace moorage {
 
 inner_session_actor::behavior_type session(session_actor_state::self_pointer self, manager_actor manager,
-                                           caf::strong_actor_ptr whom, session_bounds bounds) {
+                                           caf::strong_actor_ptr whom, session_bounds bounds,
+                                           std::string known_as) {
   auto state = &self->state; // lives as long as the behaviour
   auto ask = [self, state](auto promise, auto& request) {
     state->ask_manager(request, promise);
     return promise;
   };
-  auto order = [self, ask](auto& request) { return ask(self->make_response_promise<done>(), request); };
+  auto order = [self, state](auto& request) {
+    auto sender = self->current_sender(); // before the promise, which takes it away
+    auto promise = self->make_response_promise<done>();
+    state->order(request, std::move(sender), promise);
+    return promise;
+  };
+  auto change = [self, state, ask](auto& request) {
+    request.by = state->named(request.by);
+    return ask(self->make_response_promise<done>(), request);
+  };
   keep_composure(self);
   self->set_down_handler([state](const caf::down_msg& down) { state->take(down); });
-  state->begin(std::move(manager), whom, bounds);
+  state->begin(std::move(manager), whom, bounds, std::move(known_as));
 #define MOORAGE_ORDER(type) [order](type& request) { return order(request); }
   return {
       [self, ask](get_pool& request) { return ask(self->make_response_promise<pool_status>(), request); },
@@ -57,8 +67,8 @@ inner_session_actor::behavior_type session(session_actor_state::self_pointer sel
         return promise;
       },
       [state](const grant_event_credit& request) { state->take(request); },
-      [order](register_cluster& request) { return order(request); },
-      [order](remove_cluster& request) { return order(request); },
+      [change](register_cluster& request) { return change(request); },
+      [change](remove_cluster& request) { return change(request); },
       [self, ask](list_clusters& request) {
         return ask(self->make_response_promise<cluster_list>(), request);
       },

@@ -4,10 +4,14 @@
 #include <set>
 
 #include "messages/answers.hpp"
+#include "messages/printable.hpp"
 
 namespace moorage {
 
 namespace {
+
+/// Of what an outsider calls itself.
+constexpr std::size_t own_words_max = 100;
 
 const failure over{errc::stopping, "the session that it was asked of has ended"};
 
@@ -18,8 +22,9 @@ session_actor_state::~session_actor_state() {
 }
 
 void session_actor_state::begin(manager_actor manager, const caf::strong_actor_ptr& whom,
-                                session_bounds bounds) {
+                                session_bounds bounds, std::string known_as) {
   bounds_ = bounds;
+  known_as_ = std::move(known_as);
   kept_ = caf::strong_actor_ptr{self_->ctrl()};
   state_.begin(std::move(manager));
   if (whom) {
@@ -203,6 +208,13 @@ void session_actor_state::ask(const caf::actor& whom, caf::message request,
                                                caf::typed_response_promise<type>, bool);
 MOORAGE_ANSWERS(MOORAGE_ANSWER)
 #undef MOORAGE_ANSWER
+
+std::string session_actor_state::named(const std::string& words) const {
+  auto own = printable(words, own_words_max);
+  if (own.empty() || known_as_.empty())
+    return own.empty() ? known_as_ : own;
+  return own + " (" + known_as_ + ")";
+}
 
 void session_actor_state::take(const subscribe& request, const caf::strong_actor_ptr& sender,
                                caf::typed_response_promise<done> promise) {

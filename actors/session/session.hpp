@@ -45,7 +45,8 @@ public:
   /// Whoever still waits is told.
   ~session_actor_state();
 
-  void begin(manager_actor manager, const caf::strong_actor_ptr& whom, session_bounds bounds);
+  void begin(manager_actor manager, const caf::strong_actor_ptr& whom, session_bounds bounds,
+             std::string known_as);
 
   // From the outsider.
   void take(acquire& request);
@@ -74,6 +75,15 @@ public:
     ask<Answer>(caf::actor_cast<caf::actor>(state_.manager()), caf::make_message(std::move(request)),
                 promise);
   }
+  /// The same of an order, which is the sender's.
+  template <class Order>
+  void order(Order& what, caf::strong_actor_ptr sender, caf::typed_response_promise<done> promise) {
+    what.by = named(what.by);
+    ask<done>(caf::actor_cast<caf::actor>(state_.manager()),
+              caf::make_message(std::move(what), order_sender{std::move(sender)}), promise);
+  }
+  /// Whoever calls themselves so, with what is known of them.
+  std::string named(const std::string& words) const;
 
   // From pools and connections.
   session_state& state() { return state_; }
@@ -141,6 +151,7 @@ private:
   caf::actor_addr whom_;
   bool outsider_gone_ = false;
   session_bounds bounds_;
+  std::string known_as_;
   std::uint64_t numbers_ = 0;
   std::unordered_map<std::uint64_t, std::function<void(caf::error)>> questions_; ///< how each is refused
   asked_by_number acquires_;
@@ -151,8 +162,10 @@ private:
   std::unordered_map<caf::actor_addr, bool> senders_; ///< monitored; whether it subscribed
 };
 
-/// Ends with `whom`; none: when it is told `outsider_gone`. With the manager at the latest.
+/// Ends with `whom`; none: when it is told `outsider_gone`. With the manager at the latest. `known_as`: what is
+/// known of the outsider and cannot be made up, such as "pid 1234"; empty: nothing.
 inner_session_actor::behavior_type session(session_actor_state::self_pointer self, manager_actor manager,
-                                           caf::strong_actor_ptr whom, session_bounds bounds);
+                                           caf::strong_actor_ptr whom, session_bounds bounds,
+                                           std::string known_as);
 
 } // namespace moorage

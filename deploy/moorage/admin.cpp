@@ -132,11 +132,30 @@ private:
   bool ended_ = false;
 };
 
+/// The command line has let pass nothing else.
+event_filter wanted_events(const admin_options& from) {
+  event_filter wanted;
+  for (int least = 0; !from.severity.empty() && to_string(wanted.least) != from.severity; ++least)
+    wanted.least = static_cast<severity>(least);
+  for (std::size_t i = 0; i < event_rows.size(); ++i)
+    if (std::find(from.kinds.begin(), from.kinds.end(), event_rows[i].name) != from.kinds.end())
+      wanted.only(static_cast<event_kind>(i));
+  return wanted;
+}
+
 ending follow_events(const options& from, runtime& node, signal_watch& signals) {
   auto queue = std::make_shared<event_queue>();
-  auto subscribed = node.subscribe(from.cluster, [queue](const event_record& event) { queue->add(event); });
-  if (!subscribed)
-    return refuse(subscribed.error());
+  auto clusters = from.admin.clusters;
+  if (clusters.empty())
+    clusters.emplace_back(); // all
+  std::vector<subscription> subscribed;
+  for (const auto& cluster : clusters) {
+    auto one = node.subscribe(
+        cluster, [queue](const event_record& event) { queue->add(event); }, wanted_events(from.admin));
+    if (!one)
+      return refuse(one.error());
+    subscribed.push_back(std::move(*one));
+  }
   std::stop_callback wake{signals.token(), [queue] { queue->end(); }};
   auto colours = has_colours(1);
   while (!signals.token().stop_requested()) {

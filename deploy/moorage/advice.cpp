@@ -60,7 +60,7 @@ std::string advice_for(const options& from, const failure& reason, pools_at_hand
         admin_command(from, "reset", from.cluster));
   auto paused = [&] {
     auto pool = reached.pools->pool(from.cluster);
-    return pool && pool->state == pool_state::paused;
+    return pool && !pool->pauses.empty();
   };
   if (reason.code == errc::drained || reason.code == errc::suspended ||
       (reason.code == errc::acquire_timeout && paused()))

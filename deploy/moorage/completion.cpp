@@ -118,8 +118,11 @@ candidates offer_values(const option_page& option, const std::string& word) {
     return shells_files;
   if (option.value == "KEY=VALUE")
     return offer_settings(word);
+  // Of several with commas between them the last is still being written.
+  auto comma = option.value == "KINDS" ? word.rfind(',') : std::string::npos;
+  auto before = comma == std::string::npos ? std::string{} : word.substr(0, comma + 1);
   for (const auto& choice : option.choices)
-    result.push_back({choice, {}});
+    result.push_back({before + choice, {}});
   return result;
 }
 
@@ -149,9 +152,10 @@ candidates offer_options(const place& where, const std::string& word) {
 
 candidates offer_arguments(const place& where) {
   const auto& expected = where.path.back()->arguments;
-  if (where.arguments >= expected.size())
+  auto more = !expected.empty() && expected.back().many && expected.back().name == "CLUSTER";
+  if (where.arguments >= expected.size() && !more)
     return {};
-  const auto& next = expected[where.arguments];
+  const auto& next = expected[std::min(where.arguments, expected.size() - 1)];
   if (next.name == "CLUSTER")
     return offer_clusters(where);
   if (next.many)

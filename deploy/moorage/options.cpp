@@ -7,6 +7,7 @@
 
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/orders.hpp"
+#include "messages/events.hpp"
 #include "messages/written_values.hpp"
 #include "runtime/config.hpp"
 
@@ -264,6 +265,10 @@ CLI::App* command_line::add_action(CLI::App& admin, const std::string& name, con
 }
 
 void command_line::add_argument(CLI::App& to, const order_argument& argument) {
+  if (argument.flag != nullptr) {
+    to.add_flag(argument.name, options_.admin.*argument.flag, argument.summary);
+    return;
+  }
   if (argument.text != nullptr) {
     auto* option = to.add_option(argument.name, options_.admin.*argument.text, argument.summary);
     option->required()->type_name("");
@@ -320,10 +325,43 @@ void command_line::add_admin() {
     for (const auto& argument : order.arguments)
       add_argument(*action, argument);
   }
-  add_action(*admin, "events", "Tell what happens as it happens, until Ctrl-C", false);
+  add_events(*admin);
   add(*admin, "stop", "End the node, with all its connections", {.exit_codes = true})->callback([this] {
     options_.admin.action = "stop";
   });
+}
+
+void command_line::add_events(CLI::App& admin) {
+  auto* events =
+      add(admin, "events", "Tell what happens as it happens, until Ctrl-C",
+          {.paragraphs = {"Which events there are, how much each matters and what it means, the manual page "
+                          "says: moorage man."},
+           .examples = {{"moorage admin events --severity warning", "what somebody should look at"},
+                        {"moorage admin events lumi mahti --kinds opened,closed,lost", "two pools' "
+                                                                                       "connections"}},
+           .exit_codes = true});
+  events->callback([this] { options_.admin.action = "events"; });
+  events->add_option("CLUSTER", options_.admin.clusters, "its name; more may follow")->type_name("");
+  std::vector<std::string> severities, kinds;
+  for (auto each : {severity::debug, severity::info, severity::warning, severity::error, severity::critical})
+    severities.push_back(to_string(each));
+  for (const auto& row : event_rows)
+    kinds.push_back(row.name);
+  auto* least =
+      events->add_option("--severity", options_.admin.severity,
+                         "Only what matters as much as this, or more: debug, info, warning, error or "
+                         "critical");
+  least->type_name("SEVERITY");
+  set_choices(*least, severities);
+  auto* only = events->add_option("--kinds", options_.admin.kinds,
+                                  "Only events of these kinds, with commas between them, such as "
+                                  "opened,closed; may be repeated");
+  only->type_name("KINDS")
+      ->expected(1)
+      ->allow_extra_args(false) // the next word may be a cluster
+      ->delimiter(',')
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  set_choices(*only, kinds);
 }
 
 void command_line::add_generators() {

@@ -51,6 +51,10 @@ struct admin_options {
   std::uint64_t number = 0; ///< a connection, a lease, a size, or a duration in milliseconds
   std::string key;          ///< of a setting
   std::string value;
+  bool all = false;                  ///< pauses, whoever's they are
+  std::vector<std::string> clusters; ///< whose events
+  std::string severity;              ///< of events, the least; empty: any
+  std::vector<std::string> kinds;    ///< of events; empty: all
 };
 
 struct order_argument;
@@ -105,6 +109,7 @@ private:
   CLI::App* add_action(CLI::App& admin, const std::string& name, const std::string& summary,
                        bool cluster_required);
   void add_argument(CLI::App& to, const order_argument& argument);
+  void add_events(CLI::App& admin);
   void add_globals();
   void add_exec();
   void add_questions();

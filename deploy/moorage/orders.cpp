@@ -14,6 +14,10 @@ constexpr order_argument a_connection[] = {
     {"CONNECTION", "c", "as `admin connections` shows it, such as c3"}};
 constexpr order_argument a_lease[] = {{"LEASE", "l", "as `admin leases` shows it, such as l7"}};
 constexpr order_argument a_size[] = {{"SIZE", "", "connections at most", UINT32_MAX}};
+constexpr order_argument all_pauses[] = {{.name = "--all",
+                                          .prefix = "",
+                                          .summary = "End every pause, whoever's it is",
+                                          .flag = &admin_options::all}};
 constexpr order_argument a_deadline[] = {
     {.name = "WITHIN",
      .prefix = "",
@@ -33,16 +37,12 @@ constexpr order_argument a_setting[] = {{.name = "KEY",
                                          .summary = "as it may stand after -o KEY=",
                                          .text = &admin_options::value}};
 
-std::string number_of(const options& from) {
-  return std::to_string(from.admin.number);
-}
-
 std::chrono::milliseconds duration_of(const options& from) {
   return std::chrono::milliseconds{from.admin.number};
 }
 
 /// `words` if it was done.
-result<std::string> say_of(const result<void>& answer, std::string words) {
+result<std::string> say_of(const result<std::string>& answer, std::string words) {
   if (!answer)
     return answer.error();
   return words;
@@ -53,12 +53,27 @@ std::string until_resumed(const options& from, const char* state) {
   return from.cluster + " is " + state + "; resume with: " + admin_command(from, "resume", from.cluster);
 }
 
+/// What has changed, as the pool says it.
+result<std::string> say_what_changed(const options& from, const result<std::string>& answer) {
+  if (!answer)
+    return answer.error();
+  return from.cluster + ": " + *answer;
+}
+
+/// And how those end that hold still.
+result<std::string> resume(runtime& node, const options& from) {
+  auto said = say_what_changed(from, node.resume(from.cluster, from.admin.all));
+  if (auto pool = node.pool(from.cluster); said && pool && !pool->pauses.empty())
+    return *said + "; end every pause with: " + admin_command(from, "resume --all", from.cluster);
+  return said;
+}
+
 constexpr order_row every_order[] = {
     {"pause",
-     "Grant no more leases and open no more connections",
+     "Grant no more leases and open no more connections, until a resume",
      {},
      [](runtime& node, const options& from) {
-       return say_of(node.pause(from.cluster), until_resumed(from, "paused"));
+       return say_of(node.pause(from.cluster, true), until_resumed(from, "paused"));
      }},
     {"suspend",
      "Refuse whoever comes; serve those who wait",
@@ -66,12 +81,8 @@ constexpr order_row every_order[] = {
      [](runtime& node, const options& from) {
        return say_of(node.suspend(from.cluster), until_resumed(from, "suspended"));
      }},
-    {"resume",
-     "End the pause, the suspension or the drain",
-     {},
-     [](runtime& node, const options& from) {
-       return say_of(node.resume(from.cluster), from.cluster + " is resumed");
-     }},
+    {"resume", "End the pauses that are to be kept until then, the suspension or the drain", all_pauses,
+     resume},
     {"drain", "Serve nobody, and wait until all connections are closed", a_deadline,
      [](runtime& node, const options& from) {
        return say_of(node.drain(from.cluster, duration_of(from)), until_resumed(from, "drained"));
@@ -79,24 +90,19 @@ constexpr order_row every_order[] = {
     {"probe",
      "Check the idle connections now",
      {},
-     [](runtime& node, const options& from) {
-       return say_of(node.probe(from.cluster),
-                     "the idle connections of " + from.cluster + " are being probed");
-     }},
+     [](runtime& node, const options& from) { return say_what_changed(from, node.probe(from.cluster)); }},
     {"evict", "Close a connection; a leased one when its leases end", a_connection,
      [](runtime& node, const options& from) {
-       return say_of(node.evict(from.cluster, connection_id{from.admin.number}),
-                     "c" + number_of(from) + " of " + from.cluster + " is evicted");
+       return say_what_changed(from, node.evict(from.cluster, connection_id{from.admin.number}));
      }},
     {"revoke", "End a lease against its holder's will", a_lease,
      [](runtime& node, const options& from) {
-       return say_of(node.revoke(from.cluster, lease_id{from.admin.number}),
-                     "l" + number_of(from) + " of " + from.cluster + " is revoked");
+       return say_what_changed(from, node.revoke(from.cluster, lease_id{from.admin.number}));
      }},
     {"resize", "Change the pool's size until the node ends", a_size,
      [](runtime& node, const options& from) {
-       return say_of(node.resize(from.cluster, static_cast<std::uint32_t>(from.admin.number)),
-                     from.cluster + " has the size " + number_of(from));
+       return say_what_changed(from,
+                               node.resize(from.cluster, static_cast<std::uint32_t>(from.admin.number)));
      }},
     {"set", "Change a setting until the cluster's configuration changes, or the node ends", a_setting,
      [](runtime& node, const options& from) {
@@ -105,13 +111,10 @@ constexpr order_row every_order[] = {
     {"reset",
      "Forget denied log-ins and host keys, waits after failures, signs of a ban",
      {},
-     [](runtime& node, const options& from) {
-       return say_of(node.reset(from.cluster), from.cluster + " is reset");
-     }},
+     [](runtime& node, const options& from) { return say_what_changed(from, node.reset(from.cluster)); }},
     {"reconnect", "Replace the open connections, leased ones when their leases end", a_spread,
      [](runtime& node, const options& from) {
-       return say_of(node.reconnect(from.cluster, duration_of(from)),
-                     "the connections of " + from.cluster + " are being replaced");
+       return say_what_changed(from, node.reconnect(from.cluster, duration_of(from)));
      }},
     {"disconnect",
      "Close all connections and refuse the waiters",

@@ -22,6 +22,7 @@ struct order_argument {
   bool is_duration = false;                      ///< written as such
   std::string admin_options::*text = nullptr;    ///< where it goes as it is written; null: it is a number
   std::vector<std::string> (*known)() = nullptr; ///< all that it may be; null: more than can be listed
+  bool admin_options::*flag = nullptr;           ///< an option without a value, in place of all that
 };
 
 struct order_row {

@@ -60,6 +60,12 @@ std::string tame(const std::string& text) {
   return text.empty() ? "-" : printable(text, 60);
 }
 
+std::string in_words(const pause_status& pause) {
+  auto who = pause.by.empty() ? "somebody" : pause.by;
+  return "paused by " + who + " for " + to_text(pause.age) +
+         (pause.keep ? ", until a resume" : ", until they resume or end, or a resume --all");
+}
+
 } // namespace
 
 std::string measured(std::chrono::nanoseconds took) {
@@ -117,6 +123,8 @@ std::string pools_text(const std::vector<pool_status>& pools, bool colours, cons
       remarks += printable(pool.cluster + ": " + to_string(pool.state) + "; " +
                            admin_command(from, "resume", pool.cluster)) +
                  "\n";
+    for (const auto& pause : pool.pauses)
+      remarks += printable("  " + in_words(pause), printable_whole) + "\n";
   }
   return result.text(colours) + (remarks.empty() ? "" : "\n" + remarks);
 }
@@ -192,6 +200,8 @@ std::string event_text(const event_record& event, bool colours) {
     result += " " + to_string(event.lease);
   if (!event.text.empty())
     result += ": " + event.text;
+  if (!event.by.empty())
+    result += ", by " + event.by;
   if (event.missed > 0)
     result += " (" + std::to_string(event.missed) + " events before this one were missed)";
   return painted(time.data(), colour::faint, colours) + " " + printable(result, printable_whole) + "\n";

@@ -95,6 +95,13 @@ json to_json(const outcome& ended) {
   return result;
 }
 
+json to_json(const pause_status& pause) {
+  return {{"by", pause.by},
+          {"holder", id_or_null(pause.holder)},
+          {"keep", pause.keep},
+          {"age_seconds", seconds_of(pause.age)}};
+}
+
 json to_json(const pool_status& pool) {
   return {{"cluster", pool.cluster},
           {"destination", pool.destination},
@@ -108,7 +115,8 @@ json to_json(const pool_status& pool) {
           {"waiters", pool.waiters},
           {"probing", pool.probing},
           {"state", to_string(pool.state)},
-          {"paused", pool.state == pool_state::paused},
+          {"paused", !pool.pauses.empty()},
+          {"pauses", list_to_json(pool.pauses)},
           {"latched", failure_or_null(pool.latched)},
           {"backing_off", failure_or_null(pool.backing_off)},
           {"log_ins_wait", pool.log_ins_wait.empty() ? json{} : json(pool.log_ins_wait)},
@@ -188,6 +196,7 @@ json to_json(const event_record& event) {
   json result{{"at_seconds", seconds_of(event.at)}, {"cluster", event.cluster},
               {"event", to_string(event.what)},     {"connection", id_or_null(event.connection)},
               {"lease", id_or_null(event.lease)},   {"text", event.text}};
+  result["by"] = event.by.empty() ? json{} : json(event.by);
   if (!event.steps.empty())
     result["steps"] = list_to_json(event.steps);
   if (event.missed > 0)
@@ -204,6 +213,7 @@ json list_to_json(const std::vector<T>& items) {
 }
 
 template json list_to_json(const std::vector<pool_status>&);
+template json list_to_json(const std::vector<pause_status>&);
 template json list_to_json(const std::vector<connection_status>&);
 template json list_to_json(const std::vector<lease_status>&);
 template json list_to_json(const std::vector<waiter_status>&);

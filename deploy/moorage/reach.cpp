@@ -67,9 +67,16 @@ std::chrono::milliseconds node_patience(const options& from) {
   return std::clamp(from.patience, least, most);
 }
 
+// What it is called where its orders are told of. The account's own name could need a directory service.
+std::string own_name(const options& from) {
+  auto user = environment("USER");
+  auto action = from.which == command::admin ? " admin " + from.admin.action : std::string{};
+  return "moorage" + action + ", " + (user.empty() ? "uid " + std::to_string(getuid()) : user);
+}
+
 // One command rather tells of a node's loss than waits for its return.
 result<runtime> connected(const options& from, const std::string& path) {
-  return runtime::try_connect(path, node_patience(from), {.reconnect = false});
+  return runtime::try_connect(path, node_patience(from), {.reconnect = false, .name = own_name(from)});
 }
 
 // A node is in another folder than we are.

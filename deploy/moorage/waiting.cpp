@@ -14,7 +14,7 @@ constexpr auto between_looks = 1s;
 
 /// Empty: nothing that is worth a line.
 std::string lasting_state(const pool_status& pool) {
-  if (pool.state == pool_state::paused)
+  if (!pool.pauses.empty())
     return "the pool is paused";
   if (pool.backing_off.code != errc::none)
     return "not reached yet, trying again";

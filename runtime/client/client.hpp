@@ -37,10 +37,13 @@ public:
   using work = std::function<void(client_state&)>;
   using refusal = std::function<void(failure)>;
 
-  explicit client_gate(std::shared_ptr<callback_threads> callbacks = std::make_shared<callback_threads>())
-      : callbacks_(std::move(callbacks)) {}
+  /// `name`: what its host is called in orders.
+  explicit client_gate(std::shared_ptr<callback_threads> callbacks = std::make_shared<callback_threads>(),
+                       std::string name = {})
+      : callbacks_(std::move(callbacks)), name_(std::move(name)) {}
 
   const std::shared_ptr<callback_threads>& callbacks() const { return callbacks_; }
+  const std::string& name() const { return name_; }
   /// Does the work on the actor, or calls `refused` (from any thread, perhaps this one) if that cannot be any
   /// more.
   void post(work what, refusal refused = {});
@@ -66,6 +69,7 @@ public:
 
 private:
   const std::shared_ptr<callback_threads> callbacks_;
+  const std::string name_;
   /// Held while a message is handed over, so that no handle outlives the actor system.
   mutable std::mutex mutex_;
   caf::actor client_;
@@ -88,6 +92,8 @@ struct event_sink {
   std::function<void(const event_record&)> call;
   /// None: called there and then, without a credit. For what never blocks nor throws: the log.
   std::shared_ptr<callback_strand> strand;
+  /// A node's loss and return are told whatever it says: they are about the subscription itself.
+  event_filter wanted = {};
 };
 
 /// Where a lease's end is told that is not its holder's doing.
@@ -153,6 +159,18 @@ public:
     ask<Answer>(remote_ ? caf::actor_cast<caf::actor>(node_.session())
                         : caf::actor_cast<caf::actor>(session_.manager()),
                 std::move(request), std::move(answer));
+  }
+
+  /// The same of an order, whose sender the client is.
+  template <class Order>
+  void order(Order what, std::function<void(result<done>)> answer) {
+    what.by = gate_->name();
+    if (remote_)
+      ask_manager<done>(caf::make_message(std::move(what)), std::move(answer));
+    else
+      ask_manager<done>(
+          caf::make_message(std::move(what), order_sender{caf::strong_actor_ptr{self_->ctrl()}}),
+          std::move(answer));
   }
 
 private:
@@ -247,7 +265,8 @@ private:
                                watcher_work begin);
   void add_watcher(std::uint64_t number, const std::string& cluster, event_sink to, bool subscribes,
                    watcher_work begin);
-  watcher_work subscribe_at_node(const std::string& cluster, std::function<void(result<done>)> answer);
+  watcher_work subscribe_at_node(const std::string& cluster, const event_filter& wanted,
+                                 std::function<void(result<done>)> answer);
   void subscribe_again(std::uint64_t number);
   void tell_watcher(std::uint64_t number, event_kind what, const std::string& text);
   void tell_watchers(event_kind what, const std::string& text, bool of_loss);
@@ -320,6 +339,7 @@ private:
   struct watcher_entry {
     caf::actor actor;
     std::string cluster;
+    event_filter wanted;
     std::shared_ptr<callback_strand> strand;
     bool subscribes = true;  ///< to the node's events, too
     std::uint64_t asked = 0; ///< the number of its question at the node

@@ -65,9 +65,10 @@ void client_state::add_watcher(std::uint64_t number, const std::string& cluster,
     gate->post([number](client_state& client) { client.grant_events(number, portion); });
   };
   auto strand = to.strand;
+  auto wanted = to.wanted;
   auto actor =
       self_->spawn(watcher, std::move(to), std::function<void()>{std::move(taken)}, std::move(begin));
-  watchers_.emplace(number, watcher_entry{actor, cluster, std::move(strand), subscribes});
+  watchers_.emplace(number, watcher_entry{actor, cluster, wanted, std::move(strand), subscribes});
 }
 
 void client_state::watch(std::uint64_t number, const std::string& cluster, event_sink to,
@@ -82,9 +83,10 @@ void client_state::watch(std::uint64_t number, const std::string& cluster, event
       answer(taken.error());
     }
   };
-  subscribe order{cluster, to.strand ? events_waiting_max : event_credit_unlimited};
+  subscribe order{cluster, to.strand ? events_waiting_max : event_credit_unlimited, to.wanted};
+  auto wanted = to.wanted;
   add_watcher(number, cluster, std::move(to), true,
-              remote_ ? subscribe_at_node(cluster, subscribed) : nullptr);
+              remote_ ? subscribe_at_node(cluster, wanted, subscribed) : nullptr);
   if (remote_)
     watchers_.at(number).asked = asks_;
   else
@@ -96,6 +98,7 @@ void client_state::watch(std::uint64_t number, const std::string& cluster, event
 
 /// To a session the sender is the subscriber: so it is the watcher that asks, and the answer comes back here.
 client_state::watcher_work client_state::subscribe_at_node(const std::string& cluster,
+                                                           const event_filter& wanted,
                                                            std::function<void(result<done>)> answer) {
   auto number = ++asks_;
   asked_.emplace(number, [answer](const failure& reason) { answer(reason); });
@@ -105,12 +108,13 @@ client_state::watcher_work client_state::subscribe_at_node(const std::string& cl
         answer(taken);
     });
   };
-  return [session = node_.session(), cluster, give](caf::event_based_actor* self, watcher_books& books) {
-    subscribe order{cluster, events_waiting_max - std::min(events_waiting_max, books.waiting)};
-    self->request(session, caf::infinite, std::move(order))
-        .then([give](done& taken) { give(std::move(taken)); },
-              [give](const caf::error& error) { give(to_failure(error)); });
-  };
+  return
+      [session = node_.session(), cluster, wanted, give](caf::event_based_actor* self, watcher_books& books) {
+        subscribe order{cluster, events_waiting_max - std::min(events_waiting_max, books.waiting), wanted};
+        self->request(session, caf::infinite, std::move(order))
+            .then([give](done& taken) { give(std::move(taken)); },
+                  [give](const caf::error& error) { give(to_failure(error)); });
+      };
 }
 
 /// At the session of a node that is back.
@@ -121,8 +125,8 @@ void client_state::subscribe_again(std::uint64_t number) {
       tell_watcher(number, event_kind::node_lost,
                    "the node does not tell its events any more: " + taken.error().text);
   };
-  caf::anon_send(entry.actor,
-                 local_call{std::make_shared<watcher_work>(subscribe_at_node(entry.cluster, subscribed))});
+  auto ask = subscribe_at_node(entry.cluster, entry.wanted, subscribed);
+  caf::anon_send(entry.actor, local_call{std::make_shared<watcher_work>(std::move(ask))});
 }
 
 void client_state::watch_loss(std::uint64_t number, event_sink to) {

@@ -208,9 +208,10 @@ void node_doorman::detach_from(caf::io::abstract_broker* broker) {
 }
 
 void node_doorman::accepted(unique_fd fd) {
-  if (detached() || !is_trusted(peer_of(fd.get())))
+  auto from = peer_of(fd.get());
+  if (detached() || !is_trusted(from))
     return;
-  auto whom = what_.open();
+  auto whom = what_.open(in_words(from));
   if (!whom)
     return;
   auto scribe = caf::make_counted<node_scribe>(listener_.backend(), std::move(fd), link_filter::peer::client,

@@ -87,8 +87,9 @@ std::string usual_node_socket();
 /// What a node offers to those who connect.
 struct node_service {
   /// Called for each connection, on the network's thread: the actor that it is given, which is all that it is
-  /// told of. Must not block. None: it is turned away.
-  std::function<caf::strong_actor_ptr()> open;
+  /// told of. `from`: what the kernel says of whoever connects, such as "pid 1234". Must not block. None: it is
+  /// turned away.
+  std::function<caf::strong_actor_ptr(const std::string& from)> open;
   /// Told when that connection has ended, or could not begin; on any thread. May be empty.
   std::function<void(const caf::strong_actor_ptr&)> closed;
   /// What clients may demand of it, as in `system.message_types(handle)`.
@@ -151,7 +152,7 @@ caf::expected<published_node> publish_node(caf::actor_system& system, const Hand
                                            const std::string& path) {
   node_service service;
   if (auto actor = caf::actor_cast<caf::strong_actor_ptr>(whom))
-    service.open = [actor] { return actor; };
+    service.open = [actor](const std::string&) { return actor; };
   service.interface = system.message_types(whom);
   return publish_node(system, std::move(service), path);
 }

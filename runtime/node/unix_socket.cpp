@@ -294,6 +294,12 @@ peer peer_of(int fd) {
   return {credentials.uid, credentials.pid};
 }
 
+std::string in_words(const peer& other) {
+  auto root = other.uid == 0 && ::geteuid() != 0;
+  std::string whose = root ? "root's " : "";
+  return whose + (other.pid > 0 ? "pid " + std::to_string(other.pid) : "process of another pid namespace");
+}
+
 bool is_trusted(const peer& other) {
   return other.uid == 0 || other.uid == ::geteuid();
 }

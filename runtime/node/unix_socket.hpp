@@ -57,6 +57,9 @@ caf::expected<unique_fd> connect_to(const std::string& path, std::chrono::steady
 /// The process at the other end of a connected stream socket (of a client: the one that called listen).
 peer peer_of(int fd);
 
+/// "pid 1234", and that it is root's where we are not; for people.
+std::string in_words(const peer& other);
+
 /// Only ourselves and root may speak to us, and be spoken to.
 bool is_trusted(const peer& other);
 

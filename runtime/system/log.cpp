@@ -119,6 +119,8 @@ void event_log::write(const event_record& record) {
     line += " " + to_string(record.lease);
   if (auto text = causes_ ? record.text : without_cause(record); !text.empty())
     line += ": " + text;
+  if (!record.by.empty())
+    line += ", by " + record.by;
   if (record.missed > 0)
     line += " (" + std::to_string(record.missed) + " events before this one were missed)";
   line = printable(line, printable_whole);

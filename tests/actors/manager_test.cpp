@@ -73,7 +73,7 @@ TEST_CASE("the failure of an opening that crosses the order to close leaves noth
   holder host{world};
   caf::scoped_actor self{world.system};
   caf::anon_send(world.manager, host.request());
-  auto closed = self->request(world.manager, caf::infinite, disconnect_pool{"alpha"});
+  auto closed = self->request(world.manager, caf::infinite, disconnect_pool{"alpha"}, order_sender{});
   world.settle();
   REQUIRE(world.status().total == 0);
   closed.receive([](const done&) {}, [](const caf::error& error) { FAIL(to_failure(error).text); });

@@ -71,7 +71,11 @@ struct compared_run {
 
   template <class Request>
   void order(Request request) {
-    asker->send(world.manager, std::move(request));
+    auto whom = below(3) == 0 ? caf::strong_actor_ptr{} : holders[below(holders.size())]->request().holder;
+    if constexpr (requires { Request::name; })
+      asker->send(world.manager, std::move(request), order_sender{std::move(whom)});
+    else
+      asker->send(world.manager, std::move(request));
     drain();
   }
 
@@ -130,7 +134,7 @@ struct compared_run {
     auto name = world.cluster.name;
     switch (below(10)) {
     case 0:
-      return order(pause_pool{name});
+      return order(pause_pool{name, below(3) == 0});
     case 1:
     case 2:
       return order(resume_pool{name});

@@ -70,7 +70,8 @@ TEST_CASE("a session ends with its outsider, and lets go of everything") {
 TEST_CASE(
     "a session whose outsider's link has ended waits for what was on its way, and ends with its senders") {
   virtual_world world{plain_cluster(1)};
-  auto door = world.system.spawn(session, world.manager, caf::strong_actor_ptr{}, session_bounds{});
+  auto door =
+      world.system.spawn(session, world.manager, caf::strong_actor_ptr{}, session_bounds{}, std::string{});
   world.settle();
   guest far{world, door};
   far.acquire();
@@ -81,7 +82,8 @@ TEST_CASE(
   CHECK(world.status().counters.releases == 1);
   far.die();
   CHECK(far.session_over());
-  auto unused = world.system.spawn(session, world.manager, caf::strong_actor_ptr{}, session_bounds{});
+  auto unused =
+      world.system.spawn(session, world.manager, caf::strong_actor_ptr{}, session_bounds{}, std::string{});
   guest idle{world, unused};
   caf::anon_send(unused, outsider_gone{});
   world.settle();

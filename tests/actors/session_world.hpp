@@ -29,10 +29,11 @@ struct guest_memory {
 class guest {
 public:
   /// With a session of its own.
-  explicit guest(virtual_world& world, session_bounds bounds = {}) : world_(world) {
+  explicit guest(virtual_world& world, session_bounds bounds = {}, std::string known_as = {})
+      : world_(world) {
     actor_ = world.system.spawn(behave, heard);
     session = world.system.spawn(moorage::session, world.manager,
-                                 caf::actor_cast<caf::strong_actor_ptr>(actor_), bounds);
+                                 caf::actor_cast<caf::strong_actor_ptr>(actor_), bounds, known_as);
     world.settle();
   }
   /// Another actor of the same outsider's.

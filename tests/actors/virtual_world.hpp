@@ -167,7 +167,12 @@ public:
     refused = {};
     std::optional<Answer> answer;
     caf::scoped_actor self{system};
-    auto handle = self->request(manager, caf::infinite, std::move(request));
+    auto handle = [&] {
+      if constexpr (requires { Request::name; }) // an order, of nobody who could be seen to end
+        return self->request(manager, caf::infinite, std::move(request), order_sender{});
+      else
+        return self->request(manager, caf::infinite, std::move(request));
+    }();
     sched.run();
     handle.receive([&](Answer& value) { answer = std::move(value); },
                    [&](caf::error& error) { refused = to_failure(error); });

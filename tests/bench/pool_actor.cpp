@@ -101,7 +101,7 @@ void busy_world::queue_up(std::chrono::nanoseconds patience, std::chrono::nanose
 }
 
 void busy_world::bad_day() {
-  self_->request(world_.manager, caf::infinite, probe_pool{world_.cluster.name});
+  self_->request(world_.manager, caf::infinite, probe_pool{world_.cluster.name}, order_sender{});
   drain();
   acquire_all();
   auto grants = *granted_;

@@ -135,7 +135,7 @@ struct other_version {
     system.emplace(config);
     auto actor = system->spawn([]() -> caf::behavior { return {[](int) {}}; });
     moorage::node_service service;
-    service.open = [actor] { return caf::actor_cast<caf::strong_actor_ptr>(actor); };
+    service.open = [actor](const std::string&) { return caf::actor_cast<caf::strong_actor_ptr>(actor); };
     std::remove(path.c_str());
     auto made = moorage::publish_node(*system, std::move(service), path);
     REQUIRE(made);

@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "runtime/runtime.hpp"
 #include "tests/cli/node_home.hpp"
 
 using namespace moorage::cli_tests;
@@ -67,7 +68,7 @@ TEST_CASE("a reconnect replaces the open connection, and what runs on it runs to
   program running{spec};
   REQUIRE(running.wrote("started"));
   CHECK(home.moorage({"admin", "reconnect", "here", "0"}).output ==
-        "the connections of here are being replaced\n");
+        "here: 1 connection within 0 s to be replaced\n");
   CHECK(home.ask({"admin", "connections", "here"})["connections"][0]["condemned"] == true);
   running.close_input();
   CHECK(running.wait(10s).code == 0);
@@ -108,8 +109,8 @@ TEST_CASE("an administrator is told why somebody waits, and what went wrong late
   CHECK(why["opening"]["why"] == "not_serving");
   REQUIRE(why["waiters"].size() == 1);
   CHECK(why["waiters"][0]["why"] == "not_serving");
-  CHECK_THAT(why["waiters"][0]["text"].get<std::string>(), Contains("the pool is paused"));
-  CHECK_THAT(home.moorage({"admin", "explain", "here"}).output, Contains("the pool is paused"));
+  CHECK_THAT(why["waiters"][0]["text"].get<std::string>(), Contains("paused by "));
+  CHECK_THAT(home.moorage({"admin", "explain", "here"}).output, Contains("paused by "));
   CHECK(home.moorage({"admin", "resume", "here"}).code == 0);
   CHECK(waiting.wait().code == 0);
   home.sshd.kill_connections();
@@ -118,4 +119,63 @@ TEST_CASE("an administrator is told why somebody waits, and what went wrong late
   CHECK_THAT(home.moorage({"admin", "errors", "here"}).output, Contains(" here lost "));
   CHECK(home.moorage({"admin", "explain", "nowhere"}).code == 3);
   CHECK(home.moorage({"admin", "errors"}).code == 2);
+}
+
+TEST_CASE("a pause of the command line is kept, named by who gave it, and ended by any resume") {
+  node_home home;
+  CHECK_THAT(home.moorage({"admin", "pause", "here"}).output, Contains("here is paused; resume with: "));
+  auto pool = home.pool();
+  CHECK(pool["state"] == "paused");
+  CHECK(pool["paused"] == true);
+  REQUIRE(pool["pauses"].size() == 1);
+  CHECK(pool["pauses"][0]["keep"] == true);
+  auto by = pool["pauses"][0]["by"].get<std::string>();
+  CHECK_THAT(by, Contains("moorage admin pause, ") && Contains("(pid "));
+  CHECK_THAT(home.moorage({"admin", "pools"}).output,
+             Contains("paused by " + by) && Contains("until a resume"));
+  CHECK_THAT(home.moorage({"exec", "here", "--wait", "10ms", "--", "true"}).error_output,
+             Contains("paused by " + by));
+  CHECK(home.moorage({"admin", "resume", "here"}).output == "here: 1 pause ended\n");
+  CHECK(home.exec("true").code == 0);
+}
+
+TEST_CASE("a program's pause ends with it, or by a resume of all, of which the command line says how") {
+  node_home home;
+  auto other = moorage::runtime::connect(home.folder / "moorage/node.sock", 3s, {.name = "portal"});
+  REQUIRE(other.pause("here"));
+  auto resumed = home.moorage({"admin", "resume", "here"});
+  CHECK_THAT(resumed.output, Contains("here: nothing of yours to resume; still paused by portal (pid ") &&
+                                 Contains("end every pause with: moorage ") &&
+                                 Contains(" admin resume --all here\n"));
+  CHECK_THAT(home.moorage({"admin", "resume", "--all", "here"}).output, Contains("here: 1 pause ended"));
+  REQUIRE(other.pause("here"));
+  CHECK(home.pool()["pauses"].size() == 1);
+  other.stop();
+  CHECK(home.until([&] { return home.pool()["pauses"].empty(); }));
+}
+
+TEST_CASE("events are told of the clusters, the kinds and the severity that were asked for") {
+  node_home home;
+  program events{home.spec({"admin", "events", "here", "--kinds", "paused,drained", "--json"})};
+  program serious{home.spec({"admin", "events", "--severity", "error"})};
+  auto heard = [&] {
+    home.moorage({"admin", "pause", "here"});
+    home.moorage({"admin", "resume", "here"});
+    return events.wrote("\"paused\"", 200ms);
+  };
+  REQUIRE(home.until(heard));
+  home.moorage({"admin", "drain", "here", "0"});
+  REQUIRE(events.wrote("\"drained\""));
+  events.signal(SIGINT);
+  auto said = events.wait(5s).output;
+  CHECK_THAT(said, Contains("\"by\":\"moorage admin pause, ") && !Contains("\"resumed\"") &&
+                       !Contains("\"draining\""));
+  serious.signal(SIGINT);
+  CHECK(serious.wait(5s).output.empty());
+  auto wrong = home.moorage({"admin", "events", "--kinds", "opened,clsed"});
+  CHECK(wrong.code == 2);
+  CHECK_THAT(wrong.error_output, Contains("clsed") && Contains("closed"));
+  auto level = home.moorage({"admin", "events", "--severity", "loud"});
+  CHECK(level.code == 2);
+  CHECK_THAT(level.error_output, Contains("warning"));
 }

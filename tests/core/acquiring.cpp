@@ -109,7 +109,8 @@ TEST_CASE("a waiter is told that the pool is paused") {
   s.step(ordered<pause_pool>{});
   s.acquire(r1, h1, 1s);
   CHECK(s.wait(1s) == "refuse r1 acquire_timeout");
-  CHECK(s.refusal == "no lease for 'lumi' after 1 s: the pool is paused; wait until it is resumed");
+  CHECK(s.refusal ==
+        "no lease for 'lumi' after 1 s: the pool is paused by somebody; wait until it is resumed");
 }
 
 TEST_CASE("without patience one gets an idle slot or a refusal, at once") {

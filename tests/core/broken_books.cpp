@@ -208,7 +208,7 @@ const std::vector<surgeon::operation>& surgeon::on_a_queue() {
          p.overload_ = {};
          p.overload_.look(p.now_ - 1h, true, p.overload_bounds());
          p.overload_.look(p.now_, true, p.overload_bounds());
-         p.state_ = pool_state::paused;
+         p.pauses_.push_back({h1, {}, false, p.now_});
        }},
       {"overload begins in time",
        [](pool_core& p) { p.settings_.overload_target = p.settings_.overload_interval = 0ms; }},
@@ -243,8 +243,11 @@ const std::vector<surgeon::operation>& surgeon::on_a_paused_queue() {
        [](pool_core& p) {
          p.back_off_.set_latch({errc::auth_denied, "x"});
        }},
-      {"what is needed is asked for, unless the pool backs off",
-       [](pool_core& p) { p.state_ = pool_state::running; }},
+      {"what is needed is asked for, unless the pool backs off", [](pool_core& p) { p.pauses_.clear(); }},
+      {"no more pauses than there may be",
+       [](pool_core& p) { p.pauses_.resize(pool_core::pauses_max + 1, p.pauses_.front()); }},
+      {"a pause that is nobody's is kept", [](pool_core& p) { p.pauses_.front().keep = false; }},
+      {"a sender has one pause", [](pool_core& p) { p.pauses_.push_back(pool_pause{p.pauses_.front()}); }},
   };
   return all;
 }

@@ -93,9 +93,10 @@ TEST_CASE("a suspended pool refuses who comes, serves who waits, and opens for n
   auto settings = lumi(3);
   settings.min_idle = 2;
   story s{settings};
-  s.step(ordered<pause_pool>{});
+  s.step(ordered<pause_pool>{{}, {}, h3});
   s.acquire(r1, h1, 1h);
-  CHECK(s.step(ordered<suspend_pool>{r2}) == "acknowledge r2, open c1");
+  CHECK(s.step(ordered<suspend_pool>{r2}) == "acknowledge r2");
+  CHECK(s.step(holder_lost{h3}) == "open c1");
   CHECK(s.status().state == pool_state::suspended);
   CHECK(s.acquire(r3, h2) == "refuse r3 suspended");
   CHECK(s.refusal == "'lumi' is suspended by an administrator; ask again when it is resumed");
@@ -108,12 +109,13 @@ TEST_CASE("a suspended pool refuses who comes, serves who waits, and opens for n
   CHECK(s.step(ordered<resume_pool>{r5}) == "acknowledge r5, open c2, open c3");
 }
 
-TEST_CASE("of a pause and a suspension the latest holds, and neither ends a drain") {
+TEST_CASE("a suspension holds beside a pause, and neither ends a drain") {
   story s{lumi()};
-  s.step(ordered<suspend_pool>{r1});
-  s.step(ordered<pause_pool>{r2});
-  CHECK(s.acquire(r3, h1, 1h) == "");
-  CHECK(s.step(ordered<suspend_pool>{r4}) == "acknowledge r4, open c1");
+  s.step(ordered<pause_pool>{r1});
+  CHECK(s.acquire(r2, h1, 1h) == "");
+  CHECK(s.step(ordered<suspend_pool>{r3}) == "acknowledge r3");
+  CHECK(s.acquire(r4, h1, 1h) == "refuse r4 suspended");
+  CHECK(s.step(ordered<resume_pool>{}) == "open c1");
   s.step(drain(r5));
   CHECK(s.step(ordered<suspend_pool>{r6}) == "refuse r6 invalid_request");
   CHECK(s.refusal == "'lumi' is draining, which only a resume ends");

@@ -159,3 +159,11 @@ TEST_CASE("what admins do, in every order with everything else", "[exploration]"
   what.leases = what.openings = what.probes = true;
   explore("everything", opened(small(2, 2), 2), what, 4);
 }
+
+TEST_CASE("pauses of several senders, their ends, suspensions and drains in every order", "[exploration]") {
+  theme what;
+  what.pauses = true;
+  what.requests_max = 2;
+  explore("one connection", opened(small(1, 1), 1), what, 5);
+  explore("from nothing", watched_pool{small(1, 1), 1}, what, 5);
+}

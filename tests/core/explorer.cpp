@@ -145,6 +145,23 @@ void add_admin(const watched_pool& pool, events& all) {
   all.push_back(settings_changed{r, elsewhere});
 }
 
+/// Two senders, one of whom wants to be outlived.
+void add_pauses(const watched_pool& pool, events& all) {
+  auto r = fresh(pool);
+  holder_id ann{1}, bob{2};
+  all.push_back(ordered<pause_pool>{r, {{}, false, "ann"}, ann});
+  all.push_back(ordered<pause_pool>{r, {{}, false, "bob"}, bob});
+  all.push_back(ordered<pause_pool>{r, {{}, true, "bob"}, bob});
+  for (auto holder : {ann, bob}) {
+    all.push_back(ordered<resume_pool>{r, {}, holder});
+    all.push_back(holder_lost{holder});
+  }
+  all.push_back(ordered<resume_pool>{r, {{}, true}});
+  all.push_back(ordered<suspend_pool>{r});
+  all.push_back(ordered<drain_pool>{r, {{}, 0s}});
+  all.push_back(stop_requested{r});
+}
+
 void add_acquires(const watched_pool& pool, const theme& what, events& all) {
   auto askers = what.askers;
   if (askers.empty())
@@ -185,6 +202,8 @@ events possible(const watched_pool& pool, const theme& what) {
     add_permits(pool, all);
   if (what.admin)
     add_admin(pool, all);
+  if (what.pauses)
+    add_pauses(pool, all);
   if (what.times && pool.core.next_due() != time_point::max())
     all.push_back(time_passed{});
   return all;
@@ -199,7 +218,7 @@ void play_out(watched_pool pool, bool kind) {
   for (const auto& [permit, book] : permits)
     pool.step(permit_given{permit});
   if (pool.watch.state() != pool_state::running)
-    pool.step(ordered<resume_pool>{});
+    pool.step(ordered<resume_pool>{{}, {{}, true}});
   for (int turn = 0; turn < 60 && !finished(); ++turn) {
     const auto connections = pool.watch.connections();
     for (std::uint64_t i = 1; i < connections.size(); ++i) {

@@ -16,7 +16,7 @@ inline constexpr std::chrono::nanoseconds no_patience{-1};
 /// What may happen, by theme: each explores its own part of the pool, so that it gets deep.
 struct theme {
   bool acquires = true, leases = false, openings = false, probes = false, evidence = false, admin = false,
-       permits = false, times = true;
+       permits = false, pauses = false, times = true;
   std::size_t requests_max = 3;
   std::vector<std::chrono::nanoseconds> patiences{time_point::max() - time_point{}};
   bool discards = false; ///< some holders say that their connection is bad

@@ -205,14 +205,20 @@ void impolite_world::be_rude() {
   }
 }
 
+/// By one of the holders, who may die of it, or by a command that has ended already.
+void impolite_world::pause() {
+  auto whom = chance(0.7) ? anyone() : holder_id{};
+  step(ordered<pause_pool>{fresh(), {{}, chance(0.3), "admin " + to_string(whom)}, whom});
+}
+
 void impolite_world::administrate() {
   auto settings = pool.watch.settings();
   switch (below(14)) {
   case 0:
-    later(up_to(20s), ordered<resume_pool>{fresh()});
-    return chance(0.5) ? step(ordered<pause_pool>{fresh()}) : step(ordered<suspend_pool>{fresh()});
+    later(up_to(20s), ordered<resume_pool>{fresh(), {{}, true, "admin"}});
+    return chance(0.5) ? pause() : step(ordered<suspend_pool>{fresh(), {{}, "admin"}});
   case 1:
-    return step(ordered<resume_pool>{fresh()});
+    return step(ordered<resume_pool>{fresh(), {{}, chance(0.2), "admin"}, anyone()});
   case 2:
     return step(ordered<probe_pool>{fresh()});
   case 3:
@@ -227,7 +233,7 @@ void impolite_world::administrate() {
   case 8:
     return step(ordered<resize_pool>{fresh(), {{}, static_cast<std::uint32_t>(below(7))}}); // 0 is refused
   case 9:
-    later(up_to(1min), ordered<resume_pool>{fresh()});
+    later(up_to(1min), ordered<resume_pool>{fresh(), {{}, true}});
     return step(ordered<drain_pool>{fresh(), {{}, std::chrono::seconds{below(40)}}});
   case 10:
     return step(ordered<reconnect_pool>{fresh(), {{}, std::chrono::seconds{below(3) * below(20)}}});
@@ -278,7 +284,7 @@ void impolite_world::run(std::size_t steps) {
 
 void impolite_world::make_peace() {
   kind_ = true;
-  step(ordered<resume_pool>{fresh()});
+  step(ordered<resume_pool>{fresh(), {{}, true}});
   step(ordered<reset_pool>{fresh()});
   // Those who would have kept their lease for ever give it back.
   for (std::uint64_t i = 0; i < pool.watch.leases().size(); ++i)

@@ -50,6 +50,7 @@ private:
   void ask();
   void be_rude();
   void administrate();
+  void pause();
   request_id fresh() { return request_id{++requests_}; }
   holder_id anyone() { return holder_id{1 + below(5)}; }
   /// Three holders are the same user.

@@ -107,6 +107,12 @@ public:
     std::set<std::string> served;
   };
 
+  struct pause_book {
+    holder_id holder;
+    bool keep = false;
+    std::string by;
+  };
+
   explicit observer(cluster_settings settings) : settings_(std::move(settings)) {}
 
   /// What the pool is told; before it is.
@@ -125,8 +131,8 @@ public:
   static std::string name_of(const request_book& r) { return to_string(r.holder) + " " + r.identity; }
   const std::map<permit_id, permit_book>& permits() const { return permits_; }
   const cluster_settings& settings() const { return settings_; }
-  pool_state state() const { return state_; }
-  bool paused() const { return state_ == pool_state::paused; }
+  pool_state state() const;
+  bool paused() const { return !pauses_.empty(); }
   /// Serves nobody, and keeps nothing that is free.
   bool drains() const { return state_ == pool_state::draining || state_ == pool_state::drained; }
   bool overloaded() const { return overload_begins() <= now_; }
@@ -190,6 +196,9 @@ private:
   void hear(const ordered<reset_pool>& event);
   void hear(const ordered<disconnect_pool>& event);
   void hear(const stop_requested& event);
+  void hear_sender(const pool_event& event);
+  void end_drain_and_suspension();
+  void pauser_lost(holder_id holder);
   void silent_probes();
   void unconfirmed_grants();
   void leaked_leases();
@@ -213,6 +222,7 @@ private:
   void see(const announce& effect);
   void tells_of_overload(const announce& effect);
   void tells_of_renewals(const announce& effect);
+  void tells_who_ordered(const announce& effect) const;
   void refused_for_overload(const request_book& r) const;
   void check_overload(time_point next_due);
   void check_turn(const connection_book& c) const;
@@ -230,6 +240,7 @@ private:
   void check_connections(time_point next_due) const;
   void check_doubts(time_point next_due) const;
   void check_status(const pool_status& status) const;
+  void check_pauses(const pool_status& status) const;
   void check_permits(time_point next_due);
   void check_drain(time_point next_due);
   void check_renewals(time_point next_due) const;
@@ -252,9 +263,7 @@ private:
   bool expect_stopping(request_id request);
   void answered(request_id request);
   bool expect_no_change(request_id request);
-  bool works() const {
-    return !stopping_ && (state_ == pool_state::running || state_ == pool_state::suspended);
-  }
+  bool works() const { return !stopping_ && !paused() && !drains(); }
   bool grantable(const connection_book& c) const;
   std::uint32_t slots(const connection_book& c) const;
   void begins_with_lessons(connection_book& c);
@@ -281,7 +290,9 @@ private:
   bool may_move_ = false, must_move_ = false;
   std::vector<std::pair<request_id, connection_id>> pending_; ///< answered once none up to it is left
   std::vector<request_id> drains_;                            ///< of them, those that a resume refuses
-  pool_state state_ = pool_state::running;
+  pool_state state_ = pool_state::running;                    ///< but for pauses
+  std::vector<pause_book> pauses_;                            ///< the oldest first
+  std::string by_;                                            ///< who ordered what is being done
   time_point drain_by_;
   std::size_t waited_before_ = 0;
   std::uint64_t last_probe_ = 0;

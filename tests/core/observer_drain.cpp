@@ -1,5 +1,5 @@
-// Whom the pool serves, as the observer books and judges it: pauses, suspensions, drains, and their end. Each
-// sentence is seen broken once in planted_drains.cpp.
+// Whom the pool serves, pauses aside, as the observer books and judges it: suspensions, drains, and their
+// end. Each sentence is seen broken once in planted_drains.cpp.
 #include <algorithm>
 
 #include "tests/core/observer.hpp"
@@ -24,13 +24,6 @@ bool observer::expect_no_change(request_id request) {
   return drains();
 }
 
-void observer::hear(const ordered<pause_pool>& event) {
-  if (expect_no_change(event.request))
-    return;
-  state_ = pool_state::paused;
-  expect_answer(event.request, errc::none);
-}
-
 void observer::hear(const ordered<suspend_pool>& event) {
   if (expect_no_change(event.request))
     return;
@@ -38,9 +31,7 @@ void observer::hear(const ordered<suspend_pool>& event) {
   expect_answer(event.request, errc::none);
 }
 
-void observer::hear(const ordered<resume_pool>& event) {
-  if (expect_stopping(event.request))
-    return;
+void observer::end_drain_and_suspension() {
   state_ = pool_state::running;
   for (auto drain : drains_) {
     if (drain && !requests_[drain.value].answered)
@@ -48,7 +39,6 @@ void observer::hear(const ordered<resume_pool>& event) {
     std::erase_if(pending_, [drain](const auto& p) { return p.first == drain; });
   }
   drains_.clear();
-  expect_answer(event.request, errc::none);
 }
 
 void observer::hear(const ordered<drain_pool>& event) {

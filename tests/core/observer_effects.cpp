@@ -63,7 +63,7 @@ void observer::answered(request_id request) {
 
 void observer::see(const open_connection& effect) {
   auto& c = grown(connections_, effect.connection);
-  promise(state_ != pool_state::paused, "a paused pool opens nothing");
+  promise(!paused(), "a paused pool opens nothing");
   promise(!drains(), "a pool that drains opens nothing");
   auto others = count(phase::trying, phase::between_tries) - (effect.attempt > 1 ? 1u : 0u);
   promise(state_ != pool_state::suspended || others * slots(newcomer_) < waiting_.size(),
@@ -335,7 +335,7 @@ void observer::check_waiters(time_point next_due) const {
   }
   promise(waiting_.size() <= std::max<std::size_t>(settings_.queue_depth, waited_before_),
           "the queue is not deeper than its depth");
-  if (waiting_.empty() || state_ == pool_state::paused)
+  if (waiting_.empty() || paused())
     return;
   for (const auto& c : connections_)
     promise(!grantable(c), "nobody waits while a slot is free");
@@ -388,7 +388,8 @@ void observer::check_status(const pool_status& status) const {
   promise(fatal_idle_.count() == 0 ? status.idle_limit.count() == 0
                                    : status.idle_limit.count() > 0 && status.idle_limit <= idle_limit() + 1us,
           "the pool says how long it leaves a connection idle, which is no longer than it learnt");
-  promise(status.state == state_ && (status.latched.code != errc::none) == latched_,
+  check_pauses(status);
+  promise(status.state == state() && (status.latched.code != errc::none) == latched_,
           "the pool says whom it serves, and whether it is latched");
 }
 

@@ -38,6 +38,7 @@ void observer::told(time_point now, const pool_event& event) {
   notices_.clear();
   leaks_.clear();
   late_ = {};
+  hear_sender(event);
   std::visit([this](const auto& what) { hear(what); }, event);
   unconfirmed_grants();
   leaked_leases();
@@ -112,12 +113,6 @@ void observer::hear(const lease_confirmed& event) {
   at(leases_, event.lease).confirmed = true;
 }
 
-errc observer::late_release(lease_id lease, holder_id holder) const {
-  if (lease.value >= leases_.size() || !leases_[lease.value].known || leases_[lease.value].holder != holder)
-    return errc::unknown_lease;
-  return leases_[lease.value].released ? errc::already_released : errc::lease_ended;
-}
-
 void observer::hear(const lease_released& event) {
   auto& book = at(leases_, event.lease);
   if (!book.live || book.holder != event.holder)
@@ -139,6 +134,7 @@ void observer::hear(const lease_released& event) {
 }
 
 void observer::hear(const holder_lost& event) {
+  pauser_lost(event.holder);
   for (auto request : waiting_)
     if (requests_[request.value].holder == event.holder)
       answers_.push_back({request, errc::cancelled});

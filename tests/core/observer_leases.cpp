@@ -17,6 +17,12 @@ std::uint32_t observer::slots(const connection_book& c) const {
   return most;
 }
 
+errc observer::late_release(lease_id lease, holder_id holder) const {
+  if (lease.value >= leases_.size() || !leases_[lease.value].known || leases_[lease.value].holder != holder)
+    return errc::unknown_lease;
+  return leases_[lease.value].released ? errc::already_released : errc::lease_ended;
+}
+
 void observer::hear(const channel_refused& event) {
   if (event.lease.value < leases_.size() && leases_[event.lease.value].live)
     leases_[event.lease.value].unserved = true;
@@ -109,6 +115,7 @@ void observer::leaked_leases() {
 void observer::see(const announce& effect) {
   tells_of_overload(effect);
   tells_of_renewals(effect);
+  tells_who_ordered(effect);
   if (effect.what != event_kind::leaked)
     return;
   auto due = std::find(leaks_.begin(), leaks_.end(), effect.lease);

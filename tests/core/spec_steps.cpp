@@ -116,9 +116,9 @@ void world::order(const step& now) {
   const auto& what = now.operation;
   auto request = new_request(now.keys, "as");
   if (what == "pause")
-    tell(ordered<pause_pool>{request});
+    tell(ordered<pause_pool>{request, {{}, flag_or(now.keys, "keep", false)}, sender(now.keys)});
   else if (what == "resume")
-    tell(ordered<resume_pool>{request});
+    tell(ordered<resume_pool>{request, {{}, flag_or(now.keys, "all", false)}, sender(now.keys)});
   else if (what == "probe_all")
     tell(ordered<probe_pool>{request});
   else if (what == "evict")
@@ -215,6 +215,12 @@ world::link& world::link_at(const values& keys) {
 
 holder_id world::holder(const std::string& name) {
   return holders_.emplace(name, holder_id{holders_.size() + 1}).first->second;
+}
+
+/// Of an order; it may be nobody's.
+holder_id world::sender(const values& keys) {
+  auto name = text_or(keys, "holder", {});
+  return name.empty() ? holder_id{} : holder(name);
 }
 
 request_id world::new_request(const values& keys, const char* name_key) {

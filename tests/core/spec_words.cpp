@@ -51,8 +51,8 @@ const std::vector<word>& operations() {
                                        {"delay_log_in", {{"time", time, needed}}},
                                        {"wait", {{"time", time, needed}}},
                                        // what administrators order
-                                       {"pause", {answer_name}},
-                                       {"resume", {answer_name}},
+                                       {"pause", {{"holder"}, {"keep", flag}, answer_name}},
+                                       {"resume", {{"holder"}, {"all", flag}, answer_name}},
                                        {"probe_all", {answer_name}},
                                        {"evict", {of_connection, answer_name}},
                                        {"revoke", {of_acquire, answer_name}},
@@ -117,9 +117,19 @@ const std::vector<key_rule>& world_keys() {
 const std::vector<key_rule>& status_keys() {
   using enum key_type;
   static const std::vector<key_rule> keys{
-      {"size", number},    {"total", number},   {"opening", number},        {"idle", number},
-      {"leased", number},  {"closing", number}, {"leases", number},         {"waiters", number},
-      {"probing", number}, {"paused", flag},    {"latched", error_or_none}, {"backing_off", error_or_none},
+      {"size", number},
+      {"total", number},
+      {"opening", number},
+      {"idle", number},
+      {"leased", number},
+      {"closing", number},
+      {"leases", number},
+      {"waiters", number},
+      {"probing", number},
+      {"paused", flag},
+      {"pauses", number},
+      {"latched", error_or_none},
+      {"backing_off", error_or_none},
   };
   return keys;
 }

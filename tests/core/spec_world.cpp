@@ -113,7 +113,8 @@ values world::status() const {
           {"leases", number(said.leases)},
           {"waiters", number(said.waiters)},
           {"probing", number(said.probing)},
-          {"paused", value{said.state == pool_state::paused}},
+          {"paused", value{!said.pauses.empty()}},
+          {"pauses", value{static_cast<std::int64_t>(said.pauses.size())}},
           {"latched", value{code_or_none(said.latched)}},
           {"backing_off", value{code_or_none(said.backing_off)}}};
 }

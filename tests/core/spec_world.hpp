@@ -79,6 +79,7 @@ private:
   connection_id connection_at(const values& keys, bool may_be_unknown = false) const;
   link& link_at(const values& keys);
   holder_id holder(const std::string& name);
+  holder_id sender(const values& keys);
   request_id new_request(const values& keys, const char* name_key);
 
   const pool_case& case_;

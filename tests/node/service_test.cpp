@@ -15,7 +15,7 @@ namespace {
 /// A service that makes an echo for each connection, and counts their ends.
 struct echoes {
   explicit echoes(caf::actor_system& in) {
-    service.open = [this, &in] {
+    service.open = [this, &in](const std::string&) {
       std::lock_guard guard{mutex};
       made.push_back(spawn_echo(in, [](const std::string&) {}));
       return caf::actor_cast<caf::strong_actor_ptr>(made.back());
@@ -68,7 +68,7 @@ TEST_CASE("whom a service gives nothing is turned away") {
   own_folder folder;
   node_system server, client;
   moorage::node_service service;
-  service.open = [] { return caf::strong_actor_ptr{}; };
+  service.open = [](const std::string&) { return caf::strong_actor_ptr{}; };
   auto node = moorage::publish_node(*server, service, folder / "node.sock");
   REQUIRE(node);
   auto link = moorage::connect_node(*client, node->path(), 5s);
