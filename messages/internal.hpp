@@ -157,7 +157,7 @@ typename Inspector::result_type inspect(Inspector& f, probe_request& x) {
   return f(x.as_pool);
 }
 
-/// The socket is ready, or the time that an actor set itself has come.
+/// The socket is ready, the time that an actor set itself has come, or what it had others do is done.
 struct wake_up {
   std::uint64_t generation = 0;
 };

@@ -24,7 +24,7 @@
 #define MOORAGE_ORDERS(each, between) \
   each(pause_pool) between each(resume_pool) between each(suspend_pool) between each(drain_pool) between each(probe_pool) between each(evict_connection) between \
   each(revoke_lease) between each(resize_pool) between each(set_setting) between each(reset_pool) between \
-  each(reconnect_pool) between each(disconnect_pool)
+  each(reconnect_pool) between each(disconnect_pool) between each(record_pool)
 #define MOORAGE_COMMA ,
 // clang-format on
 
@@ -185,6 +185,19 @@ struct reconnect_pool {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, reconnect_pool& x) {
   return f(x.cluster, x.spread, x.by);
+}
+
+/// Has what the pool did lately written to a file on the machine of the node, for `moorage replay`; the
+/// answer's text is its path, and comes once it is written. Refused `local_failure` with the reason if it
+/// cannot be, `invalid_request` while another is being written.
+struct record_pool {
+  static constexpr const char* name = "record";
+  std::string cluster = {};
+  std::string by = {};
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, record_pool& x) {
+  return f(x.cluster, x.by);
 }
 
 /// Closes every connection, ending its leases, and refuses the waiters `disconnected`; the cluster stays

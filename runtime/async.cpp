@@ -280,6 +280,10 @@ pending<result<std::string>> async_runtime::disconnect(std::string_view cluster)
   return order({gate_, waited_}, disconnect_pool{std::string{cluster}});
 }
 
+pending<result<std::string>> async_runtime::record(std::string_view cluster) const {
+  return order({gate_, waited_}, record_pool{std::string{cluster}});
+}
+
 // --- events -------------------------------------------------------------------------------------------------------
 
 pending<result<subscription>> async_runtime::subscribe(std::string_view cluster,

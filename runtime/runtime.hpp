@@ -219,6 +219,11 @@ public:
   result<std::string> disconnect(std::string_view cluster) {
     return waited_for([&](auto&& to) { return to.disconnect(cluster); });
   }
+  /// Has what the pool did lately written to a file, for `moorage replay`; gives back its path, on the
+  /// machine and of the user of whose process the pools are.
+  result<std::string> record(std::string_view cluster) {
+    return waited_for([&](auto&& to) { return to.record(cluster); });
+  }
 
   /// Events of one cluster's pool, or of all (empty), those to come included: those that the filter lets
   /// through, and a node's loss and return whatever it says.

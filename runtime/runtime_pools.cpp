@@ -8,6 +8,7 @@
 #include "runtime/ssh/login/credentials_look.hpp"
 #include "runtime/ssh/transport.hpp"
 #include "runtime/system/descriptors.hpp"
+#include "runtime/system/recordings.hpp"
 #include "runtime/system/scheduler_thread.hpp"
 
 namespace moorage {
@@ -63,6 +64,11 @@ void runtime_parts::begin(const configuration& config) {
                                                            waker wake) {
     return look_at_credentials_of(
         settings, host_keys, [wake = std::move(wake), token = life_count::enter(count)] { wake(); }, *world);
+  };
+  handed.write_recording = [to = threads.get(), folder = recordings_folder(),
+                            count = transports](recording what, waker wake) {
+    return begin_recording_file(
+        folder, std::move(what), [wake = std::move(wake), token = life_count::enter(count)] { wake(); }, *to);
   };
   handed.connects_at_once = config.connects_at_once;
   handed.seed = std::random_device{}();

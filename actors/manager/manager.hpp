@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "actors/manager/event_account.hpp"
+#include "actors/pool/recording/recording_file.hpp"
 #include "actors/transport.hpp"
 #include "messages/events.hpp"
 #include "messages/internal_interfaces.hpp"
@@ -26,6 +27,8 @@ struct manager_world {
   transport_factory transports;
   /// How a latched pool sees that a key file or known_hosts has changed. None: it does not.
   credentials_looker look_at_credentials;
+  /// Writes what pools did lately to a file, by order and when a bug ends one. None: nothing is kept.
+  recording_writer write_recording = {};
   /// Every pool's seed is drawn from it, so that two processes do not jitter in step.
   std::uint64_t seed = 1;
   /// How many connections may compute at once, over all pools; at least 1. The threads of the actor system

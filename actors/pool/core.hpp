@@ -40,6 +40,9 @@
 
 namespace moorage {
 
+class archive_reader;
+class archive_writer;
+
 class pool_core {
 public:
   // --- fixed times and limits
@@ -80,6 +83,7 @@ public:
   /// Whether announcements of less than a warning are among the effects [yes]; while nobody hears them, their
   /// texts need not be written.
   void set_announcing(bool wanted) { announcing_ = wanted; }
+  bool announcing() const { return announcing_; }
 
   /// When `time_passed` is due; it may lie in the past: at once. `time_point::max()`: nothing is due.
   time_point next_due() const;
@@ -97,12 +101,30 @@ public:
   /// actor, and the requests, but for acquires, that have no answer yet.
   std::vector<connection_id> with_actors() const;
   std::vector<request_id> unanswered() const;
-
   /// Checks everything that must always hold between two steps; throws `broken_invariant`. Looks at
   /// everything: for tests.
   void verify() const;
+  /// Connections, leases and waiters, together.
+  std::size_t things() const { return connections_.size() + leases_.size() + waiters_.size(); }
+
+  // --- core_recording.cpp: all of it as bytes, and back (recording/archive.hpp)
+  void write(archive_writer& to) const;
+  /// None, and the reader has failed: what was read is no pool core's, or its books do not agree.
+  static std::optional<pool_core> read(archive_reader& from);
+  /// Two that know the same: they give the same effects from now on.
+  friend bool operator==(const pool_core&, const pool_core&) = default;
 
 private:
+  template <class Inspector>
+  friend void inspect(Inspector& f, pool_core& x) {
+    x.inspect_books(f);
+    x.inspect_work(f);
+  }
+  template <class Inspector>
+  void inspect_books(Inspector& f);
+  template <class Inspector>
+  void inspect_work(Inspector& f);
+  bool is_fresh() const;
   friend class pool_core_surgeon; // breaks the books in tests, so that `verify` is seen to notice
 
   using connection = pool_connection;

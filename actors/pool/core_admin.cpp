@@ -179,6 +179,11 @@ void pool_core::on(const ordered<reconnect_pool>& event) {
   answer(event.request, text + " to be replaced");
 }
 
+void pool_core::on(const ordered<record_pool>& event) {
+  if (!refused_for_stopping(event.request))
+    emit(write_recording{event.request});
+}
+
 void pool_core::on(const ordered<disconnect_pool>& event) {
   dormant_ = true;
   close_everything(

@@ -152,6 +152,9 @@ struct effect_line {
     return line("refuse", to_string(e.request), to_string(e.reason.code));
   }
   std::string operator()(const acknowledge& e) const { return line("acknowledge", to_string(e.request)); }
+  std::string operator()(const write_recording& e) const {
+    return line("write_recording", text_of(e.request));
+  }
   std::string operator()(const end_lease& e) const {
     return line("end", to_string(e.lease), to_string(e.connection),
                 e.ask ? std::string{"ask"} : std::string{});

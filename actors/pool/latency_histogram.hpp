@@ -25,8 +25,17 @@ public:
     max_ = std::max(max_, value);
   }
 
+  /// Whether it has no more buckets than there are; what was read from a file may have.
+  bool sound() const { return buckets_.size() <= bucket_of(UINT64_MAX) + 1; }
+
   latency_quantiles quantiles() const {
     return {count_, at(0.5), at(0.9), at(0.99), std::chrono::nanoseconds{static_cast<std::int64_t>(max_)}};
+  }
+
+  friend bool operator==(const latency_histogram&, const latency_histogram&) = default;
+  template <class Inspector>
+  friend typename Inspector::result_type inspect(Inspector& f, latency_histogram& x) {
+    return f(x.buckets_, x.count_, x.max_);
   }
 
 private:

@@ -19,6 +19,7 @@ public:
   class place {
   public:
     bool listed() const { return key_.has_value(); }
+    friend bool operator==(const place&, const place&) = default;
 
   private:
     friend class ordered_index<Key>;
@@ -54,6 +55,8 @@ public:
   bool agrees(const place& at, const std::optional<Key>& key) const {
     return at.key_ == key && (!key || keys_.count(*key) > 0);
   }
+
+  friend bool operator==(const ordered_index&, const ordered_index&) = default;
 
 private:
   std::set<Key> keys_;

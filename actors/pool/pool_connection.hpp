@@ -77,6 +77,16 @@ struct pool_connection {
   bool may_be_probed() const {
     return state == connection_state::idle || (open() && !condemned && health.in_question());
   }
+
+  friend bool operator==(const pool_connection&, const pool_connection&) = default;
+  /// All but what `refresh` alone keeps, which is a matter of the rest.
+  template <class Inspector>
+  friend typename Inspector::result_type inspect(Inspector& f, pool_connection& x) {
+    return f(x.id, x.state, x.attempt, x.has_actor, x.awaits_permit, x.permit, x.tried, x.retry_at,
+             x.last_error, x.condemned, x.reason, x.began, x.age, x.renew_at, x.leases, x.ending,
+             x.leases_served, x.stamp, x.idle_since, x.health, x.checks, x.channels, x.past, x.probe_queued,
+             x.silent_meanwhile, x.checking);
+  }
 };
 
 } // namespace moorage

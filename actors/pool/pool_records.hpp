@@ -18,6 +18,8 @@ struct pool_lease {
   bool confirmed = false;
   time_point granted;
   bool unserved = false; ///< there was no channel for it, which is no use to anybody
+
+  friend bool operator==(const pool_lease&, const pool_lease&) = default;
 };
 
 /// While there is one, nobody is served.
@@ -26,6 +28,8 @@ struct pool_pause {
   std::string by;
   bool keep = false;
   time_point since;
+
+  friend bool operator==(const pool_pause&, const pool_pause&) = default;
 };
 
 enum class lease_end : std::uint8_t { unknown, released, involuntary };
@@ -34,6 +38,8 @@ struct ended_lease {
   holder_id holder;
   lease_end how = lease_end::unknown;
   std::string why; ///< for `involuntary`
+
+  friend bool operator==(const ended_lease&, const ended_lease&) = default;
 };
 
 /// Acknowledged when no connection up to and including `last` is left.
@@ -41,15 +47,21 @@ struct pending_request {
   request_id request;
   connection_id last;
   bool drains = false; ///< and when no waiter is left; refused if the drain is undone
+
+  friend bool operator==(const pending_request&, const pending_request&) = default;
 };
 
 struct permit_wish {
   permit_id permit;
   time_point ask_again;
+
+  friend bool operator==(const permit_wish&, const permit_wish&) = default;
 };
 struct permit_delay {
   time_point until;
   std::string why; ///< empty: none
+
+  friend bool operator==(const permit_delay&, const permit_delay&) = default;
 };
 
 /// Waiters up to `last` are being refused, from `next` on.
@@ -60,6 +72,8 @@ struct doom {
   waiter_queue::ticket last = 0;
   whom which = whom::all; ///< `impatient`: but for those who wait for the cluster to be ready again
   waiter_queue::ticket next = 0;
+
+  friend bool operator==(const doom&, const doom&) = default;
 };
 
 /// What people are to know of a log-in.
@@ -67,6 +81,8 @@ struct words_of_opening {
   connection_id connection = {};
   std::string banner = {};
   std::vector<std::string> warnings = {};
+
+  friend bool operator==(const words_of_opening&, const words_of_opening&) = default;
 };
 
 } // namespace moorage

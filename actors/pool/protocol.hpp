@@ -172,6 +172,11 @@ struct acknowledge {
   request_id request;
   std::string text = {}; ///< what was done, for people, where an order does not say it all
 };
+/// Have what the flight recorder keeps written to a file; whether it was is told to whoever waits for the
+/// request, without the core.
+struct write_recording {
+  request_id request; ///< 0: nobody waits
+};
 /// A holder must be told that its lease ended without its doing.
 struct notify_holder {
   holder_id holder;
@@ -198,8 +203,8 @@ struct announce {
 };
 
 using pool_effect = std::variant<request_permit, return_permit, look_at_credentials, open_connection,
-                                 close_connection, grant, refuse, acknowledge, end_lease, give_up_channel,
-                                 notify_holder, start_probe, change_probes, announce>;
+                                 close_connection, grant, refuse, acknowledge, write_recording, end_lease,
+                                 give_up_channel, notify_holder, start_probe, change_probes, announce>;
 
 using pool_effects = std::vector<pool_effect>;
 

@@ -29,6 +29,10 @@ public:
   }
 
   friend bool operator==(const seeded_random&, const seeded_random&) = default;
+  template <class Inspector>
+  friend typename Inspector::result_type inspect(Inspector& f, seeded_random& x) {
+    return f(x.state_);
+  }
 
 private:
   std::uint64_t state_;

@@ -30,6 +30,8 @@ pool_actor_state::~pool_actor_state() {
   for (auto& [request, promise] : promises_)
     if (promise.pending())
       promise.deliver(make_error(gone));
+  if (written_ && written_->promise.pending())
+    written_->promise.deliver(make_error(gone));
   for (auto& [request, entry] : askers_)
     tell(entry.holder, acquire_refused{settings().name, entry.call, gone});
   for (const auto& lease : core_->leases(self_->clock().now()))
@@ -43,6 +45,7 @@ void pool_actor_state::begin(cluster_settings settings, pool_world world) {
   looker_ = std::move(world.look_at_credentials);
   turns_ = std::move(world.turns);
   permits_ = std::move(world.permits);
+  writer_ = std::move(world.write_recording);
   core_ = std::make_unique<pool_core>(std::move(settings), world.seed, world.first_id);
   step(time_passed{});
 }
@@ -146,6 +149,8 @@ void pool_actor_state::take(const connection_closed& report) {
 }
 
 void pool_actor_state::take(const wake_up& wake) {
+  if (wake.generation == recording_wake)
+    return recording_is_written();
   if (wake.generation == 0) {
     auto seen = look_ ? look_->state() : std::optional{std::string{}};
     if (!seen)
@@ -181,7 +186,7 @@ void pool_actor_state::take(const caf::down_msg& down) {
 void pool_actor_state::step(pool_event event) {
   effects_.clear();
   core_->set_announcing(!subscribers_.empty());
-  core_->step(self_->clock().now(), event, effects_);
+  step_core(event);
   for (auto& effect : effects_)
     std::visit([this](auto& what) { apply(what); }, effect);
   set_timer();

@@ -8,6 +8,7 @@
 #include <caf/typed_response_promise.hpp>
 #include <deque>
 #include <map>
+#include <optional>
 #include <type_traits>
 #include <unordered_map>
 #include <vector>
@@ -15,6 +16,8 @@
 #include "actors/manager/event_credit.hpp"
 #include "actors/pool/core.hpp"
 #include "actors/pool/protocol.hpp"
+#include "actors/pool/recording/flight_recorder.hpp"
+#include "actors/pool/recording/recording_file.hpp"
 #include "actors/transport.hpp"
 #include "messages/events.hpp"
 #include "messages/internal_interfaces.hpp"
@@ -35,6 +38,8 @@ struct pool_world {
   /// Ids begin here. A pool that takes the place of a failed one begins where its predecessor cannot have
   /// come.
   std::uint64_t first_id = 1;
+  /// Writes what its flight recorder keeps. None: nothing is kept.
+  recording_writer write_recording = {};
 };
 
 class pool_actor_state {
@@ -123,6 +128,7 @@ private:
   void apply(grant& effect);
   void apply(const refuse& effect);
   void apply(const acknowledge& effect);
+  void apply(const write_recording& effect);
   void apply(const end_lease& effect);
   void apply(const give_up_channel& effect);
   void apply(const notify_holder& effect);
@@ -131,6 +137,11 @@ private:
   void apply(announce& effect);
   event_record recorded(announce& effect) const;
   void set_timer();
+
+  // --- shell_recording.cpp
+  void step_core(const pool_event& event);
+  recording_header header_of(std::string why) const;
+  void recording_is_written();
 
   pool_actor::stateful_pointer<pool_actor_state> self_;
   std::unique_ptr<pool_core> core_;
@@ -150,6 +161,14 @@ private:
   std::vector<subscriber> subscribers_;
   std::deque<event_record> errors_; ///< the latest
   pool_effects effects_;
+  recording_writer writer_;
+  flight_recorder recorder_;
+  /// A recording that is being written, and who waits for that.
+  struct being_written {
+    std::unique_ptr<recording_file> file;
+    caf::typed_response_promise<done> promise;
+  };
+  std::optional<being_written> written_;
   time_point timer_due_ = time_point::max();
   std::uint64_t timer_generation_ = 0;
 };

@@ -14,6 +14,7 @@ ending run_bench(const options& from);
 ending run_config(const options& from);
 ending run_serve(const options& from);
 ending run_admin(const options& from);
+ending run_replay(const options& from);
 
 /// Complains of a refusal, with advice on a line of its own, and ends with its code.
 ending refuse(const failure& reason, const std::string& advice = {});

@@ -158,6 +158,8 @@ candidates offer_arguments(const place& where) {
   const auto& next = expected[std::min(where.arguments, expected.size() - 1)];
   if (next.name == "CLUSTER")
     return offer_clusters(where);
+  if (next.name == "FILE")
+    return shells_files;
   if (next.many)
     return {{"--", next.text}};
   candidates result;

@@ -47,6 +47,8 @@ ending run(const command_line& line) {
     return run_serve(from);
   case command::admin:
     return run_admin(from);
+  case command::replay:
+    return run_replay(from);
   case command::completion:
     return say(completion_script(from.shell));
   case command::man:

@@ -196,6 +196,8 @@ constexpr std::string_view files_section =
     "The configuration of users who have none.\n"
     ".TP\n.I $XDG_RUNTIME_DIR/moorage/node.sock\n"
     "Where the node listens unless told otherwise.\n"
+    ".TP\n.I ~/.local/state/moorage/CLUSTER\\-TIME.flight\n"
+    "Recordings of pools, for moorage replay; $XDG_STATE_HOME/moorage where that is set.\n"
     ".SH ENVIRONMENT\n"
     ".TP\n.B MOORAGE_CONFIG\n"
     "Names the configuration file.\n"

@@ -18,7 +18,7 @@ class Option;
 
 namespace moorage::cli {
 
-enum class command : std::uint8_t { none, exec, status, check, bench, config, serve, admin, completion, man };
+enum class command : std::uint8_t { none, exec, status, check, bench, config, serve, admin, replay, completion, man };
 
 struct exec_options {
   std::vector<std::string> words;       ///< the command
@@ -57,6 +57,14 @@ struct admin_options {
   std::vector<std::string> kinds;    ///< of events; empty: all
 };
 
+struct replay_options {
+  std::string file;
+  std::uint64_t from = 1; ///< the first step that is shown
+  std::uint64_t to = UINT64_MAX;
+  std::uint64_t step = 0; ///< 0: not this one alone
+  bool state = false;
+};
+
 struct order_argument;
 
 /// What was written on the command line.
@@ -80,6 +88,7 @@ struct options {
   serve_options serve;
   config_options config;
   admin_options admin;
+  replay_options replay;
   std::string shell; ///< of completion
 };
 
@@ -117,6 +126,7 @@ private:
   void add_config();
   void add_serve();
   void add_admin();
+  void add_replay();
   void add_generators();
   void add_cluster(CLI::App& to, bool required, const std::string& text = "its name, or user@host:port");
   void add_patience(CLI::App& to);

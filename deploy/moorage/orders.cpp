@@ -122,6 +122,10 @@ constexpr order_row every_order[] = {
      [](runtime& node, const options& from) {
        return say_of(node.disconnect(from.cluster), from.cluster + " is disconnected");
      }},
+    {"record",
+     "Write down what the pool did lately, for moorage replay, and print the file's path",
+     {},
+     [](runtime& node, const options& from) { return node.record(from.cluster); }},
 };
 
 } // namespace

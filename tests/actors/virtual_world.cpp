@@ -165,6 +165,24 @@ void scripted_transport::pump_open(time_point now, std::vector<transport_event>&
 
 // --- the world ----------------------------------------------------------------------------------------------------
 
+namespace {
+
+class scripted_recording final : public recording_file {
+public:
+  scripted_recording(std::shared_ptr<scripted_recordings> all, std::size_t number)
+      : all_(std::move(all)), path_("/recordings/" + std::to_string(number)) {}
+  const std::string& path() const override { return path_; }
+  std::optional<failure> result() override {
+    return all_->written ? std::optional{all_->fails} : std::nullopt;
+  }
+
+private:
+  std::shared_ptr<scripted_recordings> all_;
+  std::string path_;
+};
+
+} // namespace
+
 virtual_world::virtual_world(cluster_settings settings)
     : system(prepared(config)), sched(dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler())),
       cluster(std::move(settings)) {
@@ -173,6 +191,12 @@ virtual_world::virtual_world(cluster_settings settings)
     return std::make_unique<scripted_transport>(network, std::move(wake));
   };
   world.connects_at_once = 0;
+  world.write_recording = [to = recordings](recording what, std::function<void()> wake) {
+    to->begun.push_back(std::move(what));
+    to->wake = std::move(wake);
+    to->written = false;
+    return std::make_unique<scripted_recording>(to, to->begun.size());
+  };
   world.report_bug = [this](const std::string& where, const std::string& what) {
     bugs.push_back(where.empty() ? what : where + ": " + what);
   };

@@ -142,6 +142,19 @@ private:
   std::uint64_t answers_ = 0;
 };
 
+/// Where recordings go: none is written before a test says so.
+struct scripted_recordings {
+  std::vector<recording> begun;
+  failure fails;              ///< of those that are written
+  std::function<void()> wake; ///< of the last
+  bool written = false;
+
+  void finish() {
+    written = true;
+    wake();
+  }
+};
+
 class virtual_world {
 public:
   explicit virtual_world(cluster_settings settings);
@@ -192,6 +205,7 @@ public:
   manager_actor manager;
   failure refused;
   std::vector<std::string> bugs; ///< as the manager reports them
+  std::shared_ptr<scripted_recordings> recordings = std::make_shared<scripted_recordings>();
 
 private:
   time_point sched_clock() const { return const_cast<virtual_world*>(this)->sched.clock().now(); }

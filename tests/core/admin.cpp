@@ -240,3 +240,11 @@ TEST_CASE("those who watch are told what happens, in words") {
                            "announce released c1 l1",
                        });
 }
+
+TEST_CASE("a recording is ordered of the shell, whoever waits for it, until the pool stops") {
+  story s{lumi(1)};
+  CHECK(s.step(ordered<record_pool>{r1}) == "write_recording r1");
+  CHECK(s.step(ordered<record_pool>{}) == "write_recording");
+  s.step(stop_requested{r2});
+  CHECK(s.step(ordered<record_pool>{r3}) == "refuse r3 stopping");
+}

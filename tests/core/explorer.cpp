@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "tests/core/copies.hpp"
+
 using namespace std::chrono_literals;
 
 namespace moorage::test {
@@ -250,6 +252,9 @@ struct exploration {
   theme what;
   std::size_t steps = 0, sequences = 0;
   std::vector<std::string> path;
+  /// At how many states a snapshot is written and read back: at every fourth, since that costs as much as a
+  /// step; at each by night.
+  const std::size_t copied_each = std::getenv("MOORAGE_DEPTH") == nullptr ? 4 : 1;
 
   void go(const watched_pool& pool, int depth) {
     if (depth == 0) {
@@ -268,6 +273,8 @@ struct exploration {
         branch.pass();
       else
         branch.step(event);
+      if (steps % copied_each == 0)
+        branch.core = written_and_read(branch.core); // what follows is judged as any pool's life is
       go(branch, depth - 1);
       path.pop_back();
     }

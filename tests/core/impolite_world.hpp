@@ -41,6 +41,7 @@ private:
   void answer(const grant& effect);
   void answer(const refuse&) {}
   void answer(const acknowledge&) {}
+  void answer(const write_recording&) {}
   void answer(const end_lease& effect);
   void answer(const notify_holder&) {}
   void answer(const start_probe& effect);

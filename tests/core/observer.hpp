@@ -195,6 +195,7 @@ private:
   void hear(const ordered<revoke_lease>& event);
   void hear(const ordered<reset_pool>& event);
   void hear(const ordered<disconnect_pool>& event);
+  void hear(const ordered<record_pool>& event);
   void hear(const stop_requested& event);
   void hear_sender(const pool_event& event);
   void end_drain_and_suspension();
@@ -214,6 +215,7 @@ private:
   void see(const grant& effect);
   void see(const refuse& effect);
   void see(const acknowledge& effect);
+  void see(const write_recording& effect);
   void see(const end_lease& effect);
   void see(const give_up_channel& effect);
   void see(const notify_holder& effect);

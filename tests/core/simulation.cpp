@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "tests/core/copies.hpp"
 #include "tests/core/impolite_world.hpp"
 
 using namespace moorage;
@@ -20,6 +21,11 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
 std::string live(std::uint64_t seed, pool_counters& counters, std::set<event_kind>& told) {
   impolite_world world{seed};
   world.discards = true;
+  std::size_t steps = 0;
+  world.pool.after = [&steps](const watched_pool& pool) {
+    if (++steps % 16 == 0)
+      written_and_read(pool.core);
+  };
   try {
     world.run(2000);
     world.make_peace();

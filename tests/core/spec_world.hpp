@@ -57,6 +57,7 @@ private:
   void saw(const grant& effect);
   void saw(const refuse& effect);
   void saw(const acknowledge& effect);
+  void saw(const write_recording&) {}
   void saw(const end_lease& effect);
   void saw(const notify_holder& effect);
   void saw(const start_probe& effect);

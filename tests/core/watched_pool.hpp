@@ -31,7 +31,11 @@ public:
   void step_alone(const pool_event& event) {
     effects.clear();
     watch.told(now, event);
+    if (before)
+      before(*this, event);
     core.step(now, event, effects);
+    if (after)
+      after(*this);
     status = core.status(now);
     due = core.next_due();
     if (tamper)
@@ -60,6 +64,9 @@ public:
   time_point due;
   /// Stands between the pool and the observer, and falsifies what the pool did or said: a planted bug.
   std::function<void(watched_pool&)> tamper;
+  /// Look on at each step of the core.
+  std::function<void(const watched_pool&, const pool_event&)> before;
+  std::function<void(const watched_pool&)> after;
 };
 
 } // namespace moorage::test

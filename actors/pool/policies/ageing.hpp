@@ -36,6 +36,12 @@ public:
   static time_point surplus_due(time_point idle_since, std::size_t idle, std::size_t min_idle,
                                 std::chrono::nanoseconds idle_timeout);
 
+  friend bool operator==(const ageing&, const ageing&) = default;
+  template <class Inspector>
+  friend typename Inspector::result_type inspect(Inspector& f, ageing& x) {
+    return f(x.share_, x.expires_, x.outlived_, x.replace_by_);
+  }
+
 private:
   double share_ = 1.0; ///< of the lifetime
   time_point expires_ = time_point::max();

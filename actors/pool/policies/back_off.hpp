@@ -77,6 +77,13 @@ public:
   /// The settings changed, or an administrator reset the pool: what caused the failures may be mended.
   void lift();
 
+  friend bool operator==(const back_off&, const back_off&) = default;
+  template <class Inspector>
+  friend typename Inspector::result_type inspect(Inspector& f, back_off& x) {
+    return f(x.in_a_row_, x.failed_at_, x.useless_at_, x.until_, x.until_waited_for_, x.trial_, x.reason_,
+             x.latch_);
+  }
+
 private:
   void forgive();
 

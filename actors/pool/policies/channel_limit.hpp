@@ -37,10 +37,18 @@ public:
   /// When the next lesson is over; `time_point::max()`: nothing was learnt.
   time_point due() const { return std::min(lasting_.until, passing_.until); }
 
+  friend bool operator==(const channel_limit&, const channel_limit&) = default;
+  template <class Inspector>
+  friend typename Inspector::result_type inspect(Inspector& f, channel_limit& x) {
+    return f(x.lasting_, x.passing_, x.holds_);
+  }
+
 private:
   struct lesson {
     std::uint32_t limit = std::numeric_limits<std::uint32_t>::max();
     time_point until = time_point::max();
+
+    friend bool operator==(const lesson&, const lesson&) = default;
   };
   lesson lasting_;
   lesson passing_;

@@ -73,6 +73,12 @@ public:
   /// use.
   std::optional<std::chrono::nanoseconds> idle_at_end(time_point now, bool leased) const;
 
+  friend bool operator==(const check_clock&, const check_clock&) = default;
+  template <class Inspector>
+  friend typename Inspector::result_type inspect(Inspector& f, check_clock& x) {
+    return f(x.interval_, x.due_, x.set_, x.last_, x.heard_, x.carried_, x.tried_);
+  }
+
 private:
   void set(time_point from, const check_pace& pace, seeded_random& random);
   time_point next(time_point from, const check_pace& pace, seeded_random& random) const;

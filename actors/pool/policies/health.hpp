@@ -68,6 +68,13 @@ public:
   /// however young, was what somebody logged in for.
   bool useless(time_point now, time_point opened, std::chrono::nanoseconds proving_time, bool in_use) const;
 
+  friend bool operator==(const health&, const health&) = default;
+  template <class Inspector>
+  friend typename Inspector::result_type inspect(Inspector& f, health& x) {
+    return f(x.silences_, x.failed_commands_, x.failed_at_, x.doubted_, x.late_, x.served_, x.proved_,
+             x.probe_runs_, x.probe_, x.probe_by_, x.last_rtt_);
+  }
+
 private:
   void count(std::uint32_t& failures, time_point now);
 

@@ -26,6 +26,12 @@ public:
   /// 100 before anything is known.
   std::uint32_t percent() const { return static_cast<std::uint32_t>(rate_ * 100 + 0.5); }
 
+  friend bool operator==(const success_rate&, const success_rate&) = default;
+  template <class Inspector>
+  friend typename Inspector::result_type inspect(Inspector& f, success_rate& x) {
+    return f(x.rate_);
+  }
+
 private:
   double rate_ = 1.0;
 };
@@ -72,6 +78,13 @@ public:
   /// Oldest first.
   std::vector<connection_outcome> outcomes(time_point now) const;
 
+  friend bool operator==(const history&, const history&) = default;
+  template <class Inspector>
+  friend typename Inspector::result_type inspect(Inspector& f, history& x) {
+    return f(x.rate_, x.round_trip_, x.command_, x.slow_, x.ran_, x.checks_, x.checked_, x.written_,
+             x.outcomes_);
+  }
+
 private:
   void add_check(time_point now, bool passed);
   /// An exponentially weighted round trip.
@@ -80,12 +93,16 @@ private:
     std::uint32_t known = 0;
     /// Whether this one is far above it.
     bool add(std::chrono::nanoseconds rtt);
+
+    friend bool operator==(const usual&, const usual&) = default;
   };
   struct outcome {
     time_point at;
     std::uint32_t microseconds = 0;
     evidence_kind of = evidence_kind::probe;
     bool answered = false;
+
+    friend bool operator==(const outcome&, const outcome&) = default;
   };
 
   success_rate rate_;

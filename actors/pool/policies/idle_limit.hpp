@@ -38,6 +38,12 @@ public:
   /// `nanoseconds::max()`: none is known.
   std::chrono::nanoseconds at(time_point now) const;
 
+  friend bool operator==(const idle_limit&, const idle_limit&) = default;
+  template <class Inspector>
+  friend typename Inspector::result_type inspect(Inspector& f, idle_limit& x) {
+    return f(x.idle_, x.learnt_at_, x.doubles_after_);
+  }
+
 private:
   std::chrono::nanoseconds idle_{0}; ///< 0: nothing was learnt
   time_point learnt_at_;

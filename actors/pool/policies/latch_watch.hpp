@@ -49,6 +49,12 @@ public:
   /// Those who asked wait for a look, until then; in the past: for none.
   time_point until() const { return until_; }
 
+  friend bool operator==(const latch_watch&, const latch_watch&) = default;
+  template <class Inspector>
+  friend typename Inspector::result_type inspect(Inspector& f, latch_watch& x) {
+    return f(x.known_, x.first_, x.looked_at_, x.until_);
+  }
+
 private:
   std::string known_;
   bool first_ = true;

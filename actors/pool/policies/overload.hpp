@@ -55,6 +55,12 @@ public:
     lasts_ = since_ != time_point::max() && after(since_, b.target + b.interval) <= now;
   }
 
+  friend bool operator==(const overload&, const overload&) = default;
+  template <class Inspector>
+  friend typename Inspector::result_type inspect(Inspector& f, overload& x) {
+    return f(x.since_, x.lasts_);
+  }
+
 private:
   time_point since_ = time_point::max();
   bool lasts_ = false;

@@ -35,6 +35,8 @@ struct waiter {
   std::string identity = {};
   /// It named no patience, so that it is the first to be refused when the pool is overloaded.
   bool yields = false;
+
+  friend bool operator==(const waiter&, const waiter&) = default;
 };
 
 /// Found by request, by holder, by deadline and by age, without a look at the others.
@@ -83,6 +85,13 @@ public:
   /// Checks that its books agree with each other; throws `broken_invariant`. Looks at everything: for tests.
   void verify() const;
 
+  friend bool operator==(const waiter_queue&, const waiter_queue&) = default;
+  template <class Inspector>
+  friend typename Inspector::result_type inspect(Inspector& f, waiter_queue& x) {
+    return f(x.last_, x.last_turn_, x.waiters_, x.by_request_, x.deadlines_, x.yielding_, x.rounds_,
+             x.round_of_, x.line_of_);
+  }
+
 private:
   friend class pool_core_surgeon; // breaks the books in tests, so that `verify` is seen to notice
 
@@ -91,11 +100,15 @@ private:
   /// A holder's under one identity.
   struct line {
     std::set<ticket> waiting;
+
+    friend bool operator==(const line&, const line&) = default;
   };
   /// An identity's.
   struct round {
     std::size_t waiting = 0;
     std::map<turn_number, line> holders;
+
+    friend bool operator==(const round&, const round&) = default;
   };
   using line_key = std::pair<holder_id, std::string>;
 
