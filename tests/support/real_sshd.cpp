@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -235,6 +236,14 @@ void real_sshd::change_host_keys() {
   stop();
   make_host_keys();
   start();
+}
+
+void real_sshd::change_host_keys_by_signal() {
+  const auto listening = log_count("Server listening on");
+  make_host_keys();
+  kill(process_->main_pid(), SIGHUP);
+  if (!wait_for_log("Server listening on", listening + settings_.ipv4 + settings_.ipv6, start_patience))
+    throw std::runtime_error("sshd does not listen again:\n" + log());
 }
 
 void real_sshd::reconfigure(std::vector<std::string> config) {

@@ -74,6 +74,8 @@ public:
   void restart(); ///< stop and start
   /// New host keys and a restart; known_hosts keeps naming the old ones.
   void change_host_keys();
+  /// The same as an administrator does it, by SIGHUP: what is connected stays.
+  void change_host_keys_by_signal();
   /// Rewrites known_hosts from the host keys in force.
   void write_known_hosts() const;
   /// Replaces `settings().config` and restarts.
