@@ -35,6 +35,8 @@ TEST_CASE("an observer notices wrong refusals", "[planted]") {
       {"nobody is refused for the time before the deadline",
        refuse_first(errc::acquire_timeout, [](auto&) { return true; })},
       {"a queue is full only at its depth", refuse_first(errc::queue_full, [](auto&) { return true; })},
+      {"only a pool whose cluster was removed says that there is none",
+       refuse_first(errc::unknown_cluster, [](auto&) { return true; })},
       {"only a pool that is stopping says so", refuse_first(errc::stopping, [](auto&) { return true; })},
       {"only who withdrew, or was cut off, is told so",
        refuse_first(errc::cancelled, [](auto&) { return true; })},

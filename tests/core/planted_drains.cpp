@@ -120,3 +120,19 @@ TEST_CASE("an observer notices reconnects that spare a connection, or that nobod
   for (const auto& bug : bugs)
     CHECK(complaint(bug.falsify) == bug.promise);
 }
+
+/// Who comes to one that drains and stops as well is refused for the stop, and by no other book than this.
+TEST_CASE("an observer notices that somebody waits for a pool that drains", "[planted]") {
+  cluster_settings settings;
+  settings.name = "lumi";
+  settings.host = "h";
+  watched_pool pool{settings, 1};
+  pool.step(ordered<drain_pool>{});
+  pool.step(stop_requested{request_id{1}});
+  pool.tamper = [](watched_pool& it) {
+    CHECK(drop<refuse>()(it));
+    it.due = it.now;
+  };
+  CHECK_THROWS_WITH(pool.step(acquire_requested{request_id{2}, holder_id{1}, time_point::max(), {}}),
+                    "nobody waits for a pool that drains");
+}

@@ -69,6 +69,10 @@ TEST_CASE("an observer notices wrong probes", "[planted]") {
        })},
       {"a probe runs a command only where no lease is, and only if that is the pool's way",
        change<start_probe>([](auto&, start_probe& e) { return e.run = !e.run, true; })},
+      {"a probe has the time that the settings give it",
+       change<start_probe>([](auto&, start_probe& e) { return e.timeout += 1ms, true; })},
+      {"connections are probed as the settings say",
+       change<change_probes>([](auto&, change_probes& e) { return e.timeout += 1ms, true; })},
       {"a doubtful connection is granted last", grant_instead([](const book& c, const book&) {
          return c.probe_failures == 0 && c.doubted && !c.late;
        })},

@@ -106,6 +106,10 @@ bool world::take_of_world(const step& now) {
     tell(connection_doubted{connection_at(now.keys), what == "silent", "as the case says"});
   } else if (what == "answers") {
     tell(connection_answered{connection_at(now.keys), flag_or(now.keys, "ran", false)});
+  } else if (what == "channel_refused") {
+    const auto& of = leased_by(now.keys);
+    auto count = [&](const char* key) { return static_cast<std::uint32_t>(number_or(now.keys, key, 0)); };
+    tell(channel_refused{of.connection, of.lease, count("carried"), count("channels")});
   } else {
     return false;
   }
@@ -117,6 +121,12 @@ void world::order(const step& now) {
   auto request = new_request(now.keys, "as");
   if (what == "pause")
     tell(ordered<pause_pool>{request, {{}, flag_or(now.keys, "keep", false)}, sender(now.keys)});
+  else if (what == "suspend")
+    tell(ordered<suspend_pool>{request});
+  else if (what == "drain")
+    tell(ordered<drain_pool>{request, {{}, time_or(now.keys, "within", {})}});
+  else if (what == "reconnect")
+    tell(ordered<reconnect_pool>{request, {{}, time_or(now.keys, "spread", {})}});
   else if (what == "resume")
     tell(ordered<resume_pool>{request, {{}, flag_or(now.keys, "all", false)}, sender(now.keys)});
   else if (what == "probe_all")
@@ -155,6 +165,7 @@ void world::acquire(const step& now) {
     asks.deadline = patience == forever ? time_point::max() : now_ + patience;
   }
   asks.label = label;
+  asks.identity = text_or(now.keys, "identity", {});
   asks.wait_for_ready = flag_or(now.keys, "wait_for_ready", false);
   asked_[label] = {thread, holder_name, asks.request, flag_or(now.keys, "confirm", true), {}, {}};
   tell(asks);

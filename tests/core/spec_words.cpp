@@ -23,47 +23,53 @@ const key_rule why_it_left{"reason", key_type::reason};
 
 const std::vector<word>& operations() {
   using enum key_type;
-  static const std::vector<word> words{// what those do who use the pool
-                                       {"acquire",
-                                        {{"label", name, needed},
-                                         {"thread", text, needed},
-                                         {"holder"},
-                                         {"patience", patience},
-                                         {"wait_for_ready", flag},
-                                         {"confirm", flag}}},
-                                       {"cancel", {of_acquire}},
-                                       {"confirm", {of_acquire}},
-                                       {"release", {of_acquire, {"holder"}, answer_name}},
-                                       {"discard", {of_acquire, {"holder"}, {"why"}, answer_name}},
-                                       {"holder_dies", {{"holder", text, needed}}},
-                                       // what the world does
-                                       {"opened", {of_connection}},
-                                       {"fails", {of_connection, {"kind", failure, needed}}},
-                                       {"lost", {of_connection, {"kind", failure, needed}}},
-                                       {"closed", {of_connection}},
-                                       {"cleared", {of_acquire, {"cut_off", flag}}},
-                                       {"probe_passes", {of_connection, {"probe", number}, {"took", time}}},
-                                       {"probe_fails", {of_connection, {"probe", number}}},
-                                       {"cut_short", {of_connection}},
-                                       {"silent", {of_connection}},
-                                       {"answers", {of_connection, {"ran", flag}}},
-                                       {"allow_log_in"},
-                                       {"delay_log_in", {{"time", time, needed}}},
-                                       {"wait", {{"time", time, needed}}},
-                                       // what administrators order
-                                       {"pause", {{"holder"}, {"keep", flag}, answer_name}},
-                                       {"resume", {{"holder"}, {"all", flag}, answer_name}},
-                                       {"probe_all", {answer_name}},
-                                       {"evict", {of_connection, answer_name}},
-                                       {"revoke", {of_acquire, answer_name}},
-                                       {"resize", {{"size", number, needed}, answer_name}},
-                                       {"reset", {answer_name}},
-                                       {"disconnect", {answer_name}},
-                                       {"stop", {answer_name}},
-                                       {"remove", {answer_name}},
-                                       {"set", {answer_name}}, // and settings
-                                       // what is to be seen in between
-                                       {"expect", status_keys()}};
+  static const std::vector<word> words{
+      // what those do who use the pool
+      {"acquire",
+       {{"label", name, needed},
+        {"thread", text, needed},
+        {"holder"},
+        {"identity"},
+        {"patience", patience},
+        {"wait_for_ready", flag},
+        {"confirm", flag}}},
+      {"cancel", {of_acquire}},
+      {"confirm", {of_acquire}},
+      {"release", {of_acquire, {"holder"}, answer_name}},
+      {"discard", {of_acquire, {"holder"}, {"why"}, answer_name}},
+      {"holder_dies", {{"holder", text, needed}}},
+      // what the world does
+      {"opened", {of_connection}},
+      {"fails", {of_connection, {"kind", failure, needed}}},
+      {"lost", {of_connection, {"kind", failure, needed}}},
+      {"closed", {of_connection}},
+      {"cleared", {of_acquire, {"cut_off", flag}}},
+      {"probe_passes", {of_connection, {"probe", number}, {"took", time}}},
+      {"probe_fails", {of_connection, {"probe", number}}},
+      {"cut_short", {of_connection}},
+      {"silent", {of_connection}},
+      {"answers", {of_connection, {"ran", flag}}},
+      {"channel_refused", {of_acquire, {"carried", number, needed}, {"channels", number}}},
+      {"allow_log_in"},
+      {"delay_log_in", {{"time", time, needed}}},
+      {"wait", {{"time", time, needed}}},
+      // what administrators order
+      {"pause", {{"holder"}, {"keep", flag}, answer_name}},
+      {"suspend", {answer_name}},
+      {"resume", {{"holder"}, {"all", flag}, answer_name}},
+      {"drain", {{"within", time, needed}, answer_name}},
+      {"reconnect", {{"spread", time, needed}, answer_name}},
+      {"probe_all", {answer_name}},
+      {"evict", {of_connection, answer_name}},
+      {"revoke", {of_acquire, answer_name}},
+      {"resize", {{"size", number, needed}, answer_name}},
+      {"reset", {answer_name}},
+      {"disconnect", {answer_name}},
+      {"stop", {answer_name}},
+      {"remove", {answer_name}},
+      {"set", {answer_name}}, // and settings
+      // what is to be seen in between
+      {"expect", status_keys()}};
   return words;
 }
 
@@ -92,6 +98,13 @@ const std::vector<word>& event_kinds() {
                                        {"backing_off"},
                                        {"delayed"},
                                        {"checking"},
+                                       {"leaked", {about_answer, about_connection}},
+                                       {"overloaded"},
+                                       {"relieved"},
+                                       {"reconnecting"},
+                                       {"draining"},
+                                       {"drained"},
+                                       {"suspended"},
                                        {"paused"},
                                        {"resumed"},
                                        {"changed"},
@@ -126,6 +139,7 @@ const std::vector<key_rule>& status_keys() {
       {"leases", number},
       {"waiters", number},
       {"probing", number},
+      {"state", text, false, {"running", "paused", "suspended", "draining", "drained"}},
       {"paused", flag},
       {"pauses", number},
       {"latched", error_or_none},
@@ -136,8 +150,9 @@ const std::vector<key_rule>& status_keys() {
 
 const std::vector<std::string_view>& topics() {
   static const std::vector<std::string_view> words{
-      "grants", "queue",    "deadlines", "cancel", "release", "confirm", "holders",  "size",
-      "ageing", "openings", "back_off",  "loss",   "probes",  "orders",  "settings", "budget"};
+      "grants",   "queue", "deadlines", "cancel", "release",    "confirm", "holders",  "size",
+      "ageing",   "turns", "overload",  "drains", "reconnects", "leaks",   "channels", "openings",
+      "back_off", "loss",  "probes",    "orders", "settings",   "budget"};
   return words;
 }
 

@@ -113,6 +113,7 @@ values world::status() const {
           {"leases", number(said.leases)},
           {"waiters", number(said.waiters)},
           {"probing", number(said.probing)},
+          {"state", value{to_string(said.state)}},
           {"paused", value{!said.pauses.empty()}},
           {"pauses", value{static_cast<std::int64_t>(said.pauses.size())}},
           {"latched", value{code_or_none(said.latched)}},
