@@ -31,7 +31,7 @@ enum class severity : std::uint8_t { debug, info, warning, error, critical };
   row(released, debug, "A lease was given back by its holder.") \
   row(reclaimed, warning, "A lease ended without its holder's doing.") \
   row(leaked, warning, "A lease is held for longer than leak_threshold; the text says by whom.") \
-  row(checking, info, "An administrator had all idle connections checked.") \
+  row(checking, info, "All idle connections are checked, as an administrator wanted, or all open ones, since the machine slept.") \
   row(probe_passed, debug, "A probe passed.") \
   row(probe_failed, warning, "A probe failed.") \
   row(silent, warning, "A connection in use owes an answer, which counts as a failed probe.") \

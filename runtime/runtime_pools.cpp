@@ -7,6 +7,7 @@
 #include "runtime/runtime_parts.hpp"
 #include "runtime/ssh/login/credentials_look.hpp"
 #include "runtime/ssh/transport.hpp"
+#include "runtime/system/asleep.hpp"
 #include "runtime/system/descriptors.hpp"
 #include "runtime/system/recordings.hpp"
 #include "runtime/system/scheduler_thread.hpp"
@@ -73,6 +74,7 @@ void runtime_parts::begin(const configuration& config) {
   handed.connects_at_once = config.connects_at_once;
   handed.seed = std::random_device{}();
   handed.turns = std::max<std::size_t>(system->scheduler().num_workers(), 2) - 1;
+  handed.asleep = time_asleep;
   handed.report_bug = [to = log](const std::string& cluster, const std::string& text) {
     to->bug(cluster, text);
   };

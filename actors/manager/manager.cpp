@@ -109,7 +109,8 @@ void manager_actor_state::start_pool(const std::string& name, entry& cluster) {
                    permits_,
                    world_.seed + number * 0x9e3779b97f4a7c15u,
                    lives_[name]++ * ids_per_life + 1,
-                   world_.write_recording};
+                   world_.write_recording,
+                   world_.asleep};
   cluster.pool = self_->spawn(pool, cluster.settings, std::move(world));
   self_->monitor(cluster.pool);
   for (auto& one : subscribers_)

@@ -16,6 +16,7 @@
 
 #include "actors/manager/event_account.hpp"
 #include "actors/pool/recording/recording_file.hpp"
+#include "actors/pool/sleep_watch.hpp"
 #include "actors/transport.hpp"
 #include "messages/events.hpp"
 #include "messages/internal_interfaces.hpp"
@@ -39,6 +40,8 @@ struct manager_world {
   /// Told when a bug has ended a pool, or (with no cluster) what all pools share; called on the manager's
   /// thread, must not block.
   std::function<void(const std::string& cluster, const std::string& what)> report_bug;
+  /// How long the machine has slept (actors/pool/sleep_watch.hpp). None: it never does.
+  sleep_clock asleep;
 };
 
 class manager_actor_state {

@@ -68,6 +68,7 @@ void pool_core::fall_due() {
   watch_leaks();
   end_drained_leases();
   shorten_intervals();
+  doubt_open_ones();
   while (!timers_.empty() && timers_.first().first <= now_) {
     auto due = timers_.first();
     connection_due(need(due.second));
@@ -112,7 +113,7 @@ time_point pool_core::next_due() const {
   at(drain_due());
   if (openings_lacking() > 0 && may_open_at() > now_)
     at(may_open_at());
-  if (!gone_.empty() || doomed_ || shrinking_ || shorten_from_ || next_to_ask())
+  if (!gone_.empty() || doomed_ || shrinking_ || shorten_from_ || doubt_from_ || next_to_ask())
     at(now_);
   return due;
 }

@@ -239,6 +239,7 @@ private:
   void on(const probe_passed& event);
   void on(const probe_failed& event);
   void on(const connection_doubted& event);
+  void on(const machine_slept& event);
   void on(const connection_answered& event);
   void connection_due(connection& c);
   void lifetime_over(connection& c);
@@ -256,6 +257,7 @@ private:
   check_pace pace() const;
   void learn_idle_limit(const connection& c, ssh_failure how);
   void shorten_intervals();
+  void doubt_open_ones();
   void probe_has_failed(connection& c, const std::string& text);
   void has_failed(connection& c, event_kind what, evidence_kind of, bool peer_silent,
                   const std::string& text);
@@ -372,6 +374,7 @@ private:
   bool shrinking_ = false;        ///< there are more to close than one step does
 
   idle_limit idle_limit_;
+  std::optional<connection_id> doubt_from_;   ///< since the machine slept; none: all have been doubted
   std::optional<connection_id> shorten_from_; ///< since the limit is shorter; none: all have heard of it
   std::uint32_t probing_ = 0;
   std::uint32_t checking_ = 0; ///< of them, those that nobody doubted

@@ -235,6 +235,29 @@ void pool_core::shorten_intervals() {
   shorten_from_ = next == connections_.end() ? std::nullopt : std::optional{next->first};
 }
 
+void pool_core::on(const machine_slept& event) {
+  auto open = count(connection_state::idle) + count(connection_state::leased);
+  if (open == 0)
+    return;
+  doubt_from_ = connections_.begin()->first;
+  note(event_kind::checking, {}, {},
+       "the machine was asleep for " + to_text(event.how_long) + ": " + std::to_string(open) +
+           (open == 1 ? " open connection is" : " open connections are") + " in doubt");
+}
+
+/// In portions.
+void pool_core::doubt_open_ones() {
+  if (!doubt_from_)
+    return;
+  auto next = connections_.lower_bound(*doubt_from_);
+  for (std::size_t seen = 0; next != connections_.end() && seen < ends_per_step; ++next, ++seen) {
+    auto& c = next->second;
+    if (c.open() && !c.condemned && c.health.doubt())
+      queue_probe(c);
+  }
+  doubt_from_ = next == connections_.end() ? std::nullopt : std::optional{next->first};
+}
+
 void pool_core::on(const connection_doubted& event) {
   auto* c = find(event.connection);
   if (c == nullptr || !c->open() || c->condemned)

@@ -255,6 +255,7 @@ struct event_line {
   std::string operator()(const permits_forgotten&) const { return "permits_forgotten"; }
   std::string operator()(const credentials_seen& e) const { return line("credentials_seen", e.state); }
   std::string operator()(const time_passed&) const { return "time_passed"; }
+  std::string operator()(const machine_slept& e) const { return line("machine_slept", to_text(e.how_long)); }
   std::string operator()(const settings_changed& e) const {
     return line("settings_changed", text_of(e.request));
   }

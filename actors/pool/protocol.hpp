@@ -92,6 +92,12 @@ struct credentials_seen {
 /// The time that `next_due` named has come (or any other: a spurious one is harmless).
 struct time_passed {};
 
+/// The machine was asleep, as a laptop is whose lid was closed: steady time stood still meanwhile, and peers,
+/// or what is between them and us, may have given up what is open here. All of it is in doubt.
+struct machine_slept {
+  std::chrono::nanoseconds how_long{0};
+};
+
 // What admins do; each with a `request` (0: nobody waits) that is acknowledged or refused once.
 struct settings_changed {
   request_id request;
@@ -122,7 +128,8 @@ using pool_event =
                  lease_cleared, connection_opened, connection_failed, connection_lost, connection_closed,
                  probe_passed, probe_failed, connection_doubted, connection_answered, channel_refused,
                  channel_late, permit_given, permit_delayed, permits_forgotten, credentials_seen, time_passed,
-                 settings_changed, MOORAGE_ORDERS(MOORAGE_ORDERED, MOORAGE_COMMA), stop_requested>;
+                 machine_slept, settings_changed, MOORAGE_ORDERS(MOORAGE_ORDERED, MOORAGE_COMMA),
+                 stop_requested>;
 #undef MOORAGE_ORDERED
 
 // --- effects

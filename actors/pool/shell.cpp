@@ -47,6 +47,7 @@ void pool_actor_state::begin(cluster_settings settings, pool_world world) {
   permits_ = std::move(world.permits);
   writer_ = std::move(world.write_recording);
   core_ = std::make_unique<pool_core>(std::move(settings), world.seed, world.first_id);
+  sleep_ = sleep_watch{std::move(world.asleep)};
   step(time_passed{});
 }
 
@@ -183,13 +184,21 @@ void pool_actor_state::take(const caf::down_msg& down) {
 
 // --- the core and its effects
 
+/// A sleep comes before what is heard after it, so that nobody is granted what it made doubtful as if it were
+/// sound.
 void pool_actor_state::step(pool_event event) {
+  if (auto slept = sleep_.look(); slept > std::chrono::nanoseconds{0})
+    carry_out(machine_slept{slept});
+  carry_out(event);
+  set_timer();
+}
+
+void pool_actor_state::carry_out(const pool_event& event) {
   effects_.clear();
   core_->set_announcing(!subscribers_.empty());
   step_core(event);
   for (auto& effect : effects_)
     std::visit([this](auto& what) { apply(what); }, effect);
-  set_timer();
 }
 
 void pool_actor_state::apply(const request_permit& effect) {
@@ -297,10 +306,13 @@ void pool_actor_state::apply(const change_probes& effect) {
 
 void pool_actor_state::set_timer() {
   auto due = core_->next_due();
+  auto now = self_->clock().now();
+  if (sleep_.looks() && !connections_.empty())
+    due = std::min<time_point>(due, now + sleep_watch::interval);
   if (due >= timer_due_)
     return; // the timer that runs comes earlier and sets the next
   timer_due_ = due;
-  self_->delayed_send(self_, std::max(due - self_->clock().now(), std::chrono::nanoseconds{0}),
+  self_->delayed_send(self_, std::max<std::chrono::nanoseconds>(due - now, std::chrono::nanoseconds{0}),
                       wake_up{++timer_generation_});
 }
 

@@ -18,6 +18,7 @@
 #include "actors/pool/protocol.hpp"
 #include "actors/pool/recording/flight_recorder.hpp"
 #include "actors/pool/recording/recording_file.hpp"
+#include "actors/pool/sleep_watch.hpp"
 #include "actors/transport.hpp"
 #include "messages/events.hpp"
 #include "messages/internal_interfaces.hpp"
@@ -40,6 +41,8 @@ struct pool_world {
   std::uint64_t first_id = 1;
   /// Writes what its flight recorder keeps. None: nothing is kept.
   recording_writer write_recording = {};
+  /// How long the machine has slept. None: it never does.
+  sleep_clock asleep;
 };
 
 class pool_actor_state {
@@ -136,6 +139,7 @@ private:
   void apply(const change_probes& effect);
   void apply(announce& effect);
   event_record recorded(announce& effect) const;
+  void carry_out(const pool_event& event);
   void set_timer();
 
   // --- shell_recording.cpp
@@ -169,6 +173,7 @@ private:
     caf::typed_response_promise<done> promise;
   };
   std::optional<being_written> written_;
+  sleep_watch sleep_;
   time_point timer_due_ = time_point::max();
   std::uint64_t timer_generation_ = 0;
 };

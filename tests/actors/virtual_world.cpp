@@ -183,7 +183,7 @@ private:
 
 } // namespace
 
-virtual_world::virtual_world(cluster_settings settings)
+virtual_world::virtual_world(cluster_settings settings, bool sleeps)
     : system(prepared(config)), sched(dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler())),
       cluster(std::move(settings)) {
   manager_world world;
@@ -200,6 +200,8 @@ virtual_world::virtual_world(cluster_settings settings)
   world.report_bug = [this](const std::string& where, const std::string& what) {
     bugs.push_back(where.empty() ? what : where + ": " + what);
   };
+  if (sleeps)
+    world.asleep = [this] { return asleep; };
   manager = system.spawn(moorage::manager, std::vector{cluster}, std::move(world));
   sched.run();
 }

@@ -157,7 +157,8 @@ struct scripted_recordings {
 
 class virtual_world {
 public:
-  explicit virtual_world(cluster_settings settings);
+  /// `sleeps`: pools look at `asleep`, at least every ten seconds while they have connections.
+  explicit virtual_world(cluster_settings settings, bool sleeps = false);
   ~virtual_world();
 
   /// Runs every message that is ready, then moves the clock, in steps small enough for every timer to have
@@ -203,6 +204,7 @@ public:
   std::shared_ptr<scripted_network> network = std::make_shared<scripted_network>();
   cluster_settings cluster;
   manager_actor manager;
+  std::chrono::nanoseconds asleep{0}; ///< the machine, in all; virtual time stood still meanwhile
   failure refused;
   std::vector<std::string> bugs; ///< as the manager reports them
   std::shared_ptr<scripted_recordings> recordings = std::make_shared<scripted_recordings>();

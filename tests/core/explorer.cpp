@@ -92,6 +92,7 @@ void add_connections(const watched_pool& pool, bool openings, bool probes, event
 }
 
 void add_evidence(const watched_pool& pool, events& all) {
+  all.push_back(machine_slept{1h});
   const auto& connections = pool.watch.connections();
   for (std::uint64_t i = 1; i < connections.size(); ++i) {
     if (connections[i].now != phase::open && i > 1) // the first one long after, too

@@ -166,9 +166,11 @@ void impolite_world::ask() {
 void impolite_world::be_rude() {
   auto some_lease = leases_.empty() ? lease_id{1} : leases_[below(leases_.size())];
   auto some_connection = connections_.empty() ? connection_id{1} : connections_[below(connections_.size())];
-  switch (below(17)) {
+  switch (below(18)) {
   case 16:
     return step(channel_late{some_connection, some_lease, up_to(20s)});
+  case 17:
+    return step(machine_slept{up_to(10h)});
   case 15:
     return step(credentials_seen{chance(0.5) ? "as they were" : ""});
   case 14:

@@ -172,6 +172,7 @@ private:
   void hear(const probe_passed& event);
   void hear(const probe_failed& event);
   void hear(const connection_doubted& event);
+  void hear(const machine_slept& event);
   void hear(const connection_answered& event);
   void hear(const channel_refused& event);
   void hear(const channel_late& event);

@@ -37,6 +37,11 @@ void observer::hear(const ordered<probe_pool>& event) {
   expect_answer(event.request, errc::none);
 }
 
+void observer::hear(const machine_slept&) {
+  for (auto& c : connections_)
+    c.doubted = c.doubted || (c.now == phase::open && !c.condemned);
+}
+
 void observer::see(const change_probes& effect) {
   keep(effect.method == settings_.probe && effect.command == settings_.probe_command &&
            effect.timeout == settings_.probe_timeout,

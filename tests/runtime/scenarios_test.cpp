@@ -10,7 +10,9 @@
 #include <fstream>
 #include <thread>
 
+#include "messages/durations.hpp"
 #include "tests/runtime/scenario.hpp"
+#include "tests/runtime/sleeping_clock.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
@@ -234,6 +236,28 @@ TEST_CASE(
   }
   CHECK(day.all_answered());
   CHECK(day.saw("exited 0") + day.saw("granted") > crowd * 9 / 10);
+  ends_well(day);
+}
+
+TEST_CASE("after a laptop's sleep what is open is asked before anybody comes, and who comes then is served") {
+  scenario day{"a laptop's sleep"};
+  day.settings().min_idle = 4;
+  day.settings().probe_timeout = 1s;
+  day.settings().probe_interval_unhealthy = 1s;
+  day.begin();
+  REQUIRE(day.wait_for(event_kind::opened, 4));
+  // What lies in between has forgotten them: nothing is heard of their peers, not even an end.
+  day.sshd().freeze_connections();
+  machine_slept_for(8h);
+  REQUIRE(day.wait_for(event_kind::checking));
+  CHECK_THAT(day.text_of(event_kind::checking),
+             Contains("asleep for " + to_text(8h)) && Contains("4 open connections are in doubt"));
+  REQUIRE(day.wait_for(event_kind::closing, 4));
+  day.look("when all have been found out");
+  day.ask(crowd / 10, patient(), command("echo heard"));
+  day.ask(crowd * 9 / 10, patient());
+  CHECK(day.all_answered());
+  CHECK(day.saw_only({"granted", "exited 0"}));
   ends_well(day);
 }
 

@@ -218,6 +218,12 @@ bool real_sshd::launch(std::chrono::milliseconds patience) {
   return false;
 }
 
+void real_sshd::freeze_connections() {
+  for (auto pid : process_->members())
+    if (pid != process_->main_pid())
+      kill(pid, SIGSTOP);
+}
+
 void real_sshd::stop() {
   process_.reset();
 }

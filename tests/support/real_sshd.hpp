@@ -68,6 +68,7 @@ public:
   // Faults.
   void freeze() { process_->freeze(); } ///< SIGSTOP to the listener and all its descendants
   void thaw() { process_->thaw(); }
+  void freeze_connections(); ///< those that there are: the listener takes others
   void kill_connections() { process_->kill_all_but_main(); } ///< the listener lives on
   void stop();    ///< listener and connections; the port then refuses
   void start();   ///< on the same port as before
