@@ -38,8 +38,8 @@ using asked_actor = caf::typed_actor<
 #define MOORAGE_ANSWERED(order) caf::replies_to<order>::with<done>
 /// And what may be done to it.
 using admin_actor = asked_actor::extend<
-    // Those of messages/orders.hpp, which says what each does; `done` when the pool has taken it. The sender's,
-    // who is whoever says it.
+    // Those of messages/orders.hpp, which says what each does; `done` when the pool has taken it. An order is
+    // its sender's.
     MOORAGE_ORDERS(MOORAGE_ANSWERED, MOORAGE_COMMA)>;
 #undef MOORAGE_ANSWERED
 

@@ -42,7 +42,6 @@ namespace moorage {
 
 class archive_reader;
 class archive_writer;
-
 class pool_core {
 public:
   // --- fixed times and limits
@@ -106,7 +105,6 @@ public:
   void verify() const;
   /// Connections, leases and waiters, together.
   std::size_t things() const { return connections_.size() + leases_.size() + waiters_.size(); }
-
   // --- core_recording.cpp: all of it as bytes, and back (recording/archive.hpp)
   void write(archive_writer& to) const;
   /// None, and the reader has failed: what was read is no pool core's, or its books do not agree.
@@ -126,7 +124,6 @@ private:
   void inspect_work(Inspector& f);
   bool is_fresh() const;
   friend class pool_core_surgeon; // breaks the books in tests, so that `verify` is seen to notice
-
   using connection = pool_connection;
   using keys = connection_keys;
   using lease = pool_lease;

@@ -106,10 +106,11 @@ void pool_core::on(const ordered<evict_connection>& event) {
   auto closing = c->state == connection_state::closing;
   auto leases = c->in_use();
   condemn(*c, removal_reason::evicted, {});
-  answer(event.request, to_string(event.order.connection) +
-                            (closing      ? " was closing already"
-                             : leases > 0 ? " closes when it has lost its " + plural(leases, "lease")
-                                          : " is closed"));
+  answer(event.request,
+         to_string(event.order.connection) + (closing      ? " was closing already"
+                                              : leases > 0 ? " closes when its " + plural(leases, "lease") +
+                                                                 (leases == 1 ? " has" : " have") + " ended"
+                                                           : " is closed"));
 }
 
 void pool_core::on(const ordered<resize_pool>& event) {

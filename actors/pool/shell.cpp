@@ -80,6 +80,8 @@ holder_id pool_actor_state::holder_of(const caf::strong_actor_ptr& whom) {
 }
 
 holder_id pool_actor_state::known_holder(const caf::strong_actor_ptr& whom) const {
+  if (!whom)
+    return {}; // CAF takes no hash of nobody
   auto known = holder_ids_.find(caf::actor_cast<caf::actor_addr>(whom));
   return known != holder_ids_.end() ? known->second : holder_id{};
 }

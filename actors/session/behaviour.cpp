@@ -14,16 +14,8 @@ inner_session_actor::behavior_type session(session_actor_state::self_pointer sel
     state->ask_manager(request, promise);
     return promise;
   };
-  auto order = [self, state](auto& request) {
-    auto sender = self->current_sender(); // before the promise, which takes it away
-    auto promise = self->make_response_promise<done>();
-    state->order(request, std::move(sender), promise);
-    return promise;
-  };
-  auto change = [self, state, ask](auto& request) {
-    request.by = state->named(request.by);
-    return ask(self->make_response_promise<done>(), request);
-  };
+  auto order = [state](auto& request) { return state->order(request); };
+  auto change = [state](auto& request) { return state->change(request); };
   keep_composure(self);
   self->set_down_handler([state](const caf::down_msg& down) { state->take(down); });
   state->begin(std::move(manager), whom, bounds, std::move(known_as));

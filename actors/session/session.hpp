@@ -77,13 +77,22 @@ public:
   }
   /// The same of an order, which is the sender's.
   template <class Order>
-  void order(Order& what, caf::strong_actor_ptr sender, caf::typed_response_promise<done> promise) {
+  caf::typed_response_promise<done> order(Order& what) {
+    order_sender sender{self_->current_sender()}; // before the promise, which takes it away
+    auto promise = self_->make_response_promise<done>();
     what.by = named(what.by);
     ask<done>(caf::actor_cast<caf::actor>(state_.manager()),
-              caf::make_message(std::move(what), order_sender{std::move(sender)}), promise);
+              caf::make_message(std::move(what), std::move(sender)), promise);
+    return promise;
   }
-  /// Whoever calls themselves so, with what is known of them.
-  std::string named(const std::string& words) const;
+  /// The same of what changes the clusters themselves.
+  template <class Order>
+  caf::typed_response_promise<done> change(Order& what) {
+    auto promise = self_->make_response_promise<done>();
+    what.by = named(what.by);
+    ask_manager(what, promise);
+    return promise;
+  }
 
   // From pools and connections.
   session_state& state() { return state_; }
@@ -110,6 +119,8 @@ private:
   using theirs = std::pair<caf::actor_addr, std::uint64_t>;
   using asked_by_number = std::unordered_map<std::uint64_t, asked>;
 
+  /// Whoever calls themselves so, with what is known of them.
+  std::string named(const std::string& words) const;
   /// Instantiated in session.cpp, for each type of answer: what CAF makes of a request takes a compiler
   /// seconds.
   template <class Answer>
@@ -162,8 +173,8 @@ private:
   std::unordered_map<caf::actor_addr, bool> senders_; ///< monitored; whether it subscribed
 };
 
-/// Ends with `whom`; none: when it is told `outsider_gone`. With the manager at the latest. `known_as`: what is
-/// known of the outsider and cannot be made up, such as "pid 1234"; empty: nothing.
+/// Ends with `whom`; none: when it is told `outsider_gone`. With the manager at the latest. `known_as`: what
+/// is known of the outsider and cannot be made up, such as "pid 1234"; empty: nothing.
 inner_session_actor::behavior_type session(session_actor_state::self_pointer self, manager_actor manager,
                                            caf::strong_actor_ptr whom, session_bounds bounds,
                                            std::string known_as);

@@ -170,6 +170,21 @@ ending follow_events(const options& from, runtime& node, signal_watch& signals) 
   return {success, signals.caught()};
 }
 
+/// Nobody is served from then on. Code `none`: no connection is left.
+failure drain_all(runtime& node, std::chrono::milliseconds within) {
+  auto clusters = node.clusters();
+  if (!clusters)
+    return clusters.error();
+  std::vector<pending<result<std::string>>> drains;
+  for (const auto& each : *clusters)
+    drains.push_back(node.async().drain(each.name, within));
+  failure undone;
+  for (auto& each : drains)
+    if (auto drained = each.get(); !drained && drained.error().code != errc::unknown_cluster)
+      undone = drained.error();
+  return undone;
+}
+
 // By its process, so that a node that is frozen, or of another version, can be ended too. Who made a socket
 // and handed it over may be named in the node's place, so what is no node is left alone.
 ending stop_node(const options& from, const std::string& socket) {
@@ -227,12 +242,17 @@ ending run_admin(const options& from) {
   auto config = read_configuration(from);
   if (!config)
     return {wrong_config, 0};
-  if (action == "stop")
-    return stop_node(from, node_socket(from, *config));
+  auto socket = node_socket(from, *config);
+  if (action == "stop" && from.admin.within.count() < 0)
+    return stop_node(from, socket);
   auto reached = reach_node(from, *config);
   if (!reached.pools)
     return refuse(reached.reason);
   auto& node = *reached.pools;
+  if (action == "stop") {
+    auto undone = drain_all(node, from.admin.within);
+    return undone.code != errc::none ? refuse(undone) : stop_node(from, socket);
+  }
   if (action == "pools")
     return show_pools(from, node);
   if (action == "connections")

@@ -152,7 +152,7 @@ candidates offer_options(const place& where, const std::string& word) {
 
 candidates offer_arguments(const place& where) {
   const auto& expected = where.path.back()->arguments;
-  auto more = !expected.empty() && expected.back().many && expected.back().name == "CLUSTER";
+  auto more = !expected.empty() && expected.back().many && !expected.back().behind_mark();
   if (where.arguments >= expected.size() && !more)
     return {};
   const auto& next = expected[std::min(where.arguments, expected.size() - 1)];
@@ -160,7 +160,7 @@ candidates offer_arguments(const place& where) {
     return offer_clusters(where);
   if (next.name == "FILE")
     return shells_files;
-  if (next.many)
+  if (next.behind_mark())
     return {{"--", next.text}};
   candidates result;
   for (const auto& choice : next.choices)

@@ -77,7 +77,7 @@ std::string command_page::usage() const {
     result += " COMMAND";
   for (const auto& each : arguments) {
     auto name = each.name + (each.many ? "…" : "");
-    result += each.many ? " -- " + name : each.required ? " " + name : " [" + name + "]";
+    result += each.behind_mark() ? " -- " + name : each.required ? " " + name : " [" + name + "]";
   }
   return result;
 }

@@ -59,7 +59,9 @@ std::string synopsis(const command_page& page) {
     result += " " + italic("COMMAND");
   for (const auto& each : page.arguments) {
     auto name = italic(each.name + (each.many ? "…" : ""));
-    result += each.many ? " " + bold("--") + " " + name : each.required ? " " + name : " [" + name + "]";
+    result += each.behind_mark() ? " " + bold("--") + " " + name
+              : each.required    ? " " + name
+                                 : " [" + name + "]";
   }
   return result;
 }

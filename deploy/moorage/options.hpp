@@ -51,10 +51,11 @@ struct admin_options {
   std::uint64_t number = 0; ///< a connection, a lease, a size, or a duration in milliseconds
   std::string key;          ///< of a setting
   std::string value;
-  bool all = false;                  ///< pauses, whoever's they are
-  std::vector<std::string> clusters; ///< whose events
-  std::string severity;              ///< of events, the least; empty: any
-  std::vector<std::string> kinds;    ///< of events; empty: all
+  bool all = false;                     ///< pauses, whoever's they are
+  std::vector<std::string> clusters;    ///< whose events
+  std::string severity;                 ///< of events, the least; empty: any
+  std::vector<std::string> kinds;       ///< of events; empty: all
+  std::chrono::milliseconds within{-1}; ///< of the node's end, for leases; negative: now
 };
 
 struct replay_options {

@@ -36,9 +36,14 @@ void command_line::add_admin() {
       add_argument(*action, argument);
   }
   add_events(*admin);
-  add(*admin, "stop", "End the node, with all its connections", {.exit_codes = true})->callback([this] {
-    options_.admin.action = "stop";
-  });
+  auto* stop =
+      add(*admin, "stop", "End the node, with all its connections",
+          {.paragraphs = {"With --within it serves nobody any more, and ends when all leases have ended, "
+                          "at the latest after that time; moorage admin resume calls that off."},
+           .exit_codes = true});
+  stop->callback([this] { options_.admin.action = "stop"; });
+  add_duration(*stop, "--within", options_.admin.within,
+               "Wait until leases have ended, for this time at most, such as 10min. Otherwise they end now");
 }
 
 void command_line::add_events(CLI::App& admin) {

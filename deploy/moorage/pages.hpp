@@ -22,6 +22,9 @@ struct argument_page {
   bool required = false;
   bool many = false;
   std::vector<std::string> choices = {}; ///< as an option's
+
+  /// The words of a remote command: any may be meant for it, so that they stand behind --.
+  bool behind_mark() const { return many && name != "CLUSTER"; }
 };
 
 struct command_page {

@@ -87,8 +87,8 @@ std::string usual_node_socket();
 /// What a node offers to those who connect.
 struct node_service {
   /// Called for each connection, on the network's thread: the actor that it is given, which is all that it is
-  /// told of. `from`: what the kernel says of whoever connects, such as "pid 1234". Must not block. None: it is
-  /// turned away.
+  /// told of. `from`: what the kernel says of whoever connects, such as "pid 1234". Must not block. None: it
+  /// is turned away.
   std::function<caf::strong_actor_ptr(const std::string& from)> open;
   /// Told when that connection has ended, or could not begin; on any thread. May be empty.
   std::function<void(const caf::strong_actor_ptr&)> closed;

@@ -64,7 +64,7 @@ TEST_CASE("a subscriber hears what matters as much as it asked for") {
   listener.ask<done>(subscribe{"", 100, {severity::info}});
   all.ask<done>(subscribe{"", 100});
   a_day(world);
-  CHECK(kinds(listener) == "opened paused refused resumed");
+  CHECK(kinds(listener) == "opened paused refused resumed reclaimed");
   CHECK(all.heard->events.size() > 4);
 }
 

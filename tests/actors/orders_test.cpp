@@ -56,21 +56,22 @@ TEST_CASE("what a sender says of itself is bounded and fit to be printed") {
 TEST_CASE("a pause ends with the actor that sent it, though its session lives, and is no other's to end") {
   virtual_world world{plain_cluster(1)};
   guest first{world}, second{world, first};
-  first.ask<done>(pause("first"));
   second.ask<done>(pause("second"));
-  CHECK(pausers(world) == "first, second");
-  second.ask<done>(resume_pool{"alpha"});
-  CHECK(pausers(world) == "first");
-  second.ask<done>(resume_pool{"alpha"});
-  CHECK(pausers(world) == "first");
-  second.acquire();
-  CHECK(second.heard->grants.empty());
-  first.die();
+  first.ask<done>(pause("first"));
+  CHECK(pausers(world) == "second, first");
+  first.ask<done>(resume_pool{"alpha"});
+  CHECK(pausers(world) == "second");
+  first.ask<done>(resume_pool{"alpha"});
+  CHECK(pausers(world) == "second");
+  first.acquire();
+  CHECK(first.heard->grants.empty());
+  second.die();
   CHECK(pausers(world).empty());
-  CHECK(second.heard->grants.size() == 1);
+  CHECK(first.heard->grants.size() == 1);
 }
 
-TEST_CASE("a pause that is kept outlives its sender, and anybody's resume ends it; one of all ends every") {
+TEST_CASE(
+    "a pause that is kept outlives its sender, and anybody's resume ends it, and one of all ends every") {
   virtual_world world{plain_cluster(1)};
   guest other{world};
   {
@@ -91,5 +92,17 @@ TEST_CASE("a sender that ended before its pause was read leaves none") {
   guest host{world};
   host.say(pause("gone"));
   host.die();
+  CHECK(pausers(world).empty());
+}
+
+TEST_CASE("an order that nobody sends is done, and a pause of nobody's is kept") {
+  virtual_world world{plain_cluster(1)};
+  guest host{world};
+  host.acquire();
+  caf::anon_send(host.session, pause("nobody"));
+  world.settle();
+  CHECK(pausers(world) == "nobody (kept)");
+  caf::anon_send(host.session, resume_pool{"alpha"});
+  world.settle();
   CHECK(pausers(world).empty());
 }

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <chrono>
+#include <csignal>
 
 #include "runtime/runtime.hpp"
 #include "tests/cli/node_home.hpp"
@@ -178,4 +179,37 @@ TEST_CASE("events are told of the clusters, the kinds and the severity that were
   auto level = home.moorage({"admin", "events", "--severity", "loud"});
   CHECK(level.code == 2);
   CHECK_THAT(level.error_output, Contains("warning"));
+}
+
+TEST_CASE(
+    "a node ends when its leases have ended, or are ended at the deadline, and serves nobody meanwhile") {
+  for (const auto* within : {"1s", "1h"}) {
+    INFO(within);
+    node_home home;
+    auto spec = home.spec({"exec", "here", "--", "echo started; cat"});
+    spec.keep_input_open = true;
+    program running{spec};
+    REQUIRE(running.wrote("started"));
+    program stopping{home.spec({"admin", "stop", "--within", within})};
+    auto ends = std::string{within} == "1h"; // by itself
+    if (ends) {
+      REQUIRE(home.until([&] { return home.pool()["state"] == "draining"; }));
+      CHECK(home.exec("true").code == 255);
+      running.close_input();
+    }
+    CHECK(running.wait(20s).code == (ends ? 0 : 255));
+    CHECK(stopping.wait(20s).code == 0);
+    CHECK(home.node.wait(20s).code == 0);
+  }
+}
+
+TEST_CASE("a node's end that a resume calls off does not come") {
+  node_home home;
+  program running{home.spec({"exec", "here", "-n", "--", "echo started; exec sleep 600"})};
+  REQUIRE(running.wrote("started"));
+  program stopping{home.spec({"admin", "stop", "--within", "1h"})};
+  REQUIRE(home.until([&] { return home.pool()["state"] == "draining"; }));
+  CHECK(home.moorage({"admin", "resume", "here"}).code == 0);
+  CHECK(stopping.wait(20s).code != 0);
+  CHECK(home.exec("true").code == 0);
 }
