@@ -9,6 +9,7 @@
 // its offset; from then on nothing is read, and what was read is of no use.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <chrono>
@@ -49,11 +50,13 @@ public:
   }
 
   void number(std::uint64_t value) {
+    auto* at = room(10);
     while (value >= 0x80) {
-      bytes_.push_back(static_cast<char>(value | 0x80));
+      *at++ = static_cast<char>(value | 0x80);
       value >>= 7;
     }
-    bytes_.push_back(static_cast<char>(value));
+    *at++ = static_cast<char>(value);
+    size_ = static_cast<std::size_t>(at - bytes_.data());
   }
   /// Small ones of either sign take few bytes.
   void difference(std::int64_t value) {
@@ -61,29 +64,30 @@ public:
   }
   /// Eight bytes, whatever it is.
   void word(std::uint64_t value) {
-    char raw[8];
-    for (auto& byte : raw) {
-      byte = static_cast<char>(value);
-      value >>= 8;
-    }
-    bytes_.append(raw, sizeof raw);
+    auto* at = room(8);
+    for (int i = 0; i < 8; ++i)
+      at[i] = static_cast<char>(value >> 8 * i);
+    size_ += 8;
   }
   void text(std::string_view value) {
     number(value.size());
-    bytes_.append(value);
+    value.copy(room(value.size()), value.size());
+    size_ += value.size();
   }
 
-  const std::string& bytes() const { return bytes_; }
-  std::string take() { return std::exchange(bytes_, {}); }
-  void clear() { bytes_.clear(); }
+  /// Until something is written.
+  std::string_view bytes() const { return {bytes_.data(), size_}; }
+  std::size_t size() const { return size_; }
+  std::string copy() const { return std::string{bytes()}; }
+  void clear() { size_ = 0; }
 
 private:
   template <class T>
   void put(const T& x) {
     if constexpr (std::is_same_v<T, bool>)
-      bytes_.push_back(x ? 1 : 0);
+      byte(x ? 1 : 0);
     else if constexpr (std::is_enum_v<T>)
-      bytes_.push_back(static_cast<char>(x));
+      byte(static_cast<char>(x));
     else if constexpr (std::is_unsigned_v<T>)
       number(x);
     else if constexpr (std::is_integral_v<T>)
@@ -132,7 +136,7 @@ private:
   template <class... Ts>
   void put(const std::variant<Ts...>& x) {
     static_assert(sizeof...(Ts) < 256);
-    bytes_.push_back(static_cast<char>(x.index()));
+    byte(static_cast<char>(x.index()));
     std::visit([this](const auto& what) { put(what); }, x);
   }
   template <class List>
@@ -142,7 +146,19 @@ private:
       put(each);
   }
 
-  std::string bytes_;
+  void byte(char value) {
+    *room(1) = value;
+    ++size_;
+  }
+  /// Where the next so many bytes go.
+  char* room(std::size_t more) {
+    if (bytes_.size() - size_ < more) [[unlikely]]
+      bytes_.resize(std::max(2 * bytes_.size(), size_ + more + 64));
+    return bytes_.data() + size_;
+  }
+
+  std::string bytes_; ///< longer than what was written
+  std::size_t size_ = 0;
 };
 
 class archive_reader {
@@ -207,8 +223,8 @@ private:
   /// Half of what nanoseconds can count, 146 years, so that no sum of two overflows. Nothing that happens is
   /// so far away; what is said to be is taken for that.
   template <class Length>
-  static constexpr std::int64_t far_of =
-      std::chrono::duration_cast<Length>(std::chrono::nanoseconds{std::int64_t{1} << 62}).count();
+  static constexpr std::int64_t
+      far_of = std::chrono::duration_cast<Length>(std::chrono::nanoseconds{std::int64_t{1} << 62}).count();
   static std::int64_t within(std::int64_t count, std::int64_t far) {
     return count < -far ? -far : count > far ? far : count;
   }

@@ -11,11 +11,11 @@ void flight_recorder::begin_leg(const pool_core& core) {
     return;
   archive_writer snapshot;
   core.write(snapshot);
-  later_.snapshot = snapshot.take();
+  later_.snapshot = snapshot.copy();
 }
 
 void flight_recorder::before(const pool_core& core, time_point now, const pool_event& event) {
-  auto full = blind() ? later_.missed % look_again_after == 0 : later_.events.bytes().size() >= leg_max_;
+  auto full = blind() ? later_.missed % look_again_after == 0 : later_.events.size() >= leg_max_;
   if (full)
     begin_leg(core);
   if (blind()) {
@@ -47,12 +47,12 @@ recording flight_recorder::kept(const pool_core& core, recording_header header) 
   if (blind()) {
     archive_writer snapshot;
     core.write(snapshot);
-    result.legs.push_back({snapshot.take(), {}});
+    result.legs.push_back({snapshot.copy(), {}});
     return result;
   }
   if (!earlier_.snapshot.empty())
-    result.legs.push_back({earlier_.snapshot, earlier_.events.bytes()});
-  result.legs.push_back({later_.snapshot, later_.events.bytes()});
+    result.legs.push_back({earlier_.snapshot, earlier_.events.copy()});
+  result.legs.push_back({later_.snapshot, later_.events.copy()});
   return result;
 }
 

@@ -25,7 +25,7 @@ public:
   static constexpr std::size_t bytes_kept = 256u << 10;
   /// Connections, leases and waiters of a pool that snapshots are taken of: what more would cost is noticed
   /// by acquires.
-  static constexpr std::size_t things_max = 2'000;
+  static constexpr std::size_t things_max = 500;
   /// A pool that was too large is looked at again after so many events.
   static constexpr std::uint32_t look_again_after = 4'096;
 
@@ -42,7 +42,7 @@ public:
   /// is snapshot now, and is all of it.
   recording kept(const pool_core& core, recording_header header) const;
   /// Of events, snapshots not counted.
-  std::size_t size() const { return earlier_.events.bytes().size() + later_.events.bytes().size(); }
+  std::size_t size() const { return earlier_.events.size() + later_.events.size(); }
 
 private:
   struct leg {
