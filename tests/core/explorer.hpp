@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/core/exploration_tally.hpp"
 #include "tests/core/watched_pool.hpp"
 
 namespace moorage::test {
@@ -26,7 +27,17 @@ struct theme {
     std::string identity;
   };
   std::vector<asker> askers = {}; ///< any of them may ask next; none: two holders in turn
+  bool anything = false;          ///< one event of each kind at least, whether it fits or not
 };
+
+/// Every sequence of so many events that the theme has.
+struct part {
+  std::string name;
+  watched_pool start;
+  theme what;
+  int depth;
+};
+using parts = std::vector<part>;
 
 /// A pool of few connections and a short queue, so that sequences reach its limits.
 cluster_settings small(std::uint32_t size, std::uint32_t channels);
@@ -34,7 +45,19 @@ cluster_settings small(std::uint32_t size, std::uint32_t channels);
 /// A pool with so many idle connections.
 watched_pool opened(cluster_settings settings, std::uint32_t idle);
 
-/// Plays every sequence of so many events that the theme has.
-void explore(const char* name, const watched_pool& start, const theme& what, int depth);
+ssh_error failing(ssh_failure kind);
+
+/// What may happen next.
+std::vector<pool_event> possible(const watched_pool& pool, const theme& what);
+
+inline constexpr const char* kept = "every promise was kept";
+
+/// Plays all sequences of the part; whether every promise was kept, or which was not, and where.
+std::string explore(const part& each, exploration_tally& tally);
+/// So many deeper than it says.
+std::string explore(part each, int deeper, exploration_tally& tally);
+
+/// Plays all of them; each must keep every promise.
+void explore(const parts& all);
 
 } // namespace moorage::test

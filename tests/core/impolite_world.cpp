@@ -69,7 +69,9 @@ void impolite_world::later(std::chrono::nanoseconds delay, pool_event event) {
 }
 
 void impolite_world::step(const pool_event& event) {
+  seen.coming(pool, event);
   pool.step(event);
+  seen.happened(pool, event);
   auto effects = pool.effects; // answered with events of their own
   for (const auto& effect : effects)
     std::visit([this](const auto& what) { answer(what); }, effect);
@@ -91,6 +93,13 @@ void impolite_world::answer(const request_permit& effect) {
 void impolite_world::answer(const open_connection& effect) {
   connections_.push_back(effect.connection);
   auto c = effect.connection;
+  if (!kind_ && weather_ == weather::frozen)
+    return later(30s, connection_failed{c, {ssh_stage::connect, ssh_failure::timed_out, "frozen"}});
+  if (!kind_ && weather_ == weather::banned)
+    return later(up_to(1s),
+                 connection_failed{c, {ssh_stage::key_exchange, ssh_failure::turned_away, "banned"}});
+  if (!kind_ && weather_ == weather::flapping)
+    later(3s + up_to(10s), connection_lost{c, {ssh_stage::session, ssh_failure::reset, "flaps"}});
   if (kind_ || !chance(trouble_))
     return later(up_to(3s), connection_opened{c});
   constexpr ssh_failure kinds[] = {ssh_failure::refused,     ssh_failure::reset,
@@ -146,6 +155,8 @@ void impolite_world::answer(const end_lease& effect) {
 }
 
 void impolite_world::answer(const start_probe& effect) {
+  if (!kind_ && weather_ == weather::frozen)
+    return;
   if (kind_ || !chance(trouble_ * 0.7))
     return later(up_to(1s), probe_passed{effect.probe, effect.connection, up_to(chance(0.2) ? 1s : 100ms)});
   if (!chance(0.2)) // else it dies without a word
@@ -253,7 +264,15 @@ void impolite_world::administrate() {
   }
 }
 
+/// Fair for most of the time; what is frozen and thaws is late, and what was lost stays lost.
+void impolite_world::turn_weather() {
+  weather_ = chance(0.6) ? weather::fair : static_cast<weather>(1 + below(3));
+  weather_until_ = pool.now + up_to(5min);
+}
+
 void impolite_world::step_once() {
+  if (has_weather && !kind_ && pool.now >= weather_until_)
+    turn_weather();
   auto next = pool.now + up_to(pace_);
   auto first = coming_.empty() ? time_point::max() : coming_.begin()->first;
   auto due = pool.core.next_due();

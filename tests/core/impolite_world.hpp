@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "actors/pool/seeded_random.hpp"
+#include "tests/core/sometimes.hpp"
 #include "tests/core/watched_pool.hpp"
 
 namespace moorage::test {
@@ -23,9 +24,14 @@ public:
 
   watched_pool pool;
   std::set<event_kind> told; ///< what the pool has announced so far
+  sometimes seen;            ///< of what must happen now and then
   bool discards = false;     ///< some holders say that their connection is bad; set before it runs
+  /// The cluster freezes, bans and flaps for a while; set before it runs.
+  bool has_weather = false;
 
 private:
+  enum class weather : std::uint8_t { fair, frozen, banned, flapping };
+  void turn_weather();
   static cluster_settings draw_settings(seeded_random& random);
   bool chance(double share) { return random_.unit() < share; }
   std::chrono::nanoseconds up_to(std::chrono::nanoseconds longest);
@@ -63,6 +69,8 @@ private:
   double trouble_;                ///< share of openings and probes that go wrong
   std::chrono::nanoseconds pace_; ///< the longest time between two things that happen
   bool kind_ = false;
+  weather weather_ = weather::fair;
+  time_point weather_until_ = time_point::min();
   std::uint64_t requests_ = 0;
   std::multimap<time_point, pool_event> coming_;
   std::vector<lease_id> leases_;

@@ -39,17 +39,18 @@ void observer::back_off(time_point began, bool unreached) {
       not_after_ = not_after_alone_;
     return;
   }
-  auto delay = 1000ms;
+  std::chrono::nanoseconds delay = 1s;
   for (auto i = given_up_; i > 0 && delay < 120s; --i)
-    delay = std::min(delay * 8 / 5, 120'000ms);
+    delay = std::min<std::chrono::nanoseconds>(delay * 8 / 5, 120s);
   ++given_up_;
   given_up_at_ = now_;
   trial_ = true;
-  auto waited_for = unreached ? std::min(delay, 12'500ms) : delay;
-  not_before_ = now_ + waited_for * 4 / 5;
-  not_before_alone_ = now_ + delay * 4 / 5;
-  not_after_ = now_ + waited_for * 6 / 5;
-  not_after_alone_ = now_ + delay * 6 / 5;
+  auto waited_for = unreached ? std::min<std::chrono::nanoseconds>(delay, 12'500ms) : delay;
+  constexpr auto rounding = 1us;
+  not_before_ = now_ + waited_for * 4 / 5 - rounding;
+  not_before_alone_ = now_ + delay * 4 / 5 - rounding;
+  not_after_ = now_ + waited_for * 6 / 5 + rounding;
+  not_after_alone_ = now_ + delay * 6 / 5 + rounding;
 }
 
 /// Who asks a latched pool has it look whether anything was mended, and waits for that.
