@@ -1,6 +1,6 @@
-// Why a pool does what it does: asked when somebody waits, when nothing is opened, when a connection is passed
-// over. Values for programs, each with a sentence for people made of the pool's own state. Durations are as of
-// the answer.
+// Why a pool does what it does: asked when somebody waits, when nothing is opened, when a connection is
+// passed over. Values for programs, each with a sentence for people made of the pool's own state. Durations
+// are as of the answer.
 #pragma once
 
 #include <array>

@@ -263,7 +263,7 @@ private:
   void on(const channel_refused& event);
   void on(const channel_late& event);
   std::chrono::nanoseconds channel_patience(const connection& c) const;
-  bool others_have_room() const;
+  bool others_have_room(const connection& c) const;
   time_point leaks_due() const;
   void watch_leaks();
   // --- core_pauses.cpp: pauses, each its sender's

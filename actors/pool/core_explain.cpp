@@ -89,7 +89,7 @@ connection_explanation pool_core::explained(const connection& c, time_point now)
   if (c.in_use() >= channels)
     return told(standing::full, slots);
   if (c.health.is_late())
-    return told(standing::late, "its server opened no channel in time, and it is being asked; " + slots);
+    return told(standing::late, "its server owes the answer whether it opens a channel; " + slots);
   if (c.health.failures() > 0)
     return told(standing::failed, "it failed " + std::to_string(c.health.failures()) +
                                       " checks in a row, of " + std::to_string(settings_.probe_failures_max) +

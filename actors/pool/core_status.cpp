@@ -63,7 +63,8 @@ std::vector<connection_status> pool_core::connections(time_point now) const {
   result.reserve(connections_.size());
   for (const auto& [id, c] : connections_) {
     auto idle = c.state == connection_state::idle ? between(c.idle_since, now) : std::chrono::nanoseconds{0};
-    auto suspect = c.health.probe() || c.health.doubted() || c.health.failures() > 0 || c.past.slow();
+    auto suspect = c.health.probe() || c.health.doubted() || c.health.is_late() || c.health.failures() > 0 ||
+                   c.past.slow();
     result.push_back({id, c.state, static_cast<std::uint32_t>(c.leases.size()), c.health.failures(),
                       static_cast<bool>(c.health.probe()), c.condemned, c.leases_served,
                       between(c.began, now), idle, c.health.last_rtt(), c.past.usual_rtt(),

@@ -72,10 +72,13 @@ std::chrono::nanoseconds pool_core::channel_patience(const connection& c) const 
 
 /// Whoever came now would be served at once by a connection that nobody doubts, or by a new one as soon as
 /// that is open.
-bool pool_core::others_have_room() const {
+bool pool_core::others_have_room(const connection& c) const {
   if (!waiters_.empty())
     return false;
-  if (!grantable_.empty() && grantable_.first().doubtful < grant_rank::doubt::doubted)
+  auto next = grantable_.begin();
+  if (next != grantable_.end() && next->connection == c.id)
+    ++next;
+  if (next != grantable_.end() && next->doubtful < grant_rank::doubt::doubted)
     return true;
   return connections_.size() < settings_.pool_size && settings_.queue_depth > 0 && !back_off_.latched() &&
          back_off_.may_open_at(true) <= now_ && (wishes_.empty() || delay_.until <= now_);
@@ -89,11 +92,8 @@ void pool_core::on(const channel_late& event) {
   if (c == nullptr || !c->open() || held == leases_.end() || held->second.connection != c->id ||
       event.waited < channel_patience(*c))
     return;
-  if (!c->condemned && c->health.doubt())
-    queue_probe(*c);
-  refresh(*c);
   auto failed = c->health.failures() > 0 && waiters_.size() < settings_.queue_depth && !back_off_.latched();
-  if (!works() || !admits() || !(failed || others_have_room()))
+  if (!works() || !admits() || !(failed || others_have_room(*c)))
     return;
   held->second.unserved = true;
   c->health.late();

@@ -153,8 +153,8 @@ struct open_connection {
   std::uint32_t attempt = 1;
   permit_id permit = {}; ///< that it is tried with
 };
-// `close_connection`, `end_lease` and `give_up_channel`, to one connection, and `change_probes`, to all, are in
-// messages/connection_life.hpp.
+// `close_connection`, `end_lease` and `give_up_channel`, to one connection, and `change_probes`, to all, are
+// in messages/connection_life.hpp.
 
 /// Tell the connection of the lease (which must happen before the holder hears of it), then answer the
 /// acquire.

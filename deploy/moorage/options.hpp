@@ -18,7 +18,19 @@ class Option;
 
 namespace moorage::cli {
 
-enum class command : std::uint8_t { none, exec, status, check, bench, config, serve, admin, replay, completion, man };
+enum class command : std::uint8_t {
+  none,
+  exec,
+  status,
+  check,
+  bench,
+  config,
+  serve,
+  admin,
+  replay,
+  completion,
+  man
+};
 
 struct exec_options {
   std::vector<std::string> words;       ///< the command

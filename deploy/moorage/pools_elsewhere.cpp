@@ -7,7 +7,9 @@
 
 #include <unistd.h>
 
+#include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/pools.hpp"
+#include "deploy/moorage/reach.hpp"
 
 namespace moorage::cli {
 
@@ -29,21 +31,31 @@ std::vector<std::string> own_words() {
   return words;
 }
 
-} // namespace
-
-std::optional<runtime> make_pools(configuration, signal_watch& signals, failure& reason) {
+/// Begins this process anew with the program that has pools; comes back if it cannot.
+failure become_other_program() {
   auto program = other_program();
   auto words = own_words();
   std::vector<char*> arguments;
   for (auto& word : words)
     arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  signals.hand_over();
   execv(program.c_str(), arguments.data());
-  reason = {errc::local_failure, "cannot run " + program.string() +
-                                     ", which opens connections for moorage (" + std::strerror(errno) +
-                                     "): install moorage whole"};
+  return {errc::local_failure, "cannot run " + program.string() +
+                                   ", which opens connections for moorage (" + std::strerror(errno) +
+                                   "): install moorage whole"};
+}
+
+} // namespace
+
+std::optional<runtime> make_pools(configuration, signal_watch& signals, failure& reason) {
+  signals.hand_over();
+  reason = become_other_program();
   return std::nullopt;
+}
+
+/// It has the pools' core, which this one is too small for.
+ending run_replay(const options&) {
+  return refuse(become_other_program());
 }
 
 } // namespace moorage::cli

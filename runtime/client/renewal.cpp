@@ -41,8 +41,7 @@ bool client_state::goes_on(std::uint64_t call, command& what, outcome& ended) {
   --held.under_way;
   auto unsent = ended.kind == outcome_kind::never_sent;
   held.used = held.used || !unsent;
-  auto for_want_of_channel =
-      lacks_channel(ended.cause.code) && held.under_way == 0 && what.moves < moves_max;
+  auto for_want_of_channel = lacks_channel(ended.cause.code) && held.under_way == 0 && what.moves < moves_max;
   if (unsent && what.once_more && !what.cancelled && !held.used &&
       (for_want_of_channel || for_want_of_connection(ended.cause.code))) {
     ++what.moves;

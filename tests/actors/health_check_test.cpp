@@ -139,8 +139,9 @@ TEST_CASE(
   holder host{world};
   host.acquire();
   REQUIRE(host.heard->grants.size() == 1);
-  world.network->silent = {0};
   host.run("long");
+  world.pass(1ms);
+  world.network->silent = {0};
   world.pass(39s, 100ms);
   CHECK(world.network->questions >= keep_alive_count_max); // what the pool asks comes on top
   CHECK(host.heard->lost.empty());

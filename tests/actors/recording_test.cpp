@@ -44,7 +44,7 @@ const pool_core& core_in(virtual_world& world) {
 /// An order to record, and what came of it.
 struct order {
   explicit order(virtual_world& world) : asker(world.system) {
-    asker->send(world.manager, record_pool{world.cluster.name});
+    asker->send(world.manager, record_pool{world.cluster.name}, order_sender{});
     world.settle();
   }
   std::string answer() {

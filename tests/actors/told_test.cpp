@@ -220,13 +220,13 @@ TEST_CASE("an exit status is shown as the number that the server sent") {
 
 TEST_CASE("a pool keeps its latest errors, a bounded number of them, though nobody listens") {
   virtual_world world{plain_cluster(1)};
-  CHECK(world.ask<error_list>(get_errors{"alpha"}).errors.empty());
+  CHECK(world.ask<error_list>(get_errors{"alpha"}).value().errors.empty());
   world.network->open_fails = {ssh_stage::connect, ssh_failure::refused,
                                "refused\n" + std::string(100'000, 'x')};
   holder host{world};
   host.acquire(1h);
   world.pass(20s);
-  auto few = world.ask<error_list>(get_errors{"alpha"}).errors;
+  auto few = world.ask<error_list>(get_errors{"alpha"}).value().errors;
   REQUIRE(few.size() > 2);
   CHECK(few.front().what == event_kind::open_failed);
   CHECK(few.front().cluster == "alpha");
@@ -242,5 +242,5 @@ TEST_CASE("a pool keeps its latest errors, a bounded number of them, though nobo
     host.acquire(1h);
     world.pass(60s, 1s);
   }
-  CHECK(world.ask<error_list>(get_errors{"alpha"}).errors.size() == errors_kept);
+  CHECK(world.ask<error_list>(get_errors{"alpha"}).value().errors.size() == errors_kept);
 }

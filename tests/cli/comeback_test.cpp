@@ -358,7 +358,7 @@ TEST_CASE("while the node is away an actor is refused a session, and has one of 
       return refused.code() == errc::node_lost;
     }
   }));
-  CHECK_THAT(told, Contains("the node went away"));
+  CHECK_THAT(told, Contains("the node is away"));
   home.start();
   REQUIRE(bool{rt.acquire("here", patient()).release()});
   auto session = moorage::session_of(rt, nullptr);

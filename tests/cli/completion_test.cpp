@@ -81,11 +81,11 @@ TEST_CASE("what may come next is offered from the table of --help, each with its
   CHECK(home.offered({"st"}) == "status\tSay what the pools of the node do\n");
   CHECK(home.offered({"exec", "--ti"}) == "--timeout\tEnd the command after this time, such as 10min\n");
   CHECK(home.offered({"exec", "l"}) == "lumi\tlumi.example.org\n");
-  CHECK(home.names({""}) == "exec status check bench config serve admin completion man");
+  CHECK(home.names({""}) == "exec status check bench config serve admin replay completion man");
   CHECK(home.names({}) == home.names({""}));
   CHECK(home.names({"help", "admin", "ev"}) == "evict events");
   CHECK(home.names({"admin", "evict", "--e"}) == "--embedded");
-  CHECK(home.names({"admin", "re"}) == "resume revoke resize reset reconnect");
+  CHECK(home.names({"admin", "re"}) == "resume revoke resize reset reconnect record");
 }
 
 TEST_CASE("every command and option that help lists is offered") {

@@ -1,5 +1,5 @@
-// Promises: a pool says why somebody waits, why nothing is opened, and how each connection stands, and what it
-// says is so.
+// Promises: a pool says why somebody waits, why nothing is opened, and how each connection stands, and what
+// it says is so.
 #include <set>
 
 #include "tests/core/impolite_world.hpp"
@@ -68,6 +68,8 @@ TEST_CASE("why nothing is opened after a failure is told with that failure") {
   }
   s.acquire(r2, h1, 1h);
   s.step(connection_failed{c2, error_of(ssh_failure::timed_out, "no answer")});
+  s.step(connection_closed{c1});
+  s.step(connection_closed{c2});
   s.acquire(r3, h1, 1h);
   CHECK(causes(s) == "backing_off; r3 no_connection");
   CHECK_THAT(s.core.explain(s.now).opening.text, Contains("is tried in") && Contains("no answer"));
@@ -76,7 +78,7 @@ TEST_CASE("why nothing is opened after a failure is told with that failure") {
   s.acquire(r4, h1, 1h);
   CHECK(causes(s) == "on_trial; c3 opening; r3 no_connection; r4 no_connection");
   s.step(connection_failed{c3, error_of(ssh_failure::denied, "no such key")});
-  CHECK(causes(s) == "latched");
+  CHECK(causes(s) == "latched; c3 closing");
   CHECK_THAT(s.core.explain(s.now).opening.text, Contains("reset") && Contains("no such key"));
 }
 
@@ -89,7 +91,7 @@ TEST_CASE("why no more are opened at once, and who waits for leave to log in") {
   CHECK(causes(s) == "at_once; c1 opening; r1 no_connection; r2 no_connection");
   story asking{quiet(5)};
   asking.permitted = false;
-  CHECK(asking.acquire(r1, h1, 1h) == "ask o1");
+  CHECK(asking.acquire(r1, h1, 1h) == "ask q1");
   CHECK(causes(asking) == "no_permit; r1 no_connection");
   asking.step(permit_delayed{permit_id{1}, asking.now + 7s, "the budget is used up"});
   CHECK_THAT(asking.core.explain(asking.now).opening.text,

@@ -69,7 +69,6 @@ void observer::hear(const channel_late& event) {
   if (!l.live || l.connection != event.connection || c.now != phase::open ||
       static_cast<double>(event.waited.count()) < 1e6 * patience)
     return;
-  c.doubted = c.doubted || !c.condemned;
   late_ = event.lease;
   auto serves = works() && state_ == pool_state::running;
   auto failed = c.probe_failures > 0 && waiting_.size() < settings_.queue_depth;

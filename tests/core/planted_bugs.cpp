@@ -146,7 +146,8 @@ TEST_CASE("an observer notices wrong grants", "[planted]") {
        })},
       {"a connection that failed its probe is not leased twice",
        grant_on([](const watched_pool& pool, const book& c) {
-         return sound(c) && c.probe_failures > 0 && c.in_use() > 0 &&
+         return sound(c) && c.probe_failures > 0 && c.in_use() > 0 && !c.late &&
+                pool.now >= std::max(c.carries_until, c.carries_now_until) &&
                 c.in_use() < pool.watch.settings().channels_per_connection;
        })},
       {"a doubtful connection is granted last",

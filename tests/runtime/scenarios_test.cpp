@@ -145,7 +145,8 @@ TEST_CASE("a host that freezes and thaws costs its users the commands that ran, 
   CHECK(day.all_answered());
   // What was given up had not even had a channel, or might have run: both are said as they were.
   CHECK(day.saw_only({"granted", "exited 0", "never_sent, command_timeout", "maybe_ran, command_timeout",
-                      "never_sent, connection_lost", "maybe_ran, connection_lost"}));
+                      "never_sent, connection_lost", "maybe_ran, connection_lost",
+                      "never_sent, channel_late"}));
   ends_well(day);
 }
 

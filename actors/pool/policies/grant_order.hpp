@@ -46,8 +46,8 @@ struct grant_rank {
   friend auto operator<=>(const grant_rank&, const grant_rank&) = default;
 };
 
-/// None: it has no slot to grant, or opens channels too late. Once it has failed, only an idle connection is granted, so that one
-/// doubtful link does not cost two leases.
+/// None: it has no slot to grant, or opens channels too late. Once it has failed, only an idle connection is
+/// granted, so that one doubtful link does not cost two leases.
 std::optional<grant_rank> rank_for_grant(const grant_candidate& candidate, const health& health);
 
 } // namespace moorage

@@ -10,7 +10,7 @@ bool health::doubt() {
 }
 
 void health::late() {
-  doubted_ = late_ = true;
+  late_ = true;
 }
 
 void health::failed(time_point now) {

@@ -20,8 +20,8 @@ public:
   // --- evidence
   /// A user cut something short. Whether that is news; any answer, or failure, ends the doubt.
   bool doubt();
-  /// The peer opens no channel in time: a doubt, and until there is an answer or a failure it takes no new
-  /// lease, so that what is moved from here does not come back.
+  /// The peer opens no channel in time: until there is an answer or a failure, of which the channel that it
+  /// owes will bring one, it takes no new lease, so that what is moved from here does not come back.
   void late();
   /// It was silent while it owed an answer.
   void failed(time_point now);

@@ -3,8 +3,8 @@
 //
 // Kept in two legs. Each begins with a snapshot; when the later one is full, the earlier one is dropped, and
 // a new one begins: what is kept is between half and all of the bytes allowed. A snapshot looks at everything
-// that the pool has, so there is one in thousands of events, and none of a pool that is so large that acquires
-// would wait for it: of that only its state is told when somebody asks.
+// that the pool has, so there is one in thousands of events, and none of a pool that is so large that
+// acquires would wait for it: of that only its state is told when somebody asks.
 //
 // Owned by a pool's shell, which feeds it before and after each step of the core.
 #pragma once

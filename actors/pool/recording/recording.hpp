@@ -3,8 +3,8 @@
 // A file begins with eight bytes that name the format. Parts follow, each with its kind, its length, its
 // bytes and their digest: the header, then one or two legs of the flight, each a snapshot of the core and the
 // events that came after it with their times and a digest of the effects that each had; then the end. What a
-// part holds is as recording/archive.hpp writes it, so only the version that wrote it can read it: the
-// header says which that was.
+// part holds is as recording/archive.hpp writes it, so only the version that wrote it can read it: the header
+// says which that was.
 //
 // What is in it: the pool's settings (which have names of secrets, never secrets), the labels of leases, the
 // names of those who ask, what servers said, and commands that probe. No output, no input, no other commands.
