@@ -40,9 +40,8 @@ failure become_other_program() {
     arguments.push_back(word.data());
   arguments.push_back(nullptr);
   execv(program.c_str(), arguments.data());
-  return {errc::local_failure, "cannot run " + program.string() +
-                                   ", which opens connections for moorage (" + std::strerror(errno) +
-                                   "): install moorage whole"};
+  return {errc::local_failure, "cannot run " + program.string() + ", which opens connections for moorage (" +
+                                   std::strerror(errno) + "): install moorage whole"};
 }
 
 } // namespace

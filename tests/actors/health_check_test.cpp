@@ -139,6 +139,7 @@ TEST_CASE(
   holder host{world};
   host.acquire();
   REQUIRE(host.heard->grants.size() == 1);
+  world.network->run_takes = 1h;
   host.run("long");
   world.pass(1ms);
   world.network->silent = {0};

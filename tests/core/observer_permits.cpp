@@ -48,9 +48,9 @@ void observer::see(const request_permit& effect) {
   if (effect.held)
     return permit_promise(!fresh && book.connection && forgotten_now_,
                           "only a new giver is told of what is in use");
+  permit_promise(works(), "a pool that is paused, drained or stopping asks for no leave");
   permit_promise(effect.anew == std::exchange(reset_, false),
                  "signs of a ban are forgotten where an administrator says so, and only there");
-  permit_promise(works(), "a pool that is paused, drained or stopping asks for no leave");
   if (fresh)
     permit_promise(effect.permit.value > last_permit_, "a permit's id is never used again");
   else
