@@ -147,7 +147,7 @@ TEST_CASE("each of the pool's policies has a sign by which an exploration knows 
 }
 
 TEST_CASE("ten million sequences reach every pair of events, every policy and every end of a connection",
-          "[exploration][long]") {
+          "[exploration][.night]") {
   auto began = processor_seconds();
   std::vector<std::string> broken;
   auto all = play(all_parts(), true, broken);

@@ -90,7 +90,7 @@ TEST_CASE("in a long life in an impolite world every promise is kept", "[simulat
 }
 
 /// What came to pass, and how often, is in tests/simulation.txt below the build's folder.
-TEST_CASE("in ten thousand long lives in an impolite world every promise is kept", "[simulation][long]") {
+TEST_CASE("in ten thousand long lives in an impolite world every promise is kept", "[simulation][.night]") {
   constexpr std::uint64_t lives = 10'000;
   experience met;
   for (std::uint64_t seed = 1; seed <= lives; ++seed)

@@ -92,7 +92,7 @@ private:
 
 } // namespace
 
-TEST_CASE("on a server with MaxSessions 2 no user sees an error, and the pool learns it") {
+TEST_CASE("on a server with MaxSessions 2 no user sees an error, and the pool learns it", "[long][alone]") {
   support::real_sshd_settings server;
   server.max_sessions = 2;
   scenario day{"MaxSessions 2", server};
@@ -106,7 +106,8 @@ TEST_CASE("on a server with MaxSessions 2 no user sees an error, and the pool le
   ends_well(day);
 }
 
-TEST_CASE("at a server that turns log-ins away since strangers fill it, five hundred wait and are served") {
+TEST_CASE("at a server that turns log-ins away since strangers fill it, five hundred wait and are served",
+          "[long][alone]") {
   support::real_sshd_settings server;
   server.max_startups = "3:50:6";
   scenario day{"MaxStartups 3:50:6", server};
@@ -128,7 +129,8 @@ TEST_CASE("at a server that turns log-ins away since strangers fill it, five hun
   ends_well(day);
 }
 
-TEST_CASE("a host that freezes and thaws costs its users the commands that ran, and nobody a ban") {
+TEST_CASE("a host that freezes and thaws costs its users the commands that ran, and nobody a ban",
+          "[long][alone]") {
   scenario day{"the host freezes and thaws"};
   day.settings().min_idle = 4;
   day.settings().connect_timeout = 5s;
@@ -150,7 +152,8 @@ TEST_CASE("a host that freezes and thaws costs its users the commands that ran, 
   ends_well(day);
 }
 
-TEST_CASE("a host key that changes ends no open connection, and who needs another is told what to do") {
+TEST_CASE("a host key that changes ends no open connection, and who needs another is told what to do",
+          "[long][alone]") {
   scenario day{"the host key changes"};
   day.settings().channels_per_connection = 1;
   day.begin();
@@ -189,7 +192,8 @@ TEST_CASE("a host key that changes ends no open connection, and who needs anothe
 }
 
 TEST_CASE(
-    "while the name service is away or knows no such name nobody knocks, and who waits is served after it") {
+    "while the name service is away or knows no such name nobody knocks, and who waits is served after it",
+    "[long][alone]") {
   scenario day{"the name service goes away"};
   if (!day.network())
     return;
@@ -226,7 +230,8 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "a server that lets in and cuts is left alone for longer each time, and who waits is served after it") {
+    "a server that lets in and cuts is left alone for longer each time, and who waits is served after it",
+    "[long][alone]") {
   scenario day{"the server lets in and cuts"};
   day.begin();
   {
@@ -240,7 +245,8 @@ TEST_CASE(
   ends_well(day);
 }
 
-TEST_CASE("after a laptop's sleep what is open is asked before anybody comes, and who comes then is served") {
+TEST_CASE("after a laptop's sleep what is open is asked before anybody comes, and who comes then is served",
+          "[long][alone]") {
   scenario day{"a laptop's sleep"};
   day.settings().min_idle = 4;
   day.settings().probe_timeout = 1s;
@@ -262,7 +268,8 @@ TEST_CASE("after a laptop's sleep what is open is asked before anybody comes, an
   ends_well(day);
 }
 
-TEST_CASE("a site that bans who knocks faster than the budget allows does not ban five hundred of us") {
+TEST_CASE("a site that bans who knocks faster than the budget allows does not ban five hundred of us",
+          "[long][alone]") {
   support::real_sshd_settings server;
   server.max_startups = "3:50:6";
   scenario day{"a site that bans", server};
@@ -285,7 +292,7 @@ TEST_CASE("a site that bans who knocks faster than the budget allows does not ba
   ends_well(day);
 }
 
-TEST_CASE("the site of the scenarios bans whoever keeps to no budget") {
+TEST_CASE("the site of the scenarios bans whoever keeps to no budget", "[long][alone]") {
   scenario day{"the same without a budget"};
   if (!day.network())
     return;
