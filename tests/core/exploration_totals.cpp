@@ -1,5 +1,5 @@
-// Promises: what the explorations reach, all of them together. The long one is the deepest that a suite can
-// afford; it writes down what it met in tests/exploration.txt below the build's folder.
+// Promises: what the explorations reach, all of them together. The one of the night is run by hand; it writes
+// down what it met in tests/exploration.txt below the build's folder.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
