@@ -25,7 +25,7 @@ public:
   static constexpr std::size_t bytes_kept = 256u << 10;
   /// Connections, leases and waiters of a pool that snapshots are taken of: what more would cost is noticed
   /// by acquires.
-  static constexpr std::size_t things_max = 500;
+  static constexpr std::size_t things_max = 200;
   /// A pool that was too large is looked at again after so many events.
   static constexpr std::uint32_t look_again_after = 4'096;
 
