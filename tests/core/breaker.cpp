@@ -1,6 +1,10 @@
 // Promises: a pool that has failed to open leaves the server alone for a time that grows, tries once at a
 // time, and keeps what is open.
+#include <algorithm>
+#include <set>
+
 #include "tests/core/story.hpp"
+#include "tests/core/watched_pool.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
@@ -74,4 +78,30 @@ TEST_CASE("failures of new log-ins leave the open connections alone") {
     CHECK(s.status().leased == 1);
     CHECK(s.release(l1, h1).find("grant r2 l2 c1 h2") != std::string::npos);
   }
+}
+
+TEST_CASE(
+    "one that is let in during the delay that another brought is no failure of its own, and after it is") {
+  auto settings = lumi(3);
+  settings.min_idle = settings.connects_at_once = 2;
+  std::set<bool> waits_again;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    watched_pool pool{settings, seed};
+    pool.step(time_passed{});
+    pool.step(connection_opened{c1});
+    pool.now += 100ms;
+    pool.step(connection_lost{c1, error_of(ssh_failure::reset)});
+    pool.now += 1s; // the delay is as long, more or less a fifth
+    pool.step(connection_opened{c2});
+    pool.now += 1s;
+    pool.step(connection_lost{c2, error_of(ssh_failure::reset)});
+    waits_again.insert(std::any_of(pool.effects.begin(), pool.effects.end(), [](const auto& effect) {
+      auto* said = std::get_if<announce>(&effect);
+      return said != nullptr && said->what == event_kind::backing_off;
+    }));
+    for (int i = 0; i < 3 && pool.watch.connections().size() < 4; ++i)
+      CHECK_NOTHROW(pool.pass()); // the observer sees whether the next comes too early
+    CHECK(pool.watch.connections().size() == 4);
+  }
+  CHECK(waits_again.size() == 2);
 }

@@ -7,6 +7,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "actors/pool/protocol.hpp"
@@ -253,6 +254,8 @@ private:
   void end_everything(request_id request);
   void gave_up(connection_book& c, ssh_failure kind);
   void back_off(time_point began, bool unreached);
+  void count_failures(bool says_so);
+  void count_failure(time_point began, bool unreached, bool says_so);
   void failed_try(connection_book& c, const ssh_error& error);
   void forgive();
   void of_no_use(const connection_book& c);
@@ -276,6 +279,8 @@ private:
 
   cluster_settings settings_;
   time_point now_{};
+  time_point due_ = time_point::max();        ///< when the pool wanted to be woken
+  time_point late_until_ = time_point::min(); ///< nobody woke it for long
   std::uint64_t step_ = 0;
   std::vector<connection_book> connections_; ///< by id
   std::vector<lease_book> leases_;           ///< by id
@@ -313,10 +318,11 @@ private:
   bool trial_ = false;         ///< nobody was let in since an opening was given up
   std::uint32_t given_up_ = 0; ///< or ended before they were of use
   time_point given_up_at_ = time_point::min();
-  time_point useless_at_ = time_point::min();    ///< when a connection was last found of no use
-  bool gave_up_now_ = false, fatal_now_ = false; ///< for a cause that does not pass
-  connection_book newcomer_;                     ///< what is known of those to be opened
-  std::string credentials_;                      ///< as they were when the pool was latched
+  time_point useless_at_ = time_point::min();         ///< when a connection was last found of no use
+  std::vector<std::pair<time_point, bool>> failures_; ///< of this step that are not counted yet
+  bool gave_up_now_ = false, fatal_now_ = false;      ///< for a cause that does not pass
+  connection_book newcomer_;                          ///< what is known of those to be opened
+  std::string credentials_;                           ///< as they were when the pool was latched
   time_point looked_at_ = time_point::min(), looking_until_ = time_point::min();
   bool latched_now_ = false, credentials_known_ = false;
   bool stopping_ = false, removed_ = false, latched_ = false, disconnected_now_ = false;

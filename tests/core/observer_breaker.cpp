@@ -1,5 +1,6 @@
 // When a pool leaves a server alone, as the observer books it.
 #include <algorithm>
+#include <utility>
 
 #include "tests/core/observer.hpp"
 
@@ -32,9 +33,19 @@ void observer::gave_up(connection_book& c, ssh_failure kind) {
 }
 
 void observer::back_off(time_point began, bool unreached) {
-  if (latched_)
-    return;
-  if (began < not_before_) { // one failure with the last
+  if (!latched_)
+    failures_.emplace_back(began, unreached);
+}
+
+void observer::count_failures(bool says_so) {
+  for (auto [began, unreached] : std::exchange(failures_, {}))
+    count_failure(began, unreached, says_so);
+}
+
+/// Of what began when the delay was over by one draw of chance, and not by another, the pool says whether it
+/// is a failure of its own.
+void observer::count_failure(time_point began, bool unreached, bool says_so) {
+  if (began < not_before_ || (began < not_after_ && !says_so)) { // one failure with the last
     if (!unreached)
       not_after_ = not_after_alone_;
     return;

@@ -98,8 +98,9 @@ void observer::check_silences(time_point next_due) {
     c.was_idle = c.idle();
     if (!c.was_idle || next_due <= now_)
       continue;
-    keep(now_ <= c.quiet_since + longest + in_line, "an idle connection is asked in time");
-    keep(fatal_idle_.count() == 0 || now_ <= std::max(c.quiet_since, fatal_at_) + idle_limit() + in_line,
+    auto since = std::max(c.quiet_since, late_until_);
+    keep(now_ <= since + longest + in_line, "an idle connection is asked in time");
+    keep(fatal_idle_.count() == 0 || now_ <= std::max(since, fatal_at_) + idle_limit() + in_line,
          "an idle connection is asked before what others did not survive");
   }
 }

@@ -24,21 +24,6 @@ Book& grown(std::vector<Book>& books, id<Tag> id) {
 
 } // namespace
 
-void observer::did(const pool_effects& effects, const pool_status& status, time_point next_due) {
-  for (const auto& effect : effects)
-    std::visit([this](const auto& what) { see(what); }, effect);
-  check_expectations();
-  check_waiters(next_due);
-  check_connections(next_due);
-  check_doubts(next_due);
-  check_silences(next_due);
-  check_permits(next_due);
-  check_drain(next_due);
-  check_renewals(next_due);
-  check_overload(next_due);
-  check_status(status);
-}
-
 std::size_t observer::count(phase a, phase b) const {
   return static_cast<std::size_t>(std::count_if(connections_.begin(), connections_.end(),
                                                 [&](const auto& c) { return c.now == a || c.now == b; }));

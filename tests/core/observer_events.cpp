@@ -28,25 +28,6 @@ bool take(std::vector<T>& from, const T& what) {
 
 } // namespace
 
-void observer::told(time_point now, const pool_event& event) {
-  now_ = now;
-  ++step_;
-  waited_before_ = waiting_.size();
-  gave_up_now_ = fatal_now_ = disconnected_now_ = latched_now_ = false;
-  ends_.clear();
-  answers_.clear();
-  notices_.clear();
-  leaks_.clear();
-  late_ = {};
-  hear_sender(event);
-  std::visit([this](const auto& what) { hear(what); }, event);
-  unconfirmed_grants();
-  leaked_leases();
-  overdue_drain();
-  overdue_renewals();
-  silent_probes();
-}
-
 /// From now on the lease is over; the pool must say so to the connection, and to the holder if it is to be
 /// noticed.
 void observer::end(lease_id lease, bool ask, bool notice) {
