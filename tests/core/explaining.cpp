@@ -159,7 +159,8 @@ TEST_CASE("what a pool says of its reasons is so") {
       REQUIRE(why.connections.size() == status.total);
       REQUIRE(why.opening.under_way == status.opening);
       REQUIRE_FALSE(why.opening.text.empty());
-      auto serves = status.state == pool_state::running || status.state == pool_state::suspended;
+      auto serves = status.pauses.empty() &&
+                    (status.state == pool_state::running || status.state == pool_state::suspended);
       REQUIRE((why.opening.why != opening_cause::latched || status.latched.code != errc::none));
       REQUIRE((why.opening.why != opening_cause::full || status.total >= status.size));
       REQUIRE((why.opening.why != opening_cause::not_serving || !serves || pool.watch.stopping()));

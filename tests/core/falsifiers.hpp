@@ -167,7 +167,7 @@ inline falsifier misreport(std::function<void(watched_pool&)> how) {
 
 /// What the observer complains of when the bug is planted, in the first life that gives an opportunity.
 inline std::string complaint(const falsifier& falsify) {
-  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 4000; ++seed) {
     impolite_world world{seed};
     auto done = false;
     world.pool.tamper = [&](watched_pool& pool) {

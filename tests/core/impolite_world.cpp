@@ -154,6 +154,16 @@ void impolite_world::answer(const end_lease& effect) {
     later(up_to(2s), lease_cleared{effect.connection, effect.lease, chance(0.4)});
 }
 
+/// Its holder gives it back, and asks again with the time that it has waited.
+void impolite_world::answer(const give_up_channel& effect) {
+  auto holder = pool.watch.leases()[effect.lease.value].holder;
+  auto delay = up_to(300ms);
+  later(delay, lease_released{fresh(), effect.lease, holder});
+  if (chance(0.9))
+    later(delay, acquire_requested{fresh(), holder, cluster_deadline, "moved", false, up_to(10s),
+                                   identity_of(holder)});
+}
+
 void impolite_world::answer(const start_probe& effect) {
   if (!kind_ && weather_ == weather::frozen)
     return;
@@ -226,7 +236,9 @@ void impolite_world::pause() {
 
 void impolite_world::administrate() {
   auto settings = pool.watch.settings();
-  switch (below(14)) {
+  switch (below(15)) {
+  case 14:
+    return step(ordered<record_pool>{chance(0.8) ? fresh() : request_id{}});
   case 0:
     later(up_to(20s), ordered<resume_pool>{fresh(), {{}, true, "admin"}});
     return chance(0.5) ? pause() : step(ordered<suspend_pool>{fresh(), {{}, "admin"}});
@@ -270,9 +282,26 @@ void impolite_world::turn_weather() {
   weather_until_ = pool.now + up_to(5min);
 }
 
+/// The process stops for a while: what fell due meanwhile, and what came, is late, whichever it finds first.
+void impolite_world::stand_still() {
+  pool.now += 1s + up_to(20min);
+  switch (below(4)) {
+  case 0:
+    return ask();
+  case 1:
+    return step(machine_slept{up_to(10h)});
+  case 2:
+    return step(time_passed{});
+  default: // what came first
+    return;
+  }
+}
+
 void impolite_world::step_once() {
-  if (has_weather && !kind_ && pool.now >= weather_until_)
+  if (!kind_ && pool.now >= weather_until_)
     turn_weather();
+  if (!kind_ && chance(0.002))
+    return stand_still();
   auto next = pool.now + up_to(pace_);
   auto first = coming_.empty() ? time_point::max() : coming_.begin()->first;
   auto due = pool.core.next_due();
@@ -285,6 +314,8 @@ void impolite_world::step_once() {
     // The answer that is given once is asked for once.
     if (auto* r = std::get_if<lease_released>(&event); r != nullptr && r->request)
       r->request = fresh();
+    if (auto* a = std::get_if<acquire_requested>(&event); a != nullptr)
+      a->request = fresh();
     return step(event);
   }
   if (due <= next) {

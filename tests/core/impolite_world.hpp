@@ -26,12 +26,11 @@ public:
   std::set<event_kind> told; ///< what the pool has announced so far
   sometimes seen;            ///< of what must happen now and then
   bool discards = false;     ///< some holders say that their connection is bad; set before it runs
-  /// The cluster freezes, bans and flaps for a while; set before it runs.
-  bool has_weather = false;
 
 private:
   enum class weather : std::uint8_t { fair, frozen, banned, flapping };
   void turn_weather();
+  void stand_still();
   static cluster_settings draw_settings(seeded_random& random);
   bool chance(double share) { return random_.unit() < share; }
   std::chrono::nanoseconds up_to(std::chrono::nanoseconds longest);
@@ -51,7 +50,7 @@ private:
   void answer(const end_lease& effect);
   void answer(const notify_holder&) {}
   void answer(const start_probe& effect);
-  void answer(const give_up_channel&) {}
+  void answer(const give_up_channel& effect);
   void answer(const change_probes&) {}
   void answer(const announce& effect) { told.insert(effect.what); }
   void ask();

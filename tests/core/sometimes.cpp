@@ -49,6 +49,10 @@ bool leaves_alone(const moment& now) {
   return !tells<event_kind::backing_off>(now) && !now.pool.watch.on_trial();
 }
 
+bool does_write(const moment& now) {
+  return does<write_recording>(now);
+}
+
 const std::vector<sometimes::row>& all_rows() {
   using enum event_kind;
   static const std::vector<sometimes::row> all{
@@ -101,6 +105,20 @@ const std::vector<sometimes::row>& all_rows() {
       {"a lease that is given back when it had ended", refuses<errc::lease_ended>},
       {"a full queue", refuses<errc::queue_full>},
       {"an acquire that comes while the pool is suspended", refuses<errc::suspended>},
+      {"a command is moved, since its channel is late",
+       [](auto& now) { return is<channel_late>(now) && does<give_up_channel>(now); }},
+      {"the machine slept, and who is open is asked",
+       [](auto& now) { return is<machine_slept>(now) && does<start_probe>(now); }},
+      {"the process stood still, and an acquire is what it finds first",
+       [](auto& now) { return is<acquire_requested>(now) && now.late > std::chrono::minutes{1}; }},
+      {"the process stood still, and what was due is done at last",
+       [](auto& now) {
+         return is<time_passed>(now) && now.late > std::chrono::minutes{1} && !now.pool.effects.empty();
+       }},
+      {"a recording is asked for", does_write},
+      {"one is closed since the pool was made smaller", closes<removal_reason::shrunk>},
+      {"a setting that there is not, or that cannot be so, is refused",
+       [](auto& now) { return is<ordered<set_setting>>(now) && refuses<errc::invalid_settings>(now); }},
   };
   return all;
 }
@@ -112,6 +130,7 @@ const std::vector<sometimes::row>& sometimes::rows() {
 }
 
 void sometimes::coming(const watched_pool& pool, const pool_event& event) {
+  late_ = pool.due < pool.now ? pool.now - pool.due : std::chrono::nanoseconds{0};
   was_latched_ = pool.watch.latched();
   was_on_trial_ = pool.watch.on_trial();
   was_draining_ = pool.watch.state() == pool_state::draining;
@@ -128,7 +147,8 @@ void sometimes::coming(const watched_pool& pool, const pool_event& event) {
 }
 
 void sometimes::happened(const watched_pool& pool, const pool_event& event) {
-  moment now{pool, event, was_latched_, was_on_trial_, was_draining_, lease_was_over_, carried_unconfirmed_};
+  moment now{pool,          event,           was_latched_,         was_on_trial_,
+             was_draining_, lease_was_over_, carried_unconfirmed_, late_};
   for (std::size_t i = 0; i < counts_.size(); ++i)
     counts_[i] += rows()[i].seen(now);
 }

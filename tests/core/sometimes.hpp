@@ -2,6 +2,7 @@
 // one never comes proves nothing about it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@ public:
     const watched_pool& pool; ///< after it
     const pool_event& event;
     bool was_latched, was_on_trial, was_draining, lease_was_over, carried_unconfirmed;
+    std::chrono::nanoseconds late; ///< so long after the pool wanted to be woken
   };
   struct row {
     std::string_view name;
@@ -34,6 +36,7 @@ public:
 private:
   bool was_latched_ = false, was_on_trial_ = false, was_draining_ = false, lease_was_over_ = false,
        carried_unconfirmed_ = false;
+  std::chrono::nanoseconds late_{0};
   std::vector<std::uint64_t> counts_ = std::vector<std::uint64_t>(rows().size());
 };
 

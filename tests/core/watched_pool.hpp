@@ -61,7 +61,7 @@ public:
   // What the pool did and said in the last step.
   pool_effects effects;
   pool_status status;
-  time_point due;
+  time_point due = time_point::max();
   /// Stands between the pool and the observer, and falsifies what the pool did or said: a planted bug.
   std::function<void(watched_pool&)> tamper;
   /// Look on at each step of the core.
