@@ -142,6 +142,24 @@ TEST_CASE("an observer notices checks that are not due, or not next", "[planted]
   });
 }
 
+TEST_CASE("an observer notices a pool that does not ask everybody after the machine slept", "[planted]") {
+  for (auto forgotten : {c1, c2}) { // an idle one, and one with a lease
+    auto pool = mute(1h);
+    pool.step(acquire_requested{r1, h1, time_point::max(), {}});
+    REQUIRE(pool.watch.connections()[2].in_use() == 1);
+    pool.tamper = [forgotten](watched_pool& it) {
+      it.status.probing -= static_cast<std::uint32_t>(std::erase_if(it.effects, [&](const auto& effect) {
+        auto* asks = std::get_if<start_probe>(&effect);
+        return asks != nullptr && asks->connection == forgotten;
+      }));
+    };
+    auto slept = pool;
+    slept.tamper = {};
+    CHECK_NOTHROW(slept.step(machine_slept{1h}));
+    CHECK_THROWS_WITH(pool.step(machine_slept{1h}), "who is doubted is asked at once");
+  }
+}
+
 TEST_CASE("an observer notices that an idle connection is not asked in time", "[planted]") {
   auto pool = mute(1min);
   CHECK(complaint_within(pool, 70s) == "nothing was noticed");

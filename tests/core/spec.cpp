@@ -175,6 +175,7 @@ TEST_CASE("a pool that leaves something undone, or does it twice, fails a case o
   CHECK(failed_by({.bug = undone<notify_holder>}) > 0);
   CHECK(failed_by({.bug = undone<start_probe>}) > 0);
   CHECK(failed_by({.bug = undone<announce>}) > 0);
+  CHECK(failed_by({.bug = undone<give_up_channel>}) > 0);
   CHECK(failed_by({.bug = twice<open_connection>}) > 0);
   CHECK(failed_by({.bug = twice<close_connection>}) > 0);
   CHECK(failed_by({.bug = twice<grant>}) > 0);
@@ -182,6 +183,7 @@ TEST_CASE("a pool that leaves something undone, or does it twice, fails a case o
   CHECK(failed_by({.bug = twice<acknowledge>}) > 0);
   CHECK(failed_by({.bug = twice<notify_holder>}) > 0);
   CHECK(failed_by({.bug = twice<start_probe>}) > 0);
+  CHECK(failed_by({.bug = twice<give_up_channel>}) > 0);
 }
 
 TEST_CASE("a second answer to one question is a fault, whether the case looks at it or not") {

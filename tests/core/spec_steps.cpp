@@ -110,6 +110,11 @@ bool world::take_of_world(const step& now) {
     const auto& of = leased_by(now.keys);
     auto count = [&](const char* key) { return static_cast<std::uint32_t>(number_or(now.keys, key, 0)); };
     tell(channel_refused{of.connection, of.lease, count("carried"), count("channels")});
+  } else if (what == "channel_late") {
+    const auto& of = leased_by(now.keys);
+    tell(channel_late{of.connection, of.lease, time_or(now.keys, "waited", {})});
+  } else if (what == "machine_sleeps") {
+    tell(machine_slept{time_or(now.keys, "time", {})});
   } else {
     return false;
   }
@@ -145,6 +150,9 @@ void world::order(const step& now) {
     tell(stop_requested{request, what == "remove"});
   else if (what == "set")
     tell(settings_changed{request, apply(now.changed, core_.settings(), pool_.deaf_to)});
+  else if (what == "set_one")
+    tell(ordered<set_setting>{request,
+                              {{}, text_or(now.keys, "setting", {}), text_or(now.keys, "value", {})}});
   else
     throw impossible{"this player cannot do that"};
 }

@@ -50,6 +50,8 @@ const std::vector<word>& operations() {
       {"silent", {of_connection}},
       {"answers", {of_connection, {"ran", flag}}},
       {"channel_refused", {of_acquire, {"carried", number, needed}, {"channels", number}}},
+      {"channel_late", {of_acquire, {"waited", time, needed}}},
+      {"machine_sleeps", {{"time", time, needed}}},
       {"allow_log_in"},
       {"delay_log_in", {{"time", time, needed}}},
       {"wait", {{"time", time, needed}}},
@@ -68,6 +70,7 @@ const std::vector<word>& operations() {
       {"stop", {answer_name}},
       {"remove", {answer_name}},
       {"set", {answer_name}}, // and settings
+      {"set_one", {{"setting", text, needed}, {"value", text, needed}, answer_name}},
       // what is to be seen in between
       {"expect", status_keys()}};
   return words;
@@ -83,6 +86,7 @@ const std::vector<word>& event_kinds() {
                                        {"done", {about_answer}},
                                        {"released", {about_answer, about_connection}},
                                        {"reclaimed", {about_answer, about_connection}},
+                                       {"moved", {about_answer, about_connection}},
                                        {"holder_told", {about_answer, {"holder"}, {"error", error}}},
                                        {"probe_started", {about_connection, {"command", flag}}},
                                        {"probe_passed", {about_connection}},

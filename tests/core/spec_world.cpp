@@ -178,6 +178,10 @@ void world::saw(const end_lease& effect) {
     soon(lease_cleared{effect.connection, effect.lease, false});
 }
 
+void world::saw(const give_up_channel& effect) {
+  happened("moved", {{"label", label_of(effect.lease)}, {"connection", number_of(effect.connection)}});
+}
+
 void world::saw(const notify_holder& effect) {
   values keys{{"label", label_of(effect.lease)}, {"error", to_string(effect.reason.code)}};
   for (const auto& [name, holder] : holders_)
@@ -197,7 +201,7 @@ void world::saw(const start_probe& effect) {
 void world::saw(const announce& effect) {
   auto kind = to_string(effect.what);
   const auto* known = find(event_kinds(), kind);
-  if (known == nullptr || kind == "opening" || kind == "granted" || kind == "refused")
+  if (known == nullptr || kind == "opening" || kind == "granted" || kind == "refused" || kind == "moved")
     return;
   values keys;
   for (const auto& key : known->keys)

@@ -62,7 +62,7 @@ private:
   void saw(const notify_holder& effect);
   void saw(const start_probe& effect);
   void saw(const look_at_credentials&) { tell(credentials_seen{"as they were"}); }
-  void saw(const give_up_channel&) {}
+  void saw(const give_up_channel& effect);
   void saw(const change_probes&) {}
   void saw(const announce& effect);
 
