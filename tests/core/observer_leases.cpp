@@ -115,6 +115,8 @@ void observer::see(const announce& effect) {
   tells_of_overload(effect);
   tells_of_renewals(effect);
   tells_who_ordered(effect);
+  if (effect.what == event_kind::probe_failed) // perhaps in the step that moved a command away from there
+    connections_[effect.connection.value].late = false;
   if (effect.what != event_kind::leaked)
     return;
   auto due = std::find(leaks_.begin(), leaks_.end(), effect.lease);
