@@ -108,18 +108,21 @@ void add_up(Row& sum, const Row& more) {
 
 } // namespace
 
-void digest_set::insert(std::uint64_t digest) {
+bool digest_set::insert(std::uint64_t digest) {
   auto mask = slots_.size() - 1;
   auto at = digest & mask;
   while (slots_[at] != 0 && slots_[at] != digest)
     at = (at + 1) & mask;
-  if (std::exchange(slots_[at], digest) == digest || 2 * ++size_ < slots_.size())
-    return;
+  if (std::exchange(slots_[at], digest) == digest)
+    return false;
+  if (2 * ++size_ < slots_.size())
+    return true;
   auto full = std::exchange(slots_, std::vector<std::uint64_t>(4 * slots_.size()));
   size_ = 0;
   for (auto each : full)
     if (each != 0)
       insert(each);
+  return true;
 }
 
 void digest_set::merge(const digest_set& other) {

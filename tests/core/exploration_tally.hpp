@@ -16,7 +16,8 @@ namespace moorage::test {
 /// A set of digests, flat, since there are millions.
 class digest_set {
 public:
-  void insert(std::uint64_t digest);
+  /// Whether it is new.
+  bool insert(std::uint64_t digest);
   void merge(const digest_set& other);
   std::size_t size() const { return size_; }
 
@@ -38,7 +39,7 @@ const std::vector<policy_sign>& policy_signs();
 
 struct exploration_tally {
   std::uint64_t sequences = 0, steps = 0, played_out = 0;
-  digest_set states;
+  digest_set states, endings; ///< endings: those that were played out
   /// How often an event of one kind followed one of another, and how often both changed something.
   using table = std::array<std::array<std::uint64_t, kinds_of_events>, kinds_of_events>;
   table told{}, changing{};

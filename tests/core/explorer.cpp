@@ -56,16 +56,23 @@ void play_out(watched_pool pool, bool kind) {
 struct exploration {
   const theme& what;
   exploration_tally& tally;
+  bool sampling = false;  ///< endings like one that was played out, and snapshots, but for every n-th
   std::string where = {}; ///< a promise was broken
   /// At how many states a snapshot is written and read back: at every fourth, since that costs as much as a
   /// step; at each by night.
-  const std::size_t copied_each = std::getenv("MOORAGE_DEPTH") == nullptr ? 4 : 1;
+  const std::size_t copied_each = sampling ? 32 : std::getenv("MOORAGE_DEPTH") == nullptr ? 4 : 1;
+
+  bool plays_out(const watched_pool& pool, std::uint64_t state) {
+    constexpr std::uint64_t every = 16;
+    return !pool.watch.waiting().empty() &&
+           (!sampling || tally.endings.insert(state) || tally.sequences % every == 0);
+  }
 
   /// `pool` is not used any more, so that its last branch needs no copy.
   void go(watched_pool& pool, const exploration_tally::last& before, int depth) {
     if (depth == 0) {
       ++tally.sequences;
-      if (pool.watch.waiting().empty())
+      if (!plays_out(pool, before.state))
         return;
       ++tally.played_out;
       play_out(pool, true);
@@ -136,16 +143,16 @@ std::string explore(const part& each, exploration_tally& tally) {
   return exploration{each.what, tally}.run(each.start, each.depth);
 }
 
-std::string explore(part each, int deeper, exploration_tally& tally) {
-  each.depth += deeper;
-  return explore(each, tally);
+std::string explore_by_samples(part each, int deeper, exploration_tally& tally) {
+  tally.endings = {}; // those of another part have other settings
+  return exploration{each.what, tally, true}.run(each.start, each.depth + deeper);
 }
 
 void explore(const parts& all) {
   for (const auto& each : all) {
     exploration_tally tally;
     INFO(each.name);
-    CHECK(explore(each, depth_of(0), tally) == kept);
+    CHECK(exploration{each.what, tally}.run(each.start, each.depth + depth_of(0)) == kept);
     if (std::getenv("MOORAGE_DEPTH") != nullptr)
       WARN(each.name << ": " << tally.sequences << " sequences, " << tally.steps << " steps, "
                      << tally.states.size() << " states");

@@ -54,8 +54,9 @@ inline constexpr const char* kept = "every promise was kept";
 
 /// Plays all sequences of the part; whether every promise was kept, or which was not, and where.
 std::string explore(const part& each, exploration_tally& tally);
-/// So many deeper than it says.
-std::string explore(part each, int deeper, exploration_tally& tally);
+/// So many deeper than it says. Every step is judged; but snapshots are made at few, and of endings that look
+/// alike from outside one is played out, and few others.
+std::string explore_by_samples(part each, int deeper, exploration_tally& tally);
 
 /// Plays all of them; each must keep every promise.
 void explore(const parts& all);

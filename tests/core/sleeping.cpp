@@ -1,6 +1,7 @@
 // Promises: what becomes of open connections when the machine was asleep, so that steady time stood still and
 // nobody knows what peers have given up meanwhile.
 #include "tests/core/story.hpp"
+#include "tests/core/watched_pool.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
@@ -68,4 +69,26 @@ TEST_CASE("that the machine slept is nothing to a pool that has nothing open") {
   s.acquire(r1, h1);
   CHECK(s.step(machine_slept{8h}) == "");
   CHECK(s.step(connection_opened{c1}) == "grant r1 l1 c1 h1");
+}
+
+TEST_CASE(
+    "after the process stood still a channel that is late and a probe that is overdue are one failure") {
+  auto settings = lumi(2);
+  settings.min_idle = settings.connects_at_once = 2;
+  watched_pool pool{settings, 1};
+  pool.step(time_passed{});
+  pool.step(connection_opened{c1});
+  pool.step(connection_opened{c2});
+  pool.step(acquire_requested{r1, h1, time_point::max(), {}});
+  REQUIRE(pool.watch.connections()[2].in_use() == 1);
+  pool.step(lease_confirmed{l1});
+  pool.step(connection_doubted{c2, false, "cut short"});
+  pool.now += 3min;
+  pool.step(
+      channel_late{c2, l1, 3s}); // moved; and who is late has failed since, so that it takes leases again
+  CHECK(pool.watch.connections()[2].probe_failures == 1);
+  pool.step(lease_released{{}, l1, h1});
+  pool.step(acquire_requested{r2, h1, time_point::max(), {}});
+  CHECK_NOTHROW(pool.step(acquire_requested{r3, h1, time_point::max(), {}}));
+  CHECK(pool.watch.connections()[2].in_use() == 1);
 }
