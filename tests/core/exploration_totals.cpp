@@ -1,4 +1,5 @@
-// Promises: what the explorations reach, all of them together. The long one writes down what it met in tests/exploration.txt below the build's folder.
+// Promises: what the explorations reach, all of them together. The long one writes down what it met in
+// tests/exploration.txt below the build's folder.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
