@@ -66,7 +66,7 @@ bool bare_connection::log_in() {
         return false;
       if (rc != SSH_AUTH_SUCCESS)
         fail("authentication");
-      stage_ = stage::idle;
+      stage_ = stage::open;
       break;
     }
     default:
@@ -75,48 +75,48 @@ bool bare_connection::log_in() {
   }
 }
 
-bool bare_connection::run(const std::string& command, const std::string& output, int status) {
+bool bare_connection::run(std::size_t on, const std::string& command, const std::string& output, int status) {
+  auto& c = channels_.at(on);
   for (;;) {
-    switch (stage_) {
-    case stage::idle:
-      start_channel();
+    switch (c.at) {
+    case channel::stage::idle:
+      start(c);
       break;
-    case stage::opening:
-      if (!done(ssh_channel_open_session(channel_), "channel open"))
+    case channel::stage::opening:
+      if (!done(ssh_channel_open_session(c.handle), "channel open"))
         return false;
-      stage_ = stage::requesting;
+      c.at = channel::stage::requesting;
       break;
-    case stage::requesting:
-      if (!done(ssh_channel_request_exec(channel_, command.c_str()), "exec"))
+    case channel::stage::requesting:
+      if (!done(ssh_channel_request_exec(c.handle, command.c_str()), "exec"))
         return false;
-      ssh_channel_send_eof(channel_); // it has no input, as ours has none
-      stage_ = stage::running;
+      ssh_channel_send_eof(c.handle); // it has no input, as ours has none
+      c.at = channel::stage::running;
       break;
-    default:
-      if (!closed_ && ssh_event_dopoll(event_, 0) == SSH_ERROR)
-        fail("command");
-      if (!closed_)
+    case channel::stage::running:
+      if (!c.closed)
         return false;
-      if (output_ != output || status_ != status)
-        fail_with(command, "ended with " + std::to_string(status_) + ", printed: " + output_);
-      end_channel();
+      if (c.output != output || c.status != status)
+        fail_with(command, "ended with " + std::to_string(c.status) + ", printed: " + c.output);
+      end(c);
       return true;
     }
   }
 }
 
 bool bare_connection::probe() {
-  if (stage_ == stage::idle)
-    start_channel();
-  if (!done(ssh_channel_open_session(channel_), "channel open"))
+  auto& c = channels_.front();
+  if (c.at == channel::stage::idle)
+    start(c);
+  if (!done(ssh_channel_open_session(c.handle), "channel open"))
     return false;
-  end_channel();
+  end(c);
   return true;
 }
 
 void bare_connection::drain() {
   if (event_ && ssh_event_dopoll(event_, 0) == SSH_ERROR)
-    fail("idle connection");
+    fail("open connection");
 }
 
 bool bare_connection::write_pending() const {
@@ -165,6 +165,7 @@ void bare_connection::start_session() {
 void bare_connection::check_host_key() {
   event_ = ssh_event_new();
   ssh_event_add_session(event_, session_);
+  ssh_set_counters(session_, nullptr, &taken_);
   ssh_key seen = nullptr;
   char* text = nullptr;
   if (ssh_get_server_publickey(session_, &seen) != SSH_OK ||
@@ -177,35 +178,31 @@ void bare_connection::check_host_key() {
     fail_with("host key", "not the expected one");
 }
 
-void bare_connection::start_channel() {
-  channel_ = ssh_channel_new(session_);
-  output_.clear();
-  status_ = -1;
-  closed_ = false;
-  callbacks_ = {};
-  callbacks_.userdata = this;
-  callbacks_.channel_data_function = [](ssh_session, ssh_channel, void* bytes, std::uint32_t length,
-                                        int is_stderr, void* self) {
+void bare_connection::start(channel& c) {
+  c = {};
+  c.handle = ssh_channel_new(session_);
+  c.callbacks.userdata = &c;
+  c.callbacks.channel_data_function = [](ssh_session, ssh_channel, void* bytes, std::uint32_t length,
+                                         int is_stderr, void* self) {
     if (!is_stderr)
-      static_cast<bare_connection*>(self)->output_.append(static_cast<const char*>(bytes), length);
+      static_cast<channel*>(self)->output.append(static_cast<const char*>(bytes), length);
     return static_cast<int>(length);
   };
-  callbacks_.channel_exit_status_function = [](ssh_session, ssh_channel, int status, void* self) {
-    static_cast<bare_connection*>(self)->status_ = status;
+  c.callbacks.channel_exit_status_function = [](ssh_session, ssh_channel, int status, void* self) {
+    static_cast<channel*>(self)->status = status;
   };
-  callbacks_.channel_close_function = [](ssh_session, ssh_channel, void* self) {
-    static_cast<bare_connection*>(self)->closed_ = true;
+  c.callbacks.channel_close_function = [](ssh_session, ssh_channel, void* self) {
+    static_cast<channel*>(self)->closed = true;
   };
-  ssh_callbacks_init(&callbacks_);
-  ssh_set_channel_callbacks(channel_, &callbacks_);
-  stage_ = stage::opening;
+  ssh_callbacks_init(&c.callbacks);
+  ssh_set_channel_callbacks(c.handle, &c.callbacks);
+  c.at = channel::stage::opening;
 }
 
-void bare_connection::end_channel() {
-  ssh_remove_channel_callbacks(channel_, &callbacks_);
-  ssh_channel_free(channel_); // sends CLOSE; libssh keeps it until the answer is in
-  channel_ = nullptr;
-  stage_ = stage::idle;
+void bare_connection::end(channel& c) {
+  ssh_remove_channel_callbacks(c.handle, &c.callbacks);
+  ssh_channel_free(c.handle); // sends CLOSE; libssh keeps it until the answer is in
+  c = {};
 }
 
 } // namespace moorage::bench

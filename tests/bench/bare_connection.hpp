@@ -4,11 +4,12 @@
 
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
+#include <vector>
 
 namespace moorage::bench {
 
-/// One connection of the bare loop, and the one channel on it. Each step is called again until it says that
-/// it is done; false means: when the socket is ready. Failures throw.
+/// One connection of the bare loop, and the channels on it, by number. Each step is called again until it
+/// says that it is done; false means: when the socket is ready. Failures throw.
 class bare_connection {
 public:
   bare_connection(const bare_target& target, ssh_key key, std::size_t index)
@@ -22,27 +23,40 @@ public:
 
   void start_connect();
   bool log_in();
-  /// Runs one command; true when it has ended and was as expected.
-  bool run(const std::string& command, const std::string& output, int status);
-  /// Opens a channel and closes it; true when it was confirmed.
+  /// So many channels at once; none may be open.
+  void channels(std::size_t count) { channels_.resize(count); }
+  /// Runs one command on that channel; true when it has ended and was as expected. Looks at what `drain` has
+  /// taken, and may itself take something that is another channel's: `packets` tells.
+  bool run(std::size_t on, const std::string& command, const std::string& output, int status);
+  /// Opens the first channel and closes it; true when it was confirmed.
   bool probe();
-  /// Takes what comes between two commands, such as the answer to a CLOSE.
+  /// Takes what has come, for whatever channel, the answer to a CLOSE included.
   void drain();
+  std::uint64_t packets() const { return taken_.in_packets; } ///< taken so far
   /// True while something waits for the socket to take it, and after every write until libssh has polled once
   /// more.
   bool write_pending() const;
   void say_goodbye();
 
 private:
-  enum class stage { tcp, key_exchange, authentication, idle, opening, requesting, running };
+  enum class stage { tcp, key_exchange, authentication, open };
+  struct channel {
+    enum class stage { idle, opening, requesting, running };
+    stage at = stage::idle;
+    ssh_channel handle = nullptr;
+    ssh_channel_callbacks_struct callbacks{};
+    std::string output;
+    int status = -1;
+    bool closed = false;
+  };
 
   [[noreturn]] void fail_with(const std::string& what, const std::string& why) const;
   [[noreturn]] void fail(const char* what) const { fail_with(what, ssh_get_error(session_)); }
   bool done(int rc, const char* what) const;
   void start_session();
   void check_host_key();
-  void start_channel();
-  void end_channel();
+  void start(channel& c);
+  static void end(channel& c);
 
   const bare_target& target_;
   ssh_key key_;
@@ -51,11 +65,8 @@ private:
   stage stage_ = stage::tcp;
   ssh_session session_ = nullptr;
   ssh_event event_ = nullptr;
-  ssh_channel channel_ = nullptr;
-  ssh_channel_callbacks_struct callbacks_{};
-  std::string output_;
-  int status_ = -1;
-  bool closed_ = false;
+  ssh_counter_struct taken_{};
+  std::vector<channel> channels_{1}; ///< not moved while one is open: libssh knows where its callbacks are
 };
 
 } // namespace moorage::bench

@@ -35,11 +35,10 @@ public:
   /// Returns the time it took.
   duration open(std::size_t count, std::size_t at_once);
 
-  /// Runs the command `times` times over all open connections, one channel on each, each connection taking
-  /// the next as soon as it is free. Every run's stdout and exit status are checked. Returns the time it
+  /// Runs the command `times` times over all open connections, `channels` at once on each, each channel
+  /// taking the next as soon as it is free. Every run must succeed and print nothing. Returns the time it
   /// took.
-  duration run(const std::string& command, std::size_t times, const std::string& output_expected = "",
-               int status_expected = 0);
+  duration run(const std::string& command, std::size_t times, std::size_t channels = 1);
 
   /// Opens a session channel on every connection at once, and closes each as soon as it is confirmed. Returns
   /// the time until the last one was.

@@ -39,18 +39,27 @@ void commands_against_bare_loop(const effort& effort, figures& into) {
   support::real_sshd sshd;
   bare_loop bare{target_of(sshd)};
   bare.open(connections, connections);
-  runtime rt{quiet({still(address_of(sshd), "alpha", connections)})};
-  wait_idle(rt, "alpha", connections);
-  auto made = rate_figure("commands", "the bare loop", 0.9);
-  made.note =
-      "both on the same sshd, 10 connections each; no input, output and status of every command checked";
   int times = effort.some(400);
-  auto ours = [&] { return leased_rate(rt, times); };
-  auto reference = [&] {
-    return per_second(static_cast<std::size_t>(times), bare.run("true", static_cast<std::size_t>(times)));
+  auto measure = [&](std::uint32_t channels, figure made) {
+    auto settings = still(address_of(sshd), "alpha", connections);
+    settings.channels_per_connection = channels;
+    runtime rt{quiet({settings})};
+    wait_idle(rt, "alpha", connections);
+    auto ours = [&] { return leased_rate(rt, times); };
+    auto reference = [&] {
+      auto count = static_cast<std::size_t>(times);
+      return per_second(count, bare.run("true", count, channels));
+    };
+    measure_pairs(made, effort.pairs(), [&](bool first) { return in_order(first, ours, reference); });
+    into.push_back(std::move(made));
   };
-  measure_pairs(made, effort.pairs(), [&](bool first) { return in_order(first, ours, reference); });
-  into.push_back(std::move(made));
+  auto one = rate_figure("commands", "the bare loop", 0.9);
+  one.note =
+      "both on the same sshd, 10 connections each; no input, output and status of every command checked";
+  measure(1, std::move(one));
+  auto four = rate_figure("commands-4", "the bare loop with 4 channels on each", 0.95);
+  four.note = "4 leases, or commands of the bare loop, on each connection at once; else as the one before";
+  measure(4, std::move(four));
 }
 
 void commands_against_control_master(const effort& effort, figures& into) {
