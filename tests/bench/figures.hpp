@@ -16,6 +16,13 @@ void acquire_while_hung(const effort& effort, figures& into);
 void acquire_while_opening(const effort& effort, figures& into);
 void acquire_beside_openings(const effort& effort, figures& into);
 void acquire_beside_waiters(const effort& effort, figures& into);
+// policies.cpp
+void acquire_with_policies(const effort& effort, figures& into);
+// many_pools.cpp
+void thousand_pools(const effort& effort, figures& into);
+// outages.cpp
+void heal_after_outage(const effort& effort, figures& into);
+void warm_beside_black_holes(const effort& effort, figures& into);
 // flooding.cpp
 void acquire_beside_floods(const effort& effort, figures& into);
 void acquire_beside_every_flood(const effort& effort, figures& into);

@@ -42,7 +42,7 @@ bare_target target_of(const support::real_sshd& sshd) {
   return {sshd.host(), sshd.port(), sshd.user(), sshd.client_key(), sshd.host_key()};
 }
 
-cluster_settings still(const address& at, const std::string& name, std::uint32_t size) {
+cluster_settings usual(const address& at, const std::string& name) {
   cluster_settings settings;
   settings.name = name;
   settings.host = at.host;
@@ -51,6 +51,11 @@ cluster_settings still(const address& at, const std::string& name, std::uint32_t
   settings.key_files = {at.key_file};
   settings.agent = false;
   settings.known_hosts_files = {at.known_hosts_file};
+  return settings;
+}
+
+cluster_settings still(const address& at, const std::string& name, std::uint32_t size) {
+  auto settings = usual(at, name);
   settings.pool_size = size;
   settings.channels_per_connection = 1;
   settings.min_idle = size;
@@ -103,22 +108,30 @@ void wait_idle(runtime& of, const std::string& cluster, std::uint32_t connection
 }
 
 event_counter::event_counter(runtime& of, const std::string& cluster, event_kind what)
-    : what_(what),
-      watching_(of.subscribe(cluster, [this](const event_record& record) { take(record); }).value()) {}
+    : what_(what), watching_(of.subscribe(
+                                   cluster, [this](const event_record& record) { take(record); },
+                                   event_filter{}.only(what))
+                                 .value()) {}
 
 void event_counter::take(const event_record& record) {
   std::lock_guard guard{mutex_};
   dropped_ = dropped_ || record.missed > 0;
   if (record.what != what_ && !dropped_)
     return;
-  ++seen_;
   last_ = steady::now();
+  if (seen_++ == 0)
+    first_ = last_;
   changed_.notify_all();
 }
 
 void event_counter::restart() {
   std::lock_guard guard{mutex_};
   seen_ = 0;
+}
+
+steady::time_point event_counter::first() {
+  std::lock_guard guard{mutex_};
+  return first_;
 }
 
 steady::time_point event_counter::wait_for(int count) {

@@ -41,6 +41,9 @@ private:
 address address_of(const support::real_sshd& sshd);
 bare_target target_of(const support::real_sshd& sshd);
 
+/// Every setting at its default.
+cluster_settings usual(const address& at, const std::string& name);
+
 /// A pool of that size that opens all of its connections by itself. Nothing else happens on its own within
 /// the time of a figure: no keep-alive, no health check, no ageing.
 cluster_settings still(const address& at, const std::string& name, std::uint32_t size);
@@ -60,6 +63,8 @@ public:
   event_counter(runtime& of, const std::string& cluster, event_kind what);
   /// From zero.
   void restart();
+  /// When the first came since.
+  std::chrono::steady_clock::time_point first();
   /// When the `count`th came; throws after a minute, or when the pool had to drop events.
   std::chrono::steady_clock::time_point wait_for(int count);
 
@@ -71,6 +76,7 @@ private:
   std::condition_variable changed_;
   int seen_ = 0;
   bool dropped_ = false;
+  std::chrono::steady_clock::time_point first_;
   std::chrono::steady_clock::time_point last_;
   subscription watching_; ///< last: no event comes in once the rest goes
 };

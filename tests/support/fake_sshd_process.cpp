@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sstream>
 #include <stdexcept>
 #include <unistd.h>
 #include <utility>
@@ -95,6 +96,15 @@ std::string fake_sshd_process::order(const std::string& line) {
 
 fake_counters fake_sshd_process::counters() {
   return counters_from_json(order("counters"));
+}
+
+std::vector<clock::time_point> fake_sshd_process::connect_times() {
+  auto line = order("connect-times");
+  std::istringstream all{line.substr(line.find('[') + 1)};
+  std::vector<clock::time_point> times;
+  for (clock::rep each = 0; all >> each; all.ignore()) // the comma
+    times.emplace_back(clock::duration{each});
+  return times;
 }
 
 bool fake_sshd_process::wait_until(const std::function<bool(const fake_counters&)>& holds,

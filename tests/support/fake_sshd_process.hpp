@@ -33,6 +33,8 @@ public:
   /// Gives one order ("freeze", "set exec_delay=20", …) and returns the answer.
   std::string order(const std::string& line);
   fake_counters counters();
+  /// When each TCP connection was accepted: the clock is the whole machine's.
+  std::vector<std::chrono::steady_clock::time_point> connect_times();
   /// Asks for the counters again and again until they satisfy the predicate.
   bool wait_until(const std::function<bool(const fake_counters&)>& holds, std::chrono::milliseconds patience);
 

@@ -4,10 +4,10 @@
 // usage: fake_sshd_program [host=ADDRESS] [port=N] [FAULT=VALUE]…
 //
 // Prints one line of JSON with host, port and host_key, then obeys one order a line on stdin, each answered
-// with one line of JSON: {"ok":true}, {"error":"…"}, or the counters.
+// with one line of JSON: {"ok":true}, {"error":"…"}, or what was asked for.
 //   set FAULT=VALUE          next N FAULT=VALUE…       listen yes|no
 //   freeze, thaw, half-open, reset-all, close-all, disconnect-all, change-host-key
-//   counters, host-key
+//   counters, connect-times (in ticks of the steady clock), host-key
 // Ends with the end of stdin.
 #include "tests/support/fake_sshd.hpp"
 #include "tests/support/fake_text.hpp"
@@ -75,6 +75,11 @@ std::string obey(fake_sshd& sshd, const std::string& line) {
     sshd.listen(rest == "yes");
   } else if (order == "counters") {
     return counters_to_json(sshd.counters());
+  } else if (order == "connect-times") {
+    std::string list;
+    for (auto each : sshd.connect_times())
+      list += (list.empty() ? "" : ",") + std::to_string(each.time_since_epoch().count());
+    return "{\"connect_times\":[" + list + "]}";
   } else if (order == "host-key") {
     return "{\"host_key\":\"" + sshd.host_key() + "\"}";
   } else {
