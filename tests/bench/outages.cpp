@@ -158,7 +158,7 @@ void heal(std::size_t servers, std::uint32_t log_ins_per_minute, const effort& e
   log_ins.note = "counted by the sshd, warm-up and outage included";
   samples most;
   log_ins.reference = 2 * of_each_cluster;
-  measure_pairs(healing, effort.some(10), [&](bool) {
+  measure_pairs(healing, effort.some(5), [&](bool) {
     auto got = outage{servers, clusters, log_ins_per_minute}.pass(window);
     most.add(static_cast<double>(got.log_ins));
     log_ins.ratios.add(static_cast<double>(got.log_ins) / log_ins.reference);
@@ -187,8 +187,8 @@ nanoseconds warm_up(const std::vector<cluster_settings>& clusters) {
 } // namespace
 
 void heal_after_outage(const effort& effort, figures& into) {
-  heal(20, effort.quick ? 60 : 30, effort, into);
-  heal(1, effort.quick ? 3'000 : 600, effort, into);
+  heal(20, effort.quick ? 60 : 10, effort, into);
+  heal(1, effort.quick ? 3'000 : 300, effort, into);
 }
 
 void warm_beside_black_holes(const effort& effort, figures& into) {
