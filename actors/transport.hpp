@@ -37,6 +37,7 @@ struct transport_failed {
   ssh_error error;
   std::vector<opening_step> steps;
   std::vector<std::string> warnings;
+  files_used files = {};
 };
 /// The answer to `close`; nothing follows.
 struct transport_closed {};

@@ -26,12 +26,22 @@ struct connection_opened {
   std::string banner = {};                ///< of the server, when it let us in
 };
 
+/// What the files that a log-in uses were like just before they were read: texts to be compared. Empty:
+/// unknown.
+struct files_used {
+  std::string credentials; ///< key files, public ones and certificates
+  std::string host_keys;   ///< known_hosts files
+
+  friend bool operator==(const files_used&, const files_used&) = default;
+};
+
 /// One try to open has failed; the connection's actor has released everything and ended.
 struct connection_failed {
   connection_id connection;
   ssh_error error;
   std::vector<opening_step> steps = {};
   std::vector<std::string> warnings = {};
+  files_used files = {}; ///< whoever mends one that this try found wrong, changes it after that
 };
 
 /// The connection is gone, and no `connection_closed` follows: an open one broke, or its actor ended (in any
@@ -107,8 +117,12 @@ typename Inspector::result_type inspect(Inspector& f, connection_opened& x) {
   return f(x.connection, x.steps, x.warnings, x.banner);
 }
 template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, files_used& x) {
+  return f(x.credentials, x.host_keys);
+}
+template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_failed& x) {
-  return f(x.connection, x.error, x.steps, x.warnings);
+  return f(x.connection, x.error, x.steps, x.warnings, x.files);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_lost& x) {

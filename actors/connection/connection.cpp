@@ -220,7 +220,7 @@ void connection_actor_state::fold(transport_failed& event) {
   switch (now_in) {
   case phase::opening:
     caf::anon_send(pool, connection_failed{id, std::move(event.error), std::move(event.steps),
-                                           std::move(event.warnings)});
+                                           std::move(event.warnings), std::move(event.files)});
     break;
   case phase::open:
     caf::anon_send(pool, connection_lost{id, std::move(event.error)});

@@ -24,7 +24,7 @@ void pool_core::on(const acquire_requested& event) {
       event.deadline == cluster_deadline ? after(asked, settings_.acquire_timeout) : event.deadline;
   if (back_off_.latched()) {
     if (latch_watch_.ask(now_))
-      look_whether_mended();
+      emit(look_at_credentials{latched_for_host_keys()});
     if (!servable() && (latch_watch_.until() <= now_ || deadline <= now_))
       return refuse_acquire(event.request, in_vain());
   }

@@ -66,7 +66,7 @@ void pool_core::retry_due() {
     refresh(c);
   }
   while (works() && !awaiting_.empty() && openings_.size() > wanted())
-    give_up(need(awaiting_.last()));
+    give_up(need(awaiting_.last()), {});
 }
 
 /// Each becomes an event. As they may be shown.
@@ -115,7 +115,7 @@ void pool_core::on(const connection_failed& event) {
     return on(connection_closed{c->id});
   }
   if (c->state == connection_state::opening && c->has_actor)
-    try_failed(*c, error, event.steps);
+    try_failed(*c, error, event);
 }
 
 void pool_core::on(const connection_lost& event) {
@@ -135,7 +135,7 @@ void pool_core::on(const connection_lost& event) {
     auto began = c->began;
     auto reason = cannot_connect(c->attempt, event.error);
     remove(*c, removal_reason::not_opened);
-    return given_up(began, std::move(reason), event.error);
+    return given_up(began, std::move(reason), event.error, {});
   }
   note(announce{event_kind::lost, c->id, {}, to_string(event.error), removal_reason::lost, {}, event.error});
   auto why = in_words(event.error);
@@ -156,7 +156,7 @@ void pool_core::on(const connection_closed& event) {
   remove(*c, c->reason);
 }
 
-void pool_core::try_failed(connection& c, const ssh_error& error, const std::vector<opening_step>& steps) {
+void pool_core::try_failed(connection& c, const ssh_error& error, const connection_failed& told) {
   ++counters_.open_failures;
   openings_rate_.add(false);
   c.has_actor = false;
@@ -170,32 +170,32 @@ void pool_core::try_failed(connection& c, const ssh_error& error, const std::vec
                 {},
                 which_try(c) + ": " + to_string(what),
                 removal_reason::none,
-                steps,
+                told.steps,
                 error});
   if (error.kind == ssh_failure::turned_away || error.kind == ssh_failure::denied_too_often)
     note(event_kind::turned_away, c.id, {},
          "a sign of a ban, or of too many log-ins: none begins for a while");
   auto retry = back_off_.retry_at(now_, error.kind, c.attempt, random_);
   if (!retry)
-    return give_up(c);
+    return give_up(c, told.files);
   c.retry_at = *retry;
   refresh(c);
 }
 
-void pool_core::give_up(connection& c) {
+void pool_core::give_up(connection& c, const files_used& files) {
   auto began = c.began;
   auto reason = cannot_connect(c.attempt, c.last_error);
   auto error = c.last_error;
   close(c, removal_reason::not_opened);
-  given_up(began, std::move(reason), error);
+  given_up(began, std::move(reason), error, files);
 }
 
 /// One opening's end is no reason to refuse waiters whom another connection can still serve, nor, when the
 /// cause may pass, those who wait until it has.
-void pool_core::given_up(time_point began, failure reason, const ssh_error& error) {
+void pool_core::given_up(time_point began, failure reason, const ssh_error& error, const files_used& files) {
   auto how_far = use_of(error) == permit_use::unreached ? back_off::reach::nobody : back_off::reach::site;
   if (is_latching(error.kind))
-    latch(std::move(reason));
+    latch(std::move(reason), files);
   else if (!back_off_.latched())
     delay_openings(began, std::move(reason), how_far, {});
   if (servable() || !openings_.empty() || waiters_.empty())
@@ -236,7 +236,7 @@ void pool_core::count_if_useless(const connection& c, const std::string& why) {
 
 /// Trying again would be denied again, and sites ban those who do. Openings that wait for another try end; a
 /// try that is under way is let end by itself.
-void pool_core::latch(failure reason) {
+void pool_core::latch(failure reason, const files_used& files) {
   if (back_off_.latched())
     return;
   if (reason.code == errc::auth_denied) // the other texts say what to mend
@@ -245,8 +245,7 @@ void pool_core::latch(failure reason) {
        "no further try until the settings or a file that log-ins use change, or the pool is reset: " +
            reason.text);
   back_off_.set_latch(std::move(reason));
-  latch_watch_.latched(now_);
-  look_whether_mended();
+  latch_watch_.latched(now_, latched_for_host_keys() ? files.host_keys : files.credentials);
   std::vector<connection_id> waiting;
   for (const auto& retry : retries_)
     waiting.push_back(retry.second);
@@ -255,9 +254,9 @@ void pool_core::latch(failure reason) {
     close(need(id), removal_reason::not_opened);
 }
 
-void pool_core::look_whether_mended() {
+bool pool_core::latched_for_host_keys() const {
   auto code = back_off_.latch().code;
-  emit(look_at_credentials{code != errc::auth_denied && code != errc::no_credentials});
+  return code != errc::auth_denied && code != errc::no_credentials;
 }
 
 void pool_core::on(const credentials_seen& event) {

@@ -171,9 +171,10 @@ void ssh_transport::fail(ssh_error error) {
   for (auto& stream : streams_)
     stream->broken(error);
   transport_failed told{std::move(error), {}, {}};
-  if (opening_) {
-    told.steps = std::move(opening_->steps);
-    told.warnings = std::move(opening_->warnings);
+  if (auto* o = opening_.get()) {
+    told.steps = std::move(o->steps);
+    told.warnings = std::move(o->warnings);
+    told.files = o->preparing ? o->preparing->files() : o->ready ? std::move(o->ready->files) : files_used{};
   }
   release();
   shared_.events->emplace_back(std::move(told));

@@ -7,17 +7,25 @@ using Catch::Contains;
 
 namespace {
 
-/// Its log-in was denied, when its files were "as they were".
+const files_used as_they_were{"keys as they were", "host keys as they were"};
+
+connection_failed failing(connection_id connection, ssh_failure kind = ssh_failure::denied,
+                          files_used files = as_they_were) {
+  return {connection, error_of(kind), {}, {}, std::move(files)};
+}
+
+std::string as_used(ssh_failure kind) {
+  return kind == ssh_failure::denied ? as_they_were.credentials : as_they_were.host_keys;
+}
+
+/// Its log-in was denied, which read its files when they were as they were.
 story denied(ssh_failure kind = ssh_failure::denied) {
   story s{lumi()};
   s.looks = true;
   s.acquire(r1, h1);
-  auto what = kind == ssh_failure::denied ? "look" : "look host keys";
-  CHECK(s.step(connection_failed{c1, error_of(kind)}) ==
-        "close c1 not_opened, " + std::string{what} + ", refuse r1 " +
-            (kind == ssh_failure::denied ? "auth_denied" : "host_key_changed"));
+  CHECK(s.step(failing(c1, kind)) == std::string{"close c1 not_opened, refuse r1 "} +
+                                         (kind == ssh_failure::denied ? "auth_denied" : "host_key_changed"));
   s.step(connection_closed{c1});
-  s.step(credentials_seen{"as they were"});
   return s;
 }
 
@@ -41,7 +49,7 @@ TEST_CASE("who asks a latched pool is refused as soon as it is seen that nothing
   s.now += 10s;
   CHECK(s.acquire(r2, h2) == "look");
   CHECK(s.acquire(r3, h2) == ""); // waits for the same look
-  CHECK(s.step(credentials_seen{"as they were"}) == "refuse r2 auth_denied, refuse r3 auth_denied");
+  CHECK(s.step(credentials_seen{as_they_were.credentials}) == "refuse r2 auth_denied, refuse r3 auth_denied");
   CHECK_THAT(s.refusal, Contains("not tried again"));
 }
 
@@ -49,7 +57,7 @@ TEST_CASE("a latched pool is looked after every ten seconds at most, and for nob
   auto s = denied();
   CHECK(s.wait(1h) == "");
   CHECK(s.acquire(r2, h2) == "look");
-  s.step(credentials_seen{"as they were"});
+  s.step(credentials_seen{as_they_were.credentials});
   s.now += 10s - 1ns;
   CHECK(s.acquire(r3, h2) == "refuse r3 auth_denied");
   s.now += 1ns;
@@ -79,9 +87,8 @@ TEST_CASE("what is seen of files once a pool was reset or is not latched changes
   s.step(ordered<reset_pool>{});
   CHECK(s.step(credentials_seen{"otherwise"}) == "");
   CHECK(s.acquire(r2, h2) == "open c2");
-  CHECK(s.step(connection_failed{c2, error_of(ssh_failure::denied)}) ==
-        "close c2 not_opened, look, refuse r2 auth_denied");
-  CHECK(s.step(credentials_seen{"otherwise"}) == ""); // it is what later looks are compared with
+  CHECK(s.step(failing(c2, ssh_failure::denied, {"otherwise", {}})) ==
+        "close c2 not_opened, refuse r2 auth_denied");
   s.now += 10s;
   CHECK(s.acquire(r3, h2) == "look");
   CHECK(s.step(credentials_seen{"otherwise"}) == "refuse r3 auth_denied");
@@ -93,9 +100,8 @@ TEST_CASE("a latched pool that still has a connection is looked after as well") 
   s.acquire(r1, h1);
   s.step(connection_opened{c1});
   s.acquire(r2, h1, 1h);
-  CHECK(s.step(connection_failed{c2, error_of(ssh_failure::denied)}) == "close c2 not_opened, look");
+  CHECK(s.step(failing(c2)) == "close c2 not_opened");
   s.step(connection_closed{c2});
-  s.step(credentials_seen{"as they were"});
   s.now += 4s;
   s.step(lease_confirmed{l1});
   s.now += 6s;
@@ -103,14 +109,31 @@ TEST_CASE("a latched pool that still has a connection is looked after as well") 
   CHECK(s.step(credentials_seen{"otherwise"}) == "open c3");
 }
 
-TEST_CASE("where the first look saw nothing, what a later one sees is taken for new") {
-  story s{lumi()};
-  s.looks = true;
-  s.acquire(r1, h1);
-  s.step(connection_failed{c1, error_of(ssh_failure::denied)});
-  s.step(connection_closed{c1});
-  s.step(credentials_seen{""});
+TEST_CASE("what was mended while the log-in that is denied was still under way is not missed") {
+  for (auto kind : {ssh_failure::denied, ssh_failure::host_key_changed}) {
+    auto s = denied(kind);
+    s.now += 10s;
+    s.acquire(r2, h2);
+    CHECK(s.step(credentials_seen{as_used(kind)}) ==
+          std::string{"refuse r2 "} + (kind == ssh_failure::denied ? "auth_denied" : "host_key_changed"));
+    s.now += 10s;
+    s.acquire(r3, h2);
+    CHECK(s.step(credentials_seen{"as mended before the latch"}) == "open c2");
+  }
+}
+
+TEST_CASE("where it is unknown what a denied log-in saw, the first look stands for it") {
+  auto s = denied();
+  s.step(ordered<reset_pool>{});
+  CHECK(s.acquire(r2, h2) == "open c2");
+  s.step(failing(c2, ssh_failure::denied, {}));
+  s.step(connection_closed{c2});
+  for (const auto* seen : {"", "something", "something"}) {
+    s.now += 10s;
+    CHECK(s.acquire(r3, h2) == "look");
+    CHECK(s.step(credentials_seen{seen}) == "refuse r3 auth_denied");
+  }
   s.now += 10s;
-  CHECK(s.acquire(r2, h2) == "look");
-  CHECK(s.step(credentials_seen{"something"}) == "open c2");
+  CHECK(s.acquire(r3, h2) == "look");
+  CHECK(s.step(credentials_seen{"something else"}) == "open c3");
 }

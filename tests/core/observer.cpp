@@ -13,7 +13,7 @@ void observer::told(time_point now, const pool_event& event) {
   now_ = now;
   ++step_;
   waited_before_ = waiting_.size();
-  gave_up_now_ = fatal_now_ = disconnected_now_ = latched_now_ = false;
+  gave_up_now_ = fatal_now_ = disconnected_now_ = false;
   ends_.clear();
   answers_.clear();
   notices_.clear();

@@ -28,6 +28,7 @@ public:
     std::uint32_t attempt = 0;
     time_point began, tried, opened, failed;
     ssh_failure failure = ssh_failure::none;
+    files_used files;
     bool unreached = false; ///< no TCP connection came about in the last try
     bool failed_on_trial = false;
     bool condemned = false;
@@ -322,9 +323,8 @@ private:
   std::vector<std::pair<time_point, bool>> failures_; ///< of this step that are not counted yet
   bool gave_up_now_ = false, fatal_now_ = false;      ///< for a cause that does not pass
   connection_book newcomer_;                          ///< what is known of those to be opened
-  std::string credentials_;                           ///< as they were when the pool was latched
+  std::string credentials_;                           ///< as the log-in saw them that latched it
   time_point looked_at_ = time_point::min(), looking_until_ = time_point::min();
-  bool latched_now_ = false, credentials_known_ = false;
   bool stopping_ = false, removed_ = false, latched_ = false, disconnected_now_ = false;
 };
 

@@ -25,8 +25,10 @@ void observer::gave_up(connection_book& c, ssh_failure kind) {
   gave_up_now_ = true;
   fatal_now_ = fatal_now_ || !is_transient(kind);
   if (is_latching(kind) && !latched_) {
-    latched_ = latched_now_ = true;
-    credentials_known_ = false;
+    latched_ = true;
+    auto of_keys = refusal_for(kind) == errc::auth_denied || refusal_for(kind) == errc::no_credentials;
+    credentials_ = of_keys ? c.files.credentials : c.files.host_keys;
+    looked_at_ = now_;
     looking_until_ = time_point::min();
   }
   back_off(c.began, c.unreached);
@@ -68,10 +70,9 @@ void observer::count_failure(time_point began, bool unreached, bool says_so) {
 void observer::see(const look_at_credentials&) {
   if (!latched_)
     throw broken_promise{"credentials are looked at only where a log-in was denied"};
-  if (!latched_now_ && now_ - looked_at_ < 10s)
+  if (now_ - looked_at_ < 10s)
     throw broken_promise{"credentials are looked at every ten seconds at most"};
-  if (!latched_now_)
-    looking_until_ = now_ + 2s;
+  looking_until_ = now_ + 2s;
   looked_at_ = now_;
 }
 
@@ -79,8 +80,7 @@ void observer::hear(const credentials_seen& event) {
   looking_until_ = time_point::min();
   if (!latched_)
     return;
-  if (!credentials_known_) {
-    credentials_known_ = true;
+  if (credentials_.empty()) {
     credentials_ = event.state;
   } else if (!stopping_ && !event.state.empty() && credentials_ != event.state) {
     latched_ = false;

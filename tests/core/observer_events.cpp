@@ -154,6 +154,7 @@ void observer::hear(const connection_failed& event) {
     return;
   c.now = phase::between_tries;
   c.failed = now_;
+  c.files = event.files;
   failed_try(c, event.error);
 }
 

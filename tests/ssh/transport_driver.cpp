@@ -98,6 +98,7 @@ void driven::take(std::vector<transport_event> events) {
       failed = e->error;
       steps = e->steps;
       warnings = e->warnings;
+      files = e->files;
     } else if (std::get_if<transport_closed>(&event)) {
       closed = true;
     } else if (auto* e = std::get_if<stream_output>(&event)) {

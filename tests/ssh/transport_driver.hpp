@@ -106,6 +106,7 @@ public:
   std::optional<ssh_error> failed;
   std::vector<opening_step> steps;
   std::vector<std::string> warnings;
+  files_used files; ///< by the opening that failed
   std::string banner;
   std::vector<std::uint64_t> answered;
   bool keep_output = true;

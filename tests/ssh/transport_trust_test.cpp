@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "runtime/ssh/opening/files_state.hpp"
 #include "tests/ssh/transport_driver.hpp"
 
 namespace moorage::test {
@@ -13,6 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
+using support::fake_faults;
 using support::fake_sshd;
 using support::held_lock;
 
@@ -57,6 +59,30 @@ TEST_CASE("while known_hosts is locked log-ins go on, tell of it every time, and
     CHECK_THAT(link.failed->text, Contains(known) && Contains(server.host_key_fingerprint()));
   }
   CHECK(support::contents_of(file).empty());
+}
+
+TEST_CASE("a log-in that is refused tells what its files were like before they were read", "[transport]") {
+  fake_faults faults;
+  SECTION("denied") {
+    faults.keys_accepted = {"ssh-ed25519 AAAA"};
+  }
+  SECTION("another host key") {}
+  fake_sshd server{faults};
+  world around;
+  auto settings = around.settings_for(server);
+  if (faults.keys_accepted.empty())
+    server.change_host_key();
+  const files_used used{credentials_state(settings, {}), host_keys_state(settings, {})};
+  driven link{around, settings};
+  link.it->open();
+  REQUIRE(link.until([&] { return server.counters().connects > 0; })); // so they have been read
+  for (const auto& file : {settings.key_files.at(0), settings.known_hosts_files.at(0)})
+    std::ofstream{file, std::ios::app} << "# mended" << std::endl;
+  REQUIRE(link.until([&] { return link.failed.has_value(); }));
+  CHECK(is_latching(link.failed->kind));
+  CHECK(link.files == used);
+  CHECK(credentials_state(settings, {}) != used.credentials);
+  CHECK(host_keys_state(settings, {}) != used.host_keys);
 }
 
 TEST_CASE("a wait for known_hosts never uses up a short connect_timeout", "[transport]") {

@@ -21,10 +21,10 @@ public:
   /// the file system hang.
   static constexpr std::chrono::seconds patience{2};
 
-  /// The pool was latched just now: the first look is what later ones are compared with.
-  void latched(time_point now) {
-    known_ = {};
-    first_ = true;
+  /// The pool was latched just now, by a log-in that had seen `used`, with which looks are compared: whoever
+  /// mends a file while that log-in is still under way is not missed.
+  void latched(time_point now, std::string used) {
+    known_ = std::move(used);
     looked_at_ = now;
     until_ = time_point::min();
   }
@@ -36,14 +36,13 @@ public:
     until_ = after(now, patience);
     return true;
   }
-  /// What the look brought; empty: nothing could be seen. Whether it is another than the first. Where the
-  /// first saw nothing, whatever is seen later may be new.
+  /// What the look brought; empty: nothing could be seen. Whether it is another than what the log-in saw.
+  /// Where that is unknown, the first look stands for it.
   bool seen(std::string state) {
     until_ = time_point::min();
-    auto first = std::exchange(first_, false);
-    if (first)
+    if (known_.empty())
       known_ = std::move(state);
-    return !first && !state.empty() && state != known_;
+    return !known_.empty() && !state.empty() && state != known_;
   }
 
   /// Those who asked wait for a look, until then; in the past: for none.
@@ -52,12 +51,11 @@ public:
   friend bool operator==(const latch_watch&, const latch_watch&) = default;
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, latch_watch& x) {
-    return f(x.known_, x.first_, x.looked_at_, x.until_);
+    return f(x.known_, x.looked_at_, x.until_);
   }
 
 private:
   std::string known_;
-  bool first_ = true;
   time_point looked_at_;
   time_point until_ = time_point::min();
 };

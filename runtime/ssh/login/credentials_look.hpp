@@ -10,10 +10,6 @@
 
 namespace moorage {
 
-/// The files' places, sizes and times, none of their contents. Blocks. `host_keys`: those of known host keys;
-/// else keys, public ones and certificates.
-std::string credentials_state(const cluster_settings& settings, bool host_keys, const std::string& home);
-
 /// The look is made on a thread for blocking calls. Where the cluster's own hang, nothing is seen.
 std::unique_ptr<credentials_look> look_at_credentials_of(const cluster_settings& settings, bool host_keys,
                                                          waker wake, const transport_world& world);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "runtime/ssh/login/attempts.hpp"
+#include "runtime/ssh/opening/files_state.hpp"
 #include "runtime/ssh/opening/host_keys.hpp"
 #include "runtime/system/account.hpp"
 
@@ -213,6 +214,7 @@ preparation::read_files preparation::read(const cluster_settings& settings, secr
         "no user is set, and this process's user has no entry in the password database: set user"};
     return result;
   }
+  result.files = {credentials_state(settings, home), host_keys_state(settings, home)};
   auto passphrase = find_secret(secrets, settings.passphrase_secret, "passphrase_secret", result.keys);
   result.keys.password = find_secret(secrets, settings.password_secret, "password_secret", result.keys);
   if (sign.abandoned())
@@ -279,6 +281,7 @@ prepared preparation::take() {
   result.user = std::move(files_->user);
   result.known = std::move(files_->known);
   result.keys = std::move(files_->keys);
+  result.files = std::move(files_->files);
   result.endpoints = std::move(look_up_->found.endpoints);
   return result;
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "messages/connection_life.hpp"
 #include "messages/settings.hpp"
 #include "messages/ssh_error.hpp"
 #include "runtime/secrets.hpp"
@@ -64,6 +65,7 @@ struct prepared {
   known_hosts known;               ///< what the files say of this host and port
   credentials keys;                ///< also the password, and the agent's socket as it becomes connected
   std::vector<opening_step> steps; ///< prepare and look_up, with the time each took
+  files_used files;                ///< as they were when they were read
 };
 
 /// OpenSSL reads its configuration file when a process first uses it, and takes itself down at the process's
@@ -85,6 +87,8 @@ public:
   state poll();
   prepared take();
   const ssh_error& error() const { return error_; }
+  /// Once they were read, until `take`.
+  files_used files() const { return files_ ? files_->files : files_used{}; }
 
   /// The failure to report when the opening's deadline passes while this waits: says which call is stuck.
   ssh_error overdue() const;
@@ -94,6 +98,7 @@ private:
     std::string user;
     known_hosts known;
     credentials keys;
+    files_used files;
     ssh_error error;
     std::chrono::nanoseconds took{0};
   };
