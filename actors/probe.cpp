@@ -1,8 +1,10 @@
 #include "actors/probe.hpp"
 
 #include <caf/all.hpp>
+#include <utility>
 
 #include "actors/composure.hpp"
+#include "actors/pool/policies/health.hpp"
 #include "messages/durations.hpp"
 
 namespace moorage {
@@ -19,22 +21,34 @@ std::string reason_of(const caf::error& error, std::chrono::milliseconds timeout
 
 } // namespace
 
-caf::behavior probe(caf::event_based_actor* self, pool_actor pool, connection_actor connection,
-                    probe_order order) {
+caf::behavior probe(caf::stateful_actor<probe_state>* self, pool_actor pool, connection_actor connection,
+                    probe_order order, turns_actor turns) {
   auto report = [self, pool](auto what) {
     caf::anon_send(pool, std::move(what));
     self->quit();
   };
+  auto begin = [self, report, connection, order] {
+    if (std::exchange(self->state.begun, true))
+      return;
+    self->become([](const turn_given&) {}); // without the time that it waits for its turn
+    self->request(connection, caf::duration{order.timeout}, order.request)
+        .then(
+            [report, order](const probe_answer& answer) {
+              report(probe_passed{order.probe, order.connection, answer.rtt});
+            },
+            [report, order](const caf::error& error) {
+              report(probe_failed{order.probe, order.connection, reason_of(error, order.timeout)});
+            });
+  };
   keep_composure(self);
-  self->request(connection, caf::duration{order.timeout}, order.request)
-      .then(
-          [report, order](const probe_answer& answer) {
-            report(probe_passed{order.probe, order.connection, answer.rtt});
-          },
-          [report, order](const caf::error& error) {
-            report(probe_failed{order.probe, order.connection, reason_of(error, order.timeout)});
-          });
-  return {};
+  if (!turns) {
+    begin();
+    return {[](const turn_given&) {}};
+  }
+  self->set_down_handler([begin](const caf::down_msg&) { begin(); });
+  self->monitor(turns);
+  self->send(turns, turn_request{caf::actor_cast<caf::strong_actor_ptr>(pool), self->clock().now()});
+  return {[begin](const turn_given&) { begin(); }, caf::after(health::turn_patience) >> begin};
 }
 
 } // namespace moorage

@@ -1,9 +1,9 @@
-// A probe: the actor that lives for one health check of one connection, idle or doubted. It asks the
-// connection, waits at most the cluster's `probe_timeout`, reports to the pool as an ordinary message, and
-// ends. Its failure, crash or silence touches no other.
+// A probe: the actor that lives for one health check of one connection, idle or doubted. It waits for its
+// turn, asks the connection, waits at most the cluster's `probe_timeout` for that, reports to the pool as an
+// ordinary message, and ends. Its failure, crash or silence touches no other.
 #pragma once
 
-#include <caf/event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
 #include <chrono>
 
 #include "messages/internal_interfaces.hpp"
@@ -17,7 +17,13 @@ struct probe_order {
   std::chrono::milliseconds timeout{0};
 };
 
-caf::behavior probe(caf::event_based_actor* self, pool_actor pool, connection_actor connection,
-                    probe_order order);
+struct probe_state {
+  probe_state() = default; // else CAF makes it of the actor's address, which is true
+  bool begun = false;
+};
+
+/// No `turns`: it begins at once, and so it does where they have ended, or gave it none for `turn_patience`.
+caf::behavior probe(caf::stateful_actor<probe_state>* self, pool_actor pool, connection_actor connection,
+                    probe_order order, turns_actor turns);
 
 } // namespace moorage

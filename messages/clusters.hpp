@@ -1,6 +1,7 @@
 // The clusters that the manager knows.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,31 @@ struct remove_cluster {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, remove_cluster& x) {
   return f(x.cluster, x.by);
+}
+
+/// Drains every pool, as `drain_pool` does, registers no new cluster meanwhile, and then ends the process, if
+/// its host says how (`runtime_options::shut_down`), as a node's does; otherwise the pools end for good and
+/// the host goes on without them. Answered when no connection is left. Whoever resumes a pool meanwhile calls
+/// it off, and it is refused `cancelled`.
+struct shut_down_pools {
+  std::chrono::milliseconds within{0}; ///< for leases to end by themselves; 0 or less: they end now
+  std::string by = {};                 ///< as of an order
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, shut_down_pools& x) {
+  return f(x.within, x.by);
+}
+
+/// Has the host read its configuration again, if it has one to read (`runtime_options::reload`), as a node's
+/// does. The answer's text says what has changed, and what could not; a file with an error is refused
+/// `invalid_settings` with what is wrong, and changes nothing. `too_many_requests` while it is being read by
+/// order of another.
+struct reload_configuration {
+  std::string by = {};
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, reload_configuration& x) {
+  return f(x.by);
 }
 
 struct list_clusters {};

@@ -56,6 +56,8 @@ enum class severity : std::uint8_t { debug, info, warning, error, critical };
   row(stopped, info, "The pool has ended.") \
   row(warned, warning, "An opening met what a person should mend, such as a host key that could not be written down.") \
   row(internal, critical, "A bug ended the pool; a fresh one takes its place.") \
+  row(reloaded, info, "The configuration was read again, as an administrator ordered; the text says what has changed.") \
+  row(ending, warning, "An administrator has ordered the end of all pools: they are drained, and the process ends.") \
   row(node_lost, warning, "The node has gone away, or something else was met where it was; told by its client itself.") \
   row(node_back, info, "The node is there again, and the subscription goes on; told by its client itself.")
 // clang-format on

@@ -11,6 +11,11 @@
 
 namespace moorage {
 
+/// In the place of a cluster's name in an order: every pool there is. Such an order is answered once all have
+/// answered, with what each has said; one that some refused has the first refusal's code. What is about one
+/// connection or one lease is refused `invalid_request`.
+inline constexpr const char* every_pool = "@all";
+
 template <class Tag>
 struct id {
   std::uint64_t value = 0;

@@ -38,8 +38,8 @@ using asked_actor = caf::typed_actor<
 #define MOORAGE_ANSWERED(order) caf::replies_to<order>::with<done>
 /// And what may be done to it.
 using admin_actor = asked_actor::extend<
-    // Those of messages/orders.hpp, which says what each does; `done` when the pool has taken it. An order is
-    // its sender's.
+    // Those of messages/orders.hpp, which says what each does; `done` when the pool has taken it, or every
+    // pool, if it is for `every_pool`. An order is its sender's.
     MOORAGE_ORDERS(MOORAGE_ANSWERED, MOORAGE_COMMA)>;
 #undef MOORAGE_ANSWERED
 
@@ -69,6 +69,8 @@ using session_actor = admin_actor::extend<
     caf::replies_to<probe_lease>::with<probe_answer>,
     // Hears `event_record`s, as many as the credit says; more of them.
     caf::replies_to<subscribe>::with<done>, caf::reacts_to<grant_event_credit>,
+    // Drains every pool and ends; reads the configuration again.
+    caf::replies_to<shut_down_pools>::with<done>, caf::replies_to<reload_configuration>::with<done>,
     // Registers a cluster or changes its settings; removes it; lists what is registered; how each pool does.
     caf::replies_to<register_cluster>::with<done>, caf::replies_to<remove_cluster>::with<done>,
     caf::replies_to<list_clusters>::with<cluster_list>, caf::replies_to<get_pools>::with<pool_list>>;

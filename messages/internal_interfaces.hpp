@@ -25,6 +25,7 @@ using announcer_actor =
 using manager_actor = announcer_actor::extend<
     caf::reacts_to<acquire_for>, caf::reacts_to<cancel_acquire_for>, // answered to the holder
     caf::replies_to<register_cluster>::with<done>, caf::replies_to<remove_cluster>::with<done>,
+    caf::replies_to<shut_down_pools>::with<done>, caf::replies_to<reload_configuration>::with<done>,
     caf::replies_to<list_clusters>::with<cluster_list>, caf::replies_to<get_pools>::with<pool_list>,
     // Closes everything, answers when nothing is left (within a second), and ends the manager.
     caf::replies_to<stop_all>::with<done>,
@@ -76,7 +77,7 @@ using inner_session_actor = session_actor::extend<
     caf::reacts_to<run_ended>, caf::reacts_to<stream_chunk>, caf::reacts_to<stream_room>,
     caf::reacts_to<stream_end>>;
 
-/// Gives connections their turns to compute; one per manager. From connections alone.
+/// Gives connections their turns to compute, or probes theirs to begin; one of each per manager.
 using turns_actor = caf::typed_actor<caf::reacts_to<turn_request>, caf::reacts_to<turn_over>>;
 
 /// Gives pools leave to log in; one per manager. From pools, and its own timer.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "messages/durations.hpp"
+#include "messages/ids.hpp"
 #include "messages/printable.hpp"
 #include "messages/settings_table.hpp"
 
@@ -25,6 +26,8 @@ failure invalid(const std::string& text) {
 std::string wrong_name(const std::string& name) {
   if (name.empty())
     return "a cluster needs a name";
+  if (name == every_pool)
+    return "'" + name + "' stands for every pool";
   if (name.size() > 300)
     return "longer than 300 characters";
   auto fits = [](unsigned char c) {

@@ -284,6 +284,16 @@ pending<result<std::string>> async_runtime::record(std::string_view cluster) con
   return order({gate_, waited_}, record_pool{std::string{cluster}});
 }
 
+pending<result<std::string>> async_runtime::shut_down(std::chrono::milliseconds within) const {
+  return ask<done>({gate_, waited_, std::chrono::hours{25}}, {}, shut_down_pools{within, gate_->name()},
+                   changed);
+}
+
+pending<result<std::string>> async_runtime::reload() const {
+  return ask<done>({gate_, waited_, std::chrono::minutes{10}}, {}, reload_configuration{gate_->name()},
+                   changed);
+}
+
 // --- events -------------------------------------------------------------------------------------------------------
 
 pending<result<subscription>> async_runtime::subscribe(std::string_view cluster,

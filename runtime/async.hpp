@@ -86,6 +86,8 @@ public:
   pending<result<std::string>> reconnect(std::string_view cluster, std::chrono::milliseconds spread) const;
   pending<result<std::string>> disconnect(std::string_view cluster) const;
   pending<result<std::string>> record(std::string_view cluster) const;
+  pending<result<std::string>> shut_down(std::chrono::milliseconds within) const;
+  pending<result<std::string>> reload() const;
 
   pending<result<subscription>> subscribe(std::string_view cluster,
                                           std::function<void(const event_record&)> callback,

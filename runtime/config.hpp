@@ -8,6 +8,7 @@
 //   connect_timeout = "30s"    # "250ms", "5min", "1h30m"
 //   [limits]                   # of all clusters together
 //   connects_at_once = 32
+//   probes_at_once = 200
 //   [node]
 //   socket = "/run/user/1000/moorage/node.sock"
 //   start = "auto"             # no, auto
@@ -97,6 +98,10 @@ struct configuration {
   /// As many as keep a hundred clusters busy, and few enough that a file of a thousand does not open all at
   /// once.
   std::uint32_t connects_at_once = 32;
+  /// Health checks in flight at once, of all clusters together, of which none can take more than half; 0: no
+  /// limit. Those beyond wait for their turn, as long as it takes: enough that this is rare with a thousand
+  /// clusters, and few enough that a network that comes back is not flooded by questions.
+  std::uint32_t probes_at_once = 200;
   std::string node_socket = {}; ///< empty: `usual_node_socket()` of runtime/node/socket.hpp
   /// `no`, since a process that stays behind is nothing that a command does unasked.
   moorage::node_start node_start = moorage::node_start::no;

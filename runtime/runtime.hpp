@@ -173,7 +173,8 @@ public:
     return waited_for([&](auto&& to) { return to.errors(cluster); });
   }
   // Orders give back in words what has changed. What each does, and when it is refused, is in
-  // messages/orders.hpp. A runtime is one sender, whichever thread gives them.
+  // messages/orders.hpp. A runtime is one sender, whichever thread gives them. `every_pool` in place of a
+  // cluster orders it of all.
   /// The runtime's own pause, which ends with it unless it is to be kept; then any resume ends it.
   result<std::string> pause(std::string_view cluster, bool keep = false) {
     return waited_for([&](auto&& to) { return to.pause(cluster, keep); });
@@ -223,6 +224,16 @@ public:
   /// machine and of the user of whose process the pools are.
   result<std::string> record(std::string_view cluster) {
     return waited_for([&](auto&& to) { return to.record(cluster); });
+  }
+
+  /// Drains every pool, and then ends the process that they are in, or the pools: see `shut_down_pools` in
+  /// messages/clusters.hpp. Returns when no connection is left.
+  result<std::string> shut_down(std::chrono::milliseconds within) {
+    return waited_for([&](auto&& to) { return to.shut_down(within); });
+  }
+  /// Has the host of the pools read its configuration again; gives back what has changed.
+  result<std::string> reload() {
+    return waited_for([](auto&& to) { return to.reload(); });
   }
 
   /// Events of one cluster's pool, or of all (empty), those to come included: those that the filter lets

@@ -5,6 +5,8 @@
 #include <functional>
 #include <string>
 
+#include "runtime/result.hpp"
+
 #pragma GCC visibility push(default)
 
 namespace moorage {
@@ -32,6 +34,14 @@ struct runtime_options {
   /// "portal, alice". 100 bytes of it are kept, fit to be printed; a node adds the process that it sees.
   /// Empty: the program's name.
   std::string name = {};
+  /// Reads the host's configuration again when an admin orders it (`reload_configuration`,
+  /// `runtime::reload`), takes over what has changed, and says what that was, or what is wrong. Called on a
+  /// thread of its own, one at a time; `by` says who orders it. None: such an order is refused.
+  std::function<result<std::string>(const std::string& by)> reload = {};
+  /// Called when an admin has ordered the end (`shut_down_pools`, `runtime::shut_down`) and no connection is
+  /// left, on a thread of CAF's scheduler: it must not block, nor end the runtime itself there. None: the
+  /// pools end, and the host goes on without them.
+  std::function<void(const std::string& by)> shut_down = {};
 };
 
 /// How a runtime's pools are offered to other processes.

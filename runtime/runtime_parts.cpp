@@ -63,7 +63,8 @@ void runtime::configure(caf::actor_system_config& config) {
 
 runtime_parts::runtime_parts(runtime_options options)
     : callbacks(std::make_shared<callback_threads>(std::move(options.executor))),
-      gate(std::make_shared<client_gate>(callbacks, host_name(options.name))), reconnect(options.reconnect) {}
+      gate(std::make_shared<client_gate>(callbacks, host_name(options.name))), reconnect(options.reconnect),
+      reload(std::move(options.reload)), shut_down(std::move(options.shut_down)) {}
 
 runtime_parts::~runtime_parts() {
   stop();

@@ -67,6 +67,8 @@ struct runtime_parts {
   std::shared_ptr<callback_threads> callbacks;
   std::shared_ptr<client_gate> gate;
   bool reconnect = true;
+  decltype(runtime_options::reload) reload;
+  decltype(runtime_options::shut_down) shut_down;
   std::shared_ptr<std::promise<void>> ended = std::make_shared<std::promise<void>>(); ///< pools of our own
   std::shared_future<void> end_of_pools = ended->get_future().share();
   std::shared_ptr<life_count> transports = std::make_shared<life_count>();

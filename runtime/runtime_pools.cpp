@@ -72,6 +72,15 @@ void runtime_parts::begin(const configuration& config) {
         folder, std::move(what), [wake = std::move(wake), token = life_count::enter(count)] { wake(); }, *to);
   };
   handed.connects_at_once = config.connects_at_once;
+  handed.probes_at_once = config.probes_at_once;
+  handed.shut_down = shut_down;
+  if (reload)
+    handed.reload = [read = reload](const std::string& by, std::string& said) {
+      auto changed = read(by);
+      if (changed)
+        said = std::move(*changed);
+      return changed ? failure{} : changed.error();
+    };
   handed.seed = std::random_device{}();
   handed.turns = std::max<std::size_t>(system->scheduler().num_workers(), 2) - 1;
   handed.asleep = time_asleep;

@@ -16,7 +16,10 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
   auto pass_done = [self, pass](auto& request) { return pass(self->make_response_promise<done>(), request); };
   auto pass_order = [self, state](auto& order, order_sender& sender) {
     auto promise = self->make_response_promise<done>();
-    state->pass_on(order, sender, promise);
+    if (order.cluster == every_pool)
+      state->pass_to_all(order, sender, promise);
+    else
+      state->pass_on(order, sender, promise);
     return promise;
   };
   auto answer = [self](auto work) {
@@ -56,6 +59,12 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
       },
       [answer, state](const remove_cluster& request) {
         return answer([&](auto promise) { state->remove(request, promise); });
+      },
+      [answer, state](const shut_down_pools& order) {
+        return answer([&](auto promise) { state->shut_down(order, promise); });
+      },
+      [answer, state](const reload_configuration& order) {
+        return answer([&](auto promise) { state->reload(order, promise); });
       },
       [state](const list_clusters&) { return state->clusters(); },
       [self, state](const get_pools&) {

@@ -18,7 +18,7 @@ manager_actor_state::subscription* manager_actor_state::subscription_of(const ca
 bool manager_actor_state::hears(const subscription& one, const std::string& cluster) {
   if (!one.cluster.empty())
     return one.cluster == cluster;
-  return subscription_of(one.whom, cluster) == nullptr;
+  return cluster.empty() || subscription_of(one.whom, cluster) == nullptr; // empty: it is no pool's event
 }
 
 caf::actor manager_actor_state::hearer(const subscription& one) {
@@ -100,13 +100,14 @@ void manager_actor_state::take(const end_subscriptions& order) {
 }
 
 void manager_actor_state::tell_subscribers(const std::string& cluster, event_kind what,
-                                           const std::string& text) {
+                                           const std::string& text, const std::string& by) {
   event_record record;
   record.cluster = cluster;
   record.at = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::system_clock::now().time_since_epoch());
   record.what = what;
   record.text = printable(text, printable_whole);
+  record.by = by;
   for (auto& one : subscribers_)
     if (one.wanted.lets(what) && hears(one, cluster))
       caf::anon_send(hearer(one), record);

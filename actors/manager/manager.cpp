@@ -4,11 +4,7 @@
 #include <caf/all.hpp>
 
 #include "actors/composure.hpp"
-#include "actors/durations.hpp"
-#include "actors/permits.hpp"
 #include "actors/pool/shell.hpp"
-#include "actors/turns.hpp"
-#include "messages/durations.hpp"
 #include "messages/exit_words.hpp"
 #include "messages/printable.hpp"
 #include "messages/settings_text.hpp"
@@ -20,22 +16,6 @@ namespace {
 /// Ids of one pool's life: enough for a thousand acquires a second for thirty years.
 constexpr std::uint64_t ids_per_life = 1'000'000'000'000;
 
-/// Who gives turns is replaced at once, since openings wait for it; but one that ends again before it has
-/// lasted so long only after a pause that doubles, so that one which ends at its start costs next to nothing.
-constexpr std::chrono::seconds turns_lasting{60};
-constexpr std::chrono::milliseconds turns_pause_min{100};
-constexpr std::chrono::seconds turns_pause_max{10};
-
-/// Who gives permits keeps nothing that cannot wait so long: no pool waits for it with an acquire in its
-/// hand.
-constexpr std::chrono::seconds permits_pause{1};
-
-/// Ends when the time is over; whoever monitors it hears of that.
-caf::behavior pause(caf::event_based_actor* self, std::chrono::nanoseconds length) {
-  keep_composure(self);
-  return {caf::after(length) >> [self] { self->quit(); }};
-}
-
 } // namespace
 
 manager_actor_state::~manager_actor_state() {
@@ -46,16 +26,22 @@ manager_actor_state::~manager_actor_state() {
   for (auto& one : subscribers_)
     if (one.account)
       caf::anon_send(one.account, stop_all{});
-  caf::anon_send_exit(turns_, caf::exit_reason::kill);
-  caf::anon_send_exit(permits_, caf::exit_reason::kill);
-  for (auto& each : {pausing_, permits_pausing_})
+  auto end = [](const auto& each) {
     if (each)
       caf::anon_send_exit(each, caf::exit_reason::kill);
+  };
+  for (auto& giver : givers_) {
+    end(giver.at);
+    end(giver.pausing);
+  }
+  end(permits_);
+  end(permits_pausing_);
 }
 
 void manager_actor_state::begin(std::vector<cluster_settings> clusters, manager_world world) {
   world_ = std::move(world);
-  start_turns();
+  start_turns(turn_kind::compute);
+  start_turns(turn_kind::probe);
   start_permits(false);
   for (auto& settings : clusters) {
     auto name = settings.name;
@@ -63,49 +49,12 @@ void manager_actor_state::begin(std::vector<cluster_settings> clusters, manager_
   }
 }
 
-void manager_actor_state::start_turns() {
-  turns_ = self_->spawn(turns, world_.turns);
-  self_->monitor(turns_);
-  turns_began_ = self_->clock().now();
-  for (auto& [name, entry] : clusters_)
-    self_->send(entry.pool, turns_replaced{caf::actor_cast<caf::strong_actor_ptr>(turns_)});
-}
-
-void manager_actor_state::turns_ended(const caf::error& reason) {
-  if (self_->clock().now() - turns_began_ >= turns_lasting)
-    turns_pause_ = {};
-  auto pause_length = turns_pause_;
-  turns_pause_ = std::clamp<std::chrono::nanoseconds>(2 * turns_pause_, turns_pause_min, turns_pause_max);
-  if (world_.report_bug)
-    world_.report_bug({}, "who gives turns to compute ended by a bug (" + in_words(reason) +
-                              "); a fresh one takes its place" +
-                              (pause_length.count() > 0 ? " in " + to_text(pause_length) : ""));
-  if (pause_length.count() == 0)
-    return start_turns();
-  pausing_ = self_->spawn(pause, pause_length);
-  self_->monitor(pausing_);
-}
-
-void manager_actor_state::start_permits(bool replaces) {
-  permits_ = self_->spawn(permits, world_.connects_at_once, world_.seed, replaces);
-  self_->monitor(permits_);
-  for (auto& [name, entry] : clusters_)
-    self_->send(entry.pool, permits_replaced{caf::actor_cast<caf::strong_actor_ptr>(permits_)});
-}
-
-void manager_actor_state::permits_ended(const caf::error& reason) {
-  if (world_.report_bug)
-    world_.report_bug({}, "who gives leave to log in ended by a bug (" + in_words(reason) +
-                              "); a fresh one takes its place in " + to_text(permits_pause));
-  permits_pausing_ = self_->spawn(pause, permits_pause);
-  self_->monitor(permits_pausing_);
-}
-
 void manager_actor_state::start_pool(const std::string& name, entry& cluster) {
   auto number = pools_started_++;
   pool_world world{world_.transports,
                    world_.look_at_credentials,
-                   turns_,
+                   giver_of(turn_kind::compute).at,
+                   giver_of(turn_kind::probe).at,
                    permits_,
                    world_.seed + number * 0x9e3779b97f4a7c15u,
                    lives_[name]++ * ids_per_life + 1,
@@ -195,6 +144,10 @@ void manager_actor_state::add(const register_cluster& request, caf::typed_respon
   }
   if (auto wrong = check_settings(request.settings); wrong.code != errc::none) {
     promise.deliver(make_error(wrong));
+    return;
+  }
+  if (shutting_down_ > 0 && !clusters_.contains(request.settings.name)) {
+    promise.deliver(make_error(errc::stopping, "the pools are being shut down, and no new cluster is taken"));
     return;
   }
   auto [found, fresh] = clusters_.try_emplace(request.settings.name);
@@ -320,7 +273,8 @@ void manager_actor_state::one_stopped() {
 }
 
 void manager_actor_state::stop(caf::typed_response_promise<done> promise) {
-  stop_promises_.push_back(std::move(promise));
+  if (promise.pending())
+    stop_promises_.push_back(std::move(promise));
   if (stopping_)
     return;
   stopping_ = true;
@@ -333,20 +287,8 @@ void manager_actor_state::stop(caf::typed_response_promise<done> promise) {
 
 void manager_actor_state::lost(const caf::down_msg& down) {
   forget_subscriber(down.source);
-  if (turns_.address() == down.source && !stopping_)
-    turns_ended(down.reason);
-  if (permits_.address() == down.source && !stopping_)
-    permits_ended(down.reason);
-  if (permits_pausing_ && permits_pausing_.address() == down.source) {
-    permits_pausing_ = nullptr;
-    if (!stopping_)
-      start_permits(true);
-  }
-  if (pausing_ && pausing_.address() == down.source) {
-    pausing_ = nullptr;
-    if (!stopping_)
-      start_turns();
-  }
+  if (!stopping_)
+    giver_lost(down);
   for (auto& [name, entry] : clusters_) {
     if (entry.pool.address() != down.source || stopping_)
       continue;

@@ -3,6 +3,7 @@
 // one.
 #pragma once
 
+#include <array>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
@@ -35,6 +36,8 @@ struct manager_world {
   /// How many connections may compute at once, over all pools; at least 1. The threads of the actor system
   /// less one, so that one stays free for messages.
   std::size_t turns = 1;
+  /// Probes in flight, over all pools, of which no pool has more than half; 0: no limit.
+  std::uint32_t probes_at_once = 200;
   /// Log-ins under way at once, over all pools; 0: no limit.
   std::uint32_t connects_at_once = 32;
   /// Told when a bug has ended a pool, or (with no cluster) what all pools share; called on the manager's
@@ -42,6 +45,12 @@ struct manager_world {
   std::function<void(const std::string& cluster, const std::string& what)> report_bug;
   /// How long the machine has slept (actors/pool/sleep_watch.hpp). None: it never does.
   sleep_clock asleep;
+  /// Ends the process, whose pools are drained; called on the manager's thread, must not block. None: the
+  /// manager ends with its pools.
+  std::function<void(const std::string& by)> shut_down = {};
+  /// Reads the configuration again, and writes into `said` what has changed, or gives back what is wrong;
+  /// called on a thread of its own, may block. None: there is nothing to read.
+  std::function<failure(const std::string& by, std::string& said)> reload = {};
 };
 
 class manager_actor_state {
@@ -81,6 +90,31 @@ public:
   }
   void pass_on(resize_pool& order, order_sender& sender, caf::typed_response_promise<done> promise);
   void pass_on(set_setting& order, order_sender& sender, caf::typed_response_promise<done> promise);
+  // --- every_pool.cpp
+  /// Gives it to each pool as if it came for that alone.
+  template <class Order>
+  void pass_to_all(const Order& order, const order_sender& sender,
+                   caf::typed_response_promise<done> promise) {
+    if constexpr (
+        requires { order.connection; } || requires { order.lease; })
+      promise.deliver(make_error(errc::invalid_request,
+                                 std::string{Order::name} + " is about one pool's own: name its cluster"));
+    else
+      order_each(
+          [order = order, sender](const std::string& name) mutable {
+            order.cluster = name;
+            return caf::make_message(order, sender);
+          },
+          [promise](const failure& refused, std::string text) mutable {
+            if (refused.code == errc::none)
+              promise.deliver(done{std::move(text)});
+            else
+              promise.deliver(make_error(refused));
+          });
+  }
+  void shut_down(const shut_down_pools& order, caf::typed_response_promise<done> promise);
+  void reload(const reload_configuration& order, caf::typed_response_promise<done> promise);
+
   void remove(const remove_cluster& order, caf::typed_response_promise<done> promise);
   cluster_list clusters() const;
   void collect(caf::typed_response_promise<pool_list> promise);
@@ -126,14 +160,31 @@ private:
   template <class Order>
   void pass_change(Order& order, order_sender& sender, caf::typed_response_promise<done> promise,
                    std::function<void(cluster_settings&)> change);
-  void start_turns();
-  void turns_ended(const caf::error& reason);
+  /// Told once all have answered: in words what each said, or why it is not done everywhere.
+  using all_answered = std::function<void(const failure& refused, std::string text)>;
+  void order_each(std::function<caf::message(const std::string& cluster)> make, all_answered then);
+
+  // --- givers.cpp
+  /// Who gives turns of a kind, and is replaced when a bug ends it.
+  struct turns_giver {
+    turns_actor at; ///< none: nobody waits
+    std::chrono::steady_clock::time_point began;
+    std::chrono::nanoseconds pause{0}; ///< before the next one takes its place
+    caf::actor pausing;                ///< ends when that is over
+  };
+  void start_turns(turn_kind what);
+  void turns_ended(turn_kind what, const caf::error& reason);
   void start_permits(bool replaces);
   void permits_ended(const caf::error& reason);
+  /// Whether it was one of these that ended.
+  void giver_lost(const caf::down_msg& down);
+  turns_giver& giver_of(turn_kind what) { return givers_[static_cast<std::size_t>(what)]; }
+
   void start_pool(const std::string& name, entry& cluster);
   void pass_again(unread lost);
   void one_stopped();
-  void tell_subscribers(const std::string& cluster, event_kind what, const std::string& text);
+  void tell_subscribers(const std::string& cluster, event_kind what, const std::string& text,
+                        const std::string& by = {});
   subscription* subscription_of(const caf::strong_actor_ptr& whom, const std::string& cluster);
   /// It is told by this pool by virtue of this subscription; each event is told once, whatever else it
   /// subscribed to.
@@ -145,10 +196,7 @@ private:
 
   manager_actor::stateful_pointer<manager_actor_state> self_;
   manager_world world_;
-  turns_actor turns_;
-  std::chrono::steady_clock::time_point turns_began_;
-  std::chrono::nanoseconds turns_pause_{0}; ///< before the next one takes its place
-  caf::actor pausing_;                      ///< ends when that is over
+  std::array<turns_giver, 2> givers_; ///< by what their turns are for
   permits_actor permits_;
   caf::actor permits_pausing_; ///< the same, before the next one takes the place of whoever gave permits
   std::map<std::string, entry> clusters_;
@@ -161,6 +209,8 @@ private:
   /// Pools that a name has had, also removed ones: a lease of an earlier life must not be taken for one of a
   /// later.
   std::map<std::string, std::uint64_t> lives_;
+  bool reloading_ = false;
+  std::size_t shutting_down_ = 0; ///< how many have ordered that, and wait
   bool stopping_ = false;
   std::size_t still_stopping_ = 0;
   std::vector<caf::typed_response_promise<done>> stop_promises_;

@@ -44,6 +44,7 @@ void pool_actor_state::begin(cluster_settings settings, pool_world world) {
   transports_ = std::move(world.transports);
   looker_ = std::move(world.look_at_credentials);
   turns_ = std::move(world.turns);
+  probe_turns_ = std::move(world.probe_turns);
   permits_ = std::move(world.permits);
   writer_ = std::move(world.write_recording);
   core_ = std::make_unique<pool_core>(std::move(settings), world.seed, world.first_id);
@@ -124,6 +125,10 @@ void pool_actor_state::take(const release_lease_for& request, caf::typed_respons
 }
 
 void pool_actor_state::take(const turns_replaced& order) {
+  if (order.what == turn_kind::probe) {
+    probe_turns_ = caf::actor_cast<turns_actor>(order.by);
+    return;
+  }
   turns_ = caf::actor_cast<turns_actor>(order.by);
   for (auto& [number, connection] : connections_)
     caf::anon_send(connection, order);
@@ -298,7 +303,7 @@ void pool_actor_state::apply(const notify_holder& effect) {
 void pool_actor_state::apply(const start_probe& effect) {
   if (auto found = connections_.find(effect.connection); found != connections_.end())
     self_->spawn(probe, pool_actor{self_}, found->second,
-                 probe_order{effect.probe, effect.connection, {effect.run}, effect.timeout});
+                 probe_order{effect.probe, effect.connection, {effect.run}, effect.timeout}, probe_turns_);
 }
 
 void pool_actor_state::apply(const change_probes& effect) {

@@ -32,6 +32,8 @@ struct pool_world {
   credentials_looker look_at_credentials;
   /// Where its connections ask for their turns to compute.
   turns_actor turns;
+  /// Where its probes ask for theirs. None: they begin at once.
+  turns_actor probe_turns;
   /// Whom it asks for leave to log in. None: it has that, at once.
   permits_actor permits;
   /// Seeds the core's jitter.
@@ -152,7 +154,7 @@ private:
   transport_factory transports_;
   credentials_looker looker_;
   std::unique_ptr<credentials_look> look_; ///< that is under way
-  turns_actor turns_;
+  turns_actor turns_, probe_turns_;
   permits_actor permits_;
   std::uint64_t requests_ = 0;
   std::uint64_t holders_seen_ = 0;

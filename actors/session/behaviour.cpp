@@ -61,6 +61,8 @@ inner_session_actor::behavior_type session(session_actor_state::self_pointer sel
       [state](const grant_event_credit& request) { state->take(request); },
       [change](register_cluster& request) { return change(request); },
       [change](remove_cluster& request) { return change(request); },
+      [change](shut_down_pools& request) { return change(request); },
+      [change](reload_configuration& request) { return change(request); },
       [self, ask](list_clusters& request) {
         return ask(self->make_response_promise<cluster_list>(), request);
       },

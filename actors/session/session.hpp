@@ -85,7 +85,7 @@ public:
               caf::make_message(std::move(what), std::move(sender)), promise);
     return promise;
   }
-  /// The same of what changes the clusters themselves.
+  /// The same of what is about the clusters themselves, or all of them.
   template <class Order>
   caf::typed_response_promise<done> change(Order& what) {
     auto promise = self_->make_response_promise<done>();

@@ -170,50 +170,68 @@ ending follow_events(const options& from, runtime& node, signal_watch& signals) 
   return {success, signals.caught()};
 }
 
-/// Nobody is served from then on. Code `none`: no connection is left.
-failure drain_all(runtime& node, std::chrono::milliseconds within) {
-  auto clusters = node.clusters();
-  if (!clusters)
-    return clusters.error();
-  std::vector<pending<result<std::string>>> drains;
-  for (const auto& each : *clusters)
-    drains.push_back(node.async().drain(each.name, within));
-  failure undone;
-  for (auto& each : drains)
-    if (auto drained = each.get(); !drained && drained.error().code != errc::unknown_cluster)
-      undone = drained.error();
-  return undone;
-}
-
 // By its process, so that a node that is frozen, or of another version, can be ended too. Who made a socket
 // and handed it over may be named in the node's place, so what is no node is left alone.
-ending stop_node(const options& from, const std::string& socket) {
+struct serving_process {
+  pid_t number = 0;
+  unique_fd held; ///< its number may be another's soon
+};
+
+std::optional<serving_process> process_of(const std::string& socket, const options& from, ending& wrong) {
   auto process = node_process(socket);
   if (!process) {
     auto reason = to_failure(process.error());
-    return refuse(reason.code == errc::no_node ? no_node_on(socket, from) : reason);
+    wrong = refuse(reason.code == errc::no_node ? no_node_on(socket, from) : reason);
+    return std::nullopt;
   }
-  unique_fd held{*process > 0 ? pidfd_open(*process, 0) : -1}; // its number may be another's soon
+  unique_fd held{*process > 0 ? pidfd_open(*process, 0) : -1};
   std::error_code unknown;
   auto program =
       std::filesystem::read_symlink("/proc/" + std::to_string(*process) + "/exe", unknown).filename();
   if (!held || (program != "moorage" && program != "moorage (deleted)")) {
     complain("cannot tell which process serves " + socket +
              ": end the program that does, or, if it is systemd's, run: systemctl --user stop moorage");
+    wrong = {failed, 0};
+    return std::nullopt;
+  }
+  return serving_process{*process, std::move(held)};
+}
+
+ending await_end(const serving_process& process, const options& from, const std::string& socket,
+                 const char* what_it_got) {
+  pollfd ended{process.held.get(), POLLIN, 0};
+  auto number = std::to_string(process.number);
+  if (poll(&ended, 1, static_cast<int>(stop_patience.count())) != 1) {
+    complain("process " + number + " " + what_it_got + ", and serves " + socket + " still");
     return {failed, 0};
   }
-  if (pidfd_send_signal(held.get(), SIGTERM, nullptr, 0) != 0) {
-    complain("cannot end process " + std::to_string(*process) + ", which serves " + socket + ": " +
+  return say(from.json ? json_line({{"done", from.admin.action}, {"process", process.number}})
+                       : "process " + number + " serves no more\n");
+}
+
+ending stop_node(const options& from, const std::string& socket) {
+  ending wrong;
+  auto process = process_of(socket, from, wrong);
+  if (!process)
+    return wrong;
+  if (pidfd_send_signal(process->held.get(), SIGTERM, nullptr, 0) != 0) {
+    complain("cannot end process " + std::to_string(process->number) + ", which serves " + socket + ": " +
              std::strerror(errno));
     return {failed, 0};
   }
-  pollfd ended{held.get(), POLLIN, 0};
-  if (poll(&ended, 1, static_cast<int>(stop_patience.count())) != 1) {
-    complain("process " + std::to_string(*process) + " was sent SIGTERM, and serves " + socket + " still");
-    return {failed, 0};
-  }
-  return say(from.json ? json_line({{"done", from.admin.action}, {"process", *process}})
-                       : "process " + std::to_string(*process) + " serves no more\n");
+  return await_end(*process, from, socket, "was sent SIGTERM");
+}
+
+// By message, since leases may end by themselves first. A node that has ended before its answer came has done
+// what it was told.
+ending shut_down(const options& from, runtime& node, const std::string& socket) {
+  ending wrong;
+  auto process = process_of(socket, from, wrong);
+  if (!process)
+    return wrong;
+  if (auto told = node.shut_down(from.admin.within); !told && told.error().code != errc::node_lost)
+    return refuse(told.error());
+  return await_end(*process, from, socket, "has closed all connections");
 }
 
 ending steer(const options& from, runtime& node) {
@@ -249,10 +267,10 @@ ending run_admin(const options& from) {
   if (!reached.pools)
     return refuse(reached.reason);
   auto& node = *reached.pools;
-  if (action == "stop") {
-    auto undone = drain_all(node, from.admin.within);
-    return undone.code != errc::none ? refuse(undone) : stop_node(from, socket);
-  }
+  if (action == "stop")
+    return shut_down(from, node, socket);
+  if (action == "reload")
+    return confirm(from, node.reload());
   if (action == "pools")
     return show_pools(from, node);
   if (action == "connections")

@@ -63,7 +63,8 @@ std::string whole_json(const options& from, const configuration& config,
   result["clusters"] = json::object();
   for (const auto& each : clusters)
     result["clusters"][each.settings.name] = cluster_json(config, each);
-  result["limits"] = {{"connects_at_once", config.connects_at_once}};
+  result["limits"] = {{"connects_at_once", config.connects_at_once},
+                      {"probes_at_once", config.probes_at_once}};
   result["node"] = {{"socket", node_socket(from, config)},
                     {"start", node_start_rules().choices[static_cast<std::size_t>(config.node_start)]},
                     {"idle_end_seconds", seconds_of(config.node_idle_end)}};
@@ -79,6 +80,7 @@ std::string whole_text(const options& from, const configuration& config,
   for (const auto& each : clusters)
     result += "\n" + cluster_text(config, each, colours);
   return result + "\n[limits]\nconnects_at_once = " + std::to_string(config.connects_at_once) +
+         "\nprobes_at_once = " + std::to_string(config.probes_at_once) +
          "\n\n[node]\nsocket = " + quote_toml(node_socket(from, config)) +
          "\nstart = " + format_value(node_start_rules(), static_cast<std::uint64_t>(config.node_start)) +
          "\nidle_end = " + format_value(node_idle_end_rules(), config.node_idle_end) +

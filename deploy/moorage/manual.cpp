@@ -124,7 +124,7 @@ std::string settings_section() {
                        "The file is in TOML: a table [clusters.\\fINAME\\fR] for each cluster, which needs a "
                        "host; [defaults] for what all "
                        "start from; [limits] with\n"
-                       ".BR connects_at_once ;\n[node] with\n"
+                       ".BR connects_at_once \nand\n.BR probes_at_once ;\n[node] with\n"
                        ".BR socket ,\n.BR start \nand\n.BR idle_end ;\n"
                        "[log] with\n"
                        ".B level\nand\n.BR file .\n"

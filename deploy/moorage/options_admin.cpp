@@ -11,15 +11,18 @@
 namespace moorage::cli {
 
 void command_line::add_admin() {
-  auto* admin = add(command::admin, "admin", "Look into the pools of the node, and steer them",
-                    {.paragraphs = {"Needs a node: start one with moorage serve."},
-                     .examples = {{"moorage admin connections lumi", "each connection, its state and age"},
-                                  {"moorage admin explain lumi", "why somebody waits, and what for"},
-                                  {"moorage admin evict lumi c3", "close one"},
-                                  {"moorage admin reset lumi", "try again after a denied log-in was mended"},
-                                  {"moorage admin drain lumi 10min", "before a maintenance; resume ends it"},
-                                  {"moorage admin events", "what happens, as it happens"}},
-                     .exit_codes = true});
+  auto* admin =
+      add(command::admin, "admin", "Look into the pools of the node, and steer them",
+          {.paragraphs = {"Needs a node: start one with moorage serve.",
+                          "An order is for one cluster's pool, or, with @all as CLUSTER, for every pool."},
+           .examples = {{"moorage admin connections lumi", "each connection, its state and age"},
+                        {"moorage admin explain lumi", "why somebody waits, and what for"},
+                        {"moorage admin evict lumi c3", "close one"},
+                        {"moorage admin reset lumi", "try again after a denied log-in was mended"},
+                        {"moorage admin drain lumi 10min", "before a maintenance; resume ends it"},
+                        {"moorage admin reconnect @all 10min", "every pool, one connection after another"},
+                        {"moorage admin events", "what happens, as it happens"}},
+           .exit_codes = true});
   admin->require_subcommand(1);
   admin->fallthrough();
   add_action(*admin, "pools", "The pools and their counts", false);
@@ -35,6 +38,10 @@ void command_line::add_admin() {
     for (const auto& argument : order.arguments)
       add_argument(*action, argument);
   }
+  auto* reload = add(*admin, "reload",
+                     "Have the node read its configuration again, as SIGHUP does, and tell what changed",
+                     {.exit_codes = true});
+  reload->callback([this] { options_.admin.action = "reload"; });
   add_events(*admin);
   auto* stop =
       add(*admin, "stop", "End the node, with all its connections",

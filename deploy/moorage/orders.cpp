@@ -48,21 +48,27 @@ result<std::string> say_of(const result<std::string>& answer, std::string words)
   return words;
 }
 
+std::string whom(const options& from) {
+  return from.cluster == every_pool ? "every pool" : from.cluster;
+}
+
 /// For what lasts until then.
 std::string until_resumed(const options& from, const char* state) {
-  return from.cluster + " is " + state + "; resume with: " + admin_command(from, "resume", from.cluster);
+  return whom(from) + " is " + state + "; resume with: " + admin_command(from, "resume", from.cluster);
 }
 
 /// What has changed, as the pool says it.
 result<std::string> say_what_changed(const options& from, const result<std::string>& answer) {
   if (!answer)
     return answer.error();
-  return from.cluster + ": " + *answer;
+  return from.cluster == every_pool ? *answer : from.cluster + ": " + *answer;
 }
 
 /// And how those end that hold still.
 result<std::string> resume(runtime& node, const options& from) {
   auto said = say_what_changed(from, node.resume(from.cluster, from.admin.all));
+  if (from.cluster == every_pool) // the words tell whose pauses hold still
+    return said;
   if (auto pool = node.pool(from.cluster); said && pool && !pool->pauses.empty())
     return *said + "; end every pause with: " + admin_command(from, "resume --all", from.cluster);
   return said;
@@ -120,7 +126,7 @@ constexpr order_row every_order[] = {
      "Close all connections and refuse the waiters",
      {},
      [](runtime& node, const options& from) {
-       return say_of(node.disconnect(from.cluster), from.cluster + " is disconnected");
+       return say_of(node.disconnect(from.cluster), whom(from) + " is disconnected");
      }},
     {"record",
      "Write down what the pool did lately, for moorage replay, and print the file's path",

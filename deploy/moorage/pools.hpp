@@ -16,6 +16,7 @@ namespace moorage::cli {
 /// A runtime with pools for the configuration; nothing: `reason`. May begin the process anew instead, with
 /// the same arguments: before it is called nothing must have been read from standard input, nor written to
 /// standard output. Signals that were caught meanwhile are not lost.
-std::optional<runtime> make_pools(configuration config, signal_watch& signals, failure& reason);
+std::optional<runtime> make_pools(configuration config, signal_watch& signals, failure& reason,
+                                  runtime_options how = {});
 
 } // namespace moorage::cli

@@ -46,7 +46,7 @@ failure become_other_program() {
 
 } // namespace
 
-std::optional<runtime> make_pools(configuration, signal_watch& signals, failure& reason) {
+std::optional<runtime> make_pools(configuration, signal_watch& signals, failure& reason, runtime_options) {
   signals.hand_over();
   reason = become_other_program();
   return std::nullopt;

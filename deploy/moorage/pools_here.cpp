@@ -2,9 +2,9 @@
 
 namespace moorage::cli {
 
-std::optional<runtime> make_pools(configuration config, signal_watch&, failure& reason) {
+std::optional<runtime> make_pools(configuration config, signal_watch&, failure& reason, runtime_options how) {
   try {
-    return runtime{std::move(config)};
+    return runtime{std::move(config), std::move(how)};
   } catch (const error& refused) {
     reason = refused.reason();
     return std::nullopt;

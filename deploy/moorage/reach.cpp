@@ -145,14 +145,18 @@ int code_for(errc reason) {
   return refused;
 }
 
-std::optional<configuration> read_configuration(const options& from) {
+std::optional<configuration> read_configuration(const options& from, std::string* wrong) {
   configuration config;
   // A shell leaves the ~ of --config=~/… as it is.
   if (auto file = from.config_file.empty() ? find_config_file() : expand_home(from.config_file);
       !file.empty()) {
     auto read = try_load_config(file);
-    for (const auto& each : read.problems)
-      complain(to_string(each));
+    for (const auto& each : read.problems) {
+      auto text = to_string(each);
+      complain(text);
+      if (wrong != nullptr)
+        *wrong += (wrong->empty() ? "" : "\n") + text;
+    }
     if (!read)
       return std::nullopt;
     config = std::move(read.value);

@@ -12,8 +12,8 @@
 namespace moorage::cli {
 
 /// The configuration that the options ask for, with their settings in it. Nothing: it is wrong, and was
-/// complained of.
-std::optional<configuration> read_configuration(const options& from);
+/// complained of; what of the file, is added to `wrong` as well.
+std::optional<configuration> read_configuration(const options& from, std::string* wrong = nullptr);
 
 /// Tells of the files that these clusters lack, each once. Whoever uses such a cluster is refused; nobody
 /// else is. Waits for the disks, and for whoever reads stderr; says no more once `unwanted` says so.

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <condition_variable>
+#include <future>
 #include <mutex>
+#include <vector>
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -74,6 +76,35 @@ serving way_to_serve(const options& from, const configuration& config, failure& 
 class errands {
 public:
   enum class kind { reload, stop };
+  using reading = std::promise<result<std::string>>;
+  ~errands() { close(); }
+
+  // An admin's order to read the configuration again; returns when that is done.
+  result<std::string> reload() {
+    std::future<result<std::string>> answer;
+    {
+      std::lock_guard guard{mutex_};
+      if (closed_)
+        return failure{errc::stopping, "the node ends"};
+      answer = readings_.emplace_back().get_future();
+      reload_ = true;
+      changed_.notify_one();
+    }
+    return answer.get();
+  }
+  // Whoever ordered it by now is told what became of it.
+  void answer(const result<std::string>& what) {
+    std::lock_guard guard{mutex_};
+    for (auto& each : std::exchange(readings_, {}))
+      each.set_value(what);
+  }
+  // Nothing is read any more.
+  void close() {
+    std::lock_guard guard{mutex_};
+    closed_ = true;
+    for (auto& each : std::exchange(readings_, {}))
+      each.set_value(failure{errc::stopping, "the node ends"});
+  }
   void leave(kind what) {
     std::lock_guard guard{mutex_};
     (what == kind::stop ? stop_ : reload_) = true;
@@ -104,6 +135,8 @@ private:
   std::condition_variable changed_;
   bool stop_ = false;
   bool reload_ = false;
+  bool closed_ = false;
+  std::vector<reading> readings_;
   failure lost_;
 };
 
@@ -125,12 +158,30 @@ void open_reserves(runtime& pools, const configuration& config) {
         complain(each.settings.name + ": " + told.error().text);
 }
 
-// Takes over what changed between the two files. Clusters that clients registered themselves stay.
-void take_over(runtime& pools, const configuration& before, const configuration& now) {
+// What a reload cannot change.
+std::string not_before_next_start(const configuration& before, const configuration& now) {
+  std::string names;
+  auto look = [&names](bool same, const char* name) {
+    if (!same)
+      names += (names.empty() ? "" : ", ") + std::string{name};
+  };
+  look(before.connects_at_once == now.connects_at_once, "connects_at_once of [limits]");
+  look(before.probes_at_once == now.probes_at_once, "probes_at_once of [limits]");
+  look(before.node_socket == now.node_socket, "socket of [node]");
+  look(before.node_idle_end == now.node_idle_end, "idle_end of [node]");
+  look(before.log_level == now.log_level, "level of [log]");
+  look(before.log_file == now.log_file, "file of [log]");
+  return names.empty() ? "" : "; not before the node is started anew: " + names;
+}
+
+// Takes over what changed between the two files, and says what that was. Clusters that clients registered
+// themselves stay.
+std::string take_over(runtime& pools, const configuration& before, const configuration& now) {
   std::size_t changed = 0, gone = 0;
-  auto tell = [](const result<void>& answer, const std::string& name) {
+  std::string wrong;
+  auto tell = [&wrong](const result<void>& answer, const std::string& name) {
     if (!answer)
-      complain(name + ": " + answer.error().text);
+      wrong += "; " + name + ": " + answer.error().text;
     return static_cast<bool>(answer);
   };
   for (const auto& each : now.clusters) {
@@ -141,8 +192,26 @@ void take_over(runtime& pools, const configuration& before, const configuration&
   for (const auto& name : before.cluster_names())
     if (now.find(name) == nullptr)
       gone += tell(pools.remove_cluster(name), name) ? 1 : 0;
-  complain("read the configuration again: " + counted(changed, "cluster") + " new or changed, " +
-           counted(gone, "cluster") + " removed");
+  return counted(changed, "cluster") + " new or changed, " + counted(gone, "cluster") + " removed" + wrong +
+         not_before_next_start(before, now);
+}
+
+// Reads it again, and says what came of it.
+result<std::string> read_again(const options& from, runtime& pools, std::optional<configuration>& config) {
+  tell_systemd("RELOADING=1");
+  std::string wrong;
+  auto now = read_configuration(from, &wrong);
+  result<std::string> told{
+      failure{errc::invalid_settings, "the configuration in force stays as it is: " + wrong}};
+  if (now) {
+    told = take_over(pools, *config, *now);
+    config = std::move(now);
+    complain("read the configuration again: " + *told);
+  } else {
+    complain("the configuration in force stays as it is");
+  }
+  tell_systemd("READY=1");
+  return told;
 }
 
 // Nobody looks into a log file at the time; what people should know soon is for whoever sits in front of the
@@ -195,7 +264,13 @@ ending run_serve(const options& from) {
   auto way = way_to_serve(from, *config, reason);
   if (reason.code != errc::none)
     return refuse(reason);
-  auto pools = make_pools(without_reserves(*config), signals, reason);
+  auto pools = make_pools(without_reserves(*config), signals, reason,
+                          {.reload = [&left](const std::string&) { return left.reload(); },
+                           .shut_down =
+                               [&left](const std::string& by) {
+                                 complain("ends, as " + by + " ordered");
+                                 left.leave(errands::kind::stop);
+                               }});
   if (!pools)
     return refuse(reason);
   auto warnings = tell_warnings(*pools, from, *config);
@@ -217,19 +292,12 @@ ending run_serve(const options& from) {
   file_warnings of_files;
   of_files.begin(from, *config);
   while (left.wait() == errands::kind::reload) {
-    tell_systemd("RELOADING=1");
-    auto now = read_configuration(from);
-    auto taken = now.has_value();
-    if (taken) {
-      take_over(*pools, *config, *now);
-      config = std::move(now);
-    } else {
-      complain("the configuration in force stays as it is");
-    }
-    tell_systemd("READY=1");
-    if (taken)
+    auto told = read_again(from, *pools, config);
+    left.answer(told);
+    if (told)
       of_files.begin(from, *config);
   }
+  left.close();
   tell_systemd("STOPPING=1");
   pools->stop();
   if (auto lost = left.lost(); lost.code != errc::none)

@@ -310,11 +310,15 @@ private:
 
   void read_limits(const toml::table& table) {
     setting_rules rules{.type = setting_type::count, .least = 0, .most = 10'000};
-    for (auto&& [key, node] : table)
-      if (key != "connects_at_once")
-        unknown_key(key, "limits", "setting", {"connects_at_once"});
-      else if (auto count = read_value(rules, node, "limits.connects_at_once"))
-        result_.value.connects_at_once = static_cast<std::uint32_t>(std::get<std::uint64_t>(*count));
+    for (auto&& [key, node] : table) {
+      auto* target = key == "connects_at_once" ? &result_.value.connects_at_once
+                     : key == "probes_at_once" ? &result_.value.probes_at_once
+                                               : nullptr;
+      if (target == nullptr)
+        unknown_key(key, "limits", "setting", {"connects_at_once", "probes_at_once"});
+      else if (auto count = read_value(rules, node, "limits." + std::string{key.str()}))
+        *target = static_cast<std::uint32_t>(std::get<std::uint64_t>(*count));
+    }
   }
 
   void read_node(const toml::table& table) {

@@ -15,7 +15,8 @@ using names = std::vector<std::string>;
 /// Turns to be given, and who had them, in order.
 class turn_table {
 public:
-  explicit turn_table(std::size_t count) : at(world.system.spawn(moorage::turns, count)) {}
+  explicit turn_table(std::size_t count, std::size_t pool_max = 100)
+      : at(world.system.spawn(moorage::turns, count, pool_max)) {}
   ~turn_table() {
     for (auto& [name, actor] : askers_)
       caf::anon_send_exit(actor, caf::exit_reason::kill);
@@ -94,15 +95,6 @@ private:
   caf::actor pool_;
 };
 
-/// Who gives turns in this world, found where the next message for it waits; messages before that are read.
-turns_actor next_giver(virtual_world& world) {
-  for (auto& jobs = world.sched.jobs; !jobs.empty(); world.one_message())
-    if (auto* actor = dynamic_cast<caf::local_actor*>(jobs.front());
-        actor != nullptr && std::string{actor->name()} == turns_actor_state::name)
-      return caf::actor_cast<turns_actor>(actor->ctrl());
-  return {};
-}
-
 } // namespace
 
 // --- who gives turns -------------------------------------------------------------------------------------------------
@@ -120,6 +112,20 @@ TEST_CASE(
   table.end("a4");
   table.ask("a1");
   CHECK(table.given == names{"a1", "a2", "a3", "a4", "a1"});
+}
+
+TEST_CASE("no pool has more turns than its most, however many are free") {
+  turn_table table{4, 2};
+  for (const char* name : {"a1", "a2", "a3", "a4"})
+    table.ask(name);
+  CHECK(table.given == names{"a1", "a2"});
+  table.ask("b1");
+  CHECK(table.given == names{"a1", "a2", "b1"});
+  table.kill("a2");
+  CHECK(table.given == names{"a1", "a2", "b1", "a3"});
+  table.end("b1");
+  table.end("a1");
+  CHECK(table.given == names{"a1", "a2", "b1", "a3", "a4"});
 }
 
 TEST_CASE("of one pool's openings the oldest goes first, so that they end one after another") {
@@ -262,7 +268,7 @@ TEST_CASE("an open connection needs no turn, so that nothing on it waits for tho
 
 TEST_CASE("a connection that waits for its turn asks whoever takes the place of who was to give it") {
   lone_connection one;
-  auto fresh = one.world.system.spawn(turns, std::size_t{1});
+  auto fresh = one.world.system.spawn(turns, std::size_t{1}, std::size_t{1});
   caf::anon_send_exit(one.table.at, caf::exit_reason::kill);
   one.world.settle();
   CHECK(one.world.network->computed.empty());

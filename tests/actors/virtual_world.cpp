@@ -1,5 +1,7 @@
 #include "tests/actors/virtual_world.hpp"
 
+#include "actors/turns.hpp"
+
 #include <algorithm>
 
 namespace moorage::test {
@@ -183,14 +185,15 @@ private:
 
 } // namespace
 
-virtual_world::virtual_world(cluster_settings settings, bool sleeps)
+virtual_world::virtual_world(cluster_settings settings, bool sleeps,
+                             const std::function<void(manager_world&)>& change)
     : system(prepared(config)), sched(dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler())),
       cluster(std::move(settings)) {
   manager_world world;
   world.transports = [network = network](const cluster_settings&, waker wake) -> std::unique_ptr<transport> {
     return std::make_unique<scripted_transport>(network, std::move(wake));
   };
-  world.connects_at_once = 0;
+  world.connects_at_once = world.probes_at_once = 0;
   world.write_recording = [to = recordings](recording what, std::function<void()> wake) {
     to->begun.push_back(std::move(what));
     to->wake = std::move(wake);
@@ -202,6 +205,8 @@ virtual_world::virtual_world(cluster_settings settings, bool sleeps)
   };
   if (sleeps)
     world.asleep = [this] { return asleep; };
+  if (change)
+    change(world);
   manager = system.spawn(moorage::manager, std::vector{cluster}, std::move(world));
   sched.run();
 }
@@ -222,6 +227,14 @@ void virtual_world::pass(std::chrono::nanoseconds time, std::chrono::nanoseconds
     sched.run();
     time -= part;
   }
+}
+
+turns_actor next_giver(virtual_world& world) {
+  for (auto& jobs = world.sched.jobs; !jobs.empty(); world.one_message())
+    if (auto* actor = dynamic_cast<caf::local_actor*>(jobs.front());
+        actor != nullptr && std::string{actor->name()} == turns_actor_state::name)
+      return caf::actor_cast<turns_actor>(actor->ctrl());
+  return {};
 }
 
 // --- holders ------------------------------------------------------------------------------------------------------

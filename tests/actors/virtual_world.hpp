@@ -158,7 +158,9 @@ struct scripted_recordings {
 class virtual_world {
 public:
   /// `sleeps`: pools look at `asleep`, at least every ten seconds while they have connections.
-  explicit virtual_world(cluster_settings settings, bool sleeps = false);
+  /// `change`: of what the manager is handed.
+  explicit virtual_world(cluster_settings settings, bool sleeps = false,
+                         const std::function<void(manager_world&)>& change = {});
   ~virtual_world();
 
   /// Runs every message that is ready, then moves the clock, in steps small enough for every timer to have
@@ -212,6 +214,9 @@ public:
 private:
   time_point sched_clock() const { return const_cast<virtual_world*>(this)->sched.clock().now(); }
 };
+
+/// Who gives turns in this world, found where the next message for it waits; messages before that are read.
+turns_actor next_giver(virtual_world& world);
 
 /// A holder, as pools see sessions, that writes down what it hears. It asks for leases and confirms them
 /// unless told not to.

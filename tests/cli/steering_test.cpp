@@ -213,3 +213,63 @@ TEST_CASE("a node's end that a resume calls off does not come") {
   CHECK(stopping.wait(20s).code != 0);
   CHECK(home.exec("true").code == 0);
 }
+
+TEST_CASE("an order for @all is for every pool, and what each has said is told") {
+  node_home home;
+  home.write_config(home.cluster("there"));
+  CHECK(home.moorage({"admin", "reload"}).code == 0);
+  CHECK_THAT(home.moorage({"admin", "pause", "@all"}).output,
+             Contains("every pool is paused; resume with: moorage ") && Contains(" admin resume @all\n"));
+  for (const auto& pool : home.ask({"status"})["pools"])
+    CHECK(pool["state"] == "paused");
+  CHECK_THAT(home.moorage({"admin", "resume", "@all"}).output, Contains("here, there: "));
+  CHECK_THAT(home.moorage({"admin", "resize", "@all", "3"}).output, Contains("here, there: "));
+  CHECK_THAT(home.moorage({"admin", "evict", "@all", "c1"}).error_output, Contains("name its cluster"));
+  CHECK_THAT(home.moorage({"admin", "drain", "@all", "0"}).output, Contains("every pool is drained"));
+  CHECK_THAT(home.exec("true").error_output, Contains("drained"));
+}
+
+TEST_CASE("a reload by order tells what has changed, what cannot, or what is wrong with the file") {
+  node_home home;
+  home.write_config(home.cluster("there") + "[limits]\nprobes_at_once = 7\n");
+  auto told = home.moorage({"admin", "reload"});
+  CHECK(told.code == 0);
+  CHECK(told.output == "1 cluster new or changed, 0 clusters removed; not before the node is started anew: "
+                       "probes_at_once of [limits]\n");
+  CHECK(home.ask({"status"})["pools"].size() == 2);
+  home.write_config("[clusters.there]\nnonsense = 1\n");
+  auto refused = home.moorage({"admin", "reload"});
+  CHECK(refused.code != 0);
+  CHECK_THAT(refused.error_output, Contains("the configuration in force stays as it is") &&
+                                       Contains("clusters.there.nonsense: there is no such setting"));
+  CHECK(home.ask({"status"})["pools"].size() == 2);
+  program watching{home.spec({"admin", "events", "--kinds", "reloaded", "--json"})};
+  home.write_config();
+  REQUIRE(home.until([&] { // until it listens
+    CHECK(home.moorage({"admin", "reload"}).code == 0);
+    return watching.wrote("\"reloaded\"", 200ms);
+  }));
+  CHECK(watching.wrote("moorage admin reload"));
+}
+
+TEST_CASE("a node that is given time to end serves nobody more, lets what runs end, and ends itself") {
+  node_home home;
+  auto spec = home.spec({"exec", "here", "--", "echo started; cat; echo ended"});
+  spec.keep_input_open = true;
+  program running{spec};
+  REQUIRE(running.wrote("started"));
+  program stopping{home.spec({"admin", "stop", "--within", "1h"})};
+  REQUIRE(home.until([&] { return home.pool()["state"] == "draining"; }));
+  CHECK_THAT(home.exec("true").error_output, Contains("drained"));
+  CHECK(home.moorage({"admin", "pools"}).code == 0); // an administrator reaches it still
+  running.close_input();
+  auto ended = running.wait(20s);
+  CHECK(ended.code == 0);
+  CHECK_THAT(ended.output, Contains("ended"));
+  auto told = stopping.wait(20s);
+  CHECK(told.code == 0);
+  CHECK_THAT(told.output, Contains("serves no more"));
+  auto node = home.node.wait(20s);
+  CHECK(node.code == 0);
+  CHECK_THAT(node.error_output, Contains("ends, as moorage admin stop"));
+}

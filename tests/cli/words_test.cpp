@@ -179,18 +179,19 @@ TEST_CASE("config shows every setting with its origin, as a file that reads back
   home_folder home;
   auto file = home.write("m.toml",
                          "[defaults]\npool_size = 7\n[clusters.lumi]\nhost = \"lumi.csc.fi\"\nuser = \"me\"\n"
-                         "[limits]\nconnects_at_once = 7\n");
+                         "[limits]\nconnects_at_once = 7\nprobes_at_once = 9\n");
   auto shown = home.moorage({"config", "--config", file, "-o", "probe_timeout=2s"});
   CHECK(shown.error_output.empty());
   REQUIRE(shown.code == 0);
   for (auto line : {"[clusters.lumi]", "host = \"lumi.csc.fi\"", "# m.toml:4 [clusters.lumi]",
                     "pool_size = 7", "# m.toml:2 [defaults]", "probe_timeout = \"2s\"", "# command line",
-                    "port = 22", "# default", "[limits]\nconnects_at_once = 7"})
+                    "port = 22", "# default", "[limits]\nconnects_at_once = 7\nprobes_at_once = 9\n"})
     CHECK_THAT(shown.output, Contains(line));
   auto again = home.moorage({"config", "--config", home.write("again.toml", shown.output), "--json"});
   REQUIRE(again.code == 0);
   auto whole = nlohmann::json::parse(again.output);
   CHECK(whole["limits"]["connects_at_once"] == 7);
+  CHECK(whole["limits"]["probes_at_once"] == 9);
   auto settings = whole["clusters"]["lumi"];
   CHECK(settings["pool_size"]["value"] == 7);
   CHECK(settings["probe_timeout_seconds"]["value"] == 2.0);

@@ -89,6 +89,8 @@ TEST_CASE("what holds for all clusters together is taken from its section, and c
   CHECK(parsed("[limits]\nconnects_at_once = 0\n").connects_at_once == 0);
   CHECK(problems_of("[limits]\nconnects_at_once = 10001\n") ==
         "m.toml:2:20: limits.connects_at_once: 10001 is out of range; allowed: 0 to 10000\n");
+  CHECK(parsed("").probes_at_once == 200);
+  CHECK(parsed("[limits]\nprobes_at_once = 3\n").probes_at_once == 3);
   CHECK(problems_of("[limits]\nconnect_at_once = 3\n") ==
         "m.toml:2:1: limits.connect_at_once: there is no such setting; did you mean connects_at_once?\n");
 }

@@ -1,0 +1,158 @@
+// What is ordered of every pool at once, and of the process that they are in.
+#include <algorithm>
+#include <caf/all.hpp>
+
+#include "actors/composure.hpp"
+#include "actors/manager/manager.hpp"
+#include "messages/durations.hpp"
+#include "messages/printable.hpp"
+
+namespace moorage {
+
+namespace {
+
+/// Of how many pools one answer names at most, so that its length has a bound.
+constexpr std::size_t named_max = 10;
+constexpr std::size_t groups_max = 20;
+
+/// What pools have answered; those that said the same stand together.
+class answers {
+public:
+  void add(const std::string& cluster, const std::string& text) {
+    ++count_;
+    auto group =
+        std::find_if(groups_.begin(), groups_.end(), [&](const auto& each) { return each.text == text; });
+    if (group == groups_.end())
+      group = groups_.insert(groups_.end(), {text, {}, 0});
+    if (group->named++ < named_max)
+      group->names += (group->names.empty() ? "" : ", ") + cluster;
+  }
+  std::size_t count() const { return count_; }
+  /// "alpha, beta: paused; gamma: was paused already"
+  std::string in_words() const {
+    std::string all;
+    for (std::size_t i = 0; i < std::min(groups_.size(), groups_max); ++i) {
+      const auto& each = groups_[i];
+      all += (all.empty() ? "" : "; ") + each.names +
+             (each.named > named_max ? " and " + std::to_string(each.named - named_max) + " more" : "") +
+             (each.text.empty() ? "" : ": " + each.text);
+    }
+    return all + (groups_.size() > groups_max ? "; …" : "");
+  }
+
+private:
+  struct group {
+    std::string text;
+    std::string names;
+    std::size_t named = 0;
+  };
+  std::vector<group> groups_;
+  std::size_t count_ = 0;
+};
+
+/// Calls what may block.
+caf::behavior reader(caf::event_based_actor* self,
+                     std::function<failure(const std::string& by, std::string& said)> read) {
+  keep_composure(self);
+  return {[self, read = std::move(read)](const reload_configuration& order) -> caf::result<done> {
+    self->quit();
+    done answer;
+    if (auto wrong = read(order.by, answer.text); wrong.code != errc::none)
+      return make_error(wrong);
+    return answer;
+  }};
+}
+
+} // namespace
+
+void manager_actor_state::order_each(std::function<caf::message(const std::string& cluster)> make,
+                                     all_answered then) {
+  struct round {
+    answers done, refused;
+    failure first;
+    std::size_t left = 0;
+    all_answered then;
+
+    void one_less() {
+      if (--left > 0)
+        return;
+      if (refused.count() == 0)
+        return then({}, done.count() == 0 ? "there is no pool" : done.in_words());
+      auto text = refused.in_words() + (done.count() == 0 ? "" : "; done: " + done.in_words());
+      then({first.code, std::move(text)}, {});
+    }
+  };
+  auto all = std::make_shared<round>();
+  all->then = std::move(then);
+  all->left = clusters_.size() + 1; // one for this call itself
+  for (auto& [name, entry] : clusters_)
+    self_->request(caf::actor_cast<caf::actor>(manager_actor{self_}), caf::infinite, make(name))
+        .then(
+            [all, name = name](const done& answer) {
+              all->done.add(name, answer.text);
+              all->one_less();
+            },
+            [all, name = name](const caf::error& error) {
+              auto reason = to_failure(error);
+              if (reason.code != errc::unknown_cluster && reason.code != errc::cluster_removed) { // gone
+                all->refused.add(name, reason.text);
+                if (all->first.code == errc::none)
+                  all->first = reason;
+              }
+              all->one_less();
+            });
+  all->one_less();
+}
+
+void manager_actor_state::shut_down(const shut_down_pools& order, caf::typed_response_promise<done> promise) {
+  auto within = std::max(order.within, std::chrono::milliseconds{0});
+  tell_subscribers({}, event_kind::ending,
+                   within.count() == 0 ? "leases end now"
+                                       : "leases may end by themselves within " + to_text(within),
+                   order.by);
+  ++shutting_down_;
+  order_each(
+      [within, by = order.by](const std::string& name) {
+        return caf::make_message(drain_pool{name, within, by}, order_sender{});
+      },
+      [this, by = order.by, promise](const failure& refused, std::string) mutable {
+        --shutting_down_;
+        if (refused.code != errc::none) {
+          promise.deliver(make_error(refused.code, "not shut down: " + refused.text));
+          return;
+        }
+        promise.deliver(done{"no connection is left"});
+        if (world_.shut_down)
+          world_.shut_down(by);
+        else
+          stop({});
+      });
+}
+
+void manager_actor_state::reload(const reload_configuration& order,
+                                 caf::typed_response_promise<done> promise) {
+  if (!world_.reload) {
+    promise.deliver(
+        make_error(errc::invalid_request,
+                   "this process has no configuration that it could read again: its host gave it"));
+    return;
+  }
+  if (std::exchange(reloading_, true)) {
+    promise.deliver(make_error(errc::too_many_requests, "the configuration is being read just now"));
+    return;
+  }
+  auto reads = self_->spawn<caf::detached>(reader, world_.reload);
+  self_->request(reads, caf::infinite, order)
+      .then(
+          [this, promise, by = order.by](const done& answer) mutable {
+            reloading_ = false;
+            tell_subscribers({}, event_kind::reloaded, answer.text, by);
+            promise.deliver(answer);
+          },
+          [this, promise](caf::error& error) mutable {
+            reloading_ = false;
+            promise.deliver(std::move(error));
+          });
+}
+
+} // namespace moorage
