@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "actors/composure.hpp"
-#include "actors/pool/policies/health.hpp"
 #include "messages/durations.hpp"
 
 namespace moorage {
@@ -48,7 +47,7 @@ caf::behavior probe(caf::stateful_actor<probe_state>* self, pool_actor pool, con
   self->set_down_handler([begin](const caf::down_msg&) { begin(); });
   self->monitor(turns);
   self->send(turns, turn_request{caf::actor_cast<caf::strong_actor_ptr>(pool), self->clock().now()});
-  return {[begin](const turn_given&) { begin(); }, caf::after(health::turn_patience) >> begin};
+  return {[begin](const turn_given&) { begin(); }, caf::after(probe_turn_patience) >> begin};
 }
 
 } // namespace moorage

@@ -17,12 +17,16 @@ struct probe_order {
   std::chrono::milliseconds timeout{0};
 };
 
+/// How long a probe waits for its turn among those of all pools (actors/turns.hpp) before it begins without
+/// one: as many have theirs by then as there are connections in a large site's pools, all of them frozen.
+constexpr std::chrono::minutes probe_turn_patience{5};
+
 struct probe_state {
   probe_state() = default; // else CAF makes it of the actor's address, which is true
   bool begun = false;
 };
 
-/// No `turns`: it begins at once, and so it does where they have ended, or gave it none for `turn_patience`.
+/// No `turns`: it begins at once, and so it does where they have ended, or gave it none for so long.
 caf::behavior probe(caf::stateful_actor<probe_state>* self, pool_actor pool, connection_actor connection,
                     probe_order order, turns_actor turns);
 

@@ -336,6 +336,35 @@ void connection_actor_state::be_over() {
   self->quit();
 }
 
+namespace {
+
+/// Apart from the actor's function: see the pool's.
+connection_actor::behavior_type behaviour_of(connection_actor_state* state) {
+  return {
+      [state](run_command& request) { state->run(request, state->self->current_sender()); },
+      [state](open_stream& request) { state->stream(request, state->self->current_sender()); },
+      [state](const cancel_command& request) { state->cancel(request); },
+      [state](const grant_stream_credit& credit) { state->grant(credit); },
+      [state](send_stream_input& input) { state->take_input(input); },
+      [state](const end_stream_input& request) { state->end_input(request); },
+      [state](const probe_request& request) {
+        auto promise = state->self->make_response_promise<probe_answer>();
+        state->answer_probe(request, promise);
+        return promise;
+      },
+      [state](const begin_lease& order) { state->begin(order); },
+      [state](const end_lease& order) { state->end(order); },
+      [state](const give_up_channel& order) { state->give_up(order); },
+      [state](const change_probes& order) { state->change(order); },
+      [state](const close_connection&) { state->close(); },
+      [state](const turns_replaced& order) { state->ask_anew(order); },
+      [state](const turn_given&) { state->take_turn(); },
+      [state](const wake_up& wake) { state->wake(wake.generation); },
+  };
+}
+
+} // namespace
+
 connection_actor::behavior_type connection(connection_actor::stateful_pointer<connection_actor_state> self,
                                            connection_id id, cluster_settings settings, pool_actor pool,
                                            turns_actor turns, transport_factory transports) {
@@ -355,27 +384,7 @@ connection_actor::behavior_type connection(connection_actor::stateful_pointer<co
   self->set_down_handler([self](const caf::down_msg& down) { self->state.lose_sink(down.source); });
   state.link->open();
   state.drive();
-  return {
-      [self](run_command& request) { self->state.run(request, self->current_sender()); },
-      [self](open_stream& request) { self->state.stream(request, self->current_sender()); },
-      [self](const cancel_command& request) { self->state.cancel(request); },
-      [self](const grant_stream_credit& credit) { self->state.grant(credit); },
-      [self](send_stream_input& input) { self->state.take_input(input); },
-      [self](const end_stream_input& request) { self->state.end_input(request); },
-      [self](const probe_request& request) {
-        auto promise = self->make_response_promise<probe_answer>();
-        self->state.answer_probe(request, promise);
-        return promise;
-      },
-      [self](const begin_lease& order) { self->state.begin(order); },
-      [self](const end_lease& order) { self->state.end(order); },
-      [self](const give_up_channel& order) { self->state.give_up(order); },
-      [self](const change_probes& order) { self->state.change(order); },
-      [self](const close_connection&) { self->state.close(); },
-      [self](const turns_replaced& order) { self->state.ask_anew(order); },
-      [self](const turn_given&) { self->state.take_turn(); },
-      [self](const wake_up& wake) { self->state.wake(wake.generation); },
-  };
+  return behaviour_of(&state);
 }
 
 } // namespace moorage

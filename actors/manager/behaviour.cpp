@@ -6,9 +6,11 @@
 
 namespace moorage {
 
-manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_actor_state> self,
-                                     std::vector<cluster_settings> clusters, manager_world world) {
-  auto state = &self->state; // lives as long as the behaviour
+namespace {
+
+/// Apart from the actor's function: see the pool's.
+manager_actor::behavior_type behaviour_of(manager_actor_state* state) {
+  auto self = state->self();
   auto pass = [state](auto promise, auto& request) {
     state->pass_on(request, promise);
     return promise;
@@ -27,9 +29,6 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
     work(promise);
     return promise;
   };
-  keep_composure(self);
-  self->set_down_handler([state](const caf::down_msg& down) { state->lost(down); });
-  state->begin(std::move(clusters), std::move(world));
 #define MOORAGE_PASS(type)                                                                                   \
   [pass_order](type& order, order_sender& sender) { return pass_order(order, sender); }
   return {
@@ -76,6 +75,17 @@ manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_act
       [state](const acquire_taken& read) { state->take(read); },
   };
 #undef MOORAGE_PASS
+}
+
+} // namespace
+
+manager_actor::behavior_type manager(manager_actor::stateful_pointer<manager_actor_state> self,
+                                     std::vector<cluster_settings> clusters, manager_world world) {
+  auto state = &self->state; // lives as long as the behaviour
+  keep_composure(self);
+  self->set_down_handler([state](const caf::down_msg& down) { state->lost(down); });
+  state->begin(std::move(clusters), std::move(world));
+  return behaviour_of(state);
 }
 
 } // namespace moorage

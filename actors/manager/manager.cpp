@@ -229,34 +229,48 @@ cluster_list manager_actor_state::clusters() const {
   return result;
 }
 
+/// A few are asked at a time: a thousand at once would stand in CAF's queue before whatever else is to be
+/// done.
+struct manager_actor_state::collection {
+  static constexpr std::size_t asked_at_once = 4;
+
+  pool_list found;
+  std::vector<std::pair<std::string, pool_actor>> left; ///< the next one to be asked is the last
+  std::size_t asked = 0;
+  caf::typed_response_promise<pool_list> promise;
+};
+
 void manager_actor_state::collect(caf::typed_response_promise<pool_list> promise) {
-  struct collection {
-    pool_list found;
-    std::size_t left = 0;
-    caf::typed_response_promise<pool_list> promise;
-  };
   auto all = std::make_shared<collection>();
-  all->left = clusters_.size();
   all->promise = std::move(promise);
-  auto one_less = [all] {
-    if (--all->left > 0)
-      return;
-    std::sort(all->found.pools.begin(), all->found.pools.end(),
-              [](const pool_status& a, const pool_status& b) { return a.cluster < b.cluster; });
-    all->promise.deliver(std::move(all->found));
-  };
-  if (clusters_.empty()) {
-    all->promise.deliver(pool_list{});
-    return;
-  }
+  all->left.reserve(clusters_.size());
+  all->found.pools.reserve(clusters_.size());
   for (auto& [name, entry] : clusters_)
-    self_->request(entry.pool, caf::infinite, get_pool{name})
+    all->left.emplace_back(name, entry.pool);
+  collect_more(all);
+}
+
+void manager_actor_state::collect_more(const std::shared_ptr<collection>& all) {
+  for (; !all->left.empty() && all->asked < collection::asked_at_once; ++all->asked) {
+    auto [name, pool] = std::move(all->left.back());
+    all->left.pop_back();
+    self_->request(pool, caf::infinite, get_pool{std::move(name)})
         .then(
-            [all, one_less](pool_status& status) {
+            [this, all](pool_status& status) {
+              --all->asked;
               all->found.pools.push_back(std::move(status));
-              one_less();
+              collect_more(all);
             },
-            [one_less](caf::error&) { one_less(); });
+            [this, all](caf::error&) {
+              --all->asked;
+              collect_more(all);
+            });
+  }
+  if (all->asked > 0)
+    return;
+  std::sort(all->found.pools.begin(), all->found.pools.end(),
+            [](const pool_status& a, const pool_status& b) { return a.cluster < b.cluster; });
+  all->promise.deliver(std::move(all->found));
 }
 
 void manager_actor_state::one_stopped() {

@@ -62,6 +62,7 @@ public:
   ~manager_actor_state();
 
   void begin(std::vector<cluster_settings> clusters, manager_world world);
+  manager_actor::stateful_pointer<manager_actor_state> self() const { return self_; }
 
   /// The pool of that name, or nothing; then `unknown` says why.
   pool_actor pool_of(const std::string& cluster) const;
@@ -181,6 +182,8 @@ private:
   turns_giver& giver_of(turn_kind what) { return givers_[static_cast<std::size_t>(what)]; }
 
   void start_pool(const std::string& name, entry& cluster);
+  struct collection;
+  void collect_more(const std::shared_ptr<collection>& all);
   void pass_again(unread lost);
   void one_stopped();
   void tell_subscribers(const std::string& cluster, event_kind what, const std::string& text,

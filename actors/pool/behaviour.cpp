@@ -6,17 +6,17 @@
 
 namespace moorage {
 
-pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> self, cluster_settings settings,
-                               pool_world world) {
-  auto state = &self->state; // lives as long as the behaviour
+namespace {
+
+/// Apart from the actor's function, and of the state alone: the interface's type is in the name of each
+/// lambda of a function that takes the actor, and those names were a tenth of the library.
+pool_actor::behavior_type behaviour_of(pool_actor_state* state) {
+  auto self = state->self();
   auto answer = [self, state](auto event) {
     auto promise = self->make_response_promise<done>();
     state->request(std::move(event), promise);
     return promise;
   };
-  keep_composure(self);
-  self->set_down_handler([state](const caf::down_msg& down) { state->take(down); });
-  state->begin(std::move(settings), std::move(world));
 #define MOORAGE_TAKE(type)                                                                                   \
   [answer, state](const type& order, const order_sender& sender) {                                           \
     return answer(ordered<type>{{}, order, state->whose(order, sender)});                                    \
@@ -73,6 +73,17 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> se
       [state](const wake_up& wake) { state->take(wake); },
   };
 #undef MOORAGE_TAKE
+}
+
+} // namespace
+
+pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_actor_state> self, cluster_settings settings,
+                               pool_world world) {
+  auto state = &self->state; // lives as long as the behaviour
+  keep_composure(self);
+  self->set_down_handler([state](const caf::down_msg& down) { state->take(down); });
+  state->begin(std::move(settings), std::move(world));
+  return behaviour_of(state);
 }
 
 } // namespace moorage

@@ -83,6 +83,8 @@ public:
   /// texts need not be written.
   void set_announcing(bool wanted) { announcing_ = wanted; }
   bool announcing() const { return announcing_; }
+  /// How long a probe may wait for its turn before its own time begins [not at all].
+  void set_probe_wait(std::chrono::nanoseconds longest) { probe_wait_ = longest; }
 
   /// When `time_passed` is due; it may lie in the past: at once. `time_point::max()`: nothing is due.
   time_point next_due() const;
@@ -323,11 +325,8 @@ private:
   cluster_settings settings_;
   seeded_random random_;
   std::uint64_t first_id_;
-  std::uint64_t next_connection_;
-  std::uint64_t next_lease_;
-  std::uint64_t next_probe_;
-  std::uint64_t next_stamp_ = 1;
-  std::uint64_t next_permit_;
+  std::uint64_t next_connection_, next_lease_, next_probe_;
+  std::uint64_t next_stamp_ = 1, next_permit_;
   time_point now_ = time_point::min();
   pool_effects* effects_ = nullptr; ///< only during a step
   const std::string* by_ = nullptr; ///< who ordered what is being done, only while it is
@@ -373,6 +372,7 @@ private:
   idle_limit idle_limit_;
   std::optional<connection_id> doubt_from_;   ///< since the machine slept; none: all have been doubted
   std::optional<connection_id> shorten_from_; ///< since the limit is shorter; none: all have heard of it
+  std::chrono::nanoseconds probe_wait_{0};
   std::uint32_t probing_ = 0;
   std::uint32_t checking_ = 0; ///< of them, those that nobody doubted
   bool asked_doubt_ = false;   ///< whom the last probe asked

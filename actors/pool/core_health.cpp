@@ -131,7 +131,7 @@ void pool_core::begin_probe(connection& c) {
   checking_ += c.checking;
   ++probing_;
   ++counters_.probes;
-  c.health.probe_started(probe, run, now_, settings_.probe_timeout);
+  c.health.probe_started(probe, run, now_, settings_.probe_timeout + probe_wait_);
   c.checks.asked(now_);
   c.silent_meanwhile = false;
   emit(start_probe{probe, c.id, run, settings_.probe_timeout});

@@ -27,7 +27,7 @@ void pool_core::inspect_books(Inspector& f) {
 template <class Inspector>
 void pool_core::inspect_work(Inspector& f) {
   f(overload_told_, doomed_, more_expired_, more_unconfirmed_, more_leaks_, shrinking_, idle_limit_,
-    doubt_from_, shorten_from_, probing_, checking_, asked_doubt_, checking_all_, said_, gone_);
+    doubt_from_, shorten_from_, probe_wait_, probing_, checking_, asked_doubt_, checking_all_, said_, gone_);
   f(state_, pauses_, drain_by_, stopping_, removed_, dormant_, pending_);
 }
 
@@ -36,6 +36,7 @@ bool pool_core::is_fresh() const {
   pool_core fresh{settings_, 0, first_id_};
   fresh.random_ = random_;
   fresh.announcing_ = announcing_;
+  fresh.probe_wait_ = probe_wait_;
   return fresh == *this;
 }
 

@@ -48,6 +48,8 @@ void pool_actor_state::begin(cluster_settings settings, pool_world world) {
   permits_ = std::move(world.permits);
   writer_ = std::move(world.write_recording);
   core_ = std::make_unique<pool_core>(std::move(settings), world.seed, world.first_id);
+  if (probe_turns_)
+    core_->set_probe_wait(probe_turn_patience);
   sleep_ = sleep_watch{std::move(world.asleep)};
   step(time_passed{});
 }

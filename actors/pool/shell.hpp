@@ -56,6 +56,7 @@ public:
   ~pool_actor_state();
 
   void begin(cluster_settings settings, pool_world world);
+  pool_actor::stateful_pointer<pool_actor_state> self() const { return self_; }
 
   /// Who sent an order, as the core needs to know it: of a pause and of a resume.
   template <class Order>

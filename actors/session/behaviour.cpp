@@ -6,19 +6,17 @@
 
 namespace moorage {
 
-inner_session_actor::behavior_type session(session_actor_state::self_pointer self, manager_actor manager,
-                                           caf::strong_actor_ptr whom, session_bounds bounds,
-                                           std::string known_as) {
-  auto state = &self->state; // lives as long as the behaviour
+namespace {
+
+/// Apart from the actor's function: see the pool's.
+inner_session_actor::behavior_type behaviour_of(session_actor_state* state) {
+  auto self = state->self();
   auto ask = [self, state](auto promise, auto& request) {
     state->ask_manager(request, promise);
     return promise;
   };
   auto order = [state](auto& request) { return state->order(request); };
   auto change = [state](auto& request) { return state->change(request); };
-  keep_composure(self);
-  self->set_down_handler([state](const caf::down_msg& down) { state->take(down); });
-  state->begin(std::move(manager), whom, bounds, std::move(known_as));
 #define MOORAGE_ORDER(type) [order](type& request) { return order(request); }
   return {
       [self, ask](get_pool& request) { return ask(self->make_response_promise<pool_status>(), request); },
@@ -77,6 +75,18 @@ inner_session_actor::behavior_type session(session_actor_state::self_pointer sel
       [state](stream_end& end) { state->state().take(end); },
   };
 #undef MOORAGE_ORDER
+}
+
+} // namespace
+
+inner_session_actor::behavior_type session(session_actor_state::self_pointer self, manager_actor manager,
+                                           caf::strong_actor_ptr whom, session_bounds bounds,
+                                           std::string known_as) {
+  auto state = &self->state; // lives as long as the behaviour
+  keep_composure(self);
+  self->set_down_handler([state](const caf::down_msg& down) { state->take(down); });
+  state->begin(std::move(manager), whom, bounds, std::move(known_as));
+  return behaviour_of(state);
 }
 
 } // namespace moorage

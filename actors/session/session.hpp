@@ -42,6 +42,7 @@ public:
   using self_pointer = inner_session_actor::stateful_pointer<session_actor_state>;
 
   explicit session_actor_state(self_pointer self) : self_(self), state_(self, *this), one_shots_(state_) {}
+  self_pointer self() const { return self_; }
   /// Whoever still waits is told.
   ~session_actor_state();
 

@@ -65,7 +65,7 @@ public:
         return begin_recording_file(recordings_folder(), std::move(what), std::move(wake), in.threads);
       };
     if (!limits)
-      world.connects_at_once = 0;
+      world.connects_at_once = world.probes_at_once = 0;
     else
       world.asleep = time_asleep;
     world.turns = std::max<std::size_t>(in.system.scheduler().num_workers(), 2) - 1;

@@ -74,7 +74,7 @@ cluster_settings still(const address& at, const std::string& name, std::uint32_t
 configuration quiet(std::vector<cluster_settings> clusters) {
   configuration config;
   config.log_level = "off";
-  config.connects_at_once = 0;
+  config.connects_at_once = config.probes_at_once = 0;
   for (auto& settings : clusters) {
     cluster_config cluster;
     cluster.settings = std::move(settings);

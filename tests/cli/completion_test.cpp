@@ -85,7 +85,7 @@ TEST_CASE("what may come next is offered from the table of --help, each with its
   CHECK(home.names({}) == home.names({""}));
   CHECK(home.names({"help", "admin", "ev"}) == "evict events");
   CHECK(home.names({"admin", "evict", "--e"}) == "--embedded");
-  CHECK(home.names({"admin", "re"}) == "resume revoke resize reset reconnect record");
+  CHECK(home.names({"admin", "re"}) == "resume revoke resize reset reconnect record reload");
 }
 
 TEST_CASE("every command and option that help lists is offered") {

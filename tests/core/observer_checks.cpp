@@ -89,7 +89,7 @@ void observer::check_turn(const connection_book& c) const {
 void observer::check_silences(time_point next_due) {
   auto at_once = settings_.probes_at_once == 0 ? settings_.pool_size : settings_.probes_at_once;
   auto turns = std::max(portions(settings_.pool_size, at_once), portions(100, settings_.probe_share));
-  auto in_line = static_cast<int>(turns) * 2 * (nanoseconds{settings_.probe_timeout} + 5min + 1s);
+  auto in_line = static_cast<int>(turns) * 2 * (nanoseconds{settings_.probe_timeout} + 1s);
   auto longest = times(1.2, std::max(settings_.probe_interval, settings_.probe_interval_max));
   for (auto& c : connections_) {
     if (!c.was_idle || !c.idle() || c.probe)

@@ -292,7 +292,7 @@ void observer::see(const start_probe& effect) {
   c.unheard_since = std::min(c.unheard_since, now_);
   c.probe = effect.probe;
   c.probe_runs = effect.run;
-  c.probe_by = now_ + settings_.probe_timeout + 5min + 1s; // it may wait for its turn
+  c.probe_by = now_ + settings_.probe_timeout + 1s;
 }
 
 void observer::check_expectations() {

@@ -1,6 +1,9 @@
 // A name with several addresses: none of them can keep the others from being tried.
 #include <catch2/catch.hpp>
 
+#include <atomic>
+#include <memory>
+
 #include "tests/ssh/hostile_driver.hpp"
 #include "tests/support/raw_peer.hpp"
 
@@ -51,6 +54,26 @@ TEST_CASE(
     CHECK(link.run("echo well").output == "well\n");
     CHECK(hung.connects() == 1);
   }
+}
+
+TEST_CASE("each opening looks its host's name up anew, so that a host that has moved is found where it is",
+          "[transport]") {
+  fake_sshd here;
+  raw_peer before{"", "", "127.0.0.2", here.port()};
+  auto moved = std::make_shared<std::atomic<bool>>(false);
+  world around;
+  around.resolve = [moved, there = resolves_to({before.host()}),
+                    now = resolves_to({here.host()})](const std::string& host, std::uint16_t port) {
+    return (*moved ? now : there)(host, port);
+  };
+  auto settings = settings_by_name(around, here.port());
+  settings.connect_timeout = 500ms;
+  driven first{around, settings};
+  CHECK_FALSE(first.open());
+  *moved = true;
+  settings.connect_timeout = patient;
+  driven second{around, settings};
+  CHECK(second.open());
 }
 
 TEST_CASE("of addresses that all hang each is tried once, and the error names them all", "[transport]") {

@@ -37,7 +37,7 @@ void health::probe_started(probe_id probe, bool runs, time_point now,
                            std::chrono::nanoseconds probe_timeout) {
   probe_ = probe;
   probe_runs_ = runs;
-  probe_by_ = after(after(now, probe_timeout), turn_patience + probe_grace);
+  probe_by_ = after(after(now, probe_timeout), probe_grace);
 }
 
 void health::probe_passed(std::chrono::nanoseconds rtt, probe_method asked) {

@@ -17,10 +17,6 @@ public:
   /// A probe that has told nothing so long after its `probe_timeout` counts as failed: its actor is gone.
   static constexpr std::chrono::seconds probe_grace{1};
 
-  /// How long a probe waits for its turn among those of all pools (actors/turns.hpp) before it begins without
-  /// one: as many have theirs by then as there are connections in a large site's pools, all of them frozen.
-  static constexpr std::chrono::minutes turn_patience{5};
-
   // --- evidence
   /// A user cut something short. Whether that is news; any answer, or failure, ends the doubt.
   bool doubt();
