@@ -18,8 +18,9 @@ struct probe_order {
 };
 
 /// How long a probe waits for its turn among those of all pools (actors/turns.hpp) before it begins without
-/// one: as many have theirs by then as there are connections in a large site's pools, all of them frozen.
-constexpr std::chrono::minutes probe_turn_patience{5};
+/// one. Until then its pool has no other sign of that peer's life or death, so it is short: by then a
+/// thousand others that are frozen have had theirs.
+constexpr std::chrono::seconds probe_turn_patience{30};
 
 struct probe_state {
   probe_state() = default; // else CAF makes it of the actor's address, which is true

@@ -35,7 +35,8 @@ typename Inspector::result_type inspect(Inspector& f, remove_cluster& x) {
 /// Drains every pool, as `drain_pool` does, registers no new cluster meanwhile, and then ends the process, if
 /// its host says how (`runtime_options::shut_down`), as a node's does; otherwise the pools end for good and
 /// the host goes on without them. Answered when no connection is left. Whoever resumes a pool meanwhile calls
-/// it off, and it is refused `cancelled`.
+/// it off: it is refused `cancelled`, once the other pools are drained, and those stay so until they are
+/// resumed too.
 struct shut_down_pools {
   std::chrono::milliseconds within{0}; ///< for leases to end by themselves; 0 or less: they end now
   std::string by = {};                 ///< as of an order

@@ -30,7 +30,9 @@ using manager_actor = announcer_actor::extend<
     // Closes everything, answers when nothing is left (within a second), and ends the manager.
     caf::replies_to<stop_all>::with<done>,
     // From its pools.
-    caf::reacts_to<acquire_taken>>;
+    caf::reacts_to<acquire_taken>,
+    // From what its host does for it.
+    caf::reacts_to<wake_up>>;
 
 /// The connections to one cluster, with the queue in front of them.
 using pool_actor = announcer_actor::extend<

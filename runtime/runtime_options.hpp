@@ -36,7 +36,8 @@ struct runtime_options {
   std::string name = {};
   /// Reads the host's configuration again when an admin orders it (`reload_configuration`,
   /// `runtime::reload`), takes over what has changed, and says what that was, or what is wrong. Called on a
-  /// thread of its own, one at a time; `by` says who orders it. None: such an order is refused.
+  /// thread of the runtime's that may block, one at a time; `by` says who orders it. The runtime's end does
+  /// not wait for it, so it must own what it touches. None: such an order is refused.
   std::function<result<std::string>(const std::string& by)> reload = {};
   /// Called when an admin has ordered the end (`shut_down_pools`, `runtime::shut_down`) and no connection is
   /// left, on a thread of CAF's scheduler: it must not block, nor end the runtime itself there. None: the

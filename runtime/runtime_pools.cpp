@@ -29,6 +29,22 @@ std::shared_ptr<runtime_parts> parts_with(caf::actor_system* system, const confi
   return parts;
 }
 
+class host_call final : public host_errand {
+public:
+  explicit host_call(blocking_answer<result<std::string>> answer) : answer_(std::move(answer)) {}
+  std::optional<std::pair<failure, std::string>> outcome() override {
+    if (answer_.refused())
+      return std::pair{failure{errc::local_failure, answer_.refusal().text}, std::string{}};
+    auto told = answer_.take();
+    if (!told)
+      return std::nullopt;
+    return *told ? std::pair{failure{}, std::move(**told)} : std::pair{told->error(), std::string{}};
+  }
+
+private:
+  blocking_answer<result<std::string>> answer_;
+};
+
 } // namespace
 
 runtime::runtime(configuration config, runtime_options options)
@@ -75,11 +91,9 @@ void runtime_parts::begin(const configuration& config) {
   handed.probes_at_once = config.probes_at_once;
   handed.shut_down = shut_down;
   if (reload)
-    handed.reload = [read = reload](const std::string& by, std::string& said) {
-      auto changed = read(by);
-      if (changed)
-        said = std::move(*changed);
-      return changed ? failure{} : changed.error();
+    handed.reload = [read = reload, to = threads.get()](const std::string& by, waker wake) {
+      return std::make_unique<host_call>(to->ask(
+          {{}, "the host's reload"}, [read, by](const abandonment&) { return read(by); }, std::move(wake)));
     };
   handed.seed = std::random_device{}();
   handed.turns = std::max<std::size_t>(system->scheduler().num_workers(), 2) - 1;

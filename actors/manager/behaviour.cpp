@@ -73,6 +73,7 @@ manager_actor::behavior_type behaviour_of(manager_actor_state* state) {
       },
       [answer, state](const stop_all&) { return answer([&](auto promise) { state->stop(promise); }); },
       [state](const acquire_taken& read) { state->take(read); },
+      [state](const wake_up&) { state->reload_ended(); },
   };
 #undef MOORAGE_PASS
 }

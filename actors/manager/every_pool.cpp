@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <caf/all.hpp>
 
-#include "actors/composure.hpp"
 #include "actors/manager/manager.hpp"
 #include "messages/durations.hpp"
 #include "messages/printable.hpp"
@@ -49,19 +48,6 @@ private:
   std::vector<group> groups_;
   std::size_t count_ = 0;
 };
-
-/// Calls what may block.
-caf::behavior reader(caf::event_based_actor* self,
-                     std::function<failure(const std::string& by, std::string& said)> read) {
-  keep_composure(self);
-  return {[self, read = std::move(read)](const reload_configuration& order) -> caf::result<done> {
-    self->quit();
-    done answer;
-    if (auto wrong = read(order.by, answer.text); wrong.code != errc::none)
-      return make_error(wrong);
-    return answer;
-  }};
-}
 
 } // namespace
 
@@ -116,9 +102,11 @@ void manager_actor_state::shut_down(const shut_down_pools& order, caf::typed_res
         return caf::make_message(drain_pool{name, within, by}, order_sender{});
       },
       [this, by = order.by, promise](const failure& refused, std::string) mutable {
-        --shutting_down_;
         if (refused.code != errc::none) {
-          promise.deliver(make_error(refused.code, "not shut down: " + refused.text));
+          --shutting_down_;
+          promise.deliver(make_error(refused.code, "not shut down: " + refused.text +
+                                                       " (what is drained stays so; resume " + every_pool +
+                                                       " ends that)"));
           return;
         }
         promise.deliver(done{"no connection is left"});
@@ -137,22 +125,31 @@ void manager_actor_state::reload(const reload_configuration& order,
                    "this process has no configuration that it could read again: its host gave it"));
     return;
   }
-  if (std::exchange(reloading_, true)) {
+  if (reloading_) {
     promise.deliver(make_error(errc::too_many_requests, "the configuration is being read just now"));
     return;
   }
-  auto reads = self_->spawn<caf::detached>(reader, world_.reload);
-  self_->request(reads, caf::infinite, order)
-      .then(
-          [this, promise, by = order.by](const done& answer) mutable {
-            reloading_ = false;
-            tell_subscribers({}, event_kind::reloaded, answer.text, by);
-            promise.deliver(answer);
-          },
-          [this, promise](caf::error& error) mutable {
-            reloading_ = false;
-            promise.deliver(std::move(error));
-          });
+  reload_promise_ = std::move(promise);
+  reload_by_ = order.by;
+  // Weak: a file system that hangs keeps no manager alive.
+  reloading_ = world_.reload(order.by, [address = self_->address()] {
+    if (auto owner = caf::actor_cast<caf::strong_actor_ptr>(address))
+      caf::anon_send(caf::actor_cast<caf::actor>(owner), wake_up{0});
+  });
+}
+
+void manager_actor_state::reload_ended() {
+  auto told = reloading_ ? reloading_->outcome() : std::nullopt;
+  if (!told)
+    return;
+  reloading_ = nullptr;
+  auto promise = std::exchange(reload_promise_, std::nullopt);
+  if (told->first.code != errc::none) {
+    promise->deliver(make_error(told->first));
+    return;
+  }
+  tell_subscribers({}, event_kind::reloaded, told->second, reload_by_);
+  promise->deliver(done{std::move(told->second)});
 }
 
 } // namespace moorage

@@ -36,6 +36,8 @@ manager_actor_state::~manager_actor_state() {
   }
   end(permits_);
   end(permits_pausing_);
+  if (reload_promise_)
+    reload_promise_->deliver(make_error(errc::stopping, "the runtime is stopping"));
 }
 
 void manager_actor_state::begin(std::vector<cluster_settings> clusters, manager_world world) {

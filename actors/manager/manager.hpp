@@ -11,6 +11,8 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <vector>
@@ -23,6 +25,14 @@
 #include "messages/internal_interfaces.hpp"
 
 namespace moorage {
+
+/// Something that the host does on a thread that may be left behind. Destroyed, it is abandoned.
+class host_errand {
+public:
+  virtual ~host_errand() = default;
+  /// What is wrong, or else what is to be said; none: it is not done yet, and its waker is called when it is.
+  virtual std::optional<std::pair<failure, std::string>> outcome() = 0;
+};
 
 /// What the runtime hands to the manager.
 struct manager_world {
@@ -48,9 +58,8 @@ struct manager_world {
   /// Ends the process, whose pools are drained; called on the manager's thread, must not block. None: the
   /// manager ends with its pools.
   std::function<void(const std::string& by)> shut_down = {};
-  /// Reads the configuration again, and writes into `said` what has changed, or gives back what is wrong;
-  /// called on a thread of its own, may block. None: there is nothing to read.
-  std::function<failure(const std::string& by, std::string& said)> reload = {};
+  /// Begins to read the configuration again; must not block. None: there is nothing to read.
+  std::function<std::unique_ptr<host_errand>(const std::string& by, waker wake)> reload = {};
 };
 
 class manager_actor_state {
@@ -115,6 +124,7 @@ public:
   }
   void shut_down(const shut_down_pools& order, caf::typed_response_promise<done> promise);
   void reload(const reload_configuration& order, caf::typed_response_promise<done> promise);
+  void reload_ended();
 
   void remove(const remove_cluster& order, caf::typed_response_promise<done> promise);
   cluster_list clusters() const;
@@ -212,7 +222,9 @@ private:
   /// Pools that a name has had, also removed ones: a lease of an earlier life must not be taken for one of a
   /// later.
   std::map<std::string, std::uint64_t> lives_;
-  bool reloading_ = false;
+  std::unique_ptr<host_errand> reloading_;
+  std::string reload_by_;
+  std::optional<caf::typed_response_promise<done>> reload_promise_;
   std::size_t shutting_down_ = 0; ///< how many have ordered that, and wait
   bool stopping_ = false;
   std::size_t still_stopping_ = 0;

@@ -229,9 +229,12 @@ ending shut_down(const options& from, runtime& node, const std::string& socket) 
   auto process = process_of(socket, from, wrong);
   if (!process)
     return wrong;
-  if (auto told = node.shut_down(from.admin.within); !told && told.error().code != errc::node_lost)
+  auto told = node.shut_down(from.admin.within);
+  if (!told && told.error().code != errc::node_lost)
     return refuse(told.error());
-  return await_end(*process, from, socket, "has closed all connections");
+  return await_end(*process, from, socket,
+                   told ? "has closed all connections"
+                        : "does not answer any more (moorage admin stop ends it)");
 }
 
 ending steer(const options& from, runtime& node) {
@@ -269,8 +272,13 @@ ending run_admin(const options& from) {
   auto& node = *reached.pools;
   if (action == "stop")
     return shut_down(from, node, socket);
-  if (action == "reload")
-    return confirm(from, node.reload());
+  if (action == "reload") {
+    auto told = node.reload();
+    if (told || told.error().code != errc::invalid_settings)
+      return confirm(from, told);
+    complain(told.error().text, lines::many);
+    return {wrong_config, 0};
+  }
   if (action == "pools")
     return show_pools(from, node);
   if (action == "connections")

@@ -46,7 +46,8 @@ void command_line::add_admin() {
   auto* stop =
       add(*admin, "stop", "End the node, with all its connections",
           {.paragraphs = {"With --within it serves nobody any more, and ends when all leases have ended, "
-                          "at the latest after that time; moorage admin resume calls that off."},
+                          "at the latest after that time; moorage admin resume @all calls that off, and an "
+                          "interrupt of the command does not."},
            .exit_codes = true});
   stop->callback([this] { options_.admin.action = "stop"; });
   add_duration(*stop, "--within", options_.admin.within,

@@ -42,19 +42,16 @@ std::chrono::milliseconds duration_of(const options& from) {
 }
 
 /// `words` if it was done.
-result<std::string> say_of(const result<std::string>& answer, std::string words) {
+result<std::string> say_of(const options& from, const result<std::string>& answer, std::string words) {
   if (!answer)
     return answer.error();
-  return words;
+  return from.cluster == every_pool ? *answer + words : words;
 }
 
-std::string whom(const options& from) {
-  return from.cluster == every_pool ? "every pool" : from.cluster;
-}
-
-/// For what lasts until then.
+/// For what lasts until then. What every pool has said already stands before it.
 std::string until_resumed(const options& from, const char* state) {
-  return whom(from) + " is " + state + "; resume with: " + admin_command(from, "resume", from.cluster);
+  return (from.cluster == every_pool ? "" : from.cluster + " is " + state) +
+         "; resume with: " + admin_command(from, "resume", from.cluster);
 }
 
 /// What has changed, as the pool says it.
@@ -79,19 +76,19 @@ constexpr order_row every_order[] = {
      "Grant no more leases and open no more connections, until a resume",
      {},
      [](runtime& node, const options& from) {
-       return say_of(node.pause(from.cluster, true), until_resumed(from, "paused"));
+       return say_of(from, node.pause(from.cluster, true), until_resumed(from, "paused"));
      }},
     {"suspend",
      "Refuse whoever comes; serve those who wait",
      {},
      [](runtime& node, const options& from) {
-       return say_of(node.suspend(from.cluster), until_resumed(from, "suspended"));
+       return say_of(from, node.suspend(from.cluster), until_resumed(from, "suspended"));
      }},
     {"resume", "End the pauses that are to be kept until then, the suspension or the drain", all_pauses,
      resume},
     {"drain", "Serve nobody, and wait until all connections are closed", a_deadline,
      [](runtime& node, const options& from) {
-       return say_of(node.drain(from.cluster, duration_of(from)), until_resumed(from, "drained"));
+       return say_of(from, node.drain(from.cluster, duration_of(from)), until_resumed(from, "drained"));
      }},
     {"probe",
      "Check the idle connections now",
@@ -126,7 +123,8 @@ constexpr order_row every_order[] = {
      "Close all connections and refuse the waiters",
      {},
      [](runtime& node, const options& from) {
-       return say_of(node.disconnect(from.cluster), whom(from) + " is disconnected");
+       return say_of(from, node.disconnect(from.cluster),
+                     from.cluster == every_pool ? "" : from.cluster + " is disconnected");
      }},
     {"record",
      "Write down what the pool did lately, for moorage replay, and print the file's path",

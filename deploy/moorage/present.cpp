@@ -193,7 +193,7 @@ std::string event_text(const event_record& event, bool colours) {
   std::array<char, 32> time{};
   std::snprintf(time.data(), time.size(), "%02d:%02d:%02d.%03d", local.tm_hour, local.tm_min, local.tm_sec,
                 static_cast<int>((event.at - seconds).count() / 1'000));
-  auto result = event.cluster + " " + to_string(event.what);
+  auto result = (event.cluster.empty() ? "" : event.cluster + " ") + to_string(event.what);
   if (event.connection)
     result += " " + to_string(event.connection);
   if (event.lease)

@@ -33,7 +33,8 @@ std::string log_level(const options& from, const std::string& configured) {
   return levels[static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(place, 0, std::ssize(levels) - 1))];
 }
 
-bool apply_settings(const options& from, configuration& config) {
+bool apply_settings(const options& from, configuration& config,
+                    const std::function<void(const std::string&)>& say) {
   std::vector<std::string> told;
   auto apply = [&](cluster_config& target) {
     for (const auto& each : override_settings(target, from.settings))
@@ -44,7 +45,7 @@ bool apply_settings(const options& from, configuration& config) {
   for (auto& each : config.clusters)
     apply(each);
   for (const auto& each : told)
-    complain(each);
+    say(each);
   return told.empty();
 }
 
@@ -147,22 +148,23 @@ int code_for(errc reason) {
 
 std::optional<configuration> read_configuration(const options& from, std::string* wrong) {
   configuration config;
+  auto say = [wrong](const std::string& text) {
+    complain(text);
+    if (wrong != nullptr)
+      *wrong += (wrong->empty() ? "" : "\n") + text;
+  };
   // A shell leaves the ~ of --config=~/… as it is.
   if (auto file = from.config_file.empty() ? find_config_file() : expand_home(from.config_file);
       !file.empty()) {
     auto read = try_load_config(file);
-    for (const auto& each : read.problems) {
-      auto text = to_string(each);
-      complain(text);
-      if (wrong != nullptr)
-        *wrong += (wrong->empty() ? "" : "\n") + text;
-    }
+    for (const auto& each : read.problems)
+      say(to_string(each));
     if (!read)
       return std::nullopt;
     config = std::move(read.value);
   }
   config.log_level = log_level(from, config.log_level);
-  if (!apply_settings(from, config))
+  if (!apply_settings(from, config, say))
     return std::nullopt;
   return config;
 }

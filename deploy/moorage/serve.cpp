@@ -6,6 +6,7 @@
 #include <array>
 #include <condition_variable>
 #include <future>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -92,14 +93,14 @@ public:
     }
     return answer.get();
   }
-  // Whoever ordered it by now is told what became of it.
+  // Whoever had ordered it when it began is told what became of it.
   void answer(const result<std::string>& what) {
-    std::lock_guard guard{mutex_};
-    for (auto& each : std::exchange(readings_, {}))
+    for (auto& each : std::exchange(begun_, {}))
       each.set_value(what);
   }
   // Nothing is read any more.
   void close() {
+    answer(failure{errc::stopping, "the node ends"});
     std::lock_guard guard{mutex_};
     closed_ = true;
     for (auto& each : std::exchange(readings_, {}))
@@ -126,7 +127,10 @@ public:
     std::unique_lock guard{mutex_};
     changed_.wait(guard, [&] { return stop_ || reload_; });
     reload_ = false;
-    return stop_ ? kind::stop : kind::reload;
+    if (stop_)
+      return kind::stop;
+    begun_ = std::exchange(readings_, {});
+    return kind::reload;
   }
 
 private:
@@ -137,6 +141,7 @@ private:
   bool reload_ = false;
   bool closed_ = false;
   std::vector<reading> readings_;
+  std::vector<reading> begun_; ///< the main thread's alone
   failure lost_;
 };
 
@@ -174,30 +179,50 @@ std::string not_before_next_start(const configuration& before, const configurati
   return names.empty() ? "" : "; not before the node is started anew: " + names;
 }
 
-// Takes over what changed between the two files, and says what that was. Clusters that clients registered
-// themselves stay.
-std::string take_over(runtime& pools, const configuration& before, const configuration& now) {
+// Takes over what changed between the two files, and says what that was. What is refused stays in `now` as it
+// was before, so that the next reading tries it again. Clusters that clients registered themselves stay.
+result<std::string> take_over(runtime& pools, const configuration& before, configuration& now) {
   std::size_t changed = 0, gone = 0;
-  std::string wrong;
-  auto tell = [&wrong](const result<void>& answer, const std::string& name) {
-    if (!answer)
-      wrong += "; " + name + ": " + answer.error().text;
-    return static_cast<bool>(answer);
+  failure wrong;
+  auto refused = [&wrong](const result<void>& answer, const std::string& name) {
+    if (answer)
+      return false;
+    wrong.code = answer.error().code;
+    wrong.text += "; " + name + ": " + answer.error().text;
+    return true;
   };
+  std::vector<cluster_config> taken;
   for (const auto& each : now.clusters) {
     const auto* old = before.find(each.settings.name);
-    if (old == nullptr || old->settings != each.settings)
-      changed += tell(pools.register_cluster(each.settings), each.settings.name) ? 1 : 0;
+    if (old != nullptr && old->settings == each.settings) {
+      taken.push_back(each);
+    } else if (!refused(pools.register_cluster(each.settings), each.settings.name)) {
+      ++changed;
+      taken.push_back(each);
+    } else if (old != nullptr) {
+      taken.push_back(*old);
+    }
   }
-  for (const auto& name : before.cluster_names())
-    if (now.find(name) == nullptr)
-      gone += tell(pools.remove_cluster(name), name) ? 1 : 0;
-  return counted(changed, "cluster") + " new or changed, " + counted(gone, "cluster") + " removed" + wrong +
-         not_before_next_start(before, now);
+  for (const auto& each : before.clusters) {
+    auto is_it = [&each](const auto& other) { return other.settings.name == each.settings.name; };
+    if (std::any_of(now.clusters.begin(), now.clusters.end(), is_it))
+      continue;
+    if (refused(pools.remove_cluster(each.settings.name), each.settings.name))
+      taken.push_back(each);
+    else
+      ++gone;
+  }
+  now.clusters = std::move(taken);
+  wrong.text =
+      counted(changed, "cluster") + " new or changed, " + counted(gone, "cluster") + " removed" + wrong.text;
+  if (wrong.code != errc::none)
+    return wrong;
+  return wrong.text;
 }
 
 // Reads it again, and says what came of it.
-result<std::string> read_again(const options& from, runtime& pools, std::optional<configuration>& config) {
+result<std::string> read_again(const options& from, runtime& pools, const configuration& at_start,
+                               std::optional<configuration>& config) {
   tell_systemd("RELOADING=1");
   std::string wrong;
   auto now = read_configuration(from, &wrong);
@@ -206,7 +231,9 @@ result<std::string> read_again(const options& from, runtime& pools, std::optiona
   if (now) {
     told = take_over(pools, *config, *now);
     config = std::move(now);
-    complain("read the configuration again: " + *told);
+    if (told)
+      *told += not_before_next_start(at_start, *config);
+    complain("read the configuration again: " + (told ? *told : told.error().text));
   } else {
     complain("the configuration in force stays as it is");
   }
@@ -254,7 +281,8 @@ ending run_serve(const options& from) {
     complain("serve is what --embedded does without");
     return {wrong_usage, 0};
   }
-  errands left;
+  auto errand = std::make_shared<errands>(); // the runtime's end does not wait for a reload
+  auto& left = *errand;
   signal_watch signals{{[&left] { left.leave(errands::kind::reload); }, std::chrono::milliseconds{0}}};
   std::stop_callback stop{signals.token(), [&left] { left.leave(errands::kind::stop); }};
   auto config = read_configuration(from);
@@ -265,7 +293,7 @@ ending run_serve(const options& from) {
   if (reason.code != errc::none)
     return refuse(reason);
   auto pools = make_pools(without_reserves(*config), signals, reason,
-                          {.reload = [&left](const std::string&) { return left.reload(); },
+                          {.reload = [errand](const std::string&) { return errand->reload(); },
                            .shut_down =
                                [&left](const std::string& by) {
                                  complain("ends, as " + by + " ordered");
@@ -291,8 +319,9 @@ ending run_serve(const options& from) {
     tell_starter();
   file_warnings of_files;
   of_files.begin(from, *config);
+  const auto at_start = *config;
   while (left.wait() == errands::kind::reload) {
-    auto told = read_again(from, *pools, config);
+    auto told = read_again(from, *pools, at_start, config);
     left.answer(told);
     if (told)
       of_files.begin(from, *config);

@@ -112,7 +112,7 @@ void event_log::write(const event_record& record) {
   auto level = level_of(record.what);
   if (!inside_->logger->should_log(level))
     return;
-  auto line = record.cluster + ": " + to_string(record.what);
+  auto line = (record.cluster.empty() ? "" : record.cluster + ": ") + to_string(record.what);
   if (record.connection)
     line += " " + to_string(record.connection);
   if (record.lease)

@@ -219,14 +219,15 @@ TEST_CASE("an order for @all is for every pool, and what each has said is told")
   node_home home;
   home.write_config(home.cluster("there"));
   CHECK(home.moorage({"admin", "reload"}).code == 0);
-  CHECK_THAT(home.moorage({"admin", "pause", "@all"}).output,
-             Contains("every pool is paused; resume with: moorage ") && Contains(" admin resume @all\n"));
+  CHECK_THAT(home.moorage({"admin", "pause", "@all"}).output, Contains("here, there: ") &&
+                                                                  Contains("; resume with: moorage ") &&
+                                                                  Contains(" admin resume @all\n"));
   for (const auto& pool : home.ask({"status"})["pools"])
     CHECK(pool["state"] == "paused");
   CHECK_THAT(home.moorage({"admin", "resume", "@all"}).output, Contains("here, there: "));
   CHECK_THAT(home.moorage({"admin", "resize", "@all", "3"}).output, Contains("here, there: "));
   CHECK_THAT(home.moorage({"admin", "evict", "@all", "c1"}).error_output, Contains("name its cluster"));
-  CHECK_THAT(home.moorage({"admin", "drain", "@all", "0"}).output, Contains("every pool is drained"));
+  CHECK_THAT(home.moorage({"admin", "drain", "@all", "0"}).output, Contains("; resume with: moorage "));
   CHECK_THAT(home.exec("true").error_output, Contains("drained"));
 }
 
@@ -242,7 +243,7 @@ TEST_CASE("a reload by order tells what has changed, what cannot, or what is wro
   std::filesystem::copy(home.config(), good);
   home.write_config("[clusters.there]\nnonsense = 1\n");
   auto refused = home.moorage({"admin", "reload", "--config", good});
-  CHECK(refused.code != 0);
+  CHECK(refused.code == 3);
   CHECK_THAT(refused.error_output, Contains("the configuration in force stays as it is") &&
                                        Contains("clusters.there.nonsense: there is no such setting"));
   home.write_config();
@@ -275,4 +276,25 @@ TEST_CASE("a node that is given time to end serves nobody more, lets what runs e
   auto node = home.node.wait(20s);
   CHECK(node.code == 0);
   CHECK_THAT(node.error_output, Contains("ends, as moorage admin stop"));
+}
+
+TEST_CASE("a cluster that a reload could not register is tried again by the next one") {
+  node_home home;
+  auto spec = home.spec({"exec", "here", "--", "echo started; cat"});
+  spec.keep_input_open = true;
+  program running{spec};
+  REQUIRE(running.wrote("started"));
+  program stopping{home.spec({"admin", "stop", "--within", "1h"})};
+  REQUIRE(home.until([&] { return home.pool()["state"] == "draining"; }));
+  home.write_config(home.cluster("there"));
+  auto refused = home.moorage({"admin", "reload"});
+  CHECK(refused.code != 0);
+  CHECK_THAT(refused.error_output, Contains("0 clusters new or changed") && Contains("there: ") &&
+                                       Contains("no new cluster is taken"));
+  CHECK(home.moorage({"admin", "resume", "@all"}).code == 0);
+  auto called_off = stopping.wait(20s);
+  CHECK(called_off.code != 0);
+  CHECK_THAT(called_off.error_output, Contains("not shut down: "));
+  CHECK_THAT(home.moorage({"admin", "reload"}).output, Contains("1 cluster new or changed"));
+  CHECK(home.ask({"status"})["pools"].size() == 2);
 }

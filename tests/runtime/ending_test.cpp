@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <future>
+#include <memory>
 #include <thread>
 
 #include "tests/runtime/embedding_fixture.hpp"
@@ -13,19 +14,22 @@ using Catch::Contains;
 TEST_CASE("a host says what a reload does, on a thread of its own, for one order at a time") {
   std::promise<void> begun, may_end;
   std::thread::id where;
+  runtime* own = nullptr;
   runtime_options options;
   options.name = "portal";
   options.reload = [&](const std::string& by) -> result<std::string> {
     where = std::this_thread::get_id();
     CHECK(by == "portal");
+    CHECK(own->register_cluster(unreachable("beta"))); // calls that wait are allowed there
     begun.set_value();
     may_end.get_future().wait(); // nobody else waits for it
     return failure{errc::invalid_settings, "line 7 is wrong"};
   };
   runtime rt{quiet_configuration({unreachable("alpha")}), options};
+  own = &rt;
   auto first = rt.async().reload();
   begun.get_future().wait();
-  CHECK(rt.pool("alpha").has_value());
+  CHECK(rt.pool("beta").has_value());
   auto second = rt.reload();
   REQUIRE_FALSE(second);
   CHECK(second.error().code == errc::too_many_requests);
@@ -34,6 +38,24 @@ TEST_CASE("a host says what a reload does, on a thread of its own, for one order
   REQUIRE_FALSE(told);
   CHECK(told.error() == failure{errc::invalid_settings, "line 7 is wrong"});
   CHECK(where != std::this_thread::get_id());
+}
+
+TEST_CASE("a runtime's end does not wait for a reload that hangs, and who ordered it is told") {
+  auto begun = std::make_shared<std::promise<void>>(), may_end = std::make_shared<std::promise<void>>();
+  runtime_options options;
+  options.reload = [begun, may_end](const std::string&) -> result<std::string> {
+    begun->set_value();
+    may_end->get_future().wait();
+    return std::string{"late"};
+  };
+  auto rt = std::make_unique<runtime>(quiet_configuration({unreachable("alpha")}), options);
+  auto ordered = rt->async().reload();
+  begun->get_future().wait();
+  rt = nullptr;
+  auto told = ordered.get();
+  REQUIRE_FALSE(told);
+  CHECK(told.error().code == errc::stopping);
+  may_end->set_value();
 }
 
 TEST_CASE("a host that reads no configuration says so to who orders a reload") {

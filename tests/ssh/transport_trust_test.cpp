@@ -1,10 +1,12 @@
 // What an opening does about a host key that cannot be looked up or written down as it should.
+#include <cstdlib>
 #include <fstream>
 #include <future>
 #include <sstream>
 
 #include <catch2/catch.hpp>
 
+#include "runtime/ssh/login/credentials_look.hpp"
 #include "runtime/ssh/opening/files_state.hpp"
 #include "tests/ssh/transport_driver.hpp"
 
@@ -83,6 +85,32 @@ TEST_CASE("a log-in that is refused tells what its files were like before they w
   CHECK(link.files == used);
   CHECK(credentials_state(settings, {}) != used.credentials);
   CHECK(host_keys_state(settings, {}) != used.host_keys);
+}
+
+TEST_CASE("a look sees what the log-in saw, also where the environment names no home", "[transport]") {
+  const char* usual = std::getenv("HOME");
+  const std::string home = usual != nullptr ? usual : "";
+  ::unsetenv("HOME");
+  fake_sshd server;
+  world around;
+  auto settings = around.settings_for(server);
+  settings.known_hosts_files = {"~/."}; // a folder, which cannot be read as a file
+  around.around = {};
+  driven link{around, settings};
+  CHECK_FALSE(link.open());
+  REQUIRE(link.failed);
+  CHECK(link.failed->kind == ssh_failure::known_hosts_unreadable);
+  bell looked;
+  auto look = look_at_credentials_of(settings, true, looked.ring(), around.parts());
+  auto seen = look->state();
+  while (!seen && looked.wait_until(std::chrono::steady_clock::now() + patient))
+    seen = look->state();
+  if (usual != nullptr)
+    ::setenv("HOME", home.c_str(), 1);
+  REQUIRE(seen);
+  CHECK_FALSE(seen->empty());
+  CHECK(*seen == link.files.host_keys);
+  CHECK(*seen != "none ");
 }
 
 TEST_CASE("a wait for known_hosts never uses up a short connect_timeout", "[transport]") {

@@ -23,8 +23,8 @@ private:
 
 std::unique_ptr<credentials_look> look_at_credentials_of(const cluster_settings& settings, bool host_keys,
                                                          waker wake, const transport_world& world) {
-  auto home = filled_in(world.around).home;
-  auto look = [settings, host_keys, home = std::move(home)](const abandonment&) {
+  auto look = [settings, host_keys, around = filled_in(world.around)](const abandonment&) {
+    auto home = home_folder(around);
     return host_keys ? host_keys_state(settings, home) : credentials_state(settings, home);
   };
   return std::make_unique<file_look>(world.threads.ask(

@@ -125,6 +125,10 @@ surroundings filled_in(surroundings around) {
   return around;
 }
 
+std::string home_folder(const surroundings& around) {
+  return !around.home.empty() || !around.use_environment ? around.home : user_account_of(::getuid()).home;
+}
+
 std::vector<std::string> known_hosts_files(const cluster_settings& settings, const std::string& home) {
   std::vector<std::string> files;
   for (const auto& file : settings.known_hosts_files)
@@ -206,7 +210,7 @@ preparation::read_files preparation::read(const cluster_settings& settings, secr
   read_files result;
   let_openssl_begin();
   auto self = around.use_environment ? user_account_of(::getuid()) : user_account{};
-  auto home = around.home.empty() ? self.home : around.home;
+  auto home = home_folder(around);
   result.user = !settings.user.empty() ? settings.user : !around.user.empty() ? around.user : self.name;
   if (result.user.empty()) {
     result.error = {

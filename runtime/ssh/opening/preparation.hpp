@@ -55,6 +55,9 @@ struct surroundings {
 /// not its threads' view of it.
 surroundings filled_in(surroundings around);
 
+/// Whose files `~` stands for: as they say, or else as the password database does. Blocks.
+std::string home_folder(const surroundings& around);
+
 /// The files of known host keys, whether they exist or not.
 std::vector<std::string> known_hosts_files(const cluster_settings& settings, const std::string& home);
 
