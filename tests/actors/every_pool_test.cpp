@@ -40,7 +40,8 @@ TEST_CASE("an order to every pool is carried out by each, and answered once with
   auto text = world.ask<done>(resume_pool{every_pool, true})->text;
   CHECK_THAT(text, Contains("alpha, gamma: ") && Contains("; beta: "));
   CHECK(world.ask<done>(resize_pool{every_pool, 7}));
-  for (const auto& each : world.ask<cluster_list>(list_clusters{})->clusters)
+  auto registered = world.ask<cluster_list>(list_clusters{}).value();
+  for (const auto& each : registered.clusters)
     CHECK(each.pool_size == 7); // also in a next life
   CHECK(world.ask<done>(set_setting{every_pool, "pool_size", "8"}));
   CHECK(world.of("gamma").size == 8);

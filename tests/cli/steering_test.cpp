@@ -222,7 +222,8 @@ TEST_CASE("an order for @all is for every pool, and what each has said is told")
   CHECK_THAT(home.moorage({"admin", "pause", "@all"}).output, Contains("here, there: ") &&
                                                                   Contains("; resume with: moorage ") &&
                                                                   Contains(" admin resume @all\n"));
-  for (const auto& pool : home.ask({"status"})["pools"])
+  auto status = home.ask({"status"});
+  for (const auto& pool : status["pools"])
     CHECK(pool["state"] == "paused");
   CHECK_THAT(home.moorage({"admin", "resume", "@all"}).output, Contains("here, there: "));
   CHECK_THAT(home.moorage({"admin", "resize", "@all", "3"}).output, Contains("here, there: "));
