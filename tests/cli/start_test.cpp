@@ -118,9 +118,13 @@ TEST_CASE("a started node ends when it has been idle for idle_end, and takes lea
 
 TEST_CASE("a started node does not end while a pool of its is drained, which would be forgotten") {
   starting_home home{"idle_end = \"1s\"\n"};
-  REQUIRE(home.exec("true").code == 0);
+  auto spec = home.spec({"exec", "here", "--", "echo in use; cat"});
+  spec.keep_input_open = true; // so that it is not idle before it is drained, however busy the machine is
+  program user{spec};
+  REQUIRE(user.wrote("in use"));
   watched_process watched{home.node()};
   REQUIRE(home.moorage({"admin", "drain", "here", "1s"}).code == 0);
+  CHECK(user.wait(20s).code == 255);
   CHECK(!watched.ends(3s)); // it would have ended after 1.75 s at most
   CHECK(home.exec("true").code == 255);
   REQUIRE(home.moorage({"admin", "resume", "here"}).code == 0);
