@@ -231,15 +231,21 @@ cluster_list manager_actor_state::clusters() const {
   return result;
 }
 
-/// A few are asked at a time: a thousand at once would stand in CAF's queue before whatever else is to be
-/// done.
+/// One is asked at a time: a thousand at once would stand in CAF's queue before whatever else is to be done.
+/// Where that queue is long already, answers take long, and more are asked at once, so that it does not last.
 struct manager_actor_state::collection {
-  static constexpr std::size_t asked_at_once = 4;
+  static constexpr std::chrono::milliseconds slow{1};
 
   pool_list found;
   std::vector<std::pair<std::string, pool_actor>> left; ///< the next one to be asked is the last
-  std::size_t asked = 0;
+  std::size_t asked = 0, at_once = 1;
   caf::typed_response_promise<pool_list> promise;
+
+  void answered(std::chrono::nanoseconds took) {
+    --asked;
+    if (took > slow && at_once < found.pools.capacity())
+      at_once *= 2;
+  }
 };
 
 void manager_actor_state::collect(caf::typed_response_promise<pool_list> promise) {
@@ -253,18 +259,19 @@ void manager_actor_state::collect(caf::typed_response_promise<pool_list> promise
 }
 
 void manager_actor_state::collect_more(const std::shared_ptr<collection>& all) {
-  for (; !all->left.empty() && all->asked < collection::asked_at_once; ++all->asked) {
+  for (; !all->left.empty() && all->asked < all->at_once; ++all->asked) {
+    auto since = self_->clock().now();
     auto [name, pool] = std::move(all->left.back());
     all->left.pop_back();
     self_->request(pool, caf::infinite, get_pool{std::move(name)})
         .then(
-            [this, all](pool_status& status) {
-              --all->asked;
+            [this, all, since](pool_status& status) {
+              all->answered(self_->clock().now() - since);
               all->found.pools.push_back(std::move(status));
               collect_more(all);
             },
-            [this, all](caf::error&) {
-              --all->asked;
+            [this, all, since](caf::error&) {
+              all->answered(self_->clock().now() - since);
               collect_more(all);
             });
   }
