@@ -29,6 +29,15 @@ struct world_of_three : virtual_world {
   pool_status of(const std::string& name) { return ask<pool_status>(get_pool{name}).value(); }
 };
 
+/// Whose host is told when its pools were shut down.
+struct ending_world : world_of_three {
+  ending_world()
+      : world_of_three{[this](manager_world& handed) {
+          handed.shut_down = [this](const std::string& by) { told.push_back(by); };
+        }} {}
+  std::vector<std::string> told;
+};
+
 } // namespace
 
 TEST_CASE("an order to every pool is carried out by each, and answered once with what each has said") {
@@ -103,10 +112,7 @@ TEST_CASE("a pool that is removed while all are drained holds the answer up no l
 // --- the end of all --------------------------------------------------------------------------------------------------
 
 TEST_CASE("pools that are shut down serve nobody, end with their leases, and then the process is told") {
-  std::vector<std::string> told;
-  world_of_three world{[&told](manager_world& handed) {
-    handed.shut_down = [&told](const std::string& by) { told.push_back(by); };
-  }};
+  ending_world world;
   holder host{world};
   host.acquire();
   guest watcher{world}, admin{world, session_bounds{}, "pid 7"};
@@ -119,11 +125,11 @@ TEST_CASE("pools that are shut down serve nobody, end with their leases, and the
   CHECK_FALSE(world.ask<done>(register_cluster{named("delta")}));
   CHECK(world.refused.code == errc::stopping);
   world.pass(10min);
-  CHECK(told.empty());
+  CHECK(world.told.empty());
   host.release();
   world.pass(1s);
   CHECK(admin.heard->answers == well);
-  CHECK(told == std::vector<std::string>{"alice (pid 7)"});
+  CHECK(world.told == std::vector<std::string>{"alice (pid 7)"});
   auto& events = watcher.heard->events;
   auto ending = std::find_if(events.begin(), events.end(),
                              [](const auto& each) { return each.what == event_kind::ending; });
@@ -132,24 +138,20 @@ TEST_CASE("pools that are shut down serve nobody, end with their leases, and the
 }
 
 TEST_CASE("a shut-down ends leases when its time is over") {
-  bool told = false;
-  world_of_three world{
-      [&told](manager_world& handed) { handed.shut_down = [&told](const std::string&) { told = true; }; }};
+  ending_world world;
   holder host{world};
   host.acquire();
   guest admin{world};
   admin.ask<done>(shut_down_pools{1min});
   world.pass(59s, 1s);
-  CHECK_FALSE(told);
+  CHECK(world.told.empty());
   world.pass(10s);
-  CHECK(told);
+  CHECK(world.told.size() == 1);
   CHECK(admin.heard->answers == well);
 }
 
 TEST_CASE("a shut-down is called off by a resume, which its sender hears, and clusters may come again") {
-  bool told = false;
-  world_of_three world{
-      [&told](manager_world& handed) { handed.shut_down = [&told](const std::string&) { told = true; }; }};
+  ending_world world;
   holder host{world};
   host.acquire();
   guest admin{world};
@@ -159,7 +161,7 @@ TEST_CASE("a shut-down is called off by a resume, which its sender hears, and cl
   REQUIRE(admin.heard->answers.size() == 1);
   CHECK(admin.heard->answers[0].code == errc::cancelled);
   world.pass(2min, 1s);
-  CHECK_FALSE(told);
+  CHECK(world.told.empty());
   CHECK(world.ask<done>(register_cluster{named("delta")}));
 }
 
