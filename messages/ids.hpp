@@ -13,7 +13,7 @@ namespace moorage {
 
 /// In the place of a cluster's name in an order: every pool there is. Such an order is answered once all have
 /// answered, with what each has said; one that some refused has the first refusal's code. What is about one
-/// connection or one lease is refused `invalid_request`.
+/// connection or one lease is refused `invalid_request`. Pools that are registered later are not concerned.
 inline constexpr const char* every_pool = "@all";
 
 template <class Tag>

@@ -227,11 +227,12 @@ public:
   }
 
   /// Drains every pool, and then ends the process that they are in, or the pools: see `shut_down_pools` in
-  /// messages/clusters.hpp. Returns when no connection is left.
+  /// messages/clusters.hpp. Returns when no connection is left; `cancelled` if somebody resumed a pool.
   result<std::string> shut_down(std::chrono::milliseconds within) {
     return waited_for([&](auto&& to) { return to.shut_down(within); });
   }
-  /// Has the host of the pools read its configuration again; gives back what has changed.
+  /// Has the host of the pools read its configuration again; gives back what has changed. `invalid_settings`:
+  /// it is wrong, and nothing has; `invalid_request`: there is none; `too_many_requests`: it is being read.
   result<std::string> reload() {
     return waited_for([](auto&& to) { return to.reload(); });
   }
