@@ -14,39 +14,39 @@ namespace {
 constexpr std::size_t named_max = 10;
 constexpr std::size_t groups_max = 20;
 
-/// What pools have answered; those that said the same stand together.
+/// What pools have answered; those that said the same stand together, by name and not as they came.
 class answers {
 public:
-  void add(const std::string& cluster, const std::string& text) {
-    ++count_;
-    auto group =
-        std::find_if(groups_.begin(), groups_.end(), [&](const auto& each) { return each.text == text; });
-    if (group == groups_.end())
-      group = groups_.insert(groups_.end(), {text, {}, 0});
-    if (group->named++ < named_max)
-      group->names += (group->names.empty() ? "" : ", ") + cluster;
-  }
-  std::size_t count() const { return count_; }
+  void add(const std::string& cluster, const std::string& text) { texts_.emplace(cluster, text); }
+  std::size_t count() const { return texts_.size(); }
   /// "alpha, beta: paused; gamma: was paused already"
   std::string in_words() const {
+    struct group {
+      std::string text;
+      std::string names;
+      std::size_t named = 0;
+    };
+    std::vector<group> groups;
+    for (const auto& [cluster, text] : texts_) {
+      auto same = [&text = text](const group& each) { return each.text == text; };
+      auto found = std::find_if(groups.begin(), groups.end(), same);
+      if (found == groups.end())
+        found = groups.insert(groups.end(), {text, {}, 0});
+      if (found->named++ < named_max)
+        found->names += (found->names.empty() ? "" : ", ") + cluster;
+    }
     std::string all;
-    for (std::size_t i = 0; i < std::min(groups_.size(), groups_max); ++i) {
-      const auto& each = groups_[i];
+    for (std::size_t i = 0; i < std::min(groups.size(), groups_max); ++i) {
+      const auto& each = groups[i];
       all += (all.empty() ? "" : "; ") + each.names +
              (each.named > named_max ? " and " + std::to_string(each.named - named_max) + " more" : "") +
              (each.text.empty() ? "" : ": " + each.text);
     }
-    return all + (groups_.size() > groups_max ? "; …" : "");
+    return all + (groups.size() > groups_max ? "; …" : "");
   }
 
 private:
-  struct group {
-    std::string text;
-    std::string names;
-    std::size_t named = 0;
-  };
-  std::vector<group> groups_;
-  std::size_t count_ = 0;
+  std::map<std::string, std::string> texts_; ///< by cluster
 };
 
 } // namespace
