@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "tests/core/exploration_parts.hpp"
+#include "tests/core/sometimes.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
@@ -165,8 +166,7 @@ TEST_CASE("ten million sequences reach every pair of events, every policy and ev
     INFO(policy_signs()[i].policy << ": " << policy_signs()[i].sign);
     CHECK(all.signs[i] > 0);
   }
-  const std::set nobodys{event_kind::warned, event_kind::internal, event_kind::node_lost,
-                         event_kind::node_back};
+  const auto& nobodys = events_not_of_the_core();
   for (std::size_t i = 0; i < all.announced.size(); ++i) {
     INFO(event_rows[i].name);
     CHECK((all.announced[i] > 0) != nobodys.contains(static_cast<event_kind>(i)));

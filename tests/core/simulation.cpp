@@ -66,10 +66,7 @@ void check(const experience& met) {
     INFO(sometimes::rows()[i].name);
     CHECK(met.seen.count(i) > 0);
   }
-  // Some are not the core's: the shell warns, the manager tells of a pool's end by a bug and of what is
-  // ordered of all, and a client of its node.
-  const std::set others{event_kind::warned, event_kind::internal,  event_kind::reloaded,
-                        event_kind::ending, event_kind::node_lost, event_kind::node_back};
+  const auto& others = events_not_of_the_core();
   for (std::size_t i = 0; i < event_rows.size(); ++i) {
     auto what = static_cast<event_kind>(i);
     INFO(event_rows[i].name);

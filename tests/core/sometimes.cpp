@@ -158,4 +158,10 @@ void sometimes::merge(const sometimes& other) {
     counts_[i] += other.counts_[i];
 }
 
+const std::set<event_kind>& events_not_of_the_core() {
+  static const std::set<event_kind> all{event_kind::warned, event_kind::internal,  event_kind::reloaded,
+                                        event_kind::ending, event_kind::node_lost, event_kind::node_back};
+  return all;
+}
+
 } // namespace moorage::test

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -39,5 +40,9 @@ private:
   std::chrono::nanoseconds late_{0};
   std::vector<std::uint64_t> counts_ = std::vector<std::uint64_t>(rows().size());
 };
+
+/// Events that no core announces: the shell warns, the manager tells of a pool's end by a bug and of what is
+/// ordered of all, and a client of its node.
+const std::set<event_kind>& events_not_of_the_core();
 
 } // namespace moorage::test
