@@ -99,7 +99,10 @@ namespace moorage {
       "how long, and who holds the leases; name a patience, try later, or raise pool_size.") \
   row(channel_late, refused, "the connection had no channel for the command in time", \
       "The server did not open a channel on the connection in time, and the command was never sent. Other connections were " \
-      "tried where the client or run_once could. The host hangs, or is too busy: try later.")
+      "tried where the client or run_once could. The host hangs, or is too busy: try later.") \
+  row(not_permitted, refused, "it is not permitted", \
+      "The node does not permit it to this client. The text says which right on which cluster is missing; the node's own " \
+      "configuration gives it ([[access]]). To ask again changes nothing.")
 
 #define MOORAGE_ERROR(name, exit, words, meaning) name,
 enum class errc : std::uint8_t {

@@ -47,6 +47,9 @@ struct setting_rules {
   std::string_view ssh_name = {};                 ///< the option of ssh_config(5) that does the same, if any
   bool own = false;                               ///< belongs to one cluster: not allowed in [defaults]
   bool must_exist = false;                        ///< a cluster whose files are not there cannot be used
+  /// Names a file, a command or a secret, or says which server is trusted: taken over a link from the node's
+  /// own user alone, since it says what the node's process does with what is its owner's.
+  bool owners = false;
 };
 
 template <class Settings>

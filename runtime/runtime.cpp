@@ -42,7 +42,8 @@ session_actor session_of(const runtime& of, const caf::strong_actor_ptr& whom) {
   std::optional<log_let_go> let_go;
   if (!on_scheduler_thread())
     let_go.emplace();
-  return parts.system->spawn(session, parts.manager, whom, session_bounds{}, parts.gate->name());
+  return parts.system->spawn(session, parts.manager, whom, session_bounds{}, parts.gate->name(),
+                             access_rights::everything());
 }
 
 caf::actor_system& system_of(const runtime& of) {
@@ -124,8 +125,8 @@ result<std::string> runtime::serve(const serving& how, socket_news told) {
     node_service service;
     service.open = [system, manager, links](const std::string& from) {
       links->began();
-      return caf::actor_cast<caf::strong_actor_ptr>(
-          system->spawn(session, manager, caf::strong_actor_ptr{}, session_bounds{}, from));
+      return caf::actor_cast<caf::strong_actor_ptr>(system->spawn(
+          session, manager, caf::strong_actor_ptr{}, session_bounds{}, from, access_rights::everything()));
     };
     service.closed = [links](const caf::strong_actor_ptr& session) {
       links->ended();

@@ -81,11 +81,11 @@ inner_session_actor::behavior_type behaviour_of(session_actor_state* state) {
 
 inner_session_actor::behavior_type session(session_actor_state::self_pointer self, manager_actor manager,
                                            caf::strong_actor_ptr whom, session_bounds bounds,
-                                           std::string known_as) {
+                                           std::string known_as, access_rights rights) {
   auto state = &self->state; // lives as long as the behaviour
   keep_composure(self);
   self->set_down_handler([state](const caf::down_msg& down) { state->take(down); });
-  state->begin(std::move(manager), whom, bounds, std::move(known_as));
+  state->begin(std::move(manager), whom, bounds, std::move(known_as), std::move(rights));
   return behaviour_of(state);
 }
 

@@ -33,6 +33,8 @@ failure session_actor_state::begin_command(Order& order) {
 }
 
 failure session_actor_state::begin_command(run_once& order) {
+  if (auto wrong = refusal(order); wrong.code != errc::none)
+    return wrong;
   if (!may_acquire())
     return too_many();
   if (one_shots_.bytes() > 0 && one_shots_.bytes() + one_shots::bytes_of(order.what) > bounds_.bytes_max)

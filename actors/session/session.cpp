@@ -22,9 +22,10 @@ session_actor_state::~session_actor_state() {
 }
 
 void session_actor_state::begin(manager_actor manager, const caf::strong_actor_ptr& whom,
-                                session_bounds bounds, std::string known_as) {
+                                session_bounds bounds, std::string known_as, access_rights rights) {
   bounds_ = bounds;
   known_as_ = std::move(known_as);
+  rights_ = std::move(rights);
   kept_ = caf::strong_actor_ptr{self_->ctrl()};
   state_.begin(std::move(manager));
   if (whom) {
@@ -93,10 +94,13 @@ void session_actor_state::take(acquire& request) {
   theirs name{caf::actor_cast<caf::actor_addr>(sender), request.call};
   if (request.call != 0 && acquire_names_.count(name) > 0)
     return; // asked twice, answered once
+  auto wrong = refusal(request);
   // Whoever waits will have a lease, too.
-  if (full() || !may_acquire() || !know(sender)) {
-    acquire_refused refusal{std::move(request.cluster), request.call, too_many()};
-    return send(sender, refusal);
+  if (wrong.code == errc::none && (full() || !may_acquire() || !know(sender)))
+    wrong = too_many();
+  if (wrong.code != errc::none) {
+    acquire_refused refused{std::move(request.cluster), request.call, std::move(wrong)};
+    return send(sender, refused);
   }
   auto ours = ++numbers_;
   if (request.call != 0)
@@ -131,6 +135,7 @@ void session_actor_state::tell(lease_grant& grant) {
 }
 
 void session_actor_state::tell(acquire_refused& refusal) {
+  keep_seen(rights_, refusal.reason);
   if (auto end = one_shots_.take(refusal))
     return tell_last(*end);
   auto found = acquires_.find(refusal.call);
@@ -194,12 +199,21 @@ void session_actor_state::ask(const caf::actor& whom, caf::message request,
   self_->request(whom, caf::infinite, std::move(request))
       .then(
           [this, number, promise](Answer& answer) mutable {
-            if (questions_.erase(number) > 0)
-              promise.deliver(std::move(answer));
+            if (questions_.erase(number) == 0)
+              return;
+            if (!rights_.is_everything())
+              keep_seen(rights_, answer);
+            promise.deliver(std::move(answer));
           },
           [this, number](caf::error& error) {
-            if (auto node = questions_.extract(number); !node.empty())
-              node.mapped()(std::move(error));
+            auto node = questions_.extract(number);
+            if (node.empty())
+              return;
+            if (rights_.is_everything())
+              return node.mapped()(std::move(error));
+            auto reason = to_failure(error);
+            keep_seen(rights_, reason);
+            node.mapped()(make_error(reason));
           });
 }
 
@@ -220,13 +234,16 @@ void session_actor_state::take(const subscribe& request, const caf::strong_actor
                                caf::typed_response_promise<done> promise) {
   if (!sender)
     return;
-  if (!know(sender)) {
-    promise.deliver(make_error(too_many()));
+  auto wrong = refusal(request);
+  if (wrong.code == errc::none && !know(sender))
+    wrong = too_many();
+  if (wrong.code != errc::none) {
+    promise.deliver(make_error(wrong));
     return;
   }
   senders_[caf::actor_cast<caf::actor_addr>(sender)] = true;
   subscribe_for order{request, sender};
-  ask_manager<done>(order, promise);
+  ask<done>(caf::actor_cast<caf::actor>(state_.manager()), caf::make_message(std::move(order)), promise);
 }
 
 void session_actor_state::take(const grant_event_credit& request) {

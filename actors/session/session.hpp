@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "actors/session/access.hpp"
 #include "actors/session/one_shots.hpp"
 #include "actors/session/session_state.hpp"
 #include "messages/internal_interfaces.hpp"
@@ -47,7 +48,13 @@ public:
   ~session_actor_state();
 
   void begin(manager_actor manager, const caf::strong_actor_ptr& whom, session_bounds bounds,
-             std::string known_as);
+             std::string known_as, access_rights rights);
+
+  /// Before anything else looks at a message. Code `none`: it is permitted.
+  template <class Message>
+  failure refusal(const Message& what) const {
+    return rights_.is_everything() ? failure{} : moorage::refusal(rights_, what);
+  }
 
   // From the outsider.
   void take(acquire& request);
@@ -73,6 +80,10 @@ public:
   /// A question or an order for the manager, whose answer becomes the session's own.
   template <class Answer, class Request>
   void ask_manager(Request& request, caf::typed_response_promise<Answer> promise) {
+    if (auto wrong = refusal(request); wrong.code != errc::none) {
+      promise.deliver(make_error(wrong));
+      return;
+    }
     ask<Answer>(caf::actor_cast<caf::actor>(state_.manager()), caf::make_message(std::move(request)),
                 promise);
   }
@@ -81,6 +92,10 @@ public:
   caf::typed_response_promise<done> order(Order& what) {
     order_sender sender{self_->current_sender()}; // before the promise, which takes it away
     auto promise = self_->make_response_promise<done>();
+    if (auto wrong = refusal(what); wrong.code != errc::none) {
+      promise.deliver(make_error(wrong));
+      return promise;
+    }
     what.by = named(what.by);
     ask<done>(caf::actor_cast<caf::actor>(state_.manager()),
               caf::make_message(std::move(what), std::move(sender)), promise);
@@ -164,6 +179,7 @@ private:
   bool outsider_gone_ = false;
   session_bounds bounds_;
   std::string known_as_;
+  access_rights rights_;
   std::uint64_t numbers_ = 0;
   std::unordered_map<std::uint64_t, std::function<void(caf::error)>> questions_; ///< how each is refused
   asked_by_number acquires_;
@@ -175,9 +191,10 @@ private:
 };
 
 /// Ends with `whom`; none: when it is told `outsider_gone`. With the manager at the latest. `known_as`: what
-/// is known of the outsider and cannot be made up, such as "pid 1234"; empty: nothing.
+/// is known of the outsider and cannot be made up, such as "pid 1234"; empty: nothing. `rights`: what it may
+/// do, beyond which it is refused `not_permitted`.
 inner_session_actor::behavior_type session(session_actor_state::self_pointer self, manager_actor manager,
                                            caf::strong_actor_ptr whom, session_bounds bounds,
-                                           std::string known_as);
+                                           std::string known_as, access_rights rights);
 
 } // namespace moorage

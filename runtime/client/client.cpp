@@ -119,6 +119,7 @@ outcome outcome_of(const failure& reason) {
   case errc::channel_late:
   case errc::receiver_gone:
   case errc::too_many_requests:
+  case errc::not_permitted:
     return {outcome_kind::never_sent, 0, {}, reason};
   default:
     return {outcome_kind::maybe_ran, 0, {}, reason};

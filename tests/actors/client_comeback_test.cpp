@@ -33,7 +33,8 @@ struct comeback_world : client_world {
       return std::make_unique<scripted_transport>(network, std::move(wake));
     };
     manager = system.spawn(moorage::manager, std::vector{cluster}, std::move(world));
-    comes_as(system.spawn(session, manager, caf::strong_actor_ptr{}, session_bounds{}, std::string{}));
+    comes_as(system.spawn(session, manager, caf::strong_actor_ptr{}, session_bounds{}, std::string{},
+                          access_rights::everything()));
   }
   void comes_as(session_actor whom) {
     node = std::move(whom);

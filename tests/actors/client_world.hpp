@@ -19,7 +19,8 @@ public:
   explicit client_world(cluster_settings settings, bool through_node = false)
       : virtual_world(std::move(settings)) {
     if (through_node)
-      node = system.spawn(session, manager, caf::strong_actor_ptr{}, session_bounds{}, std::string{});
+      node = system.spawn(session, manager, caf::strong_actor_ptr{}, session_bounds{}, std::string{},
+                          access_rights::everything());
     client = system.spawn(moorage::client, through_node ? manager_actor{} : manager, node, gate,
                           node_loss{{}, through_node});
     gate->open(client, through_node);

@@ -70,8 +70,8 @@ TEST_CASE("a session ends with its outsider, and lets go of everything") {
 TEST_CASE(
     "a session whose outsider's link has ended waits for what was on its way, and ends with its senders") {
   virtual_world world{plain_cluster(1)};
-  auto door =
-      world.system.spawn(session, world.manager, caf::strong_actor_ptr{}, session_bounds{}, std::string{});
+  auto door = world.system.spawn(session, world.manager, caf::strong_actor_ptr{}, session_bounds{},
+                                 std::string{}, access_rights::everything());
   world.settle();
   guest far{world, door};
   far.acquire();
@@ -82,8 +82,8 @@ TEST_CASE(
   CHECK(world.status().counters.releases == 1);
   far.die();
   CHECK(far.session_over());
-  auto unused =
-      world.system.spawn(session, world.manager, caf::strong_actor_ptr{}, session_bounds{}, std::string{});
+  auto unused = world.system.spawn(session, world.manager, caf::strong_actor_ptr{}, session_bounds{},
+                                   std::string{}, access_rights::everything());
   guest idle{world, unused};
   caf::anon_send(unused, outsider_gone{});
   world.settle();

@@ -29,11 +29,12 @@ struct guest_memory {
 class guest {
 public:
   /// With a session of its own.
-  explicit guest(virtual_world& world, session_bounds bounds = {}, std::string known_as = {})
+  explicit guest(virtual_world& world, session_bounds bounds = {}, std::string known_as = {},
+                 access_rights rights = access_rights::everything())
       : world_(world) {
     actor_ = world.system.spawn(behave, heard);
     session = world.system.spawn(moorage::session, world.manager,
-                                 caf::actor_cast<caf::strong_actor_ptr>(actor_), bounds, known_as);
+                                 caf::actor_cast<caf::strong_actor_ptr>(actor_), bounds, known_as, rights);
     world.settle();
   }
   /// Another actor of the same outsider's.

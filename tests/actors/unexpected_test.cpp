@@ -38,8 +38,8 @@ TEST_CASE("a stranger's messages are not answered, but a request that is not und
   holder host{world};
   auto account = world.system.spawn(event_account, caf::strong_actor_ptr{}, std::uint32_t{1});
   auto giver = world.system.spawn(turns, std::size_t{1}, std::size_t{1});
-  auto door =
-      world.system.spawn(session, world.manager, caf::strong_actor_ptr{}, session_bounds{}, std::string{});
+  auto door = world.system.spawn(session, world.manager, caf::strong_actor_ptr{}, session_bounds{},
+                                 std::string{}, access_rights::everything());
   host.acquire();
   world.settle();
   world.held.clear();

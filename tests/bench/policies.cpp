@@ -71,7 +71,7 @@ public:
     world.turns = std::max<std::size_t>(in.system.scheduler().num_workers(), 2) - 1;
     manager_ = in.system.spawn(manager, std::vector{settings}, std::move(world));
     session_ = in.system.spawn(session, manager_, caf::strong_actor_ptr{self_->ctrl()}, session_bounds{},
-                               std::string{});
+                               std::string{}, access_rights::everything());
     for (auto end = steady::now() + 60s; idle() < of_the_pool; let_pass(2ms))
       if (steady::now() > end)
         throw std::runtime_error("the connections are not open after a minute");

@@ -1,0 +1,61 @@
+#include "actors/session/access.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "messages/error_words.hpp"
+#include "messages/printable.hpp"
+#include "messages/settings_table.hpp"
+
+namespace moorage {
+
+#define MOORAGE_IS_LOOKED_AT(type)                                                                           \
+  static_assert(                                                                                             \
+      requires(const access_rights& rights, const type& x) { refusal(rights, x); },                          \
+      "what it needs is to be said in access.hpp");
+MOORAGE_SAID_BY_OUTSIDERS(MOORAGE_IS_LOOKED_AT)
+#undef MOORAGE_IS_LOOKED_AT
+
+failure lacking(const access_rights& rights, access_right right, const std::string& cluster,
+                const std::string& owners) {
+  if (!rights.may(right, cluster)) {
+    auto all = cluster.empty() || cluster == every_pool;
+    return {errc::not_permitted,
+            "not permitted: this client lacks the right '" + to_string(right) + "' on " +
+                (all ? "every cluster (\"*\")" : "cluster '" + printable(cluster) + "'") +
+                ", which the node's configuration gives ([[access]])"};
+  }
+  if (!owners.empty() && !rights.may_name_files())
+    return {errc::not_permitted,
+            "not permitted: " + owners +
+                " is set in the node's own configuration, or by its own user on its Unix socket"};
+  return {};
+}
+
+std::string owners_setting(const set_setting& order) {
+  const auto* field = find_cluster_field(order.key);
+  return field != nullptr && field->owners ? order.key : std::string{};
+}
+
+/// What is at its default is left to the node.
+std::string owners_setting(const register_cluster& order) {
+  for (const auto& field : cluster_fields())
+    if (field.owners && !field.same(order.settings, cluster_settings{}))
+      return std::string{field.name};
+  return {};
+}
+
+void keep_seen(const access_rights& rights, cluster_list& answer) {
+  std::erase_if(answer.clusters, [&rights](const auto& each) { return !rights.may_see(each.name); });
+}
+
+void keep_seen(const access_rights& rights, pool_list& answer) {
+  std::erase_if(answer.pools, [&rights](const auto& each) { return !rights.may_see(each.cluster); });
+}
+
+void keep_seen(const access_rights& rights, failure& reason) {
+  if (reason.code == errc::unknown_cluster && !rights.is_everything())
+    reason.text = in_words(reason.code);
+}
+
+} // namespace moorage
