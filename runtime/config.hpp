@@ -13,6 +13,13 @@
 //   socket = "/run/user/1000/moorage/node.sock"
 //   start = "auto"             # no, auto
 //   idle_end = "10min"
+//   listen = "0.0.0.0:4422"    # with certificate, key, authority: for clients on other machines
+//   [client]
+//   node = "gw1.example.org:4422"   # with the same three
+//   [[access]]                 # what such a client may do; nothing but what such tables allow
+//   certificate = "dns:login2.example.org"
+//   clusters = ["lumi", "test-*"]
+//   allow = ["use", "observe"]
 //   [log]
 //   level = "warning"          # trace, debug, info, warning, error, critical, off
 //   file = "~/moorage.log"     # none: stderr
@@ -32,7 +39,9 @@
 #include <string_view>
 #include <vector>
 
+#include "messages/access.hpp"
 #include "messages/settings.hpp"
+#include "runtime/node_files.hpp"
 
 #pragma GCC visibility push(default)
 
@@ -90,6 +99,16 @@ struct cluster_config {
 /// Whether a command that finds no node starts one.
 enum class node_start : std::uint8_t { no, automatic };
 
+/// What the clients that show a certificate may do. Entries add up.
+struct access_entry {
+  /// By which of its names: "uri:URI", "dns:NAME" or "subject:SUBJECT" (as RFC 2253 writes it).
+  std::string certificate = {};
+  std::vector<std::string> clusters = {}; ///< patterns of `access_rights`
+  std::vector<access_right> allow = {};
+
+  friend bool operator==(const access_entry&, const access_entry&) = default;
+};
+
 struct configuration {
   std::string file = {};                     ///< as it was given; empty: no file was read
   cluster_config defaults = {};              ///< what a cluster starts from
@@ -109,6 +128,13 @@ struct configuration {
   /// systemd's socket; 0: never. Longer than a cluster's `idle_timeout`, so that its connections are closed
   /// first.
   std::chrono::milliseconds node_idle_end = std::chrono::minutes{10};
+  /// Where a node takes links from other machines, "ADDRESS:PORT" or "[ADDRESS]:PORT" each. Empty: nowhere,
+  /// since who listens there is somebody's decision.
+  std::vector<std::string> node_listen = {};
+  node_files node_tls = {};              ///< all but `revoked` are there where `node_listen` is not empty
+  std::vector<access_entry> access = {}; ///< empty: clients from other machines may do nothing
+  std::string client_node = {};          ///< "HOST:PORT" of a node on another machine; empty: none
+  node_files client_tls = {};            ///< what is shown to it, all there where `client_node` is
   std::string log_level = "warning";
   std::string log_file = {}; ///< empty: stderr
   /// Not set in files. False: of what failed the log tells the kind only, since the cause is told beside it

@@ -20,6 +20,11 @@ failure lacking(const access_rights& rights, access_right right, const std::stri
                 const std::string& owners) {
   if (!rights.may(right, cluster)) {
     auto all = cluster.empty() || cluster == every_pool;
+    if (!all && !has_patterns(cluster))
+      return {errc::not_permitted,
+              "not permitted: '" + printable(cluster) +
+                  "' is a destination, and clients that are not the node's own user have "
+                  "what the node's configuration names and gives them ([[access]])"};
     return {errc::not_permitted,
             "not permitted: this client lacks the right '" + to_string(right) + "' on " +
                 (all ? "every cluster (\"*\")" : "cluster '" + printable(cluster) + "'") +

@@ -29,7 +29,7 @@ inline failure refusal(const access_rights& rights, const run_once& x) {
 }
 /// Whoever may do anything with a cluster may know that it exists.
 inline failure refusal(const access_rights& rights, const get_pool& x) {
-  return rights.may_see(x.cluster) ? failure{} : lacking(rights, access_right::observe, x.cluster);
+  return rights.may_see(x.cluster) ? failure{} : lacking(rights, access_right::use, x.cluster);
 }
 
 #define MOORAGE_NEEDS(what, type)                                                                            \

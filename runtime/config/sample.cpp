@@ -40,6 +40,43 @@ std::string described(const setting_rules& field, const setting_value& usual) {
   return describe(field) + "# " + std::string{field.name} + " = " + format_value(field, usual) + "\n";
 }
 
+std::string links() {
+  return "\n"
+         "# Where `moorage serve` also takes links from other machines, by TLS 1.3 with certificates on "
+         "both\n"
+         "# sides: \"ADDRESS:PORT\" or \"[ADDRESS]:PORT\", or a list of them. It needs the first three "
+         "files\n"
+         "# below. Without it: nowhere.\n"
+         "# listen = \"0.0.0.0:4422\"\n\n"
+         "# In PEM: the node's certificate, with those between it and the authority behind it; its private\n"
+         "# key; whose certificates are believed of clients; a list of those that are revoked (CRL), if "
+         "there\n"
+         "# is one.\n"
+         "# certificate = \"node.pem\"\n"
+         "# key = \"node.key\"\n"
+         "# authority = \"authority.pem\"\n"
+         "# revoked = \"revoked.pem\"\n"
+         "\n[client]\n\n"
+         "# A node on another machine that commands go to, \"HOST:PORT\"; and what is shown to it, in PEM.\n"
+         "# node = \"gw1.example.org:4422\"\n"
+         "# certificate = \"client.pem\"\n"
+         "# key = \"client.key\"\n"
+         "# authority = \"authority.pem\"\n\n"
+         "# What clients from other machines may do, which is nothing but what tables such as this one "
+         "allow;\n"
+         "# there may be many. certificate: \"uri:URI\", \"dns:NAME\" or \"subject:SUBJECT\" (as RFC 2253\n"
+         "# writes it). clusters: names, in which * stands for any text and ? for one character; none "
+         "matches\n"
+         "# a destination such as user@host. allow: \"use\" is leases and commands, \"observe\" all that can "
+         "be\n"
+         "# asked, \"admin\" every order as well; what is for all clusters at once needs it on \"*\".\n"
+         "#\n"
+         "# [[access]]\n"
+         "# certificate = \"dns:login2.example.org\"\n"
+         "# clusters = [\"lumi\", \"test-*\"]\n"
+         "# allow = [\"use\", \"observe\"]\n";
+}
+
 } // namespace
 
 std::string sample_config() {
@@ -81,7 +118,7 @@ std::string sample_config() {
          "# ~/.local/state/moorage/node-MACHINE.sock\n"
          "# socket = \"\"\n\n" +
          described(node_start_rules(), std::uint64_t{0}) + "\n" +
-         described(node_idle_end_rules(), configuration{}.node_idle_end) +
+         described(node_idle_end_rules(), configuration{}.node_idle_end) + links() +
          "\n[log]\n\n"
          "# \"trace\", \"debug\", \"info\", \"warning\", \"error\", \"critical\" or \"off\"\n"
          "# level = \"warning\"\n\n"

@@ -1,6 +1,7 @@
 // An actor of a host that speaks to its session alone, and writes down what it hears and of whom.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <set>
@@ -63,15 +64,25 @@ public:
   /// The same as a request, whose answer is of no interest but whether it is an error.
   template <class Answer, class Message>
   void ask(Message what) {
-    caf::anon_send(actor_, local_call{std::make_shared<chore>(
-                               [memory = heard, session = session, what](caf::event_based_actor* self) {
-                                 self->request(session, caf::infinite, what)
-                                     .then([memory](const Answer&) { memory->answers.push_back({}); },
-                                           [memory](const caf::error& error) {
-                                             memory->answers.push_back(to_failure(error));
-                                           });
-                               })});
-    world_.settle();
+    ask<Answer>(session, std::move(what), [](const Answer&) {});
+  }
+  /// The same of a message that may have no answer, or any.
+  template <class Message>
+  void ask_anything(Message what) {
+    ask<done>(caf::actor_cast<caf::actor>(session), std::move(what), [](const done&) {});
+  }
+  /// Names, as the session lists them.
+  std::vector<std::string> clusters() {
+    return names<cluster_list>(list_clusters{}, [](const cluster_list& list, auto name) {
+      for (const auto& each : list.clusters)
+        name(each.name);
+    });
+  }
+  std::vector<std::string> pools() {
+    return names<pool_list>(get_pools{}, [](const pool_list& list, auto name) {
+      for (const auto& each : list.pools)
+        name(each.cluster);
+    });
   }
 
   void acquire(std::uint64_t call = 1, std::chrono::nanoseconds patience = 30s) {
@@ -105,6 +116,31 @@ public:
 
 private:
   using chore = std::function<void(caf::event_based_actor*)>;
+
+  template <class Answer, class Whom, class Message, class Take>
+  void ask(const Whom& whom, Message what, Take take) {
+    caf::anon_send(
+        actor_,
+        local_call{std::make_shared<chore>([memory = heard, whom, what, take](caf::event_based_actor* self) {
+          self->request(whom, caf::infinite, what)
+              .then(
+                  [memory, take](const Answer& answer) {
+                    memory->answers.push_back({});
+                    take(answer);
+                  },
+                  [memory](const caf::error& error) { memory->answers.push_back(to_failure(error)); });
+        })});
+    world_.settle();
+  }
+  template <class Answer, class Message, class Each>
+  std::vector<std::string> names(Message what, Each each) {
+    auto result = std::make_shared<std::vector<std::string>>();
+    ask<Answer>(session, std::move(what), [result, each](const Answer& answer) {
+      each(answer, [&](const std::string& name) { result->push_back(name); });
+    });
+    std::sort(result->begin(), result->end());
+    return *result;
+  }
 
   static caf::behavior behave(caf::event_based_actor* self, std::shared_ptr<guest_memory> memory) {
     self->set_default_handler(caf::drop);

@@ -15,17 +15,10 @@
 
 using namespace moorage;
 using test::parsed;
+using test::problems_of;
 using namespace std::chrono_literals;
 
 namespace {
-
-// All that is wrong with a text, one line each.
-std::string problems_of(std::string_view text) {
-  std::string result;
-  for (const auto& each : parse_config(text, "m.toml").problems)
-    result += to_string(each) + "\n";
-  return result;
-}
 
 class environment_guard {
 public:
@@ -108,7 +101,8 @@ TEST_CASE("an unknown key is refused with the one that was probably meant") {
   CHECK(problems_of("[log]\nverbosity = 3\n") ==
         "m.toml:2:1: log.verbosity: there is no such setting; allowed: level, file\n");
   CHECK(problems_of("[node]\nport = 3\n") ==
-        "m.toml:2:1: node.port: there is no such setting; allowed: socket, start, idle_end\n");
+        "m.toml:2:1: node.port: there is no such setting; allowed: socket, start, idle_end, listen, "
+        "certificate, key, authority, revoked\n");
   CHECK(problems_of("[node]\nControlPersist = \"1h\"\n") ==
         "m.toml:2:1: node.ControlPersist: there is no such setting; did you mean idle_end?\n");
 }

@@ -1,0 +1,183 @@
+// What a configuration says of links between machines: where a node listens and by which files it is known,
+// whose node a client goes to, and who may do what.
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "messages/printable.hpp"
+#include "messages/written_values.hpp"
+#include "runtime/config/access.hpp"
+#include "runtime/config/reader.hpp"
+#include "runtime/system/account.hpp"
+
+namespace moorage {
+
+namespace {
+
+constexpr const char* addresses = R"("ADDRESS:PORT" or "[ADDRESS]:PORT", or a list of them)";
+constexpr const char* hosts = R"("HOST:PORT" or "[ADDRESS]:PORT")";
+constexpr const char* certificates =
+    R"("uri:URI", "dns:NAME" or "subject:SUBJECT" (as RFC 2253 writes it), of a client's certificate)";
+constexpr const char* patterns =
+    R"(a list of clusters' names, of letters, digits, '-', '_' and '.', in which '*' stands for any text and '?' for one character)";
+constexpr const char* rights = R"(a list of "use", "observe" and "admin")";
+constexpr const char* pem_file = "a PEM file";
+
+bool made_of(std::string_view text, std::string_view further) {
+  return std::all_of(text.begin(), text.end(), [further](char c) {
+    return has_patterns({&c, 1}) || further.find(c) != std::string_view::npos;
+  });
+}
+
+bool is_endpoint(std::string_view text) {
+  auto colon = text.rfind(':');
+  if (colon == std::string_view::npos)
+    return false;
+  auto host = text.substr(0, colon), port = text.substr(colon + 1);
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+    if (host.find(':') == std::string_view::npos || !made_of(host, ":%"))
+      return false;
+  } else if (host.empty() || host.size() > 255 || !made_of(host, "")) {
+    return false;
+  }
+  unsigned number = 0;
+  auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  return error == std::errc{} && end == port.data() + port.size() && number >= 1 && number <= 65'535;
+}
+
+bool names_certificate(const std::string& text) {
+  auto named = std::any_of(certificate_kinds.begin(), certificate_kinds.end(), [&text](auto kind) {
+    return text.starts_with(kind) && text.size() > kind.size();
+  });
+  return named && text.size() <= 4'096 && printable(text, printable_whole) == text;
+}
+
+} // namespace
+
+std::optional<std::string> config_reader::read_word(const toml::node& node, const std::string& path,
+                                                    const std::string& allowed) {
+  if (node.is_string())
+    return **node.as_string();
+  wrong_type(node, path, allowed);
+  return std::nullopt;
+}
+
+/// `take` says whether a word will do. One that stands alone will where `alone`.
+template <class Take>
+void config_reader::read_words(const toml::node& node, const std::string& path, const std::string& allowed,
+                               bool alone, Take take) {
+  auto take_one = [&](const toml::node& from, const std::string& place) {
+    if (auto word = read_word(from, place, allowed); word && !take(*word))
+      problem(from.source(), place, quote_toml(*word) + " is not understood; allowed: " + allowed);
+  };
+  const auto* list = node.as_array();
+  if (list == nullptr && alone)
+    return take_one(node, path);
+  if (list == nullptr)
+    return wrong_type(node, path, allowed);
+  if (list->empty())
+    problem(node.source(), path, "the list is empty; allowed: " + allowed);
+  for (std::size_t i = 0; i < list->size(); ++i)
+    take_one(*list->get(i), path + "[" + std::to_string(i) + "]");
+}
+
+void config_reader::read_listen(const toml::node& node) {
+  read_words(node, "node.listen", addresses, true, [this](const std::string& word) {
+    result_.value.node_listen.push_back(word);
+    return is_endpoint(word);
+  });
+}
+
+bool config_reader::read_node_file(const toml::key& key, const toml::node& node, const std::string& section,
+                                   node_files& target) {
+  auto* file = key == "certificate" ? &target.certificate
+               : key == "key"       ? &target.key
+               : key == "authority" ? &target.authority
+               : key == "revoked"   ? &target.revoked
+                                    : nullptr;
+  if (file == nullptr)
+    return false;
+  auto before = result_.problems.size();
+  auto path = key_path(section, key.str());
+  read_text(node, path, setting_type::file, *file);
+  if (file->empty() && file != &target.revoked && result_.problems.size() == before)
+    problem(node.source(), path, std::string{"the name is empty; allowed: "} + pem_file);
+  return true;
+}
+
+/// Those that are there but empty are told already.
+void config_reader::need_node_files(const toml::table& table, const std::string& section,
+                                    std::string_view because) {
+  const auto* wanted = table.get(because);
+  if (wanted == nullptr)
+    return;
+  for (const auto* each : {"certificate", "key", "authority"})
+    if (!table.contains(each))
+      problem(wanted->source(), key_path(section, because),
+              std::string{each} + " is missing beside it; allowed: " + pem_file);
+}
+
+void config_reader::read_client(const toml::table& table) {
+  for (auto&& [key, node] : table) {
+    if (read_node_file(key, node, "client", result_.value.client_tls) && key != "revoked")
+      continue;
+    if (key != "node") {
+      unknown_key(key, "client", "setting", {"node", "certificate", "key", "authority"});
+      continue;
+    }
+    auto word = read_word(node, "client.node", hosts);
+    if (word && !is_endpoint(*word))
+      problem(node.source(), "client.node",
+              quote_toml(*word) + " is not understood; allowed: " + std::string{hosts});
+    result_.value.client_node = word.value_or("");
+  }
+  need_node_files(table, "client", "node");
+}
+
+void config_reader::read_access(const toml::node& node) {
+  const auto* list = node.as_array();
+  if (list == nullptr)
+    return wrong_type(node, "access", "tables, each begun with [[access]]");
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    auto section = "access[" + std::to_string(i) + "]";
+    const auto& element = *list->get(i);
+    if (const auto* table = element.as_table())
+      read_access_entry(*table, section);
+    else
+      wrong_type(element, section, "a table, begun with [[access]]");
+  }
+}
+
+void config_reader::read_access_entry(const toml::table& table, const std::string& section) {
+  access_entry entry;
+  for (auto&& [key, node] : table) {
+    auto path = key_path(section, key.str());
+    if (key == "certificate") {
+      auto word = read_word(node, path, certificates);
+      if (word && !names_certificate(*word))
+        problem(node.source(), path, quote_toml(*word) + " is not understood; allowed: " + certificates);
+      entry.certificate = word.value_or("");
+    } else if (key == "clusters") {
+      read_words(node, path, patterns, false, [&entry](const std::string& word) {
+        entry.clusters.push_back(word);
+        return !word.empty() && word.size() <= 300 && made_of(word, "*?");
+      });
+    } else if (key == "allow") {
+      read_words(node, path, rights, false, [&entry](const std::string& word) {
+        auto found = std::find(access_right_words.begin(), access_right_words.end(), word);
+        entry.allow.push_back(static_cast<access_right>(found - access_right_words.begin()));
+        return found != access_right_words.end();
+      });
+    } else {
+      unknown_key(key, section, "setting", {"certificate", "clusters", "allow"});
+    }
+  }
+  for (auto [key, allowed] :
+       {std::pair{"certificate", certificates}, {"clusters", patterns}, {"allow", rights}})
+    if (!table.contains(key))
+      problem(table.source(), section, std::string{key} + " is missing; allowed: " + allowed);
+  result_.value.access.push_back(std::move(entry));
+}
+
+} // namespace moorage

@@ -1,0 +1,136 @@
+// What a configuration says of links between machines: who listens, by which files, and who may do what.
+#include <catch2/catch.hpp>
+
+#include "messages/ids.hpp"
+#include "runtime/config/access.hpp"
+#include "tests/runtime/parsed_config.hpp"
+
+using namespace moorage;
+using Catch::Contains;
+using test::parsed;
+using test::problems_of;
+using enum access_right;
+
+namespace {
+
+constexpr const char* three =
+    "certificate = \"node.pem\"\nkey = \"/etc/node.key\"\nauthority = \"../ca.pem\"\n";
+
+} // namespace
+
+TEST_CASE("a node's listening and its files are taken, the files from the configuration's folder") {
+  auto taken = [](const std::string& text) {
+    auto result = parse_config("[node]\n" + text + three, "/etc/moorage/m.toml");
+    REQUIRE(result);
+    return result.value;
+  };
+  auto one = taken("listen = \"0.0.0.0:4422\"\nrevoked = \"revoked.pem\"\n");
+  CHECK(one.node_listen == std::vector<std::string>{"0.0.0.0:4422"});
+  CHECK(one.node_tls ==
+        node_files{"/etc/moorage/node.pem", "/etc/node.key", "/etc/ca.pem", "/etc/moorage/revoked.pem"});
+  CHECK(taken("listen = [\"127.0.0.1:1\", \"[::1]:65535\"]\n").node_listen ==
+        std::vector<std::string>{"127.0.0.1:1", "[::1]:65535"});
+  auto none = taken("");
+  CHECK(none.node_listen.empty());
+  CHECK(none.node_tls.certificate == "/etc/moorage/node.pem");
+  CHECK(parsed("").node_listen.empty());
+  CHECK(parsed("").node_tls == node_files{});
+}
+
+TEST_CASE("a node of other machines' clients, and a client of such a node, need their files") {
+  CHECK(problems_of("[node]\nlisten = \"[::]:4422\"\nkey = \"k\"\n") ==
+        "m.toml:2:10: node.listen: certificate is missing beside it; allowed: a PEM file\n"
+        "m.toml:2:10: node.listen: authority is missing beside it; allowed: a PEM file\n");
+  CHECK(problems_of(std::string{"[node]\nlisten = \"h:1\"\nrevoked = 3\n"} + three) ==
+        "m.toml:3:11: node.revoked: an integer is the wrong type; allowed: a file's name, absolute or "
+        "beginning with ~/\n");
+  CHECK(problems_of("[client]\ncertificate = \"c\"\nauthority = \"a\"\nnode = \"gw1:4422\"\n") ==
+        "m.toml:4:8: client.node: key is missing beside it; allowed: a PEM file\n");
+  CHECK(problems_of("[client]\nkey = \"\"\n") ==
+        "m.toml:2:7: client.key: the name is empty; allowed: a PEM file\n");
+  CHECK(problems_of("[client]\nrevoked = \"c\"\nnodes = \"h:1\"\n") ==
+        "m.toml:2:1: client.revoked: there is no such setting; allowed: node, certificate, key, authority\n"
+        "m.toml:3:1: client.nodes: there is no such setting; did you mean node?\n");
+  auto client = parsed(std::string{"[client]\nnode = \"gw1.example.org:4422\"\n"} + three);
+  CHECK(client.client_node == "gw1.example.org:4422");
+  CHECK(client.client_tls == node_files{"node.pem", "/etc/node.key", "../ca.pem", ""});
+}
+
+TEST_CASE("where a node listens, and where a client goes, is an address and a port") {
+  for (const auto* wrong :
+       {"\"4422\"", "\"host\"", "\":4422\"", "\"host:\"", "\"host:0\"", "\"host:65536\"", "\"host:44 22\"",
+        "\"::1:4422\"", "\"[::1]\"", "\"[host]:4422\"", "\"ho st:1\"", "\"\"", "\"a:+1\""}) {
+    INFO(wrong);
+    CHECK(problems_of(std::string{"[node]\n"} + three + "listen = " + wrong + "\n") ==
+          "m.toml:5:10: node.listen: " + std::string{wrong} +
+              " is not understood; allowed: \"ADDRESS:PORT\" or \"[ADDRESS]:PORT\", or a list of them\n");
+    CHECK(problems_of(std::string{"[client]\n"} + three + "node = " + wrong + "\n") ==
+          "m.toml:5:8: client.node: " + std::string{wrong} +
+              " is not understood; allowed: \"HOST:PORT\" or \"[ADDRESS]:PORT\"\n");
+  }
+  CHECK_THAT(problems_of(std::string{"[node]\n"} + three + "listen = 4422\n"),
+             Contains("5:10: node.listen: an integer is the wrong type"));
+  CHECK_THAT(problems_of(std::string{"[node]\n"} + three + "listen = [\"h:1\", 4422, \"x\"]\n"),
+             Contains("5:18: node.listen[1]: an integer") && Contains("5:24: node.listen[2]: \"x\" is not"));
+  CHECK_THAT(problems_of(std::string{"[node]\n"} + three + "listen = []\n"), Contains("the list is empty"));
+}
+
+TEST_CASE("what clients may do is taken as it is written") {
+  auto result = parsed("[[access]]\ncertificate = \"uri:spiffe://site/portal\"\nclusters = [\"lumi\", "
+                       "\"test-*\"]\nallow = [\"use\", \"observe\"]\n"
+                       "[[access]]\nallow = [\"admin\"]\nclusters = [\"*\"]\n"
+                       "certificate = \"subject:CN=ops,O=Site\"\n");
+  CHECK(result.access ==
+        std::vector<access_entry>{{"uri:spiffe://site/portal", {"lumi", "test-*"}, {use, observe}},
+                                  {"subject:CN=ops,O=Site", {"*"}, {admin}}});
+}
+
+TEST_CASE("what is wrong with what clients may do is told with its place") {
+  CHECK(
+      problems_of("[[access]]\ncertificate = \"login2\"\nclusters = [\"me@host:22\", 3]\nallow = [\"all\"]\n"
+                  "cluster = []\n") ==
+      "m.toml:2:15: access[0].certificate: \"login2\" is not understood; allowed: \"uri:URI\", "
+      "\"dns:NAME\" or \"subject:SUBJECT\" (as RFC 2253 writes it), of a client's certificate\n"
+      "m.toml:3:13: access[0].clusters[0]: \"me@host:22\" is not understood; allowed: a list of clusters' "
+      "names, of letters, digits, '-', '_' and '.', in which '*' stands for any text and '?' for one "
+      "character\n"
+      "m.toml:3:27: access[0].clusters[1]: an integer is the wrong type; allowed: a list of clusters' "
+      "names, of letters, digits, '-', '_' and '.', in which '*' stands for any text and '?' for one "
+      "character\n"
+      "m.toml:4:10: access[0].allow[0]: \"all\" is not understood; allowed: a list of \"use\", \"observe\" "
+      "and \"admin\"\n"
+      "m.toml:5:1: access[0].cluster: there is no such setting; did you mean clusters?\n");
+  auto missing = problems_of("[[access]]\ncertificate = \"dns:a\"\nclusters = [\"a\"]\nallow = [\"use\"]\n"
+                             "[[access]]\nclusters = []\n");
+  CHECK_THAT(missing, Contains("m.toml:5:1: access[1]: certificate is missing") &&
+                          Contains("access[1]: allow is missing") &&
+                          Contains("m.toml:6:12: access[1].clusters: the list is empty") &&
+                          !Contains("access[0]"));
+  for (const auto* wrong : {"access = 3\n", "[access]\n", "access = [3]\n"})
+    CHECK_THAT(problems_of(wrong), Contains("is the wrong type; allowed:") && Contains("[[access]]"));
+  for (const auto* wrong : {"\"uri:\"", "\"\"", "\"CN=x\"", "\"dns:a\\u0007\"", "[\"dns:a\"]"})
+    CHECK_THAT(problems_of("[[access]]\ncertificate = " + std::string{wrong} + "\n"),
+               Contains("m.toml:2:15: access[0].certificate: "));
+}
+
+TEST_CASE("a certificate has the rights of each entry that names it, and of no other") {
+  std::vector<access_entry> entries{{"uri:spiffe://site/portal", {"lumi", "test-*"}, {use, observe}},
+                                    {"dns:login2.example.org", {"mahti"}, {use}},
+                                    {"subject:CN=ops,O=Site", {"*"}, {admin}}};
+  auto portal = rights_of(entries, "CN=portal", {"spiffe://site/portal"}, {"LOGIN2.example.org"});
+  CHECK(portal.may(use, "test-7"));
+  CHECK(portal.may(observe, "lumi"));
+  CHECK(portal.may(use, "mahti"));
+  CHECK_FALSE(portal.may(observe, "mahti"));
+  CHECK_FALSE(portal.may(admin, "lumi"));
+  CHECK(rights_of(entries, "CN=ops,O=Site", {}, {}).may(admin, every_pool));
+  CHECK_FALSE(rights_of(entries, "CN=ops,O=Site", {}, {}).may_name_files());
+  // One kind of name is not another, nor are its capitals, nor what is within it.
+  CHECK(rights_of(entries, "login2.example.org", {"login2.example.org"}, {"spiffe://site/portal"}) ==
+        access_rights{});
+  CHECK(rights_of(entries, "CN=OPS,O=Site", {"SPIFFE://site/portal", "spiffe://site/portal/x"},
+                  {"a.login2.example.org", "login2.example.org."}) == access_rights{});
+  // A certificate without a name is nobody's.
+  CHECK(rights_of({{"subject:", {"*"}, {use}}, {"", {"*"}, {use}}}, "", {""}, {""}) == access_rights{});
+  CHECK(rights_of({}, "CN=ops", {}, {}) == access_rights{});
+}
