@@ -108,6 +108,8 @@ field entry(std::string_view name, std::string_view meaning, setting_rules rules
   result.name = name;
   result.meaning = meaning;
   result.type = type_of<type>();
+  result.owners = rules.wrong_text == wrong_file || rules.wrong_text == wrong_secret ||
+                  rules.wrong_text == wrong_command || std::is_same_v<type, host_key_policy>;
   result.get = [](const cluster_settings& from) { return wrap(from.*Member); };
   result.set = [](cluster_settings& to, const setting_value& value) { unwrap(to.*Member, value); };
   result.same = [](const cluster_settings& a, const cluster_settings& b) { return a.*Member == b.*Member; };
@@ -160,41 +162,32 @@ std::vector<field> where_fields() {
                .on_change = reopens,
                .example = R"(["~/.ssh/id_ed25519"])",
                .ssh_name = "IdentityFile",
-               .must_exist = true,
-               .owners = true}),
+               .must_exist = true}),
           entry<&S::agent>("agent",
                            "Use the agent at $SSH_AUTH_SOCK; when key_files are listed, for those keys only.",
                            {.on_change = reopens}),
-          entry<&S::password_secret>("password_secret",
-                                     "Name of the entry in the secret store that holds the password: an "
-                                     "application's that embeds moorage, "
-                                     "since the program keeps no secrets. Empty: no password is tried.",
-                                     {.wrong_text = wrong_secret,
-                                      .on_change = reopens,
-                                      .example = R"("lumi-password")",
-                                      .owners = true}),
+          entry<&S::password_secret>(
+              "password_secret",
+              "Name of the entry in the secret store that holds the password: an "
+              "application's that embeds moorage, "
+              "since the program keeps no secrets. Empty: no password is tried.",
+              {.wrong_text = wrong_secret, .on_change = reopens, .example = R"("lumi-password")"}),
           entry<&S::passphrase_secret>(
               "passphrase_secret",
               "Name of the entry in the secret store that holds the passphrase of "
               "the key files, as password_secret does. Empty: keys must be unlocked.",
-              {.wrong_text = wrong_secret,
-               .on_change = reopens,
-               .example = R"("lumi-passphrase")",
-               .owners = true}),
+              {.wrong_text = wrong_secret, .on_change = reopens, .example = R"("lumi-passphrase")"}),
           entry<&S::known_hosts_files>(
               "known_hosts_files", "Files of known host keys. Empty: the user's and the system's, as ssh(1).",
               {.wrong_text = wrong_file,
                .on_change = reopens,
                .example = R"(["~/.ssh/known_hosts"])",
-               .ssh_name = "UserKnownHostsFile",
-               .owners = true}),
-          entry<&S::strict_host_keys>("strict_host_keys",
-                                      "An unknown host key is refused (yes), written down and trusted "
-                                      "(accept-new), or trusted (no). A changed one is always refused.",
-                                      {.on_change = reopens,
-                                       .choices = policies,
-                                       .ssh_name = "StrictHostKeyChecking",
-                                       .owners = true}),
+               .ssh_name = "UserKnownHostsFile"}),
+          entry<&S::strict_host_keys>(
+              "strict_host_keys",
+              "An unknown host key is refused (yes), written down and trusted "
+              "(accept-new), or trusted (no). A changed one is always refused.",
+              {.on_change = reopens, .choices = policies, .ssh_name = "StrictHostKeyChecking"}),
       });
 }
 
@@ -315,7 +308,7 @@ std::vector<field> health_fields() {
                            {.choices = methods}),
           entry<&S::probe_command>("probe_command",
                                    "The command of the probe method exec; it must exit with 0.",
-                                   {.wrong_text = wrong_command, .owners = true}),
+                                   {.wrong_text = wrong_command}),
           entry<&S::probes_at_once>("probes_at_once", "Probes in flight at most. 0: no limit.",
                                     {.least = 0, .most = 10'000}),
           entry<&S::probe_share>(

@@ -48,7 +48,7 @@ struct setting_rules {
   bool own = false;                               ///< belongs to one cluster: not allowed in [defaults]
   bool must_exist = false;                        ///< a cluster whose files are not there cannot be used
   /// Names a file, a command or a secret, or says which server is trusted: taken over a link from the node's
-  /// own user alone, since it says what the node's process does with what is its owner's.
+  /// own user alone. Not written in a row, but seen by how its text is checked.
   bool owners = false;
 };
 
