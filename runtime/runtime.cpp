@@ -13,14 +13,6 @@
 
 namespace moorage {
 
-namespace {
-
-failure moved_from() {
-  return {errc::invalid_request, "this runtime was moved from: use the one that it was moved to"};
-}
-
-} // namespace
-
 struct runtime_access {
   static const runtime_parts& parts(const runtime& of) {
     if (!of.parts_)
@@ -86,7 +78,7 @@ result<runtime> runtime::try_connect(const std::string& socket, std::chrono::mil
   if (on_scheduler_thread())
     return would_block();
   auto parts = std::make_shared<runtime_parts>(std::move(options));
-  if (auto refused = parts->join(socket, timeout); refused.code != errc::none)
+  if (auto refused = parts->join(own_node(socket), timeout); refused.code != errc::none)
     return refused;
   return runtime{std::move(parts)};
 }
@@ -105,6 +97,8 @@ secret_store& runtime::secrets() {
     throw error{moved_from()};
   return *parts_->secrets;
 }
+
+// --- serving
 
 result<std::string> runtime::serve(const std::string& socket, socket_news told) {
   return serve(serving{.socket = socket}, std::move(told));
@@ -154,9 +148,27 @@ result<std::string> runtime::serve(const serving& how, socket_news told) {
     return pools && std::any_of(pools->begin(), pools->end(),
                                 [](const auto& pool) { return pool.state != pool_state::running; });
   };
+  if (!how.listen.empty())
+    if (auto refused = parts_->listen_over_tls(*parts_, how, links); refused.code != errc::none)
+      return refused;
   parts_->published = std::make_unique<node_keeper>(std::move(*first), publish, std::move(tell),
                                                     node_idleness{how.idle_end, links, std::move(held)});
   return parts_->published->path();
+}
+
+std::vector<std::string> runtime::listens_on() const {
+  return parts_ && parts_->listener ? parts_->listener->addresses() : std::vector<std::string>{};
+}
+
+result<void> runtime::renew(const node_files& files, std::vector<access_entry> access) {
+  if (!parts_)
+    return moved_from();
+  if (!parts_->listener)
+    return failure{errc::invalid_request, "this runtime does not serve over TLS"};
+  if (auto wrong = parts_->listener->reload(files); wrong.code != errc::none)
+    return wrong;
+  parts_->change_access(std::move(access));
+  return {};
 }
 
 bool runtime::wait_for_loss(std::chrono::milliseconds timeout) const {

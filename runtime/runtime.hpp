@@ -74,6 +74,15 @@ public:
   static result<runtime> try_connect(const std::string& socket = {},
                                      std::chrono::milliseconds timeout = std::chrono::seconds{3},
                                      runtime_options options = {});
+  /// The same of a node that listens over TLS. The node's rules ([[access]] of its configuration) say what
+  /// may be done with our certificate; the rest is refused, `not_permitted`. The files are read at each try
+  /// to connect, so that a certificate may be exchanged meanwhile. A node that is silent for 15 s has gone.
+  static runtime connect(const node_address& node,
+                         std::chrono::milliseconds timeout = std::chrono::seconds{5},
+                         runtime_options options = {});
+  static result<runtime> try_connect(const node_address& node,
+                                     std::chrono::milliseconds timeout = std::chrono::seconds{5},
+                                     runtime_options options = {});
 
   /// Every member may be called from any host thread, several at once; only `serve`, moving and destroying it
   /// are for one, while no other stops it. What was moved from refuses everything, `invalid_request`;
@@ -261,6 +270,12 @@ public:
   result<std::string> serve(const std::string& socket = {}, socket_news told = {});
   /// The same, as `how` says. That nobody needs it any more is told as not `listening`, with the code `none`.
   result<std::string> serve(const serving& how, socket_news told = {});
+  /// Where it listens over TLS, in digits; empty: nowhere.
+  std::vector<std::string> listens_on() const;
+  /// Of a runtime that serves over TLS: reads its files again, and goes by these rules from now on. Links
+  /// whose certificates are not believed any more are cut; what a link may do was decided when it began, so
+  /// links to which the rules give something else are cut as well. An error leaves all as it was.
+  result<void> renew(const node_files& files, std::vector<access_entry> access);
   /// Returns when the node that this runtime is connected to has gone away, or after `timeout`. True: it is
   /// away, or has been since this was called, or the runtime has stopped; one that does not come back is away
   /// for good.

@@ -4,7 +4,10 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <vector>
 
+#include "runtime/config.hpp"
+#include "runtime/node_files.hpp"
 #include "runtime/result.hpp"
 
 #pragma GCC visibility push(default)
@@ -45,6 +48,13 @@ struct runtime_options {
   std::function<void(const std::string& by)> shut_down = {};
 };
 
+/// A node of another machine, or of another user, reached over TLS.
+struct node_address {
+  /// "HOST:PORT"; the host as the node's certificate names it.
+  std::string address = {};
+  node_files files = {};
+};
+
 /// How a runtime's pools are offered to other processes.
 struct serving {
   /// The path of the Unix-domain socket. Empty: the usual one. Not looked at with `listening`.
@@ -58,6 +68,13 @@ struct serving {
   /// neither watched nor removed, and who connects after the end waits for whoever serves there next. -1:
   /// none.
   int listening = -1;
+  /// Where it listens over TLS besides, "ADDRESS:PORT" each; port 0 takes a free one. Empty: nowhere, since
+  /// what others may do has to be said first. TLS 1.3, with a certificate on each side.
+  std::vector<std::string> listen = {};
+  /// Of use with `listen`.
+  node_files files = {};
+  /// Who may do what over TLS, by certificate; who is not in it may do nothing. Of use with `listen`.
+  std::vector<access_entry> access = {};
 };
 
 } // namespace moorage

@@ -87,7 +87,13 @@ void runtime_parts::start_client(const session_actor& node, node_loss on_loss) {
   gate->open(client, !manager);
 }
 
-failure runtime_parts::join(const std::string& socket, std::chrono::milliseconds timeout) {
+node_place own_node(const std::string& socket) {
+  std::error_code ignored; // then the path is as it was given, and the connect says what is wrong with it
+  auto path = socket.empty() ? usual_node_socket() : std::filesystem::absolute(socket, ignored).string();
+  return {path.empty() ? socket : path};
+}
+
+failure runtime_parts::join(node_place where, std::chrono::milliseconds timeout) {
   if (auto lack = check_descriptors(); lack.code != errc::none)
     return lack;
   callbacks->report_to([](const std::string& cluster, const std::string& text) {
@@ -96,14 +102,10 @@ failure runtime_parts::join(const std::string& socket, std::chrono::milliseconds
   });
   log_let_go let_go;
   make_own_system();
-  std::error_code ignored; // then the path is as it was given, and the connect says what is wrong with it
-  auto path = socket.empty() ? usual_node_socket() : std::filesystem::absolute(socket, ignored).string();
-  if (path.empty())
-    path = socket;
-  auto connected = connect_node<session_actor>(*system, path, timeout);
+  auto connected = connect_node<session_actor>(*system, where, timeout);
   if (!connected)
     return to_failure(connected.error());
-  link = std::make_unique<link_keeper>(std::move(*connected), path, timeout);
+  link = std::make_unique<link_keeper>(std::move(*connected), std::move(where), timeout);
   start_client(link->session(), {link->loss_teller(), reconnect});
   if (!reconnect)
     return {};
@@ -157,6 +159,8 @@ void runtime_parts::take_down() {
   settle_what_was_posted();
   gate->close();
   published.reset();
+  if (listener)
+    listener->withdraw();
   if (link)
     link->stop_trying(); // before the client ends, which it tells
   if (system == nullptr)
@@ -185,6 +189,7 @@ void runtime_parts::take_down() {
   }
   if (link)
     link->close();
+  listener.reset();
   manager = nullptr;
   client = nullptr;
   system = nullptr;

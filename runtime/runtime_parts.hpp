@@ -37,6 +37,14 @@ private:
   std::size_t alive_ = 0;
 };
 
+/// The refusal of what is asked of a runtime that has gone elsewhere.
+inline failure moved_from() {
+  return {errc::invalid_request, "this runtime was moved from: use the one that it was moved to"};
+}
+
+/// The node that listens on a Unix-domain socket; empty: on the usual one.
+node_place own_node(const std::string& socket);
+
 /// Members end in the reverse order: the actor system before everything that its actors use.
 struct runtime_parts {
   explicit runtime_parts(runtime_options options = {});
@@ -47,7 +55,7 @@ struct runtime_parts {
   /// Pools of our own, in `system`.
   void begin(const configuration& config);
   /// A node's pools.
-  failure join(const std::string& socket, std::chrono::milliseconds timeout);
+  failure join(node_place where, std::chrono::milliseconds timeout);
   void make_own_system();
   void start_client(const session_actor& node, node_loss on_loss);
   /// True: whom the client asks has gone.
@@ -75,6 +83,10 @@ struct runtime_parts {
   manager_actor manager; ///< none: the pools are a node's
   caf::actor client;
   std::unique_ptr<node_keeper> published;
+  std::unique_ptr<node_listener> listener;                      ///< over TLS
+  std::function<void(std::vector<access_entry>)> change_access; ///< of who comes there
+  /// What makes that listener, where pools are: a program without them does without OpenSSL as well.
+  failure (*listen_over_tls)(runtime_parts&, const serving&, const std::shared_ptr<link_count>&) = nullptr;
   std::unique_ptr<link_keeper> link; ///< to that node
 
 private:
@@ -82,5 +94,8 @@ private:
   void take_down();
   std::once_flag stopped_; // edge: host threads that stop the same runtime wait here for each other
 };
+
+/// In runtime_nodes.cpp.
+failure listen_over_tls(runtime_parts& parts, const serving& how, const std::shared_ptr<link_count>& links);
 
 } // namespace moorage

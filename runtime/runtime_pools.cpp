@@ -61,6 +61,7 @@ void runtime_parts::begin(const configuration& config) {
     to->callback_failed(cluster, text);
   });
   let_openssl_begin();
+  listen_over_tls = moorage::listen_over_tls;
   threads = std::make_unique<blocking_threads>();
   loop = std::make_unique<readiness>();
   if (!loop->problem().empty())

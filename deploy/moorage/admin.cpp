@@ -237,6 +237,14 @@ ending shut_down(const options& from, runtime& node, const std::string& socket) 
                         : "does not answer any more (moorage admin stop ends it)");
 }
 
+// Its process is on another machine: what is known of its end is that the link has ended.
+ending shut_down_distant(const options& from, runtime& node, const std::string& address) {
+  auto told = node.shut_down(std::max(from.admin.within, std::chrono::milliseconds{0}));
+  if (!told && told.error().code != errc::node_lost)
+    return refuse(told.error());
+  return say("the node on " + printable(address) + " ends\n");
+}
+
 ending steer(const options& from, runtime& node) {
   for (const auto& order : orders())
     if (from.admin.action == order.name)
@@ -263,15 +271,17 @@ ending run_admin(const options& from) {
   auto config = read_configuration(from);
   if (!config)
     return {wrong_config, 0};
-  auto socket = node_socket(from, *config);
-  if (action == "stop" && from.admin.within.count() < 0)
+  auto distant = distant_node(from, *config);
+  auto socket = distant.empty() ? node_socket(from, *config) : distant;
+  // To stop one that hangs takes its process, which is here.
+  if (action == "stop" && from.admin.within.count() < 0 && distant.empty())
     return stop_node(from, socket);
-  auto reached = reach_node(from, *config);
+  auto reached = reach_node(from, *config, signals ? &*signals : nullptr);
   if (!reached.pools)
     return refuse(reached.reason);
   auto& node = *reached.pools;
   if (action == "stop")
-    return shut_down(from, node, socket);
+    return distant.empty() ? shut_down(from, node, socket) : shut_down_distant(from, node, distant);
   if (action == "reload") {
     auto told = node.reload();
     if (told || told.error().code != errc::invalid_settings)

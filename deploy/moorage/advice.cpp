@@ -38,7 +38,8 @@ std::string same_node(const options& from, const std::string& words) {
   if (const char* named = std::getenv("MOORAGE_CONFIG"); config.empty() && named != nullptr)
     config = named;
   return "moorage" + (config.empty() ? "" : " --config " + fit_for_shell(config)) +
-         (from.socket.empty() ? "" : " --socket " + fit_for_shell(from.socket)) + " " + words;
+         (from.socket.empty() ? "" : " --socket " + fit_for_shell(from.socket)) +
+         (from.node.empty() ? "" : " --node " + fit_for_shell(from.node)) + " " + words;
 }
 
 std::string admin_command(const options& from, const std::string& action, const std::string& cluster) {

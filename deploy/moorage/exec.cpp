@@ -232,7 +232,7 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
             std::atomic<bool>& sent, exec_request request) {
   auto& pools = *reached.pools;
   auto lease = acquire(from, pools, signals, reached.took);
-  if (!lease && reached.of_node && lease.error().code == errc::unknown_cluster) {
+  if (!lease && reached.of_node && !reached.distant && lease.error().code == errc::unknown_cluster) {
     if (auto unknown = make_known(pools, from, config); unknown.code != errc::none) {
       refuse(unknown);
       return {exec_failed, 0};

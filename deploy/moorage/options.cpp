@@ -89,10 +89,17 @@ void command_line::add_globals() {
       ->expected(1)
       ->allow_extra_args(false) // the next word may be the cluster
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app_->add_option("--socket", options_.socket, "The node's socket; there must be a node on it")
-      ->type_name("FILE");
-  app_->add_flag("--embedded", options_.embedded,
-                 "Use no node, but connections of our own for this one command");
+  auto* socket =
+      app_->add_option("--socket", options_.socket, "The node's socket; there must be a node on it");
+  socket->type_name("FILE");
+  auto* node = app_->add_option(
+      "--node", options_.node,
+      "A node that listens over TLS; certificate, key and authority stand in [client] of the "
+      "configuration. Otherwise $MOORAGE_NODE, then node in [client]");
+  node->type_name("HOST:PORT")->excludes(socket);
+  auto* embedded = app_->add_flag("--embedded", options_.embedded,
+                                  "Use no node, but connections of our own for this one command");
+  embedded->excludes(node);
   app_->add_flag("--json", options_.json, "Write JSON, for scripts; durations are in seconds");
   app_->add_flag("-v,--verbose", options_.verbose,
                  "Log to standard error what the pools do; twice: everything");

@@ -86,6 +86,7 @@ struct options {
 
   std::string config_file;           ///< empty: the usual places
   std::string socket;                ///< empty: the configuration's
+  std::string node;                  ///< HOST:PORT; empty: $MOORAGE_NODE's, or the configuration's
   std::vector<std::string> settings; ///< KEY=VALUE
   std::string log_level;             ///< empty: the configuration's
   int verbose = 0;

@@ -52,6 +52,13 @@ std::optional<runtime> make_pools(configuration, signal_watch& signals, failure&
   return std::nullopt;
 }
 
+result<runtime> connect_over_tls(const node_address&, std::chrono::milliseconds, runtime_options,
+                                 signal_watch* signals) {
+  if (signals != nullptr)
+    signals->hand_over();
+  return become_other_program();
+}
+
 /// It has the pools' core, which this one is too small for.
 ending run_replay(const options&) {
   return refuse(become_other_program());

@@ -11,4 +11,9 @@ std::optional<runtime> make_pools(configuration config, signal_watch&, failure& 
   }
 }
 
+result<runtime> connect_over_tls(const node_address& node, std::chrono::milliseconds timeout,
+                                 runtime_options how, signal_watch*) {
+  return runtime::try_connect(node, timeout, std::move(how));
+}
+
 } // namespace moorage::cli

@@ -80,6 +80,25 @@ result<runtime> connected(const options& from, const std::string& path) {
   return runtime::try_connect(path, node_patience(from), {.reconnect = false, .name = own_name(from)});
 }
 
+pools_at_hand over_tls(const options& from, const configuration& config, const std::string& address,
+                       signal_watch* signals) {
+  pools_at_hand result;
+  result.of_node = result.distant = true;
+  if (config.client_tls.certificate.empty()) {
+    result.reason = {errc::invalid_settings,
+                     "the node " + address +
+                         " is reached over TLS: name certificate, key and authority in "
+                         "[client] of the configuration"};
+  } else if (auto node = connect_over_tls({address, config.client_tls}, node_patience(from),
+                                          {.reconnect = false, .name = own_name(from)}, signals)) {
+    result.pools = std::move(*node);
+  } else {
+    result.reason = node.error();
+  }
+  result.reason.text = printable(result.reason.text, printable_whole); // it may name a path
+  return result;
+}
+
 // A node is in another folder than we are.
 void name_files_from_root(cluster_settings& of) {
   for (auto* files : {&of.key_files, &of.known_hosts_files})
@@ -189,6 +208,15 @@ std::string node_socket(const options& from, const configuration& config) {
   return config.node_socket.empty() ? usual_node_socket() : config.node_socket;
 }
 
+std::string distant_node(const options& from, const configuration& config) {
+  if (!from.node.empty())
+    return from.node;
+  if (!from.socket.empty() || from.embedded || !from.settings.empty())
+    return {};
+  auto named = environment("MOORAGE_NODE");
+  return named.empty() ? config.client_node : named;
+}
+
 failure make_known(runtime& node, const options& from, const configuration& config) {
   cluster_config ours;
   auto wrong = usable_cluster(config, from.cluster, ours);
@@ -202,7 +230,7 @@ failure make_known(runtime& node, const options& from, const configuration& conf
 
 pools_at_hand reach_cluster(const options& from, const configuration& config, signal_watch& signals) {
   auto result = reach_pools(from, config, signals);
-  if (!result.pools || !result.of_node)
+  if (!result.pools || !result.of_node || result.distant)
     return result;
   if (auto known = result.pools->pool(from.cluster); !known)
     result.reason =
@@ -214,10 +242,14 @@ pools_at_hand reach_cluster(const options& from, const configuration& config, si
 
 pools_at_hand reach_pools(const options& from, const configuration& config, signal_watch& signals) {
   pools_at_hand result;
-  if (!from.socket.empty() && !from.settings.empty()) {
-    result.reason = {errc::invalid_request, "a node has its own settings: leave out --socket, or -o"};
+  auto chosen_node = !from.socket.empty() ? "--socket" : !from.node.empty() ? "--node" : "";
+  if (*chosen_node != 0 && !from.settings.empty()) {
+    result.reason = {errc::invalid_request,
+                     std::string{"a node has its own settings: leave out "} + chosen_node + ", or -o"};
     return result;
   }
+  if (auto address = distant_node(from, config); !address.empty())
+    return over_tls(from, config, address, &signals);
   if (auto path = node_socket(from, config); !from.embedded && from.settings.empty() && !path.empty()) {
     auto began = std::chrono::steady_clock::now();
     auto node = find_or_start_node(from, config, path, signals);
@@ -249,7 +281,9 @@ pools_at_hand reach_pools(const options& from, const configuration& config, sign
   return result;
 }
 
-pools_at_hand reach_node(const options& from, const configuration& config) {
+pools_at_hand reach_node(const options& from, const configuration& config, signal_watch* signals) {
+  if (auto address = distant_node(from, config); !address.empty())
+    return over_tls(from, config, address, signals);
   pools_at_hand result;
   auto path = node_socket(from, config);
   auto node = connected(from, path);

@@ -23,9 +23,14 @@ void warn_of_files(const options& from, const configuration& config,
 /// The socket that the options, the configuration or habit name.
 std::string node_socket(const options& from, const configuration& config);
 
+/// The node that is reached over TLS, which the options, $MOORAGE_NODE or the configuration name; empty:
+/// none. A socket, settings or pools of the command's own that the options ask for come first.
+std::string distant_node(const options& from, const configuration& config);
+
 struct pools_at_hand {
   std::optional<runtime> pools; ///< nothing: `reason`
   bool of_node = false;
+  bool distant = false; ///< the node's, and it knows the clusters of its own configuration only
   failure reason;
   std::chrono::milliseconds took{0}; ///< to reach them
 };
@@ -43,7 +48,8 @@ failure no_node_on(const std::string& path, const options& from);
 /// Tells a node that does not know the options' cluster of it, with our settings.
 failure make_known(runtime& node, const options& from, const configuration& config);
 
-/// The node's pools. Without a node the reason says how to start one.
-pools_at_hand reach_node(const options& from, const configuration& config);
+/// The node's pools. Without a node the reason says how to start one. As `make_pools` where the node is
+/// distant; `signals`: none are watched.
+pools_at_hand reach_node(const options& from, const configuration& config, signal_watch* signals = nullptr);
 
 } // namespace moorage::cli

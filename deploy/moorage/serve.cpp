@@ -66,6 +66,9 @@ serving way_to_serve(const options& from, const configuration& config, failure& 
   serving result;
   result.socket = node_socket(from, config);
   result.listening = handed_over(wrong);
+  result.listen = config.node_listen;
+  result.files = config.node_tls;
+  result.access = config.access;
   if (from.serve.idle_end.count() >= 0)
     result.idle_end = from.serve.idle_end;
   else if (result.listening >= 0)
@@ -173,6 +176,7 @@ std::string not_before_next_start(const configuration& before, const configurati
   look(before.connects_at_once == now.connects_at_once, "connects_at_once of [limits]");
   look(before.probes_at_once == now.probes_at_once, "probes_at_once of [limits]");
   look(before.node_socket == now.node_socket, "socket of [node]");
+  look(before.node_listen == now.node_listen, "listen of [node]");
   look(before.node_idle_end == now.node_idle_end, "idle_end of [node]");
   look(before.log_level == now.log_level, "level of [log]");
   look(before.log_file == now.log_file, "file of [log]");
@@ -220,6 +224,21 @@ result<std::string> take_over(runtime& pools, const configuration& before, confi
   return wrong.text;
 }
 
+// Its files may have others in them, whether or not the configuration has changed. What is refused stays in
+// `now` as it was before.
+void renew_tls(runtime& pools, const configuration& before, configuration& now, result<std::string>& told) {
+  if (pools.listens_on().empty())
+    return;
+  auto renewed = pools.renew(now.node_tls, now.access);
+  if (renewed)
+    return;
+  now.node_tls = before.node_tls;
+  now.access = before.access;
+  auto text =
+      (told ? *told : told.error().text) + "; TLS and [[access]] stay as they are: " + renewed.error().text;
+  told = failure{told ? renewed.error().code : told.error().code, text};
+}
+
 // Reads it again, and says what came of it.
 result<std::string> read_again(const options& from, runtime& pools, const configuration& at_start,
                                std::optional<configuration>& config) {
@@ -230,6 +249,7 @@ result<std::string> read_again(const options& from, runtime& pools, const config
       failure{errc::invalid_settings, "the configuration in force stays as it is: " + wrong}};
   if (now) {
     told = take_over(pools, *config, *now);
+    renew_tls(pools, *config, *now, told);
     config = std::move(now);
     if (told)
       *told += not_before_next_start(at_start, *config);
@@ -313,8 +333,11 @@ ending run_serve(const options& from) {
   if (!path)
     return refuse(path.error());
   open_reserves(*pools, *config);
-  complain("serving " + counted(config->clusters.size(), "cluster") + " on " + *path);
-  tell_systemd("READY=1\nSTATUS=serving on " + *path);
+  auto places = *path;
+  for (const auto& each : pools->listens_on())
+    places += ", and over TLS on " + each;
+  complain("serving " + counted(config->clusters.size(), "cluster") + " on " + places);
+  tell_systemd("READY=1\nSTATUS=serving on " + places);
   if (from.serve.started)
     tell_starter();
   file_warnings of_files;

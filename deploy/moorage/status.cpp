@@ -36,12 +36,12 @@ ending run_status(const options& from) {
       return refuse(one.error());
     pools.push_back(std::move(*one));
   }
-  auto socket = node_socket(from, *config);
-  auto found = node_process(socket);
+  auto socket = reached.distant ? distant_node(from, *config) : node_socket(from, *config);
+  auto found = reached.distant ? caf::expected<pid_t>{0} : node_process(socket);
   auto process = found ? *found : 0;
   if (from.json) {
     nlohmann::ordered_json whole{{"pools", list_to_json(pools)}};
-    whole["node"] = {{"process", process}, {"socket", socket}};
+    whole["node"] = {{"process", process}, {reached.distant ? "address" : "socket", socket}};
     return say(json_text(whole));
   }
   return say(pools_text(pools, has_colours(1), from) + "\nnode: " +

@@ -29,7 +29,7 @@ bool made_of(std::string_view text, std::string_view further) {
   });
 }
 
-bool is_endpoint(std::string_view text) {
+bool is_endpoint(std::string_view text, unsigned least_port) {
   auto colon = text.rfind(':');
   if (colon == std::string_view::npos)
     return false;
@@ -43,7 +43,7 @@ bool is_endpoint(std::string_view text) {
   }
   unsigned number = 0;
   auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-  return error == std::errc{} && end == port.data() + port.size() && number >= 1 && number <= 65'535;
+  return error == std::errc{} && end == port.data() + port.size() && number >= least_port && number <= 65'535;
 }
 
 bool names_certificate(const std::string& text) {
@@ -85,7 +85,7 @@ void config_reader::read_words(const toml::node& node, const std::string& path, 
 void config_reader::read_listen(const toml::node& node) {
   read_words(node, "node.listen", addresses, true, [this](const std::string& word) {
     result_.value.node_listen.push_back(word);
-    return is_endpoint(word);
+    return is_endpoint(word, 0); // any free one
   });
 }
 
@@ -127,7 +127,7 @@ void config_reader::read_client(const toml::table& table) {
       continue;
     }
     auto word = read_word(node, "client.node", hosts);
-    if (word && !is_endpoint(*word))
+    if (word && !is_endpoint(*word, 1))
       problem(node.source(), "client.node",
               quote_toml(*word) + " is not understood; allowed: " + std::string{hosts});
     result_.value.client_node = word.value_or("");

@@ -91,6 +91,28 @@ caf::error silent(const std::string& path, pid_t pid, std::chrono::milliseconds 
                                          "look at its process, or work embedded");
 }
 
+/// To the Unix-domain socket of a node of ours; who listens there.
+caf::expected<unique_fd> connect_to_own(const std::string& path, clock::time_point deadline, peer& other) {
+  auto fd = connect_to(path, deadline);
+  if (!fd)
+    return fd;
+  other = peer_of(fd->get());
+  if (!is_trusted(other))
+    return make_error(errc::local_failure,
+                      "what listens on " + path + " is run by uid " + std::to_string(other.uid) +
+                          ", neither by us (uid " + std::to_string(::geteuid()) +
+                          ") nor by root, and is not to be trusted: give the path of your own node");
+  return fd;
+}
+
+caf::expected<unique_fd> dial(const node_place& where, clock::time_point deadline,
+                              const std::stop_token& called_off) {
+  auto fd = where.dial(deadline, called_off);
+  if (!fd)
+    return make_error(fd.error());
+  return std::move(*fd);
+}
+
 /// The first thing that is demanded and not offered.
 std::optional<std::string> missing(const std::set<std::string>& offered,
                                    const std::set<std::string>& demanded) {
@@ -113,6 +135,7 @@ struct node_link::connection {
   unique_fd socket;       ///< A second descriptor; the first is the scribe's.
   caf::actor_addr broker; ///< Weak, since it may outlive the actor system.
   caf::io::connection_handle handle;
+  decltype(node_place::dial) carried_by; ///< what it holds carries the link
 
   ~connection() { end(); }
 
@@ -154,7 +177,7 @@ struct node_link::place {
   static std::shared_ptr<void> take(const std::shared_ptr<place>& self, clock::time_point deadline);
   /// Nobody is in it, and it leads nowhere.
   bool idle();
-  static std::shared_ptr<place> of(caf::actor_system& system, const std::string& path);
+  static std::shared_ptr<place> of(caf::actor_system& system, const node_place& where);
 };
 
 std::shared_ptr<void> node_link::place::take(const std::shared_ptr<place>& self, clock::time_point deadline) {
@@ -177,11 +200,14 @@ bool node_link::place::idle() {
   return !taken && current.expired();
 }
 
-std::shared_ptr<node_link::place> node_link::place::of(caf::actor_system& system, const std::string& path) {
+std::shared_ptr<node_link::place> node_link::place::of(caf::actor_system& system, const node_place& where) {
   struct stat facts {};
-  if (::stat(path.c_str(), &facts) != 0)
+  auto name = where.name;
+  if (!where.dial && ::stat(name.c_str(), &facts) != 0)
     return std::make_shared<place>(); // there is no such file: the connect will say so
-  using key = std::tuple<caf::actor_system*, dev_t, ino_t>;
+  if (!where.dial)
+    name = std::to_string(facts.st_dev) + ' ' + std::to_string(facts.st_ino);
+  using key = std::pair<caf::actor_system*, std::string>;
   static std::mutex mutex; // edge: host threads find the places of their connections here
   static std::map<key, std::shared_ptr<place>> places;
   std::lock_guard guard{mutex};
@@ -189,7 +215,7 @@ std::shared_ptr<node_link::place> node_link::place::of(caf::actor_system& system
     auto& [_, kept] = entry;
     return kept.use_count() == 1 && kept->idle();
   });
-  auto& result = places[{&system, facts.st_dev, facts.st_ino}];
+  auto& result = places[{&system, std::move(name)}];
   if (!result)
     result = std::make_shared<place>();
   return result;
@@ -224,21 +250,18 @@ void node_link::close() {
 
 /// Makes the connection and waits for the node's greeting.
 caf::expected<std::shared_ptr<node_link::connection>>
-node_link::connect(caf::actor_system& system, const std::string& path, std::chrono::milliseconds timeout,
+node_link::connect(caf::actor_system& system, const node_place& where, std::chrono::milliseconds timeout,
                    clock::time_point deadline, const std::stop_token& called_off) {
   auto net = network_of(system);
   if (!net)
     return no_network();
-  auto fd = connect_to(path, deadline);
+  const auto& path = where.name;
+  peer other{::geteuid(), 0};
+  auto fd = where.dial ? dial(where, deadline, called_off) : connect_to_own(path, deadline, other);
   if (!fd)
     return std::move(fd.error());
-  auto other = peer_of(fd->get());
-  if (!is_trusted(other))
-    return make_error(errc::local_failure,
-                      "what listens on " + path + " is run by uid " + std::to_string(other.uid) +
-                          ", neither by us (uid " + std::to_string(::geteuid()) +
-                          ") nor by root, and is not to be trusted: give the path of your own node");
   auto made = std::make_shared<connection>();
+  made->carried_by = where.dial;
   made->pid = other.pid;
   made->socket = second_of(fd->get());
   if (!made->socket)
@@ -279,26 +302,26 @@ node_link::connect(caf::actor_system& system, const std::string& path, std::chro
   return made;
 }
 
-caf::expected<node_link> connect_node(caf::actor_system& system, const std::string& path,
+caf::expected<node_link> connect_node(caf::actor_system& system, const node_place& where,
                                       std::chrono::milliseconds timeout,
                                       const std::set<std::string>& interface, std::stop_token called_off) {
   auto deadline = clock::now() + timeout;
-  auto place = node_link::place::of(system, path);
+  auto place = node_link::place::of(system, where);
   auto taken = node_link::place::take(place, deadline);
   if (!taken)
-    return silent(path, 0, timeout);
+    return silent(where.name, 0, timeout);
   auto shared = place->current.lock();
   if (!shared || !shared->alive()) {
     if (shared)
       shared->end();
-    auto made = node_link::connect(system, path, timeout, deadline, called_off);
+    auto made = node_link::connect(system, where, timeout, deadline, called_off);
     if (!made)
       return std::move(made.error());
     shared = std::move(*made);
     place->current = shared;
   }
   if (auto lacks = missing(shared->interface, interface))
-    return make_error(errc::node_lost, "the node on " + path +
+    return make_error(errc::node_lost, "the node on " + where.name +
                                            " does not offer what is expected of it, for one " + *lacks +
                                            ": use the same version of moorage on both sides");
   auto state = std::make_unique<node_link::state>(

@@ -17,7 +17,7 @@ namespace moorage {
 
 /// What the keeper and its thread share; it outlives the keeper if the thread is abandoned.
 struct link_keeper::books {
-  std::string path;
+  node_place where;
   std::chrono::milliseconds timeout;
   std::stop_source called_off;
   // edge: the keeper's thread, the client that tells of a loss, and host threads that wait for one.
@@ -77,9 +77,9 @@ struct link_keeper::books {
   }
 };
 
-link_keeper::link_keeper(node_link first, std::string path, std::chrono::milliseconds timeout)
+link_keeper::link_keeper(node_link first, node_place where, std::chrono::milliseconds timeout)
     : books_(std::make_shared<books>()) {
-  books_->path = std::move(path);
+  books_->where = std::move(where);
   books_->timeout = timeout;
   books_->session = first.actor_as<session_actor>();
   books_->link.emplace(std::move(first));
@@ -143,7 +143,7 @@ void link_keeper::keep(const std::shared_ptr<books>& mine, const std::shared_ptr
           reconnect_pause_max);
       log_let_go let_go; // an abandoned thread may be who ends the system
       auto made =
-          connect_node<session_actor>(*system, mine->path, mine->timeout, mine->called_off.get_token());
+          connect_node<session_actor>(*system, mine->where, mine->timeout, mine->called_off.get_token());
       if (!made) {
         told.in_vain(to_failure(made.error()));
         continue;

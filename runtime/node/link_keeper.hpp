@@ -39,8 +39,8 @@ public:
     std::function<void(const failure&)> in_vain;
   };
 
-  /// To `path`, absolute. Each try may take `timeout`.
-  link_keeper(node_link first, std::string path, std::chrono::milliseconds timeout);
+  /// Of a Unix-domain socket the path is absolute. Each try may take `timeout`.
+  link_keeper(node_link first, node_place where, std::chrono::milliseconds timeout);
   /// close()
   ~link_keeper();
   link_keeper(const link_keeper&) = delete;

@@ -191,6 +191,23 @@ void node_scribe::detach_from(caf::io::abstract_broker* broker) {
   stream_.backend().post(std::move(keep));
 }
 
+std::shared_ptr<greeting_state> offer_link(caf::io::network::default_multiplexer& multiplexer,
+                                           const caf::actor& broker, unique_fd fd, caf::strong_actor_ptr whom,
+                                           const node_service& what) {
+  auto scribe = caf::make_counted<node_scribe>(multiplexer, std::move(fd), link_filter::peer::client,
+                                               [whom, closed = what.closed] {
+                                                 if (closed)
+                                                   closed(whom);
+                                               });
+  auto greeting = scribe->greeting();
+  // The broker greets in the name of what is published under the number, and from then on knows it by its id.
+  auto address = caf::actor_cast<caf::actor_addr>(whom);
+  caf::anon_send(broker, caf::publish_atom_v, caf::io::scribe_ptr{std::move(scribe)}, connections_port,
+                 std::move(whom), what.interface);
+  caf::anon_send(broker, caf::unpublish_atom_v, std::move(address), connections_port);
+  return greeting;
+}
+
 // -- node_doorman
 // -----------------------------------------------------------------------------------------------------
 
@@ -214,20 +231,9 @@ void node_doorman::accepted(unique_fd fd) {
   auto whom = what_.open(in_words(from));
   if (!whom)
     return;
-  auto scribe = caf::make_counted<node_scribe>(listener_.backend(), std::move(fd), link_filter::peer::client,
-                                               [whom, closed = what_.closed] {
-                                                 if (closed)
-                                                   closed(whom);
-                                               });
   make_room_for_one();
-  greeting_.push_back(scribe->greeting());
-  // The broker greets in the name of what is published under the number, and from then on knows it by its id.
-  // All of it is ordered on this thread, so that no other connection can be given it in between.
-  auto broker = caf::actor_cast<caf::actor>(parent());
-  auto address = caf::actor_cast<caf::actor_addr>(whom);
-  caf::anon_send(broker, caf::publish_atom_v, caf::io::scribe_ptr{std::move(scribe)}, connections_port,
-                 std::move(whom), what_.interface);
-  caf::anon_send(broker, caf::unpublish_atom_v, std::move(address), connections_port);
+  greeting_.push_back(offer_link(listener_.backend(), caf::actor_cast<caf::actor>(parent()), std::move(fd),
+                                 std::move(whom), what_));
 }
 
 /// A client greets within a moment. Those that never do would hold a descriptor each, for ever.

@@ -115,6 +115,12 @@ private:
   std::function<void()> ended_;
 };
 
+/// Hands a connection over to the broker, which greets in the name of `whom`; how it begins. On the
+/// multiplexer's thread, so that no other connection can be given the number in between.
+std::shared_ptr<greeting_state> offer_link(caf::io::network::default_multiplexer& multiplexer,
+                                           const caf::actor& broker, unique_fd fd, caf::strong_actor_ptr whom,
+                                           const node_service& what);
+
 /// What a doorman of a socket that is not ours shares with whoever ends it. Such a socket cannot be shut
 /// down, since whoever made it goes on with it. edge: a host thread says so, and CAF's network thread looks.
 struct borrowed_socket {

@@ -50,11 +50,16 @@
 #include <string>
 #include <sys/types.h>
 #include <utility>
+#include <vector>
+
+#include "runtime/node_files.hpp"
+#include "runtime/result.hpp"
+#include "runtime/system/descriptors.hpp"
 
 namespace moorage {
 
 /// How often either end says that it is there. Costs a wake-up each time, and nothing else.
-constexpr std::chrono::seconds node_heartbeat{10};
+constexpr std::chrono::seconds node_heartbeat{5};
 /// After how long a silence the link is given up. Long enough for a Ctrl-Z and a second thought, a debugger's
 /// stop or a machine that swaps; short enough that a frozen client does not hold its leases for ever.
 constexpr std::chrono::seconds node_silence_max{60};
@@ -146,6 +151,20 @@ caf::expected<published_node> publish_node(caf::actor_system& system, node_servi
 /// once. A socket that was handed over may name whoever made it. Errors: as of `connect_node`.
 caf::expected<pid_t> node_process(const std::string& path);
 
+/// A place at which a node listens besides its Unix-domain socket.
+class node_listener {
+public:
+  /// Ends its links.
+  virtual ~node_listener() = default;
+  /// Where, in digits.
+  virtual const std::vector<std::string>& addresses() const = 0;
+  /// Reads its files again: for those who come from now on, and whom they do not vouch for any more is cut.
+  /// An error leaves all as it was.
+  virtual failure reload(const node_files& files) = 0;
+  /// Lets nobody begin to connect any more; links live on.
+  virtual void withdraw() = 0;
+};
+
 /// The same with one typed actor for all of them, and its interface.
 template <class Handle>
 caf::expected<published_node> publish_node(caf::actor_system& system, const Handle& whom,
@@ -156,6 +175,14 @@ caf::expected<published_node> publish_node(caf::actor_system& system, const Hand
   service.interface = system.message_types(whom);
   return publish_node(system, std::move(service), path);
 }
+
+/// Where a node is, and how one gets there.
+struct node_place {
+  std::string name; ///< as it is told of: the path of a Unix-domain socket, or "HOST:PORT"
+  /// A connected socket, by the deadline, or as soon as it is called off. Empty: `name` is a path.
+  std::function<result<unique_fd>(std::chrono::steady_clock::time_point deadline, const std::stop_token&)>
+      dial = {};
+};
 
 /// A link to a node, and the actor that the node offers. Move-only; used by one thread at a time.
 class node_link {
@@ -183,11 +210,11 @@ private:
   struct connection;
   struct place;
   struct state;
-  friend caf::expected<node_link> connect_node(caf::actor_system&, const std::string&,
+  friend caf::expected<node_link> connect_node(caf::actor_system&, const node_place&,
                                                std::chrono::milliseconds, const std::set<std::string>&,
                                                std::stop_token);
   explicit node_link(std::unique_ptr<state> from);
-  static caf::expected<std::shared_ptr<connection>> connect(caf::actor_system&, const std::string&,
+  static caf::expected<std::shared_ptr<connection>> connect(caf::actor_system&, const node_place&,
                                                             std::chrono::milliseconds,
                                                             std::chrono::steady_clock::time_point,
                                                             const std::stop_token&);
@@ -195,7 +222,7 @@ private:
   std::unique_ptr<state> state_;
 };
 
-/// Connects to the node that listens at `path`, and answers within `timeout` whatever is there. With an
+/// Connects to the node that listens there, and answers within `timeout` whatever is there. With an
 /// `interface`, what the node offers must have it (all of it, and perhaps more). Blocks its thread: never
 /// call it from an actor. Keep the result as long as the actor is used: its destructor ends the link.
 /// `called_off`: a wait for the node's greeting ends within 10 ms.
@@ -203,16 +230,28 @@ private:
 /// Errors: `no_node` if nobody listens there; `node_lost` if what listens does not answer, is no node of
 /// ours, or is one of another version; `local_failure` if we may not open it, or it is somebody else's;
 /// `invalid_request` for an impossible path or a system without middleman; `cancelled` if it was called off.
-caf::expected<node_link> connect_node(caf::actor_system& system, const std::string& path,
+caf::expected<node_link> connect_node(caf::actor_system& system, const node_place& place,
                                       std::chrono::milliseconds timeout,
                                       const std::set<std::string>& interface = {},
                                       std::stop_token called_off = {});
+inline caf::expected<node_link> connect_node(caf::actor_system& system, const std::string& path,
+                                             std::chrono::milliseconds timeout,
+                                             const std::set<std::string>& interface = {},
+                                             std::stop_token called_off = {}) {
+  return connect_node(system, node_place{path}, timeout, interface, std::move(called_off));
+}
 
 /// The same, demanding the interface of a typed handle.
 template <class Handle>
+caf::expected<node_link> connect_node(caf::actor_system& system, const node_place& place,
+                                      std::chrono::milliseconds timeout, std::stop_token called_off = {}) {
+  return connect_node(system, place, timeout, system.message_types<Handle>(), std::move(called_off));
+}
+template <class Handle>
 caf::expected<node_link> connect_node(caf::actor_system& system, const std::string& path,
                                       std::chrono::milliseconds timeout, std::stop_token called_off = {}) {
-  return connect_node(system, path, timeout, system.message_types<Handle>(), std::move(called_off));
+  return connect_node(system, node_place{path}, timeout, system.message_types<Handle>(),
+                      std::move(called_off));
 }
 
 } // namespace moorage

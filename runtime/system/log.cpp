@@ -132,6 +132,11 @@ void event_log::callback_failed(const std::string& cluster, const std::string& t
     inside_->logger->error(printable(cluster.empty() ? text : cluster + ": " + text, printable_whole));
 }
 
+void event_log::turned_away(const std::string& who_and_why) {
+  if (inside_)
+    inside_->logger->info(printable("turned away over TLS: " + who_and_why, printable_whole));
+}
+
 void event_log::bug(const std::string& cluster, const std::string& text) {
   if (inside_)
     inside_->logger->critical(printable(cluster.empty() ? text : cluster + ": " + text, printable_whole));

@@ -22,6 +22,8 @@ public:
   bool wanted() const { return inside_ != nullptr; }
   void write(const event_record& record);
   void bug(const std::string& cluster, const std::string& text);
+  /// Somebody who could not prove who they are, and why; at level info, since strangers could fill a disk.
+  void turned_away(const std::string& who_and_why);
   /// What a host's callback threw. `cluster` may be empty.
   void callback_failed(const std::string& cluster, const std::string& text);
 

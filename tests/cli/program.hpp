@@ -43,6 +43,7 @@ public:
   bool wrote(const std::string& text, std::chrono::milliseconds patience = std::chrono::seconds{20});
   /// What has been read of its stdout so far.
   const std::string& output() const { return so_far_.output; }
+  const std::string& error_output() const { return so_far_.error_output; }
   /// As `| head` does: nobody reads its stdout from now on.
   void close_output();
   void close_input();

@@ -1,0 +1,44 @@
+// "HOST:PORT" in words and in sockets.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "runtime/result.hpp"
+#include "runtime/system/descriptors.hpp"
+
+namespace moorage {
+
+struct host_port {
+  std::string host; ///< a name, or an address without its brackets
+  std::string port; ///< digits, from 1 on
+};
+
+/// "portal.site.org:7443", "10.0.0.1:7443", "[::1]:7443". `invalid_request` otherwise.
+result<host_port> parse_host_port(std::string_view text);
+
+/// A TCP socket that listens there and does not block. The host has to be an address of this machine, since a
+/// name may stand for others. Errors: `invalid_request`; `node_running` if somebody listens there already;
+/// `local_failure`.
+result<unique_fd> listen_on(std::string_view address);
+
+/// Where it listens, in digits, of use where port 0 asked for any.
+std::string address_of_listening(int fd);
+
+/// Who is at the other end, without the port; empty: it has gone.
+std::string peer_address(int fd);
+
+/// Connects to the first of the host's addresses that takes it, each having its share of what is left until
+/// `deadline`. Waits; ends within 50 ms of `called_off`. Its socket does not block. Errors: `no_node` if each
+/// refuses; `node_lost` if none answers; `cancelled`; `invalid_request` for a host that nobody knows.
+result<unique_fd> connect_tcp(const host_port& to, std::chrono::steady_clock::time_point deadline,
+                              const std::stop_token& called_off);
+
+/// What a link needs of its socket: nothing is held back to fill a packet, and what is not acknowledged for
+/// `silence_max` ends it (tcp(7), TCP_USER_TIMEOUT), as does a peer that has gone without a word.
+void prepare_link(int fd, std::chrono::milliseconds silence_max);
+
+} // namespace moorage

@@ -1,0 +1,72 @@
+// One link over TLS: what comes encrypted from the network goes in plain to CAF, through a pair of sockets,
+// and back. A value beside its descriptors, without a thread or a clock of its own: whoever owns it waits for
+// what it wants, and lets it work.
+//
+// It holds at most one record each way, and reads no more until that is written: who does not read makes the
+// other side wait, and takes no memory here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/node/tls/context.hpp"
+#include "runtime/system/descriptors.hpp"
+
+namespace moorage {
+
+class tls_pump {
+public:
+  /// `network` is `ssl`'s socket, and `plain` the end of CAF's that is ours; both do not block.
+  tls_pump(ssl_ptr ssl, unique_fd network, unique_fd plain);
+
+  /// Does what can be done now, within a bound. False: the link has ended, `why` says how.
+  bool work();
+
+  /// Of epoll(7). What has been got from one side and not yet been taken by the other is waited for there.
+  std::uint32_t wants_of_network() const;
+  std::uint32_t wants_of_plain() const;
+  /// Something came from the peer since the last call.
+  bool heard();
+  /// It is our own side that keeps us from hearing the peer: its silence says nothing.
+  bool deaf() const { return to_plain_.full(); }
+
+  /// One side has ended, and the other has still to take what it said.
+  bool ending() const { return network_over_ || plain_over_; }
+
+  const ssl_ptr& ssl() const { return ssl_; }
+  int network() const { return network_.get(); }
+  int plain() const { return plain_.get(); }
+  /// Empty: one side closed it, as links end.
+  const std::string& why() const { return why_; }
+
+private:
+  /// What could not be passed on at once. An idle link has none, and takes no memory for it.
+  struct remainder {
+    std::vector<char> bytes;
+    std::size_t begin = 0;
+    bool full() const { return begin < bytes.size(); }
+    std::string_view rest() const { return {bytes.data() + begin, bytes.size() - begin}; }
+    void passed(std::size_t count);
+    void clear() { *this = {}; }
+  };
+  bool receive();
+  bool send();
+  /// So much of it went.
+  std::size_t write_plain(std::string_view bytes);
+  std::size_t write_network(std::string_view bytes);
+  /// What OpenSSL says of a call that did not succeed.
+  bool failed(int outcome, bool reading);
+
+  ssl_ptr ssl_;
+  unique_fd network_, plain_;
+  remainder to_plain_, to_network_;
+  bool read_wants_write_ = false, write_wants_read_ = false, write_blocked_ = false;
+  bool network_over_ = false, plain_over_ = false;
+  bool heard_ = false;
+  std::string why_;
+};
+
+} // namespace moorage

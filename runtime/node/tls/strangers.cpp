@@ -1,0 +1,152 @@
+// Those who have still to prove who they are.
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include <openssl/err.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "runtime/node/tls/address.hpp"
+#include "runtime/node/tls/front.hpp"
+#include "runtime/node/tls/greeting.hpp"
+
+namespace moorage {
+
+namespace {
+
+/// Of one listener, before others have their turn.
+constexpr int accepts_a_turn = 8;
+constexpr std::uint32_t input = EPOLLIN | EPOLLRDHUP;
+
+} // namespace
+
+void tls_front::accept_some(entries::iterator listener) {
+  for (int i = 0; i < accepts_a_turn; ++i) {
+    unique_fd fd{::accept4(listener->second.network.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+    if (!fd && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+      starved_ = true; // the sweep tries again
+      return watch(listener->first, listener->second, 0);
+    }
+    if (!fd && (errno == ECONNABORTED || errno == EINTR))
+      continue;
+    if (!fd)
+      return;
+    if (strangers_ >= strangers_max)
+      make_room_for_stranger();
+    entry stranger;
+    stranger.at = stage::greeting;
+    stranger.from = peer_address(fd.get());
+    stranger.network = std::move(fd);
+    stranger.until = clock::now() + handshake_patience;
+    auto who = all_.emplace(++last_id_, std::move(stranger)).first;
+    ++strangers_;
+    look_at_greeting(who, 0);
+  }
+}
+
+/// The one that has been here for longest without a word; if all have begun to speak, the longest of all.
+void tls_front::make_room_for_stranger() {
+  auto is_stranger = [](const entry& one) { return one.at == stage::greeting || one.at == stage::parked; };
+  auto silent = std::find_if(all_.begin(), all_.end(), [&](const auto& each) {
+    return is_stranger(each.second) && !each.second.spoke;
+  });
+  if (silent == all_.end())
+    silent =
+        std::find_if(all_.begin(), all_.end(), [&](const auto& each) { return is_stranger(each.second); });
+  if (silent != all_.end())
+    drop(silent);
+}
+
+void tls_front::look_at_greeting(entries::iterator who, std::uint32_t events) {
+  auto& stranger = who->second;
+  auto there = look_at_first_message(stranger.network.get());
+  stranger.spoke = there != first_message::none;
+  auto over = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0 && there != first_message::whole;
+  if (over)
+    return drop(who);
+  if (there == first_message::unfit)
+    return refuse(who, "does not speak TLS");
+  if (there != first_message::whole)
+    return watch(who->first, stranger, input);
+  watch(who->first, stranger, 0);
+  stranger.at = stage::parked;
+  parked_.push_back(who->first);
+}
+
+/// In order, but for addresses that have as many under way as one may have.
+void tls_front::admit_parked() {
+  auto left = std::exchange(parked_, {});
+  for (auto id : left) {
+    auto who = all_.find(id);
+    if (who == all_.end() || who->second.at != stage::parked)
+      continue;
+    auto of_address = proving_.find(who->second.from);
+    auto many = of_address != proving_.end() && of_address->second >= handshakes_of_one_max;
+    if (many || handshakes_ >= handshakes_max)
+      parked_.push_back(id);
+    else
+      begin_handshake(who);
+  }
+}
+
+void tls_front::begin_handshake(entries::iterator who) {
+  auto& stranger = who->second;
+  take_first_message(stranger.network.get());
+  prepare_link(stranger.network.get(), silence_max_);
+  stranger.ssl.reset(SSL_new(context_.get()));
+  stranger.at = stage::handshake;
+  ++handshakes_;
+  ++proving_[stranger.from];
+  if (!stranger.ssl || SSL_set_fd(stranger.ssl.get(), stranger.network.get()) != 1) {
+    ERR_clear_error();
+    return drop(who);
+  }
+  SSL_set_accept_state(stranger.ssl.get());
+  go_on(who);
+}
+
+void tls_front::go_on(entries::iterator who) {
+  auto& stranger = who->second;
+  ERR_clear_error();
+  auto outcome = SSL_do_handshake(stranger.ssl.get());
+  if (outcome == 1)
+    return let_in(who);
+  switch (SSL_get_error(stranger.ssl.get(), outcome)) {
+  case SSL_ERROR_WANT_READ:
+    return watch(who->first, stranger, input);
+  case SSL_ERROR_WANT_WRITE:
+    return watch(who->first, stranger, EPOLLOUT);
+  case SSL_ERROR_SYSCALL:
+    return refuse(who, "broke off its handshake");
+  default:
+    refuse(who, tls_error(stranger.ssl.get()));
+  }
+}
+
+void tls_front::let_in(entries::iterator who) {
+  auto& stranger = who->second;
+  std::array<int, 2> ends{-1, -1};
+  if (links_ >= tls_links_max)
+    return refuse(who, "comes when there are as many links as there may be");
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0)
+    return refuse(who, "comes when there are no descriptors left");
+  unique_fd ours{ends[0]};
+  visitor proved{unique_fd{ends[1]}, names_of_peer(stranger.ssl.get()), stranger.from};
+  watch(who->first, stranger, 0);
+  auto ssl = std::move(stranger.ssl);
+  auto network = std::move(stranger.network);
+  drop(who);
+  add_link(std::move(ssl), std::move(network), std::move(ours), proved.from);
+  told_.came(std::move(proved));
+}
+
+void tls_front::refuse(entries::iterator who, const std::string& why) {
+  auto text = who->second.from + ": " + why;
+  drop(who);
+  if (told_.refused)
+    told_.refused(text);
+}
+
+} // namespace moorage

@@ -1,0 +1,217 @@
+// The front by itself: what strangers and silent peers can take of it.
+#include <catch2/catch.hpp>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "runtime/node/tls/address.hpp"
+#include "runtime/node/tls/dial.hpp"
+#include "runtime/node/tls/front.hpp"
+#include "tests/node/other_process.hpp"
+#include "tests/support/trial_authority.hpp"
+
+using namespace moorage;
+using namespace std::chrono_literals;
+using moorage::support::trial_authority;
+using node_tests::eventually;
+
+namespace {
+
+constexpr auto greeting = "moored";
+
+/// A front that says a word to each who has proved who they are, and keeps their ends.
+struct front_world {
+  explicit front_world(std::chrono::milliseconds silence_max = tls_silence_max) : front(silence_max) {
+    auto socket = listen_on("127.0.0.1:0").value();
+    address = address_of_listening(socket.get());
+    tls_front::hearers told;
+    told.came = [this](tls_front::visitor who) {
+      std::lock_guard guard{mutex};
+      if (::send(who.plain.get(), greeting, 6, MSG_NOSIGNAL) == 6)
+        came.push_back(std::move(who.plain));
+    };
+    told.refused = [this](const std::string& text) {
+      std::lock_guard guard{mutex};
+      refused.push_back(text);
+    };
+    front.listen(std::move(socket), make_tls_context(files, tls_side::node).value(), std::move(told));
+  }
+  std::vector<std::string> refusals() {
+    std::lock_guard guard{mutex};
+    return refused;
+  }
+  unique_fd last_visitor() {
+    std::lock_guard guard{mutex};
+    auto last = std::move(came.back());
+    came.pop_back();
+    return last;
+  }
+  result<unique_fd> dial() {
+    return dial_tls(*clients, address, client, std::chrono::steady_clock::now() + 20s, {});
+  }
+  unique_fd stranger() {
+    return connect_tcp(parse_host_port(address).value(), std::chrono::steady_clock::now() + 20s, {}).value();
+  }
+
+  trial_authority authority;
+  node_files files = authority.node(), client = authority.client("portal");
+  std::mutex mutex; // the front's thread, and the test
+  std::vector<unique_fd> came;
+  std::vector<std::string> refused;
+  std::string address;
+  std::shared_ptr<tls_front> clients = front_of_process();
+  tls_front front;
+};
+
+void say(const unique_fd& to, const std::string& bytes) {
+  REQUIRE(::send(to.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == std::ssize(bytes));
+}
+
+/// The other end hangs up; what it says before is dropped.
+bool ends(const unique_fd& fd, std::chrono::milliseconds within = 30s) {
+  auto deadline = std::chrono::steady_clock::now() + within;
+  std::array<char, 4096> ignored{};
+  while (std::chrono::steady_clock::now() < deadline) {
+    pollfd state{fd.get(), POLLIN, 0};
+    ::poll(&state, 1, 100);
+    auto got = ::recv(fd.get(), ignored.data(), ignored.size(), MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EAGAIN))
+      return true;
+  }
+  return false;
+}
+
+/// What begins as a TLS client's first message of 300 bytes does.
+std::string first_message_begun() {
+  return std::string{"\x16\x03\x01\x01\x2c\x01", 6};
+}
+
+} // namespace
+
+TEST_CASE("who says nothing of TLS, all of it too slowly, or something else, is gone, and delays nobody") {
+  front_world world;
+  std::vector<unique_fd> silent;
+  for (int i = 0; i < 200; ++i)
+    silent.push_back(world.stranger());
+  auto half = world.stranger();
+  say(half, first_message_begun());
+  auto drips = world.stranger();
+  auto other = world.stranger();
+  say(other, "SSH-2.0-OpenSSH_9.2\r\n");
+  CHECK(ends(other));
+  CHECK(eventually([&] { return world.front.count().strangers == 202; }));
+  CHECK(world.dial());
+  // A byte a moment is not a word.
+  std::jthread dripping{[&drips](const std::stop_token& stop) {
+    for (auto byte : first_message_begun() + std::string(300, 'x')) {
+      if (stop.stop_requested() || ::send(drips.get(), &byte, 1, MSG_NOSIGNAL) != 1)
+        return;
+      std::this_thread::sleep_for(50ms);
+    }
+  }};
+  CHECK(ends(silent.front()));
+  CHECK(ends(half));
+  CHECK(ends(drips));
+  dripping.request_stop();
+  CHECK(eventually([&] { return world.front.count().strangers == 0; }));
+  CHECK(world.refusals().size() == 203);
+}
+
+TEST_CASE("where as many strangers wait as may, the one that has been silent for longest makes room") {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  auto before = limit;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_max < 2 * strangers_max + 100) {
+    WARN("this process may not open as many files as this takes");
+    return;
+  }
+  front_world world;
+  auto spoke = world.stranger();
+  say(spoke, first_message_begun());
+  CHECK(eventually([&] { return world.front.count().strangers == 1; }));
+  std::vector<unique_fd> silent;
+  for (std::size_t i = 0; i < strangers_max; ++i)
+    silent.push_back(world.stranger());
+  CHECK(ends(silent.front(), 5s));
+  CHECK(world.dial());
+  CHECK(world.front.count().strangers <= strangers_max);
+  std::array<char, 1> nothing{};
+  CHECK(::recv(spoke.get(), nothing.data(), 1, MSG_DONTWAIT) == -1); // is still waited for
+  ::setrlimit(RLIMIT_NOFILE, &before);
+}
+
+TEST_CASE("a link over TLS carries what is said both ways, whole, and ends with either side") {
+  front_world world;
+  auto ours = world.dial();
+  REQUIRE(ours);
+  REQUIRE(eventually([&] { return world.front.count().links == 1; }));
+  auto theirs = world.last_visitor();
+  std::array<char, 16> heard{};
+  REQUIRE(eventually([&] { return ::recv(ours->get(), heard.data(), heard.size(), MSG_DONTWAIT) == 6; }));
+  CHECK(std::string(heard.data(), 6) == greeting);
+  say(*ours, "across");
+  REQUIRE(eventually([&] { return ::recv(theirs.get(), heard.data(), heard.size(), MSG_DONTWAIT) == 6; }));
+  // What is said last arrives, too.
+  say(theirs, "farewell");
+  theirs.reset();
+  REQUIRE(eventually([&] { return ::recv(ours->get(), heard.data(), heard.size(), MSG_DONTWAIT) == 8; }));
+  CHECK(ends(*ours));
+  CHECK(eventually([&] { return world.front.count().links == 0; }));
+}
+
+TEST_CASE("a reader that stops costs a link bounded memory, and others none of their time") {
+  front_world world;
+  auto stopped = world.dial();
+  REQUIRE(stopped);
+  REQUIRE(eventually([&] { return world.front.count().links == 1; }));
+  auto theirs = world.last_visitor();
+  // Sends until nothing is taken any more: the sockets' buffers on the way are all that there is.
+  std::string piece(64 << 10, 'x');
+  std::size_t taken = 0;
+  auto quiet_since = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - quiet_since < 1s && taken < (64u << 20)) {
+    auto put = ::send(theirs.get(), piece.data(), piece.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (put > 0) {
+      taken += static_cast<std::size_t>(put);
+      quiet_since = std::chrono::steady_clock::now();
+    }
+  }
+  CHECK(taken < (32u << 20));
+  CHECK(world.dial());
+}
+
+TEST_CASE("a link on which nothing is heard for the time that is told is cut, and one that is heard lives") {
+  front_world world{2s};
+  auto silent = world.dial();
+  auto speaks = world.dial();
+  REQUIRE(silent);
+  REQUIRE(speaks);
+  std::jthread speaking{[&speaks](const std::stop_token& stop) {
+    while (!stop.stop_requested() && ::send(speaks->get(), ".", 1, MSG_NOSIGNAL) == 1)
+      std::this_thread::sleep_for(100ms);
+  }};
+  CHECK(ends(*silent));
+  CHECK(world.front.count().links == 1);
+  std::array<char, 16> ignored{};
+  CHECK(::recv(speaks->get(), ignored.data(), ignored.size(), MSG_DONTWAIT) != 0);
+}
+
+TEST_CASE("addresses of nodes are read as people write them, and what is none is refused") {
+  CHECK(parse_host_port("gw1.site.org:7443")->host == "gw1.site.org");
+  CHECK(parse_host_port("[::1]:7443")->host == "::1");
+  CHECK(parse_host_port("10.0.0.1:7443")->port == "7443");
+  for (auto* wrong : {"", ":", "host", "host:", ":7443", "host:0x1", "host:65536", "::1:7443", "[::1]",
+                      "a b:1", "-o:1", "user@host:1", "/run/node.sock"})
+    CHECK(parse_host_port(wrong).error().code == errc::invalid_request);
+}
