@@ -85,7 +85,7 @@ TEST_CASE("commands on other machines share a node's connections, each within wh
   CHECK(home.sshd.logins() == 1);
   // What each may not do is refused, and told with the right that is missing.
   auto pause = home.as("jobs", {"admin", "pause", "here"});
-  CHECK(pause.code == 4);
+  CHECK(pause.code == 5);
   CHECK_THAT(pause.error_output, Contains("admin") && Contains("here") && Contains("[[access]]"));
   CHECK_THAT(home.as("watch", {"exec", "here", "--", "true"}).error_output, Contains("not permitted"));
   CHECK_THAT(home.as("watch", {"admin", "connections", "here"}).output, Contains("idle"));
@@ -154,6 +154,7 @@ TEST_CASE("a frozen node over TLS is given up after its silence, and so is a fro
     return told["pools"][0]["leases"].get<int>();
   };
   auto with = home.authority.client("jobs");
+  with.revoked.clear();
   auto config = home.elsewhere / "frozen.toml";
   std::ofstream{config} << "[client]\nnode = \"" + home.address + "\"\n" + lines_of(with);
   program client{{{"exec", "here", "-n", "--", "echo begun; exec sleep 600"},
