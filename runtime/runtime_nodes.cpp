@@ -19,7 +19,7 @@ namespace moorage {
 
 namespace {
 
-/// Who is linked over TLS, and what each may do. edge: CAF's network thread, and host threads that renew.
+/// Who is linked over TLS, and what each may do.
 class proved_outsiders {
 public:
   explicit proved_outsiders(std::vector<access_entry> access) : access_(std::move(access)) {}
@@ -52,7 +52,7 @@ private:
     certificate_names names;
     access_rights rights;
   };
-  std::mutex mutex_;
+  std::mutex mutex_; // edge: the network's thread, and host threads that renew
   std::vector<access_entry> access_;
   std::map<caf::strong_actor_ptr, entry> all_;
 };

@@ -57,6 +57,59 @@ json cluster_json(const configuration& config, const cluster_config& cluster) {
   return result;
 }
 
+json files_json(const node_files& files) {
+  return {{"certificate", files.certificate},
+          {"key", files.key},
+          {"authority", files.authority},
+          {"revoked", files.revoked}};
+}
+
+json access_json(const configuration& config) {
+  auto result = json::array();
+  for (const auto& each : config.access) {
+    auto rights = json::array();
+    for (auto right : each.allow)
+      rights.push_back(to_string(right));
+    result.push_back({{"certificate", each.certificate}, {"clusters", each.clusters}, {"allow", rights}});
+  }
+  return result;
+}
+
+template <class Words>
+std::string list_text(const Words& words) {
+  std::string result;
+  for (const auto& each : words)
+    result += (result.empty() ? "" : ", ") + quote_toml(each);
+  return "[" + result + "]";
+}
+
+std::string files_text(const node_files& files) {
+  return "\ncertificate = " + quote_toml(files.certificate) + "\nkey = " + quote_toml(files.key) +
+         "\nauthority = " + quote_toml(files.authority) +
+         (files.revoked.empty() ? "" : "\nrevoked = " + quote_toml(files.revoked));
+}
+
+// Of [node] what is of other machines, where it listens for them.
+std::string listen_text(const configuration& config) {
+  return config.node_listen.empty()
+             ? ""
+             : "\nlisten = " + list_text(config.node_listen) + files_text(config.node_tls);
+}
+
+std::string distant_text(const configuration& config) {
+  std::string result;
+  if (!config.client_node.empty())
+    result += "\n\n[client]\nnode = " + quote_toml(config.client_node) + files_text(config.client_tls);
+  for (const auto& each : config.access) {
+    std::vector<std::string> rights;
+    for (auto right : each.allow)
+      rights.push_back(to_string(right));
+    result += "\n\n[[access]]\ncertificate = " + quote_toml(each.certificate) +
+              "\nclusters = " + list_text(each.clusters) + "\nallow = " + list_text(rights);
+  }
+  return result;
+}
+
 std::string whole_json(const options& from, const configuration& config,
                        const std::vector<cluster_config>& clusters) {
   json result{{"file", config.file.empty() ? json{} : json(config.file)}};
@@ -67,7 +120,11 @@ std::string whole_json(const options& from, const configuration& config,
                       {"probes_at_once", config.probes_at_once}};
   result["node"] = {{"socket", node_socket(from, config)},
                     {"start", node_start_rules().choices[static_cast<std::size_t>(config.node_start)]},
-                    {"idle_end_seconds", seconds_of(config.node_idle_end)}};
+                    {"idle_end_seconds", seconds_of(config.node_idle_end)},
+                    {"listen", config.node_listen},
+                    {"files", files_json(config.node_tls)}};
+  result["client"] = {{"node", config.client_node}, {"files", files_json(config.client_tls)}};
+  result["access"] = access_json(config);
   result["log"] = {{"level", config.log_level}, {"file", config.log_file}};
   return json_text(result);
 }
@@ -83,9 +140,9 @@ std::string whole_text(const options& from, const configuration& config,
          "\nprobes_at_once = " + std::to_string(config.probes_at_once) +
          "\n\n[node]\nsocket = " + quote_toml(node_socket(from, config)) +
          "\nstart = " + format_value(node_start_rules(), static_cast<std::uint64_t>(config.node_start)) +
-         "\nidle_end = " + format_value(node_idle_end_rules(), config.node_idle_end) +
-         "\n\n[log]\nlevel = " + quote_toml(config.log_level) + "\nfile = " + quote_toml(config.log_file) +
-         "\n";
+         "\nidle_end = " + format_value(node_idle_end_rules(), config.node_idle_end) + listen_text(config) +
+         distant_text(config) + "\n\n[log]\nlevel = " + quote_toml(config.log_level) +
+         "\nfile = " + quote_toml(config.log_file) + "\n";
 }
 
 } // namespace

@@ -119,6 +119,25 @@ std::string node_setting(const setting_rules& field, const setting_value& usual)
                                  : sentences("As " + std::string{field.ssh_name} + " of ssh_config(5)."));
 }
 
+constexpr std::string_view other_machines =
+    ".SS Other machines\n"
+    "A node with\n.B listen\n= \\(dqADDRESS:PORT\\(dq in [node], or a list of them, takes links over TLS 1.3 "
+    "there, "
+    "with a certificate on each side:\n.BR certificate ,\n.BR key ,\n.B authority\nand, if wanted,\n.B "
+    "revoked\nname "
+    "PEM files.\n"
+    "What a client may do is said by tables [[access]], and by nothing else:\n.B certificate\n= "
+    "\\(dquri:\\(dq, \\(dqdns:\\(dq or \\(dqsubject:\\(dq and a name of the client's certificate,\n.B "
+    "clusters\n(names, in "
+    "which * and ? stand for any text and any character) and\n.B allow\n(of \\(dquse\\(dq, "
+    "\\(dqobserve\\(dq, "
+    "\\(dqadmin\\(dq).\n"
+    "A reload reads all of them again but\n.BR listen .\n"
+    "A client names the node in [client]:\n.B node\n= \\(dqHOST:PORT\\(dq, with\n.BR certificate ,\n.B "
+    "key\nand\n"
+    ".BR authority ;\n"
+    "$MOORAGE_NODE and\n.B \\-\\-node\nname another one, with the same files.\n";
+
 std::string settings_section() {
   std::string result = ".SH CONFIGURATION\n"
                        "The file is in TOML: a table [clusters.\\fINAME\\fR] for each cluster, which needs a "
@@ -156,7 +175,7 @@ std::string settings_section() {
       result += sentences("As " + std::string{field.ssh_name} + " of ssh_config(5).");
   }
   return result + ".SS The node\n" + node_setting(node_start_rules(), std::uint64_t{0}) +
-         node_setting(node_idle_end_rules(), configuration{}.node_idle_end);
+         node_setting(node_idle_end_rules(), configuration{}.node_idle_end) + std::string{other_machines};
 }
 
 template <class Rows>

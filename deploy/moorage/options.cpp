@@ -233,9 +233,13 @@ void command_line::add_serve() {
   auto* serve = add(
       command::serve, "serve", "Keep the pools for other commands and programs of this user",
       {.paragraphs =
-           {"Listens on a Unix-domain socket that only its owner may use, and on nothing else, until it is "
-            "ended by SIGTERM or Ctrl-C. SIGHUP reads the configuration again: clusters that are new or "
-            "changed are taken over, those that are gone are closed; a file with an error changes nothing.",
+           {"Listens on a Unix-domain socket that only its owner may use, until it is ended by SIGTERM or "
+            "Ctrl-C. SIGHUP reads the configuration again: clusters that are new or changed are taken over, "
+            "those that are gone are closed; a file with an error changes nothing.",
+            "With listen in [node] of the configuration it takes links from other machines besides, over TLS "
+            "with a certificate on each side; what each client may do stands in [[access]], and is nothing "
+            "otherwise. Certificates, keys, the list of the revoked and [[access]] are read again by a "
+            "SIGHUP, while links live.",
             "Should the socket's file be removed, it listens on a new one within a second; it ends with an "
             "error when another node has taken its place.",
             "Under systemd it tells when it is ready (Type=notify), and serves the socket that a .socket "

@@ -58,8 +58,8 @@ TEST_CASE("a node of other machines' clients, and a client of such a node, need 
 
 TEST_CASE("where a node listens, and where a client goes, is an address and a port") {
   for (const auto* wrong :
-       {"\"4422\"", "\"host\"", "\":4422\"", "\"host:\"", "\"host:0\"", "\"host:65536\"", "\"host:44 22\"",
-        "\"::1:4422\"", "\"[::1]\"", "\"[host]:4422\"", "\"ho st:1\"", "\"\"", "\"a:+1\""}) {
+       {"\"4422\"", "\"host\"", "\":4422\"", "\"host:\"", "\"host:65536\"", "\"host:44 22\"", "\"::1:4422\"",
+        "\"[::1]\"", "\"[host]:4422\"", "\"ho st:1\"", "\"\"", "\"a:+1\""}) {
     INFO(wrong);
     CHECK(problems_of(std::string{"[node]\n"} + three + "listen = " + wrong + "\n") ==
           "m.toml:5:10: node.listen: " + std::string{wrong} +
@@ -68,6 +68,10 @@ TEST_CASE("where a node listens, and where a client goes, is an address and a po
           "m.toml:5:8: client.node: " + std::string{wrong} +
               " is not understood; allowed: \"HOST:PORT\" or \"[ADDRESS]:PORT\"\n");
   }
+  // Port 0 is any free one, which a client cannot mean.
+  CHECK(problems_of(std::string{"[node]\n"} + three + "listen = \"[::]:0\"\n").empty());
+  CHECK_THAT(problems_of(std::string{"[client]\n"} + three + "node = \"host:0\"\n"),
+             Contains("is not understood"));
   CHECK_THAT(problems_of(std::string{"[node]\n"} + three + "listen = 4422\n"),
              Contains("5:10: node.listen: an integer is the wrong type"));
   CHECK_THAT(problems_of(std::string{"[node]\n"} + three + "listen = [\"h:1\", 4422, \"x\"]\n"),
