@@ -42,14 +42,6 @@ std::string owners_setting(const set_setting& order) {
   return field != nullptr && field->owners ? order.key : std::string{};
 }
 
-/// What is at its default is left to the node.
-std::string owners_setting(const register_cluster& order) {
-  for (const auto& field : cluster_fields())
-    if (field.owners && !field.same(order.settings, cluster_settings{}))
-      return std::string{field.name};
-  return {};
-}
-
 void keep_seen(const access_rights& rights, cluster_list& answer) {
   std::erase_if(answer.clusters, [&rights](const auto& each) { return !rights.may_see(each.name); });
 }

@@ -15,7 +15,6 @@ failure lacking(const access_rights& rights, access_right right, const std::stri
                 const std::string& owners = {});
 /// The setting in it that is the owner's alone; empty: none.
 std::string owners_setting(const set_setting& order);
-std::string owners_setting(const register_cluster& order);
 template <class Order>
 std::string owners_setting(const Order&) {
   return {};
@@ -48,8 +47,10 @@ MOORAGE_NEEDS(admin, remove_cluster)
 #undef MOORAGE_NEEDS_ADMIN
 #undef MOORAGE_NEEDS
 
+/// All settings of a cluster at once, those that are the owner's among them, also where they are back at
+/// their defaults.
 inline failure refusal(const access_rights& rights, const register_cluster& x) {
-  return lacking(rights, access_right::admin, x.settings.name, owners_setting(x));
+  return lacking(rights, access_right::admin, x.settings.name, "what a cluster is");
 }
 inline failure refusal(const access_rights& rights, const shut_down_pools&) {
   return lacking(rights, access_right::admin, every_pool);

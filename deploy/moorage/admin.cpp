@@ -240,9 +240,9 @@ ending shut_down(const options& from, runtime& node, const std::string& socket) 
 // Its process is on another machine: what is known of its end is that the link has ended.
 ending shut_down_distant(const options& from, runtime& node, const std::string& address) {
   auto told = node.shut_down(std::max(from.admin.within, std::chrono::milliseconds{0}));
-  if (!told && told.error().code != errc::node_lost)
-    return refuse(told.error());
-  return say("the node on " + printable(address) + " ends\n");
+  if (!told && told.error().code == errc::node_lost)
+    complain("whether the node on " + printable(address) + " ends is not known: the link to it was lost");
+  return confirm(from, told);
 }
 
 ending steer(const options& from, runtime& node) {

@@ -96,7 +96,9 @@ void command_line::add_globals() {
       "--node", options_.node,
       "A node that listens over TLS; certificate, key and authority stand in [client] of the "
       "configuration. Otherwise $MOORAGE_NODE, then node in [client]");
-  node->type_name("HOST:PORT")->excludes(socket);
+  node->type_name("HOST:PORT")->excludes(socket)->check([](const std::string& address) {
+    return address.empty() ? std::string{"is empty"} : std::string{}; // a variable that is not set
+  });
   auto* embedded = app_->add_flag("--embedded", options_.embedded,
                                   "Use no node, but connections of our own for this one command");
   embedded->excludes(node);

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <vector>
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -59,6 +60,15 @@ int handed_over(failure& wrong) {
                                           " were handed over: leave one ListenStream= in the .socket unit"};
   }
   return result;
+}
+
+// Each client takes some, and the soft limit is a shell's.
+void use_all_descriptors() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == files.rlim_max)
+    return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
 }
 
 // Who serves by hand does not expect an end; what was started because somebody needed it has one.
@@ -297,10 +307,12 @@ private:
 } // namespace
 
 ending run_serve(const options& from) {
-  if (from.embedded) {
-    complain("serve is what --embedded does without");
+  if (from.embedded || !from.node.empty()) {
+    complain(from.embedded ? "serve is what --embedded does without"
+                           : "serve is a node; --node is for who goes to one");
     return {wrong_usage, 0};
   }
+  use_all_descriptors();
   auto errand = std::make_shared<errands>(); // the runtime's end does not wait for a reload
   auto& left = *errand;
   signal_watch signals{{[&left] { left.leave(errands::kind::reload); }, std::chrono::milliseconds{0}}};

@@ -230,6 +230,13 @@ bool link_filter::check_header(std::size_t announced) {
   default:
     return refuse("sent a frame of an unknown kind");
   }
+  constexpr std::size_t target_place = 24, flags_place = 3;
+  auto by_name = (held_[flags_place] & caf::io::basp::header::named_receiver_flag) != 0;
+  auto for_an_actor =
+      operation == message_type::monitor_message || (operation == message_type::direct_message && !by_name);
+  auto target = link_cursor{std::string_view{held_}.substr(target_place)}.number(8);
+  if (for_an_actor && our_actor_ != 0 && target != our_actor_)
+    return refuse("sent a message for an actor that its link was not given");
   if (announced == 0)
     return refuse("sent a frame without the payload that its kind must have");
   auto most = is_handshake ? handshake_max : message_max_;

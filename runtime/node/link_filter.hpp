@@ -13,6 +13,7 @@
 //  - types that are not for links: what outsiders say may come from a client, what they hear from a server
 //    (messages/type_ids.hpp), and nothing that names an actor, since that is a power, and CAF takes an order to link for
 //    one of another process.
+//  - messages for any actor but the one that the link was given.
 // And what would make the parser mix up its peers: anything before the handshake, a second identity or ours,
 // monitors and ends of actors in somebody else's name, frames that are to be passed on to third processes.
 // What is sent to CAF's own actors, by their names, it drops: CAF says a word to each peer's when it greets,
@@ -49,10 +50,16 @@ public:
   link_filter(peer from, std::string our_node, std::size_t message_max,
               std::vector<std::string> more_types = {});
 
+  /// The one actor of ours that messages may be for, and whose end may be asked for, by its id: ids are small
+  /// numbers, and CAF delivers to whichever is guessed. 0 [the default]: any.
+  void only_for(std::uint64_t actor) { our_actor_ = actor; }
+
   /// Takes the next bytes, whatever their number, and appends to `out` those that may pass. False: the link
   /// must end, `refusal` says why, and nothing passes any more.
   [[nodiscard]] bool take(std::string_view bytes, std::vector<char>& out);
 
+  /// The peer's identity, as CAF writes it; empty until it has greeted.
+  const std::string& peer_node() const { return peer_node_; }
   /// The peer's handshake has passed.
   bool greeted() const { return greetings_ > 0; }
   /// What the peer did, as the end of "the peer …". Empty: nothing wrong so far.
@@ -72,6 +79,7 @@ private:
   std::string our_node_;
   std::size_t message_max_;
   std::vector<std::string> more_types_;
+  std::uint64_t our_actor_ = 0;
   std::string peer_node_; ///< empty until it has greeted
   unsigned greetings_ = 0;
   std::string held_;        ///< of the present frame: what has not passed yet

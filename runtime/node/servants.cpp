@@ -12,7 +12,9 @@
 #include <atomic>
 #include <cerrno>
 #include <fcntl.h>
+#include <mutex>
 #include <poll.h>
+#include <set>
 #include <sys/socket.h>
 #include <utility>
 
@@ -47,6 +49,23 @@ std::string encoded_node(caf::actor_system& system) {
   if (sink(system.node()))
     bytes.clear();
   return {bytes.begin(), bytes.end()};
+}
+
+/// The peer's identity among those that are linked to this system, for as long as the result lives. None: it
+/// is taken. Of two peers with one identity (containers may have the same) CAF would send the answers of both
+/// to either.
+std::shared_ptr<void> take_identity(const void* system, const std::string& node) {
+  // edge: each system has a network thread of its own.
+  static std::mutex mutex;
+  static std::set<std::pair<const void*, std::string>> taken;
+  std::lock_guard guard{mutex};
+  auto [place, fresh] = taken.emplace(system, node);
+  if (!fresh)
+    return nullptr;
+  return {const_cast<std::string*>(&place->second), [key = *place](void*) {
+            std::lock_guard again{mutex};
+            taken.erase(key);
+          }};
 }
 
 /// Larger than any descriptor, which is what CAF uses for handles of its own.
@@ -120,7 +139,7 @@ node_scribe::node_scribe(caf::io::network::default_multiplexer& multiplexer, uni
     : scribe(caf::io::connection_handle::from_int(next_handle())), stream_(multiplexer, fd.release()),
       filter_(from, encoded_node(multiplexer.system()), node_message_max,
               caf::get_or(multiplexer.system().config(), node_more_types, std::vector<std::string>{})),
-      greeting_(std::make_shared<greeting_state>()), ended_(std::move(ended)) {
+      greeting_(std::make_shared<greeting_state>()), ended_(std::move(ended)), from_(from) {
   greeting_->fd = stream_.fd();
 }
 
@@ -142,17 +161,30 @@ void node_scribe::configure_read(caf::io::receive_policy::config config) {
 }
 
 bool node_scribe::consume(caf::execution_unit* context, const void* bytes, std::size_t size) {
+  if (!greeting_->refusal.empty())
+    return true; // it is ended already
   auto well = filter_.take({static_cast<const char*>(bytes), size}, passed_);
   greeting_->over = filter_.greeted();
+  if (from_ == link_filter::peer::client && filter_.greeted() && !identity_) {
+    identity_ = take_identity(&stream_.backend(), filter_.peer_node());
+    if (!identity_) {
+      passed_.clear();
+      refuse("gave the identity of a process that is linked already");
+      return true;
+    }
+  }
   if (!deliver(context))
     return false;
-  if (!well && greeting_->refusal.empty()) {
-    greeting_->refusal = filter_.refusal();
-    ::shutdown(stream_.fd(), SHUT_RDWR); // the broker learns of it by the next read
-  }
+  if (!well)
+    refuse(filter_.refusal());
   auto missing = wanted_ - std::min(wanted_, passed_.size());
   stream_.configure_read(caf::io::receive_policy::at_most(std::clamp(missing, piece_min, piece_max)));
   return true;
+}
+
+void node_scribe::refuse(const std::string& why) {
+  greeting_->refusal = why;
+  ::shutdown(stream_.fd(), SHUT_RDWR); // the broker learns of it by the next read
 }
 
 /// Gives the broker what it asked for, as often as that is there. False: it is not to be given more.
@@ -186,6 +218,7 @@ void node_scribe::detach_from(caf::io::abstract_broker* broker) {
   parting<node_scribe> keep{this};
   greeting_->fd = -1;
   tell_end();
+  identity_.reset();
   scribe::detach_from(broker);
   stream_.finish();
   stream_.backend().post(std::move(keep));
@@ -200,6 +233,7 @@ std::shared_ptr<greeting_state> offer_link(caf::io::network::default_multiplexer
                                                    closed(whom);
                                                });
   auto greeting = scribe->greeting();
+  scribe->only_for(whom->id());
   // The broker greets in the name of what is published under the number, and from then on knows it by its id.
   auto address = caf::actor_cast<caf::actor_addr>(whom);
   caf::anon_send(broker, caf::publish_atom_v, caf::io::scribe_ptr{std::move(scribe)}, connections_port,

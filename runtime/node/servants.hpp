@@ -83,6 +83,8 @@ public:
   ~node_scribe() override;
 
   const std::shared_ptr<greeting_state>& greeting() const { return greeting_; }
+  /// As `link_filter::only_for`.
+  void only_for(std::uint64_t actor) { filter_.only_for(actor); }
   bool consume(caf::execution_unit* context, const void* bytes, std::size_t size) override;
   void configure_read(caf::io::receive_policy::config config) override;
   void ack_writes(bool enable) override { stream_.ack_writes(enable); }
@@ -102,6 +104,7 @@ protected:
 
 private:
   bool deliver(caf::execution_unit* context);
+  void refuse(const std::string& why);
   void tell_end();
 
   bool launched_ = false;
@@ -113,6 +116,8 @@ private:
   std::vector<char> frame_;   ///< what it is given: a header or a payload
   std::size_t wanted_ = 0;    ///< the size of the next one
   std::function<void()> ended_;
+  link_filter::peer from_;
+  std::shared_ptr<void> identity_; ///< the peer's, which no other link has meanwhile
 };
 
 /// Hands a connection over to the broker, which greets in the name of `whom`; how it begins. On the

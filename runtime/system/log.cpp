@@ -133,8 +133,19 @@ void event_log::callback_failed(const std::string& cluster, const std::string& t
 }
 
 void event_log::turned_away(const std::string& who_and_why) {
-  if (inside_)
-    inside_->logger->info(printable("turned away over TLS: " + who_and_why, printable_whole));
+  constexpr int a_minute = 10;
+  auto minute =
+      std::chrono::duration_cast<std::chrono::minutes>(std::chrono::steady_clock::now().time_since_epoch())
+          .count();
+  if (turned_away_minute_.exchange(minute) != minute)
+    turned_away_ = 0;
+  auto count = ++turned_away_;
+  if (!inside_ || count > a_minute)
+    return;
+  auto text = "turned away over TLS: " + who_and_why;
+  if (count == a_minute)
+    text += " (no more are told in this minute)";
+  inside_->logger->warn(printable(text, printable_whole));
 }
 
 void event_log::bug(const std::string& cluster, const std::string& text) {

@@ -2,6 +2,8 @@
 // keeps an actor.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -22,7 +24,7 @@ public:
   bool wanted() const { return inside_ != nullptr; }
   void write(const event_record& record);
   void bug(const std::string& cluster, const std::string& text);
-  /// Somebody who could not prove who they are, and why; at level info, since strangers could fill a disk.
+  /// Somebody who could not prove who they are, and why; ten a minute, since strangers could fill a disk.
   void turned_away(const std::string& who_and_why);
   /// What a host's callback threw. `cluster` may be empty.
   void callback_failed(const std::string& cluster, const std::string& text);
@@ -31,6 +33,8 @@ private:
   struct inside;
   std::unique_ptr<inside> inside_;
   bool causes_;
+  std::atomic<std::int64_t> turned_away_minute_{0}; // edge: a front's thread, of each runtime its own
+  std::atomic<int> turned_away_{0};
 };
 
 } // namespace moorage

@@ -1,6 +1,7 @@
 // A node that listens over TLS, and those who come to it from elsewhere.
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <fstream>
@@ -100,6 +101,26 @@ TEST_CASE("commands on other machines share a node's connections, each within wh
   CHECK(home.sshd.logins() == 1);
   auto status = home.as("jobs", {"status", "--json"});
   CHECK(nlohmann::json::parse(status.output)["node"]["address"] == home.address);
+}
+
+TEST_CASE("a reload that takes rights away cuts the links that had them, whatever they were doing") {
+  distant_home home{allowing("jobs", "here", "\"use\", \"observe\"") + allowing("boss", "*", "\"admin\"")};
+  auto rt = moorage::runtime::connect(home.seen_by("jobs"), 10s);
+  auto boss = moorage::runtime::connect(home.seen_by("boss"), 10s);
+  std::atomic<int> heard = 0;
+  auto events = rt.subscribe("here", [&heard](const moorage::event_record&) { ++heard; });
+  REQUIRE(events);
+  auto lease = rt.acquire("here", 20s);
+  home.configure(home.address, allowing("boss", "*", "\"admin\""));
+  home.node->signal(SIGHUP);
+  REQUIRE(home.node->wrote("read the configuration again"));
+  CHECK(rt.wait_for_loss(20s));
+  auto refused = rt.try_acquire("here", 20s);
+  while (!refused && refused.error().code == errc::node_lost) // until it is back
+    refused = rt.try_acquire("here", 20s);
+  CHECK(refused.error().code == errc::not_permitted);
+  CHECK(boss.pause("here")); // whose rights are the same, and whose link lives
+  CHECK_FALSE(boss.wait_for_loss(0s));
 }
 
 TEST_CASE("whoever is no client of a distant node is told why by their command, and gets nowhere") {

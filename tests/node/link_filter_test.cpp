@@ -127,6 +127,24 @@ TEST_CASE("nobody speaks for another process, or to one") {
   CHECK(!refusal_of(frame(frame_kind::monitor_message, node(peer) + node(us) + "more", 0, 0, 7)).empty());
 }
 
+TEST_CASE("a link's messages are for the actor that it was given, and for no other") {
+  link_filter filter{link_filter::peer::client, node(us), message_max};
+  filter.only_for(7);
+  std::vector<char> out;
+  auto hello = message("@<>+moorage::acquire", "");
+  REQUIRE(filter.take(client_greeting(peer) + direct(hello), out));
+  REQUIRE(filter.take(frame(frame_kind::monitor_message, node(peer) + node(us), 0, 0, 7), out));
+  for (const auto& other : {frame(frame_kind::direct_message, sequence_size(0) + hello, 0, 9, 8),
+                            frame(frame_kind::direct_message, sequence_size(0) + hello, 0, 9, 0),
+                            frame(frame_kind::monitor_message, node(peer) + node(us), 0, 0, 8)}) {
+    auto again = filter;
+    auto before = out.size();
+    CHECK_FALSE(again.take(other, out));
+    CHECK_THAT(again.refusal(), Contains("was not given"));
+    CHECK(out.size() == before);
+  }
+}
+
 TEST_CASE("nothing that names an actor passes, nor the order to end or to link one") {
   auto handle = number(7, 8) + node(us);
   for (auto type :

@@ -160,6 +160,26 @@ TEST_CASE("clients that never greet are cut when there are too many, the oldest 
   CHECK(node.ends());
 }
 
+TEST_CASE("of two links with one identity the second is refused, and the first goes on") {
+  served_node node;
+  auto first = node.greeted(5);
+  {
+    auto second = node.greeted(5);
+    CHECK(second.ended());
+  }
+  first.send(frame(frame_kind::heartbeat, ""));
+  auto other = node.greeted(6);
+  CHECK(node.serves());
+  first = raw_connection{};
+  // Whoever has it next may be anybody: it is free again.
+  CHECK(eventually([&] {
+    auto again = node.greeted(5);
+    again.send(std::string(32, '\xff')); // is answered by the end that a stranger's frame has
+    return again.ended();
+  }));
+  CHECK(node.ends());
+}
+
 TEST_CASE("whatever frames come, a node serves on") {
   served_node node;
   std::mt19937 random{20}; // the same every time

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -101,7 +102,82 @@ std::string first_message_begun() {
   return std::string{"\x16\x03\x01\x01\x2c\x01", 6};
 }
 
+/// A client that begins its handshake and goes on when it is told to.
+struct half_handshake {
+  explicit half_handshake(front_world& world)
+      : context(make_tls_context(world.client, tls_side::client).value()), network(world.stranger()),
+        ssl(SSL_new(context.get())) {
+    // Not over the socket: a quick answer would be taken in the same call.
+    auto* out = BIO_new(BIO_s_mem());
+    SSL_set_bio(ssl.get(), BIO_new(BIO_s_mem()), out);
+    SSL_connect(ssl.get());
+    char* bytes = nullptr;
+    auto size = BIO_get_mem_data(out, &bytes);
+    say(network, std::string{bytes, static_cast<std::size_t>(size)});
+    SSL_set_fd(ssl.get(), network.get());
+  }
+  /// What comes of it.
+  bool finish() {
+    auto deadline = std::chrono::steady_clock::now() + 20s;
+    for (char byte = 0; std::chrono::steady_clock::now() < deadline;) {
+      auto outcome = SSL_is_init_finished(ssl.get()) ? SSL_read(ssl.get(), &byte, 1) : SSL_connect(ssl.get());
+      if (SSL_is_init_finished(ssl.get()) && outcome > 0 && byte != 0)
+        return true;
+      auto error = SSL_get_error(ssl.get(), outcome);
+      if (outcome <= 0 && error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
+        return false;
+      pollfd state{network.get(), POLLIN, 0};
+      ::poll(&state, 1, 100);
+    }
+    return false;
+  }
+
+  tls_context context;
+  unique_fd network;
+  ssl_ptr ssl;
+};
+
 } // namespace
+
+TEST_CASE("handshakes that stop half-way make room for who waits") {
+  front_world world;
+  std::vector<std::unique_ptr<half_handshake>> stopped;
+  for (std::size_t i = 0; i < handshakes_of_one_max; ++i)
+    stopped.push_back(std::make_unique<half_handshake>(world));
+  REQUIRE(eventually([&] { return world.front.count().strangers == handshakes_of_one_max; }));
+  CHECK(world.dial());
+}
+
+TEST_CASE("a certificate that is revoked while its handshake is half-way is refused at its end") {
+  front_world world;
+  half_handshake before{world};
+  CHECK(before.finish());
+  half_handshake half{world};
+  REQUIRE(eventually([&] { return world.front.count().strangers == 1; }));
+  world.authority.revoke("portal");
+  world.front.believe(make_tls_context(world.files, tls_side::node).value());
+  CHECK_FALSE(half.finish());
+  CHECK(eventually([&] { return world.front.count().links == 0; })); // the one of before is cut as well
+}
+
+TEST_CASE("strangers who stop in the middle of a word take no processor time") {
+  front_world world;
+  auto taken = [] {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    return std::chrono::seconds{usage.ru_utime.tv_sec + usage.ru_stime.tv_sec} +
+           std::chrono::microseconds{usage.ru_utime.tv_usec + usage.ru_stime.tv_usec};
+  };
+  auto begins = world.stranger();
+  say(begins, first_message_begun().substr(0, 2));
+  auto urgent = world.stranger();
+  say(urgent, first_message_begun());
+  REQUIRE(::send(urgent.get(), "!", 1, MSG_OOB | MSG_NOSIGNAL) == 1);
+  auto before = taken();
+  CHECK(ends(begins));
+  CHECK(ends(urgent));
+  CHECK(taken() - before < 2s); // of ten
+}
 
 TEST_CASE("who says nothing of TLS, all of it too slowly, or something else, is gone, and delays nobody") {
   front_world world;

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstring>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <system_error>
 #include <thread>
@@ -171,6 +172,20 @@ std::string peer_address(int fd) {
   socklen_t size = sizeof(address);
   if (::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)
     return {};
+  return digits_of(address, size, false);
+}
+
+std::string peer_network(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+    return {};
+  if (address.ss_family == AF_INET6) {
+    constexpr std::size_t network = 8; // RFC 4291, 2.5.4
+    auto& bytes = reinterpret_cast<sockaddr_in6&>(address).sin6_addr.s6_addr;
+    if (!IN6_IS_ADDR_V4MAPPED(&reinterpret_cast<sockaddr_in6&>(address).sin6_addr))
+      std::fill(std::begin(bytes) + network, std::end(bytes), static_cast<unsigned char>(0));
+  }
   return digits_of(address, size, false);
 }
 

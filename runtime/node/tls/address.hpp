@@ -30,6 +30,8 @@ std::string address_of_listening(int fd);
 
 /// Who is at the other end, without the port; empty: it has gone.
 std::string peer_address(int fd);
+/// The same for whoever can have it: of IPv6 the network, in which a host has as many addresses as it likes.
+std::string peer_network(int fd);
 
 /// Connects to the first of the host's addresses that takes it, each having its share of what is left until
 /// `deadline`. Waits; ends within 50 ms of `called_off`. Its socket does not block. Errors: `no_node` if each

@@ -1,5 +1,6 @@
 #include "runtime/node/tls/context.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -48,7 +49,16 @@ int no_passphrase(char*, int, int, void*) {
   return -1;
 }
 
-failure take_own(SSL_CTX* context, const node_files& files) {
+std::string in_words(const ASN1_TIME* time) {
+  std::unique_ptr<BIO, decltype(&BIO_free)> out{BIO_new(BIO_s_mem()), BIO_free};
+  char* text = nullptr;
+  if (!out || ASN1_TIME_print(out.get(), time) != 1)
+    return "some time";
+  auto size = BIO_get_mem_data(out.get(), &text);
+  return {text, static_cast<std::size_t>(std::max(size, 0L))};
+}
+
+failure take_own(SSL_CTX* context, const node_files& files, tls_side side) {
   if (auto wrong = look_at("the certificate", files.certificate); wrong.code != errc::none)
     return wrong;
   if (auto wrong = look_at("the key", files.key, true); wrong.code != errc::none)
@@ -60,6 +70,10 @@ failure take_own(SSL_CTX* context, const node_files& files) {
     return unfit("the key", files.key,
                  "no private key in PEM of the certificate " + files.certificate +
                      ", or one with a passphrase, for which nobody could be asked (" + tls_error() + ")");
+  // Of a client's the node is the judge: its clock is what counts.
+  if (const auto* end = X509_get0_notAfter(SSL_CTX_get0_certificate(context));
+      side == tls_side::node && X509_cmp_current_time(end) < 0)
+    return unfit("the certificate", files.certificate, "expired on " + in_words(end) + "; get a new one");
   if (SSL_CTX_check_private_key(context) != 1)
     return unfit("the key", files.key, "not of the certificate " + files.certificate);
   return {};
@@ -70,6 +84,8 @@ failure take_believed(SSL_CTX* context, const node_files& files, tls_side side) 
     return wrong;
   if (SSL_CTX_load_verify_locations(context, files.authority.c_str(), nullptr) != 1)
     return unfit("the authority", files.authority, "no certificate in PEM (" + tls_error() + ")");
+  // A site may believe one authority below its own, and no other.
+  X509_STORE_set_flags(SSL_CTX_get_cert_store(context), X509_V_FLAG_PARTIAL_CHAIN);
   if (side == tls_side::node) // a client with several certificates sees which is wanted
     SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(files.authority.c_str()));
   if (files.revoked.empty())
@@ -82,6 +98,14 @@ failure take_believed(SSL_CTX* context, const node_files& files, tls_side side) 
     return unfit("the list of revoked certificates", files.revoked,
                  "no such list in PEM (" + tls_error() + ")");
   X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+  const auto* all = X509_STORE_get0_objects(store);
+  for (int i = 0; i < sk_X509_OBJECT_num(all); ++i) {
+    const auto* list = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(all, i));
+    const auto* next = list != nullptr ? X509_CRL_get0_nextUpdate(list) : nullptr;
+    if (next != nullptr && X509_cmp_current_time(next) < 0)
+      return unfit("the list of revoked certificates", files.revoked,
+                   "out of date since " + in_words(next) + ", and would refuse everybody; get a new one");
+  }
   return {};
 }
 
@@ -110,7 +134,7 @@ result<tls_context> make_tls_context(const node_files& files, tls_side side) {
   // An idle link keeps 24 kB, and 34 without; what is written may be tried again from another place.
   SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  if (auto wrong = take_own(raw, files); wrong.code != errc::none)
+  if (auto wrong = take_own(raw, files, side); wrong.code != errc::none)
     return wrong;
   if (auto wrong = take_believed(raw, files, side); wrong.code != errc::none)
     return wrong;
@@ -155,6 +179,11 @@ bool is_still_believed(const SSL* ssl, const tls_context& by) {
   auto believed = X509_verify_cert(check.get()) == 1;
   ERR_clear_error();
   return believed;
+}
+
+bool has_run_out(const SSL* ssl) {
+  auto* certificate = SSL_get0_peer_certificate(ssl);
+  return certificate == nullptr || X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0;
 }
 
 std::string tls_error(const SSL* ssl) {

@@ -32,12 +32,17 @@ result<tls_context> make_tls_context(const node_files& files, tls_side side);
 struct certificate_names {
   std::string subject;
   std::vector<std::string> uris, dns;
+
+  friend bool operator==(const certificate_names&, const certificate_names&) = default;
 };
 /// Of the peer's certificate, which it has proved. Empty: it has none.
 certificate_names names_of_peer(const SSL* ssl);
 
 /// Whether the peer's certificate, proved when its link began, would be believed today.
 bool is_still_believed(const SSL* ssl, const tls_context& by);
+
+/// The peer's certificate was valid, and is not any more.
+bool has_run_out(const SSL* ssl);
 
 /// Why OpenSSL's last call on this thread failed, in words; empties its queue of errors.
 std::string tls_error(const SSL* ssl = nullptr);

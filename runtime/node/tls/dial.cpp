@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <mutex>
 #include <system_error>
 #include <utility>
@@ -22,6 +23,31 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds look_every{50};
+
+/// OpenSSL writes to sockets whose other end has gone. The host's thread is as it was when this ends.
+class no_pipe_signal {
+public:
+  no_pipe_signal() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    sigset_t waiting;
+    sigpending(&waiting);
+    was_waiting_ = sigismember(&waiting, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~no_pipe_signal() {
+    constexpr timespec at_once{0, 0};
+    if (!was_waiting_)
+      sigtimedwait(&pipe_, nullptr, &at_once);
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  no_pipe_signal(const no_pipe_signal&) = delete;
+  no_pipe_signal& operator=(const no_pipe_signal&) = delete;
+
+private:
+  sigset_t pipe_{}, before_{};
+  bool was_waiting_ = false;
+};
 
 /// One attempt's means.
 struct call {
@@ -142,6 +168,7 @@ result<unique_fd> dial_tls(tls_front& front, const std::string& address, const n
     return failure{errc::local_failure, "OpenSSL takes no connection: " + tls_error()};
   if (auto wrong = expect(ssl.get(), to->host); wrong.code != errc::none)
     return wrong;
+  no_pipe_signal quiet;
   call with{ssl.get(), network->get(), address, deadline, called_off};
   if (auto wrong = shake_hands(with); wrong.code != errc::none)
     return wrong;

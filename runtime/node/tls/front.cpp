@@ -7,9 +7,11 @@
 #include <system_error>
 #include <utility>
 
+#include <csignal>
 #include <openssl/err.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "runtime/node/tls/address.hpp"
@@ -31,6 +33,11 @@ std::system_error out_of(const char* what) {
 tls_front::tls_front(std::chrono::milliseconds silence_max)
     : silence_max_(silence_max), epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY) {
+    strangers_limit_ = std::min<std::size_t>(strangers_max, std::max<rlim_t>(files.rlim_cur / 4, 8));
+    links_limit_ = std::min<std::size_t>(tls_links_max, std::max<rlim_t>(files.rlim_cur / 12, 8));
+  }
   if (!epoll_ || !wake_)
     throw out_of("no descriptor for TLS");
   std::uint32_t told = 0;
@@ -99,6 +106,11 @@ tls_front::counts tls_front::count() {
 // --- the thread
 
 void tls_front::run() {
+  // OpenSSL writes to sockets whose other end has gone.
+  sigset_t pipe;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
   std::array<epoll_event, 64> events{};
   next_sweep_ = clock::now() + sweep_pause;
   while (!closing_) {
@@ -186,11 +198,13 @@ void tls_front::sweep() {
     } else if (one.at != stage::link) {
       if (now >= one.until)
         refuse(who, one.at == stage::handshake ? "did not finish its handshake in time"
+                    : one.at == stage::parked  ? "waited in vain among too many handshakes"
                                                : "said nothing of TLS in time");
     } else {
       if (one.pump->heard() || one.pump->deaf())
         one.until = now;
-      if (now - one.until >= silence_max_ || now >= one.ending)
+      auto mute = now - one.since >= link_greeting_patience && one.pump->heard_in_all() < link_greeting_size;
+      if (now - one.until >= silence_max_ || now >= one.ending || mute || has_run_out(one.pump->ssl().get()))
         drop(who);
     }
   }
@@ -204,7 +218,7 @@ void tls_front::drop(entries::iterator who) {
     --strangers_;
   if (one.at == stage::handshake) {
     --handshakes_;
-    if (auto of_address = proving_.find(one.from); --of_address->second == 0)
+    if (auto of_address = proving_.find(one.network_of); --of_address->second == 0)
       proving_.erase(of_address);
   }
   all_.erase(who); // closing a descriptor takes it out of epoll

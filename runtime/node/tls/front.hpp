@@ -5,7 +5,7 @@
 // What a stranger can take of us is bounded. Until the whole of their first message is there they cost a
 // descriptor and nothing of OpenSSL's (an SSL object takes 70 kB); so many are let in to the handshake at
 // once, and from one address; who has not finished it by its deadline is cut; where all is taken the one that
-// has been silent for longest makes room.
+// has been silent for longest makes room, among strangers and among handshakes.
 #pragma once
 
 #include <chrono>
@@ -35,8 +35,14 @@ constexpr std::chrono::seconds tls_silence_max{15};
 constexpr std::size_t strangers_max = 1024;
 /// Handshakes under way at once, of all and of one address: each takes 70 kB and 1.3 ms of a processor.
 constexpr std::size_t handshakes_max = 64, handshakes_of_one_max = 8;
-/// Links; the next one is cut once it is proved. Each takes three descriptors.
+/// A handshake takes some round trips: one that has gone on for longer makes room for who waits.
+constexpr std::chrono::seconds handshake_usual{1};
+/// Links; the next one is cut once it is proved. Each takes three descriptors, of which all strangers and all
+/// links may have a quarter each of what the process may open when it begins to listen.
 constexpr std::size_t tls_links_max = 4096;
+/// By when a link has to have greeted, and what it has said by then if it has.
+constexpr std::chrono::seconds link_greeting_patience{10};
+constexpr std::size_t link_greeting_size = 64;
 
 class tls_front {
 public:
@@ -81,7 +87,8 @@ private:
   struct entry {
     stage at = stage::listening;
     unique_fd network;
-    std::string from;
+    std::string from, network_of; ///< its address; and that of all who can have it
+    clock::time_point since = clock::now();
     clock::time_point until; ///< of a link: when it was heard last
     ssl_ptr ssl;
     std::unique_ptr<tls_pump> pump;
@@ -112,6 +119,7 @@ private:
   void refuse(entries::iterator who, const std::string& why);
   void make_room_for_stranger();
   void admit_parked();
+  bool make_room_for_handshake(const std::string& network);
 
   std::chrono::milliseconds silence_max_;
   unique_fd epoll_, wake_;
@@ -122,6 +130,7 @@ private:
   std::map<std::string, std::size_t> proving_; ///< by address
   std::size_t handshakes_ = 0, strangers_ = 0, links_ = 0;
   bool starved_ = false; ///< a listener found no descriptor
+  std::size_t strangers_limit_ = strangers_max, links_limit_ = tls_links_max;
   tls_context context_;
   hearers told_;
   clock::time_point next_sweep_;

@@ -37,8 +37,10 @@ first_message look_at_first_message(int fd) {
   auto size = static_cast<std::size_t>(got);
   if (bytes[0] != handshake_record || (size > 1 && bytes[1] != 3))
     return first_message::unfit;
-  if (size < header)
+  if (size < header) {
+    wake_at(fd, header);
     return first_message::begun;
+  }
   auto length = std::size_t{bytes[3]} << 8 | bytes[4];
   if (length < message_min || length > message_max)
     return first_message::unfit;

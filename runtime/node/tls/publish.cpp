@@ -1,5 +1,6 @@
 #include "runtime/node/tls/publish.hpp"
 
+#include <sys/socket.h>
 #include <system_error>
 #include <utility>
 
@@ -42,7 +43,14 @@ void receive(const node_network& net, const std::shared_ptr<tls_service>& what, 
     node_service service;
     service.closed = what->closed;
     service.interface = what->interface;
-    offer_link(*net.multiplexer, net.broker, std::move(shared->plain), std::move(whom), service);
+    auto link = offer_link(*net.multiplexer, net.broker, std::move(shared->plain), whom, service);
+    if (what->begun)
+      what->begun(whom, [net, link] {
+        net.multiplexer->post([link] {
+          if (link->fd >= 0)
+            ::shutdown(link->fd, SHUT_RDWR);
+        });
+      });
   });
 }
 

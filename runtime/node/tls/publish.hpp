@@ -20,6 +20,8 @@ struct tls_service {
   /// are turned away.
   std::function<caf::strong_actor_ptr(const certificate_names& names, const std::string& from)> open;
   std::function<void(const caf::strong_actor_ptr&)> closed;
+  /// Right after `open`, with what cuts that link; to be called from any thread, now or later. May be empty.
+  std::function<void(const caf::strong_actor_ptr&, std::function<void()> cut)> begun;
   std::set<std::string> interface;
   /// Somebody did not prove who they are; such as "10.0.0.7: certificate has expired". On a thread that must
   /// not wait. May be empty.

@@ -69,6 +69,7 @@ bool tls_pump::receive() {
   if (got <= 0)
     return failed(got, true);
   heard_ = true;
+  heard_in_all_ += static_cast<std::size_t>(got);
   std::string_view bytes{room.data(), static_cast<std::size_t>(got)};
   bytes.remove_prefix(write_plain(bytes));
   if (!bytes.empty() && !plain_over_)

@@ -30,6 +30,7 @@ public:
   std::uint32_t wants_of_plain() const;
   /// Something came from the peer since the last call.
   bool heard();
+  std::size_t heard_in_all() const { return heard_in_all_; }
   /// It is our own side that keeps us from hearing the peer: its silence says nothing.
   bool deaf() const { return to_plain_.full(); }
 
@@ -66,6 +67,7 @@ private:
   bool read_wants_write_ = false, write_wants_read_ = false, write_blocked_ = false;
   bool network_over_ = false, plain_over_ = false;
   bool heard_ = false;
+  std::size_t heard_in_all_ = 0;
   std::string why_;
 };
 

@@ -33,11 +33,15 @@ void tls_front::accept_some(entries::iterator listener) {
       continue;
     if (!fd)
       return;
-    if (strangers_ >= strangers_max)
+    if (strangers_ >= strangers_limit_)
       make_room_for_stranger();
+    // A byte of urgent data would wake us again and again, and never come.
+    const int yes = 1;
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_OOBINLINE, &yes, sizeof(yes));
     entry stranger;
     stranger.at = stage::greeting;
     stranger.from = peer_address(fd.get());
+    stranger.network_of = peer_network(fd.get());
     stranger.network = std::move(fd);
     stranger.until = clock::now() + handshake_patience;
     auto who = all_.emplace(++last_id_, std::move(stranger)).first;
@@ -82,13 +86,30 @@ void tls_front::admit_parked() {
     auto who = all_.find(id);
     if (who == all_.end() || who->second.at != stage::parked)
       continue;
-    auto of_address = proving_.find(who->second.from);
+    auto& network = who->second.network_of;
+    auto of_address = proving_.find(network);
     auto many = of_address != proving_.end() && of_address->second >= handshakes_of_one_max;
-    if (many || handshakes_ >= handshakes_max)
+    if ((many && !make_room_for_handshake(network)) ||
+        (handshakes_ >= handshakes_max && !make_room_for_handshake({})))
       parked_.push_back(id);
     else
       begin_handshake(who);
   }
+}
+
+/// The one that has gone on for longest, if that is longer than usual; of one network, or of all (empty).
+bool tls_front::make_room_for_handshake(const std::string& network) {
+  auto longest = all_.end();
+  for (auto each = all_.begin(); each != all_.end(); ++each) {
+    const auto& one = each->second;
+    if (one.at == stage::handshake && (network.empty() || one.network_of == network) &&
+        (longest == all_.end() || one.since < longest->second.since))
+      longest = each;
+  }
+  if (longest == all_.end() || clock::now() - longest->second.since < handshake_usual)
+    return false;
+  refuse(longest, "took long over its handshake while others waited");
+  return true;
 }
 
 void tls_front::begin_handshake(entries::iterator who) {
@@ -97,8 +118,9 @@ void tls_front::begin_handshake(entries::iterator who) {
   prepare_link(stranger.network.get(), silence_max_);
   stranger.ssl.reset(SSL_new(context_.get()));
   stranger.at = stage::handshake;
+  stranger.since = clock::now();
   ++handshakes_;
-  ++proving_[stranger.from];
+  ++proving_[stranger.network_of];
   if (!stranger.ssl || SSL_set_fd(stranger.ssl.get(), stranger.network.get()) != 1) {
     ERR_clear_error();
     return drop(who);
@@ -128,7 +150,10 @@ void tls_front::go_on(entries::iterator who) {
 void tls_front::let_in(entries::iterator who) {
   auto& stranger = who->second;
   std::array<int, 2> ends{-1, -1};
-  if (links_ >= tls_links_max)
+  // What is believed may have changed since it began.
+  if (!is_still_believed(stranger.ssl.get(), context_))
+    return refuse(who, "certificate not believed any more");
+  if (links_ >= links_limit_)
     return refuse(who, "comes when there are as many links as there may be");
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0)
     return refuse(who, "comes when there are no descriptors left");
