@@ -275,7 +275,7 @@ TEST_CASE("a reader that stops costs a link bounded memory, and others none of t
 }
 
 TEST_CASE("a link on which nothing is heard for the time that is told is cut, and one that is heard lives") {
-  front_world world{2s};
+  front_world world{5s};
   auto silent = world.dial();
   auto speaks = world.dial();
   REQUIRE(silent);
