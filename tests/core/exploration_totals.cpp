@@ -135,7 +135,7 @@ double processor_seconds() {
 
 } // namespace
 
-TEST_CASE("every kind of event follows every other, in every condition of a pool", "[exploration]") {
+TEST_CASE("every kind of event follows every other, in every condition of a pool") {
   std::vector<std::string> broken;
   auto all = play(anything(), false, broken);
   CHECK(broken == std::vector<std::string>{});
