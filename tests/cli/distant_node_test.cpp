@@ -101,6 +101,9 @@ TEST_CASE("commands on other machines share a node's connections, each within wh
   CHECK(home.sshd.logins() == 1);
   auto status = home.as("jobs", {"status", "--json"});
   CHECK(nlohmann::json::parse(status.output)["node"]["address"] == home.address);
+  CHECK(home.as("jobs", {"admin", "stop"}).code == 5);
+  CHECK(home.as("boss", {"admin", "stop"}).code == 0);
+  CHECK(home.node->wait().code == 0);
 }
 
 TEST_CASE("a reload that takes rights away cuts the links that had them, whatever they were doing") {

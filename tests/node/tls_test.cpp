@@ -179,6 +179,8 @@ TEST_CASE("what is wrong with TLS's files is said with the file's name, before a
   CHECK(says(refusal([](auto& f) { f.authority.clear(); }), "TLS needs the authority"));
   CHECK(says(refusal([](auto& f) { f.revoked = f.authority; }), "no such list in PEM"));
   CHECK(says(refusal([](auto& f) { f.certificate = "/dev/null"; }), "not a regular file"));
+  auto late = authority.node("127.0.0.1", "--expired");
+  CHECK(says(refusal([&](auto& f) { f = late; }), "expired on"));
   CHECK(moorage::publish_tls(*server, {}, {"not an address"}, good).error().code ==
         moorage::errc::invalid_request);
   auto first = moorage::publish_tls(*server, {}, {"127.0.0.1:0"}, good);

@@ -61,6 +61,12 @@ std::string digits_of(const sockaddr_storage& address, socklen_t size, bool with
   return (address.ss_family == AF_INET6 ? "[" + text + "]" : text) + ":" + port.data();
 }
 
+/// Size 0: it has gone.
+socklen_t read_peer(int fd, sockaddr_storage& address) {
+  socklen_t size = sizeof(address);
+  return ::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 ? size : 0;
+}
+
 /// A name server that does not answer is left to itself.
 result<addresses> look_up_until(const host_port& of, clock::time_point deadline,
                                 const std::stop_token& called_off) {
@@ -169,22 +175,17 @@ std::string address_of_listening(int fd) {
 
 std::string peer_address(int fd) {
   sockaddr_storage address{};
-  socklen_t size = sizeof(address);
-  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    return {};
+  auto size = read_peer(fd, address);
   return digits_of(address, size, false);
 }
 
 std::string peer_network(int fd) {
   sockaddr_storage address{};
-  socklen_t size = sizeof(address);
-  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    return {};
-  if (address.ss_family == AF_INET6) {
+  auto size = read_peer(fd, address);
+  auto& v6 = reinterpret_cast<sockaddr_in6&>(address).sin6_addr;
+  if (address.ss_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&v6)) {
     constexpr std::size_t network = 8; // RFC 4291, 2.5.4
-    auto& bytes = reinterpret_cast<sockaddr_in6&>(address).sin6_addr.s6_addr;
-    if (!IN6_IS_ADDR_V4MAPPED(&reinterpret_cast<sockaddr_in6&>(address).sin6_addr))
-      std::fill(std::begin(bytes) + network, std::end(bytes), static_cast<unsigned char>(0));
+    std::fill(std::begin(v6.s6_addr) + network, std::end(v6.s6_addr), static_cast<unsigned char>(0));
   }
   return digits_of(address, size, false);
 }

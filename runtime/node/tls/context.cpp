@@ -164,6 +164,7 @@ certificate_names names_of_peer(const SSL* ssl) {
         !text.empty())
       to->push_back(std::move(text));
   }
+  ERR_clear_error(); // of names that are none: the link's next call would take them for its own
   return result;
 }
 

@@ -13,8 +13,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "messages/durations.hpp"
-#include "messages/printable.hpp"
 #include "runtime/node/tls/address.hpp"
 
 namespace moorage {
@@ -94,34 +92,33 @@ struct call {
   }
 };
 
-failure shake_hands(const call& with) {
+/// Until `step` is done; `late` is told when it is not in time.
+template <class Step>
+failure drive(const call& with, bool met, const char* late, const Step& step) {
   for (;;) {
     ERR_clear_error();
-    auto outcome = SSL_connect(with.ssl);
-    if (outcome == 1)
-      return {};
-    auto error = SSL_get_error(with.ssl, outcome);
-    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
-      return with.refused(error, false);
-    if (!with.wait(error))
-      return with.cut("did not finish the TLS handshake in time: it hangs, is overloaded, or is no node");
-  }
-}
-
-/// In TLS 1.3 a client is done before the node has seen its certificate. A node greets at once.
-failure hear_first_word(const call& with) {
-  for (;;) {
-    char byte = 0;
-    ERR_clear_error();
-    auto outcome = SSL_peek(with.ssl, &byte, 1);
+    auto outcome = step();
     if (outcome > 0)
       return {};
     auto error = SSL_get_error(with.ssl, outcome);
     if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
-      return with.refused(error, true);
+      return with.refused(error, met);
     if (!with.wait(error))
-      return with.cut("did not greet in time: it hangs, or is overloaded");
+      return with.cut(late);
   }
+}
+
+failure shake_hands(const call& with) {
+  return drive(with, false,
+               "did not finish the TLS handshake in time: it hangs, is overloaded, or is no node",
+               [&with] { return SSL_connect(with.ssl); });
+}
+
+/// In TLS 1.3 a client is done before the node has seen its certificate. A node greets at once.
+failure hear_first_word(const call& with) {
+  char byte = 0;
+  return drive(with, true, "did not greet in time: it hangs, or is overloaded",
+               [&] { return SSL_peek(with.ssl, &byte, 1); });
 }
 
 failure expect(SSL* ssl, const std::string& host) {

@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "messages/durations.hpp"
 #include "runtime/node/tls/address.hpp"
 
 namespace moorage {
@@ -82,7 +83,7 @@ void tls_front::believe(tls_context context) {
     for (auto each = all_.begin(); each != all_.end();) {
       auto who = each++;
       if (who->second.at == stage::link && !is_still_believed(who->second.pump->ssl().get(), context_))
-        drop(who);
+        refuse(who, "certificate not believed any more");
     }
   });
 }
@@ -130,7 +131,7 @@ void tls_front::run() {
   all_.clear();
 }
 
-bool tls_front::take_posted() {
+void tls_front::take_posted() {
   eventfd_t ignored = 0;
   ::eventfd_read(wake_.get(), &ignored);
   std::vector<std::function<void()>> posted;
@@ -140,14 +141,11 @@ bool tls_front::take_posted() {
   }
   for (auto& each : posted)
     each();
-  return !closing_;
 }
 
 void tls_front::handle(std::uint64_t id, std::uint32_t events) {
-  if (id == 0) {
-    take_posted();
-    return;
-  }
+  if (id == 0)
+    return take_posted();
   auto who = all_.find(id);
   if (who == all_.end())
     return; // it ended in this turn
@@ -180,7 +178,7 @@ void tls_front::add_link(ssl_ptr ssl, unique_fd network, unique_fd plain, std::s
 void tls_front::carry_on(entries::iterator who) {
   auto& link = who->second;
   if (!link.pump->work())
-    return drop(who);
+    return link.pump->why().empty() ? drop(who) : refuse(who, "the link broke: " + link.pump->why());
   if (link.pump->ending() && link.ending == clock::time_point::max())
     link.ending = clock::now() + ending_patience;
   watch(who->first, link, link.pump->wants_of_network(), link.pump->wants_of_plain());
@@ -203,8 +201,13 @@ void tls_front::sweep() {
     } else {
       if (one.pump->heard() || one.pump->deaf())
         one.until = now;
-      auto mute = now - one.since >= link_greeting_patience && one.pump->heard_in_all() < link_greeting_size;
-      if (now - one.until >= silence_max_ || now >= one.ending || mute || has_run_out(one.pump->ssl().get()))
+      if (now - one.until >= silence_max_)
+        refuse(who, "said nothing for " + format_duration(silence_max_));
+      else if (now - one.since >= link_greeting_patience && one.pump->heard_in_all() < link_greeting_size)
+        refuse(who, "did not greet as a client does");
+      else if (has_run_out(one.pump->ssl().get()))
+        refuse(who, "certificate has expired");
+      else if (now >= one.ending)
         drop(who);
     }
   }
@@ -217,7 +220,7 @@ void tls_front::drop(entries::iterator who) {
   else if (one.at != stage::listening)
     --strangers_;
   if (one.at == stage::handshake) {
-    --handshakes_;
+    std::erase(shaking_, who->first);
     if (auto of_address = proving_.find(one.network_of); --of_address->second == 0)
       proving_.erase(of_address);
   }

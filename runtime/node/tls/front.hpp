@@ -55,7 +55,8 @@ public:
   /// Called on the front's thread; must neither wait nor throw.
   struct hearers {
     std::function<void(visitor)> came;
-    /// Somebody did not prove who they are, such as "10.0.0.7: certificate has expired".
+    /// Somebody did not prove who they are, or was cut for a fault of theirs or of the network's, such as
+    /// "10.0.0.7: certificate has expired".
     std::function<void(const std::string&)> refused;
   };
 
@@ -100,7 +101,7 @@ private:
 
   void post(std::function<void()> what);
   void run();
-  bool take_posted();
+  void take_posted();
   void handle(std::uint64_t id, std::uint32_t events);
   void add_link(ssl_ptr ssl, unique_fd network, unique_fd plain, std::string from);
   void carry_on(entries::iterator who);
@@ -128,7 +129,8 @@ private:
   std::uint64_t last_id_ = 0;
   std::deque<std::uint64_t> parked_;           ///< those whose first message is there, in order
   std::map<std::string, std::size_t> proving_; ///< by address
-  std::size_t handshakes_ = 0, strangers_ = 0, links_ = 0;
+  std::vector<std::uint64_t> shaking_;         ///< those in the handshake, in order
+  std::size_t strangers_ = 0, links_ = 0;
   bool starved_ = false; ///< a listener found no descriptor
   std::size_t strangers_limit_ = strangers_max, links_limit_ = tls_links_max;
   tls_context context_;

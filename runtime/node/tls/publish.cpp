@@ -38,8 +38,11 @@ void receive(const node_network& net, const std::shared_ptr<tls_service>& what, 
   auto shared = std::make_shared<tls_front::visitor>(std::move(who));
   net.multiplexer->post([net, what, shared] {
     auto whom = what->open(shared->names, shared->from);
-    if (!whom)
+    if (!whom) {
+      if (what->refused)
+        what->refused(shared->from + ": has as many links as one certificate's owner may have");
       return;
+    }
     node_service service;
     service.closed = what->closed;
     service.interface = what->interface;

@@ -111,11 +111,14 @@ bool tls_pump::failed(int outcome, bool reading) {
     break;
   case SSL_ERROR_SYSCALL:
     network_over_ = true;
-    why_ = error != 0 ? std::strerror(error) : "the connection was cut";
+    // A process that just ends leaves these behind.
+    if (error != 0 && error != ECONNRESET && error != EPIPE)
+      why_ = std::strerror(error);
     break;
   default:
     network_over_ = true;
-    why_ = tls_error(ssl_.get());
+    if (ERR_GET_REASON(ERR_peek_error()) != SSL_R_UNEXPECTED_EOF_WHILE_READING)
+      why_ = tls_error(ssl_.get());
   }
   ERR_clear_error();
   if (network_over_)

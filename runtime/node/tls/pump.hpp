@@ -40,7 +40,7 @@ public:
   const ssl_ptr& ssl() const { return ssl_; }
   int network() const { return network_.get(); }
   int plain() const { return plain_.get(); }
-  /// Empty: one side closed it, as links end.
+  /// Empty: one side closed it or its process ended, as links end.
   const std::string& why() const { return why_; }
 
 private:

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <set>
 #include <utility>
 
 #include <openssl/err.h>
@@ -79,37 +80,42 @@ void tls_front::look_at_greeting(entries::iterator who, std::uint32_t events) {
   parked_.push_back(who->first);
 }
 
-/// In order, but for addresses that have as many under way as one may have.
+/// In order, but for networks that have as many under way as one may have.
 void tls_front::admit_parked() {
   auto left = std::exchange(parked_, {});
-  for (auto id : left) {
-    auto who = all_.find(id);
+  std::set<std::string> full; // a look for room is made once for each
+  while (!left.empty()) {
+    if (shaking_.size() >= handshakes_max && !make_room_for_handshake({}))
+      break;
+    auto who = all_.find(left.front());
+    left.pop_front();
     if (who == all_.end() || who->second.at != stage::parked)
       continue;
-    auto& network = who->second.network_of;
-    auto of_address = proving_.find(network);
-    auto many = of_address != proving_.end() && of_address->second >= handshakes_of_one_max;
-    if ((many && !make_room_for_handshake(network)) ||
-        (handshakes_ >= handshakes_max && !make_room_for_handshake({})))
-      parked_.push_back(id);
-    else
+    const auto& network = who->second.network_of;
+    auto under_way = proving_.find(network);
+    auto many = under_way != proving_.end() && under_way->second >= handshakes_of_one_max;
+    if (full.contains(network) || (many && !make_room_for_handshake(network))) {
+      full.insert(network);
+      parked_.push_back(who->first);
+    } else {
       begin_handshake(who);
+    }
   }
+  parked_.insert(parked_.end(), left.begin(), left.end());
 }
 
 /// The one that has gone on for longest, if that is longer than usual; of one network, or of all (empty).
 bool tls_front::make_room_for_handshake(const std::string& network) {
-  auto longest = all_.end();
-  for (auto each = all_.begin(); each != all_.end(); ++each) {
-    const auto& one = each->second;
-    if (one.at == stage::handshake && (network.empty() || one.network_of == network) &&
-        (longest == all_.end() || one.since < longest->second.since))
-      longest = each;
+  for (auto id : shaking_) {
+    auto one = all_.find(id);
+    if (!network.empty() && one->second.network_of != network)
+      continue;
+    if (clock::now() - one->second.since < handshake_usual)
+      return false;
+    refuse(one, "took long over its handshake while others waited");
+    return true;
   }
-  if (longest == all_.end() || clock::now() - longest->second.since < handshake_usual)
-    return false;
-  refuse(longest, "took long over its handshake while others waited");
-  return true;
+  return false;
 }
 
 void tls_front::begin_handshake(entries::iterator who) {
@@ -119,7 +125,7 @@ void tls_front::begin_handshake(entries::iterator who) {
   stranger.ssl.reset(SSL_new(context_.get()));
   stranger.at = stage::handshake;
   stranger.since = clock::now();
-  ++handshakes_;
+  shaking_.push_back(who->first);
   ++proving_[stranger.network_of];
   if (!stranger.ssl || SSL_set_fd(stranger.ssl.get(), stranger.network.get()) != 1) {
     ERR_clear_error();
