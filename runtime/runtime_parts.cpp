@@ -78,7 +78,8 @@ void runtime_parts::make_own_system() {
   runtime::configure(*own_config);
   own_config->load<caf::io::middleman>();
   configure_node(*own_config);
-  own_system = {new caf::actor_system(*own_config), [own_config](caf::actor_system* ended) { delete ended; }};
+  own_system = {new caf::actor_system(*own_config),
+                [own_config](caf::actor_system* ended) { end_node_system(ended); }};
   system = own_system.get();
 }
 

@@ -118,6 +118,22 @@ void configure_node(caf::actor_system_config& config) {
   config.set("middleman.app-identifiers", applications);
 }
 
+void end_node_system(caf::actor_system* system) {
+  system->await_all_actors_done();
+  if (auto net = network_of(*system))
+    net->multiplexer->post([net] {
+      auto broker = static_cast<caf::io::basp_broker*>(caf::actor_cast<caf::abstract_actor*>(net->broker));
+      if (broker->getf(caf::abstract_actor::is_terminated_flag))
+        return;
+      broker->context(net->multiplexer);
+      broker->quit();
+      broker->finalize();
+      // What a broker's own clean-up leaves out: its mailbox is closed.
+      static_cast<void>(broker->caf::scheduled_actor::cleanup({}, net->multiplexer));
+    });
+  delete system;
+}
+
 std::string usual_node_socket() {
   auto runtime_folder = environment("XDG_RUNTIME_DIR");
   for (auto& folder : {runtime_folder, "/run/user/" + std::to_string(::geteuid())})

@@ -39,8 +39,9 @@ std::vector<std::string> environment_of(const program_spec& spec) {
                                   std::string{"PATH="} + (path == nullptr ? "/usr/bin:/bin" : path),
                                   "TERM=dumb"};
   // What the sanitizer is not to report, and where reports go.
-  if (const char* sanitizer = std::getenv("TSAN_OPTIONS"))
-    result.push_back(std::string{"TSAN_OPTIONS="} + sanitizer);
+  for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"})
+    if (const char* sanitizer = std::getenv(name))
+      result.push_back(std::string{name} + "=" + sanitizer);
   for (const auto& [name, value] : spec.environment)
     result.push_back(name + "=" + value);
   return result;

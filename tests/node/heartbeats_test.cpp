@@ -74,3 +74,17 @@ TEST_CASE(
   CHECK(clock_type::now() - start < noticed_max);
   CHECK(moorage::to_failure(link.error()).code == moorage::errc::node_lost);
 }
+
+TEST_CASE("a system that ends in the middle of a heartbeat leaves nothing behind") {
+  int left_behind = 0;
+  for (int i = 0; i < 50; ++i) {
+    node_config config{heartbeat::quick};
+    config.set("middleman.heartbeat-interval", caf::timespan{50us});
+    auto* system = new caf::actor_system{config};
+    auto broker = caf::actor_cast<caf::weak_actor_ptr>(
+        system->middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP")));
+    moorage::end_node_system(system);
+    left_behind += broker.lock() != nullptr;
+  }
+  CHECK(left_behind == 0);
+}

@@ -69,7 +69,7 @@ struct node_config : caf::actor_system_config {
 class node_system {
 public:
   explicit node_system(heartbeat pace = heartbeat::shipped)
-      : config_(pace), system_(std::make_unique<caf::actor_system>(config_)) {}
+      : config_(pace), system_(new caf::actor_system{config_}) {}
 
   caf::actor_system& operator*() { return *system_; }
   caf::actor_system* operator->() { return system_.get(); }
@@ -82,7 +82,10 @@ public:
 
 private:
   node_config config_;
-  std::unique_ptr<caf::actor_system> system_;
+  struct ending {
+    void operator()(caf::actor_system* system) const { moorage::end_node_system(system); }
+  };
+  std::unique_ptr<caf::actor_system, ending> system_;
 };
 
 /// The server's actor. `tell` is called with "down REASON" for every watched actor that goes, `met` with

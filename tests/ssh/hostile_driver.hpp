@@ -22,7 +22,10 @@ inline cluster_settings hostile_settings(world& around, const std::string& host,
   return settings;
 }
 
-/// Far beyond what one pump takes on a busy machine, far below for ever.
+/// Of the processor's time: far beyond what one pump takes, far below for ever.
 constexpr std::chrono::seconds pump_max{2};
+/// By the clock, for a pump that would wait for something: on a busy machine others have the processor for
+/// seconds in the middle of it.
+constexpr std::chrono::seconds stuck_pump{20};
 
 } // namespace moorage::test

@@ -63,6 +63,9 @@ private:
 /// to do.
 constexpr std::chrono::seconds patient{50};
 
+/// The processor's time that this thread has taken.
+std::chrono::nanoseconds spent_by_this_thread();
+
 /// One transport with all it has told.
 class driven {
   bell own_; // before the transport that rings it
@@ -111,6 +114,7 @@ public:
   std::vector<std::uint64_t> answered;
   bool keep_output = true;
   std::chrono::nanoseconds longest_pump{0};
+  std::chrono::nanoseconds busiest_pump{0}; ///< the same, of the processor's time
 
 private:
   void take(std::vector<transport_event> events);

@@ -2,7 +2,6 @@
 // for a turn.
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <ctime>
 #include <string_view>
 
 #include "tests/ssh/transport_driver.hpp"
@@ -18,12 +17,6 @@ namespace {
 /// How much more the pumps that compute spend than all others: more than a hundred times as much, and a
 /// signature alone is a fortieth. A sanitizer slows down all but the computing: sixteen times, or eight.
 constexpr auto far_more = std::string_view{MOORAGE_SANITIZE}.empty() ? 50 : 2;
-
-std::chrono::nanoseconds spent_by_this_thread() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec};
-}
 
 bool computes(const driven& link) {
   return steady::now() < link.it->computes_until();
