@@ -99,12 +99,16 @@ struct cluster_config {
 /// Whether a command that finds no node starts one.
 enum class node_start : std::uint8_t { no, automatic };
 
-/// What the clients that show a certificate may do. Entries add up.
+/// What some clients may do: those that show a certificate, or on the Unix-domain socket those of a user or
+/// group of this machine. One of the three says whom it is about; entries add up. The node's own user and
+/// root need none.
 struct access_entry {
   /// By which of its names: "uri:URI", "dns:NAME" or "subject:SUBJECT" (as RFC 2253 writes it).
   std::string certificate = {};
   std::vector<std::string> clusters = {}; ///< patterns of `access_rights`
   std::vector<access_right> allow = {};
+  std::string user = {};  ///< by name or number
+  std::string group = {}; ///< by name or number; its process's own group, or one of its further ones
 
   friend bool operator==(const access_entry&, const access_entry&) = default;
 };
@@ -132,9 +136,12 @@ struct configuration {
   /// since who listens there is somebody's decision.
   std::vector<std::string> node_listen = {};
   node_files node_tls = {};              ///< all but `revoked` are there where `node_listen` is not empty
-  std::vector<access_entry> access = {}; ///< empty: clients from other machines may do nothing
+  std::vector<access_entry> access = {}; ///< empty: clients from other machines and users may do nothing
   std::string client_node = {};          ///< "HOST:PORT" of a node on another machine; empty: none
   node_files client_tls = {};            ///< what is shown to it, all there where `client_node` is
+  /// Whose node on a Unix-domain socket is trusted besides our own and root's, by name or number. Empty:
+  /// nobody's, since whoever runs a node sees all that its clients do.
+  std::string client_socket_user = {};
   std::string log_level = "warning";
   std::string log_file = {}; ///< empty: stderr
   /// Not set in files. False: of what failed the log tells the kind only, since the cause is told beside it

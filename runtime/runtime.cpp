@@ -77,8 +77,11 @@ result<runtime> runtime::try_connect(const std::string& socket, std::chrono::mil
                                      runtime_options options) {
   if (on_scheduler_thread())
     return would_block();
+  auto where = own_node(socket, options.socket_user);
+  if (!where)
+    return where.error();
   auto parts = std::make_shared<runtime_parts>(std::move(options));
-  if (auto refused = parts->join(own_node(socket), timeout); refused.code != errc::none)
+  if (auto refused = parts->join(std::move(*where), timeout); refused.code != errc::none)
     return refused;
   return runtime{std::move(parts)};
 }
@@ -100,6 +103,36 @@ secret_store& runtime::secrets() {
 
 // --- serving
 
+/// What is offered on the Unix-domain socket: everything to our own user and root, and to others what the
+/// rules say.
+static node_service service_of(const runtime_parts& parts, const std::shared_ptr<link_count>& links) {
+  auto make = [system = parts.system, manager = parts.manager, links](const std::string& from,
+                                                                      const access_rights& rights) {
+    links->began();
+    return caf::actor_cast<caf::strong_actor_ptr>(
+        system->spawn(session, manager, caf::strong_actor_ptr{}, session_bounds{}, from, rights));
+  };
+  node_service service;
+  service.open = [make](const std::string& from) { return make(from, access_rights::everything()); };
+  service.open_other = [make, all = parts.others, to = parts.log](const other_user& who) {
+    auto session = all->open(machine_user{who.user, who.groups},
+                             [&](const access_rights& rights) { return make(who.from, rights); });
+    if (!session)
+      to->turned_away(who.from + ": [[access]] gives it nothing, or it has as many links as a user may have");
+    return session;
+  };
+  service.begun = [all = parts.others](const caf::strong_actor_ptr& session, std::function<void()> cut) {
+    all->begun(session, std::move(cut));
+  };
+  service.closed = [links, all = parts.others](const caf::strong_actor_ptr& session) {
+    links->ended();
+    all->ended(session);
+    caf::anon_send(caf::actor_cast<inner_session_actor>(session), outsider_gone{});
+  };
+  service.interface = parts.system->message_types<session_actor>();
+  return service;
+}
+
 result<std::string> runtime::serve(const std::string& socket, socket_news told) {
   return serve(serving{.socket = socket}, std::move(told));
 }
@@ -113,20 +146,16 @@ result<std::string> runtime::serve(const serving& how, socket_news told) {
     return failure{errc::stopping, "the runtime has stopped"};
   if (!parts_->own_system || !parts_->manager)
     return failure{errc::invalid_request, "only a runtime that brought its own actor system can serve"};
+  auto rules = access_rules::of(how.access);
+  if (!rules)
+    return rules.error();
   log_let_go let_go;
   auto links = std::make_shared<link_count>();
-  auto publish = [system = parts_->system, manager = parts_->manager, links, given](const std::string& path) {
-    node_service service;
-    service.open = [system, manager, links](const std::string& from) {
-      links->began();
-      return caf::actor_cast<caf::strong_actor_ptr>(system->spawn(
-          session, manager, caf::strong_actor_ptr{}, session_bounds{}, from, access_rights::everything()));
-    };
-    service.closed = [links](const caf::strong_actor_ptr& session) {
-      links->ended();
-      caf::anon_send(caf::actor_cast<inner_session_actor>(session), outsider_gone{});
-    };
-    service.interface = system->message_types<session_actor>();
+  parts_->others = std::make_shared<outsiders>(std::move(*rules));
+  auto publish = [offered = service_of(*parts_, links), system = parts_->system, others = parts_->others,
+                  given](const std::string& path) {
+    auto service = offered;
+    service.others = others->admits_users();
     return given ? publish_node(*system, std::move(service), given->get())
                  : publish_node(*system, std::move(service), path);
   };
@@ -163,12 +192,19 @@ std::vector<std::string> runtime::listens_on() const {
 result<void> runtime::renew(const node_files& files, std::vector<access_entry> access) {
   if (!parts_)
     return moved_from();
-  if (!parts_->listener)
-    return failure{errc::invalid_request, "this runtime does not serve over TLS"};
-  if (auto wrong = parts_->listener->reload(files); wrong.code != errc::none)
-    return wrong;
-  parts_->change_access(std::move(access));
-  return {};
+  if (!parts_->others || !parts_->published)
+    return failure{errc::invalid_request, "this runtime does not serve"};
+  auto rules = access_rules::of(std::move(access));
+  if (!rules)
+    return rules.error();
+  if (parts_->listener)
+    if (auto wrong = parts_->listener->reload(files); wrong.code != errc::none)
+      return wrong;
+  const auto users = rules->admits_users();
+  if (auto closed = users ? parts_->published->admit_others(true) : failure{}; closed.code != errc::none)
+    return closed;
+  parts_->others->renew(std::move(*rules));
+  return users ? failure{} : parts_->published->admit_others(false);
 }
 
 bool runtime::wait_for_loss(std::chrono::milliseconds timeout) const {

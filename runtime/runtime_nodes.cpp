@@ -2,14 +2,11 @@
 // node of its own machine does not link OpenSSL.
 #include <algorithm>
 #include <chrono>
-#include <map>
-#include <mutex>
 #include <utility>
 
 #include "actors/session/session.hpp"
 #include "messages/printable.hpp"
 #include "runtime/actors.hpp"
-#include "runtime/config/access.hpp"
 #include "runtime/node/tls/dial.hpp"
 #include "runtime/node/tls/publish.hpp"
 #include "runtime/runtime_parts.hpp"
@@ -18,68 +15,6 @@
 namespace moorage {
 
 namespace {
-
-/// How many links one certificate's owner may have: a site's hundred processes under one name.
-constexpr std::size_t links_of_one_max = 256;
-
-/// Who is linked over TLS, and what each may do.
-class proved_outsiders {
-public:
-  explicit proved_outsiders(std::vector<access_entry> access) : access_(std::move(access)) {}
-
-  /// The session of one who has come, made by `make` for what they may do; none: they have too many.
-  template <class Make>
-  caf::strong_actor_ptr open(certificate_names names, const Make& make) {
-    std::lock_guard guard{mutex_};
-    auto same =
-        std::count_if(all_.begin(), all_.end(), [&](const auto& each) { return each.second.names == names; });
-    if (static_cast<std::size_t>(same) >= links_of_one_max)
-      return nullptr;
-    auto rights = rights_now(names);
-    caf::strong_actor_ptr session = make(rights);
-    all_.emplace(session, entry{std::move(names), std::move(rights), {}});
-    return session;
-  }
-  void begun(const caf::strong_actor_ptr& session, std::function<void()> cut) {
-    std::unique_lock guard{mutex_};
-    auto found = all_.find(session);
-    if (found == all_.end())
-      return;
-    // The rules may have changed in between.
-    if (rights_now(found->second.names) == found->second.rights) {
-      found->second.cut = std::move(cut);
-      return;
-    }
-    guard.unlock();
-    cut();
-  }
-  void ended(const caf::strong_actor_ptr& session) {
-    std::lock_guard guard{mutex_};
-    all_.erase(session);
-  }
-  /// Cuts the links of those whose rights are others now.
-  void renew(std::vector<access_entry> access) {
-    std::lock_guard guard{mutex_};
-    access_ = std::move(access);
-    for (const auto& [session, each] : all_)
-      if (each.cut && !(rights_now(each.names) == each.rights))
-        each.cut();
-  }
-
-private:
-  struct entry {
-    certificate_names names;
-    access_rights rights;
-    std::function<void()> cut;
-  };
-  access_rights rights_now(const certificate_names& names) const {
-    return rights_of(access_, names.subject, names.uris, names.dns);
-  }
-
-  std::mutex mutex_; // edge: the network's thread, and host threads that renew
-  std::vector<access_entry> access_;
-  std::map<caf::strong_actor_ptr, entry> all_;
-};
 
 /// What cannot be made up, for events and the log.
 std::string in_words(const certificate_names& names, const std::string& from) {
@@ -121,33 +56,31 @@ runtime runtime::connect(const node_address& node, std::chrono::milliseconds tim
 // --- being one
 
 failure listen_over_tls(runtime_parts& parts, const serving& how, const std::shared_ptr<link_count>& links) {
-  auto outsiders = std::make_shared<proved_outsiders>(how.access);
   tls_service service;
   service.open = [system = parts.system, manager = parts.manager, links,
-                  all = outsiders](const certificate_names& names, const std::string& from) {
+                  all = parts.others](const certificate_names& names, const std::string& from) {
     return all->open(names, [&](const access_rights& rights) {
       links->began();
       return caf::actor_cast<caf::strong_actor_ptr>(system->spawn(
           session, manager, caf::strong_actor_ptr{}, session_bounds{}, in_words(names, from), rights));
     });
   };
-  service.begun = [all = outsiders](const caf::strong_actor_ptr& session, std::function<void()> cut) {
+  service.begun = [all = parts.others](const caf::strong_actor_ptr& session, std::function<void()> cut) {
     all->begun(session, std::move(cut));
   };
-  service.closed = [links, all = outsiders](const caf::strong_actor_ptr& session) {
+  service.closed = [links, all = parts.others](const caf::strong_actor_ptr& session) {
     links->ended();
     all->ended(session);
     caf::anon_send(caf::actor_cast<inner_session_actor>(session), outsider_gone{});
   };
   service.interface = parts.system->message_types<session_actor>();
-  service.refused = [to = parts.log](const std::string& who_and_why) { to->turned_away(who_and_why); };
+  service.refused = [to = parts.log](const std::string& who_and_why) {
+    to->turned_away("over TLS: " + who_and_why);
+  };
   auto begun = publish_tls(*parts.system, std::move(service), how.listen, how.files);
   if (!begun)
     return begun.error();
   parts.listener = std::move(*begun);
-  parts.change_access = [outsiders](std::vector<access_entry> access) {
-    outsiders->renew(std::move(access));
-  };
   return {};
 }
 

@@ -37,6 +37,9 @@ struct runtime_options {
   /// "portal, alice". 100 bytes of it are kept, fit to be printed; a node adds the process that it sees.
   /// Empty: the program's name.
   std::string name = {};
+  /// For a runtime of `connect` to a Unix-domain socket: the user, by name or number, whose node may listen
+  /// there besides our own and root's. Whoever runs a node sees all that its clients do. Empty: nobody.
+  std::string socket_user = {};
   /// Reads the host's configuration again when an admin orders it (`reload_configuration`,
   /// `runtime::reload`), takes over what has changed, and says what that was, or what is wrong. Called on a
   /// thread of the runtime's that may block, one at a time; `by` says who orders it. The runtime's end does
@@ -73,7 +76,10 @@ struct serving {
   std::vector<std::string> listen = {};
   /// Of use with `listen`.
   node_files files = {};
-  /// Who may do what over TLS, by certificate; who is not in it may do nothing. Of use with `listen`.
+  /// Who may do what: over TLS by certificate, on the Unix-domain socket other users of this machine. Who is
+  /// not in it may do nothing; this process's own user and root everything, there. With a user or group in it
+  /// everybody can open the socket's file (mode 0666; of a socket that was given the mode is its maker's
+  /// matter), and is asked who they are.
   std::vector<access_entry> access = {};
 };
 

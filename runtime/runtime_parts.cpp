@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "messages/printable.hpp"
+#include "runtime/system/account.hpp"
 #include "runtime/system/descriptors.hpp"
 #include "runtime/system/scheduler_thread.hpp"
 
@@ -88,10 +89,14 @@ void runtime_parts::start_client(const session_actor& node, node_loss on_loss) {
   gate->open(client, !manager);
 }
 
-node_place own_node(const std::string& socket) {
+result<node_place> own_node(const std::string& socket, const std::string& user) {
   std::error_code ignored; // then the path is as it was given, and the connect says what is wrong with it
   auto path = socket.empty() ? usual_node_socket() : std::filesystem::absolute(socket, ignored).string();
-  return {path.empty() ? socket : path};
+  node_place where{path.empty() ? socket : path};
+  if (!user.empty() && !(where.trusted = user_called(user)))
+    return failure{errc::invalid_request,
+                   "this machine knows no user '" + printable(user) + "', whose node is to be trusted"};
+  return where;
 }
 
 failure runtime_parts::join(node_place where, std::chrono::milliseconds timeout) {

@@ -12,6 +12,7 @@
 #include "runtime/client/client.hpp"
 #include "runtime/node/keeper.hpp"
 #include "runtime/node/link_keeper.hpp"
+#include "runtime/node/outsiders.hpp"
 #include "runtime/node/socket.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/secrets.hpp"
@@ -42,8 +43,9 @@ inline failure moved_from() {
   return {errc::invalid_request, "this runtime was moved from: use the one that it was moved to"};
 }
 
-/// The node that listens on a Unix-domain socket; empty: on the usual one.
-node_place own_node(const std::string& socket);
+/// The node that listens on a Unix-domain socket (empty: on the usual one), and may be that user's (empty: our
+/// own or root's only). Errors: `invalid_request`: there is no such user.
+result<node_place> own_node(const std::string& socket, const std::string& user);
 
 /// Members end in the reverse order: the actor system before everything that its actors use.
 struct runtime_parts {
@@ -83,8 +85,8 @@ struct runtime_parts {
   manager_actor manager; ///< none: the pools are a node's
   caf::actor client;
   std::unique_ptr<node_keeper> published;
-  std::unique_ptr<node_listener> listener;                      ///< over TLS
-  std::function<void(std::vector<access_entry>)> change_access; ///< of who comes there
+  std::unique_ptr<node_listener> listener; ///< over TLS
+  std::shared_ptr<outsiders> others;       ///< who comes there, and other users; none: it does not serve
   /// What makes that listener, where pools are: a program without them does without OpenSSL as well.
   failure (*listen_over_tls)(runtime_parts&, const serving&, const std::shared_ptr<link_count>&) = nullptr;
   std::unique_ptr<link_keeper> link; ///< to that node

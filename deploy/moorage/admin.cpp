@@ -174,7 +174,8 @@ ending follow_events(const options& from, runtime& node, signal_watch& signals) 
 // and handed it over may be named in the node's place, so what is no node is left alone.
 struct serving_process {
   pid_t number = 0;
-  unique_fd held; ///< its number may be another's soon
+  unique_fd held;      ///< its number may be another's soon
+  bool others = false; ///< another user's, to whom we send no signals
 };
 
 std::optional<serving_process> process_of(const std::string& socket, const options& from, ending& wrong) {
@@ -188,13 +189,14 @@ std::optional<serving_process> process_of(const std::string& socket, const optio
   std::error_code unknown;
   auto program =
       std::filesystem::read_symlink("/proc/" + std::to_string(*process) + "/exe", unknown).filename();
-  if (!held || (program != "moorage" && program != "moorage (deleted)")) {
+  auto others = unknown == std::errc::permission_denied;
+  if (!held || (!others && program != "moorage" && program != "moorage (deleted)")) {
     complain("cannot tell which process serves " + socket +
              ": end the program that does, or, if it is systemd's, run: systemctl --user stop moorage");
     wrong = {failed, 0};
     return std::nullopt;
   }
-  return serving_process{*process, std::move(held)};
+  return serving_process{*process, std::move(held), others};
 }
 
 ending await_end(const serving_process& process, const options& from, const std::string& socket,
@@ -209,17 +211,28 @@ ending await_end(const serving_process& process, const options& from, const std:
                        : "process " + number + " serves no more\n");
 }
 
-ending stop_node(const options& from, const std::string& socket) {
+// Nothing: it is another user's.
+std::optional<ending> stop_node(const options& from, const std::string& socket) {
   ending wrong;
   auto process = process_of(socket, from, wrong);
   if (!process)
     return wrong;
+  if (process->others)
+    return std::nullopt;
   if (pidfd_send_signal(process->held.get(), SIGTERM, nullptr, 0) != 0) {
     complain("cannot end process " + std::to_string(process->number) + ", which serves " + socket + ": " +
              std::strerror(errno));
-    return {failed, 0};
+    return ending{failed, 0};
   }
   return await_end(*process, from, socket, "was sent SIGTERM");
+}
+
+// Its process is on another machine, or another user's: what is known of its end is that the link has ended.
+ending shut_down_distant(const options& from, runtime& node, const std::string& address) {
+  auto told = node.shut_down(std::max(from.admin.within, std::chrono::milliseconds{0}));
+  if (!told && told.error().code == errc::node_lost)
+    complain("whether the node on " + printable(address) + " ends is not known: the link to it was lost");
+  return confirm(from, told);
 }
 
 // By message, since leases may end by themselves first. A node that has ended before its answer came has done
@@ -229,20 +242,14 @@ ending shut_down(const options& from, runtime& node, const std::string& socket) 
   auto process = process_of(socket, from, wrong);
   if (!process)
     return wrong;
-  auto told = node.shut_down(from.admin.within);
+  if (process->others)
+    return shut_down_distant(from, node, socket);
+  auto told = node.shut_down(std::max(from.admin.within, std::chrono::milliseconds{0}));
   if (!told && told.error().code != errc::node_lost)
     return refuse(told.error());
   return await_end(*process, from, socket,
                    told ? "has closed all connections"
                         : "does not answer any more (moorage admin stop ends it)");
-}
-
-// Its process is on another machine: what is known of its end is that the link has ended.
-ending shut_down_distant(const options& from, runtime& node, const std::string& address) {
-  auto told = node.shut_down(std::max(from.admin.within, std::chrono::milliseconds{0}));
-  if (!told && told.error().code == errc::node_lost)
-    complain("whether the node on " + printable(address) + " ends is not known: the link to it was lost");
-  return confirm(from, told);
 }
 
 ending steer(const options& from, runtime& node) {
@@ -275,7 +282,8 @@ ending run_admin(const options& from) {
   auto socket = distant.empty() ? node_socket(from, *config) : distant;
   // To stop one that hangs takes its process, which is here.
   if (action == "stop" && from.admin.within.count() < 0 && distant.empty())
-    return stop_node(from, socket);
+    if (auto stopped = stop_node(from, socket))
+      return *stopped;
   auto reached = reach_node(from, *config, signals ? &*signals : nullptr);
   if (!reached.pools)
     return refuse(reached.reason);

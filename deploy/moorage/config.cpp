@@ -64,13 +64,25 @@ json files_json(const node_files& files) {
           {"revoked", files.revoked}};
 }
 
+// Whom an entry is about, by which key.
+std::pair<const char*, const std::string&> named_in(const access_entry& entry) {
+  if (!entry.user.empty())
+    return {"user", entry.user};
+  if (!entry.group.empty())
+    return {"group", entry.group};
+  return {"certificate", entry.certificate};
+}
+
 json access_json(const configuration& config) {
   auto result = json::array();
   for (const auto& each : config.access) {
     auto rights = json::array();
     for (auto right : each.allow)
       rights.push_back(to_string(right));
-    result.push_back({{"certificate", each.certificate}, {"clusters", each.clusters}, {"allow", rights}});
+    json entry{{"clusters", each.clusters}, {"allow", rights}};
+    const auto [key, name] = named_in(each);
+    entry[key] = name;
+    result.push_back(std::move(entry));
   }
   return result;
 }
@@ -98,13 +110,18 @@ std::string listen_text(const configuration& config) {
 
 std::string distant_text(const configuration& config) {
   std::string result;
+  if (!config.client_node.empty() || !config.client_socket_user.empty())
+    result += "\n\n[client]";
   if (!config.client_node.empty())
-    result += "\n\n[client]\nnode = " + quote_toml(config.client_node) + files_text(config.client_tls);
+    result += "\nnode = " + quote_toml(config.client_node) + files_text(config.client_tls);
+  if (!config.client_socket_user.empty())
+    result += "\nsocket_user = " + quote_toml(config.client_socket_user);
   for (const auto& each : config.access) {
     std::vector<std::string> rights;
     for (auto right : each.allow)
       rights.push_back(to_string(right));
-    result += "\n\n[[access]]\ncertificate = " + quote_toml(each.certificate) +
+    const auto [key, name] = named_in(each);
+    result += "\n\n[[access]]\n" + std::string{key} + " = " + quote_toml(name) +
               "\nclusters = " + list_text(each.clusters) + "\nallow = " + list_text(rights);
   }
   return result;
@@ -123,7 +140,9 @@ std::string whole_json(const options& from, const configuration& config,
                     {"idle_end_seconds", seconds_of(config.node_idle_end)},
                     {"listen", config.node_listen},
                     {"files", files_json(config.node_tls)}};
-  result["client"] = {{"node", config.client_node}, {"files", files_json(config.client_tls)}};
+  result["client"] = {{"node", config.client_node},
+                      {"files", files_json(config.client_tls)},
+                      {"socket_user", config.client_socket_user}};
   result["access"] = access_json(config);
   result["log"] = {{"level", config.log_level}, {"file", config.log_file}};
   return json_text(result);

@@ -233,7 +233,7 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
   auto& pools = *reached.pools;
   auto lease = acquire(from, pools, signals, reached.took);
   if (!lease && reached.of_node && !reached.distant && lease.error().code == errc::unknown_cluster) {
-    if (auto unknown = make_known(pools, from, config); unknown.code != errc::none) {
+    if (auto unknown = make_known(pools, from, config, lease.error()); unknown.code != errc::none) {
       refuse(unknown);
       return {exec_failed, 0};
     }

@@ -76,8 +76,10 @@ std::string own_name(const options& from) {
 }
 
 // One command rather tells of a node's loss than waits for its return.
-result<runtime> connected(const options& from, const std::string& path) {
-  return runtime::try_connect(path, node_patience(from), {.reconnect = false, .name = own_name(from)});
+result<runtime> connected(const options& from, const configuration& config, const std::string& path) {
+  return runtime::try_connect(
+      path, node_patience(from),
+      {.reconnect = false, .name = own_name(from), .socket_user = config.client_socket_user});
 }
 
 pools_at_hand over_tls(const options& from, const configuration& config, const std::string& address,
@@ -108,22 +110,22 @@ void name_files_from_root(cluster_settings& of) {
 }
 
 // A node that ends at this very moment is none: its file goes first.
-result<runtime> find_node(const options& from, const std::string& path) {
-  auto node = connected(from, path);
+result<runtime> find_node(const options& from, const configuration& config, const std::string& path) {
+  auto node = connected(from, config, path);
   if (node.error().code == errc::node_lost && access(path.c_str(), F_OK) != 0)
-    return connected(from, path);
+    return connected(from, config, path);
   return node;
 }
 
 // The node that listens there, or one that is started there where the configuration wants that.
 result<runtime> find_or_start_node(const options& from, const configuration& config, const std::string& path,
                                    const signal_watch& signals) {
-  auto node = find_node(from, path);
+  auto node = find_node(from, config, path);
   if (node.error().code != errc::no_node || !may_start_node(from, config))
     return node;
   auto wrong = start_node(from, config, path, signals);
   if (wrong.code == errc::none) {
-    node = find_node(from, path);
+    node = find_node(from, config, path);
     if (node.error().code != errc::node_lost || node_process(path))
       return node;
     // Somebody had it end as it came up, or it dies of whoever comes.
@@ -217,12 +219,14 @@ std::string distant_node(const options& from, const configuration& config) {
   return named.empty() ? config.client_node : named;
 }
 
-failure make_known(runtime& node, const options& from, const configuration& config) {
+failure make_known(runtime& node, const options& from, const configuration& config, const failure& unknown) {
   cluster_config ours;
   auto wrong = usable_cluster(config, from.cluster, ours);
   name_files_from_root(ours.settings);
   if (wrong.code == errc::none)
     wrong = node.register_cluster(ours.settings).error();
+  if (wrong.code == errc::not_permitted)
+    wrong = unknown;
   // It may name paths, each on a line of its own.
   wrong.text = printable(wrong.text, printable_whole, lines::many);
   return wrong;
@@ -233,8 +237,9 @@ pools_at_hand reach_cluster(const options& from, const configuration& config, si
   if (!result.pools || !result.of_node || result.distant)
     return result;
   if (auto known = result.pools->pool(from.cluster); !known)
-    result.reason =
-        known.error().code == errc::unknown_cluster ? make_known(*result.pools, from, config) : known.error();
+    result.reason = known.error().code == errc::unknown_cluster
+                        ? make_known(*result.pools, from, config, known.error())
+                        : known.error();
   if (result.reason.code != errc::none)
     result.pools.reset();
   return result;
@@ -286,7 +291,7 @@ pools_at_hand reach_node(const options& from, const configuration& config, signa
     return over_tls(from, config, address, signals);
   pools_at_hand result;
   auto path = node_socket(from, config);
-  auto node = connected(from, path);
+  auto node = connected(from, config, path);
   result.of_node = true;
   if (node)
     result.pools = std::move(*node);

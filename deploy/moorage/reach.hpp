@@ -45,8 +45,9 @@ pools_at_hand reach_cluster(const options& from, const configuration& config, si
 pools_at_hand reach_pools(const options& from, const configuration& config, signal_watch& signals);
 /// What there is to say where no node listens, to who can start one.
 failure no_node_on(const std::string& path, const options& from);
-/// Tells a node that does not know the options' cluster of it, with our settings.
-failure make_known(runtime& node, const options& from, const configuration& config);
+/// Tells a node that does not know the options' cluster of it, with our settings; `unknown` is how the node
+/// said so, which stands where it takes settings from others.
+failure make_known(runtime& node, const options& from, const configuration& config, const failure& unknown);
 
 /// The node's pools. Without a node the reason says how to start one. As `make_pools` where the node is
 /// distant; `signals`: none are watched.

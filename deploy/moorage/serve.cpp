@@ -237,8 +237,6 @@ result<std::string> take_over(runtime& pools, const configuration& before, confi
 // Its files may have others in them, whether or not the configuration has changed. What is refused stays in
 // `now` as it was before.
 void renew_tls(runtime& pools, const configuration& before, configuration& now, result<std::string>& told) {
-  if (pools.listens_on().empty())
-    return;
   auto renewed = pools.renew(now.node_tls, now.access);
   if (renewed)
     return;

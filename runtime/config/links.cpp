@@ -18,6 +18,8 @@ constexpr const char* addresses = R"("ADDRESS:PORT" or "[ADDRESS]:PORT", or a li
 constexpr const char* hosts = R"("HOST:PORT" or "[ADDRESS]:PORT")";
 constexpr const char* certificates =
     R"("uri:URI", "dns:NAME" or "subject:SUBJECT" (as RFC 2253 writes it), of a client's certificate)";
+constexpr const char* users = "the name or number of a user of this machine";
+constexpr const char* groups = "the name or number of a group of this machine";
 constexpr const char* patterns =
     R"(a list of clusters' names, of letters, digits, '-', '_' and '.', in which '*' stands for any text and '?' for one character)";
 constexpr const char* rights = R"(a list of "use", "observe" and "admin")";
@@ -44,6 +46,12 @@ bool is_endpoint(std::string_view text, unsigned least_port) {
   unsigned number = 0;
   auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
   return error == std::errc{} && end == port.data() + port.size() && number >= least_port && number <= 65'535;
+}
+
+// useradd(8) allows less, and directory services give names such as DOMAIN\\name and name@domain.
+bool may_be_account(const std::string& text) {
+  return !text.empty() && text.size() <= 256 && text.front() != '-' &&
+         printable(text, printable_whole) == text && text.find_first_of(":/") == std::string::npos;
 }
 
 bool names_certificate(const std::string& text) {
@@ -118,12 +126,24 @@ void config_reader::need_node_files(const toml::table& table, const std::string&
               std::string{each} + " is missing beside it; allowed: " + pem_file);
 }
 
+void config_reader::read_account(const toml::node& node, const std::string& path, const std::string& allowed,
+                                 std::string& target) {
+  auto word = read_word(node, path, allowed);
+  if (word && !may_be_account(*word))
+    problem(node.source(), path, quote_toml(*word) + " is not understood; allowed: " + allowed);
+  target = word.value_or("");
+}
+
 void config_reader::read_client(const toml::table& table) {
   for (auto&& [key, node] : table) {
     if (read_node_file(key, node, "client", result_.value.client_tls) && key != "revoked")
       continue;
+    if (key == "socket_user") {
+      read_account(node, "client.socket_user", users, result_.value.client_socket_user);
+      continue;
+    }
     if (key != "node") {
-      unknown_key(key, "client", "setting", {"node", "certificate", "key", "authority"});
+      unknown_key(key, "client", "setting", {"node", "certificate", "key", "authority", "socket_user"});
       continue;
     }
     auto word = read_word(node, "client.node", hosts);
@@ -158,6 +178,10 @@ void config_reader::read_access_entry(const toml::table& table, const std::strin
       if (word && !names_certificate(*word))
         problem(node.source(), path, quote_toml(*word) + " is not understood; allowed: " + certificates);
       entry.certificate = word.value_or("");
+    } else if (key == "user") {
+      read_account(node, path, users, entry.user);
+    } else if (key == "group") {
+      read_account(node, path, groups, entry.group);
     } else if (key == "clusters") {
       read_words(node, path, patterns, false, [&entry](const std::string& word) {
         entry.clusters.push_back(word);
@@ -170,11 +194,16 @@ void config_reader::read_access_entry(const toml::table& table, const std::strin
         return found != access_right_words.end();
       });
     } else {
-      unknown_key(key, section, "setting", {"certificate", "clusters", "allow"});
+      unknown_key(key, section, "setting", {"certificate", "user", "group", "clusters", "allow"});
     }
   }
-  for (auto [key, allowed] :
-       {std::pair{"certificate", certificates}, {"clusters", patterns}, {"allow", rights}})
+  auto whose = table.contains("certificate") + table.contains("user") + table.contains("group");
+  if (whose != 1)
+    problem(table.source(), section,
+            whose == 0 ? std::string{"whom it is about is missing; allowed: certificate, user or group"}
+                       : std::string{"certificate, user and group are each of somebody else; allowed: one of "
+                                     "them, and an [[access]] for each other"});
+  for (auto [key, allowed] : {std::pair{"clusters", patterns}, {"allow", rights}})
     if (!table.contains(key))
       problem(table.source(), section, std::string{key} + " is missing; allowed: " + allowed);
   result_.value.access.push_back(std::move(entry));

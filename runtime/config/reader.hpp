@@ -60,6 +60,8 @@ private:
   void read_socket(const toml::node& node);
   void read_log(const toml::table& table);
 
+  void read_account(const toml::node& node, const std::string& path, const std::string& allowed,
+                    std::string& target);
   void read_client(const toml::table& table);
   void read_listen(const toml::node& node);
   /// One of `node_files`; false: the key is none of them.

@@ -2,6 +2,7 @@
 
 #include "messages/durations.hpp"
 #include "messages/type_ids.hpp"
+#include "runtime/node/unix_socket.hpp"
 
 #include <filesystem>
 #include <system_error>
@@ -29,11 +30,15 @@ std::chrono::milliseconds link_count::none_for() const {
 }
 
 node_keeper::node_keeper(published_node first, publisher again, teller tell, node_idleness idleness)
-    : path_(first.path()), node_(std::move(first)), again_(std::move(again)), tell_(std::move(tell)),
-      idleness_(std::move(idleness)), thread_([this] { watch(); }) {}
+    : path_(first.path()), given_(first.given()), node_(std::move(first)), again_(std::move(again)),
+      tell_(std::move(tell)), idleness_(std::move(idleness)), thread_([this] { watch(); }) {}
 
 node_keeper::~node_keeper() {
   close();
+}
+
+failure node_keeper::admit_others(bool others) {
+  return given_ ? failure{} : moorage::admit_others(path_, others);
 }
 
 void node_keeper::close() {

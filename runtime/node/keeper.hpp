@@ -66,6 +66,9 @@ public:
   node_keeper& operator=(const node_keeper&) = delete;
 
   const std::string& path() const { return path_; }
+  /// Lets processes of other users open the socket's file from now on, or not any more; nothing of a socket
+  /// that was given. `publisher` has to know it too. Errors: `local_failure`.
+  failure admit_others(bool others);
   /// Looks no more and listens no more. May be called twice, by one thread at a time, and not by `tell`.
   void close();
 
@@ -79,6 +82,7 @@ private:
   bool wait(std::chrono::milliseconds span);
 
   std::string path_;
+  bool given_;
   published_node node_; ///< the watching thread's until it has ended
   publisher again_;
   teller tell_;

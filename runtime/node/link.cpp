@@ -62,15 +62,19 @@ bool answered(caf::scoped_actor& self, clock::time_point deadline, const std::st
   return false;
 }
 
-caf::error no_handshake(const caf::actor_system& system, const std::string& path, const caf::error& reason,
-                        const std::string& refusal) {
+caf::error no_handshake(const caf::actor_system& system, const std::string& path, const peer& other,
+                        const caf::error& reason, const std::string& refusal) {
   std::string text = "what listens on " + path;
   if (!refusal.empty())
     text += " is no node, since it does not speak CAF's protocol as one does (it " + refusal +
             "): give the path that 'moorage serve' listens on";
   else if (reason == caf::sec::disconnect_during_handshake)
-    text += " closed the connection during the handshake: it is stopping, out of descriptors, or no node; "
-            "try again, and look at its log";
+    text += " closed the connection during the handshake: it is stopping, out of descriptors, or no node" +
+            (other.uid == ::geteuid() ? std::string{}
+                                      : ", or the node of uid " + std::to_string(other.uid) +
+                                            ", whose configuration gives us (uid " +
+                                            std::to_string(::geteuid()) + ") nothing ([[access]])") +
+            "; try again, and look at its log";
   else if (reason == caf::sec::incompatible_application_ids)
     text += " is another application, or a node of another version or build of moorage, whose messages are "
             "not ours: stop it (moorage admin stop) and start it again from the installation that this "
@@ -92,16 +96,17 @@ caf::error silent(const std::string& path, pid_t pid, std::chrono::milliseconds 
 }
 
 /// To the Unix-domain socket of a node of ours; who listens there.
-caf::expected<unique_fd> connect_to_own(const std::string& path, clock::time_point deadline, peer& other) {
-  auto fd = connect_to(path, deadline);
+caf::expected<unique_fd> connect_to_own(const node_place& where, clock::time_point deadline, peer& other) {
+  auto fd = connect_to(where.name, deadline);
   if (!fd)
     return fd;
   other = peer_of(fd->get());
-  if (!is_trusted(other))
+  if (!is_trusted(other) && other.uid != where.trusted)
     return make_error(errc::local_failure,
-                      "what listens on " + path + " is run by uid " + std::to_string(other.uid) +
+                      "what listens on " + where.name + " is run by uid " + std::to_string(other.uid) +
                           ", neither by us (uid " + std::to_string(::geteuid()) +
-                          ") nor by root, and is not to be trusted: give the path of your own node");
+                          ") nor by root, and is not to be trusted: give the path of your own node, or name "
+                          "that user as socket_user in [client] of the configuration");
   return fd;
 }
 
@@ -257,7 +262,7 @@ node_link::connect(caf::actor_system& system, const node_place& where, std::chro
     return no_network();
   const auto& path = where.name;
   peer other{::geteuid(), 0};
-  auto fd = where.dial ? dial(where, deadline, called_off) : connect_to_own(path, deadline, other);
+  auto fd = where.dial ? dial(where, deadline, called_off) : connect_to_own(where, deadline, other);
   if (!fd)
     return std::move(fd.error());
   auto made = std::make_shared<connection>();
@@ -289,7 +294,7 @@ node_link::connect(caf::actor_system& system, const node_place& where, std::chro
       },
       [&](caf::error& reason) { failed = std::move(reason); });
   if (failed)
-    return no_handshake(system, path, failed, greeting->refusal);
+    return no_handshake(system, path, other, failed, greeting->refusal);
   if (node == system.node() && other.pid != ::getpid())
     return make_error(errc::local_failure,
                       "the node on " + path + " has the same identity as this process, " + to_string(node) +

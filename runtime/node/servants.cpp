@@ -1,5 +1,6 @@
 #include "runtime/node/servants.hpp"
 
+#include "runtime/node/network.hpp"
 #include "runtime/node/socket.hpp"
 
 #include <caf/actor_system.hpp>
@@ -260,14 +261,23 @@ void node_doorman::detach_from(caf::io::abstract_broker* broker) {
 
 void node_doorman::accepted(unique_fd fd) {
   auto from = peer_of(fd.get());
-  if (detached() || !is_trusted(from))
+  auto others = !is_trusted(from);
+  if (detached() || (others && !what_.open_other))
     return;
-  auto whom = what_.open(in_words(from));
+  // Whom a change of the rules could not cut does not get in.
+  auto cutting = others ? std::make_shared<unique_fd>(second_of(fd.get())) : nullptr;
+  if (cutting && !*cutting)
+    return;
+  auto whom =
+      others ? what_.open_other({from.uid, groups_of(fd.get()), in_words(from)}) : what_.open(in_words(from));
   if (!whom)
     return;
   make_room_for_one();
-  greeting_.push_back(offer_link(listener_.backend(), caf::actor_cast<caf::actor>(parent()), std::move(fd),
-                                 std::move(whom), what_));
+  greeting_.push_back(
+      offer_link(listener_.backend(), caf::actor_cast<caf::actor>(parent()), std::move(fd), whom, what_));
+  greeting_.back()->others = others;
+  if (others && what_.begun)
+    what_.begun(whom, [cutting] { ::shutdown(cutting->get(), SHUT_RDWR); });
 }
 
 /// A client greets within a moment. Those that never do would hold a descriptor each, for ever.
@@ -277,8 +287,12 @@ void node_doorman::make_room_for_one() {
   std::erase_if(greeting_, [](auto& each) { return each->over || each->fd < 0; });
   if (greeting_.size() < greeting_max)
     return;
-  ::shutdown(greeting_.front()->fd, SHUT_RDWR);
-  greeting_.pop_front();
+  // Other users' before our own.
+  auto last = std::find_if(greeting_.begin(), greeting_.end(), [](auto& each) { return each->others; });
+  if (last == greeting_.end())
+    last = greeting_.begin();
+  ::shutdown((*last)->fd, SHUT_RDWR);
+  greeting_.erase(last);
 }
 
 void node_doorman::ended() {

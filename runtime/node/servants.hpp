@@ -70,6 +70,7 @@ private:
 /// once the broker has answered whoever connects.
 struct greeting_state {
   int fd = -1;         ///< -1: the connection has ended
+  bool others = false; ///< of another user's process
   bool over = false;   ///< the peer has greeted
   std::string refusal; ///< what the peer did that ended the connection
 };

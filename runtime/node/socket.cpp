@@ -177,6 +177,10 @@ const std::string& published_node::path() const {
   return state_->file.path;
 }
 
+bool published_node::given() const {
+  return state_->borrowed != nullptr;
+}
+
 bool published_node::in_place() const {
   return state_->borrowed || is_in_place(state_->file);
 }
@@ -242,7 +246,7 @@ caf::expected<published_node> publish_node(caf::actor_system& system, node_servi
     return error;
   if (path == usual_node_socket())
     create_folders_above(path);
-  auto listening = listen_at(path);
+  auto listening = listen_at(path, what.others);
   if (!listening)
     return std::move(listening.error());
   auto state = std::make_unique<published_node::state>();

@@ -2,8 +2,8 @@
 // network protocol. No TCP port is opened, ever. Both ends live here: `publish_node` and `connect_node`.
 //
 // Who may connect: whoever can open the file, which is its owner and root (file mode 0600, in a folder that
-// nobody else may write to), and both ends ask the kernel who is at the other end. It must be so: whoever can
-// speak this protocol can reach, and end, every actor of the process behind it.
+// nobody else may write to), and both ends ask the kernel who is at the other end. Other users only where the
+// service takes them (`open_other`); a link reaches the one actor that it was given (link_filter.hpp).
 //
 // What both ends need in their configuration: `configure_node`, see there.
 //
@@ -45,6 +45,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -94,16 +95,31 @@ inline constexpr const char* node_more_types = "moorage.link-types";
 /// folder of our own.
 std::string usual_node_socket();
 
+/// Who connects, as the kernel vouches for it.
+struct other_user {
+  uid_t user = static_cast<uid_t>(-1);
+  std::vector<gid_t> groups; ///< of the process, its own first
+  std::string from;          ///< for people, such as "uid 1001's pid 1234"
+};
+
 /// What a node offers to those who connect.
 struct node_service {
   /// Called for each connection, on the network's thread: the actor that it is given, which is all that it is
   /// told of. `from`: what the kernel says of whoever connects, such as "pid 1234". Must not block. None: it
   /// is turned away.
   std::function<caf::strong_actor_ptr(const std::string& from)> open;
+  /// The same for a process of another user, save root. Empty: they are turned away.
+  std::function<caf::strong_actor_ptr(const other_user& who)> open_other = {};
+  /// Right after `open_other`, with what cuts that link; to be called from any thread, now or later. May be
+  /// empty.
+  std::function<void(const caf::strong_actor_ptr&, std::function<void()> cut)> begun = {};
+  /// Processes of other users can open the socket's file. Of a socket that was given that is its maker's
+  /// matter.
+  bool others = false;
   /// Told when that connection has ended, or could not begin; on any thread. May be empty.
-  std::function<void(const caf::strong_actor_ptr&)> closed;
+  std::function<void(const caf::strong_actor_ptr&)> closed = {};
   /// What clients may demand of it, as in `system.message_types(handle)`.
-  std::set<std::string> interface;
+  std::set<std::string> interface = {};
 };
 
 /// A node's socket for as long as it is offered. Move-only; used by one thread at a time.
@@ -115,6 +131,8 @@ public:
 
   /// Absolute.
   const std::string& path() const;
+  /// It is somebody else's socket, and file.
+  bool given() const;
 
   /// The file is still there, and still this node's. Of a socket that was given: yes.
   bool in_place() const;
@@ -187,6 +205,8 @@ struct node_place {
   /// A connected socket, by the deadline, or as soon as it is called off. Empty: `name` is a path.
   std::function<result<unique_fd>(std::chrono::steady_clock::time_point deadline, const std::stop_token&)>
       dial = {};
+  /// Of a path: the user that is trusted to listen there besides ourselves and root.
+  std::optional<uid_t> trusted = {};
 };
 
 /// A link to a node, and the actor that the node offers. Move-only; used by one thread at a time.

@@ -75,7 +75,7 @@ int connect_fd(int fd, const sockaddr_un& address) {
 }
 
 /// Opens the folder, or creates it, and refuses one in which others could replace the socket by theirs.
-caf::expected<unique_fd> open_folder(const std::string& folder) {
+caf::expected<unique_fd> open_folder(const std::string& folder, bool others) {
   auto created = ::mkdir(folder.c_str(), 0700) == 0;
   if (!created && errno != EEXIST)
     return local("cannot create the folder " + folder + " for the node's socket", errno);
@@ -87,7 +87,7 @@ caf::expected<unique_fd> open_folder(const std::string& folder) {
   if (!fd)
     return local("cannot open the folder " + folder + " of the node's socket", errno);
   if (created)
-    ::fchmod(fd.get(), 0700); // the umask may have taken more than it should
+    ::fchmod(fd.get(), others ? 0711 : 0700); // the umask may have taken more than it should
   struct stat facts {};
   if (::fstat(fd.get(), &facts) != 0)
     return local("cannot examine the folder " + folder, errno);
@@ -148,16 +148,20 @@ caf::error clear_path(const std::string& path, const sockaddr_un& address) {
   return {};
 }
 
-caf::expected<listening_socket> bind_and_listen(std::string path, const sockaddr_un& address) {
+mode_t mode_for(bool others) {
+  return others ? 0666 : 0600;
+}
+
+caf::expected<listening_socket> bind_and_listen(std::string path, const sockaddr_un& address, bool others) {
   auto fd = new_stream_socket(SOCK_NONBLOCK);
   if (!fd)
     return local("cannot open a socket", errno);
   // Linux gives the file the mode of the unbound socket: there is no moment at which others could open it.
-  if (::fchmod(fd.get(), 0600) != 0 ||
+  if (::fchmod(fd.get(), mode_for(others)) != 0 ||
       ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
     return local("cannot create the socket " + path, errno);
   struct stat facts {};
-  if (::chmod(path.c_str(), 0600) != 0 || ::listen(fd.get(), backlog) != 0 ||
+  if (::chmod(path.c_str(), mode_for(others)) != 0 || ::listen(fd.get(), backlog) != 0 ||
       ::lstat(path.c_str(), &facts) != 0) {
     auto error = errno;
     ::unlink(path.c_str());
@@ -200,26 +204,28 @@ caf::error not_connected(const std::string& path, int error) {
 
 } // namespace
 
-caf::expected<listening_socket> listen_at(const std::string& path) {
+caf::expected<listening_socket> listen_at(const std::string& path, bool others) {
   if (path.find('\0') == std::string::npos && !path.empty() && path.front() != '/') {
     std::error_code error;
     auto absolute = std::filesystem::absolute(path, error);
     if (error)
       return local("cannot tell where " + path + " is", error.value());
-    return listen_at(absolute.string()); // the working folder may change before the file is removed
+    return listen_at(absolute.string(), others); // the working folder may change before the file is removed
   }
   if (auto error = check_path(path))
     return error;
   auto parent = std::filesystem::path{path}.parent_path().string();
-  auto folder = open_folder(parent);
+  auto folder = open_folder(parent, others);
   if (!folder)
     return std::move(folder.error());
+  if (auto closed = others ? closed_to_others(path) : failure{}; closed.code != errc::none)
+    return make_error(closed.code, closed.text);
   if (auto error = lock_folder(folder->get(), path))
     return error;
   auto address = *address_of(path);
   if (auto error = clear_path(path, address))
     return error;
-  return bind_and_listen(path, address);
+  return bind_and_listen(path, address, others);
 }
 
 caf::expected<listening_socket> take_listening(unique_fd given) {
@@ -244,6 +250,23 @@ caf::expected<listening_socket> take_listening(unique_fd given) {
     return local("cannot listen on the socket that was handed over", errno);
   auto length = strnlen(address.sun_path, size - offsetof(sockaddr_un, sun_path)); // it may fill its place
   return listening_socket{std::move(given), std::string{address.sun_path, length}};
+}
+
+failure closed_to_others(const std::string& path) {
+  auto folder = std::filesystem::path{path}.parent_path().string();
+  struct stat facts {};
+  if (::stat(folder.c_str(), &facts) != 0 || (facts.st_mode & S_IXOTH) != 0)
+    return {};
+  return {errc::local_failure, "other users are given rights, and cannot reach " + path + ": run chmod o+x " +
+                                   folder + ", or serve in another folder"};
+}
+
+failure admit_others(const std::string& path, bool others) {
+  if (auto closed = others ? closed_to_others(path) : failure{}; closed.code != errc::none)
+    return closed;
+  if (::chmod(path.c_str(), mode_for(others)) == 0 || errno == ENOENT)
+    return {};
+  return {errc::local_failure, "cannot change who may connect to " + path + ": " + reason(errno)};
 }
 
 bool is_in_place(const listening_socket& socket) {
@@ -294,9 +317,29 @@ peer peer_of(int fd) {
   return {credentials.uid, credentials.pid};
 }
 
+std::vector<gid_t> groups_of(int fd) {
+  ucred credentials{};
+  socklen_t size = sizeof(credentials);
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
+    return {};
+  std::vector<gid_t> groups{credentials.gid};
+  std::vector<gid_t> further(64);
+  for (int tries = 0; tries < 2; ++tries) {
+    size = static_cast<socklen_t>(further.size() * sizeof(gid_t));
+    auto told = ::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, further.data(), &size) == 0;
+    auto enough = told || errno != ERANGE;
+    further.resize(told || !enough ? size / sizeof(gid_t)
+                                   : 0); // of what there is no room for it tells the size
+    if (enough)
+      break;
+  }
+  groups.insert(groups.end(), further.begin(), further.end());
+  return groups;
+}
+
 std::string in_words(const peer& other) {
-  auto root = other.uid == 0 && ::geteuid() != 0;
-  std::string whose = root ? "root's " : "";
+  auto ours = other.uid == ::geteuid();
+  std::string whose = ours ? "" : other.uid == 0 ? "root's " : "uid " + std::to_string(other.uid) + "'s ";
   return whose + (other.pid > 0 ? "pid " + std::to_string(other.pid) : "process of another pid namespace");
 }
 

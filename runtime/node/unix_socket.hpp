@@ -10,7 +10,9 @@
 #include <chrono>
 #include <string>
 #include <sys/types.h>
+#include <vector>
 
+#include "runtime/result.hpp"
 #include "runtime/system/descriptors.hpp"
 
 namespace moorage {
@@ -35,7 +37,8 @@ struct peer {
 /// is replaced. Nodes that start at the same moment take turns by a lock on the folder, held for some system
 /// calls. Errors: `node_running` if somebody listens there (with the pid), `invalid_request` for a path that
 /// cannot be a socket's, `local_failure` for folder and file.
-caf::expected<listening_socket> listen_at(const std::string& path);
+/// `others`: with mode 0666 instead, and a folder that is created can be walked through.
+caf::expected<listening_socket> listen_at(const std::string& path, bool others = false);
 
 /// A socket that somebody else made and that listens: a Unix-domain stream socket with a file. From then on
 /// it says that this process listens, as far as who connects later asks. Errors: `invalid_request` for any
@@ -57,8 +60,18 @@ caf::expected<unique_fd> connect_to(const std::string& path, std::chrono::steady
 /// The process at the other end of a connected stream socket (of a client: the one that called listen).
 peer peer_of(int fd);
 
-/// "pid 1234", and that it is root's where we are not; for people.
+/// The groups that the peer's process had when it connected, its own first. Linux tells them all since 4.13.
+std::vector<gid_t> groups_of(int fd);
+
+/// "pid 1234", and whose it is where not ours; for people.
 std::string in_words(const peer& other);
+
+/// Other users cannot walk through the folder of `path`; what is to be done, or nothing.
+failure closed_to_others(const std::string& path);
+
+/// Lets processes of other users connect to the file of `path`, or not any more. What they may do there is
+/// whoever accepts them to say. Errors: `local_failure`, also of `closed_to_others`.
+failure admit_others(const std::string& path, bool others);
 
 /// Only ourselves and root may speak to us, and be spoken to.
 bool is_trusted(const peer& other);

@@ -1,8 +1,13 @@
 #include "runtime/system/account.hpp"
 
+#include <cerrno>
+#include <charconv>
+#include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <vector>
 
+#include <grp.h>
 #include <pwd.h>
 #include <unistd.h>
 
@@ -16,6 +21,16 @@ bool begins_with_home(const std::string& path) {
 
 std::string absolute(std::string folder) {
   return folder.starts_with('/') ? folder : "";
+}
+
+/// The largest is no user's or group's: calls take it for "as it is" (chown(2)).
+std::optional<std::uint32_t> number_in(const std::string& digits) {
+  std::uint32_t number = 0;
+  auto [end, wrong] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (digits.empty() || wrong != std::errc{} || end != digits.data() + digits.size() ||
+      number == std::numeric_limits<std::uint32_t>::max())
+    return std::nullopt;
+  return number;
 }
 
 } // namespace
@@ -32,6 +47,34 @@ user_account user_account_of(uid_t user) {
   if (::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
     return {};
   return {found->pw_name, absolute(found->pw_dir)};
+}
+
+std::optional<uid_t> user_called(const std::string& name) {
+  if (auto number = number_in(name))
+    return *number;
+  std::vector<char> buffer(16'384);
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
+    return std::nullopt;
+  return found->pw_uid;
+}
+
+std::optional<gid_t> group_called(const std::string& name) {
+  if (auto number = number_in(name))
+    return *number;
+  // A group names its members, who may be many.
+  constexpr std::size_t longest = 4u << 20;
+  for (std::size_t size = 16'384; size <= longest; size *= 4) {
+    std::vector<char> buffer(size);
+    group entry{};
+    group* found = nullptr;
+    auto wrong = ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+    if (wrong == ERANGE)
+      continue;
+    return wrong == 0 && found != nullptr ? std::optional{found->gr_gid} : std::nullopt;
+  }
+  return std::nullopt;
 }
 
 std::string home_of_environment() {

@@ -1,6 +1,7 @@
 // Whose process this is: its environment, and its user's name and home folder.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include <sys/types.h>
@@ -19,6 +20,12 @@ struct user_account {
 
 /// Blocks: a directory service may be asked over the network.
 user_account user_account_of(uid_t user);
+
+/// By name, or by number in digits, whether or not that is anybody's. None: there is no such user. Blocks
+/// for a name, as above.
+std::optional<uid_t> user_called(const std::string& name);
+/// The same of a group.
+std::optional<gid_t> group_called(const std::string& name);
 
 /// $HOME; empty: there is none. A relative one counts as none: what it means would change with the working
 /// folder.

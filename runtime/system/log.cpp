@@ -142,7 +142,7 @@ void event_log::turned_away(const std::string& who_and_why) {
   auto count = ++turned_away_;
   if (!inside_ || count > a_minute)
     return;
-  auto text = "turned away over TLS: " + who_and_why;
+  auto text = "turned away " + who_and_why;
   if (count == a_minute)
     text += " (no more are told in this minute)";
   inside_->logger->warn(printable(text, printable_whole));

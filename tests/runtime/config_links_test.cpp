@@ -16,6 +16,12 @@ namespace {
 constexpr const char* three =
     "certificate = \"node.pem\"\nkey = \"/etc/node.key\"\nauthority = \"../ca.pem\"\n";
 
+access_rules rules_of(std::vector<access_entry> entries) {
+  auto rules = access_rules::of(std::move(entries));
+  REQUIRE(rules);
+  return *rules;
+}
+
 } // namespace
 
 TEST_CASE("a node's listening and its files are taken, the files from the configuration's folder") {
@@ -49,7 +55,8 @@ TEST_CASE("a node of other machines' clients, and a client of such a node, need 
   CHECK(problems_of("[client]\nkey = \"\"\n") ==
         "m.toml:2:7: client.key: the name is empty; allowed: a PEM file\n");
   CHECK(problems_of("[client]\nrevoked = \"c\"\nnodes = \"h:1\"\n") ==
-        "m.toml:2:1: client.revoked: there is no such setting; allowed: node, certificate, key, authority\n"
+        "m.toml:2:1: client.revoked: there is no such setting; allowed: node, certificate, key, authority, "
+        "socket_user\n"
         "m.toml:3:1: client.nodes: there is no such setting; did you mean node?\n");
   auto client = parsed(std::string{"[client]\nnode = \"gw1.example.org:4422\"\n"} + three);
   CHECK(client.client_node == "gw1.example.org:4422");
@@ -87,6 +94,12 @@ TEST_CASE("what clients may do is taken as it is written") {
   CHECK(result.access ==
         std::vector<access_entry>{{"uri:spiffe://site/portal", {"lumi", "test-*"}, {use, observe}},
                                   {"subject:CN=ops,O=Site", {"*"}, {admin}}});
+  auto users = parsed("[client]\nsocket_user = \"moorage\"\n"
+                      "[[access]]\nuser = \"SITE\\\\alice\"\nclusters = [\"lumi\"]\nallow = [\"use\"]\n"
+                      "[[access]]\ngroup = \"domain users\"\nclusters = [\"*\"]\nallow = [\"observe\"]\n");
+  CHECK(users.client_socket_user == "moorage");
+  CHECK(users.access == std::vector<access_entry>{{"", {"lumi"}, {use}, "SITE\\alice", ""},
+                                                  {"", {"*"}, {observe}, "", "domain users"}});
 }
 
 TEST_CASE("what is wrong with what clients may do is told with its place") {
@@ -106,10 +119,19 @@ TEST_CASE("what is wrong with what clients may do is told with its place") {
       "m.toml:5:1: access[0].cluster: there is no such setting; did you mean clusters?\n");
   auto missing = problems_of("[[access]]\ncertificate = \"dns:a\"\nclusters = [\"a\"]\nallow = [\"use\"]\n"
                              "[[access]]\nclusters = []\n");
-  CHECK_THAT(missing, Contains("m.toml:5:1: access[1]: certificate is missing") &&
-                          Contains("access[1]: allow is missing") &&
-                          Contains("m.toml:6:12: access[1].clusters: the list is empty") &&
-                          !Contains("access[0]"));
+  CHECK_THAT(
+      missing,
+      Contains("m.toml:5:1: access[1]: whom it is about is missing; allowed: certificate, user or group") &&
+          Contains("access[1]: allow is missing") &&
+          Contains("m.toml:6:12: access[1].clusters: the list is empty") && !Contains("access[0]"));
+  CHECK_THAT(problems_of("[[access]]\nuser = \"a\"\ngroup = \"b\"\nclusters = [\"a\"]\nallow = [\"use\"]\n"),
+             Contains("m.toml:1:1: access[0]: certificate, user and group are each of somebody else"));
+  for (const auto* wrong : {"\"\"", "\"-1\"", "\"a:b\"", "3", "\"a\\nb\""}) {
+    CHECK_THAT(problems_of("[[access]]\nuser = " + std::string{wrong} + "\n"),
+               Contains("m.toml:2:8: access[0].user: "));
+    CHECK_THAT(problems_of("[client]\nsocket_user = " + std::string{wrong} + "\n"),
+               Contains("m.toml:2:15: client.socket_user: "));
+  }
   for (const auto* wrong : {"access = 3\n", "[access]\n", "access = [3]\n"})
     CHECK_THAT(problems_of(wrong), Contains("is the wrong type; allowed:") && Contains("[[access]]"));
   for (const auto* wrong : {"\"uri:\"", "\"\"", "\"CN=x\"", "\"dns:a\\u0007\"", "[\"dns:a\"]"})
@@ -118,23 +140,56 @@ TEST_CASE("what is wrong with what clients may do is told with its place") {
 }
 
 TEST_CASE("a certificate has the rights of each entry that names it, and of no other") {
-  std::vector<access_entry> entries{{"uri:spiffe://site/portal", {"lumi", "test-*"}, {use, observe}},
-                                    {"dns:login2.example.org", {"mahti"}, {use}},
-                                    {"subject:CN=ops,O=Site", {"*"}, {admin}}};
-  auto portal = rights_of(entries, "CN=portal", {"spiffe://site/portal"}, {"LOGIN2.example.org"});
+  auto rules = rules_of({{"uri:spiffe://site/portal", {"lumi", "test-*"}, {use, observe}},
+                         {"dns:login2.example.org", {"mahti"}, {use}},
+                         {"subject:CN=ops,O=Site", {"*"}, {admin}}});
+  using names = certificate_names;
+  auto portal = rules.rights_of(names{"CN=portal", {"spiffe://site/portal"}, {"LOGIN2.example.org"}});
   CHECK(portal.may(use, "test-7"));
   CHECK(portal.may(observe, "lumi"));
   CHECK(portal.may(use, "mahti"));
   CHECK_FALSE(portal.may(observe, "mahti"));
   CHECK_FALSE(portal.may(admin, "lumi"));
-  CHECK(rights_of(entries, "CN=ops,O=Site", {}, {}).may(admin, every_pool));
-  CHECK_FALSE(rights_of(entries, "CN=ops,O=Site", {}, {}).may_name_files());
+  auto ops = rules.rights_of(names{"CN=ops,O=Site", {}, {}});
+  CHECK(ops.may(admin, every_pool));
+  CHECK_FALSE(ops.may_name_files());
   // One kind of name is not another, nor are its capitals, nor what is within it.
-  CHECK(rights_of(entries, "login2.example.org", {"login2.example.org"}, {"spiffe://site/portal"}) ==
+  CHECK(rules.rights_of(names{"login2.example.org", {"login2.example.org"}, {"spiffe://site/portal"}}) ==
         access_rights{});
-  CHECK(rights_of(entries, "CN=OPS,O=Site", {"SPIFFE://site/portal", "spiffe://site/portal/x"},
-                  {"a.login2.example.org", "login2.example.org."}) == access_rights{});
+  CHECK(rules.rights_of(names{"CN=OPS,O=Site",
+                              {"SPIFFE://site/portal", "spiffe://site/portal/x"},
+                              {"a.login2.example.org", "login2.example.org."}}) == access_rights{});
   // A certificate without a name is nobody's.
-  CHECK(rights_of({{"subject:", {"*"}, {use}}, {"", {"*"}, {use}}}, "", {""}, {""}) == access_rights{});
-  CHECK(rights_of({}, "CN=ops", {}, {}) == access_rights{});
+  auto nameless = rules_of({{"subject:", {"*"}, {use}}, {"", {"*"}, {use}}, {"", {"*"}, {use}, "1001"}});
+  CHECK(nameless.rights_of(names{"", {""}, {""}}) == access_rights{});
+  CHECK(rules_of({}).rights_of(names{"CN=ops", {}, {}}) == access_rights{});
+}
+
+TEST_CASE(
+    "a user of this machine has the rights of each entry that names the user or a group of the process") {
+  auto rules = rules_of({{"", {"lumi"}, {use}, "1001"},
+                         {"", {"lumi"}, {observe}, "", "2001"},
+                         {"", {"*"}, {admin}, "root"},
+                         {"dns:1001", {"*"}, {admin}}});
+  CHECK(rules.admits_users());
+  auto both = rules.rights_of(machine_user{1001, {100, 2001}});
+  CHECK(both.may(use, "lumi"));
+  CHECK(both.may(observe, "lumi"));
+  CHECK_FALSE(both.may(admin, "lumi"));
+  CHECK_FALSE(both.may_name_files());
+  auto member = rules.rights_of(machine_user{1002, {2001}});
+  CHECK(member.may(observe, "lumi"));
+  CHECK_FALSE(member.may(use, "lumi"));
+  // A group's number is no user's, and none is nobody.
+  CHECK(rules.rights_of(machine_user{2001, {1001}}) == access_rights{});
+  CHECK(rules.rights_of(machine_user{}) == access_rights{});
+  CHECK(rules.rights_of(machine_user{0, {}}).may(admin, every_pool));
+  CHECK_FALSE(rules_of({{"dns:a", {"*"}, {use}}}).admits_users());
+  auto unknown = access_rules::of({{"dns:a", {"*"}, {use}}, {"", {"*"}, {use}, "", "no such group"}});
+  REQUIRE_FALSE(unknown);
+  CHECK(unknown.error().code == errc::invalid_settings);
+  CHECK_THAT(unknown.error().text,
+             Contains("access[1].group = \"no such group\": this machine knows no such group"));
+  for (const auto* number : {"4294967295", "-1", "1001x", ""})
+    CHECK_FALSE(access_rules::of({{"", {"*"}, {use}, number, "4294967296"}}));
 }

@@ -10,6 +10,7 @@
 
 #include <openssl/ssl.h>
 
+#include "runtime/config/access.hpp"
 #include "runtime/node_files.hpp"
 #include "runtime/result.hpp"
 
@@ -27,14 +28,6 @@ enum class tls_side { node, client };
 /// Errors: `local_failure`.
 result<tls_context> make_tls_context(const node_files& files, tls_side side);
 
-/// What a certificate says of its owner: its subject (RFC 2253) and its alternative names. A name with a NUL
-/// in it, which some take for its end, is left out.
-struct certificate_names {
-  std::string subject;
-  std::vector<std::string> uris, dns;
-
-  friend bool operator==(const certificate_names&, const certificate_names&) = default;
-};
 /// Of the peer's certificate, which it has proved. Empty: it has none.
 certificate_names names_of_peer(const SSL* ssl);
 
