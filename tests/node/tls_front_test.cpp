@@ -2,145 +2,30 @@
 #include <catch2/catch.hpp>
 
 #include <array>
-#include <atomic>
 #include <chrono>
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
 
-#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#include "runtime/node/tls/address.hpp"
-#include "runtime/node/tls/dial.hpp"
-#include "runtime/node/tls/front.hpp"
-#include "tests/node/other_process.hpp"
-#include "tests/support/trial_authority.hpp"
+#include "tests/node/front_world.hpp"
 
 using namespace moorage;
-using namespace std::chrono_literals;
-using moorage::support::trial_authority;
-using node_tests::eventually;
+using namespace node_tests;
 
 namespace {
-
-constexpr auto greeting = "moored";
-
-/// A front that says a word to each who has proved who they are, and keeps their ends.
-struct front_world {
-  explicit front_world(std::chrono::milliseconds silence_max = tls_silence_max) : front(silence_max) {
-    auto socket = listen_on("127.0.0.1:0").value();
-    address = address_of_listening(socket.get());
-    tls_front::hearers told;
-    told.came = [this](tls_front::visitor who) {
-      std::lock_guard guard{mutex};
-      if (::send(who.plain.get(), greeting, 6, MSG_NOSIGNAL) == 6)
-        came.push_back(std::move(who.plain));
-    };
-    told.refused = [this](const std::string& text) {
-      std::lock_guard guard{mutex};
-      refused.push_back(text);
-    };
-    front.listen(std::move(socket), make_tls_context(files, tls_side::node).value(), std::move(told));
-  }
-  std::vector<std::string> refusals() {
-    std::lock_guard guard{mutex};
-    return refused;
-  }
-  unique_fd last_visitor() {
-    std::lock_guard guard{mutex};
-    auto last = std::move(came.back());
-    came.pop_back();
-    return last;
-  }
-  result<unique_fd> dial() {
-    return dial_tls(*clients, address, client, std::chrono::steady_clock::now() + 20s, {});
-  }
-  unique_fd stranger() {
-    return connect_tcp(parse_host_port(address).value(), std::chrono::steady_clock::now() + 20s, {}).value();
-  }
-
-  trial_authority authority;
-  node_files files = authority.node(), client = authority.client("portal");
-  std::mutex mutex; // the front's thread, and the test
-  std::vector<unique_fd> came;
-  std::vector<std::string> refused;
-  std::string address;
-  std::shared_ptr<tls_front> clients = front_of_process();
-  tls_front front;
-};
-
-void say(const unique_fd& to, const std::string& bytes) {
-  REQUIRE(::send(to.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == std::ssize(bytes));
-}
-
-/// The other end hangs up in that time.
-bool ended_within(const unique_fd& fd, std::chrono::milliseconds time) {
-  pollfd state{fd.get(), POLLRDHUP, 0};
-  return ::poll(&state, 1, static_cast<int>(time.count())) > 0;
-}
-
-/// The other end hangs up; what it says before is dropped.
-bool ends(const unique_fd& fd, std::chrono::milliseconds within = 30s) {
-  auto deadline = std::chrono::steady_clock::now() + within;
-  std::array<char, 4096> ignored{};
-  while (std::chrono::steady_clock::now() < deadline) {
-    pollfd state{fd.get(), POLLIN, 0};
-    ::poll(&state, 1, 100);
-    auto got = ::recv(fd.get(), ignored.data(), ignored.size(), MSG_DONTWAIT);
-    if (got == 0 || (got < 0 && errno != EAGAIN))
-      return true;
-  }
-  return false;
-}
 
 /// What begins as a TLS client's first message of 300 bytes does.
 std::string first_message_begun() {
   return std::string{"\x16\x03\x01\x01\x2c\x01", 6};
 }
 
-/// A client that begins its handshake and goes on when it is told to.
-struct half_handshake {
-  explicit half_handshake(front_world& world)
-      : context(make_tls_context(world.client, tls_side::client).value()), network(world.stranger()),
-        ssl(SSL_new(context.get())) {
-    // Not over the socket: a quick answer would be taken in the same call.
-    auto* out = BIO_new(BIO_s_mem());
-    SSL_set_bio(ssl.get(), BIO_new(BIO_s_mem()), out);
-    SSL_connect(ssl.get());
-    char* bytes = nullptr;
-    auto size = BIO_get_mem_data(out, &bytes);
-    say(network, std::string{bytes, static_cast<std::size_t>(size)});
-    SSL_set_fd(ssl.get(), network.get());
-  }
-  /// What comes of it.
-  bool finish() {
-    auto deadline = std::chrono::steady_clock::now() + 20s;
-    for (char byte = 0; std::chrono::steady_clock::now() < deadline;) {
-      auto outcome = SSL_is_init_finished(ssl.get()) ? SSL_read(ssl.get(), &byte, 1) : SSL_connect(ssl.get());
-      if (SSL_is_init_finished(ssl.get()) && outcome > 0 && byte != 0)
-        return true;
-      auto error = SSL_get_error(ssl.get(), outcome);
-      if (outcome <= 0 && error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
-        return false;
-      pollfd state{network.get(), POLLIN, 0};
-      ::poll(&state, 1, 100);
-    }
-    return false;
-  }
-
-  tls_context context;
-  unique_fd network;
-  ssl_ptr ssl;
-};
-
 } // namespace
 
 TEST_CASE("handshakes that stop half-way make room for who waits") {
-  front_world world;
+  tried_front world;
   std::vector<std::unique_ptr<half_handshake>> stopped;
   for (std::size_t i = 0; i < handshakes_of_one_max; ++i)
     stopped.push_back(std::make_unique<half_handshake>(world));
@@ -149,19 +34,19 @@ TEST_CASE("handshakes that stop half-way make room for who waits") {
 }
 
 TEST_CASE("a certificate that is revoked while its handshake is half-way is refused at its end") {
-  front_world world;
+  tried_front world;
   half_handshake before{world};
   CHECK(before.finish());
   half_handshake half{world};
   REQUIRE(eventually([&] { return world.front.count().strangers == 1; }));
   world.authority.revoke("portal");
-  world.front.believe(make_tls_context(world.files, tls_side::node).value());
+  world.believe(world.files);
   CHECK_FALSE(half.finish());
   CHECK(eventually([&] { return world.front.count().links == 0; })); // the one of before is cut as well
 }
 
 TEST_CASE("strangers who stop in the middle of a word take no processor time") {
-  front_world world;
+  tried_front world;
   auto taken = [] {
     rusage usage{};
     ::getrusage(RUSAGE_SELF, &usage);
@@ -180,7 +65,7 @@ TEST_CASE("strangers who stop in the middle of a word take no processor time") {
 }
 
 TEST_CASE("who says nothing of TLS, all of it too slowly, or something else, is gone, and delays nobody") {
-  front_world world;
+  tried_front world;
   std::vector<unique_fd> silent;
   for (int i = 0; i < 200; ++i)
     silent.push_back(world.stranger());
@@ -219,7 +104,7 @@ TEST_CASE("where as many strangers wait as may, the one that has been silent for
     WARN("this process may not open as many files as this takes");
     return;
   }
-  front_world world;
+  tried_front world;
   auto spoke = world.stranger();
   say(spoke, first_message_begun());
   CHECK(eventually([&] { return world.front.count().strangers == 1; }));
@@ -235,14 +120,14 @@ TEST_CASE("where as many strangers wait as may, the one that has been silent for
 }
 
 TEST_CASE("a link over TLS carries what is said both ways, whole, and ends with either side") {
-  front_world world;
+  tried_front world;
   auto ours = world.dial();
   REQUIRE(ours);
   REQUIRE(eventually([&] { return world.front.count().links == 1; }));
   auto theirs = world.last_visitor();
   std::array<char, 16> heard{};
   REQUIRE(eventually([&] { return ::recv(ours->get(), heard.data(), heard.size(), MSG_DONTWAIT) == 6; }));
-  CHECK(std::string(heard.data(), 6) == greeting);
+  CHECK(std::string(heard.data(), 6) == first_word);
   say(*ours, "across");
   REQUIRE(eventually([&] { return ::recv(theirs.get(), heard.data(), heard.size(), MSG_DONTWAIT) == 6; }));
   // What is said last arrives, too.
@@ -254,7 +139,7 @@ TEST_CASE("a link over TLS carries what is said both ways, whole, and ends with 
 }
 
 TEST_CASE("a reader that stops costs a link bounded memory, and others none of their time") {
-  front_world world;
+  tried_front world;
   auto stopped = world.dial();
   REQUIRE(stopped);
   REQUIRE(eventually([&] { return world.front.count().links == 1; }));
@@ -275,7 +160,7 @@ TEST_CASE("a reader that stops costs a link bounded memory, and others none of t
 }
 
 TEST_CASE("a link on which nothing is heard for the time that is told is cut, and one that is heard lives") {
-  front_world world{5s};
+  tried_front world{5s};
   auto silent = world.dial();
   auto speaks = world.dial();
   REQUIRE(silent);
