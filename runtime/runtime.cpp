@@ -4,6 +4,7 @@
 #include <chrono>
 #include <future>
 #include <optional>
+#include <vector>
 
 #include "actors/session/session.hpp"
 #include "runtime/actors.hpp"
@@ -140,6 +141,9 @@ result<std::string> runtime::serve(const std::string& socket, socket_news told) 
 result<std::string> runtime::serve(const serving& how, socket_news told) {
   // Ours from here on, whatever comes of it.
   auto given = how.listening >= 0 ? std::make_shared<unique_fd>(how.listening) : nullptr;
+  std::vector<unique_fd> given_tcp;
+  for (auto each : how.tcp_listening)
+    given_tcp.emplace_back(each);
   if (!parts_)
     return moved_from();
   if (parts_->system == nullptr)
@@ -177,7 +181,7 @@ result<std::string> runtime::serve(const serving& how, socket_news told) {
     return pools && std::any_of(pools->begin(), pools->end(),
                                 [](const auto& pool) { return pool.state != pool_state::running; });
   };
-  if (!how.listen.empty())
+  if (!how.listen.empty() || !how.tcp_listening.empty())
     if (auto refused = parts_->listen_over_tls(*parts_, how, links); refused.code != errc::none)
       return refused;
   parts_->published = std::make_unique<node_keeper>(std::move(*first), publish, std::move(tell),

@@ -77,7 +77,7 @@ failure listen_over_tls(runtime_parts& parts, const serving& how, const std::sha
   service.refused = [to = parts.log](const std::string& who_and_why) {
     to->turned_away("over TLS: " + who_and_why);
   };
-  auto begun = publish_tls(*parts.system, std::move(service), how.listen, how.files);
+  auto begun = publish_tls(*parts.system, std::move(service), how.listen, how.files, how.tcp_listening);
   if (!begun)
     return begun.error();
   parts.listener = std::move(*begun);

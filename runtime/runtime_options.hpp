@@ -71,10 +71,16 @@ struct serving {
   /// neither watched nor removed, and who connects after the end waits for whoever serves there next. -1:
   /// none.
   int listening = -1;
+  /// Descriptors of TCP sockets that somebody else made and that listen, of which is taken by TLS exactly
+  /// what is taken of the addresses in `listen`, beside these. Each is closed by the runtime, whatever comes
+  /// of the call, and never shut down: who connects after the end waits for whoever serves there next. They
+  /// do not block from then on, in other processes as well. Any other descriptor is refused
+  /// `invalid_request`. Empty: none.
+  std::vector<int> tcp_listening = {};
   /// Where it listens over TLS besides, "ADDRESS:PORT" each; port 0 takes a free one. Empty: nowhere, since
   /// what others may do has to be said first. TLS 1.3, with a certificate on each side.
   std::vector<std::string> listen = {};
-  /// Of use with `listen`.
+  /// Of use with `listen` and `tcp_listening`; the first three are needed there.
   node_files files = {};
   /// Who may do what: over TLS by certificate, on the Unix-domain socket other users of this machine. Who is
   /// not in it may do nothing; this process's own user and root everything, there. With a user or group in it

@@ -5,10 +5,18 @@
 #include <catch2/catch.hpp>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
+#include <sstream>
 #include <vector>
 
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
 #include "messages/type_ids.hpp"
+#include "runtime/node/tls/address.hpp"
 #include "runtime/node/tls/dial.hpp"
 #include "runtime/node/tls/publish.hpp"
 #include "tests/support/trial_authority.hpp"
@@ -60,9 +68,12 @@ struct proved_echoes {
 
 /// A node with one such service, and the way to it.
 struct tls_world {
-  explicit tls_world(const std::string& host = "127.0.0.1")
+  explicit tls_world(const std::string& host = "127.0.0.1") : tls_world(host, {"127.0.0.1:0"}, {}) {}
+  /// On a socket that somebody else made.
+  explicit tls_world(int made) : tls_world("127.0.0.1", {}, {made}) {}
+  tls_world(const std::string& host, const std::vector<std::string>& addresses, const std::vector<int>& made)
       : files(authority.node(host)), given(*server),
-        listening(moorage::publish_tls(*server, given.service(), {"127.0.0.1:0"}, files).value()) {}
+        listening(moorage::publish_tls(*server, given.service(), addresses, files, made).value()) {}
   ~tls_world() {
     given.forget();
     listening.reset();
@@ -87,6 +98,21 @@ struct tls_world {
   std::shared_ptr<moorage::tls_front> front = moorage::front_of_process();
   std::unique_ptr<moorage::node_listener> listening;
 };
+
+/// Whether an epoll(7) of this process looks at the socket, by whichever descriptor.
+bool is_watched(int fd) {
+  struct stat facts {};
+  REQUIRE(::fstat(fd, &facts) == 0);
+  std::ostringstream wanted;
+  wanted << " ino:" << std::hex << facts.st_ino << ' ';
+  for (const auto& each : std::filesystem::directory_iterator{"/proc/self/fdinfo"}) {
+    std::ifstream lines{each.path()};
+    for (std::string line; std::getline(lines, line);)
+      if (line.starts_with("tfd:") && line.find(wanted.str()) != std::string::npos)
+        return true;
+  }
+  return false;
+}
 
 } // namespace
 
@@ -187,4 +213,42 @@ TEST_CASE("what is wrong with TLS's files is said with the file's name, before a
   REQUIRE(first);
   CHECK(moorage::publish_tls(*server, {}, {(*first)->addresses().front()}, good).error().code ==
         moorage::errc::node_running);
+}
+
+TEST_CASE("a TCP socket that somebody else made is served like an address, and outlives who serves there") {
+  auto made = moorage::listen_on("127.0.0.1:0").value();
+  auto somebody_waits = [&made](std::chrono::milliseconds patience) {
+    pollfd waiting{made.get(), POLLIN, 0};
+    return ::poll(&waiting, 1, static_cast<int>(patience.count())) == 1;
+  };
+  tls_world world{made.get()};
+  auto portal = world.authority.client("portal");
+  CHECK(world.listening->addresses() == std::vector{moorage::address_of_listening(made.get())});
+  CHECK(world.refusal(portal).code == moorage::errc::none);
+  auto address = moorage::parse_host_port(world.listening->addresses().front()).value();
+  // One that is closed here alone would stay in the front's epoll, which would tell of it without end.
+  CHECK(eventually([&] { return is_watched(made.get()); }));
+  world.listening->withdraw();
+  CHECK(eventually([&] { return !is_watched(made.get()); }));
+  // Who comes once nobody listens waits for whoever serves there next.
+  world.listening.reset();
+  auto waits = moorage::connect_tcp(address, std::chrono::steady_clock::now() + 10s, {}).value();
+  REQUIRE(somebody_waits(10s));
+  world.listening =
+      moorage::publish_tls(*world.server, world.given.service(), {}, world.files, {made.get()}).value();
+  CHECK(eventually([&] { return !somebody_waits(0ms); }));
+  CHECK(world.refusal(portal).code == moorage::errc::none);
+}
+
+TEST_CASE("a descriptor that is no listening TCP socket is refused by its number") {
+  trial_authority authority;
+  node_system server;
+  auto files = authority.node();
+  for (auto kind : {SOCK_STREAM, SOCK_DGRAM}) { // the first does not listen
+    moorage::unique_fd wrong{::socket(AF_INET, kind, 0)};
+    auto refused = moorage::publish_tls(*server, {}, {}, files, {wrong.get()}).error();
+    CHECK(refused.code == moorage::errc::invalid_request);
+    CHECK(says(refused, "descriptor " + std::to_string(wrong.get()) + " is no listening TCP socket"));
+  }
+  CHECK(says(moorage::publish_tls(*server, {}, {}, files, {-1}).error(), "descriptor -1 is no listening"));
 }

@@ -6,11 +6,13 @@
 #include <charconv>
 #include <cstring>
 #include <future>
+#include <initializer_list>
 #include <iterator>
 #include <memory>
 #include <system_error>
 #include <thread>
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -162,6 +164,27 @@ result<unique_fd> listen_on(std::string_view address) {
                    "cannot listen on " + std::string{address} + ": " + system_words(error) +
                        (error == EADDRINUSE ? "; stop what listens there, or give another port" : "")};
   }
+  return fd;
+}
+
+result<unique_fd> take_listening_tcp(int given) {
+  auto is = [given](int option, std::initializer_list<int> wanted) {
+    int value = -1;
+    socklen_t size = sizeof(value);
+    return ::getsockopt(given, SOL_SOCKET, option, &value, &size) == 0 &&
+           std::find(wanted.begin(), wanted.end(), value) != wanted.end();
+  };
+  if (!is(SO_DOMAIN, {AF_INET, AF_INET6}) || !is(SO_TYPE, {SOCK_STREAM}) || !is(SO_ACCEPTCONN, {1}))
+    return failure{errc::invalid_request,
+                   "descriptor " + std::to_string(given) +
+                       " is no listening TCP socket: in a systemd .socket unit write ListenStream= with "
+                       "ADDRESS:PORT"};
+  unique_fd fd{::fcntl(given, F_DUPFD_CLOEXEC, 0)};
+  // Nor is that taken back at the end: systemd sets it for each process that it starts, as the unit has it,
+  // and the next one may be at work already.
+  if (!fd || ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK) != 0)
+    return failure{errc::local_failure, "cannot use descriptor " + std::to_string(given) +
+                                            ", which was handed over: " + system_words(errno)};
   return fd;
 }
 

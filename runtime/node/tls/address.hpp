@@ -25,6 +25,11 @@ result<host_port> parse_host_port(std::string_view text);
 /// `local_failure`.
 result<unique_fd> listen_on(std::string_view address);
 
+/// A second descriptor of a TCP socket that somebody else made and that listens, closed on exec. It does not
+/// block from now on, for them neither: that is a thing of the socket's. Errors: `invalid_request` for any
+/// other descriptor; `local_failure`.
+result<unique_fd> take_listening_tcp(int given);
+
 /// Where it listens, in digits, of use where port 0 asked for any.
 std::string address_of_listening(int fd);
 

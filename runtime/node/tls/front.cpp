@@ -74,7 +74,14 @@ void tls_front::listen(unique_fd socket, tls_context context, hearers told) {
 }
 
 void tls_front::close_listeners() {
-  post([this] { std::erase_if(all_, [](const auto& each) { return each.second.at == stage::listening; }); });
+  post([this] {
+    // A socket that was handed over is open elsewhere too: closed here alone, it would stay in epoll, and
+    // have the thread spin as soon as somebody waits in its queue.
+    for (auto& [id, each] : all_)
+      if (each.at == stage::listening)
+        watch(id, each, 0);
+    std::erase_if(all_, [](const auto& each) { return each.second.at == stage::listening; });
+  });
 }
 
 void tls_front::believe(tls_context context) {

@@ -68,7 +68,7 @@ public:
   tls_front& operator=(const tls_front&) = delete;
 
   // From any thread.
-  /// `socket` listens and does not block.
+  /// `socket` listens and does not block. It is closed at the end and not shut down: others may have it.
   void listen(unique_fd socket, tls_context context, hearers told);
   /// Accepts nobody any more; links live on.
   void close_listeners();

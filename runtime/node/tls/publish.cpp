@@ -61,7 +61,7 @@ void receive(const node_network& net, const std::shared_ptr<tls_service>& what, 
 
 result<std::unique_ptr<node_listener>> publish_tls(caf::actor_system& system, tls_service what,
                                                    const std::vector<std::string>& addresses,
-                                                   const node_files& files) {
+                                                   const node_files& files, const std::vector<int>& given) {
   auto net = network_of(system);
   if (!net)
     return to_failure(no_network());
@@ -70,13 +70,22 @@ result<std::unique_ptr<node_listener>> publish_tls(caf::actor_system& system, tl
     return context.error();
   std::vector<unique_fd> sockets;
   std::vector<std::string> in_digits;
-  for (const auto& each : addresses) {
-    auto socket = listen_on(each);
-    if (!socket)
-      return socket.error();
+  failure wrong;
+  auto add = [&](result<unique_fd> socket) {
+    if (!socket) {
+      wrong = socket.error();
+      return false;
+    }
     in_digits.push_back(address_of_listening(socket->get()));
     sockets.push_back(std::move(*socket));
-  }
+    return true;
+  };
+  for (auto each : given)
+    if (!add(take_listening_tcp(each)))
+      return wrong;
+  for (const auto& each : addresses)
+    if (!add(listen_on(each)))
+      return wrong;
   auto shared = std::make_shared<tls_service>(std::move(what));
   tls_front::hearers told;
   told.came = [net = *net, shared](tls_front::visitor who) { receive(net, shared, std::move(who)); };

@@ -28,11 +28,13 @@ struct tls_service {
   std::function<void(const std::string& who_and_why)> refused;
 };
 
-/// Listens at `addresses`, "HOST:PORT" each, until the result ends, which must be before the actor system
-/// does. Errors: of `make_tls_context` and `listen_on`; `local_failure` without thread or descriptor;
-/// `invalid_request` for a system without middleman.
+/// Listens at `addresses`, "HOST:PORT" each, and on copies of the sockets that somebody else made (`given`),
+/// until the result ends, which must be before the actor system does. Errors: of `make_tls_context`,
+/// `listen_on` and `take_listening_tcp`; `local_failure` without thread or descriptor; `invalid_request` for
+/// a system without middleman.
 result<std::unique_ptr<node_listener>> publish_tls(caf::actor_system& system, tls_service what,
                                                    const std::vector<std::string>& addresses,
-                                                   const node_files& files);
+                                                   const node_files& files,
+                                                   const std::vector<int>& given = {});
 
 } // namespace moorage
