@@ -244,9 +244,12 @@ void command_line::add_serve() {
             "SIGHUP, while links live.",
             "Should the socket's file be removed, it listens on a new one within a second; it ends with an "
             "error when another node has taken its place.",
-            "Under systemd it tells when it is ready (Type=notify), and serves the socket that a .socket "
-            "unit "
-            "hands over, for as long as it is used: see idle_end in the configuration.",
+            "Under systemd it tells when it is ready (Type=notify), and serves the sockets that a .socket "
+            "unit hands over, for as long as they are used: see idle_end in the configuration. One may be of "
+            "the Unix domain; those of TCP take links over TLS, in place of listen in [node], whose "
+            "certificate, key and authority they need. Who connects while no node is there waits for the "
+            "next. Where the unit has WatchdogSec=, it gives signs of life for as long as its pools answer. "
+            "moorage-node.service and moorage-node.socket, which come with moorage, are of a machine's node.",
             "With start = \"auto\" in [node] of the configuration, exec, check and bench start a node when "
             "they find "
             "none, in the background and in the environment of the command that does it, its agent included. "

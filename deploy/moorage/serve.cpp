@@ -1,7 +1,4 @@
 // `moorage serve`: a node that keeps the pools for everybody else of this user.
-#include <cstdlib>
-#include <cstring>
-
 #include <algorithm>
 #include <array>
 #include <condition_variable>
@@ -11,56 +8,20 @@
 #include <vector>
 
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "deploy/moorage/background.hpp"
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/life_signs.hpp"
 #include "deploy/moorage/pools.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
+#include "deploy/moorage/systemd.hpp"
 #include "runtime/system/blocking.hpp"
 
 namespace moorage::cli {
 
 namespace {
-
-// sd_notify(3), which is one datagram.
-void tell_systemd(std::string_view state) {
-  const char* path = std::getenv("NOTIFY_SOCKET");
-  sockaddr_un address{};
-  if (path == nullptr || (*path != '/' && *path != '@') || std::strlen(path) >= sizeof address.sun_path)
-    return;
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path, std::strlen(path));
-  if (*path == '@')
-    address.sun_path[0] = '\0';
-  auto descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (descriptor < 0)
-    return;
-  auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
-  sendto(descriptor, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
-         length);
-  close(descriptor);
-}
-
-// The variables stay, for the program that this one may become; the process that they name is nobody else.
-// sd_listen_fds(3): the socket that was handed over; -1: none. More than one is refused.
-int handed_over(failure& wrong) {
-  const char* whose = std::getenv("LISTEN_PID");
-  const char* number = std::getenv("LISTEN_FDS");
-  constexpr int first = 3;
-  auto result = -1;
-  if (whose != nullptr && number != nullptr && whose == std::to_string(getpid())) {
-    result = first;
-    if (std::string_view{number} != "1")
-      wrong = {errc::invalid_request, "a node serves one socket, and " + std::string{number} +
-                                          " were handed over: leave one ListenStream= in the .socket unit"};
-  }
-  return result;
-}
 
 // Each client takes some, and the soft limit is a shell's.
 void use_all_descriptors() {
@@ -71,18 +32,47 @@ void use_all_descriptors() {
   setrlimit(RLIMIT_NOFILE, &files);
 }
 
+// What was handed over. A unit that has a TCP socket is of a node that is to take links over TLS.
+result<handed_sockets> sockets_for(const configuration& config) {
+  auto handed = sockets_handed_over();
+  if (!handed || handed->tcp.empty())
+    return handed;
+  std::string missing;
+  auto look = [&missing](const std::string& file, const char* key) {
+    if (file.empty())
+      missing += (missing.empty() ? "" : ", ") + std::string{key};
+  };
+  look(config.node_tls.certificate, "certificate");
+  look(config.node_tls.key, "key");
+  look(config.node_tls.authority, "authority");
+  if (missing.empty())
+    return handed;
+  return failure{
+      errc::invalid_settings,
+      "descriptor " + std::to_string(handed->tcp.front().get()) +
+          ", which was handed over, is a TCP socket, on which a node speaks TLS: give " + missing +
+          " in [node] of the configuration, or leave ListenStream= with a path alone in the .socket unit"};
+}
+
 // Who serves by hand does not expect an end; what was started because somebody needed it has one.
-serving way_to_serve(const options& from, const configuration& config, failure& wrong) {
+serving way_to_serve(const options& from, const configuration& config, handed_sockets handed) {
   serving result;
   result.socket = node_socket(from, config);
-  result.listening = handed_over(wrong);
-  result.listen = config.node_listen;
-  result.files = config.node_tls;
-  result.access = config.access;
   if (from.serve.idle_end.count() >= 0)
     result.idle_end = from.serve.idle_end;
-  else if (result.listening >= 0)
+  else if (handed.any())
     result.idle_end = config.node_idle_end;
+  // In place of `listen`, and not besides: who moves a node under a .socket unit writes the same address
+  // there, which two cannot have; and nobody looks for a port that the unit does not name.
+  if (handed.tcp.empty())
+    result.listen = config.node_listen;
+  else if (!config.node_listen.empty())
+    complain("listens on the TCP sockets that were handed over, in place of listen in [node]");
+  result.listening = handed.local.release();
+  for (auto& each : handed.tcp)
+    result.tcp_listening.push_back(each.release());
+  result.files = config.node_tls;
+  result.access = config.access;
   return result;
 }
 
@@ -160,6 +150,12 @@ private:
 
 std::string counted(std::size_t number, const std::string& what) {
   return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
+}
+
+std::string all_places(std::string path, const runtime& pools) {
+  for (const auto& each : pools.listens_on())
+    path += ", and over TLS on " + each;
+  return path;
 }
 
 // A node that cannot listen is to log in nowhere: so the reserves are opened once it listens.
@@ -247,10 +243,10 @@ void renew_tls(runtime& pools, const configuration& before, configuration& now, 
   told = failure{told ? renewed.error().code : told.error().code, text};
 }
 
-// Reads it again, and says what came of it.
+// Reads it again, and says what came of it. MONOTONIC_USEC= would be for Type=notify-reload, of systemd 253.
 result<std::string> read_again(const options& from, runtime& pools, const configuration& at_start,
-                               std::optional<configuration>& config) {
-  tell_systemd("RELOADING=1");
+                               std::optional<configuration>& config, const service_manager& manager) {
+  manager.tell("RELOADING=1");
   std::string wrong;
   auto now = read_configuration(from, &wrong);
   result<std::string> told{
@@ -265,8 +261,33 @@ result<std::string> read_again(const options& from, runtime& pools, const config
   } else {
     complain("the configuration in force stays as it is");
   }
-  tell_systemd("READY=1");
+  manager.tell("READY=1");
   return told;
+}
+
+// A question as any client's. Which clusters there are goes by the threads that all actors share and by the
+// one that knows all pools, and costs nothing however many they are; one pool that hangs is no reason to end
+// all others' leases. It has its answer while the configuration is read from a disk that hangs, which keeps
+// this process's main thread alone, and during a drain; who ends is `stopping`, and lives until it has ended.
+// The answer is taken where it is given: callbacks' own threads may wait for a reader of stderr.
+void ask_for_life(const async_runtime& pools, const std::function<void(bool)>& answered) {
+  pools.clusters().then(
+      [answered](const result<std::vector<cluster_settings>>& told) {
+        answered(told || told.error().code == errc::stopping);
+      },
+      [](const std::function<void()>& call) { call(); });
+}
+
+// None: nobody waits for them.
+std::unique_ptr<life_signs> begin_life_signs(runtime& pools, const service_manager& manager) {
+  auto interval = watchdog_interval();
+  if (!interval)
+    complain(interval.error().text);
+  if (!interval || interval->count() == 0 || !manager.there())
+    return nullptr;
+  return std::make_unique<life_signs>(
+      *interval, [to = pools.async()](std::function<void(bool)> answered) { ask_for_life(to, answered); },
+      [manager] { manager.tell("WATCHDOG=1"); });
 }
 
 // Nobody looks into a log file at the time; what people should know soon is for whoever sits in front of the
@@ -318,10 +339,12 @@ ending run_serve(const options& from) {
   auto config = read_configuration(from);
   if (!config)
     return {wrong_config, 0};
+  auto handed = sockets_for(*config);
+  if (!handed) {
+    complain(handed.error().text);
+    return {wrong_config, 0}; // it is the unit's, and does not mend itself either
+  }
   failure reason;
-  auto way = way_to_serve(from, *config, reason);
-  if (reason.code != errc::none)
-    return refuse(reason);
   auto pools = make_pools(without_reserves(*config), signals, reason,
                           {.reload = [errand](const std::string&) { return errand->reload(); },
                            .shut_down =
@@ -334,33 +357,35 @@ ending run_serve(const options& from) {
   auto warnings = tell_warnings(*pools, from, *config);
   if (signals.token().stop_requested())
     return {success, signals.caught()};
-  auto path = pools->serve(way, [&left](const failure& what, bool listening) {
-    if (listening || what.code == errc::none)
-      complain(what.text);
-    if (!listening)
-      left.leave(what);
-  });
+  handed->keep_from_children(); // not before: `make_pools` may have begun the process anew
+  auto path = pools->serve(way_to_serve(from, *config, std::move(*handed)),
+                           [&left](const failure& what, bool listening) {
+                             if (listening || what.code == errc::none)
+                               complain(what.text);
+                             if (!listening)
+                               left.leave(what);
+                           });
   if (!path)
     return refuse(path.error());
   open_reserves(*pools, *config);
-  auto places = *path;
-  for (const auto& each : pools->listens_on())
-    places += ", and over TLS on " + each;
+  auto places = all_places(*path, *pools);
   complain("serving " + counted(config->clusters.size(), "cluster") + " on " + places);
-  tell_systemd("READY=1\nSTATUS=serving on " + places);
+  service_manager manager;
+  manager.tell("READY=1\nSTATUS=serving on " + places, std::chrono::seconds{5});
+  auto signs = begin_life_signs(*pools, manager);
   if (from.serve.started)
     tell_starter();
   file_warnings of_files;
   of_files.begin(from, *config);
   const auto at_start = *config;
   while (left.wait() == errands::kind::reload) {
-    auto told = read_again(from, *pools, at_start, config);
+    auto told = read_again(from, *pools, at_start, config, manager);
     left.answer(told);
     if (told)
       of_files.begin(from, *config);
   }
   left.close();
-  tell_systemd("STOPPING=1");
+  manager.tell("STOPPING=1");
   pools->stop();
   if (auto lost = left.lost(); lost.code != errc::none)
     return refuse(lost);

@@ -93,16 +93,6 @@ TEST_CASE("who says how long they wait waits as long for a node that is only sta
   CHECK_THAT(patient.wait().error_output, Contains("did not answer within 10s"));
 }
 
-TEST_CASE("a node that is handed anything but one listening socket says what to write in the unit") {
-  handing_home home;
-  auto two = run(home.node_with(home.listening.get(), "2"));
-  CHECK(two.code == 1);
-  CHECK_THAT(two.error_output, Contains("leave one ListenStream= in the .socket unit"));
-  auto null = run(home.node_with(0));
-  CHECK(null.code == 1);
-  CHECK_THAT(null.error_output, Contains("write ListenStream= with an absolute path"));
-}
-
 TEST_CASE("what was handed to another process is not taken") {
   handing_home home;
   auto spec = home.spec({"serve"});
