@@ -85,7 +85,7 @@ TEST_CASE("an installed moorage is found by find_package, and the examples do wh
                     "/lib/libmoorage.so", "/lib/pkgconfig/moorage.pc", "/share/man/man1/moorage.1",
                     "/share/bash-completion/completions/moorage", "/lib/systemd/user/moorage.service",
                     "/lib/systemd/user/moorage.socket", "/lib/systemd/system/moorage-node.service",
-                    "/lib/sysusers.d/moorage.conf"})
+                    "/lib/systemd/system/moorage-node.socket", "/lib/sysusers.d/moorage.conf"})
     CHECK(std::filesystem::exists(prefix + file));
   cmake(home.folder.path(),
         {"-S", example.string(), "-B", build, "-DCMAKE_PREFIX_PATH=" + prefix + ";" MOORAGE_INSTRUMENTED,
