@@ -35,11 +35,11 @@ struct handing_home : home_with_cluster {
     REQUIRE(listen(listening.get(), 8) == 0);
   }
   /// `descriptor`: what it is handed.
-  program_spec node_with(int descriptor, const std::string& how_many = "1") const {
+  program_spec node_with(int descriptor) const {
     auto number = std::to_string(descriptor);
-    auto spec = this->spec(
-        {"-c", "exec 3<&" + number + "; export LISTEN_PID=$$ LISTEN_FDS=" + how_many + "; exec \"$0\" serve",
-         MOORAGE_PROGRAM});
+    auto spec =
+        this->spec({"-c", "exec 3<&" + number + "; export LISTEN_PID=$$ LISTEN_FDS=1; exec \"$0\" serve",
+                    MOORAGE_PROGRAM});
     spec.executable = "bash";
     return spec;
   }
