@@ -115,11 +115,11 @@ static node_service service_of(const runtime_parts& parts, const std::shared_ptr
   };
   node_service service;
   service.open = [make](const std::string& from) { return make(from, access_rights::everything()); };
-  service.open_other = [make, all = parts.others, to = parts.log](const other_user& who) {
+  service.open_other = [make, all = parts.others, tell = parts.turned_away](const other_user& who) {
     auto session = all->open(machine_user{who.user, who.groups},
                              [&](const access_rights& rights) { return make(who.from, rights); });
     if (!session)
-      to->turned_away(who.from + ": [[access]] gives it nothing, or it has as many links as a user may have");
+      tell(who.from + ": [[access]] gives it nothing, or it has as many links as a user may have");
     return session;
   };
   service.begun = [all = parts.others](const caf::strong_actor_ptr& session, std::function<void()> cut) {

@@ -261,11 +261,11 @@ public:
   result<probe_answer> probe(const lease& lease) const;
 
   // --- serving
-  /// Offers this runtime's pools to other processes of this user and of those that `serving::access` names, on a Unix-domain socket (empty: the usual
-  /// one) until it stops. Only for a runtime that brought its own actor system. Gives back the socket's path.
-  /// Should the socket's file be removed or replaced meanwhile, it listens again within a second; `told`
-  /// hears of it, as callbacks do and in order: `listening` again, or for good not (another node listens
-  /// there now, or no file can be made), when it is time to end.
+  /// Offers this runtime's pools to other processes of this user and of those that `serving::access` names,
+  /// on a Unix-domain socket (empty: the usual one) until it stops. Only for a runtime that brought its own
+  /// actor system. Gives back the socket's path. Should the socket's file be removed or replaced meanwhile,
+  /// it listens again within a second; `told` hears of it, as callbacks do and in order: `listening` again,
+  /// or for good not (another node listens there now, or no file can be made), when it is time to end.
   using socket_news = std::function<void(const failure& what, bool listening)>;
   result<std::string> serve(const std::string& socket = {}, socket_news told = {});
   /// The same, as `how` says. That nobody needs it any more is told as not `listening`, with the code `none`.
@@ -274,8 +274,9 @@ public:
   std::vector<std::string> listens_on() const;
   /// Of a runtime that serves: reads the files of TLS again, if it listens over that, and goes by these rules
   /// from now on. Links whose certificates are not believed any more are cut; what a link may do was decided
-  /// when it began, so links to which the rules give something else are cut as well. An error leaves all as it
-  /// was. Blocks for the files, and where the rules name users or groups for the machine's directory of them.
+  /// when it began, so links to which the rules give something else are cut as well. An error leaves all as
+  /// it was. Blocks for the files, and where the rules name users or groups for the machine's directory of
+  /// them.
   result<void> renew(const node_files& files, std::vector<access_entry> access);
   /// Returns when the node that this runtime is connected to has gone away, or after `timeout`. True: it is
   /// away, or has been since this was called, or the runtime has stopped; one that does not come back is away

@@ -74,8 +74,8 @@ failure listen_over_tls(runtime_parts& parts, const serving& how, const std::sha
     caf::anon_send(caf::actor_cast<inner_session_actor>(session), outsider_gone{});
   };
   service.interface = parts.system->message_types<session_actor>();
-  service.refused = [to = parts.log](const std::string& who_and_why) {
-    to->turned_away("over TLS: " + who_and_why);
+  service.refused = [tell = parts.turned_away](const std::string& who_and_why) {
+    tell("over TLS: " + who_and_why);
   };
   auto begun = publish_tls(*parts.system, std::move(service), how.listen, how.files, how.tcp_listening);
   if (!begun)

@@ -43,8 +43,8 @@ inline failure moved_from() {
   return {errc::invalid_request, "this runtime was moved from: use the one that it was moved to"};
 }
 
-/// The node that listens on a Unix-domain socket (empty: on the usual one), and may be that user's (empty: our
-/// own or root's only). Errors: `invalid_request`: there is no such user.
+/// The node that listens on a Unix-domain socket (empty: on the usual one), and may be that user's (empty:
+/// our own or root's only). Errors: `invalid_request`: there is no such user.
 result<node_place> own_node(const std::string& socket, const std::string& user);
 
 /// Members end in the reverse order: the actor system before everything that its actors use.
@@ -87,6 +87,7 @@ struct runtime_parts {
   std::unique_ptr<node_keeper> published;
   std::unique_ptr<node_listener> listener; ///< over TLS
   std::shared_ptr<outsiders> others;       ///< who comes there, and other users; none: it does not serve
+  std::function<void(const std::string&)> turned_away; ///< is told who may not come in, and why
   /// What makes that listener, where pools are: a program without them does without OpenSSL as well.
   failure (*listen_over_tls)(runtime_parts&, const serving&, const std::shared_ptr<link_count>&) = nullptr;
   std::unique_ptr<link_keeper> link; ///< to that node

@@ -60,6 +60,7 @@ void runtime_parts::begin(const configuration& config) {
   callbacks->report_to([to = log](const std::string& cluster, const std::string& text) {
     to->callback_failed(cluster, text);
   });
+  turned_away = [to = log](const std::string& who_and_why) { to->turned_away(who_and_why); };
   let_openssl_begin();
   listen_over_tls = moorage::listen_over_tls;
   threads = std::make_unique<blocking_threads>();

@@ -235,7 +235,8 @@ void command_line::add_serve() {
   auto* serve = add(
       command::serve, "serve", "Keep the pools for other commands and programs of this user",
       {.paragraphs =
-           {"Listens on a Unix-domain socket that only its owner may use, until it is ended by SIGTERM or "
+           {"Listens on a Unix-domain socket for its owner, and for the users and groups that [[access]] "
+            "names, until it is ended by SIGTERM or "
             "Ctrl-C. SIGHUP reads the configuration again: clusters that are new or changed are taken over, "
             "those that are gone are closed; a file with an error changes nothing.",
             "With listen in [node] of the configuration it takes links from other machines besides, over TLS "

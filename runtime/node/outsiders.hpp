@@ -1,5 +1,5 @@
-// Who is linked to a node without being its own user, and what each may do: those who have shown a certificate,
-// and other users of its machine.
+// Who is linked to a node without being its own user, and what each may do: those who have shown a
+// certificate, and other users of its machine.
 #pragma once
 
 #include <cstddef>

@@ -21,8 +21,8 @@ struct user_account {
 /// Blocks: a directory service may be asked over the network.
 user_account user_account_of(uid_t user);
 
-/// By name, or by number in digits, whether or not that is anybody's. None: there is no such user. Blocks
-/// for a name, as above.
+/// By name, or by number in digits, whether or not that is anybody's. None: there is no such user. Blocks for
+/// a name, as above.
 std::optional<uid_t> user_called(const std::string& name);
 /// The same of a group.
 std::optional<gid_t> group_called(const std::string& name);

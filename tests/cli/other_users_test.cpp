@@ -41,8 +41,8 @@ struct open_folder : moorage::support::scratch_folder {
   open_folder() { std::filesystem::permissions(path(), std::filesystem::perms{0755}); }
 };
 
-/// A program as another user runs it, with a home of that user's. The programs of a build may lie where nobody
-/// else may look.
+/// A program as another user runs it, with a home of that user's. The programs of a build may lie where
+/// nobody else may look.
 program_spec as(const std::string& user, const std::string& home, std::vector<std::string> words,
                 const std::string& config, const std::string& groups = {}) {
   std::vector<std::string> all{"--reuid=" + user, "--regid=" + user,
