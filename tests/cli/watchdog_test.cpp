@@ -125,8 +125,8 @@ TEST_CASE("a node whose configuration is on a disk that hangs lives, and says so
   notify_socket told{home.folder / "notify.sock"};
   program node{home.node_with({}, watched(told, "1000000"))};
   CHECK_THAT(told.next(), Contains("READY=1"));
-  // The main thread is the one that reads: it does not come back from its first call. It is stopped while it waits
-  // to be told to, when it holds no lock that others need.
+  // The main thread is the one that reads: it does not come back from its first call. It is stopped while it
+  // waits to be told to, when it holds no lock that others need.
   if (!comes_to_wait(node.pid())) {
     WARN("the system tells nobody what another process waits for");
     return;
