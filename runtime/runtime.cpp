@@ -201,12 +201,15 @@ result<void> runtime::renew(const node_files& files, std::vector<access_entry> a
   auto rules = access_rules::of(std::move(access));
   if (!rules)
     return rules.error();
-  if (parts_->listener)
-    if (auto wrong = parts_->listener->reload(files); wrong.code != errc::none)
-      return wrong;
   const auto users = rules->admits_users();
   if (auto closed = users ? parts_->published->admit_others(true) : failure{}; closed.code != errc::none)
     return closed;
+  if (parts_->listener)
+    if (auto wrong = parts_->listener->reload(files); wrong.code != errc::none) {
+      if (users && !parts_->others->admits_users())
+        static_cast<void>(parts_->published->admit_others(false)); // who comes is turned away either way
+      return wrong;
+    }
   parts_->others->renew(std::move(*rules));
   return users ? failure{} : parts_->published->admit_others(false);
 }

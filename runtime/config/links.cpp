@@ -48,7 +48,7 @@ bool is_endpoint(std::string_view text, unsigned least_port) {
   return error == std::errc{} && end == port.data() + port.size() && number >= least_port && number <= 65'535;
 }
 
-// useradd(8) allows less, and directory services give names such as DOMAIN\\name and name@domain.
+// useradd(8) allows less, and directory services give names such as DOMAIN\name and name@domain.
 bool may_be_account(const std::string& text) {
   return !text.empty() && text.size() <= 256 && text.front() != '-' &&
          printable(text, printable_whole) == text && text.find_first_of(":/") == std::string::npos;
