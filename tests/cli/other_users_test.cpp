@@ -41,16 +41,32 @@ struct open_folder : moorage::support::scratch_folder {
   open_folder() { std::filesystem::permissions(path(), std::filesystem::perms{0755}); }
 };
 
+/// Where other users find the libraries that a sanitizer needs, which may lie where they may not look; copied
+/// to `place`. Empty: the system's will do.
+std::string libraries_for_others(const std::string& place) {
+  const std::filesystem::path instrumented{MOORAGE_INSTRUMENTED};
+  if (instrumented.empty())
+    return {};
+  const auto folder = place + "/lib";
+  std::filesystem::create_directory(folder);
+  for (const auto& each : std::filesystem::directory_iterator{instrumented / "lib"})
+    if (auto name = each.path().filename().string(); name.find(".so") != std::string::npos)
+      std::filesystem::copy(each.path(), folder + "/" + name, std::filesystem::copy_options::copy_symlinks);
+  return folder;
+}
+
 /// A program as another user runs it, with a home of that user's. The programs of a build may lie where
 /// nobody else may look.
 program_spec as(const std::string& user, const std::string& home, std::vector<std::string> words,
-                const std::string& config, const std::string& groups = {}) {
+                const std::string& config, const std::string& libraries, const std::string& groups = {}) {
   std::vector<std::string> all{"--reuid=" + user, "--regid=" + user,
                                groups.empty() ? "--clear-groups" : "--groups=" + groups};
   all.push_back(MOORAGE_PROGRAM);
   all.insert(all.end(), words.begin(), words.end());
   program_spec spec{std::move(all), home, {}, {{"MOORAGE_CONFIG", config}}};
   spec.executable = "/usr/bin/setpriv";
+  if (!libraries.empty())
+    spec.environment["LD_LIBRARY_PATH"] = libraries;
   return spec;
 }
 
@@ -75,13 +91,14 @@ struct shared_home : home_with_cluster {
   std::string socket() const { return place.path() + "/run/node.sock"; }
   std::string asking() const { return place.path() + "/asking.toml"; }
   finished said_by(const std::string& user, std::vector<std::string> words, const std::string& groups = {}) {
-    return run(as(user, place.path(), std::move(words), asking(), groups));
+    return run(as(user, place.path(), std::move(words), asking(), libraries, groups));
   }
   unsigned mode() const {
     return std::filesystem::status(socket()).permissions() == std::filesystem::perms{0666} ? 0666 : 0;
   }
 
   open_folder place;
+  std::string libraries = libraries_for_others(place.path());
   std::optional<program> node;
 };
 
@@ -152,8 +169,8 @@ TEST_CASE(
   std::filesystem::permissions(home.place.path() + "/run", std::filesystem::perms{0711});
   home.reload(use);
   CHECK(home.mode() == 0666);
-  program running{
-      as(alice, home.place.path(), {"exec", "here", "--", "echo begun; sleep 600"}, home.asking())};
+  program running{as(alice, home.place.path(), {"exec", "here", "--", "echo begun; sleep 600"}, home.asking(),
+                     home.libraries)};
   const auto began = running.wrote("begun");
   INFO(running.error_output());
   REQUIRE(began);
@@ -187,22 +204,23 @@ TEST_CASE("another user's node is trusted only by who names that user") {
   std::ofstream{serving} << node_section
                          << allowing(std::string{"user = \""} + bob + "\"", "*", "\"observe\"")
                          << "[clusters.here]\nhost = \"127.0.0.1\"\n";
-  program node{as(alice, run_folder, {"serve"}, serving)};
+  const auto libraries = libraries_for_others(place.path());
+  program node{as(alice, run_folder, {"serve"}, serving, libraries)};
   REQUIRE(node.wrote("serving 1 cluster on "));
   std::ofstream{asking} << node_section;
-  auto doubtful = run(as(bob, place.path(), {"status"}, asking));
+  auto doubtful = run(as(bob, place.path(), {"status"}, asking, libraries));
   CHECK(doubtful.code != 0);
   CHECK_THAT(doubtful.error_output, Contains("is run by uid " + std::string{alice}) &&
                                         Contains("socket_user in [client] of the configuration"));
   std::ofstream{asking, std::ios::trunc} << node_section << "[client]\nsocket_user = \"" << alice << "\"\n";
-  auto trusting = run(as(bob, place.path(), {"status"}, asking));
+  auto trusting = run(as(bob, place.path(), {"status"}, asking, libraries));
   INFO(trusting.error_output);
   CHECK(trusting.code == 0);
   CHECK_THAT(trusting.output, Contains("here"));
   std::ofstream{asking, std::ios::trunc} << node_section << "[client]\nsocket_user = \"" << bob << "\"\n";
-  CHECK(run(as(bob, place.path(), {"status"}, asking)).code != 0);
+  CHECK(run(as(bob, place.path(), {"status"}, asking, libraries)).code != 0);
   std::ofstream{asking, std::ios::trunc} << node_section << "[client]\nsocket_user = \"no-such-user\"\n";
-  CHECK_THAT(run(as(bob, place.path(), {"status"}, asking)).error_output,
+  CHECK_THAT(run(as(bob, place.path(), {"status"}, asking, libraries)).error_output,
              Contains("knows no user 'no-such-user'"));
   // The same from a host application, which is root's here and trusts root and itself only.
   auto host = moorage::runtime::try_connect(socket, 5s);
