@@ -102,7 +102,10 @@ namespace moorage {
       "tried where the client or run_once could. The host hangs, or is too busy: try later.") \
   row(not_permitted, refused, "it is not permitted", \
       "The node does not permit it to this client. The text says which right on which cluster is missing; the node's own " \
-      "configuration gives it ([[access]]). To ask again changes nothing.")
+      "configuration gives it ([[access]]). To ask again changes nothing.") \
+  row(other_version, failed, "the node is of another version and does not know the request", \
+      "The node behind runtime::connect is of another version of moorage, and has no such request, or another of that name. The " \
+      "text says which of the two is older. Nothing was sent; what both have works.")
 
 #define MOORAGE_ERROR(name, exit, words, meaning) name,
 enum class errc : std::uint8_t {

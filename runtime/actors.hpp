@@ -28,7 +28,7 @@ namespace moorage {
 /// link, whose loss answers nothing. So who waits for an answer monitors it: what it had not read when it
 /// ended was never done and has none, and asks for the session of the next link when the event `node_back`
 /// tells of it; while the node is away this throws `node_lost`. One actor subscribes through one session
-/// only.
+/// only. A node of another version (`runtime::node_version`) ends the link of who says what it does not know.
 session_actor session_of(const runtime& of, const caf::strong_actor_ptr& whom);
 inline session_actor session_of(const runtime& of, caf::local_actor* whom) {
   return session_of(of, whom != nullptr ? caf::strong_actor_ptr{whom->ctrl()} : caf::strong_actor_ptr{});

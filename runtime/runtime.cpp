@@ -130,7 +130,7 @@ static node_service service_of(const runtime_parts& parts, const std::shared_ptr
     all->ended(session);
     caf::anon_send(caf::actor_cast<inner_session_actor>(session), outsider_gone{});
   };
-  service.interface = parts.system->message_types<session_actor>();
+  service.interface = vocabulary::ours().greeting();
   return service;
 }
 
@@ -212,6 +212,11 @@ result<void> runtime::renew(const node_files& files, std::vector<access_entry> a
     }
   parts_->others->renew(std::move(*rules));
   return users ? failure{} : parts_->published->admit_others(false);
+}
+
+std::string runtime::node_version() const {
+  return parts_ && parts_->link ? version_in_words(vocabulary::ours(), parts_->link->speaks())
+                                : std::string{};
 }
 
 bool runtime::wait_for_loss(std::chrono::milliseconds timeout) const {

@@ -282,6 +282,10 @@ public:
   /// away, or has been since this was called, or the runtime has stopped; one that does not come back is away
   /// for good.
   bool wait_for_loss(std::chrono::milliseconds timeout) const;
+  /// Of a runtime that is connected to a node of another version, which that is and which is older, such as
+  /// "moorage 0.2.0, which is newer than this program's 0.1.0"; else empty. What the node lacks is refused
+  /// `other_version` when it is asked for.
+  std::string node_version() const;
   /// Called once for each loss of the node, in order, as callbacks are (runtime/lease.hpp), until the runtime
   /// stops; at once, if the node is away when it is registered. One does not replace another: each part of a
   /// host may have its own. What waited for the node has its answer by then. A runtime with pools of its own

@@ -73,7 +73,7 @@ failure listen_over_tls(runtime_parts& parts, const serving& how, const std::sha
     all->ended(session);
     caf::anon_send(caf::actor_cast<inner_session_actor>(session), outsider_gone{});
   };
-  service.interface = parts.system->message_types<session_actor>();
+  service.interface = vocabulary::ours().greeting();
   service.refused = [tell = parts.turned_away](const std::string& who_and_why) {
     tell("over TLS: " + who_and_why);
   };

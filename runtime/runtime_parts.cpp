@@ -84,7 +84,7 @@ void runtime_parts::make_own_system() {
   system = own_system.get();
 }
 
-void runtime_parts::start_client(const session_actor& node, node_loss on_loss) {
+void runtime_parts::start_client(const session_at_node& node, node_loss on_loss) {
   client = system->spawn(moorage::client, manager, node, gate, std::move(on_loss));
   gate->open(client, !manager);
 }
@@ -108,16 +108,18 @@ failure runtime_parts::join(node_place where, std::chrono::milliseconds timeout)
   });
   log_let_go let_go;
   make_own_system();
-  auto connected = connect_node<session_actor>(*system, where, timeout);
+  auto connected = connect_session(*system, where, timeout);
   if (!connected)
     return to_failure(connected.error());
   link = std::make_unique<link_keeper>(std::move(*connected), std::move(where), timeout);
-  start_client(link->session(), {link->loss_teller(), reconnect});
+  start_client({link->session(), link->speaks()}, {link->loss_teller(), reconnect});
   if (!reconnect)
     return {};
   link_keeper::hearers told;
-  told.back = [to = gate](session_actor session) {
-    to->post([session = std::move(session)](client_state& state) { state.node_is_back(session); });
+  told.back = [to = gate](session_actor session, vocabulary speaks) {
+    to->post([node = session_at_node{std::move(session), std::move(speaks)}](client_state& state) {
+      state.node_is_back(node);
+    });
   };
   told.in_vain = [to = gate](const failure& reason) {
     to->post([reason](client_state& state) { state.node_is_away(reason); });

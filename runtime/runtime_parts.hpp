@@ -59,7 +59,7 @@ struct runtime_parts {
   /// A node's pools.
   failure join(node_place where, std::chrono::milliseconds timeout);
   void make_own_system();
-  void start_client(const session_actor& node, node_loss on_loss);
+  void start_client(const session_at_node& node, node_loss on_loss);
   /// True: whom the client asks has gone.
   bool wait_for_loss(std::chrono::milliseconds timeout) const;
   /// Once; whoever else calls it meanwhile waits for the end.

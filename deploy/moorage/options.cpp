@@ -7,6 +7,7 @@
 
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/orders.hpp"
+#include "messages/printable.hpp"
 #include "messages/written_values.hpp"
 #include "runtime/config.hpp"
 
@@ -97,7 +98,13 @@ void command_line::add_globals() {
       "A node that listens over TLS; certificate, key and authority stand in [client] of the "
       "configuration. Otherwise $MOORAGE_NODE, then node in [client]");
   node->type_name("HOST:PORT")->excludes(socket)->check([](const std::string& address) {
-    return address.empty() ? std::string{"is empty"} : std::string{}; // a variable that is not set
+    auto colon = address.rfind(':');
+    auto port = address.substr(std::min(colon, address.size() - 1) + 1);
+    auto sound = colon != std::string::npos && colon > 0 && !port.empty() && port.size() <= 5 &&
+                 port.find_first_not_of("0123456789") == std::string::npos;
+    return address.empty() ? std::string{"is empty"} // a variable that is not set
+           : sound         ? std::string{}
+                           : "'" + printable(address) + "' is no node's address: write HOST:PORT";
   });
   auto* embedded = app_->add_flag("--embedded", options_.embedded,
                                   "Use no node, but connections of our own for this one command");

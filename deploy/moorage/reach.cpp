@@ -75,11 +75,20 @@ std::string own_name(const options& from) {
   return "moorage" + action + ", " + (user.empty() ? "uid " + std::to_string(getuid()) : user);
 }
 
+// What works is nobody's concern, save theirs who want to know more.
+void tell_version(const options& from, const runtime& node) {
+  if (auto version = node.node_version(); from.verbose > 0 && !version.empty())
+    complain("the node is " + version);
+}
+
 // One command rather tells of a node's loss than waits for its return.
 result<runtime> connected(const options& from, const configuration& config, const std::string& path) {
-  return runtime::try_connect(
+  auto node = runtime::try_connect(
       path, node_patience(from),
       {.reconnect = false, .name = own_name(from), .socket_user = config.client_socket_user});
+  if (node)
+    tell_version(from, *node);
+  return node;
 }
 
 pools_at_hand over_tls(const options& from, const configuration& config, const std::string& address,
@@ -93,6 +102,7 @@ pools_at_hand over_tls(const options& from, const configuration& config, const s
                          "[client] of the configuration"};
   } else if (auto node = connect_over_tls({address, config.client_tls}, node_patience(from),
                                           {.reconnect = false, .name = own_name(from)}, signals)) {
+    tell_version(from, *node);
     result.pools = std::move(*node);
   } else {
     result.reason = node.error();
@@ -236,7 +246,8 @@ pools_at_hand reach_cluster(const options& from, const configuration& config, si
   auto result = reach_pools(from, config, signals);
   if (!result.pools || !result.of_node || result.distant)
     return result;
-  if (auto known = result.pools->pool(from.cluster); !known)
+  // A node of another version may have no such question: an acquire says it as well.
+  if (auto known = result.pools->pool(from.cluster); !known && known.error().code != errc::other_version)
     result.reason = known.error().code == errc::unknown_cluster
                         ? make_known(*result.pools, from, config, known.error())
                         : known.error();

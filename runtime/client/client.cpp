@@ -120,6 +120,7 @@ outcome outcome_of(const failure& reason) {
   case errc::receiver_gone:
   case errc::too_many_requests:
   case errc::not_permitted:
+  case errc::other_version:
     return {outcome_kind::never_sent, 0, {}, reason};
   default:
     return {outcome_kind::maybe_ran, 0, {}, reason};
@@ -138,13 +139,13 @@ client_state::~client_state() {
   }
 }
 
-caf::behavior client_state::begin(manager_actor manager, session_actor node,
+caf::behavior client_state::begin(manager_actor manager, const session_at_node& node,
                                   std::shared_ptr<client_gate> gate, node_loss on_loss) {
   remote_ = !manager;
   gate_ = std::move(gate);
   on_loss_ = std::move(on_loss);
   if (remote_)
-    node_.begin(std::move(node));
+    node_.begin(node);
   else
     session_.begin(std::move(manager));
   keep_composure(self_);
@@ -215,6 +216,14 @@ void client_state::ask(const caf::actor& whom, caf::message request,
     answer(refusal());
     return;
   }
+  if (remote_) {
+    using name_of_answer = caf::type_name_by_id<caf::type_id<Answer>::value>;
+    const auto& name = self_->system().types().portable_name(request.type(0));
+    if (auto lack = node_.lacks({name, name_of_answer::value}); lack.code != errc::none) {
+      answer(lack);
+      return;
+    }
+  }
   auto number = ++asks_;
   asked_.emplace(number, [answer](const failure& reason) { answer(reason); });
   self_->request(whom, caf::infinite, std::move(request))
@@ -281,9 +290,9 @@ void client_state::fail_everything(const failure& reason) {
     entry.pipe->finish({outcome_kind::maybe_ran, 0, {}, reason});
 }
 
-caf::behavior client(client_state::self_pointer self, manager_actor manager, session_actor node,
+caf::behavior client(client_state::self_pointer self, manager_actor manager, const session_at_node& node,
                      std::shared_ptr<client_gate> gate, node_loss on_loss) {
-  return self->state.begin(std::move(manager), std::move(node), std::move(gate), std::move(on_loss));
+  return self->state.begin(std::move(manager), node, std::move(gate), std::move(on_loss));
 }
 
 } // namespace moorage

@@ -115,7 +115,7 @@ public:
   ~client_state();
 
   /// With a `manager` it is a session; without one it asks `node`, its session there.
-  caf::behavior begin(manager_actor manager, session_actor node, std::shared_ptr<client_gate> gate,
+  caf::behavior begin(manager_actor manager, const session_at_node& node, std::shared_ptr<client_gate> gate,
                       node_loss on_loss);
 
   void acquire_lease(acquire request, std::function<void(result<lease>)> answer);
@@ -147,7 +147,7 @@ public:
   void watch_loss(std::uint64_t number, event_sink to);
 
   // From whoever connects to the node again.
-  void node_is_back(const session_actor& session);
+  void node_is_back(const session_at_node& node);
   void node_is_away(const failure& reason);
   /// The call is given up unless it is answered in so much time: for those that no thread waits for.
   void watch_deadline(std::chrono::nanoseconds left, std::weak_ptr<pending_shared> call);
@@ -267,6 +267,7 @@ private:
                    watcher_work begin);
   watcher_work subscribe_at_node(const std::string& cluster, const event_filter& wanted,
                                  std::function<void(result<done>)> answer);
+  failure lacks_events() const;
   void subscribe_again(std::uint64_t number);
   void tell_watcher(std::uint64_t number, event_kind what, const std::string& text);
   void tell_watchers(event_kind what, const std::string& text, bool of_loss);
@@ -348,7 +349,7 @@ private:
 };
 
 /// See `client_state::begin`.
-caf::behavior client(client_state::self_pointer self, manager_actor manager, session_actor node,
+caf::behavior client(client_state::self_pointer self, manager_actor manager, const session_at_node& node,
                      std::shared_ptr<client_gate> gate, node_loss on_loss);
 
 /// What an unanswered run means, by the refusal that took the answer's place.

@@ -75,12 +75,14 @@ void client_state::node_is_away(const failure& reason) {
   tell_watchers(event_kind::node_lost, reason.text, false);
 }
 
-void client_state::node_is_back(const session_actor& session) {
+void client_state::node_is_back(const session_at_node& node) {
   if (!away())
     return;
   gone_ = {};
-  node_.begin(session);
-  tell_watchers(event_kind::node_back, "the node is there again", false);
+  node_.begin(node);
+  auto other = node_.version_in_words();
+  tell_watchers(event_kind::node_back, "the node is there again" + (other.empty() ? "" : ", and is " + other),
+                false);
   for (const auto& [number, entry] : watchers_)
     if (entry.subscribes)
       subscribe_again(number);

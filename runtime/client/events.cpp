@@ -75,6 +75,8 @@ void client_state::watch(std::uint64_t number, const std::string& cluster, event
                          std::function<void(result<void>)> answer) {
   if (gone_.code != errc::none)
     return answer(refusal()); // nobody would answer the watcher
+  if (auto lack = lacks_events(); lack.code != errc::none)
+    return answer(lack);
   auto subscribed = [this, number, answer](result<done> taken) {
     if (taken) {
       answer(result<void>{});
@@ -117,8 +119,15 @@ client_state::watcher_work client_state::subscribe_at_node(const std::string& cl
       };
 }
 
+/// Why its node, which may be of another version, has no events for us.
+failure client_state::lacks_events() const {
+  return remote_ ? node_.lacks({"subscribe", "grant_event_credit", "event_record"}) : failure{};
+}
+
 /// At the session of a node that is back.
 void client_state::subscribe_again(std::uint64_t number) {
+  if (auto lack = lacks_events(); lack.code != errc::none)
+    return tell_watcher(number, event_kind::node_lost, lack.text);
   const auto& entry = watchers_.at(number);
   auto subscribed = [this, number](const result<done>& taken) {
     if (!taken && taken.error().code != errc::node_lost)

@@ -11,21 +11,35 @@
 #include <utility>
 
 #include "messages/interfaces.hpp"
+#include "runtime/node/vocabulary.hpp"
 
 namespace moorage {
+
+/// Our session at a node, and what that understands.
+struct session_at_node {
+  session_actor session; ///< none: the pools are not a node's
+  vocabulary speaks = vocabulary::ours();
+};
 
 class node_door {
 public:
   explicit node_door(caf::event_based_actor* self) : self_(self) {}
 
   /// Monitors it: its end is for the actor to deal with.
-  void begin(session_actor session) {
-    session_ = std::move(session);
+  void begin(const session_at_node& node) {
+    session_ = node.session;
+    speaks_ = node.speaks;
     who_ = caf::actor_cast<caf::strong_actor_ptr>(session_);
     self_->monitor(session_);
   }
   /// None: the pools are not a node's.
   const session_actor& session() const { return session_; }
+  /// Why it cannot be asked with these messages, the answer's among them; code `none`: it can.
+  failure lacks(const std::vector<std::string_view>& messages) const {
+    return not_understood(vocabulary::ours(), speaks_, messages);
+  }
+  /// As `version_in_words`.
+  std::string version_in_words() const { return moorage::version_in_words(vocabulary::ours(), speaks_); }
   /// The same as the sender of a message.
   const caf::strong_actor_ptr& who() const { return who_; }
 
@@ -50,6 +64,7 @@ public:
 private:
   caf::event_based_actor* self_;
   session_actor session_;
+  vocabulary speaks_ = vocabulary::ours();
   caf::strong_actor_ptr who_;
 };
 

@@ -187,6 +187,8 @@ void link_filter::look(std::vector<char>& out) {
   std::string_view held = held_;
   auto seen = held.size() - header_size;
   auto announced = link_cursor{held.substr(payload_size_place)}.number(4);
+  if (seen == 0)
+    ++frames_;
   if (seen == 0 && !check_header(announced))
     return;
   constexpr std::size_t flags_place = 3;

@@ -60,6 +60,8 @@ public:
 
   /// The peer's identity, as CAF writes it; empty until it has greeted.
   const std::string& peer_node() const { return peer_node_; }
+  /// How many frames have begun.
+  std::uint64_t frames() const { return frames_; }
   /// The peer's handshake has passed.
   bool greeted() const { return greetings_ > 0; }
   /// What the peer did, as the end of "the peer …". Empty: nothing wrong so far.
@@ -82,6 +84,7 @@ private:
   std::uint64_t our_actor_ = 0;
   std::string peer_node_; ///< empty until it has greeted
   unsigned greetings_ = 0;
+  std::uint64_t frames_ = 0;
   std::string held_;        ///< of the present frame: what has not passed yet
   std::size_t needed_;      ///< how much is held before it is looked at
   std::size_t passing_ = 0; ///< what passes of the present frame without a look

@@ -15,6 +15,21 @@
 
 namespace moorage {
 
+caf::expected<session_link> connect_session(caf::actor_system& system, const node_place& place,
+                                            std::chrono::milliseconds timeout, std::stop_token called_off) {
+  auto link = connect_node(system, place, timeout, {}, std::move(called_off));
+  if (!link)
+    return std::move(link.error());
+  auto speaks = vocabulary::read(link->interface());
+  if (!speaks)
+    return make_error(errc::node_lost, "what listens on " + place.name +
+                                           " is no node of moorage, since it does not say what it "
+                                           "understands: give the path that 'moorage serve' listens on");
+  if (auto apart = no_understanding(vocabulary::ours(), *speaks, place.name); apart.code != errc::none)
+    return make_error(apart);
+  return session_link{std::move(*link), std::move(*speaks)};
+}
+
 /// What the keeper and its thread share; it outlives the keeper if the thread is abandoned.
 struct link_keeper::books {
   node_place where;
@@ -25,6 +40,7 @@ struct link_keeper::books {
   std::condition_variable changed;
   std::optional<node_link> link;
   session_actor session;
+  vocabulary speaks = vocabulary::ours();
   std::uint64_t losses = 0;
   std::uint64_t losses_then = 0; ///< when the last link was made
   bool away = false;
@@ -47,13 +63,14 @@ struct link_keeper::books {
     return !changed.wait_for(guard, length, [this] { return closing; });
   }
   /// False: it comes too late, and is left to the caller.
-  bool take(node_link& made) {
+  bool take(session_link& made) {
     {
       std::lock_guard guard{mutex};
       if (closing)
         return false;
-      session = made.actor_as<session_actor>();
-      link.emplace(std::move(made));
+      session = made.link.actor_as<session_actor>();
+      speaks = made.speaks;
+      link.emplace(std::move(made.link));
       losses_then = losses;
       trying = false;
     }
@@ -77,12 +94,13 @@ struct link_keeper::books {
   }
 };
 
-link_keeper::link_keeper(node_link first, node_place where, std::chrono::milliseconds timeout)
+link_keeper::link_keeper(session_link first, node_place where, std::chrono::milliseconds timeout)
     : books_(std::make_shared<books>()) {
   books_->where = std::move(where);
   books_->timeout = timeout;
-  books_->session = first.actor_as<session_actor>();
-  books_->link.emplace(std::move(first));
+  books_->session = first.link.actor_as<session_actor>();
+  books_->speaks = std::move(first.speaks);
+  books_->link.emplace(std::move(first.link));
 }
 
 link_keeper::~link_keeper() {
@@ -104,6 +122,11 @@ std::function<void()> link_keeper::loss_teller() const {
 session_actor link_keeper::session() const {
   std::lock_guard guard{books_->mutex};
   return books_->session;
+}
+
+vocabulary link_keeper::speaks() const {
+  std::lock_guard guard{books_->mutex};
+  return books_->speaks;
 }
 
 bool link_keeper::wait_for_loss(std::chrono::milliseconds timeout) const {
@@ -142,17 +165,16 @@ void link_keeper::keep(const std::shared_ptr<books>& mine, const std::shared_ptr
           std::chrono::duration_cast<std::chrono::nanoseconds>(pause * reconnect_growth),
           reconnect_pause_max);
       log_let_go let_go; // an abandoned thread may be who ends the system
-      auto made =
-          connect_node<session_actor>(*system, mine->where, mine->timeout, mine->called_off.get_token());
+      auto made = connect_session(*system, mine->where, mine->timeout, mine->called_off.get_token());
       if (!made) {
         told.in_vain(to_failure(made.error()));
         continue;
       }
-      auto session = made->actor_as<session_actor>();
+      auto session = made->link.actor_as<session_actor>();
       back = mine->take(*made);
       if (!back)
         return;
-      told.back(std::move(session));
+      told.back(std::move(session), std::move(made->speaks));
       mine->is_back();
       since = std::chrono::steady_clock::now();
     }

@@ -11,12 +11,14 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <thread>
 
 #include "messages/errors.hpp"
 #include "messages/interfaces.hpp"
 #include "runtime/node/socket.hpp"
+#include "runtime/node/vocabulary.hpp"
 
 namespace moorage {
 
@@ -29,18 +31,29 @@ constexpr double reconnect_growth = 1.6;
 /// How long a close waits for a try that was called off, before the thread is left to itself.
 constexpr std::chrono::milliseconds reconnect_abandoned_after{100};
 
+/// A link to a node that one can work with, and what it understands.
+struct session_link {
+  node_link link;
+  vocabulary speaks;
+};
+
+/// Errors: as of `connect_node`; `node_lost` also if the two versions have too little in common.
+caf::expected<session_link> connect_session(caf::actor_system& system, const node_place& place,
+                                            std::chrono::milliseconds timeout,
+                                            std::stop_token called_off = {});
+
 class link_keeper {
 public:
   /// Told on the keeper's thread; must neither wait nor throw.
   struct hearers {
-    /// There is a link again: our session at its other end.
-    std::function<void(session_actor)> back;
+    /// There is a link again: our session at its other end, and what the node understands.
+    std::function<void(session_actor, vocabulary)> back;
     /// A try was in vain, and another follows.
     std::function<void(const failure&)> in_vain;
   };
 
   /// Of a Unix-domain socket the path is absolute. Each try may take `timeout`.
-  link_keeper(node_link first, node_place where, std::chrono::milliseconds timeout);
+  link_keeper(session_link first, node_place where, std::chrono::milliseconds timeout);
   /// close()
   ~link_keeper();
   link_keeper(const link_keeper&) = delete;
@@ -53,6 +66,8 @@ public:
 
   /// None while the node is away.
   session_actor session() const;
+  /// Of the node as it was met last.
+  vocabulary speaks() const;
   /// True as soon as there is no link, or has been none meanwhile; false: the link has lasted for `timeout`.
   bool wait_for_loss(std::chrono::milliseconds timeout) const;
 

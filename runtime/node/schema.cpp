@@ -14,14 +14,9 @@ std::string line_of(const char* name) {
     return name + schema_of<T>() + "\n";
 }
 
-} // namespace
-
-std::string message_schema() {
+/// What travels as a number means something else once a row is put before it.
+std::string lists() {
   std::string result;
-#define MOORAGE_LINE(type) result += line_of<moorage::type>(#type);
-  MOORAGE_MESSAGES(MOORAGE_LINE)
-#undef MOORAGE_LINE
-  // What travels as a number means something else once a row is put before it.
 #define MOORAGE_WORD(name, ...) result += " " #name;
   result += "event_kind";
   MOORAGE_EVENTS(MOORAGE_WORD)
@@ -35,5 +30,21 @@ std::string message_schema() {
 #undef MOORAGE_WORD
   return result;
 }
+
+} // namespace
+
+#define MOORAGE_LINE(type) result += line_of<moorage::type>(#type);
+std::string outsiders_schema() {
+  std::string result;
+  MOORAGE_OUTSIDERS_MESSAGES(MOORAGE_LINE)
+  return result + lists();
+}
+
+std::string message_schema() {
+  std::string result;
+  MOORAGE_MESSAGES(MOORAGE_LINE)
+  return result + lists();
+}
+#undef MOORAGE_LINE
 
 } // namespace moorage

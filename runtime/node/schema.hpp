@@ -90,5 +90,7 @@ std::string schema_of() {
 /// Every message, one a line: "acquire(s,a,u64,…)"; and what is listed by rows, with its names: "event_kind
 /// opening opened …".
 std::string message_schema();
+/// The same of what goes over a link.
+std::string outsiders_schema();
 
 } // namespace moorage

@@ -103,35 +103,6 @@ private:
 
 } // namespace
 
-// -- node_stream
-// ------------------------------------------------------------------------------------------------------
-
-caf::io::network::rw_state node_stream::policy::write_some(std::size_t& result,
-                                                           caf::io::network::native_socket fd,
-                                                           const void* bytes, std::size_t size) {
-  result = 0;
-  auto state = tcp::write_some(result, fd, bytes, size);
-  written = result;
-  return state;
-}
-
-void node_stream::handle_event(operation op) {
-  handle_event_impl(op, policy_);
-}
-
-void node_stream::finish() {
-  do {
-    policy_.written = 0;
-    if (state_.writing)
-      handle_event(operation::write);
-  } while (state_.writing && policy_.written > 0);
-  if (state_.writing) {
-    state_.writing = false;
-    backend().del(operation::write, fd(), this);
-  }
-  ::shutdown(fd(), SHUT_RDWR);
-}
-
 // -- node_scribe
 // ------------------------------------------------------------------------------------------------------
 
@@ -140,8 +111,14 @@ node_scribe::node_scribe(caf::io::network::default_multiplexer& multiplexer, uni
     : scribe(caf::io::connection_handle::from_int(next_handle())), stream_(multiplexer, fd.release()),
       filter_(from, encoded_node(multiplexer.system()), node_message_max,
               caf::get_or(multiplexer.system().config(), node_more_types, std::vector<std::string>{})),
-      greeting_(std::make_shared<greeting_state>()), ended_(std::move(ended)), from_(from) {
+      greeting_(std::make_shared<greeting_state>()), ended_(std::move(ended)), from_(from),
+      allowance_(
+          from == link_filter::peer::client
+              ? caf::get_or(multiplexer.system().config(), node_messages_a_second, link_messages_a_second)
+              : 0) {
   greeting_->fd = stream_.fd();
+  if (from == link_filter::peer::client) // the other way round both ends could wait for each other
+    stream_.when_taken([this] { unread_less(); });
 }
 
 node_scribe::~node_scribe() {
@@ -178,6 +155,7 @@ bool node_scribe::consume(caf::execution_unit* context, const void* bytes, std::
     return false;
   if (!well)
     refuse(filter_.refusal());
+  look_at_pace();
   auto missing = wanted_ - std::min(wanted_, passed_.size());
   stream_.configure_read(caf::io::receive_policy::at_most(std::clamp(missing, piece_min, piece_max)));
   return true;

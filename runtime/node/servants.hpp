@@ -22,6 +22,7 @@
 #pragma once
 
 #include "runtime/node/link_filter.hpp"
+#include "runtime/node/message_allowance.hpp"
 #include "runtime/node/socket.hpp"
 #include "runtime/node/unix_socket.hpp"
 
@@ -46,11 +47,24 @@ namespace moorage {
 /// has it.
 constexpr std::uint16_t connections_port = 1023;
 
+/// A client to which so much is written that it has not taken is not read from, until it has taken half: who
+/// does not read its answers asks for no more. More than all credits of some streams, and little for a node.
+constexpr std::size_t unread_pause = 4 << 20;
+/// A client that leaves so much unread is cut, whatever it gave credit for. Each collected output may be a
+/// quarter of it.
+constexpr std::size_t unread_max = node_message_max;
+
 /// CAF's reading and writing of a stream, and an end that does not wait.
 class node_stream final : public caf::io::network::stream {
 public:
   using stream::stream;
 
+  /// How much is written and not yet taken by the socket.
+  std::size_t unread() const { return unread_; }
+  /// Called whenever it has become less.
+  void when_taken(std::function<void()> call) { taken_ = std::move(call); }
+  /// Writes what was put into `wr_buf`.
+  void flush_all(const manager_ptr& manager);
   void handle_event(caf::io::network::operation op) override;
   /// Writes what the peer takes at once, then shuts the socket down. The descriptor is closed with this
   /// object.
@@ -64,6 +78,9 @@ private:
   };
 
   policy policy_;
+  std::size_t unread_ = 0;
+  std::size_t counted_ = 0; ///< of what stands in `wr_buf`
+  std::function<void()> taken_;
 };
 
 /// How a connection's first moments go. The scribe writes it; on the multiplexer's thread, save for `refusal`
@@ -91,7 +108,7 @@ public:
   void ack_writes(bool enable) override { stream_.ack_writes(enable); }
   std::vector<char>& wr_buf() override { return stream_.wr_buf(); }
   std::vector<char>& rd_buf() override { return frame_; }
-  void flush() override { stream_.flush(this); }
+  void flush() override;
   void graceful_shutdown() override { detach(&stream_.backend(), false); }
   void add_to_loop() override { stream_.activate(this); }
   void remove_from_loop() override { stream_.passivate(); }
@@ -106,9 +123,15 @@ protected:
 private:
   bool deliver(caf::execution_unit* context);
   void refuse(const std::string& why);
+  void unread_less();
+  void look_at_pace();
+  void pace_is_well();
+  void listen_again();
   void tell_end();
 
   bool launched_ = false;
+  bool reads_too_little_ = false; ///< for either reason it is not read from
+  bool says_too_much_ = false;
   node_stream stream_;
   link_filter filter_;
   std::shared_ptr<greeting_state> greeting_;
@@ -118,6 +141,8 @@ private:
   std::size_t wanted_ = 0;    ///< the size of the next one
   std::function<void()> ended_;
   link_filter::peer from_;
+  message_allowance allowance_;
+  std::uint64_t counted_ = 0;      ///< of the filter's frames
   std::shared_ptr<void> identity_; ///< the peer's, which no other link has meanwhile
 };
 

@@ -99,12 +99,7 @@ std::size_t announced_size(const std::set<std::string>& interface) {
 // ----------------------------------------------------------------------------------------------------
 
 std::string node_application() {
-  std::uint64_t sum = 0xcbf29ce484222325; // FNV-1a
-  for (unsigned char each : message_schema())
-    sum = (sum ^ each) * 0x100000001b3;
-  std::array<char, 17> hexadecimal{};
-  std::snprintf(hexadecimal.data(), hexadecimal.size(), "%016llx", static_cast<unsigned long long>(sum));
-  return std::string{"moorage.node.2."} + hexadecimal.data();
+  return "moorage.node.3";
 }
 
 void configure_node(caf::actor_system_config& config) {

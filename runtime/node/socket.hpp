@@ -68,8 +68,7 @@ constexpr std::chrono::seconds node_silence_max{60};
 /// whoever sends cuts collected output to less, and streams the rest.
 constexpr std::size_t node_message_max = std::size_t{256} << 20;
 /// What both ends must name, or the link is refused in the handshake: the protocol's number, which changes
-/// with the meaning of a message, and a sum of what messages are made of, which changes by itself. So a node
-/// that was built from another tree is refused, whatever version it says it is.
+/// with the meaning of a message. What messages are made of is compared one by one (vocabulary.hpp).
 std::string node_application();
 
 /// Sets what both ends of a link must agree on: heartbeats (on one side only, a healthy idle link would be
@@ -86,6 +85,8 @@ void end_node_system(caf::actor_system* system);
 /// In a configuration: a list of names of types that links let pass besides what outsiders say and hear. For
 /// systems that offer something else than pools; of what they let in they must know that it harms nobody.
 inline constexpr const char* node_more_types = "moorage.link-types";
+/// The same: how many messages a second a node reads from one client [`link_messages_a_second`].
+inline constexpr const char* node_messages_a_second = "moorage.link-messages-a-second";
 
 /// Where a node listens unless told otherwise: moorage/node.sock in $XDG_RUNTIME_DIR or /run/user/UID; on a
 /// machine that gives its users no such folder, moorage/node-MACHINE.sock in $XDG_STATE_HOME or

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/begin_call.hpp"
+#include "runtime/node/schema.hpp"
 #include "tests/actors/client_world.hpp"
 
 using namespace moorage;
@@ -27,18 +28,21 @@ struct comeback_world : client_world {
     sched.run();
   }
   /// Another process, which numbers everything anew.
-  void node_comes() {
+  void node_comes(vocabulary speaks = vocabulary::ours()) {
     manager_world world;
     world.transports = [network = network](const cluster_settings&, waker wake) {
       return std::make_unique<scripted_transport>(network, std::move(wake));
     };
     manager = system.spawn(moorage::manager, std::vector{cluster}, std::move(world));
     comes_as(system.spawn(session, manager, caf::strong_actor_ptr{}, session_bounds{}, std::string{},
-                          access_rights::everything()));
+                          access_rights::everything()),
+             std::move(speaks));
   }
-  void comes_as(session_actor whom) {
+  void comes_as(session_actor whom, vocabulary speaks = vocabulary::ours()) {
     node = std::move(whom);
-    gate->post([session = node](client_state& state) { state.node_is_back(session); });
+    gate->post([there = session_at_node{node, std::move(speaks)}](client_state& state) {
+      state.node_is_back(there);
+    });
     sched.run();
   }
   void try_in_vain(const failure& reason) {
@@ -196,6 +200,33 @@ TEST_CASE(
   auto before = world.heard.size();
   world.node_goes();
   CHECK(world.heard.size() == before);
+}
+
+TEST_CASE("what a node of another version lacks is refused without asking it, and what both have is asked") {
+  comeback_world world;
+  world.subscribe(1);
+  auto schema = outsiders_schema();
+  auto drop = [&schema](std::string_view line) { schema.erase(schema.find(line), line.size()); };
+  drop("record_pool(s,s)\n");
+  schema.replace(schema.find("event_record("), std::string_view{"event_record("}.size(), "event_record(b,");
+  world.node_goes();
+  world.node_comes(vocabulary{"0.0.1", schema});
+  CHECK_THAT(world.heard.back(), Contains("node_lost the node is moorage 0.0.1, which is older") &&
+                                     Contains("has another 'event_record'"));
+  auto recorded = world.calls().record("alpha");
+  auto listed = world.calls().pools();
+  world.settle();
+  REQUIRE(recorded.ready());
+  CHECK(recorded.get().error().code == errc::other_version);
+  CHECK(listed.get());
+  auto granted = world.ask();
+  CHECK(world.answers[granted].code == errc::none);
+  // Until it is of this version again.
+  world.node_goes();
+  world.node_comes();
+  auto once_more = world.calls().record("alpha");
+  world.settle();
+  CHECK(once_more.get().error().code != errc::other_version);
 }
 
 TEST_CASE("who watches for losses is called once for each, and at once if the node is away already") {

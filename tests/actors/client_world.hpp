@@ -21,8 +21,8 @@ public:
     if (through_node)
       node = system.spawn(session, manager, caf::strong_actor_ptr{}, session_bounds{}, std::string{},
                           access_rights::everything());
-    client = system.spawn(moorage::client, through_node ? manager_actor{} : manager, node, gate,
-                          node_loss{{}, through_node});
+    client = system.spawn(moorage::client, through_node ? manager_actor{} : manager, session_at_node{node},
+                          gate, node_loss{{}, through_node});
     gate->open(client, through_node);
     sched.run();
   }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <string>
@@ -34,6 +35,8 @@ std::string allowing(const std::string& name, const std::string& clusters, const
 /// A node with the cluster `here`, and folders of clients that share nothing with it but the authority.
 struct distant_home : home_with_cluster {
   explicit distant_home(const std::string& access) : files(authority.node()) {
+    std::filesystem::create_directory(folder / "run");
+    std::filesystem::permissions(folder.path(), std::filesystem::perms{0711});
     configure("127.0.0.1:0", access);
     begin();
     address = node->error_output();
@@ -42,8 +45,11 @@ struct distant_home : home_with_cluster {
     configure(address, access);
   }
   void configure(const std::string& listen, const std::string& access) const {
-    write_config("[node]\nlisten = \"" + listen + "\"\n" + lines_of(files) + access);
+    write_config("[node]\nsocket = \"" + socket() + "\"\nlisten = \"" + listen + "\"\n" + lines_of(files) +
+                 access);
   }
+  /// In a folder that others may look into, as /run.
+  std::string socket() const { return folder / "run/node.sock"; }
   /// The same place, once it has ended.
   void begin() {
     node.emplace(spec({"serve"}));
@@ -126,6 +132,25 @@ TEST_CASE("a reload that takes rights away cuts the links that had them, whateve
   CHECK_FALSE(boss.wait_for_loss(0s));
 }
 
+TEST_CASE("a reload whose certificates are refused opens no socket, and changes nobody's rights") {
+  distant_home home{allowing("jobs", "here", "\"use\"")};
+  const auto mode = [&home] { return std::filesystem::status(home.socket()).permissions(); };
+  const auto others = allowing("jobs", "here", "\"observe\"") +
+                      "[[access]]\nuser = \"61001\"\nclusters = [\"*\"]\nallow = [\"use\"]\n";
+  const auto whole = moorage::support::contents_of(home.files.authority);
+  std::ofstream{home.files.authority} << "no certificate\n";
+  home.configure(home.address, others);
+  auto refused = home.moorage({"admin", "reload"});
+  CHECK(refused.code != 0);
+  CHECK_THAT(refused.error_output, Contains(home.files.authority));
+  CHECK(mode() == std::filesystem::perms{0600});
+  std::ofstream{home.files.authority} << whole;
+  CHECK(home.as("jobs", {"exec", "here", "--", "true"}).code == 0);
+  CHECK(home.moorage({"admin", "reload"}).code == 0);
+  CHECK(mode() == std::filesystem::perms{0666});
+  CHECK(home.as("jobs", {"exec", "here", "--", "true"}).code == 255);
+}
+
 TEST_CASE("whoever is no client of a distant node is told why by their command, and gets nowhere") {
   distant_home home{allowing("jobs", "*", "\"use\"")};
   CHECK(home.as("jobs", {"exec", "here", "--", "true"}).code == 0);
@@ -144,6 +169,12 @@ TEST_CASE("whoever is no client of a distant node is told why by their command, 
       run({{"status", "--node", home.address}, home.elsewhere.path(), {}, {{"MOORAGE_CONFIG", config}}});
   CHECK(bare.code != 0);
   CHECK_THAT(bare.error_output, Contains("[client]"));
+  for (auto* wrong : {"gw1", "gw1:", ":4422", "gw1:ssh"}) {
+    auto refused =
+        run({{"status", "--node", wrong}, home.elsewhere.path(), {}, {{"MOORAGE_CONFIG", config}}});
+    CHECK(refused.code == 2);
+    CHECK_THAT(refused.error_output, Contains("'" + std::string{wrong} + "' is no node's address"));
+  }
   home.kill();
   auto gone = home.as("jobs", {"status"});
   CHECK(gone.code != 0);

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -136,6 +137,7 @@ struct half_handshake {
   }
   /// What comes of it.
   bool finish() {
+    std::signal(SIGPIPE, SIG_IGN); // OpenSSL writes to a socket as to a file, and the peer may have hung up
     auto deadline = std::chrono::steady_clock::now() + 20s;
     for (char byte = 0; std::chrono::steady_clock::now() < deadline;) {
       auto outcome = SSL_is_init_finished(ssl.get()) ? SSL_read(ssl.get(), &byte, 1) : SSL_connect(ssl.get());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "messages/type_ids.hpp"
+#include "runtime/node/message_allowance.hpp"
 #include "runtime/node/socket.hpp"
 
 #include <caf/all.hpp>
@@ -50,7 +51,7 @@ constexpr auto quick_heartbeat = 100ms;
 constexpr auto quick_silence_max = 1s;
 
 struct node_config : caf::actor_system_config {
-  explicit node_config(heartbeat pace) {
+  explicit node_config(heartbeat pace, std::uint32_t rate = moorage::link_messages_a_second) {
     load<caf::io::middleman>();
     set("scheduler.policy", caf::atom("sharing"));
     set("scheduler.max-threads", 2);
@@ -58,6 +59,7 @@ struct node_config : caf::actor_system_config {
     add_message_types<caf::id_block::node_tests>();
     moorage::configure_node(*this);
     caf::put(content, moorage::node_more_types, std::vector<std::string>{"node_tests::friend_actor"});
+    caf::put(content, moorage::node_messages_a_second, rate);
     if (pace == heartbeat::quick) {
       set("middleman.heartbeat-interval", caf::timespan{quick_heartbeat});
       set("middleman.connection-timeout", caf::timespan{quick_silence_max});
@@ -68,8 +70,9 @@ struct node_config : caf::actor_system_config {
 /// A system that measures its own end.
 class node_system {
 public:
-  explicit node_system(heartbeat pace = heartbeat::shipped)
-      : config_(pace), system_(new caf::actor_system{config_}) {}
+  explicit node_system(heartbeat pace = heartbeat::shipped,
+                       std::uint32_t rate = moorage::link_messages_a_second)
+      : config_(pace, rate), system_(new caf::actor_system{config_}) {}
 
   caf::actor_system& operator*() { return *system_; }
   caf::actor_system* operator->() { return system_.get(); }

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace node_tests {
 
@@ -58,6 +59,12 @@ raw_connection::~raw_connection() {
 void raw_connection::send(const std::string& bytes) {
   if (::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0)
     throw std::runtime_error("cannot send");
+}
+
+std::size_t raw_connection::taken() {
+  std::vector<char> bytes(std::size_t{1} << 20);
+  auto got = ::recv(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT);
+  return got > 0 ? static_cast<std::size_t>(got) : 0;
 }
 
 bool raw_connection::ended() {

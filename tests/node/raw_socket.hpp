@@ -18,6 +18,8 @@ public:
 
   void connect(const std::string& path);
   void send(const std::string& bytes);
+  /// Takes what has come, without waiting; how many bytes.
+  std::size_t taken();
   /// Whether the other end hangs up within 5 s; what it says before is dropped.
   bool ended();
 

@@ -91,10 +91,10 @@ result<addresses> look_up_until(const host_port& of, clock::time_point deadline,
                                           " could not be looked up in time: look at the name service"};
   }
   auto [all, error] = answer.get();
-  if (error != 0)
-    return failure{errc::invalid_request, "the node's host " + of.host + " is not known (" +
-                                              ::gai_strerror(error) +
-                                              "): look at the name, and at the name service"};
+  if (error != 0) // only that there is no such name is the caller's mistake, the rest may pass
+    return failure{error == EAI_NONAME ? errc::invalid_request : errc::node_lost,
+                   "the node's host " + of.host + " is not known (" + ::gai_strerror(error) +
+                       "): look at the name, and at the name service"};
   return all;
 }
 
