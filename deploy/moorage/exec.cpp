@@ -294,6 +294,8 @@ ending run_exec(const options& from) {
   auto reached = reach_pools(from, *config, signals);
   if (!reached.pools) {
     refuse(reached.reason);
+    if (reached.distant && reached.reason.code != errc::cancelled) // the network's fault may pass
+      complain(from.cluster + ": the command did not run: it is safe to run it again");
     return {exec_failed, 0};
   }
   auto end = work(from, *config, reached, signals, sent, std::move(request));

@@ -14,6 +14,7 @@
 
 #include <sys/stat.h>
 
+#include "runtime/node/socket.hpp"
 #include "runtime/runtime.hpp"
 #include "tests/cli/node_home.hpp"
 #include "tests/support/watched_process.hpp"
@@ -59,6 +60,20 @@ TEST_CASE("a client that is killed loses its leases at once") {
   client.signal(SIGKILL);
   CHECK(client.wait().signal == SIGKILL);
   CHECK(home.until([&] { return home.pool()["leases"] == 0; }));
+}
+
+TEST_CASE("a frozen client on the node's own machine keeps its leases for most of a minute, and no longer",
+          "[long]") {
+  node_home home;
+  program client{home.spec({"exec", "here", "-n", "--", "echo started; exec sleep 600"})};
+  REQUIRE(client.wrote("started"));
+  client.signal(SIGSTOP);
+  auto began = std::chrono::steady_clock::now();
+  while (home.pool()["leases"] > 0)
+    REQUIRE(std::chrono::steady_clock::now() - began < moorage::node_silence_max + 20s);
+  CHECK(std::chrono::steady_clock::now() - began > 40s); // a debugger, a Ctrl-Z and a second thought
+  client.signal(SIGCONT);
+  CHECK(client.wait().code == 255);
 }
 
 TEST_CASE("the command of a client that is killed, or interrupted, ends where it runs") {

@@ -149,7 +149,9 @@ real_sshd::real_sshd(real_sshd_settings settings) : settings_(std::move(settings
 real_sshd::~real_sshd() = default;
 
 std::string real_sshd::host() const {
-  return settings_.ipv4 ? "127.0.0.1" : "::1";
+  if (!settings_.ipv4)
+    return "::1";
+  return settings_.address.empty() ? "127.0.0.1" : settings_.address;
 }
 
 void real_sshd::make_host_keys() {
@@ -176,7 +178,7 @@ void real_sshd::write_config() const {
     out << line << "\n";
   out << "Port " << port_ << "\n";
   if (settings_.ipv4)
-    out << "ListenAddress 127.0.0.1\n";
+    out << "ListenAddress " << (settings_.address.empty() ? "127.0.0.1" : settings_.address) << "\n";
   if (settings_.ipv6)
     out << "ListenAddress ::1\n";
   for (const auto& type : settings_.host_key_types)
@@ -297,7 +299,10 @@ std::string real_sshd::host_key_fingerprint(const std::string& type) const {
 
 void real_sshd::write_known_hosts() const {
   std::ofstream out(known_hosts(), std::ios::trunc);
-  for (const char* name : {"127.0.0.1", "::1", "localhost"})
+  std::vector<std::string> names{"127.0.0.1", "::1", "localhost"};
+  if (!settings_.address.empty())
+    names.push_back(settings_.address);
+  for (const auto& name : names)
     for (const auto& type : settings_.host_key_types)
       out << "[" << name << "]:" << port_ << " " << host_key(type) << "\n";
 }

@@ -14,8 +14,9 @@
 namespace moorage::support {
 
 struct real_sshd_settings {
-  bool ipv4 = true;                                      ///< listens on 127.0.0.1
-  bool ipv6 = false;                                     ///< listens on ::1, on the same port
+  bool ipv4 = true;         ///< listens on 127.0.0.1
+  bool ipv6 = false;        ///< listens on ::1, on the same port
+  std::string address = {}; ///< listens there in place of 127.0.0.1: of the machine that starts it
   std::vector<std::string> host_key_types = {"ed25519"}; ///< of ed25519, ecdsa, rsa
   int max_sessions = 10;                                 ///< OpenSSH's own default
   std::string max_startups = "1000";                     ///< generous: tests of good manners set "10:30:100"
@@ -38,7 +39,7 @@ public:
   real_sshd& operator=(const real_sshd&) = delete;
 
   // How to reach it.
-  std::string host() const; ///< "127.0.0.1", or "::1" when it listens on IPv6 only
+  std::string host() const; ///< `address`, "127.0.0.1", or "::1" when it listens on IPv6 only
   std::uint16_t port() const { return port_; }
   const std::string& user() const { return user_; }
   const std::string& folder() const { return folder_.path(); }

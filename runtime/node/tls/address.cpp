@@ -251,4 +251,9 @@ void prepare_link(int fd, std::chrono::milliseconds silence_max) {
   ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
 }
 
+void reset_when_closed(int fd) {
+  const linger at_once{1, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
 } // namespace moorage

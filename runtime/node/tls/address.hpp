@@ -48,4 +48,8 @@ result<unique_fd> connect_tcp(const host_port& to, std::chrono::steady_clock::ti
 /// `silence_max` ends it (tcp(7), TCP_USER_TIMEOUT), as does a peer that has gone without a word.
 void prepare_link(int fd, std::chrono::milliseconds silence_max);
 
+/// Its peer is told by a reset, at once. An end would wait behind what was not acknowledged, so that a peer
+/// that hears us, and is not heard, would wait for its own patience.
+void reset_when_closed(int fd);
+
 } // namespace moorage

@@ -208,9 +208,10 @@ void tls_front::sweep() {
     } else {
       if (one.pump->heard() || one.pump->deaf())
         one.until = now;
-      if (now - one.until >= silence_max_)
+      if (now - one.until >= silence_max_) {
+        reset_when_closed(one.pump->network());
         refuse(who, "said nothing for " + format_duration(silence_max_));
-      else if (now - one.since >= link_greeting_patience && one.pump->heard_in_all() < link_greeting_size)
+      } else if (now - one.since >= link_greeting_patience && one.pump->heard_in_all() < link_greeting_size)
         refuse(who, "did not greet as a client does");
       else if (has_run_out(one.pump->ssl().get()))
         refuse(who, "certificate has expired");
