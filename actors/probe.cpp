@@ -26,9 +26,12 @@ caf::behavior probe(caf::stateful_actor<probe_state>* self, pool_actor pool, con
     caf::anon_send(pool, std::move(what));
     self->quit();
   };
-  auto begin = [self, report, connection, order] {
+  auto who_gives = turns ? turns.address() : caf::actor_addr{};
+  auto begin = [self, report, connection, order, who_gives] {
     if (std::exchange(self->state.begun, true))
       return;
+    if (who_gives) // who lives for ever and would keep the memory of each probe that watches it
+      self->demonitor(who_gives);
     self->become([](const turn_given&) {}); // without the time that it waits for its turn
     self->request(connection, caf::duration{order.timeout}, order.request)
         .then(

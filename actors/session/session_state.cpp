@@ -226,6 +226,13 @@ void session_state::forget() {
 }
 
 void session_state::end(const failure& reason) {
+  // A monitor that is left keeps the watcher's memory for as long as the watched lives.
+  if (manager_)
+    self_->demonitor(manager_.address());
+  for (const auto& [cluster, pool] : pools_)
+    self_->demonitor(pool.address());
+  for (const auto& [connection, calls] : connections_)
+    self_->demonitor(connection);
   leases_.clear();
   pools_.clear();
   connections_.clear();

@@ -4,8 +4,10 @@
 #include "runtime/node/socket.hpp"
 
 #include <caf/actor_system.hpp>
+#include <caf/binary_deserializer.hpp>
 #include <caf/binary_serializer.hpp>
 #include <caf/io/abstract_broker.hpp>
+#include <caf/io/basp_broker.hpp>
 #include <caf/make_counted.hpp>
 #include <caf/send.hpp>
 
@@ -16,6 +18,7 @@
 #include <mutex>
 #include <poll.h>
 #include <set>
+#include <string_view>
 #include <sys/socket.h>
 #include <utility>
 
@@ -43,6 +46,11 @@ void give_back(std::vector<char>& buffer) {
     std::vector<char>{}.swap(buffer);
 }
 
+template <class T>
+T setting_of(caf::actor_system& system, std::string_view name, T usual) {
+  return caf::get_or(system.config(), caf::string_view{name.data(), name.size()}, std::move(usual));
+}
+
 /// Our node id as CAF writes it.
 std::string encoded_node(caf::actor_system& system) {
   std::vector<char> bytes;
@@ -50,6 +58,22 @@ std::string encoded_node(caf::actor_system& system) {
   if (sink(system.node()))
     bytes.clear();
   return {bytes.begin(), bytes.end()};
+}
+
+/// For each node that greets CAF makes an actor that asks it what can be spawned there. It waits five minutes
+/// for the answer, which no link lets in, and is kept after its end for as long as the broker lives: 1.6 kB
+/// for each process that was ever linked. Nothing of CAF's looks at it again, so it ends with its link.
+void forget_node(caf::io::abstract_broker* broker, const std::string& node) {
+  caf::node_id id;
+  caf::binary_deserializer source{broker->system(), node.data(), node.size()};
+  if (node.empty() || source(id))
+    return;
+  auto& servers = static_cast<caf::io::basp_broker*>(broker)->spawn_servers;
+  auto found = servers.find(id);
+  if (found == servers.end())
+    return;
+  caf::anon_send_exit(found->second, caf::exit_reason::kill);
+  servers.erase(found);
 }
 
 /// The peer's identity among those that are linked to this system, for as long as the result lives. None: it
@@ -110,12 +134,11 @@ node_scribe::node_scribe(caf::io::network::default_multiplexer& multiplexer, uni
                          link_filter::peer from, std::function<void()> ended)
     : scribe(caf::io::connection_handle::from_int(next_handle())), stream_(multiplexer, fd.release()),
       filter_(from, encoded_node(multiplexer.system()), node_message_max,
-              caf::get_or(multiplexer.system().config(), node_more_types, std::vector<std::string>{})),
+              setting_of(multiplexer.system(), node_more_types, std::vector<std::string>{})),
       greeting_(std::make_shared<greeting_state>()), ended_(std::move(ended)), from_(from),
-      allowance_(
-          from == link_filter::peer::client
-              ? caf::get_or(multiplexer.system().config(), node_messages_a_second, link_messages_a_second)
-              : 0) {
+      allowance_(from == link_filter::peer::client
+                     ? setting_of(multiplexer.system(), node_messages_a_second, link_messages_a_second)
+                     : 0) {
   greeting_->fd = stream_.fd();
   if (from == link_filter::peer::client) // the other way round both ends could wait for each other
     stream_.when_taken([this] { unread_less(); });
@@ -197,6 +220,7 @@ void node_scribe::detach_from(caf::io::abstract_broker* broker) {
   parting<node_scribe> keep{this};
   greeting_->fd = -1;
   tell_end();
+  forget_node(broker, filter_.peer_node());
   identity_.reset();
   scribe::detach_from(broker);
   stream_.finish();

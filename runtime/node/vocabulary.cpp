@@ -4,11 +4,11 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <moorage/version.hpp>
 #include <sstream>
 #include <utility>
 
 #include "messages/printable.hpp"
-#include "moorage/version.hpp"
 #include "runtime/node/schema.hpp"
 
 namespace moorage {
@@ -187,9 +187,9 @@ failure not_understood(const vocabulary& client, const vocabulary& node,
     if (client.shares(name, node))
       continue;
     return {errc::other_version, "the node is " + in_words(node.version(), client.version()) + ", and " +
-                                       (node.messages_.contains(name) ? "has another '" : "has no '") +
-                                       std::string{name} + "': what both have works; for this, " +
-                                       remedy(node.version(), client.version())};
+                                     (node.messages_.contains(name) ? "has another '" : "has no '") +
+                                     std::string{name} + "': what both have works; for this, " +
+                                     remedy(node.version(), client.version())};
   }
   return {};
 }

@@ -48,6 +48,21 @@ TEST_CASE("a sender that dies in mid-command loses its lease as a holder does: t
   }
 }
 
+TEST_CASE("a session that has ended leaves nothing of its memory with those that it watched") {
+  virtual_world world{plain_cluster(1)};
+  caf::weak_actor_ptr ended;
+  {
+    guest host{world};
+    host.acquire();
+    host.run(1, "watches a connection, too");
+    ended = caf::actor_cast<caf::weak_actor_ptr>(host.session);
+  }
+  world.settle();
+  REQUIRE(ended.get() != nullptr);
+  CHECK(ended.get()->strong_refs == 0);
+  CHECK(ended.get()->weak_refs == 1); // ours: each of theirs would keep it whole
+}
+
 TEST_CASE("a session ends with its outsider, and lets go of everything") {
   virtual_world world{plain_cluster(2)};
   guest host{world};

@@ -1,4 +1,5 @@
 // Clients that do not read what they asked for, or ask for too much.
+#include "runtime/node/network.hpp"
 #include "runtime/node/servants.hpp"
 #include "tests/node/frames.hpp"
 #include "tests/node/other_process.hpp"
@@ -7,8 +8,13 @@
 
 #include <catch2/catch.hpp>
 
+#include <caf/io/basp_broker.hpp>
+
 #include <atomic>
+#include <future>
+#include <memory>
 #include <string>
+#include <vector>
 
 using namespace node_tests;
 
@@ -118,4 +124,28 @@ TEST_CASE("a node reads from a client as fast as it may speak, and answers other
   CHECK(eventually([&] { return world.asked == at_once + more + 1; }));
   CHECK(std::chrono::steady_clock::now() - begin > 1s);
   CHECK_FALSE(world.closed);
+}
+
+TEST_CASE("a client that has gone leaves a node nothing that it would keep for ever") {
+  answered_at_length world{1};
+  const auto net = moorage::network_of(*world.system);
+  REQUIRE(net);
+  auto known = [&net] { // the broker is the network thread's
+    auto count = std::make_shared<std::promise<std::size_t>>();
+    net->multiplexer->post([count, broker = net->broker] {
+      auto self = static_cast<caf::io::basp_broker*>(caf::actor_cast<caf::abstract_actor*>(broker));
+      count->set_value(self->spawn_servers.size());
+    });
+    return count->get_future().get();
+  };
+  REQUIRE(eventually([&] { return known() == 1; }));
+  {
+    std::vector<raw_connection> clients;
+    for (std::uint32_t pid = 1'000; pid < 1'020; ++pid) {
+      clients.emplace_back(world.node->path());
+      clients.back().send(client_greeting(pid));
+    }
+    CHECK(eventually([&] { return known() == 21; })); // so many CAF remembers, and would for ever
+  }
+  CHECK(eventually([&] { return known() == 1; }));
 }

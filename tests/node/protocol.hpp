@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -58,8 +59,11 @@ struct node_config : caf::actor_system_config {
     moorage::add_message_types(*this);
     add_message_types<caf::id_block::node_tests>();
     moorage::configure_node(*this);
-    caf::put(content, moorage::node_more_types, std::vector<std::string>{"node_tests::friend_actor"});
-    caf::put(content, moorage::node_messages_a_second, rate);
+    auto put = [this](std::string_view name, auto value) {
+      caf::put(content, caf::string_view{name.data(), name.size()}, std::move(value));
+    };
+    put(moorage::node_more_types, std::vector<std::string>{"node_tests::friend_actor"});
+    put(moorage::node_messages_a_second, rate);
     if (pace == heartbeat::quick) {
       set("middleman.heartbeat-interval", caf::timespan{quick_heartbeat});
       set("middleman.connection-timeout", caf::timespan{quick_silence_max});
