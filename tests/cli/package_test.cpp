@@ -113,6 +113,14 @@ TEST_CASE("an installed moorage is found by find_package, and the examples do wh
   CHECK(ended.error_output == "");
   CHECK(ended.output == "installed\n");
   CHECK_THAT(example_says("admin_with_events", {"1"}), Contains("here: probe") && Contains("here: 1 idle"));
+  program old_node{home.spec({"serve", "--socket", home.folder / "old.sock"})};
+  REQUIRE(old_node.wrote("serving 1 cluster on "));
+  auto of_both =
+      example_says("two_nodes", {home.folder / "moorage/node.sock", home.folder / "old.sock", "here"});
+  CHECK_THAT(of_both,
+             Contains("new: here granted") && Contains("old: here draining") && Contains("the old node: "));
+  spec = home.spec({"status", "here", "--socket", home.folder / "old.sock"});
+  CHECK_THAT(run(spec).output, Contains("drained"));
   spec = home.spec({"here", "sleep 0.2; echo done", "6"});
   spec.executable = build + "/reconnecting_client";
   program client{spec};

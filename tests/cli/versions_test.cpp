@@ -21,7 +21,8 @@ TEST_CASE("a command runs on a node whose status has other counters, and status 
   CHECK(ran.output == "all the same\n");
   CHECK_THAT(ran.error_output, Contains("the node is moorage 0.0.1, which is older than this program's"));
   auto unknown = moorage({"exec", "nowhere", "--", "true"});
-  CHECK(unknown.code == 3);
+  CHECK(unknown.code == 255);
+  CHECK_THAT(unknown.error_output, Contains("no cluster 'nowhere'"));
   auto status = moorage({"status", "here"});
   CHECK(status.code != 0);
   CHECK_THAT(status.error_output, Contains("has another 'pool_status'") && Contains("older"));
