@@ -294,7 +294,9 @@ ending run_exec(const options& from) {
   auto reached = reach_pools(from, *config, signals);
   if (!reached.pools) {
     refuse(reached.reason);
-    if (reached.distant && reached.reason.code != errc::cancelled) // the network's fault may pass
+    // The network's fault, or a node that is being started anew, may pass; what is wrong here does not.
+    auto code = reached.reason.code;
+    if (reached.distant && (code == errc::no_node || code == errc::node_lost))
       complain(from.cluster + ": the command did not run: it is safe to run it again");
     return {exec_failed, 0};
   }
