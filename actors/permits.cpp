@@ -44,6 +44,15 @@ void permits_actor_state::end(const caf::actor_addr& pool) {
   settle();
 }
 
+site_budget permits_actor_state::budget(const get_budget& of) const {
+  return {book_->budget_full_in(self_->clock().now(), of.host, of.port)};
+}
+
+void permits_actor_state::join(const join_budget& what) {
+  book_->join_budget(self_->clock().now(), what.of, what.full_in);
+  settle();
+}
+
 void permits_actor_state::wake(const wake_up& wake) {
   if (wake.generation == timer_generation_)
     timer_due_ = time_point::max();
@@ -78,6 +87,8 @@ permits_actor::behavior_type permits(permits_actor::stateful_pointer<permits_act
       [state](const permit_request& request) { state->ask(request); },
       [state](const return_permit& what) { state->take_back(what); },
       [state](const wake_up& wake) { state->wake(wake); },
+      [state](const get_budget& of) { return state->budget(of); },
+      [state](const join_budget& what) { state->join(what); },
   };
 }
 

@@ -26,6 +26,8 @@ public:
   void ask(const permit_request& request);
   void take_back(const return_permit& what);
   void end(const caf::actor_addr& pool);
+  site_budget budget(const get_budget& of) const;
+  void join(const join_budget& what);
   void wake(const wake_up& wake);
 
 private:

@@ -8,7 +8,9 @@
 #include "messages/done.hpp"
 #include "messages/evidence.hpp"
 #include "messages/explanation.hpp"
+#include "messages/placement.hpp"
 
 #define MOORAGE_ANSWERS(each)                                                                                \
   each(done) each(cluster_list) each(pool_status) each(pool_list) each(connection_list) each(lease_list)     \
-      each(waiter_list) each(explanation) each(error_list) each(probe_answer)
+      each(waiter_list) each(explanation) each(error_list) each(probe_answer) each(cluster_place)            \
+          each(cluster_handed_over)

@@ -105,7 +105,10 @@ namespace moorage {
       "configuration gives it ([[access]]). To ask again changes nothing.") \
   row(other_version, failed, "the node is of another version and does not know the request", \
       "The node behind runtime::connect is of another version of moorage, and has no such request, or another of that name. The " \
-      "text says which of the two is older. Nothing was sent; what both have works.")
+      "text says which of the two is older. Nothing was sent; what both have works.") \
+  row(elsewhere, refused, "the cluster is on another node", \
+      "The cluster's pool is on another of the site's nodes, which the text names. A runtime that can reach that one goes there by " \
+      "itself: give it the certificate, key and authority of TLS; else ask that node.")
 
 #define MOORAGE_ERROR(name, exit, words, meaning) name,
 enum class errc : std::uint8_t {

@@ -59,7 +59,8 @@ enum class severity : std::uint8_t { debug, info, warning, error, critical };
   row(reloaded, info, "The configuration was read again, as an administrator ordered; the text says what has changed.") \
   row(ending, warning, "An administrator has ordered the end of all pools: they are drained, and the process ends.") \
   row(node_lost, warning, "The node has gone away, or something else was met where it was; told by its client itself.") \
-  row(node_back, info, "The node is there again, and the subscription goes on; told by its client itself.")
+  row(node_back, info, "The node is there again, and the subscription goes on; told by its client itself.") \
+  row(handed_over, warning, "An administrator moves the cluster to another node, or from one; the text says which.")
 // clang-format on
 
 #define MOORAGE_EVENT(name, matters, meaning) name,

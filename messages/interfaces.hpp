@@ -19,6 +19,7 @@
 #include "messages/explanation.hpp"
 #include "messages/leases.hpp"
 #include "messages/orders.hpp"
+#include "messages/placement.hpp"
 #include "messages/type_ids.hpp"
 
 #pragma GCC visibility push(default)
@@ -71,6 +72,10 @@ using session_actor = admin_actor::extend<
     caf::replies_to<subscribe>::with<done>, caf::reacts_to<grant_event_credit>,
     // Drains every pool and ends; reads the configuration again.
     caf::replies_to<shut_down_pools>::with<done>, caf::replies_to<reload_configuration>::with<done>,
+    // Says on which node a cluster is; gives it up to another node; takes it from one.
+    caf::replies_to<locate_cluster>::with<cluster_place>,
+    caf::replies_to<hand_over_cluster>::with<cluster_handed_over>,
+    caf::replies_to<take_over_cluster>::with<done>,
     // Registers a cluster or changes its settings; removes it; lists what is registered; how each pool does.
     caf::replies_to<register_cluster>::with<done>, caf::replies_to<remove_cluster>::with<done>,
     caf::replies_to<list_clusters>::with<cluster_list>, caf::replies_to<get_pools>::with<pool_list>>;

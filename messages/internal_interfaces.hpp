@@ -27,6 +27,9 @@ using manager_actor = announcer_actor::extend<
     caf::replies_to<register_cluster>::with<done>, caf::replies_to<remove_cluster>::with<done>,
     caf::replies_to<shut_down_pools>::with<done>, caf::replies_to<reload_configuration>::with<done>,
     caf::replies_to<list_clusters>::with<cluster_list>, caf::replies_to<get_pools>::with<pool_list>,
+    caf::replies_to<locate_cluster>::with<cluster_place>,
+    caf::replies_to<hand_over_cluster>::with<cluster_handed_over>,
+    caf::replies_to<take_over_cluster>::with<done>,
     // Closes everything, answers when nothing is left (within a second), and ends the manager.
     caf::replies_to<stop_all>::with<done>,
     // From its pools.
@@ -84,6 +87,8 @@ using turns_actor = caf::typed_actor<caf::reacts_to<turn_request>, caf::reacts_t
 
 /// Gives pools leave to log in; one per manager. From pools, and its own timer.
 using permits_actor =
-    caf::typed_actor<caf::reacts_to<permit_request>, caf::reacts_to<return_permit>, caf::reacts_to<wake_up>>;
+    caf::typed_actor<caf::reacts_to<permit_request>, caf::reacts_to<return_permit>, caf::reacts_to<wake_up>,
+                     // From the manager.
+                     caf::replies_to<get_budget>::with<site_budget>, caf::reacts_to<join_budget>>;
 
 } // namespace moorage

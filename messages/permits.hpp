@@ -62,6 +62,31 @@ struct permit_delayed {
   std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds> until;
   std::string why; ///< for people
 };
+/// From the manager, of a cluster that moves to another node or from one: the log-in budget of its site.
+struct get_budget {
+  std::string host;
+  std::uint16_t port = 0;
+};
+struct site_budget {
+  std::chrono::nanoseconds full_in{0}; ///< how long until it is full again
+};
+/// Its log-ins elsewhere count here: the budget is not full again before that either.
+struct join_budget {
+  permit_request of; ///< the cluster's settings; nothing is asked for
+  std::chrono::nanoseconds full_in{0};
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, get_budget& x) {
+  return f(x.host, x.port);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, site_budget& x) {
+  return f(x.full_in);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, join_budget& x) {
+  return f(x.of, x.full_in);
+}
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, permit_request& x) {
   return f(x.permit, x.held, x.anew, x.host, x.port, x.pool_size, x.log_ins_per_minute, x.penalty_max,

@@ -55,6 +55,9 @@ struct cluster_settings {
   /// as ssh(1).
   std::vector<std::string> known_hosts_files = {};
   host_key_policy strict_host_keys = host_key_policy::strict;
+  /// Which of a site's nodes has the pool, by its name in [nodes]. Empty: any that is asked. Of no meaning to
+  /// a process that is no node with a name.
+  std::string node = {};
 
   // --- the transport
   /// One try, from look-up to the end of authentication. Log-in on busy login nodes takes several seconds.
@@ -176,13 +179,14 @@ std::string to_string(variable_fallback fallback);
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, cluster_settings& x) {
   return f(x.name, x.host, x.port, x.user, x.key_files, x.agent, x.password_secret, x.passphrase_secret,
-           x.known_hosts_files, x.strict_host_keys, x.connect_timeout, x.agent_timeout, x.keep_alive_interval,
-           x.pool_size, x.channels_per_connection, x.spread_leases, x.connection_lifetime, x.idle_timeout,
-           x.min_idle, x.connects_at_once, x.log_ins_per_minute, x.penalty_max, x.queue_depth,
-           x.acquire_timeout, x.leak_threshold, x.leak_reclaim, x.overload_target, x.overload_interval,
-           x.probe_interval, x.probe_interval_max, x.probe_interval_unhealthy, x.probe_timeout, x.probe,
-           x.probe_command, x.probes_at_once, x.probe_share, x.probe_failures_max, x.proving_time,
-           x.output_max, x.reply_timeout, x.linger, x.environment_fallback, x.sweep);
+           x.known_hosts_files, x.strict_host_keys, x.node, x.connect_timeout, x.agent_timeout,
+           x.keep_alive_interval, x.pool_size, x.channels_per_connection, x.spread_leases,
+           x.connection_lifetime, x.idle_timeout, x.min_idle, x.connects_at_once, x.log_ins_per_minute,
+           x.penalty_max, x.queue_depth, x.acquire_timeout, x.leak_threshold, x.leak_reclaim,
+           x.overload_target, x.overload_interval, x.probe_interval, x.probe_interval_max,
+           x.probe_interval_unhealthy, x.probe_timeout, x.probe, x.probe_command, x.probes_at_once,
+           x.probe_share, x.probe_failures_max, x.proving_time, x.output_max, x.reply_timeout, x.linger,
+           x.environment_fallback, x.sweep);
 }
 
 } // namespace moorage

@@ -58,6 +58,11 @@ std::string wrong_secret(const std::string& entry) {
   return wrong ? "must be the name of an entry in the secret store" : "";
 }
 
+std::string wrong_node(const std::string& node) {
+  auto wrong = node.size() > 64 || !made_of(node, "-_.");
+  return wrong ? "a node's name is at most 64 letters, digits, '-', '_' and '.'" : "";
+}
+
 std::string wrong_command(const std::string& command) {
   auto wrong = command.size() > 4'096 || command.find('\0') != std::string::npos;
   return wrong ? "must be at most 4096 characters without NUL" : "";
@@ -188,6 +193,9 @@ std::vector<field> where_fields() {
               "An unknown host key is refused (yes), written down and trusted "
               "(accept-new), or trusted (no). A changed one is always refused.",
               {.on_change = reopens, .choices = policies, .ssh_name = "StrictHostKeyChecking"}),
+          entry<&S::node>("node",
+                          "Which of [nodes] has the pool; empty: any that is asked. No reload moves it.",
+                          {.wrong_text = wrong_node, .example = R"("gw1")"}),
       });
 }
 

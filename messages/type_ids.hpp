@@ -22,6 +22,7 @@
 #include "messages/leases.hpp"
 #include "messages/orders.hpp"
 #include "messages/permits.hpp"
+#include "messages/placement.hpp"
 #include "messages/turns.hpp"
 
 #pragma GCC visibility push(default)
@@ -57,13 +58,15 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::local_call)
   add(acquire) add(cancel_acquire) add(release_lease) add(run_command) add(run_once) add(open_stream) add(cancel_command) \
   add(grant_stream_credit) add(send_stream_input) add(end_stream_input) add(probe_lease) add(register_cluster) \
   add(remove_cluster) add(shut_down_pools) add(reload_configuration) add(list_clusters) add(get_pools) add(get_pool) add(get_connections) add(get_leases) \
-  add(get_waiters) add(get_explanation) add(get_errors) MOORAGE_ORDERS(add, ) add(subscribe) add(grant_event_credit)
+  add(get_waiters) add(get_explanation) add(get_errors) MOORAGE_ORDERS(add, ) add(subscribe) add(grant_event_credit) \
+  add(locate_cluster) add(hand_over_cluster) add(take_over_cluster)
 
 /// What they hear of it: nor does this.
 #define MOORAGE_HEARD_BY_OUTSIDERS(add) \
   add(exec_result) add(pool_status) add(event_record) add(done) add(lease_grant) add(acquire_refused) \
   add(lease_lost) add(run_ended) add(stream_chunk) add(stream_room) add(stream_end) add(cluster_list) \
-  add(pool_list) add(connection_list) add(lease_list) add(waiter_list) add(explanation) add(error_list) add(probe_answer)
+  add(pool_list) add(connection_list) add(lease_list) add(waiter_list) add(explanation) add(error_list) add(probe_answer) \
+  add(cluster_place) add(cluster_handed_over)
 #define MOORAGE_OUTSIDERS_MESSAGES(add) MOORAGE_SAID_BY_OUTSIDERS(add) MOORAGE_HEARD_BY_OUTSIDERS(add)
 
 /// What our own actors say to each other.
@@ -73,7 +76,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::local_call)
   add(begin_lease) add(end_lease) add(lease_cleared) add(close_connection) add(connection_opened) add(connection_failed) \
   add(connection_lost) add(connection_closed) add(connection_doubted) add(connection_answered) add(channel_refused) add(channel_late) add(give_up_channel) add(change_probes) \
   add(probe_request) add(probe_passed) add(probe_failed) add(turn_request) add(turn_given) add(turn_over) add(turns_replaced) \
-  add(permit_request) add(return_permit) add(permit_given) add(permit_delayed) add(permits_replaced) add(wake_up) add(stop_all) \
+  add(permit_request) add(return_permit) add(permit_given) add(permit_delayed) add(permits_replaced) add(get_budget) add(site_budget) add(join_budget) add(wake_up) add(stop_all) \
   add(local_call)
 
 /// What is sent.

@@ -15,6 +15,7 @@
 #include "messages/events.hpp"
 #include "messages/evidence.hpp"
 #include "messages/explanation.hpp"
+#include "messages/placement.hpp"
 #include "messages/settings.hpp"
 #include "messages/status.hpp"
 #include "runtime/lease.hpp"
@@ -25,6 +26,7 @@
 namespace moorage {
 
 class client_gate;
+class known_nodes;
 
 #pragma GCC visibility push(default) // not of what is declared above, which is ours
 
@@ -99,12 +101,23 @@ public:
 private:
   friend class runtime;
   friend struct pending_access;
-  explicit async_runtime(std::shared_ptr<client_gate> gate, bool waited = false)
-      : gate_(std::move(gate)), waited_(waited) {}
+  explicit async_runtime(std::shared_ptr<client_gate> gate, bool waited = false, bool leads = true)
+      : gate_(std::move(gate)), waited_(waited), leads_(leads) {}
+  /// Which its calls may go to; none: those of `gate_` alone.
+  std::shared_ptr<known_nodes> nodes() const;
+  using event_callback = std::function<void(const event_record&)>;
+  static pending<result<subscription>> subscribe_led(const async_runtime& from,
+                                                     const std::shared_ptr<known_nodes>& nodes,
+                                                     const std::string& cluster, event_callback callback,
+                                                     event_filter wanted);
+  pending<result<cluster_place>> locate(locate_cluster what) const;
+  pending<result<std::chrono::nanoseconds>> hand_over(hand_over_cluster order) const;
+  pending<result<std::string>> take_over(take_over_cluster order) const;
 
   std::shared_ptr<client_gate> gate_;
   /// Whoever asks waits for the answer: there are no more such calls than threads, which bounds them.
   bool waited_ = false;
+  bool leads_ = true;
 };
 
 } // namespace moorage

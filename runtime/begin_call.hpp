@@ -19,6 +19,25 @@ namespace moorage {
 struct pending_access {
   /// The calls of a client that no runtime has made.
   static async_runtime calls_of(std::shared_ptr<client_gate> gate) { return async_runtime{std::move(gate)}; }
+  /// Of the node there, where a cluster is; or of a cluster's node where the node of that name is.
+  static pending<result<cluster_place>> place_of(const std::shared_ptr<client_gate>& there,
+                                                 locate_cluster what) {
+    return async_runtime{there, false, false}.locate(std::move(what));
+  }
+  // What a move of a cluster is made of, at the node there.
+  static pending<result<std::chrono::nanoseconds>> hand_over(const std::shared_ptr<client_gate>& there,
+                                                             hand_over_cluster order) {
+    return async_runtime{there, false, false}.hand_over(std::move(order));
+  }
+  static pending<result<std::string>> take_over(const std::shared_ptr<client_gate>& there,
+                                                take_over_cluster order) {
+    return async_runtime{there, false, false}.take_over(std::move(order));
+  }
+  /// What it is by, which is the caller's from then on: destroyed, it withdraws nothing.
+  template <class T>
+  static std::shared_ptr<pending_answer<T>> take_apart(pending<T> call) {
+    return std::exchange(call.answer_, nullptr);
+  }
   template <class T>
   static pending<T> make(std::shared_ptr<pending_answer<T>> answer) {
     return pending<T>{std::move(answer)};

@@ -14,6 +14,9 @@
 //   start = "auto"             # no, auto
 //   idle_end = "10min"
 //   listen = "0.0.0.0:4422"    # with certificate, key, authority: for clients on other machines
+//   name = "gw1"               # which of [nodes] this one is
+//   [nodes]                    # of a site, the same in each one's file and its clients'
+//   gw1 = "gw1.example.org:4422"
 //   [client]
 //   node = "gw1.example.org:4422"   # with the same three
 //   [[access]]                 # what such a client may do; nothing but what such tables allow
@@ -37,6 +40,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "messages/access.hpp"
@@ -135,10 +139,17 @@ struct configuration {
   /// Where a node takes links from other machines, "ADDRESS:PORT" or "[ADDRESS]:PORT" each. Empty: nowhere,
   /// since who listens there is somebody's decision.
   std::vector<std::string> node_listen = {};
+  /// Which of `nodes` a runtime of this configuration is: it has pools for those clusters whose `node` it is
+  /// or that have none, and refuses the others `elsewhere`. Empty: none of them, and it has every cluster's.
+  std::string node_name = {};
+  /// The nodes of a site by name, and where each listens over TLS, "HOST:PORT", in the order of the file.
+  std::vector<std::pair<std::string, std::string>> nodes = {};
   node_files node_tls = {};              ///< all but `revoked` are there where `node_listen` is not empty
   std::vector<access_entry> access = {}; ///< empty: clients from other machines and users may do nothing
-  std::string client_node = {};          ///< "HOST:PORT" of a node on another machine; empty: none
-  node_files client_tls = {};            ///< what is shown to it, all there where `client_node` is
+  /// A node on another machine: "HOST:PORT", or a name in `nodes`. Empty: any of `nodes`, if there are some
+  /// and `client_tls` is there.
+  std::string client_node = {};
+  node_files client_tls = {}; ///< what is shown to it, all there where `client_node` is
   /// Whose node on a Unix-domain socket is trusted besides our own and root's, by name or number. Empty:
   /// nobody's, since whoever runs a node sees all that its clients do.
   std::string client_socket_user = {};

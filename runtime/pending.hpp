@@ -173,6 +173,13 @@ public:
                   std::move(executor));
   }
 
+  /// Where the answer is given, which must not be held up.
+  template <class Callback>
+  void then_here(Callback&& callback) {
+    auto kept = std::make_shared<std::decay_t<Callback>>(std::forward<Callback>(callback));
+    continue_with([self = self(), kept] { std::invoke(std::move(*kept), self->take()); }, where::here);
+  }
+
   std::future<T> to_future() {
     auto promise = std::make_shared<std::promise<T>>();
     continue_with([self = self(), promise] { promise->set_value(self->take()); }, where::here);

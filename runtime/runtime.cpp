@@ -214,6 +214,10 @@ result<void> runtime::renew(const node_files& files, std::vector<access_entry> a
   return users ? failure{} : parts_->published->admit_others(false);
 }
 
+std::vector<std::pair<std::string, failure>> runtime::unreachable() const {
+  return gate()->nodes() ? gate()->nodes()->unreachable() : std::vector<std::pair<std::string, failure>>{};
+}
+
 std::string runtime::node_version() const {
   return parts_ && parts_->link ? version_in_words(vocabulary::ours(), parts_->link->speaks())
                                 : std::string{};

@@ -77,6 +77,12 @@ public:
   /// The same of a node that listens over TLS. The node's rules ([[access]] of its configuration) say what
   /// may be done with our certificate; the rest is refused, `not_permitted`. The files are read at each try
   /// to connect, so that a certificate may be exchanged meanwhile. A node that is silent for 15 s has gone.
+  ///
+  /// A cluster that is on another of the site's nodes is found there: the runtime is led to that node, by the
+  /// same files, and stays linked to it; it follows when the cluster is moved. Where that node cannot be
+  /// reached, what is about its clusters is refused, `node_lost` or `no_node`, and all else goes on. With
+  /// `others` lists are of every node that can be reached, orders to `every_pool` go to each, and `shut_down`
+  /// and `reload`, which are for one, are refused. `timeout` is of each node.
   static runtime connect(const node_address& node,
                          std::chrono::milliseconds timeout = std::chrono::seconds{5},
                          runtime_options options = {});
@@ -235,6 +241,14 @@ public:
     return waited_for([&](auto&& to) { return to.record(cluster); });
   }
 
+  /// Moves the cluster to the site's node of that name: drains it where it is, as `drain` does, and opens it
+  /// there, with what its log-in budget has left. Whoever waits goes on waiting there. Gives back in words
+  /// what has changed. Refused, it stays where it is; broken off (`node_lost`), nothing is opened anywhere
+  /// until it is ordered again. It needs the right `admin` on the cluster at both nodes, and a runtime that
+  /// is connected over TLS. It holds until either node is started anew, and goes by its configuration again:
+  /// so change the cluster's `node` there as well.
+  result<std::string> move(std::string_view cluster, std::string_view to, std::chrono::milliseconds within);
+
   /// Drains every pool, and then ends the process that they are in, or the pools: see `shut_down_pools` in
   /// messages/clusters.hpp. Returns when no connection is left; `cancelled` if somebody resumed a pool.
   result<std::string> shut_down(std::chrono::milliseconds within) {
@@ -282,6 +296,9 @@ public:
   /// away, or has been since this was called, or the runtime has stopped; one that does not come back is away
   /// for good.
   bool wait_for_loss(std::chrono::milliseconds timeout) const;
+  /// Of a runtime that is connected to several nodes, those that could not be reached when that was last
+  /// tried, by their addresses, and why: what lists lack.
+  std::vector<std::pair<std::string, failure>> unreachable() const;
   /// Of a runtime that is connected to a node of another version, which that is and which is older, such as
   /// "moorage 0.2.0, which is newer than this program's 0.1.0"; else empty. What the node lacks is refused
   /// `other_version` when it is asked for.

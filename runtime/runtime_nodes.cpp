@@ -7,6 +7,7 @@
 #include "actors/session/session.hpp"
 #include "messages/printable.hpp"
 #include "runtime/actors.hpp"
+#include "runtime/client/cluster_move.hpp"
 #include "runtime/node/tls/dial.hpp"
 #include "runtime/node/tls/publish.hpp"
 #include "runtime/runtime_parts.hpp"
@@ -29,28 +30,89 @@ std::string in_words(const certificate_names& names, const std::string& from) {
 
 // --- going to one
 
+namespace {
+
+std::shared_ptr<tls_front> front(failure& none) {
+  try {
+    return front_of_process();
+  } catch (const std::system_error& error) {
+    none = {errc::local_failure, std::string{"cannot connect over TLS: "} + error.what()};
+    return nullptr;
+  }
+}
+
+failure join(runtime_parts& parts, const std::string& address, const node_files& files,
+             std::chrono::milliseconds timeout, std::stop_token called_off = {}) {
+  failure none;
+  auto carrier = front(none);
+  if (!carrier)
+    return none;
+  node_place where{address, [carrier, address, files](auto deadline, const std::stop_token& called_off) {
+                     return dial_tls(*carrier, address, files, deadline, called_off);
+                   }};
+  return parts.join(std::move(where), timeout, std::move(called_off));
+}
+
+/// Each with a client and threads of its own, since each ends by itself.
+known_nodes::dialler dialler_of(const node_files& files, std::chrono::milliseconds timeout,
+                                const runtime_options& options) {
+  return [files, timeout, options](const std::string& address,
+                                   std::stop_token called_off) -> result<node_client> {
+    auto parts = std::make_shared<runtime_parts>(options);
+    if (auto refused = join(*parts, address, files, timeout, std::move(called_off));
+        refused.code != errc::none)
+      return refused;
+    return node_client{parts->gate, [parts] { runtime_parts::end(parts); }};
+  };
+}
+
+} // namespace
+
 result<runtime> runtime::try_connect(const node_address& node, std::chrono::milliseconds timeout,
                                      runtime_options options) {
   if (on_scheduler_thread())
     return would_block();
-  auto parts = std::make_shared<runtime_parts>(std::move(options));
-  std::shared_ptr<tls_front> front;
-  try {
-    front = front_of_process();
-  } catch (const std::system_error& none) {
-    return failure{errc::local_failure, std::string{"cannot connect over TLS: "} + none.what()};
+  std::vector<std::string> all{node.address};
+  for (const auto& each : node.others)
+    if (std::find(all.begin(), all.end(), each) == all.end())
+      all.push_back(each);
+  failure why;
+  for (const auto& home : all) {
+    auto parts = std::make_shared<runtime_parts>(options);
+    auto refused = join(*parts, home, node.files, timeout);
+    if (refused.code == errc::none) {
+      auto others = all;
+      std::erase(others, home);
+      parts->nodes = std::make_shared<known_nodes>(home, parts->gate, std::move(others), timeout,
+                                                   dialler_of(node.files, timeout, options));
+      parts->gate->lead_to(parts->nodes);
+      return runtime{std::move(parts)};
+    }
+    if (why.code == errc::none)
+      why.code = refused.code;
+    why.text += (why.text.empty() ? "" : "; ") + refused.text;
   }
-  node_place where{node.address, [front, node](auto deadline, const std::stop_token& called_off) {
-                     return dial_tls(*front, node.address, node.files, deadline, called_off);
-                   }};
-  if (auto refused = parts->join(std::move(where), timeout); refused.code != errc::none)
-    return refused;
-  return runtime{std::move(parts)};
+  return why;
 }
 
 runtime runtime::connect(const node_address& node, std::chrono::milliseconds timeout,
                          runtime_options options) {
   return try_connect(node, timeout, std::move(options)).value();
+}
+
+// --- clusters between nodes
+
+/// See messages/placement.hpp. The new node awaits it before the old one lets it go, so that whoever waited
+/// there can wait here; every node that can be reached hears where it goes.
+result<std::string> runtime::move(std::string_view cluster, std::string_view to,
+                                  std::chrono::milliseconds within) {
+  if (auto refused = may_not_wait(); refused.code != errc::none)
+    return refused;
+  const auto& all = gate()->nodes();
+  if (!all)
+    return failure{errc::invalid_request,
+                   "only a runtime that is connected to a node over TLS can move a cluster"};
+  return cluster_move{all, std::string{cluster}, std::string{to}, within}.carry_out();
 }
 
 // --- being one

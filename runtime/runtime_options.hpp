@@ -51,11 +51,14 @@ struct runtime_options {
   std::function<void(const std::string& by)> shut_down = {};
 };
 
-/// A node of another machine, or of another user, reached over TLS.
+/// A node of another machine, or of another user, reached over TLS; or the nodes of a site.
 struct node_address {
   /// "HOST:PORT"; the host as the node's certificate names it.
   std::string address = {};
   node_files files = {};
+  /// Further nodes of the same site, "HOST:PORT" each. The first that can be reached, in this order, is the
+  /// runtime's home, which is asked where a cluster is.
+  std::vector<std::string> others = {};
 };
 
 /// How a runtime's pools are offered to other processes.

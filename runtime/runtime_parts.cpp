@@ -99,7 +99,7 @@ result<node_place> own_node(const std::string& socket, const std::string& user) 
   return where;
 }
 
-failure runtime_parts::join(node_place where, std::chrono::milliseconds timeout) {
+failure runtime_parts::join(node_place where, std::chrono::milliseconds timeout, std::stop_token called_off) {
   if (auto lack = check_descriptors(); lack.code != errc::none)
     return lack;
   callbacks->report_to([](const std::string& cluster, const std::string& text) {
@@ -108,7 +108,7 @@ failure runtime_parts::join(node_place where, std::chrono::milliseconds timeout)
   });
   log_let_go let_go;
   make_own_system();
-  auto connected = connect_session(*system, where, timeout);
+  auto connected = connect_session(*system, where, timeout, std::move(called_off));
   if (!connected)
     return to_failure(connected.error());
   link = std::make_unique<link_keeper>(std::move(*connected), std::move(where), timeout);
@@ -164,6 +164,8 @@ void runtime_parts::settle_what_was_posted() {
 }
 
 void runtime_parts::take_down() {
+  if (nodes)
+    nodes->stop();
   settle_what_was_posted();
   gate->close();
   published.reset();

@@ -10,6 +10,7 @@
 #include "messages/internal_interfaces.hpp"
 #include "runtime/client/callbacks.hpp"
 #include "runtime/client/client.hpp"
+#include "runtime/client/known_nodes.hpp"
 #include "runtime/node/keeper.hpp"
 #include "runtime/node/link_keeper.hpp"
 #include "runtime/node/outsiders.hpp"
@@ -57,7 +58,7 @@ struct runtime_parts {
   /// Pools of our own, in `system`.
   void begin(const configuration& config);
   /// A node's pools.
-  failure join(node_place where, std::chrono::milliseconds timeout);
+  failure join(node_place where, std::chrono::milliseconds timeout, std::stop_token called_off = {});
   void make_own_system();
   void start_client(const session_at_node& node, node_loss on_loss);
   /// True: whom the client asks has gone.
@@ -90,7 +91,8 @@ struct runtime_parts {
   std::function<void(const std::string&)> turned_away; ///< is told who may not come in, and why
   /// What makes that listener, where pools are: a program without them does without OpenSSL as well.
   failure (*listen_over_tls)(runtime_parts&, const serving&, const std::shared_ptr<link_count>&) = nullptr;
-  std::unique_ptr<link_keeper> link; ///< to that node
+  std::unique_ptr<link_keeper> link;  ///< to that node
+  std::shared_ptr<known_nodes> nodes; ///< others that it may be led to
 
 private:
   void settle_what_was_posted();

@@ -91,6 +91,8 @@ void runtime_parts::begin(const configuration& config) {
   };
   handed.connects_at_once = config.connects_at_once;
   handed.probes_at_once = config.probes_at_once;
+  handed.nodes.own = config.node_name;
+  handed.nodes.addresses.insert(config.nodes.begin(), config.nodes.end());
   handed.shut_down = shut_down;
   if (reload)
     handed.reload = [read = reload, to = threads.get()](const std::string& by, waker wake) {

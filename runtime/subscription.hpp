@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace moorage {
 
@@ -34,6 +35,7 @@ private:
   std::shared_ptr<client_gate> gate_;
   std::uint64_t number_ = 0;
   std::shared_ptr<callback_strand> callback_;
+  std::vector<subscription> others_; ///< the same at other nodes
 };
 
 } // namespace moorage

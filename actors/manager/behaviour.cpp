@@ -8,6 +8,17 @@ namespace moorage {
 
 namespace {
 
+#define MOORAGE_QUESTION(type, answer)                                                                       \
+  [self, pass](type& request) { return pass(self->make_response_promise<answer>(), request); }
+#define MOORAGE_PASS(type)                                                                                   \
+  [pass_order](type& order, order_sender& sender) { return pass_order(order, sender); }
+
+template <class Promise, class Work>
+Promise promised(Promise promise, Work work) {
+  work(promise);
+  return promise;
+}
+
 /// Apart from the actor's function: see the pool's.
 manager_actor::behavior_type behaviour_of(manager_actor_state* state) {
   auto self = state->self();
@@ -24,26 +35,14 @@ manager_actor::behavior_type behaviour_of(manager_actor_state* state) {
       state->pass_on(order, sender, promise);
     return promise;
   };
-  auto answer = [self](auto work) {
-    auto promise = self->make_response_promise<done>();
-    work(promise);
-    return promise;
-  };
-#define MOORAGE_PASS(type)                                                                                   \
-  [pass_order](type& order, order_sender& sender) { return pass_order(order, sender); }
+  auto answer = [self](auto work) { return promised(self->make_response_promise<done>(), work); };
   return {
-      [self, pass](get_pool& request) { return pass(self->make_response_promise<pool_status>(), request); },
-      [self, pass](get_connections& request) {
-        return pass(self->make_response_promise<connection_list>(), request);
-      },
-      [self, pass](get_leases& request) { return pass(self->make_response_promise<lease_list>(), request); },
-      [self, pass](get_waiters& request) {
-        return pass(self->make_response_promise<waiter_list>(), request);
-      },
-      [self, pass](get_explanation& request) {
-        return pass(self->make_response_promise<explanation>(), request);
-      },
-      [self, pass](get_errors& request) { return pass(self->make_response_promise<error_list>(), request); },
+      MOORAGE_QUESTION(get_pool, pool_status),
+      MOORAGE_QUESTION(get_connections, connection_list),
+      MOORAGE_QUESTION(get_leases, lease_list),
+      MOORAGE_QUESTION(get_waiters, waiter_list),
+      MOORAGE_QUESTION(get_explanation, explanation),
+      MOORAGE_QUESTION(get_errors, error_list),
       MOORAGE_ORDERS(MOORAGE_PASS, MOORAGE_COMMA),
       [state, answer, pass_done](subscribe_for& request) {
         auto taken = [](auto promise) { promise.deliver(done{}); };
@@ -65,18 +64,30 @@ manager_actor::behavior_type behaviour_of(manager_actor_state* state) {
       [answer, state](const reload_configuration& order) {
         return answer([&](auto promise) { state->reload(order, promise); });
       },
+      [self, state](const locate_cluster& request) {
+        return promised(self->make_response_promise<cluster_place>(),
+                        [&](auto& promise) { state->locate(request, promise); });
+      },
+      [self, state](const hand_over_cluster& order) {
+        return promised(self->make_response_promise<cluster_handed_over>(),
+                        [&](auto& promise) { state->hand_over(order, promise); });
+      },
+      [answer, state](const take_over_cluster& order) {
+        return answer([&](auto promise) { state->take_over(order, promise); });
+      },
       [state](const list_clusters&) { return state->clusters(); },
       [self, state](const get_pools&) {
-        auto promise = self->make_response_promise<pool_list>();
-        state->collect(promise);
-        return promise;
+        return promised(self->make_response_promise<pool_list>(),
+                        [state](auto& promise) { state->collect(promise); });
       },
       [answer, state](const stop_all&) { return answer([&](auto promise) { state->stop(promise); }); },
       [state](const acquire_taken& read) { state->take(read); },
       [state](const wake_up&) { state->reload_ended(); },
   };
-#undef MOORAGE_PASS
 }
+
+#undef MOORAGE_QUESTION
+#undef MOORAGE_PASS
 
 } // namespace
 

@@ -45,10 +45,8 @@ void manager_actor_state::begin(std::vector<cluster_settings> clusters, manager_
   start_turns(turn_kind::compute);
   start_turns(turn_kind::probe);
   start_permits(false);
-  for (auto& settings : clusters) {
-    auto name = settings.name;
-    start_pool(name, clusters_.insert_or_assign(name, entry{std::move(settings), {}}).first->second);
-  }
+  for (auto& settings : clusters)
+    place(std::move(settings));
 }
 
 void manager_actor_state::start_pool(const std::string& name, entry& cluster) {
@@ -62,8 +60,13 @@ void manager_actor_state::start_pool(const std::string& name, entry& cluster) {
                    lives_[name]++ * ids_per_life + 1,
                    world_.write_recording,
                    world_.asleep};
-  cluster.pool = self_->spawn(pool, cluster.settings, std::move(world));
+  auto settings = cluster.settings;
+  if (cluster.awaited)
+    settings.min_idle = 0;
+  cluster.pool = self_->spawn(pool, std::move(settings), std::move(world));
   self_->monitor(cluster.pool);
+  if (cluster.awaited) // before whatever comes: nothing is opened
+    caf::anon_send(cluster.pool, pause_pool{name, true, "its move to this node"}, order_sender{});
   for (auto& one : subscribers_)
     if (hears(one, name))
       subscribe_at(cluster.pool, one);
@@ -77,6 +80,8 @@ pool_actor manager_actor_state::pool_of(const std::string& cluster) const {
 caf::error manager_actor_state::unknown(const std::string& cluster) const {
   if (stopping_)
     return make_error(errc::stopping, "the runtime is stopping");
+  if (auto away = elsewhere_.find(cluster); away != elsewhere_.end())
+    return make_error(why_elsewhere(cluster, away->second.node));
   std::string names;
   for (auto& [name, entry] : clusters_) {
     if (names.size() > 200) {
@@ -95,8 +100,11 @@ void manager_actor_state::pass(acquire_for request) {
   if (!request.holder)
     return; // nobody could be told
   auto found = clusters_.find(request.cluster);
-  if (stopping_ || found == clusters_.end()) {
-    acquire_refused refusal{request.cluster, request.call, to_failure(unknown(request.cluster))};
+  auto leaves = found != clusters_.end() && !found->second.leaving_to.empty();
+  if (stopping_ || found == clusters_.end() || leaves) {
+    acquire_refused refusal{request.cluster, request.call,
+                            leaves && !stopping_ ? why_elsewhere(request.cluster, found->second.leaving_to)
+                                                 : to_failure(unknown(request.cluster))};
     caf::anon_send(caf::actor_cast<caf::actor>(request.holder), std::move(refusal));
     return;
   }
@@ -152,6 +160,8 @@ void manager_actor_state::add(const register_cluster& request, caf::typed_respon
     promise.deliver(make_error(errc::stopping, "the pools are being shut down, and no new cluster is taken"));
     return;
   }
+  if (note_elsewhere(request.settings, promise))
+    return;
   auto [found, fresh] = clusters_.try_emplace(request.settings.name);
   found->second.settings = request.settings;
   found->second.registered = ++registrations_;
@@ -201,27 +211,29 @@ void manager_actor_state::pass_on(set_setting& order, order_sender& sender,
 }
 
 void manager_actor_state::remove(const remove_cluster& order, caf::typed_response_promise<done> promise) {
+  if (elsewhere_.erase(order.cluster) > 0) {
+    promise.deliver(done{});
+    return;
+  }
   auto node = clusters_.extract(order.cluster);
   if (node.empty()) {
     promise.deliver(unknown(order.cluster));
     return;
   }
-  auto pool = node.mapped().pool;
+  end_pool(order, node.mapped().pool, [promise]() mutable { promise.deliver(done{}); });
+}
+
+void manager_actor_state::end_pool(const remove_cluster& order, const pool_actor& pool,
+                                   std::function<void()> then) {
   removed_.insert(pool);
-  auto end = [this, pool] {
+  auto end = [this, pool, then = std::move(then)] {
     removed_.erase(pool);
     caf::anon_send_exit(pool, caf::exit_reason::user_shutdown);
+    then();
   };
+  // An error: it ended by itself, so that nothing is left, as was asked.
   self_->request(pool, caf::infinite, order)
-      .then(
-          [end, promise](const done& answer) mutable {
-            end();
-            promise.deliver(answer);
-          },
-          [end, promise](caf::error&) mutable { // it ended by itself: nothing is left, as was asked
-            end();
-            promise.deliver(done{});
-          });
+      .then([end](const done&) { end(); }, [end](caf::error&) { end(); });
 }
 
 cluster_list manager_actor_state::clusters() const {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "actors/manager/event_account.hpp"
+#include "actors/manager/policies/site_nodes.hpp"
 #include "actors/pool/recording/recording_file.hpp"
 #include "actors/pool/sleep_watch.hpp"
 #include "actors/transport.hpp"
@@ -60,6 +61,7 @@ struct manager_world {
   std::function<void(const std::string& by)> shut_down = {};
   /// Begins to read the configuration again; must not block. None: there is nothing to read.
   std::function<std::unique_ptr<host_errand>(const std::string& by, waker wake)> reload = {};
+  site_nodes nodes = {};
 };
 
 class manager_actor_state {
@@ -99,6 +101,7 @@ public:
       promise.deliver(unknown(order.cluster));
   }
   void pass_on(resize_pool& order, order_sender& sender, caf::typed_response_promise<done> promise);
+  void pass_on(resume_pool& order, order_sender& sender, caf::typed_response_promise<done> promise);
   void pass_on(set_setting& order, order_sender& sender, caf::typed_response_promise<done> promise);
   // --- every_pool.cpp
   /// Gives it to each pool as if it came for that alone.
@@ -127,6 +130,13 @@ public:
   void reload_ended();
 
   void remove(const remove_cluster& order, caf::typed_response_promise<done> promise);
+  // --- placement.cpp
+  using place_promise = caf::typed_response_promise<cluster_place>;
+  using hand_over_promise = caf::typed_response_promise<cluster_handed_over>;
+  void locate(const locate_cluster& request, place_promise promise);
+  void hand_over(const hand_over_cluster& order, hand_over_promise promise);
+  void take_over(const take_over_cluster& order, caf::typed_response_promise<done> promise);
+
   cluster_list clusters() const;
   void collect(caf::typed_response_promise<pool_list> promise);
   /// Remembered, so that it also hears the pools that come later: a pool's replacement, or new clusters.
@@ -140,8 +150,15 @@ public:
 private:
   struct entry {
     cluster_settings settings;
-    pool_actor pool;
+    pool_actor pool = {};
     std::uint64_t registered = 0; ///< when, as a number
+    std::string leaving_to = {};  ///< the node to which it is being handed over
+    std::size_t leaving = 0;      ///< by how many orders
+    bool awaited = false;         ///< it was taken over, and must not begin yet
+  };
+  struct placed_elsewhere {
+    cluster_settings settings; ///< for when it comes here
+    std::string node;
   };
 
   /// What a pool has been passed and has not said that it read: lost with it when it ends, and then asked
@@ -191,7 +208,15 @@ private:
   void giver_lost(const caf::down_msg& down);
   turns_giver& giver_of(turn_kind what) { return givers_[static_cast<std::size_t>(what)]; }
 
+  // --- placement.cpp
+  void place(cluster_settings settings);
+  failure why_elsewhere(const std::string& cluster, const std::string& node) const;
+  bool note_elsewhere(const cluster_settings& settings, caf::typed_response_promise<done>& promise);
+  void drained_for(const std::string& cluster, const std::string& to, hand_over_promise promise);
+  void tell_budget(const cluster_settings& of, hand_over_promise promise);
+
   void start_pool(const std::string& name, entry& cluster);
+  void end_pool(const remove_cluster& order, const pool_actor& pool, std::function<void()> then);
   struct collection;
   void collect_more(const std::shared_ptr<collection>& all);
   void pass_again(unread lost);
@@ -213,6 +238,7 @@ private:
   permits_actor permits_;
   caf::actor permits_pausing_; ///< the same, before the next one takes the place of whoever gave permits
   std::map<std::string, entry> clusters_;
+  std::map<std::string, placed_elsewhere> elsewhere_;
   std::set<pool_actor> removed_; ///< still closing
   std::unordered_map<caf::actor_addr, unread> unread_;
   std::uint64_t passed_ = 0;

@@ -31,6 +31,11 @@ inline failure refusal(const access_rights& rights, const get_pool& x) {
   return rights.may_see(x.cluster) ? failure{} : lacking(rights, access_right::use, x.cluster);
 }
 
+/// And where it is.
+inline failure refusal(const access_rights& rights, const locate_cluster& x) {
+  return rights.may_see(x.cluster) ? failure{} : lacking(rights, access_right::use, x.cluster);
+}
+
 #define MOORAGE_NEEDS(what, type)                                                                            \
   inline failure refusal(const access_rights& rights, const type& x) {                                       \
     return lacking(rights, access_right::what, x.cluster, owners_setting(x));                                \
@@ -44,6 +49,8 @@ MOORAGE_NEEDS(observe, get_errors)
 MOORAGE_NEEDS(observe, subscribe)
 MOORAGE_ORDERS(MOORAGE_NEEDS_ADMIN, )
 MOORAGE_NEEDS(admin, remove_cluster)
+MOORAGE_NEEDS(admin, hand_over_cluster)
+MOORAGE_NEEDS(admin, take_over_cluster)
 #undef MOORAGE_NEEDS_ADMIN
 #undef MOORAGE_NEEDS
 

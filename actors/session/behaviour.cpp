@@ -8,6 +8,10 @@ namespace moorage {
 
 namespace {
 
+#define MOORAGE_QUESTION(type, answer)                                                                       \
+  [self, ask](type& request) { return ask(self->make_response_promise<answer>(), request); }
+#define MOORAGE_ORDER(type) [order](type& request) { return order(request); }
+
 /// Apart from the actor's function: see the pool's.
 inner_session_actor::behavior_type behaviour_of(session_actor_state* state) {
   auto self = state->self();
@@ -17,18 +21,13 @@ inner_session_actor::behavior_type behaviour_of(session_actor_state* state) {
   };
   auto order = [state](auto& request) { return state->order(request); };
   auto change = [state](auto& request) { return state->change(request); };
-#define MOORAGE_ORDER(type) [order](type& request) { return order(request); }
   return {
-      [self, ask](get_pool& request) { return ask(self->make_response_promise<pool_status>(), request); },
-      [self, ask](get_connections& request) {
-        return ask(self->make_response_promise<connection_list>(), request);
-      },
-      [self, ask](get_leases& request) { return ask(self->make_response_promise<lease_list>(), request); },
-      [self, ask](get_waiters& request) { return ask(self->make_response_promise<waiter_list>(), request); },
-      [self, ask](get_explanation& request) {
-        return ask(self->make_response_promise<explanation>(), request);
-      },
-      [self, ask](get_errors& request) { return ask(self->make_response_promise<error_list>(), request); },
+      MOORAGE_QUESTION(get_pool, pool_status),
+      MOORAGE_QUESTION(get_connections, connection_list),
+      MOORAGE_QUESTION(get_leases, lease_list),
+      MOORAGE_QUESTION(get_waiters, waiter_list),
+      MOORAGE_QUESTION(get_explanation, explanation),
+      MOORAGE_QUESTION(get_errors, error_list),
       MOORAGE_ORDERS(MOORAGE_ORDER, MOORAGE_COMMA),
       [state](acquire& request) { state->take(request); },
       [state](const cancel_acquire& request) { state->take(request); },
@@ -61,10 +60,15 @@ inner_session_actor::behavior_type behaviour_of(session_actor_state* state) {
       [change](remove_cluster& request) { return change(request); },
       [change](shut_down_pools& request) { return change(request); },
       [change](reload_configuration& request) { return change(request); },
-      [self, ask](list_clusters& request) {
-        return ask(self->make_response_promise<cluster_list>(), request);
+      MOORAGE_QUESTION(locate_cluster, cluster_place),
+      [self, state](hand_over_cluster& request) {
+        auto promise = self->make_response_promise<cluster_handed_over>();
+        state->change(request, promise);
+        return promise;
       },
-      [self, ask](get_pools& request) { return ask(self->make_response_promise<pool_list>(), request); },
+      [change](take_over_cluster& request) { return change(request); },
+      MOORAGE_QUESTION(list_clusters, cluster_list),
+      MOORAGE_QUESTION(get_pools, pool_list),
       [state](lease_granted& granted) { state->state().take(granted); },
       [state](acquire_refused& refusal) { state->state().take(refusal); },
       [state](lease_lost& lost) { state->state().take(lost); },
@@ -74,8 +78,10 @@ inner_session_actor::behavior_type behaviour_of(session_actor_state* state) {
       [state](stream_room& room) { state->state().take(room); },
       [state](stream_end& end) { state->state().take(end); },
   };
-#undef MOORAGE_ORDER
 }
+
+#undef MOORAGE_QUESTION
+#undef MOORAGE_ORDER
 
 } // namespace
 

@@ -105,9 +105,13 @@ public:
   template <class Order>
   caf::typed_response_promise<done> change(Order& what) {
     auto promise = self_->make_response_promise<done>();
+    change(what, promise);
+    return promise;
+  }
+  template <class Order, class Answer>
+  void change(Order& what, caf::typed_response_promise<Answer> promise) {
     what.by = named(what.by);
     ask_manager(what, promise);
-    return promise;
   }
 
   // From pools and connections.

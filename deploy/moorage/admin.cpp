@@ -70,8 +70,11 @@ ending show_pools(const options& from, runtime& node) {
   auto text = [&from](const std::vector<pool_status>& pools, bool colours) {
     return pools_text(pools, colours, from);
   };
-  if (from.cluster.empty())
-    return show(from, "pools", node.pools(), text);
+  if (from.cluster.empty()) {
+    auto all = node.pools();
+    tell_unreachable(node);
+    return show(from, "pools", std::move(all), text);
+  }
   auto one = node.pool(from.cluster);
   if (!one)
     return refuse(one.error());

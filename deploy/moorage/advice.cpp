@@ -59,6 +59,10 @@ std::string advice_for(const options& from, const failure& reason, pools_at_hand
     add("once that is mended, ask again, since files that have changed are seen; or have the node try again "
         "with: " +
         admin_command(from, "reset", from.cluster));
+  if (reason.code == errc::elsewhere && !reached.distant)
+    add("a command goes there by itself when it comes over TLS: give certificate, key and authority in "
+        "[client] "
+        "of the configuration, or --node");
   auto paused = [&] {
     auto pool = reached.pools->pool(from.cluster);
     return pool && !pool->pauses.empty();

@@ -110,10 +110,19 @@ std::string listen_text(const configuration& config) {
 
 std::string distant_text(const configuration& config) {
   std::string result;
-  if (!config.client_node.empty() || !config.client_socket_user.empty())
+  if (!config.node_name.empty())
+    result += "\nname = " + quote_toml(config.node_name);
+  if (!config.nodes.empty())
+    result += "\n\n[nodes]";
+  for (const auto& [name, address] : config.nodes)
+    result += "\n" + quote_toml(name) + " = " + quote_toml(address);
+  if (!config.client_node.empty() || !config.client_tls.certificate.empty() ||
+      !config.client_socket_user.empty())
     result += "\n\n[client]";
   if (!config.client_node.empty())
-    result += "\nnode = " + quote_toml(config.client_node) + files_text(config.client_tls);
+    result += "\nnode = " + quote_toml(config.client_node);
+  if (!config.client_tls.certificate.empty())
+    result += files_text(config.client_tls);
   if (!config.client_socket_user.empty())
     result += "\nsocket_user = " + quote_toml(config.client_socket_user);
   for (const auto& each : config.access) {
@@ -138,8 +147,12 @@ std::string whole_json(const options& from, const configuration& config,
   result["node"] = {{"socket", node_socket(from, config)},
                     {"start", node_start_rules().choices[static_cast<std::size_t>(config.node_start)]},
                     {"idle_end_seconds", seconds_of(config.node_idle_end)},
+                    {"name", config.node_name},
                     {"listen", config.node_listen},
                     {"files", files_json(config.node_tls)}};
+  result["nodes"] = json::object();
+  for (const auto& [name, address] : config.nodes)
+    result["nodes"][name] = address;
   result["client"] = {{"node", config.client_node},
                       {"files", files_json(config.client_tls)},
                       {"socket_user", config.client_socket_user}};

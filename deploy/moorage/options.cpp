@@ -95,16 +95,19 @@ void command_line::add_globals() {
   socket->type_name("FILE");
   auto* node = app_->add_option(
       "--node", options_.node,
-      "A node that listens over TLS; certificate, key and authority stand in [client] of the "
-      "configuration. Otherwise $MOORAGE_NODE, then node in [client]");
-  node->type_name("HOST:PORT")->excludes(socket)->check([](const std::string& address) {
+      "A node that listens over TLS, by its address or its name in [nodes]; certificate, key and authority "
+      "stand in [client] of the configuration. Otherwise $MOORAGE_NODE, then node in [client], then any of "
+      "[nodes]");
+  node->type_name("NODE")->excludes(socket)->check([](const std::string& address) {
     auto colon = address.rfind(':');
     auto port = address.substr(std::min(colon, address.size() - 1) + 1);
     auto sound = colon != std::string::npos && colon > 0 && !port.empty() && port.size() <= 5 &&
                  port.find_first_not_of("0123456789") == std::string::npos;
-    return address.empty() ? std::string{"is empty"} // a variable that is not set
-           : sound         ? std::string{}
-                           : "'" + printable(address) + "' is no node's address: write HOST:PORT";
+    auto name = address.find_first_of(":/ ") == std::string::npos; // whether there is one is seen later
+    return address.empty() ? std::string{"is empty"}               // a variable that is not set
+           : sound || name
+               ? std::string{}
+               : "'" + printable(address) + "' is no node's address: write HOST:PORT, or its name in [nodes]";
   });
   auto* embedded = app_->add_flag("--embedded", options_.embedded,
                                   "Use no node, but connections of our own for this one command");

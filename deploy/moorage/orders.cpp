@@ -27,6 +27,12 @@ constexpr order_argument a_spread[] = {{.name = "SPREAD",
                                         .prefix = "",
                                         .summary = "over what time, such as 10min; 0: at once",
                                         .is_duration = true}};
+constexpr order_argument a_move[] = {
+    {.name = "NODE", .prefix = "", .summary = "the node's name in [nodes]", .text = &admin_options::value},
+    {.name = "WITHIN",
+     .prefix = "",
+     .summary = "when leases are ended that have not ended by then, such as 10min; 0: now",
+     .is_duration = true}};
 constexpr order_argument a_setting[] = {{.name = "KEY",
                                          .prefix = "",
                                          .summary = "the setting's name, such as pool_size",
@@ -89,6 +95,10 @@ constexpr order_row every_order[] = {
     {"drain", "Serve nobody, and wait until all connections are closed", a_deadline,
      [](runtime& node, const options& from) {
        return say_of(from, node.drain(from.cluster, duration_of(from)), until_resumed(from, "drained"));
+     }},
+    {"move", "Drain the cluster where it is, and open it on another of the site's nodes", a_move,
+     [](runtime& node, const options& from) {
+       return say_what_changed(from, node.move(from.cluster, from.admin.value, duration_of(from)));
      }},
     {"probe",
      "Check the idle connections now",

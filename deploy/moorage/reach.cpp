@@ -91,16 +91,34 @@ result<runtime> connected(const options& from, const configuration& config, cons
   return node;
 }
 
+// The node there, or any of the site's.
+node_address site_of(const configuration& config, const std::string& address) {
+  node_address site{address, config.client_tls};
+  if (address != any_node)
+    return site;
+  for (const auto& [name, place] : config.nodes)
+    site.others.push_back(place);
+  site.address = site.others.front();
+  return site;
+}
+
 pools_at_hand over_tls(const options& from, const configuration& config, const std::string& address,
                        signal_watch* signals) {
   pools_at_hand result;
   result.of_node = result.distant = true;
-  if (config.client_tls.certificate.empty()) {
+  if (address != any_node && address.find(':') == std::string::npos) {
+    std::string names;
+    for (const auto& [name, place] : config.nodes)
+      names += (names.empty() ? "" : ", ") + name;
+    result.reason = {errc::invalid_settings, "there is no node '" + address +
+                                                 "' in [nodes] of the configuration; write HOST:PORT" +
+                                                 (names.empty() ? "" : ", or one of: " + names)};
+  } else if (config.client_tls.certificate.empty()) {
     result.reason = {errc::invalid_settings,
-                     "the node " + address +
+                     (address == any_node ? std::string{"a node"} : "the node " + address) +
                          " is reached over TLS: name certificate, key and authority in "
                          "[client] of the configuration"};
-  } else if (auto node = connect_over_tls({address, config.client_tls}, node_patience(from),
+  } else if (auto node = connect_over_tls(site_of(config, address), node_patience(from),
                                           {.reconnect = false, .name = own_name(from)}, signals)) {
     tell_version(from, *node);
     result.pools = std::move(*node);
@@ -220,13 +238,24 @@ std::string node_socket(const options& from, const configuration& config) {
   return config.node_socket.empty() ? usual_node_socket() : config.node_socket;
 }
 
+// What it is called in [nodes], or itself.
+static std::string address_of(const configuration& config, const std::string& node) {
+  for (const auto& [name, address] : config.nodes)
+    if (name == node)
+      return address;
+  return node;
+}
+
 std::string distant_node(const options& from, const configuration& config) {
   if (!from.node.empty())
-    return from.node;
+    return address_of(config, from.node);
   if (!from.socket.empty() || from.embedded || !from.settings.empty())
     return {};
-  auto named = environment("MOORAGE_NODE");
-  return named.empty() ? config.client_node : named;
+  if (auto named = environment("MOORAGE_NODE"); !named.empty())
+    return address_of(config, named);
+  if (!config.client_node.empty())
+    return address_of(config, config.client_node);
+  return config.nodes.empty() || config.client_tls.certificate.empty() ? "" : any_node;
 }
 
 failure make_known(runtime& node, const options& from, const configuration& config, const failure& unknown) {
@@ -291,10 +320,17 @@ pools_at_hand reach_pools(const options& from, const configuration& config, sign
   cluster.settings.min_idle = 0;
   auto ours = config;
   ours.clusters = {cluster};
+  ours.node_name.clear(); // this process is none
   ours.log_level = own_log_level(from, config);
   ours.log_causes = !config.log_file.empty();
   result.pools = make_pools(std::move(ours), signals, result.reason);
   return result;
+}
+
+void tell_unreachable(const runtime& nodes) {
+  for (const auto& [address, why] : nodes.unreachable())
+    complain("without the clusters of the node at " + address +
+             ", which cannot be reached: " + printable(why.text, printable_whole));
 }
 
 pools_at_hand reach_node(const options& from, const configuration& config, signal_watch* signals) {

@@ -23,8 +23,12 @@ void warn_of_files(const options& from, const configuration& config,
 /// The socket that the options, the configuration or habit name.
 std::string node_socket(const options& from, const configuration& config);
 
-/// The node that is reached over TLS, which the options, $MOORAGE_NODE or the configuration name; empty:
-/// none. A socket, settings or pools of the command's own that the options ask for come first.
+/// In place of an address: whichever of the site's nodes can be reached, and all of them in lists.
+inline constexpr const char* any_node = "any of [nodes]";
+
+/// The node that is reached over TLS, which the options, $MOORAGE_NODE or the configuration name, or
+/// `any_node`; empty: none. A socket, settings or pools of the command's own that the options ask for come
+/// first.
 std::string distant_node(const options& from, const configuration& config);
 
 struct pools_at_hand {
@@ -48,6 +52,9 @@ failure no_node_on(const std::string& path, const options& from);
 /// Tells a node that does not know the options' cluster of it, with our settings; `unknown` is how the node
 /// said so, which stands where it takes settings from others.
 failure make_known(runtime& node, const options& from, const configuration& config, const failure& unknown);
+
+/// Says which of the site's nodes a list lacks, since they could not be reached.
+void tell_unreachable(const runtime& nodes);
 
 /// The node's pools. Without a node the reason says how to start one. As `make_pools` where the node is
 /// distant; `signals`: none are watched.

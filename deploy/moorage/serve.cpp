@@ -183,6 +183,8 @@ std::string not_before_next_start(const configuration& before, const configurati
   look(before.probes_at_once == now.probes_at_once, "probes_at_once of [limits]");
   look(before.node_socket == now.node_socket, "socket of [node]");
   look(before.node_listen == now.node_listen, "listen of [node]");
+  look(before.node_name == now.node_name, "name of [node]");
+  look(before.nodes == now.nodes, "[nodes]");
   look(before.node_idle_end == now.node_idle_end, "idle_end of [node]");
   look(before.log_level == now.log_level, "level of [log]");
   look(before.log_file == now.log_file, "file of [log]");
@@ -339,6 +341,8 @@ ending run_serve(const options& from) {
   auto config = read_configuration(from);
   if (!config)
     return {wrong_config, 0};
+  if (!config->nodes.empty() && config->node_name.empty())
+    complain("warning: name in [node] is missing, which of [nodes] this one is: it has every cluster");
   auto handed = sockets_for(*config);
   if (!handed) {
     complain(handed.error().text);

@@ -29,6 +29,7 @@ ending run_status(const options& from) {
     auto all = reached.pools->pools();
     if (!all)
       return refuse(all.error());
+    tell_unreachable(*reached.pools);
     pools = std::move(*all);
   } else {
     auto one = reached.pools->pool(from.cluster);

@@ -28,6 +28,7 @@
 namespace moorage {
 
 class client_state;
+class known_nodes;
 
 /// The way from host threads to the client actor; leases, streams and subscriptions hold it and so may
 /// outlive the runtime. edge: host threads meet the actor here, and find the door closed once the runtime has
@@ -61,6 +62,9 @@ public:
   failure no_answer() const;
   /// What is added to the deadline of whatever is asked, see `answer_margin`.
   std::chrono::seconds margin() const;
+  /// The other nodes that calls may be led to; before any host thread comes.
+  void lead_to(std::shared_ptr<known_nodes> nodes) { nodes_ = std::move(nodes); }
+  const std::shared_ptr<known_nodes>& nodes() const { return nodes_; }
   /// `remote` of `open`, which comes before any host thread does.
   bool remote() const { return remote_; }
 
@@ -75,6 +79,7 @@ private:
   caf::actor client_;
   failure closed_{errc::stopping, "the runtime has stopped"};
   bool remote_ = false;
+  std::shared_ptr<known_nodes> nodes_; ///< none: there are no others
   std::uint64_t calls_ = 0;
   std::size_t outstanding_ = 0;
 };

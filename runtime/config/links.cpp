@@ -16,6 +16,7 @@ namespace {
 
 constexpr const char* addresses = R"("ADDRESS:PORT" or "[ADDRESS]:PORT", or a list of them)";
 constexpr const char* hosts = R"("HOST:PORT" or "[ADDRESS]:PORT")";
+constexpr const char* client_nodes = R"("HOST:PORT" or "[ADDRESS]:PORT", or a name in [nodes])";
 constexpr const char* certificates =
     R"("uri:URI", "dns:NAME" or "subject:SUBJECT" (as RFC 2253 writes it), of a client's certificate)";
 constexpr const char* users = "the name or number of a user of this machine";
@@ -46,6 +47,10 @@ bool is_endpoint(std::string_view text, unsigned least_port) {
   unsigned number = 0;
   auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
   return error == std::errc{} && end == port.data() + port.size() && number >= least_port && number <= 65'535;
+}
+
+bool may_be_node(std::string_view name) {
+  return !name.empty() && name.size() <= 64 && made_of(name, "");
 }
 
 // useradd(8) allows less, and directory services give names such as DOMAIN\name and name@domain.
@@ -146,13 +151,59 @@ void config_reader::read_client(const toml::table& table) {
       unknown_key(key, "client", "setting", {"node", "certificate", "key", "authority", "socket_user"});
       continue;
     }
-    auto word = read_word(node, "client.node", hosts);
-    if (word && !is_endpoint(*word, 1))
+    auto word = read_word(node, "client.node", client_nodes);
+    if (word && !is_endpoint(*word, 1) && !may_be_node(*word))
       problem(node.source(), "client.node",
-              quote_toml(*word) + " is not understood; allowed: " + std::string{hosts});
+              quote_toml(*word) + " is not understood; allowed: " + std::string{client_nodes});
     result_.value.client_node = word.value_or("");
   }
   need_node_files(table, "client", "node");
+}
+
+/// Each name with its address; what refers to them is looked at once all are known.
+void config_reader::read_nodes(const toml::table& table) {
+  for (auto&& [key, node] : table) {
+    auto path = key_path("nodes", key.str());
+    auto name = std::string{key.str()};
+    if (!may_be_node(name))
+      problem(key.source(), path, "a node's name is at most 64 letters, digits, '-', '_' and '.'");
+    auto word = read_word(node, path, hosts);
+    if (word && !is_endpoint(*word, 1))
+      problem(node.source(), path, quote_toml(*word) + " is not understood; allowed: " + std::string{hosts});
+    result_.value.nodes.emplace_back(std::move(name), word.value_or(""));
+  }
+}
+
+void config_reader::read_node_name(const toml::node& node) {
+  if (auto word = read_word(node, "node.name", "the name in [nodes] of this node"))
+    result_.value.node_name = *word;
+}
+
+/// Names of nodes that [nodes] does not have.
+void config_reader::check_nodes(const toml::table& root) {
+  const auto& nodes = result_.value.nodes;
+  auto known = [&nodes](const std::string& name) {
+    return std::any_of(nodes.begin(), nodes.end(), [&name](const auto& each) { return each.first == name; });
+  };
+  std::string names;
+  for (const auto& [name, address] : nodes)
+    names += (names.empty() ? "" : ", ") + name;
+  auto look = [&](const toml::node* section, const std::string& path, const char* key) {
+    const auto* node = section != nullptr && section->is_table() ? section->as_table()->get(key) : nullptr;
+    if (node == nullptr || !node->is_string() || node->as_string()->get().empty() ||
+        known(node->as_string()->get()))
+      return;
+    problem(node->source(), key_path(path, key),
+            quote_toml(node->as_string()->get()) + " is none of [nodes]; allowed: " +
+                (names.empty() ? "none, since [nodes] is not there" : names));
+  };
+  look(root.get("node"), "node", "name");
+  if (may_be_node(result_.value.client_node))
+    look(root.get("client"), "client", "node");
+  look(root.get("defaults"), "defaults", "node");
+  if (const auto* clusters = root.get_as<toml::table>("clusters"))
+    for (auto&& [key, each] : *clusters)
+      look(&each, "clusters." + std::string{key.str()}, "node");
 }
 
 void config_reader::read_access(const toml::node& node) {

@@ -94,7 +94,8 @@ void config_reader::unknown_key(const toml::key& key, std::string_view section, 
 void config_reader::read_root(const toml::table& root) {
   const toml::table* clusters = nullptr;
   for (auto&& [key, node] : root) {
-    constexpr std::array sections{"defaults", "clusters", "limits", "node", "client", "access", "log"};
+    constexpr std::array sections{"defaults", "clusters", "limits", "node",
+                                  "nodes",    "client",   "access", "log"};
     if (std::find(sections.begin(), sections.end(), key.str()) == sections.end()) {
       unknown_key(key, "", "section", {sections.begin(), sections.end()});
       continue;
@@ -112,6 +113,8 @@ void config_reader::read_root(const toml::table& root) {
       read_limits(*section);
     else if (key == "node")
       read_node(*section);
+    else if (key == "nodes")
+      read_nodes(*section);
     else if (key == "client")
       read_client(*section);
     else
@@ -122,6 +125,7 @@ void config_reader::read_root(const toml::table& root) {
     check_defaults(root);
   if (clusters != nullptr)
     read_clusters(*clusters, broken_defaults);
+  check_nodes(root);
 }
 
 // The values of [defaults] against each other: a cluster that is otherwise sound stands in.

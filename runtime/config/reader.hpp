@@ -63,6 +63,9 @@ private:
   void read_account(const toml::node& node, const std::string& path, const std::string& allowed,
                     std::string& target);
   void read_client(const toml::table& table);
+  void read_nodes(const toml::table& table);
+  void read_node_name(const toml::node& node);
+  void check_nodes(const toml::table& root);
   void read_listen(const toml::node& node);
   /// One of `node_files`; false: the key is none of them.
   bool read_node_file(const toml::key& key, const toml::node& node, const std::string& section,

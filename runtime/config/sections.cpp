@@ -26,11 +26,14 @@ void config_reader::read_node(const toml::table& table) {
       read_start(node);
     else if (key == "listen")
       read_listen(node);
+    else if (key == "name")
+      read_node_name(node);
     else if (read_node_file(key, node, "node", result_.value.node_tls))
       continue;
     else if (key != "idle_end")
-      unknown_key(key, "node", "setting",
-                  {"socket", "start", "idle_end", "listen", "certificate", "key", "authority", "revoked"});
+      unknown_key(
+          key, "node", "setting",
+          {"socket", "start", "idle_end", "name", "listen", "certificate", "key", "authority", "revoked"});
     else if (auto span = read_value(node_idle_end_rules(), node, "node.idle_end"))
       result_.value.node_idle_end = std::get<std::chrono::milliseconds>(*span);
   need_node_files(table, "node", "listen");

@@ -169,12 +169,15 @@ TEST_CASE("whoever is no client of a distant node is told why by their command, 
       run({{"status", "--node", home.address}, home.elsewhere.path(), {}, {{"MOORAGE_CONFIG", config}}});
   CHECK(bare.code != 0);
   CHECK_THAT(bare.error_output, Contains("[client]"));
-  for (auto* wrong : {"gw1", "gw1:", ":4422", "gw1:ssh"}) {
+  for (auto* wrong : {"gw 1", "gw1:", ":4422", "gw1:ssh"}) {
     auto refused =
         run({{"status", "--node", wrong}, home.elsewhere.path(), {}, {{"MOORAGE_CONFIG", config}}});
     CHECK(refused.code == 2);
     CHECK_THAT(refused.error_output, Contains("'" + std::string{wrong} + "' is no node's address"));
   }
+  auto nobody = run({{"status", "--node", "gw1"}, home.elsewhere.path(), {}, {{"MOORAGE_CONFIG", config}}});
+  CHECK(nobody.code == 3);
+  CHECK_THAT(nobody.error_output, Contains("there is no node 'gw1' in [nodes]"));
   home.kill();
   auto gone = home.as("jobs", {"status"});
   CHECK(gone.code != 0);

@@ -193,3 +193,29 @@ TEST_CASE(
   for (const auto* number : {"4294967295", "-1", "1001x", ""})
     CHECK_FALSE(access_rules::of({{"", {"*"}, {use}, number, "4294967296"}}));
 }
+
+TEST_CASE("the nodes of a site are named, with the one that this is and the clusters' own") {
+  auto taken = parsed("[nodes]\ngw1 = \"gw1.example.org:4422\"\ngw2 = \"[2001:db8::2]:1\"\n"
+                      "[node]\nname = \"gw2\"\n[defaults]\nnode = \"gw1\"\n"
+                      "[clusters.lumi]\nhost = \"h\"\nnode = \"gw2\"\n[clusters.puhti]\nhost = \"h\"\n");
+  CHECK(taken.nodes == std::vector<std::pair<std::string, std::string>>{{"gw1", "gw1.example.org:4422"},
+                                                                        {"gw2", "[2001:db8::2]:1"}});
+  CHECK(taken.node_name == "gw2");
+  CHECK(taken.find("lumi")->settings.node == "gw2");
+  CHECK(taken.find("puhti")->settings.node == "gw1");
+  CHECK(parsed("").nodes.empty());
+}
+
+TEST_CASE("a node's name that [nodes] does not have is refused where it stands, with those that it has") {
+  CHECK(problems_of("[nodes]\ngw1 = \"gw1:1\"\ngw2 = \"gw2:1\"\n[node]\nname = \"gw3\"\n") ==
+        "m.toml:5:8: node.name: \"gw3\" is none of [nodes]; allowed: gw1, gw2\n");
+  CHECK(problems_of("[clusters.lumi]\nhost = \"h\"\nnode = \"gw1\"\n") ==
+        "m.toml:3:8: clusters.lumi.node: \"gw1\" is none of [nodes]; allowed: none, since [nodes] is not "
+        "there\n");
+  CHECK(problems_of("[nodes]\ngw1 = \"gw1\"\n") ==
+        "m.toml:2:7: nodes.gw1: \"gw1\" is not understood; allowed: \"HOST:PORT\" or \"[ADDRESS]:PORT\"\n");
+  CHECK(problems_of("[nodes]\n\"gw 1\" = \"gw1:1\"\n") ==
+        "m.toml:2:1: nodes.gw 1: a node's name is at most 64 letters, digits, '-', '_' and '.'\n");
+  CHECK(problems_of("[client]\nnode = \"gw1\"\ncertificate = \"c\"\nkey = \"k\"\nauthority = \"a\"\n") ==
+        "m.toml:2:8: client.node: \"gw1\" is none of [nodes]; allowed: none, since [nodes] is not there\n");
+}

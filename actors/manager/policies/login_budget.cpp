@@ -21,6 +21,14 @@ void login_budget::begin_empty(time_point now) {
   full_at_ = after(now, period_ * burst_);
 }
 
+void login_budget::join(time_point now, std::chrono::nanoseconds full_in) {
+  auto theirs = after(now, std::clamp(full_in, std::chrono::nanoseconds{0}, period_ * burst_));
+  if (theirs <= full_at_)
+    return;
+  full_at_ = theirs;
+  last_ = now;
+}
+
 time_point login_budget::may_begin_at() const {
   auto ahead = period_ * (burst_ - 1); // so far ahead of the time one may have taken
   return full_at_ < time_point::min() + ahead ? time_point::min()

@@ -1,6 +1,7 @@
 // How many log-ins one host and port may be asked for in a time.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 
@@ -25,6 +26,9 @@ public:
   /// One that was taken has cost the site nothing.
   void give_back();
   bool full(time_point now) const { return full_at_ <= now; }
+  std::chrono::nanoseconds full_in(time_point now) const { return std::max(between(now, full_at_), {}); }
+  /// What was taken elsewhere, as `full_in` told it there, counts here.
+  void join(time_point now, std::chrono::nanoseconds full_in);
 
 private:
   std::chrono::nanoseconds period_{std::chrono::minutes{1}}; ///< for one log-in

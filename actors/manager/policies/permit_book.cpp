@@ -68,6 +68,21 @@ void permit_book::set_rates(time_point now, site_map::iterator at) {
     s.budget.begin_empty(now);
 }
 
+std::chrono::nanoseconds permit_book::budget_full_in(time_point now, const std::string& host,
+                                                     std::uint16_t port) const {
+  auto found = sites_.find({in_lower_case(host), port});
+  return found == sites_.end() ? std::chrono::nanoseconds{0} : found->second.budget.full_in(now);
+}
+
+void permit_book::join_budget(time_point now, const permit_request& of, std::chrono::nanoseconds full_in) {
+  if (of.log_ins_per_minute == 0)
+    return;
+  auto& s = sites_.try_emplace(site_name{in_lower_case(of.host), of.port}).first->second;
+  if (s.pools == 0)
+    s.budget.set(now, of.log_ins_per_minute, of.pool_size);
+  s.budget.join(now, full_in);
+}
+
 void permit_book::leave_site(time_point now, pool_book& pool) {
   auto at = std::exchange(pool.at, sites_.end());
   --at->second.pools;

@@ -58,6 +58,12 @@ public:
   /// When `settle` has something to do that nobody tells it of.
   time_point next_due() const { return due_; }
 
+  // Of a cluster that moves to another node, or from one.
+  /// How long until the site's budget is full again.
+  std::chrono::nanoseconds budget_full_in(time_point now, const std::string& host, std::uint16_t port) const;
+  /// What was taken of it elsewhere counts here; `of` has the cluster's settings.
+  void join_budget(time_point now, const permit_request& of, std::chrono::nanoseconds full_in);
+
   std::size_t given() const { return given_; }
   std::size_t sites() const { return sites_.size(); }
 

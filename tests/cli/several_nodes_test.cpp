@@ -1,0 +1,136 @@
+// The nodes of a site as their users and admins see them.
+#include <catch2/catch.hpp>
+
+#include <csignal>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <netinet/in.h>
+#include <nlohmann/json.hpp>
+#include <sys/socket.h>
+
+#include "runtime/system/descriptors.hpp"
+#include "tests/cli/clusters.hpp"
+#include "tests/support/trial_authority.hpp"
+
+using namespace moorage::cli_tests;
+using Catch::Contains;
+
+namespace {
+
+/// One that was free a moment ago.
+std::string loopback_address() {
+  moorage::unique_fd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&at), size) == 0);
+  REQUIRE(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&at), &size) == 0);
+  return "127.0.0.1:" + std::to_string(ntohs(at.sin_port));
+}
+
+std::string files_lines(const moorage::node_files& files) {
+  return "certificate = \"" + files.certificate + "\"\nkey = \"" + files.key + "\"\nauthority = \"" +
+         files.authority + "\"\n";
+}
+
+/// gw1 with the cluster `lumi`, gw2 with `puhti`, and an operator elsewhere.
+class site {
+public:
+  site() {
+    auto portal = authority_.client("boss");
+    std::ofstream{operators_ / "moorage.toml"} << nodes() << "[client]\n" << files_lines(portal);
+    for (std::size_t index : {0u, 1u})
+      begin(index);
+  }
+
+  /// The node of that index; anew, if there was one.
+  void begin(std::size_t index) {
+    auto name = "gw" + std::to_string(index + 1);
+    std::filesystem::create_directories(folder_ / name);
+    std::ofstream{folder_ / (name + "/moorage.toml")}
+        << nodes() << "[node]\nsocket = \"" << folder_ / name << "/node.sock\"\nname = \"" << name
+        << "\"\nlisten = \"" << addresses_[index] << "\"\n"
+        << files_lines(node_files_) << placed("lumi", "gw1") << placed("puhti", "gw2")
+        << "[[access]]\ncertificate = \"uri:moorage:boss\"\nclusters = [\"*\"]\nallow = [\"use\", "
+           "\"admin\"]\n";
+    programs_[index] = std::make_unique<program>(program_spec{
+        {"serve"}, folder_ / name, {}, {{"MOORAGE_CONFIG", folder_ / (name + "/moorage.toml")}}});
+    REQUIRE(programs_[index]->wrote("over TLS on "));
+  }
+  void kill(std::size_t index) {
+    programs_[index]->signal(SIGKILL);
+    programs_[index]->wait();
+  }
+  finished operators(const std::vector<std::string>& words) const {
+    return run({words, operators_.path(), {}, {{"MOORAGE_CONFIG", operators_ / "moorage.toml"}}});
+  }
+  std::size_t logins() const { return sshd_.logins(); }
+  const std::string& address(std::size_t index) const { return addresses_[index]; }
+
+private:
+  std::string nodes() const {
+    return "[nodes]\ngw1 = \"" + addresses_[0] + "\"\ngw2 = \"" + addresses_[1] + "\"\n";
+  }
+  std::string placed(const std::string& name, const std::string& node) const {
+    return cluster_table(name, sshd_) + "node = \"" + node + "\"\n";
+  }
+
+  moorage::support::real_sshd sshd_;
+  moorage::support::trial_authority authority_;
+  moorage::node_files node_files_ = authority_.node();
+  moorage::support::scratch_folder folder_, operators_;
+  std::vector<std::string> addresses_{loopback_address(), loopback_address()};
+  std::unique_ptr<program> programs_[2];
+};
+
+} // namespace
+
+TEST_CASE("commands reach the node of a site that has their cluster, and follow when an admin moves it") {
+  site nodes;
+  CHECK(nodes.operators({"exec", "lumi", "--", "echo first"}).output == "first\n");
+  CHECK(nodes.operators({"exec", "puhti", "--", "echo second"}).output == "second\n");
+  CHECK(nodes.operators({"--node", "gw2", "exec", "lumi", "--", "exit 3"}).code == 3); // led back
+  CHECK(nodes.logins() == 2);
+  auto status = nodes.operators({"status"});
+  CHECK_THAT(status.output, Contains("lumi") && Contains("puhti"));
+  CHECK(status.error_output.empty());
+  auto moved = nodes.operators({"admin", "move", "lumi", "gw2", "10s"});
+  INFO(moved.error_output);
+  CHECK(moved.code == 0);
+  CHECK_THAT(moved.output, Contains("it is on 'gw2' (" + nodes.address(1) + ") now"));
+  CHECK(nodes.operators({"exec", "lumi", "--", "true"}).code == 0);
+  CHECK(nodes.operators({"--node", "gw1", "exec", "lumi", "--", "true"}).code == 0);
+  CHECK(nodes.logins() == 3);
+  auto settings = nodes.operators({"admin", "connections", "lumi", "--json"});
+  CHECK(nlohmann::json::parse(settings.output)["connections"].size() == 1);
+  auto nowhere = nodes.operators({"admin", "move", "lumi", "gw9", "0"});
+  CHECK(nowhere.code != 0);
+  CHECK_THAT(nowhere.error_output, Contains("there is no node 'gw9'") && Contains("gw1, gw2"));
+}
+
+TEST_CASE("of a node that is down the clusters are told as such, and the rest of the site is as it was") {
+  site nodes;
+  REQUIRE(nodes.operators({"exec", "lumi", "--", "true"}).code == 0);
+  nodes.kill(1);
+  CHECK(nodes.operators({"exec", "lumi", "--", "true"}).code == 0);
+  auto down = nodes.operators({"exec", "puhti", "--", "true"});
+  CHECK(down.code == 255);
+  CHECK_THAT(down.error_output,
+             Contains("'puhti' is on the node at " + nodes.address(1)) && Contains("cannot be reached"));
+  auto status = nodes.operators({"status"});
+  CHECK(status.code == 0);
+  CHECK_THAT(status.output, Contains("lumi") && !Contains("puhti"));
+  CHECK_THAT(status.error_output, Contains("without the clusters of the node at " + nodes.address(1)));
+  auto moved = nodes.operators({"admin", "move", "lumi", "gw2", "0"});
+  CHECK(moved.code != 0);
+  CHECK_THAT(moved.error_output, Contains("'gw2' cannot be reached"));
+  CHECK(nodes.operators({"exec", "lumi", "--", "true"}).code == 0); // it stays
+  nodes.begin(1);
+  CHECK(nodes.operators({"exec", "puhti", "--", "true"}).code == 0);
+  nodes.kill(0);
+  CHECK(nodes.operators({"exec", "puhti", "--", "true"}).code == 0); // the first of [nodes] is down
+}

@@ -1,0 +1,216 @@
+// The nodes of a site, each with a cluster of its own, and programs that are led from one to the other.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "runtime/runtime.hpp"
+#include "tests/runtime/embedding_fixture.hpp"
+#include "tests/support/scratch_folder.hpp"
+#include "tests/support/trial_authority.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+using Catch::Contains;
+
+namespace {
+
+/// A port of loopback that stays ours until somebody listens there.
+struct loopback_port {
+  loopback_port() : socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof at;
+    REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&at), size) == 0);
+    REQUIRE(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&at), &size) == 0);
+    address = "127.0.0.1:" + std::to_string(ntohs(at.sin_port));
+  }
+  int listening() {
+    REQUIRE(::listen(socket.get(), 64) == 0);
+    return socket.release();
+  }
+  unique_fd socket;
+  std::string address;
+};
+
+/// Two nodes, gw1 with the cluster `one` and gw2 with `two`.
+struct two_nodes {
+  two_nodes() { begin_both(); }
+  void begin_both() {
+    loopback_port first, second;
+    addresses = {first.address, second.address};
+    begin(0, {.tcp_listening = {first.listening()}});
+    begin(1, {.tcp_listening = {second.listening()}});
+  }
+  void begin(std::size_t index, serving how) {
+    auto config = quiet_configuration({placed("one", "gw1"), placed("two", "gw2")});
+    config.nodes = {{"gw1", addresses[0]}, {"gw2", addresses[1]}};
+    config.node_name = index == 0 ? "gw1" : "gw2";
+    auto& node = index == 0 ? gw1 : gw2;
+    node.emplace(config);
+    how.socket = folder / (config.node_name + ".sock");
+    how.files = of_node;
+    how.access = {{.certificate = "uri:moorage:portal",
+                   .clusters = {"*"},
+                   .allow = {access_right::use, access_right::admin}}};
+    auto serves = node->serve(how);
+    INFO(serves.error().text);
+    REQUIRE(serves);
+  }
+  cluster_settings placed(const std::string& name, const std::string& node) const {
+    auto settings = settings_for(sshd, name);
+    settings.node = node;
+    return settings;
+  }
+  node_address at(std::size_t index) const { return {addresses[index], of_portal}; }
+  node_address both() const { return {addresses[0], of_portal, {addresses[1]}}; }
+
+  support::real_sshd sshd;
+  support::trial_authority authority;
+  node_files of_node = authority.node();
+  node_files of_portal = authority.client("portal");
+  support::scratch_folder folder;
+  std::vector<std::string> addresses;
+  std::optional<runtime> gw1, gw2;
+};
+
+} // namespace
+
+TEST_CASE("a program that asks any node of a site is led to the one that has the cluster") {
+  two_nodes site;
+  auto rt = runtime::connect(site.at(0), 20s);
+  CHECK(rt.run("one", "echo first").output == "first\n");
+  auto lease = rt.acquire("two", 20s);
+  CHECK(lease.run("echo second").output == "second\n");
+  auto stream = lease.open("cat");
+  stream.write("through the other node\n");
+  stream.end_input();
+  std::string read;
+  for (moorage::stream::chunk chunk; stream.read(chunk);)
+    read += chunk.bytes;
+  CHECK(read == "through the other node\n");
+  CHECK(rt.run("two", "exit 7").ended.code == 7);
+  CHECK(rt.pool("two").value().cluster == "two");
+  CHECK(rt.resize("two", 3));
+  CHECK(site.gw2->pool("two").value().size == 3);
+  auto unknown = rt.try_acquire("three", 5s);
+  REQUIRE_FALSE(unknown);
+  CHECK(unknown.error().code == errc::unknown_cluster);
+}
+
+TEST_CASE("a program that knows several nodes sees all their pools, and orders all of them") {
+  two_nodes site;
+  auto rt = runtime::connect(site.both(), 20s);
+  std::vector<std::string> names;
+  auto pools = rt.pools().value();
+  for (const auto& pool : pools)
+    names.push_back(pool.cluster);
+  std::sort(names.begin(), names.end());
+  CHECK(names == std::vector<std::string>{"one", "two"});
+  auto paused = rt.pause(every_pool, true);
+  REQUIRE(paused);
+  CHECK_THAT(*paused, Contains(site.addresses[0]) && Contains(site.addresses[1]));
+  CHECK(site.gw1->pool("one").value().state == pool_state::paused);
+  CHECK(site.gw2->pool("two").value().state == pool_state::paused);
+  std::mutex mutex;
+  std::set<std::string> resumed;
+  auto events = rt.subscribe({}, [&](const event_record& event) {
+    std::lock_guard guard{mutex};
+    if (event.what == event_kind::resumed)
+      resumed.insert(event.cluster);
+  });
+  REQUIRE(events);
+  CHECK(rt.resume(every_pool, true));
+  auto both = [&] {
+    std::lock_guard guard{mutex};
+    return resumed.size() == 2;
+  };
+  while (!both())
+    ;
+  events->unsubscribe();
+  CHECK(rt.reload().error().code == errc::invalid_request); // of which?
+}
+
+TEST_CASE("of a node that is down the clusters are refused, and the work at the others goes on") {
+  two_nodes site;
+  auto rt = runtime::connect(site.both(), 20s);
+  CHECK(rt.run("two", "true").ended.succeeded());
+  site.gw2->stop();
+  CHECK(rt.run("one", "true").ended.succeeded());
+  auto refused = rt.try_acquire("two", 10s);
+  REQUIRE_FALSE(refused);
+  CHECK((refused.error().code == errc::node_lost || refused.error().code == errc::no_node));
+  CHECK(rt.pools().value().size() == 1);
+  // A program that comes now, whose first node is the one that is down.
+  auto other = runtime::connect({site.addresses[1], site.of_portal, {site.addresses[0]}}, 20s);
+  CHECK(other.run("one", "true").ended.succeeded());
+  auto late = other.try_acquire("two", 10s);
+  REQUIRE_FALSE(late);
+  CHECK_THAT(late.error().text,
+             Contains("'two' is on the node at " + site.addresses[1]) && Contains("cannot be reached"));
+  CHECK(other.pools().value().size() == 1);
+  REQUIRE(other.unreachable().size() == 1);
+  CHECK(other.unreachable().at(0).first == site.addresses[1]);
+}
+
+TEST_CASE("a cluster that is moved is followed, by those who wait as well, and no log-in is spent twice") {
+  two_nodes site;
+  auto rt = runtime::connect(site.both(), 20s);
+  CHECK(rt.resize("one", 1));
+  std::optional<lease> busy{rt.acquire("one", 20s)};
+  REQUIRE(busy->run("true").ended.succeeded());
+  auto waiting = rt.async().run("one", "echo there", acquire_options{.patience = 60s});
+  auto mover = std::async(std::launch::async, [&] {
+    auto admin = runtime::connect(site.at(1), 20s); // that of the other node
+    return admin.move("one", "gw2", 60s);
+  });
+  while (site.gw1->try_acquire("one", 0s).error().code != errc::elsewhere)
+    ;
+  CHECK(busy->run("echo here").output == "here\n"); // leases may end by themselves
+  CHECK(site.gw2->pool("one").value().total == 0);
+  busy.reset();
+  auto moved = mover.get();
+  INFO(moved.error().text);
+  REQUIRE(moved);
+  CHECK_THAT(*moved, Contains("gw2"));
+  CHECK(waiting.get().output == "there\n");
+  CHECK(site.gw2->pool("one").value().total == 1);
+  CHECK(site.gw1->try_acquire("one", 1s).error().code == errc::elsewhere);
+  CHECK(rt.run("one", "true").ended.succeeded());
+  CHECK_THAT(rt.move("one", "gw2", 0s).value(), Contains("already"));
+  CHECK_THAT(rt.move("one", "gw3", 0s).error().text, Contains("gw1, gw2"));
+  CHECK(rt.move("one", "gw1", 0s));
+  CHECK(site.gw1->pool("one"));
+}
+
+TEST_CASE("an acquire that is led may be cancelled on its way, and a runtime ended under it") {
+  two_nodes site;
+  auto rt = std::make_optional(runtime::connect(site.at(0), 20s));
+  REQUIRE(site.gw2->pause("two", true));
+  std::stop_source stop;
+  auto waiting = rt->async().acquire("two", acquire_options{.patience = 60s, .stop = stop.get_token()});
+  while (site.gw2->waiters("two").value().empty())
+    ;
+  stop.request_stop();
+  CHECK(waiting.get().error().code == errc::cancelled);
+  auto ended = rt->async().acquire("two", 60s);
+  while (site.gw2->waiters("two").value().empty())
+    ;
+  auto future = ended.to_future();
+  rt.reset();
+  CHECK_FALSE(future.get());
+  while (!site.gw2->waiters("two").value().empty())
+    ; // it has left the queue
+}
