@@ -1,5 +1,4 @@
-// One row a setting. The ranges are wide: they turn down mistakes (a missing zero, seconds taken for
-// milliseconds), not tastes.
+// One row a setting. The ranges are wide: they turn down mistakes such as a missing zero, not tastes.
 #include "messages/settings_table.hpp"
 
 #include <algorithm>
