@@ -42,6 +42,11 @@ void thousand_idle(const effort& effort, figures& into);
 void idle_runtime(const effort& effort, figures& into);
 // other_process.cpp
 void other_process(const effort& effort, figures& into);
+// shared_link.cpp
+void requests_beside_streams(const effort& effort, figures& into);
+// many_clients.cpp
+void thousand_clients(const effort& effort, figures& into);
+void acquire_beside_reconnects(const effort& effort, figures& into);
 // pool_actor.cpp
 void busy_pool(const effort& effort, figures& into);
 
@@ -52,7 +57,9 @@ void busy_pool(const effort& effort, figures& into);
 int footprint_role(const std::vector<std::string>& arguments);
 /// A server that floods its client once it has been given a command.
 int flood_role(const std::vector<std::string>& arguments);
-/// Serves one pool on a Unix-domain socket.
+/// Serves one pool on a Unix-domain socket and over TLS.
 int serve_role(const std::vector<std::string>& arguments);
+/// Many clients of a node, made by hand, that stay or come again and again.
+int visit_role(const std::vector<std::string>& arguments);
 
 } // namespace moorage::bench

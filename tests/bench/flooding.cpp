@@ -1,12 +1,10 @@
 // Servers that flood us, and the acquires of another pool meanwhile.
-#include <atomic>
 #include <cstdio>
-#include <ctime>
 #include <fmt/format.h>
 #include <iostream>
-#include <thread>
 #include <unistd.h>
 
+#include "tests/bench/burner.hpp"
 #include "tests/bench/figures.hpp"
 #include "tests/bench/own_process.hpp"
 #include "tests/bench/pools.hpp"
@@ -22,40 +20,6 @@ namespace {
 /// decrypts the last.
 constexpr const char* measured_floods[] = {"keep-alives", "channels of no known kind",
                                            "SSH_MSG_IGNORE, large"};
-
-nanoseconds cpu_of(pid_t process) {
-  clockid_t clock{};
-  timespec time{};
-  if (::clock_getcpuclockid(process, &clock) != 0 || ::clock_gettime(clock, &time) != 0)
-    throw std::runtime_error("no clock of the flood's sender");
-  return std::chrono::seconds{time.tv_sec} + nanoseconds{time.tv_nsec};
-}
-
-/// A thread that works for so much of each 10 ms, as the flood's sender does.
-class burner {
-public:
-  explicit burner(double share) : thread_{[this, share] { burn(share); }} {}
-  ~burner() {
-    over_ = true;
-    thread_.join();
-  }
-
-private:
-  void burn(double share) {
-    constexpr nanoseconds turn = 10ms;
-    while (!over_) {
-      auto began = steady::now();
-      for (auto spent = thread_cpu();
-           thread_cpu() - spent < std::chrono::duration_cast<nanoseconds>(turn * share);)
-        ;
-      if (auto left = began + turn - steady::now(); left > 1ms)
-        let_pass(std::chrono::duration_cast<std::chrono::milliseconds>(left));
-    }
-  }
-
-  std::atomic<bool> over_ = false;
-  std::thread thread_;
-};
 
 } // namespace
 
@@ -110,9 +74,9 @@ void acquire_beside(const std::vector<std::string>& kinds, int pairs, bool quick
       auto running = lease.open({"hang", {}, {}, {}, 0});
       let_pass(200ms); // the first of it may come faster than what follows
       auto began = steady::now();
-      auto spent = cpu_of(process);
+      auto spent = cpu_of_process(process);
       auto result = p99();
-      share = static_cast<double>((cpu_of(process) - spent).count()) /
+      share = static_cast<double>((cpu_of_process(process) - spent).count()) /
               static_cast<double>((steady::now() - began).count());
       if (rt.pool("hostile").value().leases != 1)
         throw std::runtime_error("the flooded connection ended");

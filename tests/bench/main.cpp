@@ -45,6 +45,9 @@ constexpr bench benches[] = {
     {"idle-connections", "memory and processor time of 1,000 idle connections", thousand_idle},
     {"idle-runtime", "processor time of an idle runtime", idle_runtime},
     {"other-process", "acquire, command and bytes from another process", other_process},
+    {"shared-link", "small requests beside 64 streams on one link", requests_beside_streams},
+    {"many-clients", "memory of each of 1,000 clients at a node", thousand_clients},
+    {"reconnecting", "acquire while all other clients of a node reconnect", acquire_beside_reconnects},
     {"busy-pool", "processor time of each of a pool's messages while all peers hang", busy_pool},
 };
 
@@ -119,6 +122,8 @@ int main(int argc, char** argv) {
       std::vector<std::string> arguments(words.begin() + 2, words.end());
       if (words[1] == "flood")
         return flood_role(arguments);
+      if (words[1] == "visit")
+        return visit_role(arguments);
       return words[1] == "serve" ? serve_role(arguments) : footprint_role(arguments);
     }
     wish wish;

@@ -18,6 +18,7 @@ public:
 
   /// Throws when it ends without one.
   std::string read_line();
+  pid_t pid() const { return process_.main_pid(); }
 
 private:
   struct pipes {
