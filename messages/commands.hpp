@@ -116,6 +116,19 @@ typename Inspector::result_type inspect(Inspector& f, grant_stream_credit& x) {
   return f(x.cluster, x.lease, x.call, x.bytes);
 }
 
+/// So many bytes of streams' output have arrived in the sender's process since it last said so, of all its
+/// streams together and in the order in which they came, read or not. From the first of these on (0 bytes)
+/// what is under way to the sender is bounded for the streams that it opens later, all of them together, and
+/// shared among them: who does not go on saying what arrives gets no more. At the latest from 8 KiB on it is
+/// to be said, soon.
+struct took_stream_output {
+  std::uint64_t bytes = 0;
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, took_stream_output& x) {
+  return f(x.bytes);
+}
+
 /// Standard input. More than the room given is refused by cancelling the stream.
 struct send_stream_input {
   std::string cluster;

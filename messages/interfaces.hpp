@@ -66,6 +66,8 @@ using session_actor = admin_actor::extend<
     caf::reacts_to<cancel_command>,
     // Takes more of a stream's output; writes its standard input, within the room; ends it.
     caf::reacts_to<grant_stream_credit>, caf::reacts_to<send_stream_input>, caf::reacts_to<end_stream_input>,
+    // Says what of streams' output has arrived, so that what is under way stays little.
+    caf::reacts_to<took_stream_output>,
     // Asks the connection of a lease whether it is well: how long that took, or why it is not.
     caf::replies_to<probe_lease>::with<probe_answer>,
     // Hears `event_record`s, as many as the credit says; more of them.

@@ -83,10 +83,54 @@ void session_actor_state::take(open_stream& order) {
   if (!self_->current_sender())
     return;
   auto wrong = begin_command(order);
-  if (wrong.code == errc::none)
+  if (wrong.code == errc::none) {
+    if (auto* share = share_of(self_->current_sender()))
+      order.credit = share->open(order.call, order.credit);
     return state_.open(std::move(order));
+  }
   stream_end end{order.call, {outcome_kind::never_sent, 0, {}, std::move(wrong)}};
   send(self_->current_sender(), end);
+}
+
+// --- what is under way to a sender ---
+
+/// None: nobody says what arrives there.
+output_share* session_actor_state::share_of(const caf::strong_actor_ptr& sender) {
+  auto found = shares_.find(caf::actor_cast<caf::actor_addr>(sender));
+  return found != shares_.end() ? &found->second : nullptr;
+}
+
+void session_actor_state::lend(std::uint64_t ours, std::uint64_t credit) {
+  if (auto found = commands_.find(ours); credit > 0 && found != commands_.end()) {
+    const auto& lease = found->second.lease;
+    state_.pass(grant_stream_credit{lease.cluster, lease.lease, ours, credit});
+  }
+}
+
+void session_actor_state::take(grant_stream_credit& order) {
+  auto* share = share_of(self_->current_sender());
+  if (share == nullptr)
+    return pass(order);
+  if (auto ours = ours_of(order.call, {order.cluster, order.lease}); ours != 0)
+    lend(ours, share->grant(ours, order.bytes));
+}
+
+void session_actor_state::take(const took_stream_output& said) {
+  const auto& sender = self_->current_sender();
+  if (!sender || !know(sender))
+    return;
+  shares_[caf::actor_cast<caf::actor_addr>(sender)].arrived(
+      said.bytes, [this](std::uint64_t ours, std::uint64_t credit) { lend(ours, credit); });
+}
+
+void session_actor_state::tell(stream_chunk& chunk) {
+  auto found = commands_.find(chunk.call);
+  if (found == commands_.end())
+    return; // who asked for it has ended
+  auto* share = share_of(found->second.whom);
+  auto ours = chunk.call, more = share != nullptr ? share->pass(ours, chunk.bytes.size()) : 0;
+  tell_more(chunk);
+  lend(ours, more);
 }
 
 /// 0: nothing of the sender's that is under way has that name.
@@ -111,6 +155,8 @@ void session_actor_state::tell_last(Message& what) {
     return;
   auto who = forget(found, command_names_);
   commands_.erase(found);
+  if (auto* share = share_of(who.whom))
+    share->end(what.call);
   what.call = who.call;
   send(who.whom, what);
 }
@@ -133,7 +179,6 @@ void session_actor_state::tell(run_ended& end) {
   tell_last(end);
 }
 
-template void session_actor_state::tell_more(stream_chunk&);
 template void session_actor_state::tell_more(stream_room&);
 template void session_actor_state::tell_last(stream_end&);
 template void session_actor_state::tell_last(run_ended&);

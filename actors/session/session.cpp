@@ -54,6 +54,8 @@ bool session_actor_state::know(const caf::strong_actor_ptr& sender) {
 /// room.
 void session_actor_state::sweep_senders() {
   std::set<caf::actor_addr> holding{whom_};
+  for (const auto& [sender, share] : shares_)
+    holding.insert(sender);
   for (const auto& [lease, owner] : leases_)
     holding.insert(owner);
   for (const auto* all : {&acquires_, &commands_})
@@ -274,6 +276,7 @@ void session_actor_state::take(const outsider_gone&) {
 /// What it holds goes back, as if it had been the holder; what it has asked for is not wanted any more. The
 /// manager and the pools see for themselves that a subscriber has ended.
 void session_actor_state::sender_ended(const caf::actor_addr& sender) {
+  shares_.erase(sender);
   auto is_theirs = [&sender](const auto& entry) {
     return caf::actor_cast<caf::actor_addr>(entry.second.whom) == sender;
   };

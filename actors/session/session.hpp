@@ -18,6 +18,7 @@
 
 #include "actors/session/access.hpp"
 #include "actors/session/one_shots.hpp"
+#include "actors/session/output_share.hpp"
 #include "actors/session/session_state.hpp"
 #include "messages/internal_interfaces.hpp"
 
@@ -63,6 +64,8 @@ public:
   void take(run_once& order);
   void take(open_stream& order);
   void take(cancel_command& order);
+  void take(grant_stream_credit& order);
+  void take(const took_stream_output& said);
   /// `waits`: somebody wants an answer.
   void take(const release_lease& request, bool waits, caf::typed_response_promise<done> promise);
   void take(const probe_lease& request, caf::typed_response_promise<probe_answer> promise);
@@ -125,7 +128,7 @@ public:
   void tell(acquire_refused& refusal) override;
   void tell(lease_lost& lost) override;
   void tell(run_ended& end) override;
-  void tell(stream_chunk& chunk) override { tell_more(chunk); }
+  void tell(stream_chunk& chunk) override;
   void tell(stream_room& room) override { tell_more(room); }
   void tell(stream_end& end) override { tell_last(end); }
 
@@ -166,6 +169,8 @@ private:
   bool from_elsewhere(const caf::strong_actor_ptr& whom) const { return whom->node() != self_->node(); }
   asked forget(asked_by_number::iterator entry, std::map<theirs, std::uint64_t>& names);
   std::uint64_t ours_of(std::uint64_t call, const lease_key& lease) const;
+  output_share* share_of(const caf::strong_actor_ptr& sender);
+  void lend(std::uint64_t ours, std::uint64_t credit);
   failure too_many() const;
   std::size_t outstanding() const { return state_.outstanding() + questions_.size(); }
   bool full() const { return outstanding() >= bounds_.outstanding_max; }
@@ -191,6 +196,7 @@ private:
   std::map<theirs, std::uint64_t> acquire_names_;
   std::map<theirs, std::uint64_t> command_names_;
   std::map<lease_key, caf::actor_addr> leases_;       ///< whose they are
+  std::map<caf::actor_addr, output_share> shares_;    ///< of those who say what arrived
   std::unordered_map<caf::actor_addr, bool> senders_; ///< monitored; whether it subscribed
 };
 

@@ -287,6 +287,8 @@ private:
   void watch_clock();
 
   // commands.cpp
+  void say_what_arrives();
+  void note_arrived(std::uint64_t bytes);
   void begin(std::uint64_t call, command& what);
   void send(std::uint64_t call, command& what);
   void send_input(std::uint64_t call, stream_entry& entry, std::string bytes);
@@ -341,6 +343,9 @@ private:
   std::map<lease_key, lease_key> renewed_;         ///< the owner's key by the pool's, where these differ
   std::unordered_map<std::uint64_t, run_entry> runs_;
   std::unordered_map<std::uint64_t, stream_entry> streams_;
+  bool says_arrived_ = false; ///< to this node
+  bool saying_soon_ = false;
+  std::uint64_t arrived_ = 0; ///< of streams' output, and not said yet
   bool watching_parked_ = false;
   struct watcher_entry {
     caf::actor actor;

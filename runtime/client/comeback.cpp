@@ -80,6 +80,7 @@ void client_state::node_is_back(const session_at_node& node) {
     return;
   gone_ = {};
   node_.begin(node);
+  says_arrived_ = false; // another session, which has counted nothing
   auto other = node_.version_in_words();
   tell_watchers(event_kind::node_back, "the node is there again" + (other.empty() ? "" : ", and is " + other),
                 false);

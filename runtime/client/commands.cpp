@@ -13,6 +13,10 @@ namespace {
 constexpr std::size_t kept_input_max = 16u << 20;
 static_assert(remote_bytes_max < node_message_max);
 
+/// Of output that has arrived. The node lets each stream have twice the lesser under way, and all together
+/// many times the greater, so that nobody waits for what is not said yet.
+constexpr std::uint64_t arrived_some = 8u << 10, arrived_much = 64u << 10;
+
 /// For a connection on another node. Empty: the request can be sent.
 std::string unfit_for_node(const exec_request& request) {
   if (request.input.size() <= remote_bytes_max)
@@ -82,6 +86,7 @@ void client_state::send(std::uint64_t call, command& what) {
   auto input = entry.once_more ? entry.unsent_input : std::exchange(entry.unsent_input, {});
   auto input_ended = entry.input_ended;
   lease_key under{cluster, what.under};
+  say_what_arrives();
   at_door([&](auto& door) {
     door.open({cluster, what.under, call, std::move(request), entry.credit}); // may be its end
     if (!input.empty())
@@ -149,7 +154,35 @@ void was_sent(Stream& entry) {
 
 } // namespace
 
+/// To the node, which counts from the first word on. One that does not know the word keeps no count.
+void client_state::say_what_arrives() {
+  if (!remote_ || says_arrived_ || node_.lacks({"took_stream_output"}).code != errc::none)
+    return;
+  says_arrived_ = true;
+  arrived_ = 0;
+  node_.pass(took_stream_output{});
+}
+
+/// What has come into this process, read or not, is said: much at once, less a moment later, very little not
+/// at all.
+void client_state::note_arrived(std::uint64_t bytes) {
+  if (!says_arrived_)
+    return;
+  arrived_ += bytes;
+  if (arrived_ >= arrived_much) {
+    node_.pass(took_stream_output{std::exchange(arrived_, 0)});
+  } else if (arrived_ >= arrived_some && !saying_soon_) {
+    saying_soon_ = true;
+    after(std::chrono::milliseconds{2}, [](client_state& client) {
+      client.saying_soon_ = false;
+      if (client.says_arrived_ && client.arrived_ >= arrived_some)
+        client.node_.pass(took_stream_output{std::exchange(client.arrived_, 0)});
+    });
+  }
+}
+
 void client_state::tell(stream_chunk& chunk) {
+  note_arrived(chunk.bytes.size());
   auto found = streams_.find(chunk.call);
   if (found == streams_.end())
     return;

@@ -152,6 +152,14 @@ void scripted_transport::pump_open(time_point now, std::vector<transport_event>&
       heard_ = now;
       ++answers_;
     }
+  if (network_->endless) {
+    for (auto& [stream, run] : running_)
+      for (std::uint64_t size = 0; run.credit > 0; run.credit -= size) {
+        size = std::min<std::uint64_t>(run.credit, 32u << 10);
+        events.push_back(stream_output{stream, output_kind::output, std::string(size, 'x')});
+      }
+    return;
+  }
   std::erase_if(running_, [&](const auto& entry) {
     const auto& [stream, run] = entry;
     if (now < *run.ends) {

@@ -31,6 +31,7 @@ struct scripted_network {
   std::chrono::nanoseconds answer_takes{0};   ///< of a question
   std::string refusal; ///< with which the peer answers questions; empty: it opens a channel
   std::chrono::nanoseconds run_takes{0};
+  bool endless = false;        ///< streams end by a cancel only, and say all that they have credit for
   bool cancel_hangs = false;   ///< a cancelled command has not ended yet
   bool cancel_is_seen = false; ///< it is seen to end, by the signal
   /// Transports, by the order in which they were made, that have fallen silent: nothing is answered any more.
@@ -59,7 +60,7 @@ public:
   ~scripted_transport() override { --network_->alive; }
 
   void open() override { opening_ = true; }
-  void start(stream_id stream, exec_request request, std::uint64_t) override {
+  void start(stream_id stream, exec_request request, std::uint64_t credit) override {
     if (running_.size() >= network_->channels_max) {
       cancelled_.push_back(stream_over{
           stream,
@@ -67,13 +68,16 @@ public:
       return;
     }
     network_->commands.push_back(request.command);
-    running_.emplace(stream, run{std::move(request.command), request.timeout, {}, {}});
+    running_.emplace(stream, run{std::move(request.command), request.timeout, {}, {}, credit});
   }
   bool awaits_channel(stream_id stream) const override {
     auto found = running_.find(stream);
     return found != running_.end() && !found->second.ends;
   }
-  void grant_credit(stream_id, std::uint64_t) override {}
+  void grant_credit(stream_id stream, std::uint64_t bytes) override {
+    if (auto found = running_.find(stream); found != running_.end())
+      found->second.credit += bytes;
+  }
   void input(stream_id, std::string bytes) override { network_->input[number_] += bytes; }
   void end_input(stream_id) override {}
   void cancel(stream_id stream, failure cause) override {
@@ -110,6 +114,7 @@ private:
     std::chrono::milliseconds timeout{0};
     std::optional<time_point> overdue;
     std::optional<time_point> ends; ///< once the peer has accepted it
+    std::uint64_t credit = 0;
   };
 
   bool is_in(const std::vector<std::size_t>& list) const;
