@@ -58,8 +58,7 @@ std::string wrong_secret(const std::string& entry) {
 }
 
 std::string wrong_node(const std::string& node) {
-  auto wrong = node.size() > 64 || !made_of(node, "-_.");
-  return wrong ? "a node's name is at most 64 letters, digits, '-', '_' and '.'" : "";
+  return node.size() <= 64 && made_of(node, "-_.") ? "" : "at most 64 letters, digits, '-', '_' and '.'";
 }
 
 std::string wrong_command(const std::string& command) {

@@ -109,10 +109,10 @@ void session_actor_state::lend(std::uint64_t ours, std::uint64_t credit) {
 
 void session_actor_state::take(grant_stream_credit& order) {
   auto* share = share_of(self_->current_sender());
-  if (share == nullptr)
+  auto ours = ours_of(order.call, {order.cluster, order.lease});
+  if (share == nullptr || !share->counts(ours)) // it was opened before its sender said what arrives
     return pass(order);
-  if (auto ours = ours_of(order.call, {order.cluster, order.lease}); ours != 0)
-    lend(ours, share->grant(ours, order.bytes));
+  lend(ours, share->grant(ours, order.bytes));
 }
 
 void session_actor_state::take(const took_stream_output& said) {

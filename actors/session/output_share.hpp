@@ -24,6 +24,7 @@ public:
 
   /// The outsider gives so much to begin with; what its connection is to have of it.
   std::uint64_t open(std::uint64_t stream, std::uint64_t credit);
+  bool counts(std::uint64_t stream) const { return streams_.contains(stream); }
   /// … so much more.
   std::uint64_t grant(std::uint64_t stream, std::uint64_t credit);
   /// The connection has sent so much, which goes on to the outsider; what it is to have in its place.

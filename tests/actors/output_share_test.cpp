@@ -246,6 +246,8 @@ TEST_CASE("who says nothing of what arrives has each stream's window, and who en
     one.open(1);
     CHECK(one.received(1) == window);
     one.host.tell(took_stream_output{});
+    one.host.tell(grant_stream_credit{"alpha", one.host.heard->grants.at(0).lease, 1, 1'000});
+    CHECK(one.received(1) == window + 1'000); // it was opened before that was said, and goes on as it began
     one.open(2);
     CHECK(one.received(2) <= output_share::most / 2);
     one.host.tell(cancel_command{"alpha", one.host.heard->grants.at(1).lease, 2});
