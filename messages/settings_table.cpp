@@ -12,8 +12,6 @@ namespace {
 
 using namespace std::string_view_literals;
 
-// --- checks of a single text
-
 constexpr std::string_view letters_and_digits =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
@@ -41,20 +39,19 @@ std::string wrong_host(const std::string& host) {
 }
 
 std::string wrong_user(const std::string& user) {
-  auto wrong = user.size() > 255 || has_control(user) || user.find(' ') != std::string::npos;
-  return wrong ? "must be at most 255 characters without blanks" : "";
+  auto right = user.size() <= 255 && !has_control(user) && user.find(' ') == std::string::npos;
+  return right ? "" : "must be at most 255 characters without blanks";
 }
 
 std::string wrong_file(const std::string& file) {
   if (file.empty())
     return "the name is empty; allowed: a file's name";
-  auto wrong = file.size() > 4'095 || has_control(file);
-  return wrong ? "a file's name is at most 4095 bytes, without control characters" : "";
+  auto right = file.size() <= 4'095 && !has_control(file);
+  return right ? "" : "a file's name is at most 4095 bytes, without control characters";
 }
 
 std::string wrong_secret(const std::string& entry) {
-  auto wrong = entry.size() > 255 || has_control(entry);
-  return wrong ? "must be the name of an entry in the secret store" : "";
+  return entry.size() <= 255 && !has_control(entry) ? "" : "must be the name of an entry in the secret store";
 }
 
 std::string wrong_node(const std::string& node) {
@@ -62,11 +59,9 @@ std::string wrong_node(const std::string& node) {
 }
 
 std::string wrong_command(const std::string& command) {
-  auto wrong = command.size() > 4'096 || command.find('\0') != std::string::npos;
-  return wrong ? "must be at most 4096 characters without NUL" : "";
+  auto right = command.size() <= 4'096 && command.find('\0') == std::string::npos;
+  return right ? "" : "must be at most 4096 characters without NUL";
 }
-
-// --- rows
 
 // How each C++ type is kept in a `setting_value`.
 template <class T>
