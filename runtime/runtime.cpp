@@ -8,6 +8,7 @@
 
 #include "actors/session/session.hpp"
 #include "runtime/actors.hpp"
+#include "runtime/client/cluster_move.hpp"
 #include "runtime/runtime_parts.hpp"
 #include "runtime/system/descriptors.hpp"
 #include "runtime/system/scheduler_thread.hpp"
@@ -216,6 +217,19 @@ result<void> runtime::renew(const node_files& files, std::vector<access_entry> a
 
 std::vector<std::pair<std::string, failure>> runtime::unreachable() const {
   return gate()->nodes() ? gate()->nodes()->unreachable() : std::vector<std::pair<std::string, failure>>{};
+}
+
+/// See messages/placement.hpp. The new node awaits it before the old one lets it go, so that whoever waited
+/// there can wait here; every node that can be reached hears where it goes.
+result<std::string> runtime::move(std::string_view cluster, std::string_view to,
+                                  std::chrono::milliseconds within) {
+  if (auto refused = may_not_wait(); refused.code != errc::none)
+    return refused;
+  const auto& all = gate()->nodes();
+  if (!all)
+    return failure{errc::invalid_request,
+                   "only a runtime that is connected to a node over TLS can move a cluster"};
+  return cluster_move{all, std::string{cluster}, std::string{to}, within}.carry_out();
 }
 
 std::string runtime::node_version() const {

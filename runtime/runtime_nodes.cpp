@@ -7,7 +7,6 @@
 #include "actors/session/session.hpp"
 #include "messages/printable.hpp"
 #include "runtime/actors.hpp"
-#include "runtime/client/cluster_move.hpp"
 #include "runtime/node/tls/dial.hpp"
 #include "runtime/node/tls/publish.hpp"
 #include "runtime/runtime_parts.hpp"
@@ -98,21 +97,6 @@ result<runtime> runtime::try_connect(const node_address& node, std::chrono::mill
 runtime runtime::connect(const node_address& node, std::chrono::milliseconds timeout,
                          runtime_options options) {
   return try_connect(node, timeout, std::move(options)).value();
-}
-
-// --- clusters between nodes
-
-/// See messages/placement.hpp. The new node awaits it before the old one lets it go, so that whoever waited
-/// there can wait here; every node that can be reached hears where it goes.
-result<std::string> runtime::move(std::string_view cluster, std::string_view to,
-                                  std::chrono::milliseconds within) {
-  if (auto refused = may_not_wait(); refused.code != errc::none)
-    return refused;
-  const auto& all = gate()->nodes();
-  if (!all)
-    return failure{errc::invalid_request,
-                   "only a runtime that is connected to a node over TLS can move a cluster"};
-  return cluster_move{all, std::string{cluster}, std::string{to}, within}.carry_out();
 }
 
 // --- being one

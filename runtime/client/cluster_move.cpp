@@ -18,7 +18,7 @@ cluster_move::way cluster_move::reach(const std::string& address) const {
 /// Where it is, and where the node is that is to have it.
 failure cluster_move::find() {
   auto at = nodes_->where(cluster_);
-  for (int hops = 0; hops < led_call<result<std::string>>::hops_max; ++hops) {
+  for (int hops = 0; hops < led_way::hops_max; ++hops) {
     auto there = reach(at);
     if (!there)
       return there.error();

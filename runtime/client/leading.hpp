@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -42,15 +43,53 @@ struct leading_terms {
   bool anywhere = false;
 };
 
-/// One call and its one answer. It lives until it has that.
-template <class T>
-class led_call : public std::enable_shared_from_this<led_call<T>> {
+/// What one call's way is, whatever its answer. It lives until it has that.
+class led_way : public std::enable_shared_from_this<led_way> {
 public:
-  /// Asks the node there; `spent` is how long it has been under way.
-  using asking =
-      std::function<pending<T>(const std::shared_ptr<client_gate>& there, std::chrono::nanoseconds spent)>;
   /// Nodes that send each other for a cluster are not asked for ever.
   static constexpr int hops_max = 6;
+
+  led_way(std::shared_ptr<known_nodes> nodes, leading_terms terms)
+      : nodes_(std::move(nodes)), terms_(std::move(terms)) {}
+  virtual ~led_way() = default;
+  led_way(const led_way&) = delete;
+  led_way& operator=(const led_way&) = delete;
+
+  void begin() { ask(nodes_->where(terms_.cluster)); }
+  void cancel();
+
+protected:
+  /// Asks the node there; `spent` is how long it has been under way.
+  virtual void ask_at(const std::shared_ptr<client_gate>& there, std::chrono::nanoseconds spent) = 0;
+  /// Keeps this for an answer.
+  virtual void keep_refusal(failure reason) = 0;
+  /// Gives the answer that is kept.
+  virtual void give() = 0;
+  void asked(const std::shared_ptr<pending_shared>& call);
+  /// An answer is kept, which is a refusal unless the code is `none`.
+  void consider(const failure& why);
+
+private:
+  bool cancelled();
+  void ask(const std::string& address);
+  void locate(const std::vector<std::string>& whom, std::size_t index, errc why);
+
+  const std::shared_ptr<known_nodes> nodes_;
+  const leading_terms terms_;
+  const call_time began_ = pending_shared::clock::now();
+  std::string at_; ///< whom it is asked of; one step follows the other
+  int hops_ = 0;
+  std::mutex mutex_; ///< edge: whoever cancels it meets whoever leads it on
+  std::shared_ptr<pending_shared> under_way_;
+  bool cancelled_ = false;
+};
+
+/// One call and its one answer.
+template <class T>
+class led_call final : public led_way {
+public:
+  using asking =
+      std::function<pending<T>(const std::shared_ptr<client_gate>& there, std::chrono::nanoseconds spent)>;
 
   static pending<T> begin(const std::shared_ptr<client_gate>& home, std::shared_ptr<known_nodes> nodes,
                           leading_terms terms, asking ask) {
@@ -60,116 +99,36 @@ public:
     auto answer = std::make_shared<pending_answer<T>>(home, terms.cluster, deadline);
     auto stop = terms.stop;
     auto call = std::make_shared<led_call>(std::move(nodes), std::move(terms), std::move(ask), answer);
-    answer->begun(nullptr, [weak = std::weak_ptr{call}] { // each way has a place of its own
+    answer->begun(nullptr, [weak = std::weak_ptr<led_way>{call}] { // each way has a place of its own
       if (auto mine = weak.lock())
         mine->cancel();
     });
-    call->ask(call->nodes_->where(call->terms_.cluster));
+    static_cast<led_way&>(*call).begin();
     answer->withdrawn_by(stop);
     return pending_access::make(std::move(answer));
   }
 
   led_call(std::shared_ptr<known_nodes> nodes, leading_terms terms, asking ask,
            std::shared_ptr<pending_answer<T>> answer)
-      : nodes_(std::move(nodes)), terms_(std::move(terms)), ask_(std::move(ask)), answer_(std::move(answer)) {
-  }
+      : led_way(std::move(nodes), std::move(terms)), ask_(std::move(ask)), answer_(std::move(answer)) {}
 
 private:
-  void cancel() {
-    std::shared_ptr<pending_shared> under_way;
-    {
-      std::lock_guard guard{mutex_};
-      cancelled_ = true;
-      under_way = under_way_;
-    }
-    if (under_way)
-      under_way->cancel();
-  }
-  bool cancelled() {
-    std::lock_guard guard{mutex_};
-    return cancelled_;
-  }
-  void refuse(failure reason) {
-    answer_->give(refusal_as<T>::make(std::move(reason), outcome_kind::never_sent));
-  }
-
-  void ask(const std::string& address) {
-    at_ = address;
-    nodes_->reach(address, [self = this->shared_from_this()](const auto& there) {
-      if (self->cancelled())
-        return self->refuse({errc::cancelled, "it was cancelled before it was asked for"});
-      if (there)
-        return self->ask_at(*there);
-      auto why = there.error();
-      if (why.code != errc::stopping)
-        why.text = "'" + self->terms_.cluster + "' is on the node at " + self->at_ +
-                   ", which cannot be reached: " + why.text;
-      self->consider(refusal_as<T>::make(std::move(why), outcome_kind::never_sent));
+  void ask_at(const std::shared_ptr<client_gate>& there, std::chrono::nanoseconds spent) override {
+    auto call = pending_access::take_apart(ask_(there, spent));
+    asked(call);
+    call->then_here([self = std::static_pointer_cast<led_call>(shared_from_this())](T given) {
+      self->kept_.emplace(std::move(given));
+      self->consider(failure{refusal_of(*self->kept_)});
     });
   }
-  void ask_at(const std::shared_ptr<client_gate>& there) {
-    auto answer = pending_access::take_apart(ask_(there, pending_shared::clock::now() - began_));
-    bool late = false;
-    {
-      std::lock_guard guard{mutex_};
-      under_way_ = answer;
-      late = cancelled_;
-    }
-    if (late)
-      answer->cancel();
-    answer->then_here([self = this->shared_from_this()](T given) { self->consider(std::move(given)); });
+  void keep_refusal(failure reason) override {
+    kept_.emplace(refusal_as<T>::make(std::move(reason), outcome_kind::never_sent));
   }
+  void give() override { answer_->give(std::move(*kept_)); }
 
-  void consider(T given) {
-    bool cancelled = false;
-    {
-      std::lock_guard guard{mutex_};
-      under_way_ = nullptr;
-      cancelled = cancelled_;
-    }
-    auto why = refusal_of(given);
-    auto lost = why.code == errc::node_lost || why.code == errc::no_node;
-    if (cancelled || hops_ == hops_max || !(may_be_elsewhere(why.code) || (lost && terms_.anywhere)))
-      return answer_->give(std::move(given));
-    ++hops_;
-    std::vector<std::string> whom{at_};
-    if (lost) {
-      whom = nodes_->all();
-      std::erase(whom, at_);
-    }
-    locate(std::move(whom), 0, std::make_shared<T>(std::move(given)));
-  }
-  /// Asks these in turn where it is; `given` is the answer if none knows better.
-  void locate(std::vector<std::string> whom, std::size_t index, std::shared_ptr<T> given) {
-    if (index == whom.size())
-      return answer_->give(std::move(*given));
-    nodes_->reach(whom[index], [self = this->shared_from_this(), whom, index, given](const auto& there) {
-      if (!there)
-        return self->locate(whom, index + 1, given);
-      auto asked =
-          pending_access::take_apart(pending_access::place_of(*there, {self->terms_.cluster, std::string{}}));
-      asked->then_here([self, whom, index, given](const result<cluster_place>& place) {
-        if (!place)
-          return self->locate(whom, index + 1, given);
-        auto address = place->address.empty() ? whom[index] : place->address;
-        if (address == self->at_ && refusal_of(*given).code != errc::elsewhere)
-          return self->answer_->give(std::move(*given));
-        self->nodes_->learn(self->terms_.cluster, address);
-        self->ask(address);
-      });
-    });
-  }
-
-  const std::shared_ptr<known_nodes> nodes_;
-  const leading_terms terms_;
   const asking ask_;
   const std::shared_ptr<pending_answer<T>> answer_;
-  const call_time began_ = pending_shared::clock::now();
-  std::string at_; ///< whom it is asked of; one step follows the other
-  int hops_ = 0;
-  std::mutex mutex_; ///< edge: whoever cancels it meets whoever leads it on
-  std::shared_ptr<pending_shared> under_way_;
-  bool cancelled_ = false;
+  std::optional<T> kept_;
 };
 
 /// One call made of every node, and what `join` makes of the answers, which it is given with the nodes'

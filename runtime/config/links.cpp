@@ -152,9 +152,6 @@ void config_reader::read_client(const toml::table& table) {
       continue;
     }
     auto word = read_word(node, "client.node", client_nodes);
-    if (word && !is_endpoint(*word, 1) && !may_be_node(*word))
-      problem(node.source(), "client.node",
-              quote_toml(*word) + " is not understood; allowed: " + std::string{client_nodes});
     result_.value.client_node = word.value_or("");
   }
   need_node_files(table, "client", "node");
@@ -197,9 +194,13 @@ void config_reader::check_nodes(const toml::table& root) {
             quote_toml(node->as_string()->get()) + " is none of [nodes]; allowed: " +
                 (names.empty() ? "none, since [nodes] is not there" : names));
   };
+  const auto& client = result_.value.client_node;
+  if (const auto* node = root["client"]["node"].node();
+      node != nullptr && node->is_string() && !is_endpoint(client, 1) && !known(client))
+    problem(node->source(), "client.node",
+            quote_toml(client) + " is not understood; allowed: " + client_nodes +
+                (names.empty() ? "" : " (" + names + ")"));
   look(root.get("node"), "node", "name");
-  if (may_be_node(result_.value.client_node))
-    look(root.get("client"), "client", "node");
   look(root.get("defaults"), "defaults", "node");
   if (const auto* clusters = root.get_as<toml::table>("clusters"))
     for (auto&& [key, each] : *clusters)

@@ -45,9 +45,9 @@ struct visited {
   static visited over_tls(const other_node& node, std::size_t count) {
     visited result;
     for (std::size_t i = 0; i * per_certificate < count; ++i) {
-      auto [address, files] = node.over_tls("visitor" + std::to_string(i));
-      result.where = address;
-      result.certificates.push_back(files);
+      auto there = node.over_tls("visitor" + std::to_string(i));
+      result.where = there.address;
+      result.certificates.push_back(there.files);
     }
     return result;
   }

@@ -159,8 +159,9 @@ void sometimes::merge(const sometimes& other) {
 }
 
 const std::set<event_kind>& events_not_of_the_core() {
-  static const std::set<event_kind> all{event_kind::warned, event_kind::internal,  event_kind::reloaded,
-                                        event_kind::ending, event_kind::node_lost, event_kind::node_back};
+  static const std::set<event_kind> all{event_kind::warned,     event_kind::internal,  event_kind::reloaded,
+                                        event_kind::ending,     event_kind::node_lost, event_kind::node_back,
+                                        event_kind::handed_over};
   return all;
 }
 

@@ -73,7 +73,7 @@ TEST_CASE("where a node listens, and where a client goes, is an address and a po
               " is not understood; allowed: \"ADDRESS:PORT\" or \"[ADDRESS]:PORT\", or a list of them\n");
     CHECK(problems_of(std::string{"[client]\n"} + three + "node = " + wrong + "\n") ==
           "m.toml:5:8: client.node: " + std::string{wrong} +
-              " is not understood; allowed: \"HOST:PORT\" or \"[ADDRESS]:PORT\"\n");
+              " is not understood; allowed: \"HOST:PORT\" or \"[ADDRESS]:PORT\", or a name in [nodes]\n");
   }
   // Port 0 is any free one, which a client cannot mean.
   CHECK(problems_of(std::string{"[node]\n"} + three + "listen = \"[::]:0\"\n").empty());
@@ -216,6 +216,9 @@ TEST_CASE("a node's name that [nodes] does not have is refused where it stands, 
         "m.toml:2:7: nodes.gw1: \"gw1\" is not understood; allowed: \"HOST:PORT\" or \"[ADDRESS]:PORT\"\n");
   CHECK(problems_of("[nodes]\n\"gw 1\" = \"gw1:1\"\n") ==
         "m.toml:2:1: nodes.gw 1: a node's name is at most 64 letters, digits, '-', '_' and '.'\n");
-  CHECK(problems_of("[client]\nnode = \"gw1\"\ncertificate = \"c\"\nkey = \"k\"\nauthority = \"a\"\n") ==
-        "m.toml:2:8: client.node: \"gw1\" is none of [nodes]; allowed: none, since [nodes] is not there\n");
+  CHECK(
+      problems_of("[nodes]\ngw1 = \"gw1:1\"\n[client]\nnode = \"gw2\"\ncertificate = \"c\"\nkey = \"k\"\n"
+                  "authority = \"a\"\n") ==
+      "m.toml:4:8: client.node: \"gw2\" is not understood; allowed: \"HOST:PORT\" or \"[ADDRESS]:PORT\", or "
+      "a name in [nodes] (gw1)\n");
 }

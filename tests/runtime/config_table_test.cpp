@@ -56,7 +56,7 @@ setting_value another_value(const setting<cluster_settings>& field) {
   case setting_type::file_list:
     return std::vector<std::string>{"/dev/null", "/with \"quotes\""};
   default:
-    return std::string{"another\\one"};
+    return std::string{field.name == "node" ? "another-one" : "another\\one"}; // a name in [nodes]
   }
 }
 
@@ -87,7 +87,7 @@ TEST_CASE("a setting that is accepted is what was written, for every setting") {
     if (field.own || field.must_exist)
       continue;
     auto text = "[clusters.lumi]\nhost = \"h\"\n" + std::string{field.name} + " = " +
-                format_value(field, another_value(field)) + "\n";
+                format_value(field, another_value(field)) + "\n[nodes]\nanother-one = \"h:1\"\n";
     INFO(text);
     auto result = parsed(text);
     REQUIRE(result.clusters.size() == 1);

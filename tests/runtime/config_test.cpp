@@ -101,7 +101,7 @@ TEST_CASE("an unknown key is refused with the one that was probably meant") {
   CHECK(problems_of("[log]\nverbosity = 3\n") ==
         "m.toml:2:1: log.verbosity: there is no such setting; allowed: level, file\n");
   CHECK(problems_of("[node]\nport = 3\n") ==
-        "m.toml:2:1: node.port: there is no such setting; allowed: socket, start, idle_end, listen, "
+        "m.toml:2:1: node.port: there is no such setting; allowed: socket, start, idle_end, name, listen, "
         "certificate, key, authority, revoked\n");
   CHECK(problems_of("[node]\nControlPersist = \"1h\"\n") ==
         "m.toml:2:1: node.ControlPersist: there is no such setting; did you mean idle_end?\n");
@@ -221,15 +221,14 @@ TEST_CASE("text that is no TOML is refused with the place") {
 }
 
 TEST_CASE("everything wrong with a file is told at once, in its order") {
-  CHECK(
-      problems_of(
-          "[clusters.b]\nport = 0\n[defaults]\nuser = 5\npool_size = 0\n[nodes]\n[clusters.a]\nhost = 1\n") ==
-      "m.toml:1:11: clusters.b: host is missing; allowed: the name or address of the login node\n"
-      "m.toml:2:8: clusters.b.port: 0 is out of range; allowed: 1 to 65535\n"
-      "m.toml:4:8: defaults.user: an integer is the wrong type; allowed: a string\n"
-      "m.toml:5:13: defaults.pool_size: 0 is out of range; allowed: 1 to 10000\n"
-      "m.toml:6:2: nodes: there is no such section; did you mean node?\n"
-      "m.toml:8:8: clusters.a.host: an integer is the wrong type; allowed: a string\n");
+  CHECK(problems_of("[clusters.b]\nport = 0\n[defaults]\nuser = 5\npool_size = "
+                    "0\n[nodess]\n[clusters.a]\nhost = 1\n") ==
+        "m.toml:1:11: clusters.b: host is missing; allowed: the name or address of the login node\n"
+        "m.toml:2:8: clusters.b.port: 0 is out of range; allowed: 1 to 65535\n"
+        "m.toml:4:8: defaults.user: an integer is the wrong type; allowed: a string\n"
+        "m.toml:5:13: defaults.pool_size: 0 is out of range; allowed: 1 to 10000\n"
+        "m.toml:6:2: nodess: there is no such section; did you mean nodes?\n"
+        "m.toml:8:8: clusters.a.host: an integer is the wrong type; allowed: a string\n");
 }
 
 TEST_CASE("a file that cannot be read is refused, and the throwing form says the same") {
