@@ -296,8 +296,8 @@ public:
   /// away, or has been since this was called, or the runtime has stopped; one that does not come back is away
   /// for good.
   bool wait_for_loss(std::chrono::milliseconds timeout) const;
-  /// Of a runtime that is connected to several nodes, those that could not be reached when that was last
-  /// tried, by their addresses, and why: what lists lack.
+  /// Of a runtime that is connected to several nodes, those that did not answer the last call that was for
+  /// all of them, by their addresses, and why: what its answer lacks.
   std::vector<std::pair<std::string, failure>> unreachable() const;
   /// Of a runtime that is connected to a node of another version, which that is and which is older, such as
   /// "moorage 0.2.0, which is newer than this program's 0.1.0"; else empty. What the node lacks is refused

@@ -49,12 +49,17 @@ std::vector<std::string> known_nodes::all() const {
 }
 
 std::vector<std::pair<std::string, failure>> known_nodes::unreachable() const {
-  std::vector<std::pair<std::string, failure>> all;
   std::lock_guard guard{mutex_};
-  for (const auto& address : order_)
-    if (const auto& there = nodes_.at(address); !there.client.gate && there.why.code != errc::none)
-      all.emplace_back(address, there.why);
-  return all;
+  return {silent_.begin(), silent_.end()};
+}
+
+void known_nodes::asked(const std::string& address, const failure& why) {
+  auto silent = why.code == errc::node_lost || why.code == errc::no_node || why.code == errc::local_failure;
+  std::lock_guard guard{mutex_};
+  if (silent)
+    silent_.insert_or_assign(address, why);
+  else
+    silent_.erase(address);
 }
 
 void known_nodes::reach(const std::string& address, reached then) {
@@ -94,44 +99,39 @@ void known_nodes::reach(const std::string& address, reached then) {
   if (why.code != errc::none)
     return then(why);
   try {
-    std::thread{[self = shared_from_this(), address] { self->connect(address); }}.detach();
-  } catch (const std::system_error&) {
-    connect({}); // whoever waits is told
+    std::thread{[self = shared_from_this(), address] {
+      self->settle(address, self->dial_(address, self->called_off_.get_token()));
+    }}.detach();
+  } catch (const std::system_error& none) {
+    settle(address,
+           failure{errc::local_failure, std::string{"no thread to connect to a node with: "} + none.what()});
   }
 }
 
-/// The thread. No address: there was none for it.
-void known_nodes::connect(const std::string& address) {
-  result<node_client> made = failure{errc::local_failure, "no thread to connect to a node with"};
-  if (!address.empty())
-    made = dial_(address, called_off_.get_token());
-  std::vector<std::pair<reached, result<std::shared_ptr<client_gate>>>> told;
-  std::optional<node_client> unwanted;
+void known_nodes::settle(const std::string& address, result<node_client> made) {
+  std::vector<reached> waiting;
+  result<std::shared_ptr<client_gate>> way = over;
   {
     std::lock_guard guard{mutex_};
-    for (auto& [name, there] : nodes_) {
-      if (!there.connecting || (!address.empty() && name != address))
-        continue;
-      there.connecting = false;
-      there.tried = std::chrono::steady_clock::now();
-      there.why = stopping_ ? over : made.error();
-      if (made && !stopping_)
-        there.client = *made;
-      for (auto& each : std::exchange(there.waiting, {}))
-        told.emplace_back(std::move(each), there.client.gate
-                                               ? result<std::shared_ptr<client_gate>>{there.client.gate}
-                                               : result<std::shared_ptr<client_gate>>{there.why});
-      if (--connecting_; address.empty())
-        break;
-    }
-    if (made && stopping_)
-      unwanted = std::move(*made);
+    auto& there = nodes_.at(address);
+    there.connecting = false;
+    there.tried = std::chrono::steady_clock::now();
+    there.why = stopping_ ? over : made.error();
+    if (made && !stopping_)
+      there.client = std::exchange(*made, {});
+    if (there.client.gate)
+      way = there.client.gate;
+    else
+      way = there.why;
+    waiting.swap(there.waiting);
   }
-  for (auto& [then, what] : told)
-    then(what);
-  told.clear(); // before whoever stops goes on
-  if (unwanted)
-    unwanted->stop();
+  for (auto& each : waiting)
+    each(way);
+  waiting.clear(); // before whoever stops goes on
+  if (made && made->gate)
+    made->stop();
+  std::lock_guard guard{mutex_};
+  --connecting_;
   ended_.notify_all();
 }
 

@@ -52,7 +52,9 @@ public:
   void learn(const std::string& cluster, const std::string& address);
   /// Every address that the host named or that was learnt, home first.
   std::vector<std::string> all() const;
-  /// Those that could not be reached when that was last tried, and why.
+  /// What became of a call that was made of every node; other refusals are answers.
+  void asked(const std::string& address, const failure& why);
+  /// Those that did not answer the last one, and why.
   std::vector<std::pair<std::string, failure>> unreachable() const;
   /// The host named several.
   bool several() const { return several_; }
@@ -71,7 +73,8 @@ private:
     std::chrono::steady_clock::time_point tried = {};
     std::vector<reached> waiting;
   };
-  void connect(const std::string& address);
+  /// What came of a try to connect there.
+  void settle(const std::string& address, result<node_client> made);
 
   const std::string home_;
   const std::weak_ptr<client_gate> home_gate_;
@@ -84,6 +87,7 @@ private:
   std::map<std::string, node> nodes_;
   std::vector<std::string> order_; ///< of their addresses
   std::map<std::string, std::string> places_;
+  std::map<std::string, failure> silent_;
   std::size_t connecting_ = 0;
   bool stopping_ = false;
 };

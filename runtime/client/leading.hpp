@@ -143,7 +143,7 @@ public:
   static pending<T> begin(const std::shared_ptr<client_gate>& home, const std::shared_ptr<known_nodes>& nodes,
                           const asking& ask, joining join) {
     auto answer = std::make_shared<pending_answer<T>>(home, std::string{}, call_time::max());
-    auto call = std::make_shared<call_of_all>(answer, std::move(join));
+    auto call = std::make_shared<call_of_all>(answer, nodes, std::move(join));
     answer->begun(nullptr, [weak = std::weak_ptr{call}] {
       if (auto mine = weak.lock())
         mine->cancel();
@@ -162,8 +162,8 @@ public:
     return pending_access::make(std::move(answer));
   }
 
-  call_of_all(std::shared_ptr<pending_answer<T>> answer, joining join)
-      : answer_(std::move(answer)), join_(std::move(join)) {}
+  call_of_all(std::shared_ptr<pending_answer<T>> answer, std::shared_ptr<known_nodes> nodes, joining join)
+      : answer_(std::move(answer)), nodes_(std::move(nodes)), join_(std::move(join)) {}
 
 private:
   /// True: it was cancelled already.
@@ -183,6 +183,7 @@ private:
       each->cancel();
   }
   void take(const std::string& address, T given) {
+    nodes_->asked(address, refusal_of(given));
     answers all;
     {
       std::lock_guard guard{mutex_};
@@ -197,6 +198,7 @@ private:
   }
 
   const std::shared_ptr<pending_answer<T>> answer_;
+  const std::shared_ptr<known_nodes> nodes_;
   const joining join_;
   std::mutex mutex_; ///< edge: answers come from each node's client
   std::vector<std::shared_ptr<pending_shared>> under_way_;

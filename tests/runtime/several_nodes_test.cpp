@@ -153,6 +153,8 @@ TEST_CASE("of a node that is down the clusters are refused, and the work at the 
   REQUIRE_FALSE(refused);
   CHECK((refused.error().code == errc::node_lost || refused.error().code == errc::no_node));
   CHECK(rt.pools().value().size() == 1);
+  REQUIRE(rt.unreachable().size() == 1); // though it was linked
+  CHECK(rt.unreachable().at(0).first == site.addresses[1]);
   // A program that comes now, whose first node is the one that is down.
   auto other = runtime::connect({site.addresses[1], site.of_portal, {site.addresses[0]}}, 20s);
   CHECK(other.run("one", "true").ended.succeeded());
