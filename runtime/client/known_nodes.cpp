@@ -78,8 +78,8 @@ void known_nodes::reach(const std::string& address, reached then) {
     if (stopping_) {
       why = over;
     } else if (found == nodes_.end()) {
-      why = {errc::no_node, "this runtime knows " + std::to_string(nodes_max) +
-                                " nodes, as many as it may, and is led to a further one, " + address};
+      why = {errc::no_node, "this runtime knows " + std::to_string(nodes_.size()) +
+                                " further nodes, as many as it may, and is led to another one, " + address};
     } else if (auto& there = found->second; there.client.gate) {
       gate = there.client.gate;
     } else if (there.why.code != errc::none &&

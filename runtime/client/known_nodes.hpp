@@ -40,8 +40,8 @@ public:
 
   /// A node that could not be reached is not tried again for so long: who asks meanwhile is told at once.
   static constexpr std::chrono::seconds tried_again_after{1};
-  /// Nodes name others; more of them than any site has are refused.
-  static constexpr std::size_t nodes_max = 64;
+  /// Nodes name others, and each costs a link and its threads; more than a site has are refused.
+  static constexpr std::size_t nodes_max = 16;
 
   /// `others`: further nodes that the host named, in its order.
   known_nodes(std::string home, const std::shared_ptr<client_gate>& home_gate,

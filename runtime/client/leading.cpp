@@ -53,6 +53,10 @@ void led_way::consider(const failure& why) {
     under_way_ = nullptr;
     cancelled = cancelled_;
   }
+  if (hops_ == hops_max && why.code == errc::elsewhere)
+    keep_refusal({errc::elsewhere, why.text +
+                                       "; the site's nodes send each other for it: make [nodes] and the "
+                                       "cluster's node the same in their configurations"});
   auto lost = why.code == errc::node_lost || why.code == errc::no_node;
   if (cancelled || hops_ == hops_max || !(may_be_elsewhere(why.code) || (lost && terms_.anywhere)))
     return give();

@@ -197,6 +197,18 @@ TEST_CASE("a cluster that is moved is followed, by those who wait as well, and n
   CHECK(site.gw1->pool("one"));
 }
 
+TEST_CASE("nodes that send each other for a cluster are not asked for ever, and the text says so") {
+  two_nodes site;
+  REQUIRE(site.gw1->register_cluster(site.placed("lost", "gw2")));
+  REQUIRE(site.gw2->register_cluster(site.placed("lost", "gw1")));
+  auto rt = runtime::connect(site.both(), 20s);
+  auto refused = rt.try_acquire("lost", 20s);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::elsewhere);
+  CHECK_THAT(refused.error().text, Contains("send each other for it"));
+  CHECK_THAT(rt.move("lost", "gw2", 0s).error().text, Contains("send each other for 'lost'"));
+}
+
 TEST_CASE("an acquire that is led may be cancelled on its way, and a runtime ended under it") {
   two_nodes site;
   auto rt = std::make_optional(runtime::connect(site.at(0), 20s));
