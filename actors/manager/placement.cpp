@@ -163,6 +163,11 @@ void manager_actor_state::take_over(const take_over_cluster& order,
   if (here == clusters_.end() || stopping_)
     return give(promise, unknown(order.cluster));
   auto& it = here->second;
+  if (it.settings.node.empty())
+    return give(promise,
+                make_error(errc::invalid_request, "'" + order.cluster +
+                                                      "' is on every node of the site, since its "
+                                                      "configuration gives it no node, and cannot be moved"));
   if (!it.leaving_to.empty())
     return give(promise, make_error(errc::invalid_request,
                                     "'" + order.cluster + "' is being handed over to " +

@@ -72,6 +72,10 @@ failure cluster_move::hand_over() {
 /// The node that awaited it sends those who wait there back. What is not known to have been refused may be
 /// done yet: then it is awaited still, and the same order goes on.
 failure cluster_move::undone(failure why) {
+  if (!awaited_) { // it was begun there before, and goes on
+    why.text += "; '" + cluster_ + "' may be on two nodes: move it again";
+    return why;
+  }
   if (why.code == errc::node_lost || from_ == target_) {
     why.text += "; nothing is opened for '" + cluster_ + "' until it is moved again";
     return why;
@@ -92,6 +96,8 @@ result<std::string> cluster_move::carry_out() {
     return failure{there.error().code, "'" + printable(to_) + "' cannot be reached: " + there.error().text};
   if (auto awaited = pending_access::take_over(*there, {cluster_, false, {}, {}}).get(); !awaited)
     return awaited.error();
+  if (auto place = pending_access::place_of(*there, {cluster_, std::string{}}).get())
+    awaited_ = !place->begun;
   if (auto refused = hand_over(); refused.code != errc::none)
     return undone(std::move(refused));
   auto begun = pending_access::take_over(*there, {cluster_, true, budget_full_in_, {}}).get();

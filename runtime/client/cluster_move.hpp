@@ -37,7 +37,8 @@ private:
   const std::chrono::milliseconds within_;
   std::string from_; ///< the address of the node that has it
   cluster_place place_;
-  std::string target_; ///< that of the node that is to have it
+  std::string target_;   ///< that of the node that is to have it
+  bool awaited_ = false; ///< there, by this move or one that was broken off
   std::chrono::nanoseconds budget_full_in_{0};
 };
 

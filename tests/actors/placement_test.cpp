@@ -69,6 +69,8 @@ TEST_CASE("a node without a name has every cluster, and one with a name those th
   virtual_world named{on(""), false, called("gw1")};
   CHECK(named.status().size == 2);
   CHECK(named.ask<cluster_place>(locate_cluster{"alpha"})->address.empty());
+  CHECK_FALSE(named.ask<done>(take_over_cluster{"alpha"}));
+  CHECK_THAT(named.refused.text, Contains("on every node of the site"));
   CHECK_FALSE(nameless.ask<cluster_handed_over>(hand_over_cluster{"alpha", "gw2", 0ms}));
   CHECK_THAT(nameless.refused.text, Contains("has no name"));
 }
