@@ -105,11 +105,15 @@ private:
       : gate_(std::move(gate)), waited_(waited), leads_(leads) {}
   /// Which its calls may go to; none: those of `gate_` alone.
   std::shared_ptr<known_nodes> nodes() const;
-  using event_callback = std::function<void(const event_record&)>;
-  static pending<result<subscription>> subscribe_led(const async_runtime& from,
+  struct event_terms;
+  static pending<result<subscription>> subscribe_at(const std::shared_ptr<client_gate>& there,
+                                                    const event_terms& how);
+  static pending<result<subscription>> follow_events(const std::shared_ptr<client_gate>& home,
                                                      const std::shared_ptr<known_nodes>& nodes,
-                                                     const std::string& cluster, event_callback callback,
-                                                     event_filter wanted);
+                                                     event_terms how);
+  static pending<result<subscription>> subscribe_everywhere(const std::shared_ptr<client_gate>& home,
+                                                            const std::shared_ptr<known_nodes>& nodes,
+                                                            const event_terms& how);
   pending<result<cluster_place>> locate(locate_cluster what) const;
   pending<result<std::chrono::nanoseconds>> hand_over(hand_over_cluster order) const;
   pending<result<std::string>> take_over(take_over_cluster order) const;

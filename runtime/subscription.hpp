@@ -9,13 +9,15 @@ namespace moorage {
 
 class callback_strand;
 class client_gate;
+class followed_events;
 
 #pragma GCC visibility push(default) // not of what is declared above, which is ours
 
 /// Events go to its callback, in order and one at a time, until it is destroyed or its runtime stops, which
 /// wait for a call that is under way (but for the call that does it); so a callback must not wait for whoever
 /// destroys it. A callback that throws is told of the next event. When a node went away and is back it goes
-/// on (`runtime::connect`). A slow one misses events, and is told how many: 256 wait for it at most.
+/// on (`runtime::connect`), and so it does at another node to which its cluster is moved. A slow one misses
+/// events, and is told how many: 256 wait for it at most.
 class subscription {
 public:
   subscription() = default;
@@ -34,8 +36,10 @@ private:
   friend class async_runtime;
   std::shared_ptr<client_gate> gate_;
   std::uint64_t number_ = 0;
-  std::shared_ptr<callback_strand> callback_;
+  std::shared_ptr<callback_strand>
+      callback_;                     ///< none: it is part of another one, whose events go the same way
   std::vector<subscription> others_; ///< the same at other nodes
+  std::shared_ptr<followed_events> followed_; ///< at the node that has the cluster
 };
 
 } // namespace moorage

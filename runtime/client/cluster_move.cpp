@@ -15,13 +15,18 @@ cluster_move::way cluster_move::reach(const std::string& address) const {
   return there->get_future().get();
 }
 
+failure cluster_move::unreached(const std::string& address, const failure& why) const {
+  return {why.code,
+          "'" + cluster_ + "' may be on the node at " + address + ", which cannot be reached: " + why.text};
+}
+
 /// Where it is, and where the node is that is to have it.
 failure cluster_move::find() {
   auto at = nodes_->where(cluster_);
   for (int hops = 0; hops < led_way::hops_max; ++hops) {
     auto there = reach(at);
     if (!there)
-      return there.error();
+      return unreached(at, there.error());
     auto place = pending_access::place_of(*there, {cluster_, std::string{}}).get();
     if (!place)
       return place.error();
@@ -56,8 +61,7 @@ failure cluster_move::hand_over() {
     auto needed = address == from_ || from_ == target_;
     auto there = reach(address);
     if (!there && needed)
-      return {there.error().code, "'" + cluster_ + "' may be on the node at " + address +
-                                      ", which cannot be reached: " + there.error().text};
+      return unreached(address, there.error());
     if (!there)
       continue;
     auto left = pending_access::hand_over(*there, {cluster_, to_, within_, {}}).get();

@@ -26,6 +26,7 @@ public:
 private:
   using way = result<std::shared_ptr<client_gate>>;
   way reach(const std::string& address) const;
+  failure unreached(const std::string& address, const failure& why) const;
   failure find();
   std::vector<std::string> others() const;
   failure hand_over();

@@ -65,9 +65,10 @@ public:
     programs_[index]->signal(SIGKILL);
     programs_[index]->wait();
   }
-  finished operators(const std::vector<std::string>& words) const {
-    return run({words, operators_.path(), {}, {{"MOORAGE_CONFIG", operators_ / "moorage.toml"}}});
+  program_spec operators_words(const std::vector<std::string>& words) const {
+    return {words, operators_.path(), {}, {{"MOORAGE_CONFIG", operators_ / "moorage.toml"}}};
   }
+  finished operators(const std::vector<std::string>& words) const { return run(operators_words(words)); }
   std::size_t logins() const { return sshd_.logins(); }
   const std::string& address(std::size_t index) const { return addresses_[index]; }
 
@@ -133,4 +134,33 @@ TEST_CASE("of a node that is down the clusters are told as such, and the rest of
   CHECK(nodes.operators({"exec", "puhti", "--", "true"}).code == 0);
   nodes.kill(0);
   CHECK(nodes.operators({"exec", "puhti", "--", "true"}).code == 0); // the first of [nodes] is down
+}
+
+TEST_CASE("a move whose node is killed under it opens nothing, and is finished by the same order later") {
+  site nodes;
+  program busy{nodes.operators_words({"exec", "lumi", "--", "echo begun; sleep 300"})};
+  REQUIRE(busy.wrote("begun"));
+  program move{nodes.operators_words({"admin", "move", "lumi", "gw2", "5min"})};
+  // Awaited there, it is about to be drained here.
+  while (nodes.operators({"--node", "gw2", "status", "lumi"}).output.find("paused") == std::string::npos)
+    ;
+  nodes.kill(0);
+  auto broken_off = move.wait();
+  CHECK(broken_off.code != 0);
+  CHECK_THAT(broken_off.error_output, Contains("nothing is opened for 'lumi' until it is moved again"));
+  CHECK(busy.wait().code == 255);
+  auto resumed = nodes.operators({"--node", "gw2", "admin", "resume", "lumi"});
+  CHECK(resumed.code != 0);
+  CHECK_THAT(resumed.error_output, Contains("'lumi' is awaited from another node"));
+  auto early = nodes.operators({"admin", "move", "lumi", "gw2", "10s"});
+  CHECK(early.code != 0);
+  CHECK_THAT(early.error_output,
+             Contains("may be on the node at " + nodes.address(0)) && Contains("cannot be reached"));
+  CHECK(nodes.logins() == 1);
+  nodes.begin(0); // its configuration says that it has it
+  auto again = nodes.operators({"admin", "move", "lumi", "gw2", "10s"});
+  INFO(again.error_output);
+  CHECK(again.code == 0);
+  CHECK(nodes.operators({"--node", "gw1", "exec", "lumi", "--", "echo there"}).output == "there\n");
+  CHECK(nodes.logins() == 2);
 }

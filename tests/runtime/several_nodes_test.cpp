@@ -12,81 +12,11 @@
 #include <thread>
 #include <vector>
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-#include "runtime/runtime.hpp"
-#include "tests/runtime/embedding_fixture.hpp"
-#include "tests/support/scratch_folder.hpp"
-#include "tests/support/trial_authority.hpp"
+#include "tests/runtime/two_nodes.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
 using Catch::Contains;
-
-namespace {
-
-/// A port of loopback that stays ours until somebody listens there.
-struct loopback_port {
-  loopback_port() : socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof at;
-    REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&at), size) == 0);
-    REQUIRE(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&at), &size) == 0);
-    address = "127.0.0.1:" + std::to_string(ntohs(at.sin_port));
-  }
-  int listening() {
-    REQUIRE(::listen(socket.get(), 64) == 0);
-    return socket.release();
-  }
-  unique_fd socket;
-  std::string address;
-};
-
-/// Two nodes, gw1 with the cluster `one` and gw2 with `two`.
-struct two_nodes {
-  two_nodes() { begin_both(); }
-  void begin_both() {
-    loopback_port first, second;
-    addresses = {first.address, second.address};
-    begin(0, {.tcp_listening = {first.listening()}});
-    begin(1, {.tcp_listening = {second.listening()}});
-  }
-  void begin(std::size_t index, serving how) {
-    auto config = quiet_configuration({placed("one", "gw1"), placed("two", "gw2")});
-    config.nodes = {{"gw1", addresses[0]}, {"gw2", addresses[1]}};
-    config.node_name = index == 0 ? "gw1" : "gw2";
-    auto& node = index == 0 ? gw1 : gw2;
-    node.emplace(config);
-    how.socket = folder / (config.node_name + ".sock");
-    how.files = of_node;
-    how.access = {{.certificate = "uri:moorage:portal",
-                   .clusters = {"*"},
-                   .allow = {access_right::use, access_right::admin}}};
-    auto serves = node->serve(how);
-    INFO(serves.error().text);
-    REQUIRE(serves);
-  }
-  cluster_settings placed(const std::string& name, const std::string& node) const {
-    auto settings = settings_for(sshd, name);
-    settings.node = node;
-    return settings;
-  }
-  node_address at(std::size_t index) const { return {addresses[index], of_portal}; }
-  node_address both() const { return {addresses[0], of_portal, {addresses[1]}}; }
-
-  support::real_sshd sshd;
-  support::trial_authority authority;
-  node_files of_node = authority.node();
-  node_files of_portal = authority.client("portal");
-  support::scratch_folder folder;
-  std::vector<std::string> addresses;
-  std::optional<runtime> gw1, gw2;
-};
-
-} // namespace
 
 TEST_CASE("a program that asks any node of a site is led to the one that has the cluster") {
   two_nodes site;
@@ -195,6 +125,63 @@ TEST_CASE("a cluster that is moved is followed, by those who wait as well, and n
   CHECK_THAT(rt.move("one", "gw3", 0s).error().text, Contains("gw1, gw2"));
   CHECK(rt.move("one", "gw1", 0s));
   CHECK(site.gw1->pool("one"));
+}
+
+TEST_CASE("a move that is called off leaves the cluster where it was, and who had gone ahead comes back") {
+  two_nodes site;
+  auto rt = runtime::connect(site.both(), 20s);
+  CHECK(rt.resize("one", 1));
+  std::optional<lease> busy{rt.acquire("one", 20s)};
+  REQUIRE(busy->run("true").ended.succeeded());
+  auto mover = std::async(std::launch::async, [&] {
+    auto admin = runtime::connect(site.at(1), 20s);
+    return admin.move("one", "gw2", 60s);
+  });
+  while (site.gw1->try_acquire("one", 0s).error().code != errc::elsewhere)
+    ;
+  auto ahead = rt.async().run("one", "echo back", acquire_options{.patience = 60s});
+  while (site.gw2->waiters("one").value().empty())
+    ;
+  CHECK(site.gw1->resume("one"));
+  auto moved = mover.get();
+  REQUIRE_FALSE(moved);
+  CHECK_THAT(moved.error().text, Contains("'one' stays where it was"));
+  CHECK(busy->run("echo here").output == "here\n");
+  CHECK(site.gw2->try_acquire("one", 1s).error().code == errc::elsewhere);
+  busy.reset();
+  CHECK(ahead.get().output == "back\n");
+  CHECK(rt.run("one", "true").ended.succeeded());
+}
+
+TEST_CASE("a move whose node ends under it is off, and is made by the same order once that is back") {
+  two_nodes site;
+  auto rt = runtime::connect(site.both(), 20s);
+  std::optional<lease> busy{rt.acquire("one", 20s)};
+  auto mover = std::async(std::launch::async, [&] {
+    auto admin = runtime::connect(site.at(1), 20s);
+    return admin.move("one", "gw2", 60s);
+  });
+  while (site.gw1->try_acquire("one", 0s).error().code != errc::elsewhere)
+    ;
+  site.gw1->stop();
+  auto moved = mover.get();
+  REQUIRE_FALSE(moved);
+  // Whichever comes first, what the node says of its end, or that of the link.
+  CHECK_THAT(moved.error().text, Contains("'one' stays where it was") || Contains("until it is moved again"));
+  busy.reset();
+  auto admin = runtime::connect({site.addresses[1], site.of_portal, {site.addresses[0]}}, 20s);
+  auto early = admin.move("one", "gw2", 10s);
+  REQUIRE_FALSE(early);
+  CHECK_THAT(early.error().text,
+             Contains("may be on the node at " + site.addresses[0]) && Contains("cannot be reached"));
+  site.begin_gw1_again();
+  auto again = admin.move("one", "gw2", 10s);
+  for (; !again && again.error().code == errc::no_node; again = admin.move("one", "gw2", 10s))
+    ; // nobody is knocked at twice within a second
+  INFO(again.error().text);
+  REQUIRE(again);
+  CHECK(admin.run("one", "echo there").output == "there\n");
+  CHECK(site.gw1->try_acquire("one", 1s).error().code == errc::elsewhere);
 }
 
 TEST_CASE("nodes that send each other for a cluster are not asked for ever, and the text says so") {
