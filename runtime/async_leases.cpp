@@ -18,6 +18,18 @@ pending_shared::clock::time_point deadline_of(const acquire_options& options) {
   return pending_shared::clock::now() + options.patience;
 }
 
+/// Who waits for the pool to be ready waits for its node as well: with the cluster's own patience, which is
+/// not known here, for as long as that is by default.
+leading_terms terms_of(std::string_view cluster, pending_shared::clock::time_point deadline,
+                       acquire_options& options) {
+  leading_terms terms{std::string{cluster}, deadline, std::exchange(options.stop, {}), true};
+  if (options.wait_for_ready && options.patience.count() < 0)
+    terms.patient_until = pending_shared::clock::now() + cluster_settings{}.acquire_timeout;
+  else if (options.wait_for_ready)
+    terms.patient_until = deadline_of(options);
+  return terms;
+}
+
 /// Of its patience.
 acquire_options with_what_remains(acquire_options options, std::chrono::nanoseconds spent) {
   if (options.patience.count() > 0)
@@ -37,7 +49,7 @@ struct one_shot {
 
 pending<result<lease>> async_runtime::acquire(std::string_view cluster, acquire_options options) const {
   if (auto all = nodes()) {
-    leading_terms terms{std::string{cluster}, deadline_of(options), std::exchange(options.stop, {}), true};
+    auto terms = terms_of(cluster, deadline_of(options), options);
     return led_call<result<lease>>::begin(
         gate_, all, std::move(terms),
         [name = std::string{cluster}, options](const auto& there, std::chrono::nanoseconds spent) {
@@ -66,8 +78,7 @@ pending<result<lease>> async_runtime::acquire(std::string_view cluster, acquire_
 pending<exec_result> async_runtime::run(std::string_view cluster, exec_request request,
                                         acquire_options options) const {
   if (auto all = nodes()) {
-    leading_terms terms{std::string{cluster}, command_deadline(deadline_of(options), request),
-                        std::exchange(options.stop, {}), true};
+    auto terms = terms_of(cluster, command_deadline(deadline_of(options), request), options);
     return led_call<exec_result>::begin(
         gate_, all, std::move(terms),
         [name = std::string{cluster}, request, options](const auto& there, std::chrono::nanoseconds spent) {

@@ -80,9 +80,10 @@ public:
   ///
   /// A cluster that is on another of the site's nodes is found there: the runtime is led to that node, by the
   /// same files, and stays linked to it; it follows when the cluster is moved. Where that node cannot be
-  /// reached, what is about its clusters is refused, `node_lost` or `no_node`, and all else goes on. With
-  /// `others` lists are of every node that can be reached, orders to `every_pool` go to each, and `shut_down`
-  /// and `reload`, which are for one, are refused. `timeout` is of each node.
+  /// reached, what is about its clusters is refused, `node_lost` or `no_node`, but for an acquire with
+  /// `wait_for_ready`, and all else goes on. With `others` lists are of every node that can be reached,
+  /// orders to `every_pool` go to each, and `shut_down` and `reload`, which are for one, are refused.
+  /// `timeout` is of each node.
   static runtime connect(const node_address& node,
                          std::chrono::milliseconds timeout = std::chrono::seconds{5},
                          runtime_options options = {});

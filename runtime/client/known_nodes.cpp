@@ -62,7 +62,7 @@ void known_nodes::asked(const std::string& address, const failure& why) {
     silent_.erase(address);
 }
 
-void known_nodes::reach(const std::string& address, reached then) {
+void known_nodes::reach(const std::string& address, reached then, bool patient) {
   std::shared_ptr<client_gate> gate;
   failure why;
   if (address == home_) {
@@ -78,11 +78,12 @@ void known_nodes::reach(const std::string& address, reached then) {
     if (stopping_) {
       why = over;
     } else if (found == nodes_.end()) {
-      why = {errc::no_node, "this runtime knows " + std::to_string(nodes_.size()) +
-                                " further nodes, as many as it may, and is led to another one, " + address};
+      why = {errc::local_failure, "this runtime knows " + std::to_string(nodes_.size()) +
+                                      " further nodes, as many as it may, and is led to another one, " +
+                                      address};
     } else if (auto& there = found->second; there.client.gate) {
       gate = there.client.gate;
-    } else if (there.why.code != errc::none &&
+    } else if (!patient && there.why.code != errc::none &&
                std::chrono::steady_clock::now() - there.tried < tried_again_after) {
       why = there.why;
     } else if (there.waiting.size() == client_gate::outstanding_max) {
@@ -100,12 +101,20 @@ void known_nodes::reach(const std::string& address, reached then) {
     return then(why);
   try {
     std::thread{[self = shared_from_this(), address] {
+      self->wait_for_next_try(address);
       self->settle(address, self->dial_(address, self->called_off_.get_token()));
     }}.detach();
   } catch (const std::system_error& none) {
     settle(address,
            failure{errc::local_failure, std::string{"no thread to connect to a node with: "} + none.what()});
   }
+}
+
+void known_nodes::wait_for_next_try(const std::string& address) {
+  std::unique_lock guard{mutex_};
+  const auto& there = nodes_.at(address);
+  if (there.why.code != errc::none)
+    ended_.wait_until(guard, there.tried + tried_again_after, [this] { return stopping_; });
 }
 
 void known_nodes::settle(const std::string& address, result<node_client> made) {
@@ -141,6 +150,7 @@ void known_nodes::stop() {
     std::unique_lock guard{mutex_};
     stopping_ = true;
     called_off_.request_stop();
+    ended_.notify_all();
     ended_.wait_for(guard, abandoned_after, [this] { return connecting_ == 0; });
     for (auto& [address, there] : nodes_)
       if (there.client.gate)

@@ -38,7 +38,8 @@ public:
   using dialler = std::function<result<node_client>(const std::string& address, std::stop_token called_off)>;
   using reached = std::function<void(const result<std::shared_ptr<client_gate>>&)>;
 
-  /// A node that could not be reached is not tried again for so long: who asks meanwhile is told at once.
+  /// A node that could not be reached is not tried again for so long: who asks meanwhile is told at once, or
+  /// waits for the next try if he is patient.
   static constexpr std::chrono::seconds tried_again_after{1};
   /// Nodes name others, and each costs a link and its threads; more than a site has are refused.
   static constexpr std::size_t nodes_max = 16;
@@ -61,7 +62,7 @@ public:
   /// Of one try.
   std::chrono::milliseconds connect_timeout() const { return connect_timeout_; }
   /// Calls `then` with the way there, now or on another thread, which must not be held up.
-  void reach(const std::string& address, reached then);
+  void reach(const std::string& address, reached then, bool patient = false);
   /// Ends every link but home's. What is being reached is refused.
   void stop();
 
@@ -73,6 +74,8 @@ private:
     std::chrono::steady_clock::time_point tried = {};
     std::vector<reached> waiting;
   };
+  /// On the thread that connects.
+  void wait_for_next_try(const std::string& address);
   /// What came of a try to connect there.
   void settle(const std::string& address, result<node_client> made);
 
@@ -83,7 +86,7 @@ private:
   const dialler dial_;
   std::stop_source called_off_;
   mutable std::mutex mutex_;
-  std::condition_variable ended_; ///< a thread that connects
+  std::condition_variable ended_; ///< a thread that connects, or all
   std::map<std::string, node> nodes_;
   std::vector<std::string> order_; ///< of their addresses
   std::map<std::string, std::string> places_;

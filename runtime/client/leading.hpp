@@ -41,6 +41,8 @@ struct leading_terms {
   std::stop_token stop = {};
   /// Where its node cannot be reached another one may be asked: it was not carried out, or may be twice.
   bool anywhere = false;
+  /// Until then a node that cannot be reached is waited for.
+  call_time patient_until = call_time::min();
 };
 
 /// What one call's way is, whatever its answer. It lives until it has that.
@@ -70,9 +72,12 @@ protected:
   void consider(const failure& why);
 
 private:
-  bool cancelled();
+  bool patient() const { return pending_shared::clock::now() < terms_.patient_until; }
+  bool reached();
   void ask(const std::string& address);
   void locate(const std::vector<std::string>& whom, std::size_t index, errc why);
+  void locate_further(const std::vector<std::string>& whom, std::size_t index, errc why,
+                      const failure& refused);
 
   const std::shared_ptr<known_nodes> nodes_;
   const leading_terms terms_;
@@ -82,6 +87,7 @@ private:
   std::mutex mutex_; ///< edge: whoever cancels it meets whoever leads it on
   std::shared_ptr<pending_shared> under_way_;
   bool cancelled_ = false;
+  bool reaching_ = false; ///< whoever ends that goes on with the call
 };
 
 /// One call and its one answer.

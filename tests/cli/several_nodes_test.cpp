@@ -7,30 +7,16 @@
 #include <string>
 #include <vector>
 
-#include <netinet/in.h>
 #include <nlohmann/json.hpp>
-#include <sys/socket.h>
 
-#include "runtime/system/descriptors.hpp"
 #include "tests/cli/clusters.hpp"
+#include "tests/support/reserved_port.hpp"
 #include "tests/support/trial_authority.hpp"
 
 using namespace moorage::cli_tests;
 using Catch::Contains;
 
 namespace {
-
-/// One that was free a moment ago.
-std::string loopback_address() {
-  moorage::unique_fd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof at;
-  REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&at), size) == 0);
-  REQUIRE(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&at), &size) == 0);
-  return "127.0.0.1:" + std::to_string(ntohs(at.sin_port));
-}
 
 std::string files_lines(const moorage::node_files& files) {
   return "certificate = \"" + files.certificate + "\"\nkey = \"" + files.key + "\"\nauthority = \"" +
@@ -53,7 +39,7 @@ public:
     std::filesystem::create_directories(folder_ / name);
     std::ofstream{folder_ / (name + "/moorage.toml")}
         << nodes() << "[node]\nsocket = \"" << folder_ / name << "/node.sock\"\nname = \"" << name
-        << "\"\nlisten = \"" << addresses_[index] << "\"\n"
+        << "\"\nlisten = \"" << address(index) << "\"\n"
         << files_lines(node_files_) << placed("lumi", "gw1") << placed("puhti", "gw2")
         << "[[access]]\ncertificate = \"uri:moorage:boss\"\nclusters = [\"*\"]\nallow = [\"use\", "
            "\"admin\"]\n";
@@ -70,11 +56,11 @@ public:
   }
   finished operators(const std::vector<std::string>& words) const { return run(operators_words(words)); }
   std::size_t logins() const { return sshd_.logins(); }
-  const std::string& address(std::size_t index) const { return addresses_[index]; }
+  const std::string& address(std::size_t index) const { return ports_[index].address(); }
 
 private:
   std::string nodes() const {
-    return "[nodes]\ngw1 = \"" + addresses_[0] + "\"\ngw2 = \"" + addresses_[1] + "\"\n";
+    return "[nodes]\ngw1 = \"" + address(0) + "\"\ngw2 = \"" + address(1) + "\"\n";
   }
   std::string placed(const std::string& name, const std::string& node) const {
     return cluster_table(name, sshd_) + "node = \"" + node + "\"\n";
@@ -84,7 +70,7 @@ private:
   moorage::support::trial_authority authority_;
   moorage::node_files node_files_ = authority_.node();
   moorage::support::scratch_folder folder_, operators_;
-  std::vector<std::string> addresses_{loopback_address(), loopback_address()};
+  moorage::support::reserved_port ports_[2];
   std::unique_ptr<program> programs_[2];
 };
 

@@ -174,7 +174,7 @@ TEST_CASE("a move whose node ends under it is off, and is made by the same order
   REQUIRE_FALSE(early);
   CHECK_THAT(early.error().text,
              Contains("may be on the node at " + site.addresses[0]) && Contains("cannot be reached"));
-  site.begin_gw1_again();
+  site.begin(0);
   auto again = admin.move("one", "gw2", 10s);
   for (; !again && again.error().code == errc::no_node; again = admin.move("one", "gw2", 10s))
     ; // nobody is knocked at twice within a second
@@ -194,6 +194,31 @@ TEST_CASE("nodes that send each other for a cluster are not asked for ever, and 
   CHECK(refused.error().code == errc::elsewhere);
   CHECK_THAT(refused.error().text, Contains("send each other for it"));
   CHECK_THAT(rt.move("lost", "gw2", 0s).error().text, Contains("send each other for 'lost'"));
+}
+
+TEST_CASE("who waits for a pool to be ready waits for its node too, until it is there or he has enough") {
+  two_nodes site;
+  site.gw2->stop();
+  site.gw2.reset();
+  auto rt = runtime::connect(site.both(), 20s);
+  acquire_options patiently{.patience = 60s, .wait_for_ready = true};
+  auto waiting = rt.async().run("two", "echo back", patiently);
+  std::stop_source stop;
+  patiently.stop = stop.get_token();
+  auto cancelled = rt.async().acquire("two", patiently);
+  CHECK(rt.run("two", "true", acquire_options{.patience = 60s}).ended.cause.code == errc::no_node);
+  stop.request_stop();
+  CHECK(cancelled.get().error().code == errc::cancelled);
+  auto enough = rt.try_acquire("two", {.patience = 1500ms, .wait_for_ready = true});
+  REQUIRE_FALSE(enough);
+  CHECK_THAT(enough.error().text, Contains("cannot be reached"));
+  auto ended = std::make_optional(runtime::connect(site.both(), 20s));
+  auto dropped =
+      ended->async().acquire("two", acquire_options{.patience = 60s, .wait_for_ready = true}).to_future();
+  ended.reset();
+  CHECK(dropped.get().error().code == errc::stopping);
+  site.begin(1);
+  CHECK(waiting.get().output == "back\n");
 }
 
 TEST_CASE("an acquire that is led may be cancelled on its way, and a runtime ended under it") {
