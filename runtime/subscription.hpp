@@ -36,9 +36,9 @@ private:
   friend class async_runtime;
   std::shared_ptr<client_gate> gate_;
   std::uint64_t number_ = 0;
-  std::shared_ptr<callback_strand>
-      callback_;                     ///< none: it is part of another one, whose events go the same way
-  std::vector<subscription> others_; ///< the same at other nodes
+  /// None: it is part of another one, whose events go the same way.
+  std::shared_ptr<callback_strand> callback_;
+  std::vector<subscription> others_;          ///< the same at other nodes
   std::shared_ptr<followed_events> followed_; ///< at the node that has the cluster
 };
 

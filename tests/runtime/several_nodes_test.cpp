@@ -104,12 +104,7 @@ TEST_CASE("a cluster that is moved is followed, by those who wait as well, and n
   std::optional<lease> busy{rt.acquire("one", 20s)};
   REQUIRE(busy->run("true").ended.succeeded());
   auto waiting = rt.async().run("one", "echo there", acquire_options{.patience = 60s});
-  auto mover = std::async(std::launch::async, [&] {
-    auto admin = runtime::connect(site.at(1), 20s); // that of the other node
-    return admin.move("one", "gw2", 60s);
-  });
-  while (site.gw1->try_acquire("one", 0s).error().code != errc::elsewhere)
-    ;
+  auto mover = site.begin_move();
   CHECK(busy->run("echo here").output == "here\n"); // leases may end by themselves
   CHECK(site.gw2->pool("one").value().total == 0);
   busy.reset();
@@ -133,12 +128,7 @@ TEST_CASE("a move that is called off leaves the cluster where it was, and who ha
   CHECK(rt.resize("one", 1));
   std::optional<lease> busy{rt.acquire("one", 20s)};
   REQUIRE(busy->run("true").ended.succeeded());
-  auto mover = std::async(std::launch::async, [&] {
-    auto admin = runtime::connect(site.at(1), 20s);
-    return admin.move("one", "gw2", 60s);
-  });
-  while (site.gw1->try_acquire("one", 0s).error().code != errc::elsewhere)
-    ;
+  auto mover = site.begin_move();
   auto ahead = rt.async().run("one", "echo back", acquire_options{.patience = 60s});
   while (site.gw2->waiters("one").value().empty())
     ;
@@ -157,12 +147,7 @@ TEST_CASE("a move whose node ends under it is off, and is made by the same order
   two_nodes site;
   auto rt = runtime::connect(site.both(), 20s);
   std::optional<lease> busy{rt.acquire("one", 20s)};
-  auto mover = std::async(std::launch::async, [&] {
-    auto admin = runtime::connect(site.at(1), 20s);
-    return admin.move("one", "gw2", 60s);
-  });
-  while (site.gw1->try_acquire("one", 0s).error().code != errc::elsewhere)
-    ;
+  auto mover = site.begin_move();
   site.gw1->stop();
   auto moved = mover.get();
   REQUIRE_FALSE(moved);

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <future>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,6 +40,16 @@ struct two_nodes {
     auto serves = node->serve(how);
     INFO(serves.error().text);
     REQUIRE(serves);
+  }
+  /// Of `one` to gw2, by an admin of that node. gw1 sends callers on by now, and drains what is leased.
+  std::future<result<std::string>> begin_move() {
+    auto moved = std::async(std::launch::async, [this] {
+      auto admin = runtime::connect(at(1), 20s);
+      return admin.move("one", "gw2", 60s);
+    });
+    while (gw1->try_acquire("one", 0s).error().code != errc::elsewhere)
+      ;
+    return moved;
   }
   cluster_settings placed(const std::string& name, const std::string& node) const {
     auto settings = settings_for(sshd, name);
