@@ -108,7 +108,9 @@ result<std::string> cluster_move::carry_out() {
   if (!begun)
     return undone({errc::node_lost, begun.error().text});
   nodes_->learn(cluster_, target_);
-  return "it is on '" + printable(to_) + "' (" + target_ + ") now";
+  auto to = printable(to_);
+  return "it is on '" + to + "' (" + target_ + ") now; so that it stays there when a node is started anew, " +
+         "set node = \"" + to + "\" for it in the configuration of every node";
 }
 
 } // namespace moorage

@@ -88,7 +88,8 @@ TEST_CASE("commands reach the node of a site that has their cluster, and follow 
   auto moved = nodes.operators({"admin", "move", "lumi", "gw2", "10s"});
   INFO(moved.error_output);
   CHECK(moved.code == 0);
-  CHECK_THAT(moved.output, Contains("it is on 'gw2' (" + nodes.address(1) + ") now"));
+  CHECK_THAT(moved.output, Contains("it is on 'gw2' (" + nodes.address(1) + ") now") &&
+                               Contains("set node = \"gw2\" for it in the configuration of every node"));
   CHECK(nodes.operators({"exec", "lumi", "--", "true"}).code == 0);
   CHECK(nodes.operators({"--node", "gw1", "exec", "lumi", "--", "true"}).code == 0);
   CHECK(nodes.logins() == 3);
