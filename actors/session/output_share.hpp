@@ -16,8 +16,9 @@ namespace moorage {
 /// A value: numbers in, numbers out. Whoever holds it passes on the credit that comes out, which may be none.
 class output_share {
 public:
-  /// All streams together hold no more than this, and `least` each besides. On loopback a few milliseconds of
-  /// what a link carries: half as much was no quicker, and carried less.
+  /// All streams together hold no more than this, and `least` each besides. On loopback it is some ten
+  /// milliseconds of what a link carries. Half of both takes about a third off a small request's time behind
+  /// 64 streams, and a quarter off what they carry.
   static constexpr std::uint64_t most = 1u << 20;
   /// Each may hold this much, whatever the others do: nobody waits for those that hold on to theirs.
   static constexpr std::uint64_t least = 16u << 10;
