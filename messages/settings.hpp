@@ -32,6 +32,13 @@ enum class variable_fallback : std::uint8_t {
   none    ///< as ssh(1): the command runs without them, and the outcome names them
 };
 
+/// Of which kind the addresses may be that a host's name is looked up for.
+enum class address_family : std::uint8_t {
+  any,
+  inet, ///< IPv4
+  inet6 ///< IPv6
+};
+
 struct cluster_settings {
   /// Short, such as `lumi`: letters, digits, `-`, `_`, `.`, `@`, `:` (and `[`, `]` for literal IPv6
   /// addresses).
@@ -55,6 +62,15 @@ struct cluster_settings {
   /// as ssh(1).
   std::vector<std::string> known_hosts_files = {};
   host_key_policy strict_host_keys = host_key_policy::strict;
+  /// The name, without a port, under which known_hosts files have the host's keys (ssh_config(5):
+  /// HostKeyAlias); for machines of one key, or ones that are reached by another name than their own. Empty:
+  /// host and port.
+  std::string host_key_alias = {};
+  moorage::address_family address_family = moorage::address_family::any;
+  /// A command of this machine whose standard input and output stand for the TCP connection, run as ssh(1)
+  /// does: by the user's shell, with `exec` before it. %h, %p and %r are host, port and user; %% is a percent
+  /// sign. Empty: none.
+  std::string proxy_command = {};
   /// Which of a site's nodes has the pool, by its name in [nodes]. Empty: any that is asked. Of no meaning to
   /// a process that is no node with a name.
   std::string node = {};
@@ -173,20 +189,21 @@ failure check_settings(const cluster_settings& settings);
 failure parse_destination(const std::string& text, cluster_settings& result);
 
 std::string to_string(host_key_policy policy);
+std::string to_string(address_family family);
 std::string to_string(probe_method method);
 std::string to_string(variable_fallback fallback);
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, cluster_settings& x) {
   return f(x.name, x.host, x.port, x.user, x.key_files, x.agent, x.password_secret, x.passphrase_secret,
-           x.known_hosts_files, x.strict_host_keys, x.node, x.connect_timeout, x.agent_timeout,
-           x.keep_alive_interval, x.pool_size, x.channels_per_connection, x.spread_leases,
-           x.connection_lifetime, x.idle_timeout, x.min_idle, x.connects_at_once, x.log_ins_per_minute,
-           x.penalty_max, x.queue_depth, x.acquire_timeout, x.leak_threshold, x.leak_reclaim,
-           x.overload_target, x.overload_interval, x.probe_interval, x.probe_interval_max,
-           x.probe_interval_unhealthy, x.probe_timeout, x.probe, x.probe_command, x.probes_at_once,
-           x.probe_share, x.probe_failures_max, x.proving_time, x.output_max, x.reply_timeout, x.linger,
-           x.environment_fallback, x.sweep);
+           x.known_hosts_files, x.strict_host_keys, x.host_key_alias, x.address_family, x.proxy_command,
+           x.node, x.connect_timeout, x.agent_timeout, x.keep_alive_interval, x.pool_size,
+           x.channels_per_connection, x.spread_leases, x.connection_lifetime, x.idle_timeout, x.min_idle,
+           x.connects_at_once, x.log_ins_per_minute, x.penalty_max, x.queue_depth, x.acquire_timeout,
+           x.leak_threshold, x.leak_reclaim, x.overload_target, x.overload_interval, x.probe_interval,
+           x.probe_interval_max, x.probe_interval_unhealthy, x.probe_timeout, x.probe, x.probe_command,
+           x.probes_at_once, x.probe_share, x.probe_failures_max, x.proving_time, x.output_max,
+           x.reply_timeout, x.linger, x.environment_fallback, x.sweep);
 }
 
 } // namespace moorage

@@ -6,62 +6,13 @@
 #include <type_traits>
 #include <utility>
 
+#include "messages/settings_words.hpp"
+
 namespace moorage {
 
 namespace {
 
 using namespace std::string_view_literals;
-
-constexpr std::string_view letters_and_digits =
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-
-bool made_of(std::string_view text, std::string_view further) {
-  return std::all_of(text.begin(), text.end(), [further](char c) {
-    return letters_and_digits.find(c) != std::string_view::npos || further.find(c) != std::string_view::npos;
-  });
-}
-
-bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
-
-std::string wrong_host(const std::string& host) {
-  if (host.empty())
-    return "a cluster needs a host: a name or an address";
-  if (host.size() > 255)
-    return "longer than 255 characters";
-  // What reaches known_hosts lines and commands in error texts must be no more than a name.
-  if (!made_of(host, "-_.:%") || host.front() == '-')
-    return "'" + host +
-           "' is no host name or address (letters, digits, '-', '_', '.'; ':' and '%' in IPv6 addresses, "
-           "without brackets; names with other letters in their xn-- form)";
-  return {};
-}
-
-std::string wrong_user(const std::string& user) {
-  auto right = user.size() <= 255 && !has_control(user) && user.find(' ') == std::string::npos;
-  return right ? "" : "must be at most 255 characters without blanks";
-}
-
-std::string wrong_file(const std::string& file) {
-  if (file.empty())
-    return "the name is empty; allowed: a file's name";
-  auto right = file.size() <= 4'095 && !has_control(file);
-  return right ? "" : "a file's name is at most 4095 bytes, without control characters";
-}
-
-std::string wrong_secret(const std::string& entry) {
-  return entry.size() <= 255 && !has_control(entry) ? "" : "must be the name of an entry in the secret store";
-}
-
-std::string wrong_node(const std::string& node) {
-  return node.size() <= 64 && made_of(node, "-_.") ? "" : "at most 64 letters, digits, '-', '_' and '.'";
-}
-
-std::string wrong_command(const std::string& command) {
-  auto right = command.size() <= 4'096 && command.find('\0') == std::string::npos;
-  return right ? "" : "must be at most 4096 characters without NUL";
-}
 
 // How each C++ type is kept in a `setting_value`.
 template <class T>
@@ -106,8 +57,9 @@ field entry(std::string_view name, std::string_view meaning, setting_rules rules
   result.name = name;
   result.meaning = meaning;
   result.type = type_of<type>();
-  result.owners = rules.wrong_text == wrong_file || rules.wrong_text == wrong_secret ||
-                  rules.wrong_text == wrong_command || std::is_same_v<type, host_key_policy>;
+  for (auto* check : {wrong_file, wrong_secret, wrong_command, wrong_local_command, wrong_alias})
+    result.owners = result.owners || rules.wrong_text == check;
+  result.owners = result.owners || std::is_same_v<type, host_key_policy>;
   result.get = [](const cluster_settings& from) { return wrap(from.*Member); };
   result.set = [](cluster_settings& to, const setting_value& value) { unwrap(to.*Member, value); };
   result.same = [](const cluster_settings& a, const cluster_settings& b) { return a.*Member == b.*Member; };
@@ -116,6 +68,7 @@ field entry(std::string_view name, std::string_view meaning, setting_rules rules
 
 // In the order of the enumerators.
 constexpr std::array policies{"yes"sv, "accept-new"sv, "no"sv};
+constexpr std::array families{"any"sv, "inet"sv, "inet6"sv};
 constexpr std::array methods{"channel"sv, "exec"sv};
 constexpr std::array fallbacks{"prefix"sv, "none"sv};
 
@@ -186,6 +139,24 @@ std::vector<field> where_fields() {
               "An unknown host key is refused (yes), written down and trusted "
               "(accept-new), or trusted (no). A changed one is always refused.",
               {.on_change = reopens, .choices = policies, .ssh_name = "StrictHostKeyChecking"}),
+          entry<&S::host_key_alias>(
+              "host_key_alias",
+              "Name under which known_hosts has the host's keys, without a port. Empty: host and port.",
+              {.wrong_text = wrong_alias,
+               .on_change = reopens,
+               .example = R"("lumi")",
+               .ssh_name = "HostKeyAlias"}),
+          entry<&S::address_family>("address_family",
+                                    "Addresses that are tried: any, IPv4 (inet) or IPv6 (inet6).",
+                                    {.on_change = reopens, .choices = families, .ssh_name = "AddressFamily"}),
+          entry<&S::proxy_command>(
+              "proxy_command",
+              "Command of this machine whose standard input and output are the connection, run by the user's "
+              "shell; %h, %p, %r: host, port, user; %%: a percent sign. Empty: none.",
+              {.wrong_text = wrong_local_command,
+               .on_change = reopens,
+               .example = R"("ssh -W %h:%p gateway")",
+               .ssh_name = "ProxyCommand"}),
           entry<&S::node>("node",
                           "Which of [nodes] has the pool; empty: any that is asked. No reload moves it.",
                           {.wrong_text = wrong_node, .example = R"("gw1")"}),
@@ -387,6 +358,10 @@ std::vector<std::string> cluster_field_names() {
 
 std::string to_string(host_key_policy policy) {
   return spelled(policy, policies);
+}
+
+std::string to_string(address_family family) {
+  return spelled(family, families);
 }
 
 std::string to_string(probe_method method) {

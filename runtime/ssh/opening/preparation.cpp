@@ -19,6 +19,8 @@ namespace moorage {
 
 namespace {
 
+constexpr std::uint16_t ssh_port = 22; // RFC 4253, section 4
+
 std::chrono::nanoseconds since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::steady_clock::now() - begin;
 }
@@ -78,6 +80,22 @@ resolution look_up(const std::string& host, std::uint16_t port) {
   if (result.endpoints.empty())
     return not_found(host, EAI_NONAME, 0);
   return result;
+}
+
+// Those of its addresses that may be tried.
+resolution of_family(resolution found, address_family wanted, const std::string& host) {
+  if (wanted == address_family::any || found.endpoints.empty())
+    return found;
+  auto family = wanted == address_family::inet ? AF_INET : AF_INET6;
+  auto all = found.endpoints.front().text;
+  for (std::size_t i = 1; i < found.endpoints.size(); ++i)
+    all += ", " + found.endpoints[i].text;
+  std::erase_if(found.endpoints, [family](const endpoint& x) { return x.address.ss_family != family; });
+  if (found.endpoints.empty())
+    found.error = {ssh_stage::look_up, ssh_failure::name_not_found,
+                   "'" + host + "' has no " + (family == AF_INET ? "IPv4" : "IPv6") + " address, but " + all +
+                       ": address_family is " + to_string(wanted)};
+  return found;
 }
 
 std::optional<secret> find_secret(secret_store* secrets, const std::string& name, const char* setting,
@@ -191,13 +209,15 @@ preparation::preparation(const cluster_settings& settings, blocking_threads& thr
   if (auto numeric = numeric_endpoint(settings.host, settings.port)) {
     look_up_.emplace(looked_up{});
     look_up_->found.endpoints.push_back(std::move(*numeric));
+    look_up_->found = of_family(std::move(look_up_->found), settings.address_family, host_);
     return;
   }
   look_up_pending_ = threads_.ask(
       {cluster_, "the look-up of the name '" + host_ + "'"},
-      [host = settings.host, port = settings.port, resolve = std::move(resolve)](const abandonment&) {
+      [host = settings.host, port = settings.port, family = settings.address_family,
+       resolve = std::move(resolve)](const abandonment&) {
         auto begin = std::chrono::steady_clock::now();
-        looked_up result{resolve(host, port), {}};
+        looked_up result{of_family(resolve(host, port), family, host), {}};
         result.took = since(begin);
         return result;
       },
@@ -223,7 +243,10 @@ preparation::read_files preparation::read(const cluster_settings& settings, secr
   result.keys.password = find_secret(secrets, settings.password_secret, "password_secret", result.keys);
   if (sign.abandoned())
     return result;
-  result.known = read_known_hosts(settings.host, settings.port, known_hosts_files(settings, home));
+  const auto& alias = settings.host_key_alias;
+  result.known =
+      read_known_hosts(alias.empty() ? settings.host : alias, alias.empty() ? settings.port : ssh_port,
+                       known_hosts_files(settings, home));
   // Whatever key the server shows: then it need not be asked.
   if ((result.error = unreadable_known_hosts(result.known)))
     return result;

@@ -1,0 +1,72 @@
+#include "messages/settings_words.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+namespace moorage {
+
+namespace {
+
+constexpr std::string_view letters_and_digits =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+bool made_of(std::string_view text, std::string_view further) {
+  return std::all_of(text.begin(), text.end(), [further](char c) {
+    return letters_and_digits.find(c) != std::string_view::npos || further.find(c) != std::string_view::npos;
+  });
+}
+
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
+} // namespace
+
+std::string wrong_host(const std::string& host) {
+  if (host.empty())
+    return "a cluster needs a host: a name or an address";
+  if (host.size() > 255)
+    return "longer than 255 characters";
+  // What reaches known_hosts lines and commands in error texts must be no more than a name.
+  if (!made_of(host, "-_.:%") || host.front() == '-')
+    return "'" + host +
+           "' is no host name or address (letters, digits, '-', '_', '.'; ':' and '%' in IPv6 addresses, "
+           "without brackets; names with other letters in their xn-- form)";
+  return {};
+}
+
+std::string wrong_user(const std::string& user) {
+  auto right = user.size() <= 255 && !has_control(user) && user.find(' ') == std::string::npos;
+  return right ? "" : "must be at most 255 characters without blanks";
+}
+
+std::string wrong_file(const std::string& file) {
+  if (file.empty())
+    return "the name is empty; allowed: a file's name";
+  auto right = file.size() <= 4'095 && !has_control(file);
+  return right ? "" : "a file's name is at most 4095 bytes, without control characters";
+}
+
+std::string wrong_alias(const std::string& alias) {
+  return alias.empty() ? "" : wrong_host(alias);
+}
+
+std::string wrong_local_command(const std::string& command) {
+  auto right = command.size() <= 4'096 && !has_control(command);
+  return right ? "" : "must be at most 4096 bytes, without control characters";
+}
+
+std::string wrong_secret(const std::string& entry) {
+  return entry.size() <= 255 && !has_control(entry) ? "" : "must be the name of an entry in the secret store";
+}
+
+std::string wrong_node(const std::string& node) {
+  return node.size() <= 64 && made_of(node, "-_.") ? "" : "at most 64 letters, digits, '-', '_' and '.'";
+}
+
+std::string wrong_command(const std::string& command) {
+  auto right = command.size() <= 4'096 && command.find('\0') == std::string::npos;
+  return right ? "" : "must be at most 4096 characters without NUL";
+}
+
+} // namespace moorage

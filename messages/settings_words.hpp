@@ -1,0 +1,17 @@
+// What is wrong with the text of a setting, by kind of text; "" for nothing. See messages/settings_table.cpp.
+#pragma once
+
+#include <string>
+
+namespace moorage {
+
+std::string wrong_host(const std::string& host);
+std::string wrong_user(const std::string& user);
+std::string wrong_file(const std::string& file);
+std::string wrong_alias(const std::string& alias);
+std::string wrong_local_command(const std::string& command);
+std::string wrong_secret(const std::string& entry);
+std::string wrong_node(const std::string& node);
+std::string wrong_command(const std::string& command);
+
+} // namespace moorage
