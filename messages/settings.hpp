@@ -48,12 +48,21 @@ struct cluster_settings {
   std::string host = {};   ///< name or address (IPv4 or IPv6); required
   std::uint16_t port = 22; ///< RFC 4253, section 4
   std::string user = {};   ///< empty: the user who runs this process
+  /// A `Host` of OpenSSH's client configuration, which says whatever is not said here. It is read by ssh(1)
+  /// itself (`ssh -G`) when a configuration's clusters are registered (runtime/config.hpp: `ask_openssh`); in
+  /// settings that are handed over it says only where they came from. Empty: none.
+  std::string ssh_host = {};
+  /// The file that is read for it in place of ~/.ssh/config and /etc/ssh/ssh_config; "none": no file. Empty:
+  /// those two.
+  std::string ssh_config = {};
   /// Private key files; `~/` is the home folder. Empty: the usual ~/.ssh/id_ed25519, id_ecdsa, id_rsa that
   /// exist.
   std::vector<std::string> key_files = {};
   /// Ask the agent at $SSH_AUTH_SOCK; when key files are listed, only for those keys, since servers cut a
   /// client off after a handful of keys (sshd_config(5): MaxAuthTries 6).
   bool agent = true;
+  /// The agent's socket. Empty: $SSH_AUTH_SOCK, as it is at each log-in.
+  std::string agent_socket = {};
   /// Name of an entry in the secret store: the password. Empty: no password is tried.
   std::string password_secret = {};
   /// Name of an entry in the secret store: the passphrase of the key files. Empty: keys must be unlocked.
@@ -195,15 +204,16 @@ std::string to_string(variable_fallback fallback);
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, cluster_settings& x) {
-  return f(x.name, x.host, x.port, x.user, x.key_files, x.agent, x.password_secret, x.passphrase_secret,
-           x.known_hosts_files, x.strict_host_keys, x.host_key_alias, x.address_family, x.proxy_command,
-           x.node, x.connect_timeout, x.agent_timeout, x.keep_alive_interval, x.pool_size,
-           x.channels_per_connection, x.spread_leases, x.connection_lifetime, x.idle_timeout, x.min_idle,
-           x.connects_at_once, x.log_ins_per_minute, x.penalty_max, x.queue_depth, x.acquire_timeout,
-           x.leak_threshold, x.leak_reclaim, x.overload_target, x.overload_interval, x.probe_interval,
-           x.probe_interval_max, x.probe_interval_unhealthy, x.probe_timeout, x.probe, x.probe_command,
-           x.probes_at_once, x.probe_share, x.probe_failures_max, x.proving_time, x.output_max,
-           x.reply_timeout, x.linger, x.environment_fallback, x.sweep);
+  return f(x.name, x.host, x.port, x.user, x.ssh_host, x.ssh_config, x.key_files, x.agent, x.agent_socket,
+           x.password_secret, x.passphrase_secret, x.known_hosts_files, x.strict_host_keys, x.host_key_alias,
+           x.address_family, x.proxy_command, x.node, x.connect_timeout, x.agent_timeout,
+           x.keep_alive_interval, x.pool_size, x.channels_per_connection, x.spread_leases,
+           x.connection_lifetime, x.idle_timeout, x.min_idle, x.connects_at_once, x.log_ins_per_minute,
+           x.penalty_max, x.queue_depth, x.acquire_timeout, x.leak_threshold, x.leak_reclaim,
+           x.overload_target, x.overload_interval, x.probe_interval, x.probe_interval_max,
+           x.probe_interval_unhealthy, x.probe_timeout, x.probe, x.probe_command, x.probes_at_once,
+           x.probe_share, x.probe_failures_max, x.proving_time, x.output_max, x.reply_timeout, x.linger,
+           x.environment_fallback, x.sweep);
 }
 
 } // namespace moorage

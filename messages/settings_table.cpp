@@ -3,68 +3,14 @@
 
 #include <algorithm>
 #include <array>
-#include <type_traits>
-#include <utility>
 
-#include "messages/settings_words.hpp"
+#include "messages/settings_entry.hpp"
 
 namespace moorage {
 
 namespace {
 
 using namespace std::string_view_literals;
-
-// How each C++ type is kept in a `setting_value`.
-template <class T>
-setting_value wrap(const T& value) {
-  if constexpr (std::is_enum_v<T> || (std::is_integral_v<T> && !std::is_same_v<T, bool>))
-    return static_cast<std::uint64_t>(value);
-  else
-    return value;
-}
-
-template <class T>
-void unwrap(T& target, const setting_value& value) {
-  if constexpr (std::is_enum_v<T> || (std::is_integral_v<T> && !std::is_same_v<T, bool>))
-    target = static_cast<T>(std::get<std::uint64_t>(value));
-  else
-    target = std::get<T>(value);
-}
-
-template <class T>
-constexpr setting_type type_of() {
-  if constexpr (std::is_same_v<T, bool>)
-    return setting_type::boolean;
-  else if constexpr (std::is_same_v<T, std::chrono::milliseconds>)
-    return setting_type::duration;
-  else if constexpr (std::is_same_v<T, std::vector<std::string>>)
-    return setting_type::file_list;
-  else if constexpr (std::is_same_v<T, std::string>)
-    return setting_type::text;
-  else if constexpr (std::is_enum_v<T>)
-    return setting_type::choice;
-  else
-    return std::is_same_v<T, std::uint64_t> ? setting_type::size : setting_type::count;
-}
-
-using field = setting<cluster_settings>;
-
-template <auto Member>
-field entry(std::string_view name, std::string_view meaning, setting_rules rules = {}) {
-  using type = std::remove_cvref_t<decltype(std::declval<cluster_settings>().*Member)>;
-  field result;
-  static_cast<setting_rules&>(result) = rules;
-  result.name = name;
-  result.meaning = meaning;
-  result.type = type_of<type>();
-  for (auto* check : {wrong_file, wrong_secret, wrong_command, wrong_local_command, wrong_alias})
-    result.owners = result.owners || rules.wrong_text == check;
-  result.owners = result.owners || std::is_same_v<type, host_key_policy>;
-  result.get = [](const cluster_settings& from) { return wrap(from.*Member); };
-  result.set = [](cluster_settings& to, const setting_value& value) { unwrap(to.*Member, value); };
-  result.same = [](const cluster_settings& a, const cluster_settings& b) { return a.*Member == b.*Member; };
-  return result;
-}
 
 // In the order of the enumerators.
 constexpr std::array policies{"yes"sv, "accept-new"sv, "no"sv};
@@ -84,15 +30,11 @@ std::string spelled(Enum value, const std::array<std::string_view, Size>& words)
 using S = cluster_settings;
 using enum setting_change;
 
-std::vector<field> section(std::string_view heading, std::vector<field> fields) {
-  for (auto& each : fields)
-    each.section = heading;
-  return fields;
-}
+constexpr std::string_view where = "Where, and as whom";
 
 std::vector<field> where_fields() {
   return section(
-      "Where, and as whom",
+      where,
       {
           entry<&S::host>("host", "Name or address (IPv4 or IPv6) of the login node. Required.",
                           {.wrong_text = wrong_host,
@@ -105,6 +47,27 @@ std::vector<field> where_fields() {
           entry<&S::user>(
               "user", "User on the cluster. Empty: the user who runs this process.",
               {.wrong_text = wrong_user, .on_change = reopens, .example = R"("me")", .ssh_name = "User"}),
+          entry<&S::ssh_host>("ssh_host",
+                              "A Host of ~/.ssh/config, which says what is not said here. Read by ssh -G at "
+                              "the start and at a reload. Empty: none.",
+                              {.wrong_text = wrong_ssh_host,
+                               .on_change = reopens,
+                               .example = R"("lumi")",
+                               .ssh_name = "Host",
+                               .own = true}),
+          entry<&S::ssh_config>(
+              "ssh_config",
+              "File that is read for ssh_host, and for clusters that are in no "
+              "configuration, in place of ~/.ssh/config and /etc/ssh/ssh_config; \"none\": no "
+              "file. Empty: those two.",
+              {.wrong_text = wrong_optional_file, .on_change = reopens, .example = R"("~/.ssh/config")"}),
+      });
+}
+
+std::vector<field> log_in_fields() {
+  return section(
+      where,
+      {
           entry<&S::key_files>(
               "key_files",
               "Private key files, each of which is needed for the cluster to be used. Empty: those of "
@@ -115,8 +78,13 @@ std::vector<field> where_fields() {
                .ssh_name = "IdentityFile",
                .must_exist = true}),
           entry<&S::agent>("agent",
-                           "Use the agent at $SSH_AUTH_SOCK; when key_files are listed, for those keys only.",
+                           "Use the agent at agent_socket; when key_files are listed, for those keys only.",
                            {.on_change = reopens}),
+          entry<&S::agent_socket>("agent_socket", "The agent's socket. Empty: $SSH_AUTH_SOCK.",
+                                  {.wrong_text = wrong_optional_file,
+                                   .on_change = reopens,
+                                   .example = R"("~/.1password/agent.sock")",
+                                   .ssh_name = "IdentityAgent"}),
           entry<&S::password_secret>(
               "password_secret",
               "Name of the entry in the secret store that holds the password: an "
@@ -128,6 +96,13 @@ std::vector<field> where_fields() {
               "Name of the entry in the secret store that holds the passphrase of "
               "the key files, as password_secret does. Empty: keys must be unlocked.",
               {.wrong_text = wrong_secret, .on_change = reopens, .example = R"("lumi-passphrase")"}),
+      });
+}
+
+std::vector<field> way_fields() {
+  return section(
+      where,
+      {
           entry<&S::known_hosts_files>(
               "known_hosts_files", "Files of known host keys. Empty: the user's and the system's, as ssh(1).",
               {.wrong_text = wrong_file,
@@ -330,7 +305,8 @@ std::vector<field> command_fields() {
 const std::vector<field>& all_fields() {
   static const auto fields = [] {
     std::vector<field> result;
-    for (auto part : {where_fields(), transport_fields(), pool_fields(), health_fields(), command_fields()})
+    for (auto part : {where_fields(), log_in_fields(), way_fields(), transport_fields(), pool_fields(),
+                      health_fields(), command_fields()})
       result.insert(result.end(), part.begin(), part.end());
     return result;
   }();

@@ -51,6 +51,18 @@ std::string wrong_alias(const std::string& alias) {
   return alias.empty() ? "" : wrong_host(alias);
 }
 
+std::string wrong_ssh_host(const std::string& host) {
+  if (host.empty())
+    return {};
+  // ssh would take the first for an option, and a ProxyCommand's shell may be given the others.
+  auto right = host.size() <= 255 && made_of(host, "-_.") && host.front() != '-';
+  return right ? "" : "'" + host + "' is no name of a Host (letters, digits, '-', '_' and '.')";
+}
+
+std::string wrong_optional_file(const std::string& file) {
+  return file.empty() ? "" : wrong_file(file);
+}
+
 std::string wrong_local_command(const std::string& command) {
   auto right = command.size() <= 4'096 && !has_control(command);
   return right ? "" : "must be at most 4096 bytes, without control characters";

@@ -9,6 +9,8 @@ std::string wrong_host(const std::string& host);
 std::string wrong_user(const std::string& user);
 std::string wrong_file(const std::string& file);
 std::string wrong_alias(const std::string& alias);
+std::string wrong_ssh_host(const std::string& host);
+std::string wrong_optional_file(const std::string& file);
 std::string wrong_local_command(const std::string& command);
 std::string wrong_secret(const std::string& entry);
 std::string wrong_node(const std::string& node);

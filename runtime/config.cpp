@@ -207,6 +207,8 @@ std::string describe_origin(const configuration& from, const cluster_config& of,
     return "destination";
   case setting_origin::source::command_line:
     return "command line";
+  case setting_origin::source::ssh_config:
+    return "ssh -G " + of.settings.ssh_host;
   case setting_origin::source::built_in:
     break;
   }

@@ -38,6 +38,7 @@
 #include <filesystem>
 #include <optional>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -83,6 +84,7 @@ struct setting_origin {
     cluster,      ///< [clusters.NAME] in the file
     destination,  ///< the text user@host:port
     command_line, ///< -o KEY=VALUE
+    ssh_config,   ///< what ssh(1) says of the cluster's `ssh_host`
   };
   source from = source::built_in;
   std::uint32_t line = 0; ///< in the file
@@ -94,6 +96,9 @@ struct setting_origin {
 struct cluster_config {
   cluster_settings settings = {};
   std::vector<setting_origin> origins = {}; ///< shorter than the table: the rest is built in
+  bool asked_openssh = false;               ///< what its `ssh_host` says is in the settings
+  /// Options of ssh_config(5) that its `ssh_host` has and that are not followed here.
+  std::vector<std::string> not_followed = {};
 
   setting_origin origin_of(std::string_view field) const;
   /// Sets a field without checking it and notes where the value came from. False: there is no such field.
@@ -121,6 +126,8 @@ struct configuration {
   std::string file = {};                     ///< as it was given; empty: no file was read
   cluster_config defaults = {};              ///< what a cluster starts from
   std::vector<cluster_config> clusters = {}; ///< in the order of the file
+  /// Those that ssh(1) had no answer for, by name, and why: whoever asks for one is refused with that.
+  std::vector<std::pair<std::string, failure>> unusable = {};
   /// Log-ins under way at once, of all clusters together, of which none can take more than half; 0: no limit.
   /// As many as keep a hundred clusters busy, and few enough that a file of a thousand does not open all at
   /// once.
@@ -187,6 +194,25 @@ std::string find_config_file();
 /// The settings of a cluster of the configuration, or of a destination written as user@host:port (anything
 /// with an @ or a :), which starts from [defaults]. An unknown name is refused with the names there are.
 failure resolve_cluster(const configuration& from, const std::string& name, cluster_config& result);
+
+/// How long one answer of ssh's is waited for. It takes 5 ms; but a configuration may have names looked up or
+/// commands run (ssh_config(5): CanonicalizeHostname, Match exec).
+constexpr std::chrono::seconds openssh_patience{10};
+
+/// Has ssh(1) say what its configuration has of the cluster's `ssh_host`, once: the settings are then what
+/// the cluster's own table says, what ssh's files say, and what [defaults] say, the first that says anything.
+/// Files are read as ssh would read them for this process's user. Blocks, for as long as that takes ssh
+/// (`openssh_patience`). Code `none`: it is done, or there is no `ssh_host`; else `invalid_settings`, with
+/// ssh's own complaint.
+failure ask_openssh(cluster_config& cluster, const std::stop_token& stop = {});
+/// The same of all clusters, some at a time. Those that ssh has no answer for go to `unusable`; the problems
+/// say why, and need keep nobody from the others. A runtime does this itself when it begins.
+std::vector<config_problem> ask_openssh(configuration& of, const std::stop_token& stop = {});
+
+/// `resolve_cluster`, and `ask_openssh`. A name that is in no configuration may be one that ssh's files have
+/// something to say of: a Host, or a pattern that does not match every name.
+failure find_cluster(const configuration& from, const std::string& name, cluster_config& result,
+                     const std::stop_token& stop = {});
 
 /// What is wrong with the files that a cluster's settings name and that must be there (its key files): one
 /// problem for each that is absent, no regular file or not readable, with the file, line and key that name

@@ -56,7 +56,7 @@ struct runtime_parts {
   runtime_parts& operator=(const runtime_parts&) = delete;
 
   /// Pools of our own, in `system`.
-  void begin(const configuration& config);
+  void begin(configuration config);
   /// A node's pools.
   failure join(node_place where, std::chrono::milliseconds timeout, std::stop_token called_off = {});
   void make_own_system();

@@ -53,7 +53,7 @@ runtime::runtime(configuration config, runtime_options options)
 runtime::runtime(caf::actor_system& system, configuration config, runtime_options options)
     : parts_(parts_with(&system, config, std::move(options))) {}
 
-void runtime_parts::begin(const configuration& config) {
+void runtime_parts::begin(configuration config) {
   if (auto lack = check_descriptors(); lack.code != errc::none)
     throw error{std::move(lack)};
   log = std::make_shared<event_log>(config.log_level, config.log_file, config.log_causes);
@@ -105,6 +105,9 @@ void runtime_parts::begin(const configuration& config) {
   handed.report_bug = [to = log](const std::string& cluster, const std::string& text) {
     to->bug(cluster, text);
   };
+  for (const auto& each : ask_openssh(config))
+    log->misconfigured(to_string(each));
+  handed.unusable = {config.unusable.begin(), config.unusable.end()};
   std::vector<cluster_settings> clusters;
   for (const auto& cluster : config.clusters)
     clusters.push_back(cluster.settings);

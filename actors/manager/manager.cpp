@@ -82,6 +82,8 @@ caf::error manager_actor_state::unknown(const std::string& cluster) const {
     return make_error(errc::stopping, "the runtime is stopping");
   if (auto away = elsewhere_.find(cluster); away != elsewhere_.end())
     return make_error(why_elsewhere(cluster, away->second.node));
+  if (auto wrong = world_.unusable.find(cluster); wrong != world_.unusable.end())
+    return make_error(wrong->second);
   std::string names;
   for (auto& [name, entry] : clusters_) {
     if (names.size() > 200) {

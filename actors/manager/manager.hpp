@@ -62,6 +62,8 @@ struct manager_world {
   /// Begins to read the configuration again; must not block. None: there is nothing to read.
   std::function<std::unique_ptr<host_errand>(const std::string& by, waker wake)> reload = {};
   site_nodes nodes = {};
+  /// Clusters that have no pool since their settings could not be read, and why.
+  std::map<std::string, failure> unusable = {};
 };
 
 class manager_actor_state {

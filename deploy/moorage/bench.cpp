@@ -141,7 +141,7 @@ ending run_bench(const options& from) {
     return {wrong_config, 0};
   auto reached = reach_cluster(from, *config, signals);
   if (!reached.pools)
-    return refuse(reached.reason);
+    return signals.caught() != 0 ? ending{failed, signals.caught()} : refuse(reached.reason);
   auto& pools = *reached.pools;
   auto pool = pools.pool(from.cluster);
   if (!pool)

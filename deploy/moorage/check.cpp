@@ -229,7 +229,7 @@ ending run_check(const options& from) {
   auto begin = clock::now();
   auto reached = reach_cluster(from, *config, signals);
   if (!reached.pools)
-    return refuse(reached.reason);
+    return signals.caught() != 0 ? ending{failed, signals.caught()} : refuse(reached.reason);
   auto found = look(from, reached, signals);
   auto took = clock::now() - begin;
   found.interrupted = signals.caught() != 0;

@@ -44,6 +44,8 @@ std::string cluster_text(const configuration& config, const cluster_config& clus
                       colours) +
               "\n";
   }
+  for (const auto& each : cluster.not_followed)
+    result += "# " + each + " of ssh's configuration is not followed\n";
   return result;
 }
 
@@ -54,6 +56,8 @@ json cluster_json(const configuration& config, const cluster_config& cluster) {
     result[name_with_unit(field)] = {{"value", value_json(field, cluster.settings)},
                                      {"origin", describe_origin(config, cluster, origin)}};
   }
+  if (!cluster.settings.ssh_host.empty())
+    result["ssh_options_not_followed"] = cluster.not_followed;
   return result;
 }
 
@@ -198,12 +202,17 @@ ending run_config(const options& from) {
       names += each + "\n";
     return say(names);
   }
-  auto clusters = config->clusters;
+  signal_watch signals;
+  std::vector<cluster_config> clusters;
   if (!from.cluster.empty()) {
     cluster_config chosen;
-    if (auto unknown = resolve_cluster(*config, from.cluster, chosen); unknown.code != errc::none)
-      return refuse(unknown);
+    if (auto unknown = find_cluster(*config, from.cluster, chosen, signals.token());
+        unknown.code != errc::none)
+      return signals.caught() != 0 ? ending{wrong_config, signals.caught()} : refuse(unknown);
     clusters = {chosen};
+  } else {
+    ask_openssh_of_all(from, *config, signals);
+    clusters = config->clusters;
   }
   warn_of_files(from, *config, clusters);
   return say(from.json ? whole_json(from, *config, clusters) : whole_text(from, *config, clusters));

@@ -233,7 +233,7 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
   auto& pools = *reached.pools;
   auto lease = acquire(from, pools, signals, reached.took);
   if (!lease && reached.of_node && !reached.distant && lease.error().code == errc::unknown_cluster) {
-    if (auto unknown = make_known(pools, from, config, lease.error()); unknown.code != errc::none) {
+    if (auto unknown = make_known(pools, from, config, signals, lease.error()); unknown.code != errc::none) {
       refuse(unknown);
       return {exec_failed, 0};
     }
@@ -293,6 +293,10 @@ ending run_exec(const options& from) {
     return {exec_failed, 0};
   auto reached = reach_pools(from, *config, signals);
   if (!reached.pools) {
+    if (signals.caught() != 0) {
+      complain(from.cluster + ": interrupted; the command did not run");
+      return {exec_failed, signals.caught()};
+    }
     refuse(reached.reason);
     // The network's fault, or a node that is being started anew, may pass; what is wrong here does not.
     auto code = reached.reason.code;

@@ -19,6 +19,9 @@ namespace moorage::cli {
 std::optional<runtime> make_pools(configuration config, signal_watch& signals, failure& reason,
                                   runtime_options how = {});
 
+/// False: `make_pools` begins the process anew, so that what is told before it would be told twice.
+bool makes_pools_here();
+
 /// A link over TLS, which is the other program's as well: the same may happen. `signals`: none are watched.
 result<runtime> connect_over_tls(const node_address& node, std::chrono::milliseconds timeout,
                                  runtime_options how, signal_watch* signals);

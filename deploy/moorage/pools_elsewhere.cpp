@@ -46,6 +46,10 @@ failure become_other_program() {
 
 } // namespace
 
+bool makes_pools_here() {
+  return false;
+}
+
 std::optional<runtime> make_pools(configuration, signal_watch& signals, failure& reason, runtime_options) {
   signals.hand_over();
   reason = become_other_program();

@@ -2,6 +2,10 @@
 
 namespace moorage::cli {
 
+bool makes_pools_here() {
+  return true;
+}
+
 std::optional<runtime> make_pools(configuration config, signal_watch&, failure& reason, runtime_options how) {
   try {
     return runtime{std::move(config), std::move(how)};

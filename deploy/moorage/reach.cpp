@@ -49,12 +49,23 @@ bool apply_settings(const options& from, configuration& config,
   return told.empty();
 }
 
+void tell_not_followed(const cluster_config& of) {
+  std::string options;
+  for (const auto& each : of.not_followed)
+    options += (options.empty() ? "" : ", ") + each;
+  if (!options.empty())
+    complain(of.settings.name + ": of what ssh's configuration says, not followed: " + options);
+}
+
 // The settings of a cluster that is about to be used. Only its own files are looked at: a key that is gone,
 // or on a disk that hangs, is no other cluster's trouble.
-failure usable_cluster(const configuration& from, const std::string& name, cluster_config& result) {
-  auto wrong = resolve_cluster(from, name, result);
+failure usable_cluster(const options& how, const configuration& from, const signal_watch& signals,
+                       cluster_config& result) {
+  auto wrong = find_cluster(from, how.cluster, result, signals.token());
   if (wrong.code != errc::none)
     return wrong;
+  if (how.verbose > 0)
+    tell_not_followed(result);
   auto problems = check_files(from, result);
   if (problems.empty())
     return {};
@@ -131,10 +142,16 @@ pools_at_hand over_tls(const options& from, const configuration& config, const s
 
 // A node is in another folder than we are.
 void name_files_from_root(cluster_settings& of) {
+  auto name_from_root = [](std::string& file) {
+    if (std::error_code unknown; !file.empty() && !file.starts_with('/') && !file.starts_with('~'))
+      file = std::filesystem::absolute(file, unknown).string();
+  };
   for (auto* files : {&of.key_files, &of.known_hosts_files})
     for (auto& each : *files)
-      if (std::error_code unknown; !each.empty() && !each.starts_with('/') && !each.starts_with('~'))
-        each = std::filesystem::absolute(each, unknown).string();
+      name_from_root(each);
+  name_from_root(of.agent_socket);
+  if (of.ssh_config != "none")
+    name_from_root(of.ssh_config);
 }
 
 // A node that ends at this very moment is none: its file goes first.
@@ -218,6 +235,20 @@ std::optional<configuration> read_configuration(const options& from, std::string
   return config;
 }
 
+bool ask_openssh_of_all(const options& from, configuration& config, const signal_watch& signals,
+                        std::string* wrong) {
+  auto problems = ask_openssh(config, signals.token());
+  for (const auto& each : problems) {
+    complain(to_string(each));
+    if (wrong != nullptr)
+      *wrong += (wrong->empty() ? "" : "\n") + to_string(each);
+  }
+  if (from.quiet == 0)
+    for (const auto& each : config.clusters)
+      tell_not_followed(each);
+  return problems.empty();
+}
+
 void warn_of_files(const options& from, const configuration& config,
                    const std::vector<cluster_config>& clusters, const std::function<bool()>& unwanted) {
   if (from.quiet > 1)
@@ -258,9 +289,10 @@ std::string distant_node(const options& from, const configuration& config) {
   return config.nodes.empty() || config.client_tls.certificate.empty() ? "" : any_node;
 }
 
-failure make_known(runtime& node, const options& from, const configuration& config, const failure& unknown) {
+failure make_known(runtime& node, const options& from, const configuration& config,
+                   const signal_watch& signals, const failure& unknown) {
   cluster_config ours;
-  auto wrong = usable_cluster(config, from.cluster, ours);
+  auto wrong = usable_cluster(from, config, signals, ours);
   name_files_from_root(ours.settings);
   if (wrong.code == errc::none)
     wrong = node.register_cluster(ours.settings).error();
@@ -278,7 +310,7 @@ pools_at_hand reach_cluster(const options& from, const configuration& config, si
   // A node of another version may have no such question: an acquire says it as well.
   if (auto known = result.pools->pool(from.cluster); !known && known.error().code != errc::other_version)
     result.reason = known.error().code == errc::unknown_cluster
-                        ? make_known(*result.pools, from, config, known.error())
+                        ? make_known(*result.pools, from, config, signals, known.error())
                         : known.error();
   if (result.reason.code != errc::none)
     result.pools.reset();
@@ -314,7 +346,8 @@ pools_at_hand reach_pools(const options& from, const configuration& config, sign
     }
   }
   cluster_config cluster;
-  result.reason = usable_cluster(config, from.cluster, cluster);
+  if (makes_pools_here())
+    result.reason = usable_cluster(from, config, signals, cluster);
   if (result.reason.code != errc::none)
     return result;
   cluster.settings.min_idle = 0;

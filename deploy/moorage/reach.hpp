@@ -15,6 +15,11 @@ namespace moorage::cli {
 /// complained of; what of the file, is added to `wrong` as well.
 std::optional<configuration> read_configuration(const options& from, std::string* wrong = nullptr);
 
+/// Has ssh say what each cluster's `ssh_host` stands for; complains of those that it has no answer for (which
+/// are then `unusable`), and tells what of ssh's options is not followed. False: it complained of some.
+bool ask_openssh_of_all(const options& from, configuration& config, const signal_watch& signals,
+                        std::string* wrong = nullptr);
+
 /// Tells of the files that these clusters lack, each once. Whoever uses such a cluster is refused; nobody
 /// else is. Waits for the disks, and for whoever reads stderr; says no more once `unwanted` says so.
 void warn_of_files(const options& from, const configuration& config,
@@ -51,7 +56,8 @@ pools_at_hand reach_pools(const options& from, const configuration& config, sign
 failure no_node_on(const std::string& path, const options& from);
 /// Tells a node that does not know the options' cluster of it, with our settings; `unknown` is how the node
 /// said so, which stands where it takes settings from others.
-failure make_known(runtime& node, const options& from, const configuration& config, const failure& unknown);
+failure make_known(runtime& node, const options& from, const configuration& config,
+                   const signal_watch& signals, const failure& unknown);
 
 /// Says which of the site's nodes a list lacks, since they could not be reached.
 void tell_unreachable(const runtime& nodes);

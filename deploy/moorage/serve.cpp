@@ -1,16 +1,14 @@
 // `moorage serve`: a node that keeps the pools for everybody else of this user.
 #include <algorithm>
 #include <array>
-#include <condition_variable>
-#include <future>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include <sys/resource.h>
 
 #include "deploy/moorage/background.hpp"
 #include "deploy/moorage/commands.hpp"
+#include "deploy/moorage/errands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/life_signs.hpp"
 #include "deploy/moorage/pools.hpp"
@@ -75,78 +73,6 @@ serving way_to_serve(const options& from, const configuration& config, handed_so
   result.access = config.access;
   return result;
 }
-
-// What other threads leave for the main one to do.
-class errands {
-public:
-  enum class kind { reload, stop };
-  using reading = std::promise<result<std::string>>;
-  ~errands() { close(); }
-
-  // An admin's order to read the configuration again; returns when that is done.
-  result<std::string> reload() {
-    std::future<result<std::string>> answer;
-    {
-      std::lock_guard guard{mutex_};
-      if (closed_)
-        return failure{errc::stopping, "the node ends"};
-      answer = readings_.emplace_back().get_future();
-      reload_ = true;
-      changed_.notify_one();
-    }
-    return answer.get();
-  }
-  // Whoever had ordered it when it began is told what became of it.
-  void answer(const result<std::string>& what) {
-    for (auto& each : std::exchange(begun_, {}))
-      each.set_value(what);
-  }
-  // Nothing is read any more.
-  void close() {
-    answer(failure{errc::stopping, "the node ends"});
-    std::lock_guard guard{mutex_};
-    closed_ = true;
-    for (auto& each : std::exchange(readings_, {}))
-      each.set_value(failure{errc::stopping, "the node ends"});
-  }
-  void leave(kind what) {
-    std::lock_guard guard{mutex_};
-    (what == kind::stop ? stop_ : reload_) = true;
-    changed_.notify_one();
-  }
-  // A stop, since nobody can reach the node any more.
-  void leave(failure why) {
-    std::lock_guard guard{mutex_};
-    lost_ = std::move(why);
-    stop_ = true;
-    changed_.notify_one();
-  }
-  // Why the node has to stop, if not because somebody said so.
-  failure lost() {
-    std::lock_guard guard{mutex_};
-    return lost_;
-  }
-  kind wait() {
-    std::unique_lock guard{mutex_};
-    changed_.wait(guard, [&] { return stop_ || reload_; });
-    reload_ = false;
-    if (stop_)
-      return kind::stop;
-    begun_ = std::exchange(readings_, {});
-    return kind::reload;
-  }
-
-private:
-  // edge: the signals' thread, the one that watches the socket's file, and the main one.
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool stop_ = false;
-  bool reload_ = false;
-  bool closed_ = false;
-  std::vector<reading> readings_;
-  std::vector<reading> begun_; ///< the main thread's alone
-  failure lost_;
-};
 
 std::string counted(std::size_t number, const std::string& what) {
   return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
@@ -247,14 +173,21 @@ void renew_tls(runtime& pools, const configuration& before, configuration& now, 
 
 // Reads it again, and says what came of it. MONOTONIC_USEC= would be for Type=notify-reload, of systemd 253.
 result<std::string> read_again(const options& from, runtime& pools, const configuration& at_start,
-                               std::optional<configuration>& config, const service_manager& manager) {
+                               std::optional<configuration>& config, const signal_watch& signals,
+                               const service_manager& manager) {
   manager.tell("RELOADING=1");
   std::string wrong;
   auto now = read_configuration(from, &wrong);
   result<std::string> told{
       failure{errc::invalid_settings, "the configuration in force stays as it is: " + wrong}};
   if (now) {
+    auto answered = ask_openssh_of_all(from, *now, signals, &wrong);
+    for (const auto& [name, why] : now->unusable)
+      if (const auto* old = config->find(name))
+        now->clusters.push_back(*old);
     told = take_over(pools, *config, *now);
+    if (!answered)
+      told = failure{errc::invalid_settings, (told ? *told : told.error().text) + "; " + wrong};
     renew_tls(pools, *config, *now, told);
     config = std::move(now);
     if (told)
@@ -325,6 +258,13 @@ private:
   blocking_answer<bool> looked_;
 };
 
+// What it says of the configuration, it says once: not before the process has begun anew.
+void complete(const options& from, configuration& config, const signal_watch& signals) {
+  ask_openssh_of_all(from, config, signals);
+  if (!config.nodes.empty() && config.node_name.empty())
+    complain("warning: name in [node] is missing, which of [nodes] this one is: it has every cluster");
+}
+
 } // namespace
 
 ending run_serve(const options& from) {
@@ -341,8 +281,8 @@ ending run_serve(const options& from) {
   auto config = read_configuration(from);
   if (!config)
     return {wrong_config, 0};
-  if (!config->nodes.empty() && config->node_name.empty())
-    complain("warning: name in [node] is missing, which of [nodes] this one is: it has every cluster");
+  if (makes_pools_here())
+    complete(from, *config, signals);
   auto handed = sockets_for(*config);
   if (!handed) {
     complain(handed.error().text);
@@ -383,7 +323,7 @@ ending run_serve(const options& from) {
   of_files.begin(from, *config);
   const auto at_start = *config;
   while (left.wait() == errands::kind::reload) {
-    auto told = read_again(from, *pools, at_start, config, manager);
+    auto told = read_again(from, *pools, at_start, config, signals, manager);
     left.answer(told);
     if (told)
       of_files.begin(from, *config);

@@ -160,8 +160,11 @@ void config_reader::read_cluster(const toml::key& key, const toml::table& table,
   cluster.settings.name = key.str();
   auto before = result_.problems.size();
   read_settings(table, section, cluster, setting_origin::source::cluster);
-  if (!table.contains("host"))
-    problem(key.source(), section, "host is missing; allowed: the name or address of the login node");
+  if (!table.contains("host") && !cluster.settings.ssh_host.empty())
+    cluster.settings.host = cluster.settings.ssh_host; // until ssh has said what it stands for
+  else if (!table.contains("host") && !table.contains("ssh_host"))
+    problem(key.source(), section,
+            "host is missing; allowed: the name or address of the login node (or ssh_host, a Host of ssh's)");
   if (!broken_defaults && result_.problems.size() == before)
     check_whole(cluster, section, key.source());
   result_.value.clusters.push_back(std::move(cluster));
@@ -226,6 +229,8 @@ std::optional<setting_value> config_reader::read_value(const setting_rules& rule
                         : check_value(rules, value);
   } else if (rules.type != setting_type::count && rules.type != setting_type::boolean && node.is_string()) {
     wrong = parse_value(rules, **node.as_string(), value);
+    if (rules.type == setting_type::file && wrong.empty() && std::get<std::string>(value) != "none")
+      value = anchored(std::get<std::string>(value));
   } else {
     wrong_type(rules, node, path);
     return std::nullopt;

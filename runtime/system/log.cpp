@@ -148,6 +148,11 @@ void event_log::turned_away(const std::string& who_and_why) {
   inside_->logger->warn(printable(text, printable_whole));
 }
 
+void event_log::misconfigured(const std::string& text) {
+  if (inside_)
+    inside_->logger->error(printable(text, printable_whole));
+}
+
 void event_log::bug(const std::string& cluster, const std::string& text) {
   if (inside_)
     inside_->logger->critical(printable(cluster.empty() ? text : cluster + ": " + text, printable_whole));

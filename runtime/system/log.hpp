@@ -24,6 +24,8 @@ public:
   bool wanted() const { return inside_ != nullptr; }
   void write(const event_record& record);
   void bug(const std::string& cluster, const std::string& text);
+  /// A cluster that cannot be used as it is configured, and why.
+  void misconfigured(const std::string& text);
   /// Somebody who could not prove who they are, and why; ten a minute, since strangers could fill a disk.
   void turned_away(const std::string& who_and_why);
   /// What a host's callback threw. `cluster` may be empty.

@@ -167,7 +167,8 @@ TEST_CASE("settings that contradict each other are refused at the one that was w
 
 TEST_CASE("a cluster without a host is refused, and a host in the defaults too") {
   CHECK(problems_of("[clusters.lumi]\nport = 22\n") ==
-        "m.toml:1:11: clusters.lumi: host is missing; allowed: the name or address of the login node\n");
+        "m.toml:1:11: clusters.lumi: host is missing; allowed: the name or address of the login node (or "
+        "ssh_host, a Host of ssh's)\n");
   CHECK(problems_of("[defaults]\nhost = \"h\"\n") ==
         "m.toml:2:1: defaults.host: belongs to one cluster; allowed: in [clusters.NAME]\n");
 }
@@ -223,7 +224,8 @@ TEST_CASE("text that is no TOML is refused with the place") {
 TEST_CASE("everything wrong with a file is told at once, in its order") {
   CHECK(problems_of("[clusters.b]\nport = 0\n[defaults]\nuser = 5\npool_size = "
                     "0\n[nodess]\n[clusters.a]\nhost = 1\n") ==
-        "m.toml:1:11: clusters.b: host is missing; allowed: the name or address of the login node\n"
+        "m.toml:1:11: clusters.b: host is missing; allowed: the name or address of the login node (or "
+        "ssh_host, a Host of ssh's)\n"
         "m.toml:2:8: clusters.b.port: 0 is out of range; allowed: 1 to 65535\n"
         "m.toml:4:8: defaults.user: an integer is the wrong type; allowed: a string\n"
         "m.toml:5:13: defaults.pool_size: 0 is out of range; allowed: 1 to 10000\n"

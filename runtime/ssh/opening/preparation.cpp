@@ -196,6 +196,8 @@ preparation::preparation(const cluster_settings& settings, blocking_threads& thr
                          surroundings around, std::shared_ptr<host_key_memory> remembered)
     : cluster_(settings.name), host_(settings.host), threads_(threads), wake_(std::move(wake)),
       around_(filled_in(std::move(around))) {
+  if (!settings.agent_socket.empty())
+    around_.agent_socket = settings.agent_socket;
   files_pending_ = threads_.ask(
       {cluster_, "reading key files, known_hosts files and the secret store"},
       [settings, secrets = std::move(secrets), around = around_,
@@ -279,7 +281,10 @@ preparation::state preparation::poll() {
     if (files_->keys.agent)
       files_->keys.connect = threads_.ask(
           {cluster_, "connecting to the agent at " + around_.agent_socket},
-          [path = around_.agent_socket](const abandonment&) { return connect_agent(path); }, wake_);
+          [around = around_](const abandonment&) {
+            return connect_agent(expand_home(around.agent_socket, home_folder(around)));
+          },
+          wake_);
   }
   if (!look_up_ && (look_up_ = look_up_pending_.take()) && look_up_->found.endpoints.empty()) {
     error_ = look_up_->found.error;

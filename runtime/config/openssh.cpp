@@ -1,0 +1,187 @@
+#include "runtime/config/openssh.hpp"
+
+#include <algorithm>
+#include <array>
+#include <future>
+#include <thread>
+
+#include <limits.h>
+#include <unistd.h>
+
+#include "messages/printable.hpp"
+#include "runtime/config.hpp"
+#include "runtime/config/fields.hpp"
+#include "runtime/system/account.hpp"
+#include "runtime/system/program_output.hpp"
+
+namespace moorage {
+
+namespace {
+
+/// A name that no Host has but by a pattern that has every name.
+constexpr const char* nobody = "moorage--no-such-host";
+
+/// Names at once: each is a process for some milliseconds, unless it asks a name server.
+constexpr std::size_t asked_at_once = 8;
+
+std::string this_machine() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+bool key_there(const std::string& file) {
+  return access(file.c_str(), F_OK) == 0 || access((file + ".pub").c_str(), F_OK) == 0;
+}
+
+/// ssh says on its standard error what is no fault of the files, too.
+std::string complaints_of(const std::string& error_output) {
+  std::string result;
+  for (std::size_t at = 0; at < error_output.size();) {
+    auto end = std::min(error_output.find('\n', at), error_output.size());
+    auto line = error_output.substr(at, end - at);
+    if (line.find_first_not_of(" \r\t") != std::string::npos && !line.starts_with("Pseudo-terminal"))
+      result += (result.empty() ? "" : "; ") + printable(line, 300);
+    at = end + 1;
+  }
+  return result;
+}
+
+std::string file_of(const cluster_settings& settings) {
+  return settings.ssh_config == "none" ? "none" : expand_home(settings.ssh_config);
+}
+
+struct both_answers {
+  openssh_answer with_files;
+  openssh_answer without;
+};
+
+both_answers ask_both(const std::string& host, const std::string& file, const std::stop_token& stop) {
+  auto other =
+      std::async(std::launch::async, [&] { return ask_openssh_about(host, "none", openssh_patience, stop); });
+  both_answers result;
+  result.with_files = ask_openssh_about(host, file, openssh_patience, stop);
+  result.without = other.get();
+  return result;
+}
+
+/// What the cluster's own table or the command line says stays.
+bool said_elsewhere(const cluster_config& of, const std::string& field) {
+  using source = setting_origin::source;
+  auto from = of.origin_of(field).from;
+  return from == source::cluster || from == source::command_line || from == source::destination;
+}
+
+failure take_over(cluster_config& target, const both_answers& answers) {
+  const auto& host = target.settings.ssh_host;
+  auto self = user_account_of(::getuid());
+  // As ssh, which asks the password database and not $HOME.
+  ssh_config_reader who{host, file_of(target.settings), self.home, self.name, this_machine(), key_there};
+  auto reading = read_ssh_options(answers.with_files.options, answers.without.options, who);
+  if (!reading.wrong.empty())
+    return {errc::invalid_settings, "ssh_host " + host + ": " + reading.wrong};
+  auto result = target;
+  for (const auto& [name, value] : reading.settings) {
+    if (said_elsewhere(target, name))
+      continue;
+    find_cluster_field(name)->set(result.settings, value);
+    result.note_origin(name, {setting_origin::source::ssh_config, 0});
+  }
+  result.not_followed = std::move(reading.not_followed);
+  if (auto wrong = check_settings(result.settings); wrong.code != errc::none)
+    return {wrong.code, "ssh_host " + host + ": " + wrong.text};
+  result.asked_openssh = true;
+  target = std::move(result);
+  return {};
+}
+
+} // namespace
+
+openssh_answer ask_openssh_about(const std::string& host, const std::string& file,
+                                 std::chrono::milliseconds timeout, const std::stop_token& stop) {
+  std::vector<std::string> words{"ssh", "-G", "-T"};
+  if (!file.empty())
+    words.insert(words.end(), {"-F", file});
+  words.insert(words.end(), {"--", host});
+  auto said = output_of(words, timeout, stop);
+  openssh_answer result;
+  result.complaints = complaints_of(said.error_output);
+  if (said.done) {
+    result.options = parse_ssh_options(said.output);
+    return result;
+  }
+  auto text = "ssh_config cannot be read for '" + printable(host) + "': ";
+  text += result.complaints.empty() ? said.problem : result.complaints;
+  if (said.problem.find("No such file") != std::string::npos)
+    text += " (ssh -G reads it; install OpenSSH's client, or set host and the rest in the configuration)";
+  result.problem = {errc::invalid_settings, std::move(text)};
+  return result;
+}
+
+failure ask_openssh(cluster_config& cluster, const std::stop_token& stop) {
+  if (cluster.settings.ssh_host.empty() || cluster.asked_openssh)
+    return {};
+  auto answers = ask_both(cluster.settings.ssh_host, file_of(cluster.settings), stop);
+  for (const auto* each : {&answers.with_files, &answers.without})
+    if (each->problem.code != errc::none)
+      return each->problem;
+  return take_over(cluster, answers);
+}
+
+std::vector<config_problem> ask_openssh(configuration& of, const std::stop_token& stop) {
+  std::vector<config_problem> problems;
+  std::vector<failure> wrong(of.clusters.size());
+  for (std::size_t from = 0; from < of.clusters.size(); from += asked_at_once) {
+    std::vector<std::jthread> asking;
+    for (auto i = from; i < std::min(from + asked_at_once, of.clusters.size()); ++i)
+      if (!of.clusters[i].settings.ssh_host.empty() && !of.clusters[i].asked_openssh)
+        asking.emplace_back([&, i] { wrong[i] = ask_openssh(of.clusters[i], stop); });
+  }
+  std::vector<cluster_config> usable;
+  for (std::size_t i = 0; i < wrong.size(); ++i) {
+    auto& cluster = of.clusters[i];
+    if (wrong[i].code == errc::none) {
+      usable.push_back(std::move(cluster));
+      continue;
+    }
+    const auto& name = cluster.settings.name;
+    problems.push_back(
+        {of.file, cluster.origin_of("ssh_host").line, 0, "clusters." + name + ".ssh_host", wrong[i].text});
+    of.unusable.emplace_back(name, std::move(wrong[i]));
+  }
+  of.clusters = std::move(usable);
+  return problems;
+}
+
+failure find_cluster(const configuration& from, const std::string& name, cluster_config& result,
+                     const std::stop_token& stop) {
+  for (const auto& [unusable, why] : from.unusable)
+    if (unusable == name)
+      return why;
+  auto unknown = resolve_cluster(from, name, result);
+  if (unknown.code == errc::none)
+    return ask_openssh(result, stop);
+  if (unknown.code != errc::unknown_cluster || !check_value(*find_cluster_field("ssh_host"), name).empty())
+    return unknown;
+  auto host = from.defaults;
+  host.settings.name = host.settings.ssh_host = name;
+  auto file = file_of(host.settings);
+  auto other =
+      std::async(std::launch::async, [&] { return ask_openssh_about(nobody, file, openssh_patience, stop); });
+  auto answers = ask_both(name, file, stop);
+  auto of_nobody = other.get();
+  for (const auto* each : {&answers.with_files, &answers.without, &of_nobody})
+    if (each->problem.code != errc::none) {
+      unknown.text += "; " + each->problem.text;
+      return unknown;
+    }
+  if (!says_more(answers.with_files.options, name, of_nobody.options)) {
+    unknown.text += "; nor does " + (file.empty() ? "~/.ssh/config" : file) + " have a Host of that name";
+    return unknown;
+  }
+  auto wrong = take_over(host, answers);
+  if (wrong.code == errc::none)
+    result = std::move(host);
+  return wrong;
+}
+
+} // namespace moorage

@@ -1,0 +1,24 @@
+// Asks ssh(1) what its configuration says of a host. ssh alone knows that: Match, Include, negation and what
+// wins over what are its own, and whoever reads the files in its place comes to other ends.
+#pragma once
+
+#include <chrono>
+#include <stop_token>
+#include <string>
+
+#include "messages/errors.hpp"
+#include "runtime/config/ssh_config.hpp"
+
+namespace moorage {
+
+/// What `ssh -G` says of a name that was checked (messages/settings_words.hpp: `wrong_ssh_host`). Blocks for
+/// the timeout at most.
+struct openssh_answer {
+  ssh_options options;
+  std::string complaints; ///< on its standard error: what it made of lines that it did not understand
+  failure problem;        ///< code `none`: it has answered
+};
+openssh_answer ask_openssh_about(const std::string& host, const std::string& file,
+                                 std::chrono::milliseconds timeout, const std::stop_token& stop);
+
+} // namespace moorage

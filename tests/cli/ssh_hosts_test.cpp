@@ -1,0 +1,123 @@
+// Clusters that are Hosts of OpenSSH's configuration, by the program, at real sshds.
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include "tests/cli/node_home.hpp"
+
+using namespace moorage;
+using namespace moorage::cli_tests;
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
+using support::real_sshd;
+
+namespace {
+
+// How ssh gets to that sshd: a Host of its configuration.
+std::string host_of(const std::string& name, const real_sshd& sshd) {
+  return "Host " + name + "\n  HostName " + sshd.host() + "\n  Port " + std::to_string(sshd.port()) +
+         "\n  User " + sshd.user() + "\n  IdentityFile " + sshd.client_key() +
+         "\n  IdentityAgent none\n  UserKnownHostsFile " + sshd.known_hosts() + "\n";
+}
+
+struct ssh_home {
+  ssh_home() {
+    write(host_of("lumi", sshd));
+    configure("");
+  }
+  std::string ssh_config() const { return folder / "ssh_config"; }
+  void write(const std::string& text) const { std::ofstream{ssh_config()} << text; }
+  void configure(const std::string& more) const {
+    std::ofstream{folder / "moorage.toml"} << "[defaults]\nssh_config = \"ssh_config\"\n" << more;
+  }
+  program_spec spec(std::vector<std::string> arguments) const {
+    return {std::move(arguments), folder.path(), {}, {{"MOORAGE_CONFIG", folder / "moorage.toml"}}};
+  }
+  finished moorage(std::vector<std::string> arguments) const { return run(spec(std::move(arguments))); }
+
+  real_sshd sshd;
+  support::scratch_folder folder;
+};
+
+} // namespace
+
+TEST_CASE("a Host of ssh's configuration is a cluster without more ado, with a node and without") {
+  ssh_home home;
+  CHECK(home.moorage({"exec", "lumi", "--", "echo", "alone"}).output == "alone\n");
+  program node{home.spec({"serve"})};
+  REQUIRE(node.wrote("serving 0 clusters on "));
+  auto logins = home.sshd.logins();
+  CHECK(home.moorage({"exec", "lumi", "--", "echo", "one"}).output == "one\n");
+  CHECK(home.moorage({"exec", "lumi", "--", "echo", "two"}).output == "two\n");
+  CHECK(home.sshd.logins() == logins + 1);
+  auto config = home.moorage({"config", "lumi"}).output;
+  CHECK_THAT(config, Contains("[clusters.lumi]") && Contains("# ssh -G lumi"));
+  CHECK_THAT(home.moorage({"config", "lumi", "--json"}).output, Contains("\"origin\": \"ssh -G lumi\""));
+}
+
+TEST_CASE("a name that neither the configuration nor ssh's has is refused, with both named") {
+  ssh_home home;
+  auto wrong = home.moorage({"exec", "lumo", "--", "true"});
+  CHECK(wrong.code == 255);
+  CHECK_THAT(wrong.error_output,
+             Contains("no cluster 'lumo'") && Contains("ssh_config have a Host of that name"));
+}
+
+TEST_CASE("without the program ssh a Host is refused with that reason, and what needs none goes on") {
+  ssh_home home;
+  home.configure(cluster_table("plain", home.sshd));
+  std::filesystem::create_directory(home.folder / "bin");
+  auto exec = home.spec({"PATH=" + (home.folder / "bin"), MOORAGE_PROGRAM, "exec", "lumi", "--", "true"});
+  exec.executable = "/usr/bin/env";
+  CHECK_THAT(run(exec).error_output,
+             Contains("ssh could not be run: No such file") && Contains("install OpenSSH's client"));
+  exec.arguments[3] = "plain";
+  CHECK(run(exec).code == 0);
+}
+
+TEST_CASE("a node begins whatever ssh says of one of its clusters, and a reload mends that") {
+  ssh_home home;
+  home.write(host_of("lumi", home.sshd) + "Host broken\n  Port x\n");
+  home.configure("[clusters.far]\nssh_host = \"lumi\"\n" + cluster_table("plain", home.sshd));
+  program node{home.spec({"serve"})};
+  REQUIRE(node.wrote("moorage.toml:4: clusters.far.ssh_host: ssh_config cannot be read for 'lumi'"));
+  REQUIRE(node.wrote("serving 1 cluster on "));
+  CHECK(home.moorage({"exec", "plain", "--", "echo", "well"}).output == "well\n");
+  auto refused = home.moorage({"exec", "far", "--", "true"});
+  CHECK(refused.code == 255);
+  CHECK_THAT(refused.error_output, Contains("Bad port 'x'"));
+  home.write(host_of("lumi", home.sshd));
+  CHECK(home.moorage({"admin", "reload"}).code == 0);
+  CHECK(home.moorage({"exec", "far", "--", "echo", "mended"}).output == "mended\n");
+  // One that was well stays as it was.
+  home.write("Nonsense\n");
+  auto told = home.moorage({"admin", "reload"});
+  CHECK(told.code != 0);
+  CHECK_THAT(told.error_output, Contains("clusters.far.ssh_host") && Contains("ssh_config line 1: "));
+  CHECK(home.moorage({"exec", "far", "--", "echo", "still"}).output == "still\n");
+}
+
+TEST_CASE("what ssh's configuration has and is not followed is told: by config, by a node, and with -v") {
+  ssh_home home;
+  home.write(host_of("lumi", home.sshd) + "  SetEnv A=b\n  RekeyLimit 1G\n");
+  CHECK_THAT(home.moorage({"config", "lumi"}).output,
+             Contains("# SetEnv of ssh's configuration is not followed\n") && Contains("# RekeyLimit of"));
+  auto exec = home.moorage({"exec", "lumi", "--", "true"});
+  CHECK(exec.code == 0);
+  CHECK(exec.error_output.empty());
+  auto named = std::string{"lumi: of what ssh's configuration says, not followed: SetEnv, RekeyLimit"};
+  auto told = home.moorage({"-v", "exec", "lumi", "--", "true"}).error_output;
+  CHECK_THAT(told, Contains(named));
+  CHECK(told.find(named, told.find(named) + 1) == std::string::npos);
+}
+
+TEST_CASE("Ctrl-C ends a command whose ssh configuration waits for something") {
+  ssh_home home;
+  home.write("Match exec \"echo $PPID > " + (home.folder / "begun") + "; exec sleep 600\"\n  User me\n");
+  program exec{home.spec({"--embedded", "exec", "lumi", "--", "true"})};
+  auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (support::contents_of(home.folder / "begun").empty() && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
+  exec.signal(SIGINT);
+  CHECK(exec.wait(8s).signal == SIGINT); // the wait itself would have ended after 10 s
+}

@@ -1,0 +1,237 @@
+// What of a Host of OpenSSH's configuration becomes a cluster's settings. The real ssh reads the files.
+#include <catch2/catch.hpp>
+
+#include <fstream>
+#include <future>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "runtime/config/openssh.hpp"
+#include "runtime/system/account.hpp"
+#include "runtime/system/program_output.hpp"
+#include "tests/runtime/parsed_config.hpp"
+#include "tests/support/scratch_folder.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
+
+namespace {
+
+void write_text(const std::string& path, const std::string& text) {
+  std::ofstream{path} << text;
+}
+
+// A configuration of ssh's, and clusters that are read from it.
+struct ssh_files {
+  explicit ssh_files(const std::string& text) { write_text(file(), text); }
+
+  std::string file() const { return folder / "config"; }
+  // The cluster of this name, by its Host alone.
+  cluster_config host(const std::string& name) const {
+    configuration from;
+    from.defaults.settings.ssh_config = file();
+    cluster_config result;
+    auto wrong = find_cluster(from, name, result);
+    INFO(wrong.text);
+    REQUIRE(wrong.code == errc::none);
+    return result;
+  }
+  failure refusal(const std::string& name) const {
+    configuration from;
+    from.defaults.settings.ssh_config = file();
+    cluster_config result;
+    return find_cluster(from, name, result);
+  }
+
+  support::scratch_folder folder;
+};
+
+std::string own_home() {
+  return user_account_of(getuid()).home;
+}
+
+using strings = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE("a Host of ssh's configuration is a cluster, with what it says in our settings") {
+  ssh_files files{"Host lumi\n"
+                  "  HostName login.lumi.example\n"
+                  "  User me\n"
+                  "  Port 2222\n"
+                  "  AddressFamily inet6\n"
+                  "  ConnectTimeout 7\n"
+                  "  ServerAliveInterval 20\n"
+                  "  StrictHostKeyChecking accept-new\n"
+                  "  HostKeyAlias lumi-keys\n"
+                  "  UserKnownHostsFile \"/of me/known\" ~/second\n"
+                  "  GlobalKnownHostsFile none\n"
+                  "  IdentityAgent /run/agent.sock\n"
+                  "  ProxyCommand connect --to %n:%p as %r 100%%\n"
+                  "  Ciphers aes256-ctr\n"
+                  "  SetEnv A=b\n"
+                  "  ControlMaster auto\n"};
+  auto lumi = files.host("lumi");
+  const auto& s = lumi.settings;
+  CHECK(s.name == "lumi");
+  CHECK(s.ssh_host == "lumi");
+  CHECK(s.host == "login.lumi.example");
+  CHECK(s.user == "me");
+  CHECK(s.port == 2222);
+  CHECK(s.address_family == address_family::inet6);
+  CHECK(s.connect_timeout == 7s);
+  CHECK(s.keep_alive_interval == 20s);
+  CHECK(s.strict_host_keys == host_key_policy::accept_new);
+  CHECK(s.host_key_alias == "lumi-keys");
+  CHECK(s.known_hosts_files == strings{"/of me/known", own_home() + "/second"});
+  CHECK(s.agent_socket == "/run/agent.sock");
+  CHECK(s.proxy_command == "connect --to lumi:%p as %r 100%%");
+  // What has no effect here (ControlMaster) is not told of.
+  CHECK(lumi.not_followed == strings{"Ciphers", "SetEnv"});
+  CHECK(describe_origin({}, lumi, lumi.origin_of("host")) == "ssh -G lumi");
+  CHECK(describe_origin({}, lumi, lumi.origin_of("pool_size")) == "default");
+}
+
+TEST_CASE("what a Host leaves out stays at its default") {
+  ssh_files files{"Host lumi\n  User me\n"};
+  auto lumi = files.host("lumi");
+  cluster_settings usual;
+  usual.name = usual.host = usual.ssh_host = "lumi";
+  usual.user = "me";
+  usual.ssh_config = files.file();
+  CHECK(lumi.settings == usual);
+  CHECK(lumi.not_followed.empty());
+}
+
+TEST_CASE("keys of a Host: those that are there, in ssh's order, with their tokens and certificates") {
+  ssh_files files{""};
+  auto key = [&](const std::string& name) { return files.folder / name; };
+  for (const char* each : {"me@login.example", "lumi", "2222.pub", "cert.pub"})
+    write_text(key(each), "");
+  write_text(files.file(), "Host lumi\n HostName login.example\n User me\n Port 2222\n"
+                           " IdentityFile \"" +
+                               key("%p") + "\"\n IdentityFile " + key("not-there") + "\n IdentityFile " +
+                               key("%r@%h") + "\n IdentityFile ${KEYS_HERE}/%n\n" + " CertificateFile " +
+                               key("cert.pub") + "\nHost none\n IdentityFile " + key("not-there") +
+                               "\nHost odd\n IdentityFile /keys/%C\n"
+                               "Host agentless\n IdentityAgent none\n");
+  setenv("KEYS_HERE", files.folder.path().c_str(), 1);
+  CHECK(files.host("lumi").settings.key_files ==
+        strings{key("2222"), key("me@login.example"), key("lumi"), key("cert.pub")});
+  unsetenv("KEYS_HERE");
+  // A list of which nothing is there is somebody's mistake, which the log-in then tells of.
+  CHECK(files.host("none").settings.key_files == strings{key("not-there")});
+  CHECK_THAT(files.refusal("odd").text, Contains("IdentityFile: %C is not known here"));
+  CHECK_FALSE(files.host("agentless").settings.agent);
+}
+
+TEST_CASE("Match, Include, patterns and negation are ssh's own, since ssh reads them") {
+  ssh_files files{""};
+  write_text(files.folder / "more", "Host *.deep\n  Port 2300\n");
+  write_text(files.file(), "Include " + (files.folder / "more") +
+                               "\nHost login? !login3\n  User some\n"
+                               "Match originalhost login2 exec \"true\"\n  Port 2202\n"
+                               "Host *\n  ServerAliveInterval 15\n");
+  CHECK(files.host("login1").settings.user == "some");
+  CHECK(files.host("login1").settings.port == 22);
+  CHECK(files.host("login2").settings.port == 2202);
+  CHECK(files.host("a.deep").settings.port == 2300);
+  CHECK(files.host("a.deep").settings.keep_alive_interval == 15s);
+  // What holds for every name makes no name a cluster.
+  auto other = files.refusal("login3");
+  CHECK(other.code == errc::unknown_cluster);
+  CHECK_THAT(other.text,
+             Contains("no cluster 'login3'") && Contains(files.file() + " have a Host of that name"));
+}
+
+TEST_CASE("jump hosts are reached as ssh reaches them") {
+  ssh_files files{
+      "Host far\n  ProxyJump me@gate:2222\nHost farther\n  ProxyJump a,b@c\nHost near\n ProxyJump none\n"};
+  CHECK(files.host("far").settings.proxy_command ==
+        "ssh -o BatchMode=yes -F '" + files.file() + "' -W '[%h]:%p' -- ssh://me@gate:2222");
+  CHECK(files.host("farther").settings.proxy_command ==
+        "ssh -o BatchMode=yes -F '" + files.file() + "' -J a -W '[%h]:%p' -- ssh://b@c");
+}
+
+TEST_CASE("what ssh complains of is told as it says it, with file and line") {
+  ssh_files files{"Host lumi\n  User me\n  Frobnicate yes\n  Port none\n"};
+  auto wrong = files.refusal("lumi");
+  CHECK_THAT(wrong.text, Contains("config: line 3: Bad configuration option: frobnicate") &&
+                             Contains("line 4: Bad port 'none'"));
+}
+
+TEST_CASE("a name that ssh or a shell would read as something else never gets to them") {
+  ssh_files files{"Host *\n  User me\n  ProxyCommand echo %n\n"};
+  for (const char* name : {"-oProxyCommand=true", "a;b", "$(x)", "a b", "`x`", "a'b"})
+    CHECK(files.refusal(name).code == errc::unknown_cluster);
+  auto told = parse_config("[clusters.a]\nssh_host = \"-oProxyCommand=true\"\n", "m.toml");
+  REQUIRE(told.problems.size() == 1);
+  CHECK(to_string(told.problems[0]) ==
+        "m.toml:2:12: clusters.a.ssh_host: '-oProxyCommand=true' is no name of "
+        "a Host (letters, digits, '-', '_' and '.')");
+}
+
+TEST_CASE("a cluster's table comes before its ssh_host, and that before [defaults]") {
+  ssh_files files{"Host far\n  HostName login.far\n  User of-ssh\n  Port 2200\n"};
+  auto config =
+      parsed("[defaults]\nssh_config = \"" + files.file() +
+             "\"\nuser = \"of-defaults\"\nconnect_timeout = \"9s\"\n"
+             "[clusters.lumi]\nssh_host = \"far\"\nport = 22\n[clusters.plain]\nhost = \"plain\"\n");
+  REQUIRE(ask_openssh(config).empty());
+  const auto& lumi = config.clusters.at(0);
+  CHECK(lumi.settings.host == "login.far");
+  CHECK(lumi.settings.user == "of-ssh");
+  CHECK(lumi.settings.port == 22);
+  CHECK(lumi.settings.connect_timeout == 9s);
+  CHECK(config.clusters.at(1).settings.user == "of-defaults");
+  // Once asked, not again: the file may have gone.
+  unlink(files.file().c_str());
+  CHECK(ask_openssh(config).empty());
+}
+
+TEST_CASE("a cluster that ssh has no answer for is told with its line, and keeps nobody from the others") {
+  ssh_files files{"Host far\n  Port x\n"};
+  auto config = parsed("[clusters.lumi]\nssh_host = \"far\"\nssh_config = \"" + files.file() +
+                       "\"\n[clusters.well]\nhost = \"well\"\n");
+  auto problems = ask_openssh(config);
+  REQUIRE(problems.size() == 1);
+  CHECK_THAT(to_string(problems[0]),
+             Contains("m.toml:2: clusters.lumi.ssh_host: ssh_config cannot be read for 'far'") &&
+                 Contains("line 2: Bad port 'x'"));
+  CHECK(config.cluster_names() == strings{"well"});
+  cluster_config found;
+  CHECK_THAT(find_cluster(config, "lumi", found).text, Contains("Bad port 'x'"));
+}
+
+TEST_CASE("a program that is run for its words: what it says, how it ended, and its bounds") {
+  auto said = output_of({"sh", "-c", "echo out; echo err >&2"}, 20s);
+  CHECK(said.done);
+  CHECK(said.output == "out\n");
+  CHECK(said.error_output == "err\n");
+  CHECK(output_of({"sh", "-c", "exit 3"}, 20s).problem == "sh exited with 3");
+  CHECK(output_of({"sh", "-c", "kill -9 $$"}, 20s).problem == "sh was ended by signal 9");
+  CHECK_THAT(output_of({"no-such-program"}, 20s).problem, Contains("No such file"));
+  CHECK(output_of({"sh", "-c", "exec >&- 2>&-; exec sleep 60"}, 200ms).problem ==
+        "sh had not answered after 200ms");
+  CHECK_THAT(output_of({"sh", "-c", "cat /dev/zero"}, 20s).problem, Contains("said more than"));
+  // One that leaves somebody behind with its pipes is not waited for any longer, nor is that one left: it has
+  // the lock for as long as it lives.
+  support::scratch_folder folder;
+  CHECK(output_of({"sh", "-c", "exec 9>" + (folder / "lock") + "; flock 9; sleep 600 &"}, 50s).done);
+  unique_fd lock{open((folder / "lock").c_str(), O_RDWR | O_CLOEXEC)};
+  CHECK(flock(lock.get(), LOCK_EX) == 0);
+}
+
+TEST_CASE("who waits for a program's words is let go when that is called off") {
+  std::stop_source stop;
+  auto asked = std::async(std::launch::async, [&] {
+    return output_of({"sleep", "600"}, 600s, stop.get_token());
+  });
+  stop.request_stop();
+  REQUIRE(asked.wait_for(50s) == std::future_status::ready);
+  CHECK(asked.get().problem == "sleep was called off");
+}
