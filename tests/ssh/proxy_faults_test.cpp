@@ -3,7 +3,6 @@
 #include <future>
 #include <optional>
 #include <sys/wait.h>
-#include <thread>
 
 #include <catch2/catch.hpp>
 
@@ -232,7 +231,7 @@ TEST_CASE("a proxy's end is told where the host has ideas of its own about its c
   world around;
   SECTION("it ignores SIGCHLD") {
     disposition ignored{SIGCHLD, SIG_IGN};
-    driven link{around, through(around, "sh -c 'echo gone >&2; exit 3'")};
+    driven link{around, through(around, "sh -c 'sleep 1000 & echo gone >&2; exit 3'")};
     CHECK_THAT(fails(link).text, Contains("the proxy command has ended") && Contains(": gone"));
     CHECK(gone(proxy_of(link)));
   }
@@ -241,7 +240,7 @@ TEST_CASE("a proxy's end is told where the host has ideas of its own about its c
                          while (::waitpid(-1, nullptr, WNOHANG) > 0) {
                          }
                        }};
-    driven link{around, through(around, "sh -c 'echo gone >&2; exit 3'")};
+    driven link{around, through(around, "sh -c 'sleep 1000 & echo gone >&2; exit 3'")};
     CHECK_THAT(fails(link).text, Contains("the proxy command ") && Contains(": gone"));
     CHECK(gone(proxy_of(link)));
   }
@@ -318,10 +317,20 @@ TEST_CASE("a proxy that cannot be started since its cluster's threads are stuck 
 }
 
 TEST_CASE("a proxy that was started for nobody is ended by the thread that started it", "[proxy]") {
-  auto started = start_proxy("/bin/sh", "exec sleep 1000");
-  REQUIRE(started.process);
-  const auto pid = started.process->pid();
+  blocking_threads threads;
+  std::promise<void> given_up;
+  std::promise<pid_t> started;
+  auto asked = threads.ask({"lumi", "starting the proxy command"},
+                           [gate = given_up.get_future().share(), &started](const abandonment&) {
+                             auto made = start_proxy("/bin/sh", "exec sleep 1000");
+                             started.set_value(made.process ? made.process->pid() : -1);
+                             gate.wait();
+                             return made;
+                           },
+                           {});
+  const auto pid = started.get_future().get();
   CHECK(members(pid) == 1);
-  std::thread{[late = std::move(started)] {}}.join();
+  asked = {};
+  given_up.set_value();
   CHECK(gone(pid));
 }

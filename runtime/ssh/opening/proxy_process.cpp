@@ -85,22 +85,26 @@ bool proxy_process::listen() {
 
 /// Its process group's number is nobody else's while the process has not been reaped: so its end is looked
 /// at, what it has left behind is killed, and then it is reaped. Where the host has reaped it (a handler of
-/// its own, or SIGCHLD ignored) the number may be given to others, but not within the moment until here.
+/// its own, or SIGCHLD ignored) the number is still its group's while that has members, and then no process
+/// has it: one that does is a stranger's.
 void proxy_process::see_end() {
   if (exited_)
     return;
   siginfo_t how{};
+  bool ours = false;
   if (process_) {
     pollfd ended{process_.get(), POLLIN, 0};
     if (::poll(&ended, 1, 0) <= 0)
       return;
     if (::waitid(P_PIDFD, static_cast<id_t>(process_.get()), &how, WEXITED | WNOHANG | WNOWAIT) == 0) {
+      ours = true;
       how_ = how.si_code;
       status_ = how.si_status;
     }
   }
   exited_ = true;
-  ::kill(-pid_, SIGKILL);
+  if (ours || (::kill(pid_, 0) != 0 && errno == ESRCH))
+    ::kill(-pid_, SIGKILL);
   if (process_)
     ::waitid(P_PIDFD, static_cast<id_t>(process_.get()), &how, WEXITED | WNOHANG);
 }
