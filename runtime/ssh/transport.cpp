@@ -91,12 +91,20 @@ bool ssh_transport::pump(time_point now, std::vector<transport_event>& events) {
     phase_ = phase::closing;
     close_due_ = now + std::chrono::milliseconds{200};
   }
-  if (phase_ == phase::preparing || (phase_ > phase::preparing && phase_ < phase::open))
+  if (proxy_)
+    proxy_->look(now);
+  if (part()) {
+    shared_.events = nullptr;
+    return false;
+  }
+  if (phase_ >= phase::preparing && phase_ < phase::open)
     more = pump_opening();
   if (phase_ == phase::open)
     more = pump_open();
   if (phase_ == phase::closing)
     pump_closing();
+  if (!more)
+    mind_proxy();
   shared_.events = nullptr;
   return more;
 }
@@ -104,17 +112,22 @@ bool ssh_transport::pump(time_point now, std::vector<transport_event>& events) {
 /// All that is done with the link from its first byte to the log-in: keys and signatures come up wherever
 /// libssh reads.
 time_point ssh_transport::computes_until() const {
-  bool computes = phase_ >= phase::exchanging_keys && phase_ <= phase::logging_in && !close_asked_;
+  bool computes =
+      phase_ >= phase::exchanging_keys && phase_ <= phase::logging_in && !close_asked_ && !parting_;
   return computes ? opening_->deadline : time_point::min();
 }
 
 time_point ssh_transport::next_due() const {
   auto due = close_due_;
+  if (proxy_)
+    due = std::min(due, proxy_->next_due());
+  if (parting_)
+    due = std::min(due, parting_->due);
   if (opening_ && phase_ > phase::fresh && phase_ < phase::open) {
     due = std::min(due, opening_->deadline);
     if (opening_->connecting && phase_ == phase::connecting)
       due = std::min(due, opening_->connecting->next_due());
-    if (phase_ == phase::exchanging_keys)
+    if (phase_ == phase::exchanging_keys && opening_->connecting)
       due = std::min(due, opening_->connecting->share_due());
     if (phase_ == phase::remembering)
       due = std::min(due, opening_->writing_due);
@@ -139,11 +152,6 @@ void ssh_transport::note_heard() {
 void ssh_transport::watch_socket() {
   if (!watch_.arm(true, link_.write_pending()) && phase_ != phase::over)
     fail({stage(), ssh_failure::descriptor_limit, destination_ + ": the system watches no more descriptors"});
-}
-
-/// The link broke while it was open.
-void ssh_transport::break_link() {
-  fail(link_error(ssh_stage::session, "on the open connection"));
 }
 
 ssh_stage ssh_transport::stage() const {
@@ -183,10 +191,12 @@ void ssh_transport::fail(ssh_error error) {
 /// Gives back everything that costs a descriptor or memory.
 void ssh_transport::release() {
   phase_ = phase::over;
+  parting_.reset();
   close_due_ = time_point::max();
   opening_ = nullptr; // first: its authenticator works on the session
   watch_.end();
   link_.drop(); // frees the channels too
+  proxy_ = nullptr;
   asked_ = nullptr;
   next_ = nullptr;
   sweep_ = nullptr;

@@ -1,9 +1,10 @@
-// Makes real transports: SSH over TCP, by libssh (the promise itself is in actors/transport.hpp).
+// Makes real transports: SSH over TCP or a proxy command, by libssh (the promise itself is in
+// actors/transport.hpp).
 //
 // A transport goes through preparing (look-up, files: on blocking threads), connecting (each address in
 // turn), key exchange, host key, authentication, open. Its owner pumps it; the readiness loop and the
-// blocking threads call the owner's waker. One transport takes two descriptors and, once open and idle, about
-// 30 KiB.
+// blocking threads call the owner's waker. One transport takes two descriptors (four with a proxy command)
+// and, once open and idle, about 30 KiB.
 #pragma once
 
 #include <memory>

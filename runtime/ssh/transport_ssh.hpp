@@ -10,6 +10,7 @@
 #include "runtime/ssh/libssh_session.hpp"
 #include "runtime/ssh/login/authenticator.hpp"
 #include "runtime/ssh/opening/connector.hpp"
+#include "runtime/ssh/opening/proxy_command.hpp"
 #include "runtime/ssh/transport.hpp"
 
 namespace moorage {
@@ -26,7 +27,8 @@ struct opening_state {
   time_point stage_began;
   std::unique_ptr<preparation> preparing;
   std::unique_ptr<prepared> ready;
-  std::unique_ptr<connector> connecting;
+  std::unique_ptr<connector> connecting; ///< none: by a proxy command
+  blocking_answer<proxy_start> starting_proxy;
   std::uint64_t bytes_seen = 0;
   int pieces = 0; ///< in which they came
   std::string host_key_text;
@@ -82,10 +84,15 @@ private:
     std::vector<std::uint64_t> asked;
   };
 
+  /// The link broke, and the proxy may yet say why.
+  struct parting {
+    const char* doing;
+    time_point due;
+  };
+
   command_stream* find(stream_id stream);
   void note_heard();
   void watch_socket();
-  void break_link();
   void fail(ssh_error error);
   void release();
 
@@ -94,18 +101,33 @@ private:
   bool begin();
   bool prepare();
   bool connect();
+  bool begin_link(unique_fd socket);
   bool exchange_keys();
-  bool says_too_much();
   bool pass_over();
-  std::string silence() const;
   bool verify();
   bool remember();
   bool log_in();
   void enter_open();
   void step_done(ssh_stage stage, const std::string& text);
-  ssh_error overdue() const;
-  ssh_error link_error(ssh_stage stage, const char* doing) const;
   ssh_stage stage() const;
+
+  // runtime/ssh/opening/transport_failures.cpp
+  std::string where() const;
+  std::string tried_before() const;
+  std::string silence() const;
+  bool says_too_much();
+  ssh_error overdue() const;
+  ssh_error link_error(const char* doing) const;
+
+  // runtime/ssh/opening/transport_proxy.cpp
+  bool begin_proxy();
+  bool take_proxy();
+  ssh_error proxy_overdue() const;
+  std::string said_by_proxy() const;
+  ssh_error proxy_error(const char* doing) const;
+  void lose_link(const char* doing);
+  bool part();
+  void mind_proxy();
 
   // runtime/ssh/channels/transport_streams.cpp
   bool pump_open();
@@ -123,10 +145,13 @@ private:
   waker wake_;
   phase phase_ = phase::fresh;
   bool close_asked_ = false;
+  bool hung_up_ = false;    ///< and only the proxy's end is waited for
   bool more_ = false;       ///< the opening has more to do at once
   bool readable_ = false;   ///< the socket may have more to read
   std::string destination_; ///< "user@host:port", for texts
   std::unique_ptr<opening_state> opening_;
+  std::unique_ptr<proxy_process> proxy_; ///< in the place of TCP
+  std::optional<parting> parting_;
   libssh_session link_;
   watch watch_; // after the link: it must stop watching before the socket is closed
   stream_surroundings shared_;

@@ -8,7 +8,7 @@ namespace moorage {
 std::string link_end_in_words(std::string said) {
   if (said.starts_with(libssh_disconnect)) { // "…: NUMBER:TEXT"
     auto text = said.find(':', std::strlen(libssh_disconnect));
-    return "the server ended the connection: " + (text == std::string::npos ? said : said.substr(text + 1));
+    return server_ended + (text == std::string::npos ? said : said.substr(text + 1));
   }
   if (!said.starts_with(libssh_socket_error))
     return said;

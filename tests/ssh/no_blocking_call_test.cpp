@@ -18,6 +18,7 @@
 
 #include "runtime/ssh/transport.hpp"
 #include "tests/ssh/log_in_driver.hpp"
+#include "tests/ssh/proxy_driver.hpp"
 #include "tests/support/agents.hpp"
 #include "tests/support/fake_sshd.hpp"
 #include "tests/support/real_sshd.hpp"
@@ -40,7 +41,7 @@ void mark(const char* text) {
     std::abort();
 }
 
-/// Opens one transport as a worker would, marking each pump. True: it is open.
+/// Opens one transport as a worker would, and drops it, marking each pump. True: it is open.
 bool open_marked(const cluster_settings& settings, surroundings around,
                  std::shared_ptr<secret_store> secrets) {
   readiness loop;
@@ -60,6 +61,9 @@ bool open_marked(const cluster_settings& settings, surroundings around,
     if (events.empty() && wait > 0ns)
       woken.wait(std::chrono::ceil<std::chrono::milliseconds>(wait));
   }
+  mark("pump begins");
+  link.reset();
+  mark("pump ends");
   if (!events.empty())
     if (const auto* failed = std::get_if<transport_failed>(&events[0]))
       std::fprintf(stderr, "%s\n", to_string(failed->error).c_str());
@@ -88,6 +92,8 @@ public:
       unfinished_[thread] = rest.substr(0, cut); // its flags and its result are told when it resumes
       return;
     }
+    if (follows_others(thread, name, rest))
+      return;
     if (thread == thread_ && name == "write" && rest.starts_with("-1, \"pump ")) {
       inside_ = rest.find("begins") != std::string::npos;
       pumps += inside_;
@@ -104,9 +110,24 @@ public:
 
   int pumps = 0;
   int calls = 0;
+  int processes = 0; ///< started by any thread
   std::vector<std::string> blocking;
 
 private:
+  /// A process that was started has descriptors of its own from its program's start on. Until then, sharing
+  /// the caller's memory, it has put three into place, which is seen here as little as what it does later.
+  bool follows_others(const std::string& thread, const std::string& name, const std::string& rest) {
+    if (name == "execve" && thread != thread_)
+      others_.insert(thread);
+    const bool other = others_.contains(thread);
+    const bool starts_process = name == "fork" || name == "vfork" ||
+                                (name.starts_with("clone") && rest.find("CLONE_THREAD") == std::string::npos);
+    if (starts_process || (other && name.starts_with("clone")))
+      others_.insert(std::to_string(result_of(rest)));
+    processes += starts_process && !other;
+    return other;
+  }
+
   static int first_number(const std::string& text) { return number_at(text, 0); }
 
   /// 0 where there is none.
@@ -127,7 +148,7 @@ private:
     const bool nonblocking = rest.find("NONBLOCK") != std::string::npos;
     if (name == "socket" || name == "accept4" || name == "eventfd2")
       open_file(result_of(rest), nonblocking);
-    else if (name == "socketpair")
+    else if (name == "socketpair" || name == "pipe2")
       follow_pair(rest, nonblocking);
     else if (name == "dup" || (name == "fcntl" && rest.find("F_DUPFD") != std::string::npos))
       file_of_[result_of(rest)] = file_of_[fd];
@@ -152,14 +173,20 @@ private:
   }
 
   bool may_block(const std::string& name, const std::string& rest) {
-    static const std::set<std::string> never{"epoll_ctl",     "fcntl",       "getsockopt", "setsockopt",
-                                             "getsockname",   "getpeername", "socket",     "dup",
-                                             "close",         "mmap",        "munmap",     "mprotect",
-                                             "brk",           "madvise",     "mremap",     "getrandom",
-                                             "getpid",        "gettid",      "getuid",     "rt_sigprocmask",
-                                             "clone",         "clone3",      "eventfd2",   "ioctl",
-                                             "socketpair",    "shutdown",    "rseq",       "set_robust_list",
-                                             "clock_gettime", "sched_yield"};
+    static const std::set<std::string> never{
+        "epoll_ctl",     "fcntl",       "getsockopt",   "setsockopt",
+        "getsockname",   "getpeername", "socket",       "dup",
+        "close",         "mmap",        "munmap",       "mprotect",
+        "brk",           "madvise",     "mremap",       "getrandom",
+        "getpid",        "gettid",      "getuid",       "rt_sigprocmask",
+        "clone",         "clone3",      "eventfd2",     "ioctl",
+        "socketpair",    "shutdown",    "rseq",         "set_robust_list",
+        "clock_gettime", "sched_yield", "epoll_create1"};
+    // What a kill meets it need not wait for, and a wait with WNOHANG looks only.
+    if (name == "kill")
+      return false;
+    if (name == "waitid")
+      return rest.find("WNOHANG") == std::string::npos;
     static const std::set<std::string> by_descriptor{"read",    "write", "recvfrom", "recvmsg", "sendto",
                                                      "sendmsg", "readv", "writev",   "connect", "accept4"};
     if (never.contains(name))
@@ -183,26 +210,28 @@ private:
 
   std::string thread_;
   bool inside_ = false;
+  std::set<std::string> others_;                  ///< threads of other processes
   std::map<std::string, std::string> unfinished_; ///< by thread: a call that others' calls came in between
   int files_ = 0;
   std::map<int, int> file_of_; ///< which open file a descriptor stands for; 0: one we have not seen made
   std::map<int, bool> nonblocking_;
 };
 
-/// What the traced process is told, through its environment: it starts no process of its own, whose
-/// descriptors would be taken for ours.
+/// What the traced process is told, through its environment: it is to start no process but the product's.
 struct told {
   std::string host;
   std::uint16_t port = 0;
   std::string user;
   std::string home; ///< with known_hosts in it
   std::string agent;
-  std::string password; ///< empty: none
+  std::string password;   ///< empty: none
+  std::string proxy = {}; ///< the proxy command; empty: none
 
   std::vector<std::string> environment() const {
     return {"TRACED_HOST=" + host,   "TRACED_PORT=" + std::to_string(port),
             "TRACED_USER=" + user,   "TRACED_HOME=" + home,
-            "TRACED_AGENT=" + agent, "TRACED_PASSWORD=" + password};
+            "TRACED_AGENT=" + agent, "TRACED_PASSWORD=" + password,
+            "TRACED_PROXY=" + proxy};
   }
 };
 
@@ -250,6 +279,7 @@ TEST_CASE("traced: one opening", "[.]") {
   settings.user = from("TRACED_USER");
   settings.known_hosts_files = {from("TRACED_HOME") + "/known_hosts"};
   settings.strict_host_keys = host_key_policy::accept_new;
+  settings.proxy_command = from("TRACED_PROXY");
   auto secrets = std::make_shared<memory_secret_store>();
   if (auto password = from("TRACED_PASSWORD"); !password.empty()) {
     settings.password_secret = "pw";
@@ -290,6 +320,14 @@ TEST_CASE("no system call of an opening can block the worker") {
     real_sshd server;
     support::ssh_agent agent{{server.add_client_key("agents", "rsa")}};
     judge(trace({"localhost", server.port(), server.user(), home.path(), agent.socket(), ""}));
+  }
+  SECTION("through a proxy that talks on its standard error, from its start to its end") {
+    real_sshd server;
+    support::ssh_agent agent{{server.add_client_key("agents")}};
+    const auto seen = trace({"localhost", server.port(), server.user(), home.path(), agent.socket(), "",
+                             test::relay("echo well >&2; ")});
+    judge(seen);
+    CHECK(seen.processes == 1);
   }
 }
 

@@ -99,7 +99,7 @@ bool ssh_transport::move_open() {
     eager = advance();
     if (link_.broken()) {
       note_heard();
-      break_link();
+      lose_link("on the open connection");
       return false;
     }
     paused =
@@ -125,7 +125,7 @@ bool ssh_transport::move_open() {
   note_owed();
   if (link_.broken()) {
     advance();
-    break_link();
+    lose_link("on the open connection");
     return false;
   }
   if (stalled())
@@ -223,11 +223,19 @@ void ssh_transport::note_owed() {
 }
 
 void ssh_transport::pump_closing() {
-  if (shared_.now < close_due_) {
+  if (shared_.now < close_due_ && !hung_up_) {
     auto said = link_.say_goodbye();
     if (said == libssh_session::goodbye::waiting && watch_.arm(true, true))
       return;
+    if (said == libssh_session::goodbye::said && proxy_) {
+      watch_.end();
+      link_.drop();
+      hung_up_ = true;
+    }
   }
+  // The proxy has yet to pass on what was said; then it ends by itself.
+  if (hung_up_ && !proxy_->exited() && shared_.now < close_due_)
+    return;
   for (auto& stream : streams_) // those that were started while we waited
     stream->closing();
   release();

@@ -140,6 +140,8 @@ surroundings filled_in(surroundings around) {
     around.home = home_of_environment();
   if (around.agent_socket.empty())
     around.agent_socket = environment("SSH_AUTH_SOCK");
+  if (around.shell.empty())
+    around.shell = environment("SHELL");
   return around;
 }
 
@@ -194,8 +196,8 @@ std::optional<endpoint> numeric_endpoint(const std::string& host, std::uint16_t 
 preparation::preparation(const cluster_settings& settings, blocking_threads& threads, resolver resolve,
                          std::shared_ptr<secret_store> secrets, std::function<void()> wake,
                          surroundings around, std::shared_ptr<host_key_memory> remembered)
-    : cluster_(settings.name), host_(settings.host), threads_(threads), wake_(std::move(wake)),
-      around_(filled_in(std::move(around))) {
+    : cluster_(settings.name), host_(settings.host), proxied_(!settings.proxy_command.empty()),
+      threads_(threads), wake_(std::move(wake)), around_(filled_in(std::move(around))) {
   if (!settings.agent_socket.empty())
     around_.agent_socket = settings.agent_socket;
   files_pending_ = threads_.ask(
@@ -208,6 +210,10 @@ preparation::preparation(const cluster_settings& settings, blocking_threads& thr
         return result;
       },
       wake_);
+  if (proxied_) { // the name may mean something on the proxy's other side only
+    look_up_.emplace();
+    return;
+  }
   if (auto numeric = numeric_endpoint(settings.host, settings.port)) {
     look_up_.emplace(looked_up{});
     look_up_->found.endpoints.push_back(std::move(*numeric));
@@ -309,11 +315,13 @@ prepared preparation::take() {
   std::string addresses;
   for (const auto& each : look_up_->found.endpoints)
     addresses += (addresses.empty() ? "" : ", ") + each.text;
-  result.steps.push_back({ssh_stage::look_up, look_up_->took, addresses});
+  if (!proxied_)
+    result.steps.push_back({ssh_stage::look_up, look_up_->took, addresses});
   result.user = std::move(files_->user);
   result.known = std::move(files_->known);
   result.keys = std::move(files_->keys);
   result.files = std::move(files_->files);
+  result.shell = around_.shell;
   result.endpoints = std::move(look_up_->found.endpoints);
   return result;
 }

@@ -48,6 +48,7 @@ struct surroundings {
   std::string home;            ///< empty: $HOME, else the password database
   std::string user;            ///< empty: the user who runs this process, from the password database
   std::string agent_socket;    ///< empty: $SSH_AUTH_SOCK
+  std::string shell;           ///< empty: $SHELL
   bool use_environment = true; ///< false: an empty value above stands for itself
 };
 
@@ -64,7 +65,8 @@ std::vector<std::string> known_hosts_files(const cluster_settings& settings, con
 /// What the blocking calls brought. Moves only: it holds keys and the password.
 struct prepared {
   std::string user;                ///< to log in as
-  std::vector<endpoint> endpoints; ///< never empty
+  std::string shell;               ///< of that user of this machine, for commands; may be empty
+  std::vector<endpoint> endpoints; ///< empty only with a proxy command
   known_hosts known;               ///< what the files say of this host and port
   credentials keys;                ///< also the password, and the agent's socket as it becomes connected
   std::vector<opening_step> steps; ///< prepare and look_up, with the time each took
@@ -114,6 +116,7 @@ private:
 
   std::string cluster_;
   std::string host_;
+  bool proxied_;
   blocking_threads& threads_;
   std::function<void()> wake_;
   surroundings around_;

@@ -24,15 +24,6 @@ std::chrono::milliseconds silence_max(const cluster_settings& settings) {
                             : std::max({settings.connect_timeout, alive, std::chrono::milliseconds{30s}});
 }
 
-/// What a server may say until the log-in is done. The longest that is honest is a banner of some 10 KiB.
-constexpr std::uint64_t before_log_in_max = 1u << 20;
-/// And in how many pieces: each wakes us. A log-in over a line that carries single bytes has some 5,000.
-constexpr int pieces_max = 20'000;
-
-constexpr const char* kept_waiting = "this process was busy with the key exchanges and log-ins of others, "
-                                     "and did not come to this one in time: lower "
-                                     "connects_at_once, or raise connect_timeout";
-
 } // namespace
 
 /// True: there is more to do at once.
@@ -111,14 +102,18 @@ bool ssh_transport::prepare() {
   o.stage_began = shared_.now;
   destination_ = o.ready->user + "@" + known_hosts_name(o.settings.host, o.settings.port);
   shared_.destination = destination_;
+  phase_ = phase::connecting;
+  if (!o.settings.proxy_command.empty())
+    return begin_proxy();
   o.connecting = std::make_unique<connector>(std::move(o.ready->endpoints), destination_, o.deadline,
                                              silence_max(o.settings), o.world.loop, wake_);
-  phase_ = phase::connecting;
   return true;
 }
 
 bool ssh_transport::connect() {
   auto& o = *opening_;
+  if (!o.connecting)
+    return take_proxy();
   switch (o.connecting->step(shared_.now)) {
   case connector::state::waiting:
     return false;
@@ -129,8 +124,13 @@ bool ssh_transport::connect() {
     break;
   }
   step_done(ssh_stage::connect, o.connecting->text());
+  return begin_link(o.connecting->take());
+}
+
+bool ssh_transport::begin_link(unique_fd socket) {
+  auto& o = *opening_;
   link_settings with{o.settings.host, o.settings.port, o.ready->user, host_key_algorithms(o.ready->known)};
-  if (auto error = link_.start(o.connecting->take(), with)) {
+  if (auto error = link_.start(std::move(socket), with)) {
     fail(std::move(error));
     return false;
   }
@@ -147,7 +147,7 @@ bool ssh_transport::exchange_keys() {
   if (says_too_much())
     return false;
   const bool over = got == libssh_session::exchange::done || got == libssh_session::exchange::failed;
-  if (!over && shared_.now >= o.connecting->share_due())
+  if (!over && o.connecting && shared_.now >= o.connecting->share_due())
     return pass_over();
   if (got == libssh_session::exchange::more) {
     more_ = true;
@@ -158,7 +158,7 @@ bool ssh_transport::exchange_keys() {
     return false;
   }
   if (got == libssh_session::exchange::failed) {
-    fail(link_error(ssh_stage::key_exchange, "during the key exchange"));
+    lose_link("during the key exchange");
     return false;
   }
   if (!link_.later_exchanges_bounded())
@@ -177,21 +177,6 @@ bool ssh_transport::exchange_keys() {
   return true;
 }
 
-/// What the server has been silent with in the key exchange.
-std::string ssh_transport::silence() const {
-  const auto& said = link_.first_words();
-  if (!said.any())
-    return "the server took the connection and has said nothing since; it may be overloaded, or a firewall "
-           "in between answers for it";
-  if (!said.half_banner().empty())
-    return "the server fell silent in the middle of its banner (\"" + printable(said.half_banner()) + "\")";
-  const char* banner = ssh_get_serverbanner(link_.session());
-  if (!said.ssh() || !banner)
-    return "what listens there does not speak SSH: it said \"" + printable(said.for_people()) +
-           "\"; check host and port";
-  return "the server (" + printable(banner) + ") fell silent in the key exchange";
-}
-
 /// This address has had its share of the time: another gets its turn.
 bool ssh_transport::pass_over() {
   auto& o = *opening_;
@@ -203,21 +188,6 @@ bool ssh_transport::pass_over() {
   o.stage_began -= o.steps.back().took; // the step "connect" is made anew, all addresses together
   o.steps.pop_back();
   phase_ = phase::connecting;
-  return true;
-}
-
-/// Whoever feeds us without end before the log-in must not keep us busy until the deadline. True: it is over.
-bool ssh_transport::says_too_much() {
-  auto& o = *opening_;
-  o.pieces += std::exchange(o.bytes_seen, link_.bytes_in()) != link_.bytes_in();
-  if (link_.bytes_in() <= before_log_in_max && o.pieces <= pieces_max)
-    return false;
-  const auto first = link_.first_words().for_people();
-  fail({stage(), ssh_failure::protocol,
-        destination_ + " (" + o.connecting->peer().text +
-            "): the server sent more than 1 MiB, or 20000 pieces, before the log-in was done, which no SSH "
-            "server does" +
-            (first.empty() ? "" : "; it said \"" + printable(first, 80) + "\"") + "; check host and port"});
   return true;
 }
 
@@ -296,7 +266,7 @@ bool ssh_transport::log_in() {
   switch (state) {
   case authenticator::state::waiting:
     if (link_.broken()) { // what breaks the protocol leaves libssh waiting for ever
-      fail(link_error(ssh_stage::authenticate, "during the log-in"));
+      lose_link("during the log-in");
       return false;
     }
     if (agent >= 0)
@@ -328,60 +298,6 @@ void ssh_transport::enter_open() {
   last_heard_ = shared_.now;
   readable_ = true;
   shared_.events->emplace_back(std::move(told));
-}
-
-/// The opening's deadline has passed: who kept us waiting?
-ssh_error ssh_transport::overdue() const {
-  const auto& o = *opening_;
-  auto patience = o.settings.connect_timeout;
-  if (phase_ == phase::preparing)
-    return o.preparing->overdue();
-  if (phase_ == phase::connecting)
-    return o.connecting->overdue(patience);
-  std::string text = destination_ + " (" + o.connecting->peer().text + "): not open within " +
-                     format_duration(patience) + ": ";
-  auto kind = ssh_failure::timed_out;
-  // It has not begun, or the server's answer was told to us and not read since.
-  if (phase_ != phase::remembering &&
-      (link_.bytes_out() == 0 || (!more_ && !watch_.armed() && link_.unread())))
-    return {stage(), kind, text + kept_waiting};
-  if (phase_ == phase::logging_in)
-    return o.logging_in->overdue(text);
-  if (phase_ == phase::exchanging_keys) {
-    text += silence();
-    if (link_.first_words().any() && link_.first_words().half_banner().empty() && !link_.first_words().ssh())
-      kind = ssh_failure::protocol;
-  } else {
-    text += "the new host key could not be written to known_hosts in time";
-  }
-  return {stage(), kind, text + o.connecting->tried_before()};
-}
-
-/// The link broke, or libssh gave it up.
-ssh_error ssh_transport::link_error(ssh_stage stage, const char* doing) const {
-  std::string words;
-  auto kind = link_.why(words);
-  std::string where = destination_;
-  if (opening_ && opening_->connecting)
-    where += " (" + opening_->connecting->peer().text + ")";
-  std::string text = where + ": " + printable(words) + " " + doing;
-  if (opening_) {
-    text += " (" + to_text(shared_.now - opening_->began) + " after the start)";
-    const auto& said = link_.first_words();
-    if (said.turns_away() || (kind == ssh_failure::reset && stage == ssh_stage::key_exchange && !said.any()))
-      kind = ssh_failure::turned_away;
-    if (!said.half_banner().empty())
-      text += ", in the middle of its banner (\"" + printable(said.half_banner()) + "\")";
-    if (!said.for_people().empty())
-      text += "; it said \"" + printable(said.for_people()) + "\"";
-    if (kind == ssh_failure::reset || kind == ssh_failure::turned_away)
-      text += "; servers do so when too many log in at once (sshd_config: MaxStartups) or when they ban an "
-              "address: lower connects_at_once, or ask the site";
-    else if (kind == ssh_failure::protocol)
-      text += said.ssh() ? "; the two sides have no common algorithm or disagree on the protocol"
-                         : "; check host and port: is it an SSH server?";
-  }
-  return {stage, kind, opening_ && opening_->connecting ? text + opening_->connecting->tried_before() : text};
 }
 
 } // namespace moorage
