@@ -51,6 +51,7 @@ command_line::command_line()
   text.exit_codes = true;
   add_globals();
   add_exec();
+  add_ssh();
   add_questions();
   add_bench();
   add_config();
