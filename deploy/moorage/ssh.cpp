@@ -115,8 +115,8 @@ std::vector<std::string> overriding_settings(const ssh_call& call, bool has_vari
   auto result = call.settings;
   add_identities(call, result);
   add_known_hosts(call, result);
-  // As ssh has it: what the server does not take is not set, and a command that is matched word by word at the
-  // other end stays as it is.
+  // As ssh has it: what the server does not take is not set, and a command that is matched word by word at
+  // the other end stays as it is.
   if (has_variables)
     result.emplace_back("environment_fallback=none");
   return result;

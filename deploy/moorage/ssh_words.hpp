@@ -1,5 +1,5 @@
-// The command line of ssh(1) as `moorage ssh` takes it, and the options of ssh_config(5) among its words: from
-// words to plain values, without a look at any file.
+// The command line of ssh(1) as `moorage ssh` takes it, and the options of ssh_config(5) among its words:
+// from words to plain values, without a look at any file.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ struct ssh_option {
   std::string_view values = {}; ///< of `fixed`: those that may be given, with | between them
 };
 
-/// In the order of their names. What is not in it is no option of ssh's.
+/// In the order of their names, whatever their case. What is not in it is no option of ssh's.
 std::span<const ssh_option> ssh_options();
 
 /// An option that is a letter.
