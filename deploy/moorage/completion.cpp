@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "deploy/moorage/pages.hpp"
+#include "deploy/moorage/ssh_words.hpp"
 #include "messages/printable.hpp"
 #include "messages/settings_table.hpp"
 #include "runtime/config.hpp"
@@ -41,8 +42,9 @@ struct place {
 };
 
 const option_page* find_option(const place& where, std::string_view spelling) {
-  for (const auto* page : where.path)
-    for (const auto& option : page->options)
+  // The command's own first: -o of ssh is not ours.
+  for (auto page = where.path.rbegin(); page != where.path.rend(); ++page)
+    for (const auto& option : (*page)->options)
       if (std::find(option.spellings.begin(), option.spellings.end(), spelling) != option.spellings.end())
         return &option;
   return nullptr;
@@ -112,12 +114,22 @@ candidates offer_settings(const std::string& word) {
   return result;
 }
 
+candidates offer_ssh_options() {
+  candidates result;
+  for (const auto& each : ssh_options())
+    if (each.treatment != ssh_treatment::refused)
+      result.push_back({std::string{each.name} + "=", std::string{each.values}});
+  return result;
+}
+
 candidates offer_values(const option_page& option, const std::string& word) {
   candidates result;
   if (option.value == "FILE")
     return shells_files;
   if (option.value == "KEY=VALUE")
     return offer_settings(word);
+  if (option.value == "OPTION")
+    return offer_ssh_options();
   // Of several with commas between them the last is still being written.
   auto comma = option.value == "KINDS" ? word.rfind(',') : std::string::npos;
   auto before = comma == std::string::npos ? std::string{} : word.substr(0, comma + 1);
@@ -156,9 +168,11 @@ candidates offer_arguments(const place& where) {
   if (where.arguments >= expected.size() && !more)
     return {};
   const auto& next = expected[std::min(where.arguments, expected.size() - 1)];
-  if (next.name == "CLUSTER")
+  if (next.name == "CLUSTER" || next.name == "DESTINATION")
     return offer_clusters(where);
   if (next.name == "FILE")
+    return shells_files;
+  if (next.many && next.unmarked)
     return shells_files;
   if (next.behind_mark())
     return {{"--", next.text}};

@@ -164,7 +164,7 @@ void explain(const options& from, const outcome& ended, bool interrupted, const 
   auto cause = in_words(ended.cause);
   auto because =
       ended.cause.code == errc::none ? std::string{} : (interrupted ? "interrupted" : cause) + "; ";
-  if (!ended.variables_refused.empty())
+  if (!ended.variables_refused.empty() && !from.exec.as_ssh)
     complain(cluster + "not set for the command: " + names(ended.variables_refused) +
              " (turned down by the server, or no names for a shell)");
   if (ended.kind == outcome_kind::signalled)
@@ -276,6 +276,11 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
 } // namespace
 
 ending run_exec(const options& from) {
+  auto config = read_configuration(from);
+  return config ? run_command(from, *config) : ending{exec_failed, 0};
+}
+
+ending run_command(const options& from, const configuration& config) {
   // edge: the signals' thread asks.
   std::atomic<bool> sent = false;
   signal_manners manners;
@@ -288,10 +293,7 @@ ending run_exec(const options& from) {
     complain(wrong.text);
     return {exec_failed, 0};
   }
-  auto config = read_configuration(from);
-  if (!config)
-    return {exec_failed, 0};
-  auto reached = reach_pools(from, *config, signals);
+  auto reached = reach_pools(from, config, signals);
   if (!reached.pools) {
     if (signals.caught() != 0) {
       complain(from.cluster + ": interrupted; the command did not run");
@@ -304,7 +306,7 @@ ending run_exec(const options& from) {
       complain(from.cluster + ": the command did not run: it is safe to run it again");
     return {exec_failed, 0};
   }
-  auto end = work(from, *config, reached, signals, sent, std::move(request));
+  auto end = work(from, config, reached, signals, sent, std::move(request));
   // All that a node was owed it has answered, and the link's end tells it the rest; to take an actor system
   // apart would take as long again as all before.
   if (reached.of_node)

@@ -2,9 +2,11 @@
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <moorage/version.hpp>
@@ -35,6 +37,8 @@ ending run(const command_line& line) {
   switch (from.which) {
   case command::exec:
     return run_exec(from);
+  case command::ssh:
+    return run_ssh(from);
   case command::status:
     return run_status(from);
   case command::check:
@@ -77,6 +81,14 @@ int run_program(int argc, const char* const* argv) {
     auto typed = read_bash_line(argv[2], {argv + 3, argv + argc});
     say(completions(line.page(), std::move(typed.words), typed.apart));
     return success;
+  }
+  // As a program's path that takes no words beside it (scp -S): the same as `moorage ssh`.
+  std::vector<const char*> words{argv, argv + argc};
+  if (argc > 0 && std::filesystem::path{argv[0]}.filename() == "moorage-ssh") {
+    words.insert(words.begin() + 1, "ssh");
+    words.push_back(nullptr);
+    argc += 1;
+    argv = words.data();
   }
   ending end;
   if (auto parsing = line.parse(argc, argv); parsing.finished) {

@@ -51,6 +51,7 @@ command_line::command_line()
   text.exit_codes = true;
   add_globals();
   add_exec();
+  add_ssh();
   add_questions();
   add_bench();
   add_config();
@@ -261,7 +262,8 @@ void command_line::add_serve() {
             "certificate, key and authority they need. Who connects while no node is there waits for the "
             "next. Where the unit has WatchdogSec=, it gives signs of life for as long as its pools answer. "
             "moorage-node.service and moorage-node.socket, which come with moorage, are of a machine's node.",
-            "With start = \"auto\" in [node] of the configuration, exec, check and bench start a node when "
+            "With start = \"auto\" in [node] of the configuration, exec, ssh, check and bench start a node "
+            "when "
             "they find "
             "none, in the background and in the environment of the command that does it, its agent included. "
             "Such a node asks nobody for anything: log-ins need a key without a passphrase, or an agent. "

@@ -21,6 +21,7 @@ namespace moorage::cli {
 enum class command : std::uint8_t {
   none,
   exec,
+  ssh,
   status,
   check,
   bench,
@@ -39,7 +40,8 @@ struct exec_options {
   std::string label;                    ///< empty: "exec" and the process id
   std::chrono::milliseconds linger{-1}; ///< negative: until the channel closes
   bool no_input = false;
-  bool quote = false; ///< each word reaches the command as it is
+  bool quote = false;  ///< each word reaches the command as it is
+  bool as_ssh = false; ///< says nothing of variables that the server turned down
 };
 
 struct bench_options {
@@ -97,7 +99,8 @@ struct options {
   std::string cluster;                    ///< empty: none named
   std::chrono::milliseconds patience{-1}; ///< negative: the cluster's
   exec_options exec;
-  std::string check_command; ///< of check; empty: the pool's own way
+  std::vector<std::string> ssh_words; ///< all that follows `ssh`
+  std::string check_command;          ///< of check; empty: the pool's own way
   bench_options bench;
   serve_options serve;
   config_options config;
@@ -135,6 +138,7 @@ private:
   void add_events(CLI::App& admin);
   void add_globals();
   void add_exec();
+  void add_ssh();
   void add_questions();
   void add_bench();
   void add_config();
@@ -151,6 +155,7 @@ private:
   std::vector<std::string> choices_of(const CLI::Option& option) const;
   command_page page_of(const CLI::App& app, const std::string& path) const;
   std::string help_of(const CLI::App& app) const;
+  std::size_t place_of_ssh(const std::vector<std::string>& words) const;
   std::string complaint_about(const std::exception& error) const;
 
   options options_;

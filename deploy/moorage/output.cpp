@@ -16,6 +16,13 @@
 
 namespace moorage::cli {
 
+namespace {
+
+// Set before any other thread is there.
+int complaints = STDERR_FILENO;
+
+} // namespace
+
 bool put(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
     auto written = write(descriptor, bytes.data(), bytes.size());
@@ -42,7 +49,16 @@ ending say(std::string_view text, int code) {
 }
 
 void complain(std::string_view text, lines kept) {
-  put(STDERR_FILENO, "moorage: " + printable(text, printable_whole, kept) + "\n");
+  if (complaints >= 0)
+    put(complaints, "moorage: " + printable(text, printable_whole, kept) + "\n");
+}
+
+void complain_to(int descriptor) {
+  complaints = descriptor;
+}
+
+int complaints_go_to() {
+  return complaints;
 }
 
 void pass_on(std::string_view banner) {

@@ -23,6 +23,9 @@ ending say(std::string_view text, int code = 0);
 /// "moorage: …" on a line of stderr, fit to be printed whoever had a part in the text.
 /// `lines::many`: the text is a refusal's, which may quote a server's banner.
 void complain(std::string_view text, lines kept = lines::one);
+/// Where complaints go: stderr, a file, or nowhere (-1).
+void complain_to(int descriptor);
+int complaints_go_to();
 /// The server's own words to people, on stderr.
 void pass_on(std::string_view banner);
 

@@ -22,9 +22,10 @@ struct argument_page {
   bool required = false;
   bool many = false;
   std::vector<std::string> choices = {}; ///< as an option's
+  bool unmarked = false; ///< many, and all that follows is the remote command's without a mark
 
   /// The words of a remote command: any may be meant for it, so that they stand behind --.
-  bool behind_mark() const { return many && name != "CLUSTER"; }
+  bool behind_mark() const { return many && name != "CLUSTER" && !unmarked; }
 };
 
 struct command_page {

@@ -78,13 +78,22 @@ command_line::parsing command_line::parse(int argc, const char* const* argv) {
       return {true, wrong_usage, {}, "unknown command '" + unknown + "' (moorage --help)"};
     words.push_back("--help");
   }
+  // What follows ssh is told apart as ssh does it, which is not CLI11's way.
+  auto ssh = place_of_ssh(words);
+  if (ssh != words.size()) {
+    options_.ssh_words.assign(words.begin() + static_cast<std::ptrdiff_t>(ssh) + 1, words.end());
+    words.resize(ssh + 1);
+    auto help = !options_.ssh_words.empty() && options_.ssh_words.front() == "--help";
+    words.emplace_back(help ? "--help" : "DESTINATION"); // in the place of the one among them
+  }
   // What follows -- is the remote command's, to the letter.
   auto mark = std::find(words.begin(), words.end(), "--");
   auto marked = mark != words.end();
   std::vector<std::string> rest(marked ? mark + 1 : mark, words.end());
   words.erase(mark, words.end());
   auto wrong = [&](const std::string& text) {
-    auto code = app_->got_subcommand("exec") ? static_cast<int>(exec_failed) : static_cast<int>(wrong_usage);
+    auto as_ssh = app_->got_subcommand("exec") || app_->got_subcommand("ssh");
+    auto code = as_ssh ? static_cast<int>(exec_failed) : static_cast<int>(wrong_usage);
     return parsing{true, code, {}, text + " (" + path_of(innermost(app_.get())) + " --help)"};
   };
   try {
@@ -103,6 +112,20 @@ command_line::parsing command_line::parse(int argc, const char* const* argv) {
   if (options_.exec.words.empty())
     return wrong("no command; write it after --");
   return {};
+}
+
+/// Where the command ssh stands among the words, behind options of every command; their number: nowhere.
+std::size_t command_line::place_of_ssh(const std::vector<std::string>& words) const {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (!words[i].starts_with('-'))
+      return words[i] == "ssh" ? i : words.size();
+    if (words[i] == "--")
+      break;
+    auto known = app_->get_options([&](const CLI::Option* each) { return each->check_name(words[i]); });
+    if (!known.empty() && known.front()->get_items_expected_max() > 0)
+      ++i; // its value
+  }
+  return words.size();
 }
 
 std::string command_line::complaint_about(const std::exception& error) const {
@@ -153,7 +176,7 @@ command_page command_line::page_of(const CLI::App& app, const std::string& path)
   for (const auto* option : app.get_options()) {
     if (option->get_positional())
       result.arguments.push_back({option->get_name(), option->get_description(), option->get_required(),
-                                  takes_many(*option), choices_of(*option)});
+                                  takes_many(*option), choices_of(*option), app.get_name() == "ssh"});
     else if (option->get_group().empty())
       continue;
     else

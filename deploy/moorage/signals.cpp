@@ -104,10 +104,10 @@ int signal_watch::left_to_wait() const {
 void signal_watch::give_up() const {
   // No more than a pipe takes at once, and only if it takes it now: what keeps the others may keep stderr as
   // well.
-  pollfd room{STDERR_FILENO, POLLOUT, 0};
+  pollfd room{complaints_go_to(), POLLOUT, 0};
   if (manners_.last_words && poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0) {
     auto text = "moorage: " + manners_.last_words().substr(0, PIPE_BUF - 16) + "\n";
-    [[maybe_unused]] auto written = write(STDERR_FILENO, text.data(), text.size());
+    [[maybe_unused]] auto written = write(room.fd, text.data(), text.size());
   }
   end_by_signal(caught());
 }

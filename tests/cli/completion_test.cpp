@@ -81,7 +81,7 @@ TEST_CASE("what may come next is offered from the table of --help, each with its
   CHECK(home.offered({"st"}) == "status\tSay what the pools of the node do\n");
   CHECK(home.offered({"exec", "--ti"}) == "--timeout\tEnd the command after this time, such as 10min\n");
   CHECK(home.offered({"exec", "l"}) == "lumi\tlumi.example.org\n");
-  CHECK(home.names({""}) == "exec status check bench config serve admin replay completion man");
+  CHECK(home.names({""}) == "exec ssh status check bench config serve admin replay completion man");
   CHECK(home.names({}) == home.names({""}));
   CHECK(home.names({"help", "admin", "ev"}) == "evict events");
   CHECK(home.names({"admin", "evict", "--e"}) == "--embedded");
@@ -135,6 +135,9 @@ TEST_CASE("values are offered where all that may be given are known, and files a
   CHECK(home.names({"exec", "--wait", "5s", "m"}) == "mahti");
   CHECK(home.names({"exec", "--json", "-v", "m"}) == "mahti");
   CHECK(home.names({"exec", "lumi", ""}) == "--");
+  CHECK(home.names({"ssh", "-p", "22", "m"}) == "mahti");
+  CHECK(home.names({"ssh", "-o", "ConnectT"}) == "ConnectTimeout=");
+  CHECK(home.offered({"ssh", "lumi", "ls", "r"}) == ":files\n");
   CHECK(home.names({"admin", "evict", ""}) == "lumi mahti");
   CHECK(home.names({"admin", "evict", "lumi", ""}).empty());
   CHECK(home.names({"status", "lumi", ""}).empty());

@@ -49,11 +49,11 @@ TEST_CASE("help names every command, teaches by example, and lists the exit code
   auto help = home.moorage({"--help"});
   CHECK(help.code == 0);
   CHECK(help.error_output.empty());
-  for (auto text : {"Usage: moorage [OPTION…] COMMAND", "exec", "status", "check", "bench", "config", "serve",
-                    "admin", "completion", "man", "Examples:", "Exit codes:", "255"})
+  for (auto text : {"Usage: moorage [OPTION…] COMMAND", "exec", "ssh", "status", "check", "bench", "config",
+                    "serve", "admin", "completion", "man", "Examples:", "Exit codes:", "255"})
     CHECK_THAT(help.output, Contains(text));
   for (const std::string name :
-       {"exec", "status", "check", "bench", "config", "serve", "admin", "completion", "man"}) {
+       {"exec", "ssh", "status", "check", "bench", "config", "serve", "admin", "completion", "man"}) {
     auto of_command = home.moorage({name, "--help"});
     CHECK(of_command.code == 0);
     CHECK_THAT(of_command.output, Contains("Usage: moorage " + name));

@@ -1,0 +1,249 @@
+// `moorage ssh`: one command on a cluster, for programs that expect ssh(1).
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <moorage/version.hpp>
+#include <unistd.h>
+
+#include "deploy/moorage/commands.hpp"
+#include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/reach.hpp"
+#include "deploy/moorage/ssh_words.hpp"
+#include "messages/settings_table.hpp"
+#include "messages/settings_text.hpp"
+
+namespace moorage::cli {
+
+namespace {
+
+/// Set for an ssh that we become: one that leads back to us would do so for ever.
+constexpr const char* handed_over = "MOORAGE_SSH_HANDED_OVER";
+
+ending become_ssh(const std::vector<std::string>& words) {
+  if (std::getenv(handed_over) != nullptr) {
+    complain("the ssh in $PATH is moorage itself: there is no other that could answer");
+    return {exec_failed, 0};
+  }
+  setenv(handed_over, "1", 1);
+  std::string name = "ssh";
+  std::vector<char*> arguments{name.data()};
+  auto copies = words;
+  for (auto& each : copies)
+    arguments.push_back(each.data());
+  arguments.push_back(nullptr);
+  std::signal(SIGPIPE, SIG_DFL);
+  execvp(name.c_str(), arguments.data());
+  complain(std::string{"cannot run ssh: "} + std::strerror(errno));
+  return {exec_failed, 0};
+}
+
+/// A node is in another folder than we are, and so is whoever else has the same files.
+std::string from_root(const std::string& file) {
+  std::error_code unknown;
+  return file.starts_with('/') || file.starts_with('~') ? file
+                                                        : std::filesystem::absolute(file, unknown).string();
+}
+
+std::string in_home(const std::string& file) {
+  const char* home = std::getenv("HOME");
+  return file.starts_with("~/") && home != nullptr ? home + file.substr(1) : file;
+}
+
+bool is_there(const std::string& file) {
+  return access(in_home(file).c_str(), F_OK) == 0;
+}
+
+void add_identities(const ssh_call& call, std::vector<std::string>& settings) {
+  auto count = 0;
+  auto add = [&](const std::string& file) {
+    settings.push_back("key_files=" + from_root(file));
+    ++count;
+  };
+  for (const auto& [file, by_letter] : call.identities)
+    if (!by_letter || is_there(file))
+      add(file);
+    else
+      complain("warning: the key file " + file + " is not there");
+  // The agent offers all of its keys unless some are named.
+  if (call.identities_only && count == 0)
+    for (const auto* usual : {"~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"})
+      if (is_there(usual))
+        add(usual);
+  if (call.no_agent || (call.identities_only && count == 0))
+    settings.emplace_back("agent=false");
+}
+
+/// One list of ours for ssh's two, each of which has a default.
+void add_known_hosts(const ssh_call& call, std::vector<std::string>& settings) {
+  if (call.known_hosts.empty() && call.site_known_hosts.empty())
+    return;
+  auto add = [&](const std::vector<std::string>& given, std::vector<std::string> usual) {
+    for (const auto& each : given.empty() ? usual : given)
+      settings.push_back("known_hosts_files=" + from_root(each));
+  };
+  add(call.known_hosts, {"~/.ssh/known_hosts", "~/.ssh/known_hosts2"});
+  add(call.site_known_hosts, {"/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"});
+}
+
+/// Of our own environment what the patterns name, the last of them first in saying whether; and what was
+/// given.
+std::vector<std::string> variables(const ssh_call& call) {
+  std::vector<std::string> result;
+  for (char** each = environ; *each != nullptr; ++each) {
+    std::string entry = *each;
+    auto name = entry.substr(0, entry.find('='));
+    auto wanted = false;
+    for (const auto& pattern : call.passed_on)
+      if (auto without = pattern.starts_with('-');
+          fnmatch(pattern.c_str() + (without ? 1 : 0), name.c_str(), 0) == 0)
+        wanted = !without;
+    if (wanted && !name.empty())
+      result.push_back(std::move(entry));
+  }
+  result.insert(result.end(), call.environment.begin(), call.environment.end());
+  return result;
+}
+
+std::vector<std::string> overriding_settings(const ssh_call& call, bool has_variables) {
+  auto result = call.settings;
+  add_identities(call, result);
+  add_known_hosts(call, result);
+  // As ssh has it: what the server does not take is not set, and a command that is matched word by word at
+  // the other end stays as it is.
+  if (has_variables)
+    result.emplace_back("environment_fallback=none");
+  return result;
+}
+
+/// Tells settings of one name apart, the same in every process: FNV-1a of 64 bits.
+std::string digest(const cluster_settings& of) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  auto take = [&hash](std::string_view text) {
+    for (auto c : text)
+      hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    hash *= 0x100000001b3; // where it ends
+  };
+  for (const auto& field : cluster_fields()) {
+    take(field.name);
+    take(format_value(field, field.get(of)));
+  }
+  std::string result;
+  for (auto i = 0; i < 12; ++i, hash >>= 4)
+    result += "0123456789abcdef"[hash & 15];
+  return result;
+}
+
+bool same_settings(const cluster_settings& a, const cluster_settings& b) {
+  for (const auto& field : cluster_fields())
+    if (!field.same(a, b))
+      return false;
+  return true;
+}
+
+/// As `moorage exec` has it, so that both use the same pool.
+std::string destination_of(const ssh_call& call, const configuration& config) {
+  auto usual = std::to_string(config.defaults.settings.port);
+  auto port = call.port.empty() ? usual : call.port;
+  auto host = call.host.find(':') == std::string::npos ? call.host : "[" + call.host + "]";
+  auto user = call.user.empty() ? "" : call.user + "@";
+  return user + host + (!user.empty() && port == usual ? "" : ":" + port);
+}
+
+/// The cluster that is meant, in the configuration under the name of its pool, which is another for each set
+/// of settings.
+failure settle(const ssh_call& call, bool has_variables, configuration& config, std::string& name) {
+  auto settings = overriding_settings(call, has_variables);
+  cluster_config base;
+  if (config.find(call.destination) != nullptr || config.find(call.host) != nullptr) {
+    base = *config.find(config.find(call.destination) != nullptr ? call.destination : call.host);
+    if (!call.user.empty())
+      settings.push_back("user=" + call.user);
+    if (!call.port.empty())
+      settings.push_back("port=" + call.port);
+  } else if (auto wrong = resolve_cluster(config, destination_of(call, config), base);
+             wrong.code != errc::none) {
+    return wrong;
+  }
+  name = base.settings.name;
+  auto meant = base;
+  if (auto problems = override_settings(meant, settings); !problems.empty())
+    return {errc::invalid_settings, to_string(problems.front())};
+  if (same_settings(meant.settings, base.settings))
+    return {};
+  name = meant.settings.name = name + "-" + digest(meant.settings);
+  config.clusters.push_back(std::move(meant));
+  return {};
+}
+
+/// False: it cannot be written, which was said.
+bool complain_in(const ssh_call& call) {
+  if (call.log_file.empty()) {
+    complain_to(call.quiet ? -1 : STDERR_FILENO);
+    return true;
+  }
+  auto file = open(call.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (file < 0) {
+    complain("cannot write to " + call.log_file + ": " + std::strerror(errno));
+    return false;
+  }
+  complain_to(call.quiet ? -1 : file);
+  return true;
+}
+
+options for_exec(const options& from, const ssh_call& call) {
+  auto result = from;
+  result.verbose += call.verbose;
+  if (call.quiet)
+    result.quiet = 2;
+  result.exec.words = {call.command};
+  result.exec.no_input = call.no_input;
+  result.exec.environment = variables(call);
+  result.exec.label = "ssh " + std::to_string(getpid());
+  result.exec.as_ssh = true;
+  return result;
+}
+
+} // namespace
+
+ending run_ssh(const options& from) {
+  auto [call, complaint] = parse_ssh(from.ssh_words);
+  if (!complaint.empty()) {
+    complain(complaint + " (moorage ssh --help)");
+    return {exec_failed, 0};
+  }
+  if (call.why == ssh_call::purpose::hand_over)
+    return become_ssh(from.ssh_words);
+  if (call.why == ssh_call::purpose::say_version) {
+    put(STDERR_FILENO, "moorage " MOORAGE_VERSION ", in the place of ssh\n");
+    return {success, 0};
+  }
+  if (!complain_in(call))
+    return {exec_failed, 0};
+  auto cannot = [](const std::string& text) {
+    complain(text);
+    return ending{exec_failed, 0};
+  };
+  if (call.subsystem)
+    return cannot("-s is not possible: there are no subsystems yet (scp -O needs none)");
+  if (call.command.empty())
+    return cannot("no command: there is no terminal yet, so that one must follow the destination");
+  auto how = for_exec(from, call);
+  auto config = read_configuration(how);
+  if (!config)
+    return {exec_failed, 0};
+  if (!call.log_file.empty())
+    config->log_file = call.log_file;
+  if (auto wrong = settle(call, !how.exec.environment.empty(), *config, how.cluster);
+      wrong.code != errc::none)
+    return cannot(wrong.text);
+  return run_command(how, *config);
+}
+
+} // namespace moorage::cli

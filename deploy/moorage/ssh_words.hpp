@@ -1,0 +1,88 @@
+// The command line of ssh(1) as `moorage ssh` takes it, and the options of ssh_config(5) among its words:
+// from words to plain values, without a look at any file.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace moorage::cli {
+
+/// What `moorage ssh` does with an option of ssh_config(5).
+enum class ssh_treatment : std::uint8_t {
+  honoured, ///< it has its effect
+  idle,     ///< it may say what it likes: for us it changes nothing
+  fixed,    ///< it may say what is so anyway
+  refused   ///< it would change what happens, and we cannot do it
+};
+
+struct ssh_option {
+  std::string_view name;
+  ssh_treatment treatment = ssh_treatment::idle;
+  std::string_view values = {}; ///< of `fixed`: those that may be given, with | between them
+};
+
+/// In the order of their names, whatever their case. What is not in it is no option of ssh's.
+std::span<const ssh_option> ssh_options();
+
+/// An option that is a letter.
+struct ssh_letter {
+  char letter = 0;
+  std::string_view value = {}; ///< "FILE"; empty: takes none
+  ssh_treatment treatment = ssh_treatment::idle;
+  std::string_view text = {}; ///< what it does; of `refused`: what is not there
+};
+std::span<const ssh_letter> ssh_letters();
+
+struct ssh_call {
+  enum class purpose : std::uint8_t {
+    run,
+    say_version, ///< -V
+    hand_over    ///< to ssh itself, with all its words: -G and -Q
+  };
+  purpose why = purpose::run;
+
+  std::string destination; ///< as it was written
+  std::string host;        ///< without user, port and brackets
+  std::string user;        ///< empty: not given
+  std::string port;        ///< digits; empty: not given
+  std::string command;     ///< its words with a blank between; empty: none
+
+  struct identity {
+    std::string file;
+    bool by_letter = false; ///< -i, which warns where an option is refused
+  };
+  std::vector<identity> identities;
+  std::vector<std::string> known_hosts; ///< the user's; empty: not given
+  std::vector<std::string> site_known_hosts;
+  bool no_agent = false;
+  bool identities_only = false;
+  std::vector<std::string> settings;    ///< further ones, as KEY=VALUE of the configuration
+  std::vector<std::string> passed_on;   ///< patterns of variables (SendEnv)
+  std::vector<std::string> environment; ///< NAME=VALUE (SetEnv)
+
+  bool subsystem = false; ///< the command is the name of one
+  bool no_input = false;
+  bool quiet = false;
+  int verbose = 0;
+  std::string log_file; ///< where complaints go; empty: stderr
+};
+
+struct ssh_words {
+  ssh_call call;
+  std::string complaint; ///< not empty: what is wrong, and `call` is of no use
+};
+
+/// The words that follow `ssh`. The first value of an option is the one that counts, as with ssh.
+ssh_words parse_ssh(const std::vector<std::string>& words);
+
+/// The arguments of an option, as ssh_config(5) quotes them. Nothing: a quote is never closed.
+std::optional<std::vector<std::string>> ssh_arguments(std::string_view text);
+
+/// A time as ssh writes it, "30" or "1m30s", in seconds as the configuration writes them; empty: it is none.
+std::string ssh_time(std::string_view written);
+
+} // namespace moorage::cli

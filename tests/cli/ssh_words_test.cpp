@@ -1,0 +1,156 @@
+// The words of ssh as `moorage ssh` takes them: words in, values or a complaint out.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "deploy/moorage/ssh_words.hpp"
+
+using namespace moorage::cli;
+using words = std::vector<std::string>;
+using Catch::Contains;
+
+namespace {
+
+/// "user host port | command | settings", with what is empty left out.
+std::string read(const words& from) {
+  auto [call, complaint] = parse_ssh(from);
+  if (!complaint.empty())
+    return complaint;
+  auto result = call.user + (call.user.empty() ? "" : "@") + call.host;
+  result += (call.port.empty() ? "" : ":" + call.port) + (call.command.empty() ? "" : " | " + call.command);
+  for (const auto& each : call.settings)
+    result += " | " + each;
+  for (const auto& each : call.identities)
+    result += (each.by_letter ? " | -i " : " | key ") + each.file;
+  return result;
+}
+
+} // namespace
+
+TEST_CASE("ssh's options are taken before and after the destination, up to the command's first word") {
+  CHECK(read({"h", "ls", "-l"}) == "h | ls -l");
+  CHECK(read({"-p", "22", "h", "-l", "me", "ls", "-p", "1"}) == "me@h:22 | ls -p 1");
+  CHECK(read({"h", "-p22", "--", "-x", "y"}) == "h:22 | -x y");
+  CHECK(read({"--", "h", "-p", "1"}) == "h | -p 1");
+  CHECK(read({"-l", "me", "--", "h", "scp -t ."}) == "me@h | scp -t .");
+  CHECK(read({"h", "a  b", "", "c"}) == "h | a  b  c");
+}
+
+TEST_CASE("ssh's options may be bundled, and have their values attached") {
+  auto call = parse_ssh({"-nqvvxaTC", "-p2222", "-oUser=me", "-E/tmp/log", "h", "true"}).call;
+  CHECK(call.no_input);
+  CHECK(call.quiet);
+  CHECK(call.verbose == 2);
+  CHECK(call.log_file == "/tmp/log");
+  CHECK(call.port == "2222");
+  CHECK(call.user == "me");
+  CHECK(read({"-np", "7", "h", "true"}) == "h:7 | true");
+  CHECK(parse_ssh({"h", "-s", "sftp"}).call.subsystem);
+}
+
+TEST_CASE("destinations are ssh's and moorage's") {
+  CHECK(read({"me@h"}) == "me@h");
+  CHECK(read({"me@site@h"}) == "me@site@h");
+  CHECK(read({"ssh://me@h:2222"}) == "me@h:2222");
+  CHECK(read({"ssh://h/"}) == "h");
+  CHECK(read({"me@h:2222"}) == "me@h:2222");
+  CHECK(read({"::1"}) == "::1");
+  CHECK(read({"me@[::1]:22"}) == "me@::1:22");
+  CHECK(read({"[::1]"}) == "::1");
+  CHECK_THAT(read({"@h"}), Contains("no user"));
+  CHECK_THAT(read({"me@"}), Contains("no host"));
+  CHECK_THAT(read({"ssh://h:x"}), Contains("bad port 'x'"));
+  CHECK_THAT(read({"--", "-oProxyCommand=x"}), Contains("no host"));
+}
+
+TEST_CASE("of ssh's options the first value counts, wherever it stands") {
+  CHECK(read({"-p", "1", "-p", "2", "h:3"}) == "h:1");
+  CHECK(read({"-oPort=1", "-p", "2", "h"}) == "h:1");
+  CHECK(read({"-l", "a", "b@h"}) == "a@h");
+  CHECK(read({"b@h", "-l", "a"}) == "b@h");
+  CHECK(read({"-4", "-6", "h"}) == "h | address_family=inet");
+  CHECK(read({"-i", "a", "-o", "IdentityFile=b", "-oIdentityFile=none", "h"}) == "h | -i a | key b");
+}
+
+TEST_CASE("options of ssh_config are read in each way of writing, and become settings") {
+  CHECK(read({"-o", "ConnectTimeout=10", "h"}) == "h | connect_timeout=10s");
+  CHECK(read({"-o", "connecttimeout 1m30s", "h"}) == "h | connect_timeout=90s");
+  CHECK(read({"-o", "ConnectTimeout = 10", "-oConnectTimeout=0", "h"}) == "h | connect_timeout=10s");
+  CHECK(read({"-oConnectTimeout=none", "h"}) == "h");
+  CHECK(read({"-o", "User=\"me\"", "h"}) == "me@h");
+  CHECK(read({"-oServerAliveInterval=15", "-oHostKeyAlias=x", "h"}) ==
+        "h | keep_alive_interval=15s | host_key_alias=x");
+  CHECK(read({"-oStrictHostKeyChecking=off", "h"}) == "h | strict_host_keys=no");
+  CHECK(read({"-oStrictHostKeyChecking=ask", "h"}) == "h | strict_host_keys=yes");
+  CHECK(read({"-oHostName=x.example", "h"}) == "h | host=x.example");
+  auto call = parse_ssh({"-oUserKnownHostsFile=/a \"/b c\"", "-oGlobalKnownHostsFile=none",
+                         "-oSendEnv=LANG LC_*", "-oSetEnv=A=1 B='2 3'", "-oIdentitiesOnly=yes",
+                         "-oIdentityAgent=none", "-oStdinNull=yes", "h"})
+                  .call;
+  CHECK(call.known_hosts == words{"/a", "/b c"});
+  CHECK(call.site_known_hosts == words{"/dev/null"});
+  CHECK(call.passed_on == words{"LANG", "LC_*"});
+  CHECK(call.environment == words{"A=1", "B=2 3"});
+  CHECK(call.identities_only);
+  CHECK(call.no_agent);
+  CHECK(call.no_input);
+}
+
+TEST_CASE("what is no option of ssh's, or is incomplete, is told in one line") {
+  CHECK(read({"-Z", "h"}) == "unknown option -- Z");
+  CHECK(read({"-p"}) == "option requires an argument -- p");
+  CHECK(read({"h", "-nZ"}) == "unknown option -- Z");
+  CHECK(read({}) == "no destination");
+  CHECK(read({"-n"}) == "no destination");
+  CHECK(read({"-p", "0", "h"}) == "bad port '0': it is a number from 1 to 65535");
+  CHECK(read({"-oNoSuch=1", "h"}) == "bad configuration option: 'NoSuch'");
+  CHECK(read({"-o", "", "h"}) == "bad configuration option: ''");
+  CHECK(read({"-oUser", "h"}) == "option User has no value");
+  CHECK(read({"-oUser=\"me", "h"}) == "a quote of User is never closed");
+  for (const auto* wrong : {"ConnectTimeout=soon", "ConnectTimeout=5y", "StrictHostKeyChecking=maybe",
+                            "AddressFamily=yes", "IdentitiesOnly=1", "LogLevel=loud"})
+    CHECK_THAT(read({"-o", wrong, "h"}), Contains("is no value of"));
+  CHECK_THAT(read({"--socket", "x", "h"}), Contains("options of moorage stand before ssh"));
+}
+
+TEST_CASE("what changes nothing is taken, and what we cannot do is refused by its name") {
+  for (const auto* taken :
+       {"ControlMaster=auto", "ControlPath=/x/%C", "ControlPersist=60s", "BatchMode=yes", "ForwardX11=no",
+        "ForwardAgent=no", "PermitLocalCommand=no", "ClearAllForwardings=yes", "RequestTTY=no",
+        "EscapeChar=none", "RemoteCommand=none", "ProxyCommand=none", "NumberOfPasswordPrompts=1",
+        "PasswordAuthentication=no", "PreferredAuthentications=publickey", "Compression=yes"})
+    CHECK(read({"-o", taken, "h"}) == "h");
+  for (const auto* refused : {"ProxyCommand=nc %h %p", "ProxyJump=gw", "CertificateFile=/x",
+                              "LocalForward=1 h:1", "RemoteCommand=ls", "RequestTTY=force",
+                              "ForwardAgent=yes", "Ciphers=aes128-ctr", "PubkeyAuthentication=no"})
+    CHECK_THAT(read({"-o", refused, "h"}),
+               Contains("option " + std::string{refused}.substr(0, std::string{refused}.find('=')) +
+                        " is not possible"));
+  for (const auto* letter : {"-t", "-N", "-A", "-f"})
+    CHECK_THAT(read({letter, "h"}), Contains(std::string{letter} + " is not possible: "));
+  CHECK_THAT(read({"-J", "gw", "h"}), Contains("-J is not possible"));
+  CHECK_THAT(read({"-t", "h"}), Contains("there is no terminal yet"));
+  CHECK(read({"-F", "none", "-F/dev/null", "h"}) == "h");
+  CHECK_THAT(read({"-F", "/etc/x", "h"}), Contains("-F /etc/x is not possible"));
+}
+
+TEST_CASE("of ssh's options -G, -Q and -V are seen before anything that follows them") {
+  CHECK(parse_ssh({"-G", "h"}).call.why == ssh_call::purpose::hand_over);
+  CHECK(parse_ssh({"-Q", "cipher"}).call.why == ssh_call::purpose::hand_over);
+  CHECK(parse_ssh({"h", "-G"}).call.why == ssh_call::purpose::hand_over);
+  CHECK(parse_ssh({"-V", "-Z"}).call.why == ssh_call::purpose::say_version);
+}
+
+TEST_CASE("the table of ssh's options is in order, each once") {
+  auto lower = [](std::string_view name) {
+    std::string result{name};
+    std::transform(result.begin(), result.end(), result.begin(), ::tolower);
+    return result;
+  };
+  for (auto options = ssh_options(); const auto& each : options.subspan(1))
+    CHECK(lower((&each - 1)->name) < lower(each.name));
+  for (auto letters = ssh_letters(); const auto& each : letters.subspan(1))
+    CHECK((&each - 1)->letter < each.letter);
+}
