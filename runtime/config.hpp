@@ -202,8 +202,8 @@ constexpr std::chrono::seconds openssh_patience{10};
 /// Has ssh(1) say what its configuration has of the cluster's `ssh_host`, once: the settings are then what
 /// the cluster's own table says, what ssh's files say, and what [defaults] say, the first that says anything.
 /// Files are read as ssh would read them for this process's user. Blocks, for as long as that takes ssh
-/// (`openssh_patience`). Code `none`: it is done, or there is no `ssh_host`; else `invalid_settings`, with
-/// ssh's own complaint.
+/// (`openssh_patience`). Code `none`: it is done, or there is no `ssh_host`; `local_failure`: there is no
+/// program ssh, or it cannot be run; else `invalid_settings`, with ssh's own complaint.
 failure ask_openssh(cluster_config& cluster, const std::stop_token& stop = {});
 /// The same of all clusters, some at a time. Those that ssh has no answer for go to `unusable`; the problems
 /// say why, and need keep nobody from the others. A runtime does this itself when it begins.

@@ -91,6 +91,12 @@ void command_line::add_globals() {
       ->expected(1)
       ->allow_extra_args(false) // the next word may be the cluster
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app_->add_option_function<std::string>(
+          "-F,--ssh-config",
+          [this](const std::string& file) { options_.settings.push_back("ssh_config=" + file); },
+          "Read this file for Hosts in place of ~/.ssh/config and the system's; none: no file. As -o "
+          "ssh_config=FILE")
+      ->type_name("FILE");
   auto* socket =
       app_->add_option("--socket", options_.socket, "The node's socket; there must be a node on it");
   socket->type_name("FILE");

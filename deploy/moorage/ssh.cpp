@@ -18,6 +18,7 @@
 #include "deploy/moorage/ssh_words.hpp"
 #include "messages/settings_table.hpp"
 #include "messages/settings_text.hpp"
+#include "runtime/config/ssh_config.hpp"
 
 namespace moorage::cli {
 
@@ -71,11 +72,13 @@ void add_identities(const ssh_call& call, std::vector<std::string>& settings) {
       add(file);
     else
       complain("warning: the key file " + file + " is not there");
-  // The agent offers all of its keys unless some are named.
-  if (call.identities_only && count == 0)
+  // The agent offers all of its keys unless some are named; a certificate stands beside its key.
+  if ((call.identities_only || !call.certificates.empty()) && count == 0)
     for (const auto* usual : {"~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"})
       if (is_there(usual))
         add(usual);
+  for (const auto& each : call.certificates)
+    add(each);
   if (call.no_agent || (call.identities_only && count == 0))
     settings.emplace_back("agent=false");
 }
@@ -111,8 +114,20 @@ std::vector<std::string> variables(const ssh_call& call) {
   return result;
 }
 
+/// A pool knows the host's address alone, where ssh also knows what it was called.
+std::string in_command(std::string command, const std::string& host) {
+  for (auto at = command.find('%'); at != std::string::npos; at = command.find('%', at + 2))
+    if (at + 1 < command.size() && command[at + 1] == 'n')
+      command.replace(at, 2, host);
+  return command;
+}
+
 std::vector<std::string> overriding_settings(const ssh_call& call, bool has_variables) {
   auto result = call.settings;
+  if (call.command_between)
+    result.push_back("proxy_command=" + in_command(*call.command_between, call.host));
+  else if (!call.jump.empty())
+    result.push_back("proxy_command=" + jump_command(call.jump, call.ssh_config));
   add_identities(call, result);
   add_known_hosts(call, result);
   // As ssh has it: what the server does not take is not set, and a command that is matched word by word at
@@ -156,28 +171,59 @@ std::string destination_of(const ssh_call& call, const configuration& config) {
   return user + host + (!user.empty() && port == usual ? "" : ":" + port);
 }
 
+/// What a destination stands for that is no cluster of the configuration: a Host of ssh's, or a host of which
+/// ssh's files say at most what they say of every one. `base`: as `moorage exec` has it, which names its pool.
+failure find_host(const ssh_call& call, configuration& config, cluster_config& base, cluster_config& meant) {
+  if (!call.ssh_config.empty())
+    config.defaults.settings.ssh_config = call.ssh_config == "none" ? "none" : from_root(call.ssh_config);
+  auto unknown = find_cluster(config, call.host, base);
+  if (unknown.code == errc::none) {
+    meant = base;
+    return {};
+  }
+  // With its address it is known; but what ssh complains of its own files is worth more than that.
+  if (unknown.code != errc::unknown_cluster)
+    return unknown;
+  if (auto wrong = resolve_cluster(config, destination_of(call, config), base); wrong.code != errc::none)
+    return wrong;
+  meant = base;
+  if (meant.settings.ssh_config == "none" || !check_value(*find_cluster_field("ssh_host"), call.host).empty())
+    return {};
+  meant.settings.ssh_host = call.host;
+  auto wrong = ask_openssh(meant);
+  meant.settings.ssh_host = base.settings.ssh_host;
+  return wrong.code == errc::local_failure ? failure{}
+                                           : wrong; // where there is no ssh there are no files of it
+}
+
 /// The cluster that is meant, in the configuration under the name of its pool, which is another for each set
 /// of settings.
 failure settle(const ssh_call& call, bool has_variables, configuration& config, std::string& name) {
   auto settings = overriding_settings(call, has_variables);
+  if (!call.jump.empty() && jump_command(call.jump, call.ssh_config).empty())
+    return {errc::invalid_settings,
+            "ProxyJump " + call.jump + ": a host's name holds what a shell would read"};
   cluster_config base;
+  cluster_config meant;
   if (config.find(call.destination) != nullptr || config.find(call.host) != nullptr) {
     base = *config.find(config.find(call.destination) != nullptr ? call.destination : call.host);
-    if (!call.user.empty())
-      settings.push_back("user=" + call.user);
-    if (!call.port.empty())
-      settings.push_back("port=" + call.port);
-  } else if (auto wrong = resolve_cluster(config, destination_of(call, config), base);
-             wrong.code != errc::none) {
+    if (auto wrong = ask_openssh(base); wrong.code != errc::none)
+      return wrong;
+    meant = base;
+  } else if (auto wrong = find_host(call, config, base, meant); wrong.code != errc::none) {
     return wrong;
   }
+  if (!call.user.empty())
+    settings.push_back("user=" + call.user);
+  if (!call.port.empty())
+    settings.push_back("port=" + call.port);
   name = base.settings.name;
-  auto meant = base;
   if (auto problems = override_settings(meant, settings); !problems.empty())
     return {errc::invalid_settings, to_string(problems.front())};
-  if (same_settings(meant.settings, base.settings))
+  if (same_settings(meant.settings, base.settings) && config.find(name) != nullptr)
     return {};
-  name = meant.settings.name = name + "-" + digest(meant.settings);
+  if (!same_settings(meant.settings, base.settings))
+    name = meant.settings.name = name + "-" + digest(meant.settings);
   config.clusters.push_back(std::move(meant));
   return {};
 }

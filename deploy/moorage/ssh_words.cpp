@@ -138,13 +138,14 @@ bool reading::take_letter(const ssh_letter& letter, const std::string& value) {
     call_.log_file = value;
     return true;
   case 'F':
-    // Here stands the reader of such files, once there is one.
-    return value == "none" || value == "/dev/null" ||
-           wrong("-F " + value + " is not possible: no file of ssh_config(5) is read yet; -F none is");
+    call_.ssh_config = value == "/dev/null" ? "none" : value;
+    return !value.empty() || wrong("-F wants a file");
   case 'G':
   case 'Q':
     call_.why = ssh_call::purpose::hand_over;
     return true;
+  case 'J':
+    return take_value("proxyjump", "-J", {value});
   case 'V':
     call_.why = ssh_call::purpose::say_version;
     return true;
@@ -198,6 +199,8 @@ bool reading::take_option(const std::string& text) {
     return wrong("option " + written + " is not possible: no part of moorage does it");
   if (found->treatment == ssh_treatment::fixed && !one_of(values->front(), found->values))
     return wrong("option " + written + " is not possible, but as " + std::string{found->values});
+  if (found->name == "ProxyCommand") // the rest as it stands: a shell is to read it
+    return take_value("proxycommand", written, {std::string{rest.substr(rest.find_first_not_of(" \t"))}});
   return found->treatment != ssh_treatment::honoured || take_value(lower(name), written, *values);
 }
 
@@ -207,6 +210,11 @@ bool reading::take_value(const std::string& name, const std::string& written,
   if (name == "identityfile") {
     if (lower(values.front()) != "none")
       call_.identities.push_back({values.front(), false});
+    return true;
+  }
+  if (name == "certificatefile") {
+    if (lower(values.front()) != "none")
+      call_.certificates.push_back(values.front());
     return true;
   }
   if (name == "sendenv") {
@@ -241,6 +249,18 @@ bool reading::take_texts(const std::string& name, const std::string& value) {
     call_.settings.push_back((name == "hostname" ? "host=" : "host_key_alias=") + value);
     return true;
   }
+  if (name == "proxycommand" || name == "proxyjump") {
+    // Whichever comes first counts, as with ssh.
+    if (!seen_.insert("a way").second)
+      return true;
+    if (lower(value) == "none")
+      call_.command_between = "";
+    else if (name == "proxyjump")
+      call_.jump = value;
+    else
+      call_.command_between = value;
+    return true;
+  }
   if (name == "addressfamily" && one_of(value, "any|inet|inet6")) {
     call_.settings.push_back("address_family=" + lower(value));
     return true;
@@ -257,7 +277,9 @@ bool reading::take_switches(const std::string& name, const std::string& value) {
     return take_log_level(value);
   if (name == "identityagent") {
     call_.no_agent = lower(value) == "none";
-    return call_.no_agent || value == "SSH_AUTH_SOCK";
+    if (!call_.no_agent && value != "SSH_AUTH_SOCK")
+      call_.settings.push_back("agent_socket=" + value);
+    return true;
   }
   if (name == "sessiontype") {
     call_.subsystem = call_.subsystem || lower(value) == "subsystem";

@@ -58,6 +58,10 @@ struct ssh_call {
   std::vector<identity> identities;
   std::vector<std::string> known_hosts; ///< the user's; empty: not given
   std::vector<std::string> site_known_hosts;
+  std::vector<std::string> certificates;
+  std::string ssh_config;                     ///< -F; empty: not given
+  std::optional<std::string> command_between; ///< ProxyCommand; empty: none, whatever a Host says
+  std::string jump;                           ///< hosts to go by, as they were written; empty: not given
   bool no_agent = false;
   bool identities_only = false;
   std::vector<std::string> settings;    ///< further ones, as KEY=VALUE of the configuration

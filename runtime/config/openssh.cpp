@@ -111,9 +111,9 @@ openssh_answer ask_openssh_about(const std::string& host, const std::string& fil
   }
   auto text = "ssh_config cannot be read for '" + printable(host) + "': ";
   text += result.complaints.empty() ? said.problem : result.complaints;
-  if (said.problem.find("No such file") != std::string::npos)
+  if (!said.begun)
     text += " (ssh -G reads it; install OpenSSH's client, or set host and the rest in the configuration)";
-  result.problem = {errc::invalid_settings, std::move(text)};
+  result.problem = {said.begun ? errc::invalid_settings : errc::local_failure, std::move(text)};
   return result;
 }
 

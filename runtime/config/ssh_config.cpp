@@ -128,6 +128,22 @@ strings files_on_line(const std::string& line) {
   return result;
 }
 
+std::string with_percents(std::string text) {
+  for (auto at = text.find('%'); at != std::string::npos; at = text.find('%', at + 2))
+    text.insert(at, 1, '%');
+  return text;
+}
+
+std::string quoted_for_shell(const std::string& file) {
+  std::string result = "'";
+  for (auto c : file)
+    if (c == '\'')
+      result += "'\\''";
+    else
+      result += c;
+  return result + "'";
+}
+
 class translation {
 public:
   translation(const ssh_options& said, const ssh_options& usual, const ssh_config_reader& who)
@@ -316,40 +332,11 @@ private:
   }
 
   void read_jump(const std::string& jump) {
-    auto fit = [](const std::string& text, std::string_view further) {
-      return !text.empty() && text.front() != '-' && std::all_of(text.begin(), text.end(), [&](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               further.find(c) != std::string_view::npos;
-      });
-    };
-    auto comma = jump.rfind(',');
-    auto last = comma == std::string::npos ? jump : jump.substr(comma + 1);
-    if (!fit(jump, "-_.,@:[]%+/") || !fit(last, "-_.@:[]%+/"))
-      return wrong("ProxyJump " + printable(jump) + ": a host's name holds what a shell would read");
-    std::string command = "ssh -o BatchMode=yes";
-    if (!who_.file.empty())
-      command += " -F " + quoted_for_command(who_.file);
-    if (comma != std::string::npos)
-      command += " -J " + escaped(jump.substr(0, comma));
-    if (!last.starts_with("ssh://"))
-      last = "ssh://" + last;
-    set("proxy_command", command + " -W '[%h]:%p' -- " + escaped(last), "proxyjump");
-  }
-
-  static std::string escaped(std::string text) {
-    for (auto at = text.find('%'); at != std::string::npos; at = text.find('%', at + 2))
-      text.insert(at, 1, '%');
-    return text;
-  }
-
-  static std::string quoted_for_command(const std::string& file) {
-    std::string result = "'";
-    for (auto c : escaped(file))
-      if (c == '\'')
-        result += "'\\''";
-      else
-        result += c;
-    return result + "'";
+    auto command = jump_command(jump, who_.file);
+    if (command.empty())
+      wrong("ProxyJump " + printable(jump) + ": a host's name holds what a shell would read");
+    else
+      set("proxy_command", command, "proxyjump");
   }
 
   const ssh_options& said_;
@@ -360,6 +347,23 @@ private:
 };
 
 } // namespace
+
+std::string jump_command(const std::string& hops, const std::string& file) {
+  auto fit = std::all_of(hops.begin(), hops.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           "-_.,@:[]%+/"sv.find(c) != std::string_view::npos;
+  });
+  auto comma = hops.rfind(',');
+  auto last = comma == std::string::npos ? hops : hops.substr(comma + 1);
+  if (!fit || hops.starts_with('-') || last.empty() || last.starts_with('-'))
+    return {};
+  std::string command = "ssh -o BatchMode=yes";
+  if (!file.empty())
+    command += " -F " + with_percents(quoted_for_shell(file));
+  if (comma != std::string::npos)
+    command += " -J " + with_percents(hops.substr(0, comma));
+  return command + " -W '[%h]:%p' -- " + with_percents(last.starts_with("ssh://") ? last : "ssh://" + last);
+}
 
 ssh_options parse_ssh_options(std::string_view answer) {
   ssh_options result;

@@ -39,6 +39,11 @@ struct ssh_config_reading {
   std::string wrong = {}; ///< why the host cannot be a cluster; empty: it can
 };
 
+/// The command that stands for a jump by these hosts ("a,me@b:22"), as a `proxy_command`: another ssh, as ssh
+/// itself has it, which reads the same file (empty: the usual ones). "": one of them is more than a name to a
+/// shell.
+std::string jump_command(const std::string& hops, const std::string& file);
+
 /// What is said of the alias by its files, in our settings.
 ssh_config_reading read_ssh_options(const ssh_options& of_host, const ssh_options& without_files,
                                     const ssh_config_reader& who);

@@ -131,6 +131,7 @@ program_output output_of(const std::vector<std::string>& words, std::chrono::mil
     result.problem = words[0] + " could not be run: " + std::strerror(failed);
     return result;
   }
+  result.begun = true;
   out.theirs.reset();
   err.theirs.reset();
   result.problem = listen(pid, out, err, result, timeout, stop);

@@ -10,7 +10,8 @@
 namespace moorage {
 
 struct program_output {
-  bool done = false; ///< it ended by itself, with code 0
+  bool begun = false; ///< it was there, and could be run
+  bool done = false;  ///< it ended by itself, with code 0
   std::string output;
   std::string error_output;
   /// Why it is not done, in words: not found, ended with a code, not ready in time; empty: it is.

@@ -57,7 +57,7 @@ TEST_CASE("ssh ends with 255 for everything but the command's own code, and -q s
                             {"here"},
                             {"-t", "here", "true"},
                             {"-N", "here"},
-                            {"-J", "gw", "here", "true"},
+                            {"-J", "a;b", "here", "true"},
                             {"-s", "here", "sftp"},
                             {"-p", "x", "here", "true"}}) {
     auto ended = home.ssh(wrong);

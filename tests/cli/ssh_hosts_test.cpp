@@ -20,8 +20,8 @@ std::string host_of(const std::string& name, const real_sshd& sshd) {
          "\n  IdentityAgent none\n  UserKnownHostsFile " + sshd.known_hosts() + "\n";
 }
 
-struct ssh_home {
-  ssh_home() {
+struct hosts_home {
+  hosts_home() {
     write(host_of("lumi", sshd));
     configure("");
   }
@@ -42,7 +42,7 @@ struct ssh_home {
 } // namespace
 
 TEST_CASE("a Host of ssh's configuration is a cluster without more ado, with a node and without") {
-  ssh_home home;
+  hosts_home home;
   CHECK(home.moorage({"exec", "lumi", "--", "echo", "alone"}).output == "alone\n");
   program node{home.spec({"serve"})};
   REQUIRE(node.wrote("serving 0 clusters on "));
@@ -56,7 +56,7 @@ TEST_CASE("a Host of ssh's configuration is a cluster without more ado, with a n
 }
 
 TEST_CASE("a name that neither the configuration nor ssh's has is refused, with both named") {
-  ssh_home home;
+  hosts_home home;
   auto wrong = home.moorage({"exec", "lumo", "--", "true"});
   CHECK(wrong.code == 255);
   CHECK_THAT(wrong.error_output,
@@ -64,7 +64,7 @@ TEST_CASE("a name that neither the configuration nor ssh's has is refused, with 
 }
 
 TEST_CASE("without the program ssh a Host is refused with that reason, and what needs none goes on") {
-  ssh_home home;
+  hosts_home home;
   home.configure(cluster_table("plain", home.sshd));
   std::filesystem::create_directory(home.folder / "bin");
   auto exec = home.spec({"PATH=" + (home.folder / "bin"), MOORAGE_PROGRAM, "exec", "lumi", "--", "true"});
@@ -76,7 +76,7 @@ TEST_CASE("without the program ssh a Host is refused with that reason, and what 
 }
 
 TEST_CASE("a node begins whatever ssh says of one of its clusters, and a reload mends that") {
-  ssh_home home;
+  hosts_home home;
   home.write(host_of("lumi", home.sshd) + "Host broken\n  Port x\n");
   home.configure("[clusters.far]\nssh_host = \"lumi\"\n" + cluster_table("plain", home.sshd));
   program node{home.spec({"serve"})};
@@ -98,7 +98,7 @@ TEST_CASE("a node begins whatever ssh says of one of its clusters, and a reload 
 }
 
 TEST_CASE("what ssh's configuration has and is not followed is told: by config, by a node, and with -v") {
-  ssh_home home;
+  hosts_home home;
   home.write(host_of("lumi", home.sshd) + "  SetEnv A=b\n  RekeyLimit 1G\n");
   CHECK_THAT(home.moorage({"config", "lumi"}).output,
              Contains("# SetEnv of ssh's configuration is not followed\n") && Contains("# RekeyLimit of"));
@@ -112,7 +112,7 @@ TEST_CASE("what ssh's configuration has and is not followed is told: by config, 
 }
 
 TEST_CASE("Ctrl-C ends a command whose ssh configuration waits for something") {
-  ssh_home home;
+  hosts_home home;
   home.write("Match exec \"echo $PPID > " + (home.folder / "begun") + "; exec sleep 600\"\n  User me\n");
   program exec{home.spec({"--embedded", "exec", "lumi", "--", "true"})};
   auto deadline = std::chrono::steady_clock::now() + 20s;
@@ -120,4 +120,46 @@ TEST_CASE("Ctrl-C ends a command whose ssh configuration waits for something") {
     std::this_thread::yield();
   exec.signal(SIGINT);
   CHECK(exec.wait(8s).signal == SIGINT); // the wait itself would have ended after 10 s
+}
+
+TEST_CASE("moorage ssh reads the configuration that ssh reads, goes by jump hosts and proxies, and shares "
+          "connections") {
+  hosts_home home;
+  real_sshd gate;
+  home.write(host_of("gate", gate) + host_of("lumi", home.sshd) + "Host far\n  HostName 127.0.0.1\n" +
+             "  ProxyJump gate\n  Include " + (home.folder / "lumi") + "\n" +
+             "Host *\n  UserKnownHostsFile " + home.sshd.known_hosts() + "\n");
+  std::ofstream{home.folder / "lumi"} << "Port " << home.sshd.port() << "\nUser " << home.sshd.user()
+                                      << "\nIdentityFile " << home.sshd.client_key()
+                                      << "\nIdentityAgent none\n";
+  auto ssh = [&home](std::vector<std::string> words) {
+    words.insert(words.begin(), {"ssh", "-F", home.ssh_config()});
+    auto ended = home.moorage(words);
+    INFO(ended.error_output);
+    CHECK(ended.code == 0);
+    return ended.output;
+  };
+  CHECK(ssh({"lumi", "echo", "direct"}) == "direct\n");
+  CHECK(gate.logins() == 0);
+  CHECK(ssh({"far", "echo", "by the gate"}) == "by the gate\n");
+  CHECK(gate.logins() == 1);
+  CHECK(ssh({"-J", "gate", "lumi", "echo", "by -J"}) == "by -J\n");
+  CHECK(gate.logins() == 2);
+  auto command = "ssh -F " + home.ssh_config() + " -W %h:%p gate";
+  CHECK(ssh({"-o", "ProxyCommand=" + command, "lumi", "echo", "by -W"}) == "by -W\n");
+  CHECK(gate.logins() == 3);
+  // What a pattern for all says holds for a name that no Host has.
+  CHECK(ssh({"-p", std::to_string(home.sshd.port()), "-i", home.sshd.client_key(), "-o", "IdentityAgent=none",
+             "-l", home.sshd.user(), "localhost", "-o", "HostName=127.0.0.1", "echo", "of all"}) ==
+        "of all\n");
+  // Through a node one connection carries what has the same settings.
+  program node{home.spec({"serve"})};
+  REQUIRE(node.wrote("serving 0 clusters on "));
+  auto before = home.sshd.logins();
+  CHECK(ssh({"far", "echo", "one"}) == "one\n");
+  CHECK(ssh({"far", "echo", "two"}) == "two\n");
+  CHECK(home.sshd.logins() == before + 1);
+  auto broken = home.moorage({"ssh", "-F", "/no/such/file", "lumi", "true"});
+  CHECK(broken.code == 255);
+  CHECK_THAT(broken.error_output, Contains("/no/such/file"));
 }

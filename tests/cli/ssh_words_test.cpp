@@ -122,18 +122,29 @@ TEST_CASE("what changes nothing is taken, and what we cannot do is refused by it
         "EscapeChar=none", "RemoteCommand=none", "ProxyCommand=none", "NumberOfPasswordPrompts=1",
         "PasswordAuthentication=no", "PreferredAuthentications=publickey", "Compression=yes"})
     CHECK(read({"-o", taken, "h"}) == "h");
-  for (const auto* refused : {"ProxyCommand=nc %h %p", "ProxyJump=gw", "CertificateFile=/x",
-                              "LocalForward=1 h:1", "RemoteCommand=ls", "RequestTTY=force",
+  for (const auto* refused : {"BindAddress=::1", "LocalForward=1 h:1", "RemoteCommand=ls", "RequestTTY=force",
                               "ForwardAgent=yes", "Ciphers=aes128-ctr", "PubkeyAuthentication=no"})
     CHECK_THAT(read({"-o", refused, "h"}),
                Contains("option " + std::string{refused}.substr(0, std::string{refused}.find('=')) +
                         " is not possible"));
   for (const auto* letter : {"-t", "-N", "-A", "-f"})
     CHECK_THAT(read({letter, "h"}), Contains(std::string{letter} + " is not possible: "));
-  CHECK_THAT(read({"-J", "gw", "h"}), Contains("-J is not possible"));
   CHECK_THAT(read({"-t", "h"}), Contains("there is no terminal yet"));
-  CHECK(read({"-F", "none", "-F/dev/null", "h"}) == "h");
-  CHECK_THAT(read({"-F", "/etc/x", "h"}), Contains("-F /etc/x is not possible"));
+}
+
+TEST_CASE("of ssh's files, proxies and jumps the first that is named counts") {
+  CHECK(parse_ssh({"-F", "/etc/x", "h"}).call.ssh_config == "/etc/x");
+  CHECK(parse_ssh({"-F/dev/null", "h"}).call.ssh_config == "none");
+  CHECK(read({"-F", "", "h"}) == "-F wants a file");
+  auto proxy = parse_ssh({"-o", "ProxyCommand  =  nc \"%h\" %p", "-J", "gw", "h"}).call;
+  CHECK(proxy.command_between == "nc \"%h\" %p");
+  CHECK(proxy.jump.empty());
+  auto jump = parse_ssh({"-J", "gw,me@b:1", "-oProxyCommand=nc", "h"}).call;
+  CHECK(jump.jump == "gw,me@b:1");
+  CHECK_FALSE(jump.command_between);
+  CHECK(parse_ssh({"-oProxyJump=none", "h"}).call.command_between == "");
+  CHECK(parse_ssh({"-oCertificateFile=/c", "h"}).call.certificates == words{"/c"});
+  CHECK(read({"-oIdentityAgent=/run/agent", "h"}) == "h | agent_socket=/run/agent");
 }
 
 TEST_CASE("of ssh's options -G, -Q and -V are seen before anything that follows them") {

@@ -292,7 +292,9 @@ preparation::state preparation::poll() {
           },
           wake_);
   }
-  if (!look_up_ && (look_up_ = look_up_pending_.take()) && look_up_->found.endpoints.empty()) {
+  if (!look_up_)
+    look_up_ = look_up_pending_.take();
+  if (look_up_ && look_up_->found.endpoints.empty() && !proxied_) {
     error_ = look_up_->found.error;
     if (!error_)
       error_ = {ssh_stage::look_up, ssh_failure::name_not_found, "the name '" + host_ + "' has no address"};
