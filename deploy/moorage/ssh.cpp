@@ -111,8 +111,22 @@ std::vector<std::string> variables(const ssh_call& call) {
   return result;
 }
 
+std::string with_host(const std::string& name, const std::string& host) {
+  std::string result;
+  for (std::size_t i = 0; i < name.size(); ++i)
+    if (name.compare(i, 2, "%h") == 0)
+      result += host, ++i;
+    else if (name.compare(i, 2, "%%") == 0)
+      result += '%', ++i;
+    else
+      result += name[i];
+  return result;
+}
+
 std::vector<std::string> overriding_settings(const ssh_call& call, bool has_variables) {
   auto result = call.settings;
+  if (!call.host_name.empty())
+    result.push_back("host=" + with_host(call.host_name, call.host));
   add_identities(call, result);
   add_known_hosts(call, result);
   // As ssh has it: what the server does not take is not set, and a command that is matched word by word at
