@@ -220,6 +220,7 @@ options for_exec(const options& from, const ssh_call& call) {
   result.exec.no_input = call.no_input;
   result.exec.environment = variables(call);
   result.exec.label = "ssh " + std::to_string(getpid());
+  result.exec.subsystem = call.subsystem;
   result.exec.as_ssh = true;
   return result;
 }
@@ -238,14 +239,16 @@ ending run_ssh(const options& from) {
     put(STDERR_FILENO, "moorage " MOORAGE_VERSION ", in the place of ssh\n");
     return {success, 0};
   }
+  if (from.json) {
+    complain("--json is not for ssh, whose output is the command's alone: see moorage exec");
+    return {exec_failed, 0};
+  }
   if (!complain_in(call))
     return {exec_failed, 0};
   auto cannot = [](const std::string& text) {
     complain(text);
     return ending{exec_failed, 0};
   };
-  if (call.subsystem)
-    return cannot("-s is not possible: there are no subsystems yet (scp -O needs none)");
   if (call.command.empty())
     return cannot("no command: there is no terminal yet, so that one must follow the destination");
   auto how = for_exec(from, call);

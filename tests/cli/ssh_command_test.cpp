@@ -58,7 +58,7 @@ TEST_CASE("ssh ends with 255 for everything but the command's own code, and -q s
                             {"-t", "here", "true"},
                             {"-N", "here"},
                             {"-J", "gw", "here", "true"},
-                            {"-s", "here", "sftp"},
+                            {"-s", "here"},
                             {"-p", "x", "here", "true"}}) {
     auto ended = home.ssh(wrong);
     CHECK(ended.code == 255);
@@ -67,6 +67,7 @@ TEST_CASE("ssh ends with 255 for everything but the command's own code, and -q s
     CHECK(ended.output.empty());
   }
   CHECK(home.moorage({"--nosuch", "ssh", "here", "true"}).code == 255);
+  CHECK(home.moorage({"--json", "ssh", "here", "true"}).code == 255);
   home.sshd.stop();
   auto quiet = home.ssh({"-q", home.destination(), "true"});
   CHECK(quiet.code == 255);
