@@ -59,6 +59,9 @@ struct exec_request {
   std::chrono::milliseconds linger{-1};
   /// Wait for all output, however long something holds it open, as ssh(1) does.
   bool wait_for_close = false;
+  /// `command` is the name of a subsystem of the server's, such as sftp, and no shell's (RFC 4254, section
+  /// 6.5). A variable that the server turns down is left out, and nothing is swept.
+  bool subsystem = false;
 
   friend bool operator==(const exec_request&, const exec_request&) = default;
 };
@@ -114,7 +117,8 @@ typename Inspector::result_type inspect(Inspector& f, environment_variable& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, exec_request& x) {
-  return f(x.command, x.environment, x.input, x.timeout, x.output_max, x.linger, x.wait_for_close);
+  return f(x.command, x.environment, x.input, x.timeout, x.output_max, x.linger, x.wait_for_close,
+           x.subsystem);
 }
 
 template <class Inspector>

@@ -91,6 +91,7 @@ std::string command_of(const exec_options& from) {
 
 failure make_request(const options& from, exec_request& request) {
   request.command = command_of(from.exec);
+  request.subsystem = from.exec.subsystem;
   request.timeout = from.exec.timeout;
   request.wait_for_close = from.exec.linger.count() < 0;
   request.linger = from.exec.linger;

@@ -40,8 +40,9 @@ struct exec_options {
   std::string label;                    ///< empty: "exec" and the process id
   std::chrono::milliseconds linger{-1}; ///< negative: until the channel closes
   bool no_input = false;
-  bool quote = false;  ///< each word reaches the command as it is
-  bool as_ssh = false; ///< says nothing of variables that the server turned down
+  bool quote = false;     ///< each word reaches the command as it is
+  bool subsystem = false; ///< the words are the name of one
+  bool as_ssh = false;    ///< says nothing of variables that the server turned down
 };
 
 struct bench_options {

@@ -52,7 +52,7 @@ void command_line::add_ssh() {
             "Refused, since they would change what happens: " + listed(ssh_treatment::refused) +
                 "; and of the letters " + refused_letters() + "."},
        .examples = {{"moorage ssh lumi squeue --me", "as ssh does it"},
-                    {"scp -O -S moorage-ssh notes lumi:", "copy a file"},
+                    {"scp -S moorage-ssh notes lumi:", "copy a file"},
                     {"rsync -e 'moorage ssh' -a run7 lumi:", "copy a folder"},
                     {"GIT_SSH_COMMAND='moorage ssh' git pull", "git"}}});
   ssh->add_option("DESTINATION", options_.cluster, "a cluster, or user@host")->required()->type_name("");

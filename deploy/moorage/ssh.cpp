@@ -122,12 +122,26 @@ std::string in_command(std::string command, const std::string& host) {
   return command;
 }
 
+std::string with_host(const std::string& name, const std::string& host) {
+  std::string result;
+  for (std::size_t i = 0; i < name.size(); ++i)
+    if (name.compare(i, 2, "%h") == 0)
+      result += host, ++i;
+    else if (name.compare(i, 2, "%%") == 0)
+      result += '%', ++i;
+    else
+      result += name[i];
+  return result;
+}
+
 std::vector<std::string> overriding_settings(const ssh_call& call, bool has_variables) {
   auto result = call.settings;
   if (call.command_between)
     result.push_back("proxy_command=" + in_command(*call.command_between, call.host));
   else if (!call.jump.empty())
     result.push_back("proxy_command=" + jump_command(call.jump, call.ssh_config));
+  if (!call.host_name.empty())
+    result.push_back("host=" + with_host(call.host_name, call.host));
   add_identities(call, result);
   add_known_hosts(call, result);
   // As ssh has it: what the server does not take is not set, and a command that is matched word by word at
@@ -252,6 +266,7 @@ options for_exec(const options& from, const ssh_call& call) {
   result.exec.no_input = call.no_input;
   result.exec.environment = variables(call);
   result.exec.label = "ssh " + std::to_string(getpid());
+  result.exec.subsystem = call.subsystem;
   result.exec.as_ssh = true;
   return result;
 }
@@ -270,14 +285,16 @@ ending run_ssh(const options& from) {
     put(STDERR_FILENO, "moorage " MOORAGE_VERSION ", in the place of ssh\n");
     return {success, 0};
   }
+  if (from.json) {
+    complain("--json is not for ssh, whose output is the command's alone: see moorage exec");
+    return {exec_failed, 0};
+  }
   if (!complain_in(call))
     return {exec_failed, 0};
   auto cannot = [](const std::string& text) {
     complain(text);
     return ending{exec_failed, 0};
   };
-  if (call.subsystem)
-    return cannot("-s is not possible: there are no subsystems yet (scp -O needs none)");
   if (call.command.empty())
     return cannot("no command: there is no terminal yet, so that one must follow the destination");
   auto how = for_exec(from, call);

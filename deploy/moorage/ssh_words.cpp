@@ -228,6 +228,9 @@ bool reading::take_value(const std::string& name, const std::string& written,
                  : name == "userknownhostsfile" ? call_.known_hosts
                                                 : call_.site_known_hosts;
     for (const auto& each : values)
+      if (name == "setenv" && each.find('=') + 1 < 2) // none, or nothing before it
+        return wrong_value(written, each);
+    for (const auto& each : values)
       list.push_back(name != "setenv" && lower(each) == "none" ? "/dev/null" : each);
     return true;
   }
@@ -245,8 +248,12 @@ bool reading::take_texts(const std::string& name, const std::string& value) {
   }
   if (name == "port")
     return take_port(value);
-  if (name == "hostname" || name == "hostkeyalias") {
-    call_.settings.push_back((name == "hostname" ? "host=" : "host_key_alias=") + value);
+  if (name == "hostname") {
+    call_.host_name = value;
+    return true;
+  }
+  if (name == "hostkeyalias") {
+    call_.settings.push_back("host_key_alias=" + value);
     return true;
   }
   if (name == "proxycommand" || name == "proxyjump") {

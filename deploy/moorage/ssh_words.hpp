@@ -47,6 +47,7 @@ struct ssh_call {
 
   std::string destination; ///< as it was written
   std::string host;        ///< without user, port and brackets
+  std::string host_name;   ///< HostName, in which %h is `host`; empty: not given
   std::string user;        ///< empty: not given
   std::string port;        ///< digits; empty: not given
   std::string command;     ///< its words with a blank between; empty: none

@@ -32,7 +32,7 @@ TEST_CASE("ssh reaches a host by its name alone, with -p and -l before or after 
         {"-o", "Port=" + home.port(), "-oUser=\"" + home.sshd.user() + "\"", home.sshd.host()},
         {"-p" + home.port(), home.sshd.host()},
         {"ssh://" + home.sshd.user() + "@" + home.sshd.host() + ":" + home.port()},
-        {"-oHostName=" + home.sshd.host(), "-p", home.port(), "no-such-name"},
+        {"-oHostName=127.0.0.%h", "-p", home.port(), "1"},
         {"-4", "-p", home.port(), home.sshd.host()}}) {
     auto all = words;
     all.insert(all.end(), {"echo", "-n", "hello"});
@@ -58,7 +58,7 @@ TEST_CASE("ssh ends with 255 for everything but the command's own code, and -q s
                             {"-t", "here", "true"},
                             {"-N", "here"},
                             {"-J", "a;b", "here", "true"},
-                            {"-s", "here", "sftp"},
+                            {"-s", "here"},
                             {"-p", "x", "here", "true"}}) {
     auto ended = home.ssh(wrong);
     CHECK(ended.code == 255);
@@ -67,6 +67,7 @@ TEST_CASE("ssh ends with 255 for everything but the command's own code, and -q s
     CHECK(ended.output.empty());
   }
   CHECK(home.moorage({"--nosuch", "ssh", "here", "true"}).code == 255);
+  CHECK(home.moorage({"--json", "ssh", "here", "true"}).code == 255);
   home.sshd.stop();
   auto quiet = home.ssh({"-q", home.destination(), "true"});
   CHECK(quiet.code == 255);

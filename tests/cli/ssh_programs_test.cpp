@@ -79,6 +79,22 @@ TEST_CASE("scp -O copies files both ways through the pool, with moorage-ssh as i
   CHECK_THAT(missing.error_output, Contains("No such file"));
 }
 
+TEST_CASE("sftp, and scp by it, go through the pool as a subsystem") {
+  home_of_programs home;
+  auto text = large_text();
+  write_file(home.folder / "sent", text);
+  auto there = home.folder / "there";
+  home.went_well(home.another("scp", {"-S", moorage_ssh, home.folder / "sent", "here:" + there}));
+  CHECK(read_file(there) == text);
+  write_file(home.folder / "batch", "get " + there + " " + home.folder / "back" + "\nrm " + there + "\n");
+  home.went_well(home.another("sftp", {"-S", moorage_ssh, "-b", home.folder / "batch", "here"}));
+  CHECK(read_file(home.folder / "back") == text);
+  CHECK_FALSE(std::filesystem::exists(there));
+  auto none = home.moorage({"ssh", "-s", "here", "nosuch"});
+  CHECK(none.code == 255);
+  CHECK_THAT(none.error_output, Contains("the server refused the subsystem"));
+}
+
 TEST_CASE("rsync copies folders both ways through the pool") {
   home_of_programs home;
   std::filesystem::create_directories(home.folder / "run/deep");

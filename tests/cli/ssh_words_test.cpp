@@ -84,7 +84,7 @@ TEST_CASE("options of ssh_config are read in each way of writing, and become set
         "h | keep_alive_interval=15s | host_key_alias=x");
   CHECK(read({"-oStrictHostKeyChecking=off", "h"}) == "h | strict_host_keys=no");
   CHECK(read({"-oStrictHostKeyChecking=ask", "h"}) == "h | strict_host_keys=yes");
-  CHECK(read({"-oHostName=x.example", "h"}) == "h | host=x.example");
+  CHECK(parse_ssh({"-oHostName=%h.example", "h"}).call.host_name == "%h.example");
   auto call = parse_ssh({"-oUserKnownHostsFile=/a \"/b c\"", "-oGlobalKnownHostsFile=none",
                          "-oSendEnv=LANG LC_*", "-oSetEnv=A=1 B='2 3'", "-oIdentitiesOnly=yes",
                          "-oIdentityAgent=none", "-oStdinNull=yes", "h"})
@@ -109,8 +109,9 @@ TEST_CASE("what is no option of ssh's, or is incomplete, is told in one line") {
   CHECK(read({"-o", "", "h"}) == "bad configuration option: ''");
   CHECK(read({"-oUser", "h"}) == "option User has no value");
   CHECK(read({"-oUser=\"me", "h"}) == "a quote of User is never closed");
-  for (const auto* wrong : {"ConnectTimeout=soon", "ConnectTimeout=5y", "StrictHostKeyChecking=maybe",
-                            "AddressFamily=yes", "IdentitiesOnly=1", "LogLevel=loud"})
+  for (const auto* wrong :
+       {"ConnectTimeout=soon", "ConnectTimeout=5y", "StrictHostKeyChecking=maybe", "AddressFamily=yes",
+        "SetEnv=A", "SetEnv==1", "IdentitiesOnly=1", "LogLevel=loud"})
     CHECK_THAT(read({"-o", wrong, "h"}), Contains("is no value of"));
   CHECK_THAT(read({"--socket", "x", "h"}), Contains("options of moorage stand before ssh"));
 }

@@ -96,12 +96,21 @@ session_channel::reply session_channel::set_environment(const std::string& name,
 }
 
 session_channel::reply session_channel::execute(const std::string& command) {
+  return begin_what(command, &ssh_channel_request_exec);
+}
+
+session_channel::reply session_channel::begin_subsystem(const std::string& name) {
+  return begin_what(name, &ssh_channel_request_subsystem);
+}
+
+session_channel::reply session_channel::begin_what(const std::string& text,
+                                                   int (*ask)(ssh_channel, const char*)) {
   ensure(asked_ == request::none || asked_ == request::command, "a channel has one request at a time");
   if ((awaits_reply() && !news()) || link_.stalled())
     return reply::waiting;
   heard_ = link_.packets_in();
   listening_closely listen;
-  return answer(request::command, ssh_channel_request_exec(channel_, command.c_str()));
+  return answer(request::command, ask(channel_, text.c_str()));
 }
 
 void session_channel::signal(const char* name) {

@@ -51,6 +51,7 @@ public:
   enum class reply { waiting, yes, no };
   reply set_environment(const std::string& name, const std::string& value);
   reply execute(const std::string& command);
+  reply begin_subsystem(const std::string& name);
   /// A reply is still to be collected.
   bool awaits_reply() const { return asked_ != request::none; }
   /// Sends the command a signal ("TERM", RFC 4254, section 6.9) if it can take one now; no reply tells
@@ -86,6 +87,7 @@ private:
   static void on_exit_signal(ssh_session, ssh_channel, const char* name, int core, const char* words,
                              const char* language, void* self);
   bool news();
+  reply begin_what(const std::string& text, int (*ask)(ssh_channel, const char*));
   reply answer(request asked, int rc);
 
   libssh_session& link_;

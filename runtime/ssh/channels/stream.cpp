@@ -109,7 +109,7 @@ bool command_stream::step() {
 
 bool command_stream::begin() {
   auto wrong = check_request(*request_, server_takes());
-  if (around_.sweep) {
+  if (around_.sweep && !request_->subsystem) {
     marker_ = new_sweep_marker();
     request_->environment.push_back({sweep_variable, marker_});
   }
@@ -207,7 +207,9 @@ bool command_stream::set_environment() {
       if (refused.size() < refusals_kept)
         refused.insert(variable.name);
     }
-    if (around_.fallback == variable_fallback::prefix && is_shell_name(variable.name))
+    // No shell reads a subsystem's name.
+    auto by_shell = around_.fallback == variable_fallback::prefix && !request_->subsystem;
+    if (by_shell && is_shell_name(variable.name))
       prefixed_.push_back(std::move(variable));
     else if (!marker_.empty() && &variable == &variables.back())
       marker_.clear(); // ours, and nobody's loss but the search's
@@ -227,17 +229,20 @@ bool command_stream::set_environment() {
 
 /// True: the server has accepted.
 bool command_stream::execute() {
-  auto said = channel_->execute(request_->command);
+  auto subsystem = request_->subsystem;
+  auto said = subsystem ? channel_->begin_subsystem(request_->command) : channel_->execute(request_->command);
   if (said == session_channel::reply::waiting) {
-    await_reply("run the command");
+    await_reply(subsystem ? "begin the subsystem" : "run the command");
     return false;
   }
   reply_due_ = time_point::max();
   if (said == session_channel::reply::no) {
     phase_ = phase::environment; // nothing runs: safe to repeat
     give_up(errc::exec_refused,
-            "the server refused to start the command; the account may be limited to other services "
-            "(sshd_config: ForceCommand, authorized_keys: restrict)");
+            std::string{subsystem ? "the server refused the subsystem: it may have none of that name, or"
+                                  : "the server refused to start the command;"} +
+                " the account may be limited to other services (sshd_config: ForceCommand, authorized_keys: "
+                "restrict)");
   }
   return said == session_channel::reply::yes;
 }
