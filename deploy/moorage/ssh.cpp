@@ -185,9 +185,8 @@ std::string destination_of(const ssh_call& call, const configuration& config) {
   return user + host + (!user.empty() && port == usual ? "" : ":" + port);
 }
 
-/// What a destination stands for that is no cluster of the configuration: a Host of ssh's, or a host of
-/// which ssh's files say at most what they say of every one. `base`: as `moorage exec` has it, which names
-/// its pool.
+/// What a destination stands for that is in no configuration: a Host of ssh's, or a host of which ssh's files
+/// say at most what they say of every one. `base`: as `moorage exec` has it, which names its pool.
 failure find_host(const ssh_call& call, configuration& config, cluster_config& base, cluster_config& meant) {
   if (!call.ssh_config.empty())
     config.defaults.settings.ssh_config = call.ssh_config == "none" ? "none" : from_root(call.ssh_config);
