@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -110,7 +111,10 @@ std::vector<std::string> variables(const ssh_call& call) {
     if (wanted && !name.empty())
       result.push_back(std::move(entry));
   }
-  result.insert(result.end(), call.environment.begin(), call.environment.end());
+  std::set<std::string> given; // the first value of a name is the one that counts, as with ssh
+  for (const auto& each : call.environment)
+    if (given.insert(each.substr(0, each.find('='))).second)
+      result.push_back(each);
   return result;
 }
 
