@@ -98,8 +98,8 @@ TEST_CASE("what stands for nothing in a proxy command is refused by its name", "
   CHECK_THAT(line("a %d"), Contains("has %d, which stands for nothing"));
   CHECK_THAT(line("a %"), Contains("ends with a single %"));
   CHECK_THAT(line("a %\x1b"), Contains("has %\\x1b, which"));
-  for (const char* bad : {"-oProxyCommand=x", "a b", "a;b", "$(id)", "`id`", "a'b", "a\"b", "a|b", "a\nb",
-                          "a/b", "a\\b", "~", "", "\xc3\xa4"}) {
+  for (const char* bad : {"-v", "a b", "a;b", "$(id)", "`id`", "a'b", "a\"b", "a|b", "a\nb", "a/b", "a\\b",
+                          "~", "", "\xc3\xa4"}) {
     CAPTURE(bad);
     CHECK_THAT(line("a %r", bad), Contains("the user \""));
     CHECK_FALSE(line("a", bad) != "exec a"); // only what is put into it

@@ -86,6 +86,28 @@ TEST_CASE("a proxy that ends at once says how, and what it said", "[proxy]") {
   CHECK_THAT(error.text, Contains("exited with 127: ") && Contains("moorage-has-no-such-program"));
 }
 
+TEST_CASE("a proxy's end is its connection's, though another that cannot be ended holds all its streams",
+          "[proxy]") {
+  world around;
+  const auto holder = around.home / "holder";
+  // It has a session of its own, and so is no part of the process group.
+  const auto settings =
+      through(around, "sh -c 'setsid sh -c \"echo \\$\\$ > " + holder + "; exec sleep 1000\" & until [ -s " +
+                          holder + " ]; do :; done; exit 3'");
+  auto fastest = std::chrono::nanoseconds::max();
+  for (int i = 0; i < 3; ++i) {
+    std::filesystem::remove(holder);
+    driven link{around, settings};
+    const auto began = std::chrono::steady_clock::now();
+    CHECK_THAT(fails(link).text, Contains("the proxy command exited with 3"));
+    fastest = std::min<std::chrono::nanoseconds>(fastest, std::chrono::steady_clock::now() - began);
+    const auto pid = std::stoi(support::contents_of(holder));
+    CHECK(members(pid) == 1);
+    ::kill(pid, SIGKILL);
+  }
+  CHECK(fastest < prompt); // whoever is not woken looks once a second
+}
+
 TEST_CASE("what a server says before its proxy ends is told as the server's", "[proxy]") {
   world around;
   SECTION("that too many log in") {
@@ -171,11 +193,13 @@ TEST_CASE("a proxy that never stops talking on its standard error leaves time fo
   world around;
   driven link{around, through(around, server, relay("yes >&2 & "))};
   REQUIRE(link.open());
-  const auto wakes = around.loop.wakes();
+  int pumps = 0;
   const auto id = link.start("sleep 1; echo well");
-  CHECK(link.finish(id));
+  const auto began = std::chrono::steady_clock::now();
+  CHECK(link.until([&] { return ++pumps, link.streams[id.value].ended.has_value(); }));
   CHECK(link.streams[id.value].output == "well\n");
-  CHECK(around.loop.wakes() - wakes < 200); // it is listened to when that is due, not when it talks
+  // It is listened to when that is due, not when it talks.
+  CHECK(pumps < 100 + 2 * (std::chrono::steady_clock::now() - began) / proxy_process::look_pause);
   const auto proxy = proxy_of(link);
   link.it.reset();
   CHECK(gone(proxy));
