@@ -47,20 +47,17 @@ std::vector<field> where_fields() {
           entry<&S::user>(
               "user", "User on the cluster. Empty: the user who runs this process.",
               {.wrong_text = wrong_user, .on_change = reopens, .example = R"("me")", .ssh_name = "User"}),
-          entry<&S::ssh_host>("ssh_host",
-                              "A Host of ~/.ssh/config, which says what is not said here. Read by ssh -G at "
-                              "the start and at a reload. Empty: none.",
-                              {.wrong_text = wrong_ssh_host,
-                               .on_change = reopens,
-                               .example = R"("lumi")",
-                               .ssh_name = "Host",
-                               .own = true}),
+          entry<&S::ssh_host>(
+              "ssh_host",
+              "A Host of ~/.ssh/config, which says what is not said here. Read by ssh -G at "
+              "the start and at a reload. Empty: none.",
+              {.wrong_text = wrong_ssh_host, .example = R"("lumi")", .ssh_name = "Host", .own = true}),
           entry<&S::ssh_config>(
               "ssh_config",
               "File that is read for ssh_host, and for clusters that are in no "
               "configuration, in place of ~/.ssh/config and /etc/ssh/ssh_config; \"none\": no "
               "file. Empty: those two.",
-              {.wrong_text = wrong_optional_file, .on_change = reopens, .example = R"("~/.ssh/config")"}),
+              {.wrong_text = wrong_optional_file, .example = R"("~/.ssh/config")"}),
       });
 }
 

@@ -117,8 +117,6 @@ failure change_setting(cluster_settings& settings, const std::string& name, cons
   if (name.size() > name_max || written.size() > written_max)
     return invalid("a setting's name has " + std::to_string(name_max) + " bytes at most, and its value " +
                    std::to_string(written_max));
-  if (name == "ssh_host" || name == "ssh_config")
-    return invalid(name + ": is read when the cluster is registered; set what it is to say, or reload");
   if (name == "name")
     return invalid("name: all else hangs from it; register the cluster under another instead");
   const auto* field = find_cluster_field(name);
@@ -135,6 +133,8 @@ failure change_setting(cluster_settings& settings, const std::string& name, cons
                    "' would be looked for from where the node was started: write it from the root or from ~");
   auto changed = settings;
   field->set(changed, value);
+  if ((name == "ssh_host" || name == "ssh_config") && !field->same(changed, settings))
+    return invalid(name + ": is read when the cluster is registered; set what it is to say, or reload");
   if (auto wrong = check_settings(changed); wrong.code != errc::none)
     return wrong;
   settings = changed;

@@ -19,8 +19,8 @@ cluster_settings with_another(const setting<cluster_settings>& field, cluster_se
     value = (std::get<std::uint64_t>(value) + 1) % field.choices.size();
   else if (field.type == setting_type::duration)
     value = std::get<std::chrono::milliseconds>(value) + 1s;
-  else if (field.type == setting_type::text)
-    value = std::string{"another"};
+  else if (field.type == setting_type::text || field.type == setting_type::file)
+    value = std::string{"/another"}.substr(field.type == setting_type::text ? 1 : 0);
   else if (field.type == setting_type::file_list)
     value = std::vector<std::string>{"/another"};
   else
