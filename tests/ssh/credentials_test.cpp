@@ -204,6 +204,14 @@ TEST_CASE("a certificate beside its key is used, unless it has run out or certif
     ::rename((other + "-cert.pub").c_str(), (path + "-cert.pub").c_str());
     CHECK_THAT(load_key(path, true, nullptr).certificate_problem, Contains("certifies another key"));
   }
+  SECTION("in the place of the public key") {
+    certify(authority, path, "-1h:+1h");
+    ::rename((path + "-cert.pub").c_str(), (path + ".pub").c_str());
+    auto file = load_key(path, true, nullptr);
+    CHECK(file.certificate_problem.empty());
+    CHECK(file.certificate);
+    CHECK(file.private_key);
+  }
   SECTION("rubbish") {
     write_file(path + "-cert.pub", "ssh-ed25519-cert-v01@openssh.com AAAA");
     CHECK_THAT(load_key(path, true, nullptr).certificate_problem, Contains("no user's certificate"));

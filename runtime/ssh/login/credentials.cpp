@@ -130,10 +130,15 @@ void join_certificate(key_file& file, const std::string& path, const std::string
 }
 
 void read_certificate(key_file& file) {
-  const auto path = file.path + "-cert.pub";
+  auto path = file.path + "-cert.pub";
   auto read = read_file(path, key_file_max);
-  if (read.error == ENOENT || read.error == ENOTDIR)
-    return;
+  if (read.error == ENOENT || read.error == ENOTDIR) {
+    // Where the public key should be there may be a certificate of it, which ssh(1) shows as well.
+    path = file.path + ".pub";
+    read = read_file(path, key_file_max);
+    if (!read.problem.empty() || !parse_certificate(blob_of_line(read.view())))
+      return;
+  }
   if (!read.problem.empty()) {
     file.certificate_problem = read.problem;
     return;
