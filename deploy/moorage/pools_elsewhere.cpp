@@ -10,6 +10,7 @@
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/pools.hpp"
 #include "deploy/moorage/reach.hpp"
+#include "runtime/system/descriptors.hpp"
 
 namespace moorage::cli {
 
@@ -35,6 +36,10 @@ std::vector<std::string> own_words() {
 failure become_other_program() {
   auto program = other_program();
   auto words = own_words();
+  if (words.empty()) { // without a descriptor left
+    auto lack = check_descriptors();
+    return lack.code != errc::none ? lack : failure{errc::local_failure, "cannot read /proc/self/cmdline"};
+  }
   std::vector<char*> arguments;
   for (auto& word : words)
     arguments.push_back(word.data());

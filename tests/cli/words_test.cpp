@@ -135,7 +135,7 @@ TEST_CASE("exec ends with 255 for whatever is not the command's own code") {
   CHECK(unknown.code == 255);
   CHECK(unknown.error_output ==
         "moorage: no cluster 'lumi' in the configuration: there is no file (one that is in no file "
-        "is written user@host:port)\n");
+        "is written user@host:port); nor does ~/.ssh/config have a Host of that name\n");
   auto config = home.write("m.toml", "nonsense");
   CHECK(home.moorage({"--config", config, "exec", "lumi", "--", "true"}).code == 255);
 }

@@ -58,7 +58,9 @@ setting_value another_value(const setting<cluster_settings>& field) {
   case setting_type::file_list:
     return std::vector<std::string>{"/dev/null", "/with \"quotes\""};
   default:
-    return std::string{field.name == "node" ? "another-one" : "another\\one"}; // a name in [nodes]
+    // Names, one of them in [nodes].
+    return std::string{field.name == "node" || field.name == "host_key_alias" ? "another-one"
+                                                                              : "another\\one"};
   }
 }
 
