@@ -260,9 +260,8 @@ private:
   strings files_of(std::string_view option) {
     strings result;
     for (const auto& each : values_of(said_, option))
-      if (auto file = expanded(each, option);
-          each != "none" && std::find(result.begin(), result.end(), file) == result.end())
-        result.push_back(std::move(file));
+      if (each != "none")
+        result.push_back(expanded(each, option));
     return result;
   }
 
