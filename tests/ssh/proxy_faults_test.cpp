@@ -1,4 +1,5 @@
 // Proxy commands that misbehave: each ends its own connection at most, and says why.
+#include <cerrno>
 #include <csignal>
 #include <future>
 #include <optional>
@@ -261,8 +262,10 @@ TEST_CASE("a proxy's end is told where the host has ideas of its own about its c
   }
   SECTION("it waits for any") {
     disposition greedy{SIGCHLD, [](int) {
+                         const int before = errno;
                          while (::waitpid(-1, nullptr, WNOHANG) > 0) {
                          }
+                         errno = before;
                        }};
     driven link{around, through(around, "sh -c 'sleep 1000 & echo gone >&2; exit 3'")};
     CHECK_THAT(fails(link).text, Contains("the proxy command ") && Contains(": gone"));
