@@ -53,6 +53,11 @@ std::string from_root(const std::string& file) {
                                                         : std::filesystem::absolute(file, unknown).string();
 }
 
+/// A file of ssh's configuration as it was named: "none" and nothing are none.
+std::string named_file(const std::string& file) {
+  return file.empty() || file == "none" ? file : from_root(file);
+}
+
 std::string in_home(const std::string& file) {
   const char* home = std::getenv("HOME");
   return file.starts_with("~/") && home != nullptr ? home + file.substr(1) : file;
@@ -143,7 +148,7 @@ std::vector<std::string> overriding_settings(const ssh_call& call, bool has_vari
   if (call.command_between)
     result.push_back("proxy_command=" + in_command(*call.command_between, call.host));
   else if (!call.jump.empty())
-    result.push_back("proxy_command=" + jump_command(call.jump, call.ssh_config));
+    result.push_back("proxy_command=" + jump_command(call.jump, named_file(call.ssh_config)));
   if (!call.host_name.empty())
     result.push_back("host=" + with_host(call.host_name, call.host));
   add_identities(call, result);
@@ -193,7 +198,7 @@ std::string destination_of(const ssh_call& call, const configuration& config) {
 /// say at most what they say of every one. `base`: as `moorage exec` has it, which names its pool.
 failure find_host(const ssh_call& call, configuration& config, cluster_config& base, cluster_config& meant) {
   if (!call.ssh_config.empty())
-    config.defaults.settings.ssh_config = call.ssh_config == "none" ? "none" : from_root(call.ssh_config);
+    config.defaults.settings.ssh_config = named_file(call.ssh_config);
   auto unknown = find_cluster(config, call.host, base);
   if (unknown.code == errc::none) {
     meant = base;

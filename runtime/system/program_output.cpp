@@ -53,8 +53,7 @@ int spawn(const std::vector<std::string>& words, int output, int error_output, p
   ::posix_spawnattr_init(&manner);
   sigset_t none, usual;
   ::sigemptyset(&none);
-  ::sigemptyset(&usual);
-  ::sigaddset(&usual, SIGPIPE);
+  ::sigfillset(&usual); // a host that ignores SIGCHLD would have ssh lose its own children
   ::posix_spawnattr_setsigmask(&manner, &none);
   ::posix_spawnattr_setsigdefault(&manner, &usual);
   ::posix_spawnattr_setflags(&manner, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);

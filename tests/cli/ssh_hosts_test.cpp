@@ -152,13 +152,21 @@ TEST_CASE("moorage ssh reads the configuration that ssh reads, goes by jump host
   CHECK(ssh({"-p", std::to_string(home.sshd.port()), "-i", home.sshd.client_key(), "-o", "IdentityAgent=none",
              "-l", home.sshd.user(), "localhost", "-o", "HostName=127.0.0.1", "echo", "of all"}) ==
         "of all\n");
-  // Through a node one connection carries what has the same settings.
-  program node{home.spec({"serve"})};
+  // Through a node one connection carries what has the same settings; it is in another folder than we are.
+  auto serve = home.spec({"-c", std::string{"cd / && exec "} + MOORAGE_PROGRAM + " serve"});
+  serve.executable = "/bin/sh";
+  program node{serve};
   REQUIRE(node.wrote("serving 0 clusters on "));
   auto before = home.sshd.logins();
   CHECK(ssh({"far", "echo", "one"}) == "one\n");
   CHECK(ssh({"far", "echo", "two"}) == "two\n");
   CHECK(home.sshd.logins() == before + 1);
+  auto there = home.spec({"-c", "cd " + home.folder.path() + " && exec " + MOORAGE_PROGRAM +
+                                    " ssh -F ssh_config -J gate lumi echo relative"});
+  there.executable = "/bin/sh";
+  auto jumped = run(there);
+  INFO(jumped.error_output);
+  CHECK(jumped.output == "relative\n");
   auto broken = home.moorage({"ssh", "-F", "/no/such/file", "lumi", "true"});
   CHECK(broken.code == 255);
   CHECK_THAT(broken.error_output, Contains("/no/such/file"));

@@ -1,6 +1,7 @@
 // What of a Host of OpenSSH's configuration becomes a cluster's settings. The real ssh reads the files.
 #include <catch2/catch.hpp>
 
+#include <csignal>
 #include <fstream>
 #include <future>
 
@@ -218,6 +219,11 @@ TEST_CASE("a program that is run for its words: what it says, how it ended, and 
   CHECK(output_of({"sh", "-c", "exec >&- 2>&-; exec sleep 60"}, 200ms).problem ==
         "sh had not answered after 200ms");
   CHECK_THAT(output_of({"sh", "-c", "cat /dev/zero"}, 20s).problem, Contains("said more than"));
+  // Signals are as by default, whatever the host has made of them.
+  auto before = std::signal(SIGCHLD, SIG_IGN);
+  auto ignored = output_of({"sed", "-n", "s/^SigIgn:\\t//p", "/proc/self/status"}, 20s).output;
+  CHECK((std::stoull(ignored, nullptr, 16) & 1u << (SIGCHLD - 1)) == 0);
+  std::signal(SIGCHLD, before);
   // One that leaves somebody behind with its pipes is not waited for any longer, nor is that one left: it has
   // the lock for as long as it lives.
   support::scratch_folder folder;
