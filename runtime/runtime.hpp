@@ -322,7 +322,8 @@ public:
   /// `stopping`. But for what a host's executor has not begun: that is called when the executor comes to it,
   /// and nobody waits.
   /// Called in a callback, or on a thread of the actor system, it returns at once and is done by another
-  /// thread; so is the end of a runtime that is destroyed there.
+  /// thread; so is the end of a runtime that is destroyed there. A process that ends meanwhile waits for that
+  /// thread, for 2 s at most.
   void stop();
 
 private:

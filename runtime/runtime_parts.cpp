@@ -12,6 +12,7 @@
 #include "messages/printable.hpp"
 #include "runtime/system/account.hpp"
 #include "runtime/system/descriptors.hpp"
+#include "runtime/system/ending_threads.hpp"
 #include "runtime/system/scheduler_thread.hpp"
 
 namespace moorage {
@@ -145,7 +146,7 @@ void runtime_parts::end(std::shared_ptr<runtime_parts> parts) {
   if (!parts)
     return;
   if (on_scheduler_thread() || parts->callbacks->within())
-    std::thread{[parts = std::move(parts)] { parts->stop(); }}.detach();
+    end_on_another_thread([parts = std::move(parts)] { parts->stop(); });
   else
     parts->stop();
 }

@@ -108,8 +108,7 @@ TEST_CASE("the loss of the node is told to whoever asks, however often, and ends
   auto rt = moorage::runtime::connect(home.folder / "moorage/node.sock");
   CHECK(!rt.wait_for_loss(1ms));
   program events{home.spec({"admin", "events"})};
-  home.exec("true");
-  REQUIRE(events.wrote("granted"));
+  REQUIRE(home.until([&] { return home.exec("true").code == 0 && events.wrote("granted", 200ms); }));
   // It asks after every half a second without an event; after it has asked once, it must still hear of the
   // loss.
   CHECK(!events.wrote("never", 1200ms));
