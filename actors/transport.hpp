@@ -15,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include "actors/carriage.hpp"
 #include "actors/pool/protocol.hpp"
 #include "messages/exec.hpp"
 #include "messages/ids.hpp"
@@ -64,8 +65,22 @@ struct question_answered {
   std::string refusal; ///< why it opened no channel, in its words; empty: it did
 };
 
-using transport_event = std::variant<transport_opened, transport_failed, transport_closed, stream_output,
-                                     stream_input_taken, stream_over, question_answered>;
+/// To be opened, it has to be carried by a connection of the cluster that is its settings' `jump`: told once,
+/// and nothing is answered but by the carriage.
+struct carriage_wanted {
+  std::shared_ptr<carriage> what;
+  carriage_target to;
+  std::chrono::nanoseconds patience{0}; ///< after which it is given up
+};
+/// The last word on what was carried; the id is free again.
+struct carriage_over {
+  stream_id stream;
+  std::string text; ///< for people: why
+};
+
+using transport_event =
+    std::variant<transport_opened, transport_failed, transport_closed, stream_output, stream_input_taken,
+                 stream_over, question_answered, carriage_wanted, carriage_over>;
 
 class transport {
 public:
@@ -90,6 +105,10 @@ public:
   /// `stream_over` follows when the channel has closed, at the latest 3 s after, with what is known then.
   /// Output within the credit comes until then.
   virtual void cancel(stream_id stream, failure cause) = 0;
+  /// Carries it on a channel of its own (RFC 4254, section 7.2: direct-tcpip) to this host and port, as the
+  /// peer knows them, until either side ends it. `carriage_over` follows, unless the transport fails, which
+  /// ends all that it carries with its reason.
+  virtual void carry(stream_id stream, std::shared_ptr<carriage> what, carriage_target to) = 0;
   /// One round trip that proves the peer's SSH server alive: a session channel is opened and closed.
   virtual void ask(std::uint64_t question) = 0;
   /// Sends SIGTERM to what runs, says good-bye and closes; `transport_closed` follows within 250 ms, whatever

@@ -64,6 +64,12 @@ struct lease_cleared {
   bool was_running = false;
 };
 
+/// A connection of another cluster that it carried is carried no more, or could not be.
+struct carriage_ended {
+  connection_id connection;
+  request_id carriage;
+};
+
 // --- what a probe tells
 
 struct probe_passed {
@@ -135,6 +141,10 @@ typename Inspector::result_type inspect(Inspector& f, connection_closed& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, lease_cleared& x) {
   return f(x.connection, x.lease, x.was_running);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, carriage_ended& x) {
+  return f(x.connection, x.carriage);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, probe_passed& x) {

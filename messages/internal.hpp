@@ -5,6 +5,7 @@
 #include <caf/actor_control_block.hpp>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@
 #pragma GCC visibility push(default)
 
 namespace moorage {
+
+class carriage;
 
 /// Beside an order, on its way from a session to its pool: whose it is. Nothing that an outsider can say.
 struct order_sender {
@@ -128,6 +131,27 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, passed_acquire& x) {
   return f(x.number, x.request);
 }
+
+/// From a connection that is to be carried, through its pool and the manager, to the pool of its jump.
+/// Nothing answers it but what becomes of the carriage, and a message that is lost ends that. Never leaves
+/// the process.
+struct carry_for {
+  std::string cluster;          ///< the jump
+  caf::strong_actor_ptr holder; ///< who is to be carried, with whose end it is not wanted any more
+  std::string label;            ///< whose connection that is, for people
+  std::string host;             ///< where to, as the jump host knows it
+  std::uint16_t port = 22;
+  std::chrono::nanoseconds patience{0};
+  std::shared_ptr<carriage> what;
+};
+
+/// From a pool to one of its connections, which tells it by `carriage_ended` when that is over.
+struct carry_connection {
+  request_id request;
+  std::string host;
+  std::uint16_t port = 22;
+  std::shared_ptr<carriage> what;
+};
 
 struct acquire_taken {
   std::uint64_t number = 0;

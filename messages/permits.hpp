@@ -35,6 +35,8 @@ struct permit_request {
   bool held = false;
   /// An administrator wants a fresh start: signs of a ban at this host and port are forgotten.
   bool anew = false;
+  /// Log-ins of other clusters, which hold permits, wait for this one: it is their jump.
+  bool carries = false;
   // The cluster's settings: who counts is found by host and port.
   std::string host;
   std::uint16_t port = 0;
@@ -89,8 +91,8 @@ typename Inspector::result_type inspect(Inspector& f, join_budget& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, permit_request& x) {
-  return f(x.permit, x.held, x.anew, x.host, x.port, x.pool_size, x.log_ins_per_minute, x.penalty_max,
-           x.connect_timeout);
+  return f(x.permit, x.held, x.anew, x.carries, x.host, x.port, x.pool_size, x.log_ins_per_minute,
+           x.penalty_max, x.connect_timeout);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, return_permit& x) {

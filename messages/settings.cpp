@@ -32,10 +32,10 @@ std::string wrong_name(const std::string& name) {
     return "longer than 300 characters";
   auto fits = [](unsigned char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view{"-_.@:[]%"}.find(static_cast<char>(c)) != std::string_view::npos;
+           std::string_view{"-_.@:[]%,"}.find(static_cast<char>(c)) != std::string_view::npos;
   };
   if (!std::all_of(name.begin(), name.end(), fits))
-    return "'" + name + "' may hold letters, digits, '-', '_', '.', '@', ':', '[', ']' and '%' only";
+    return "'" + name + "' may hold letters, digits, '-', '_', '.', '@', ':', '[', ']', '%' and ',' only";
   return {};
 }
 
@@ -44,6 +44,10 @@ std::string wrong_together(const cluster_settings& settings) {
   if (settings.min_idle > settings.pool_size)
     return "min_idle: " + std::to_string(settings.min_idle) + " is more than pool_size, " +
            std::to_string(settings.pool_size);
+  if (!settings.jump.empty() && !settings.proxy_command.empty())
+    return "jump: a connection goes by a jump or by a proxy_command, not by both";
+  if (!settings.jump.empty() && settings.jump == settings.name)
+    return "jump: '" + settings.jump + "' cannot be its own jump";
   if (settings.probe == probe_method::exec && settings.probe_command.empty())
     return "probe_command: the probe method exec needs a command";
   return {};
@@ -144,6 +148,24 @@ bool same_connections(const cluster_settings& a, const cluster_settings& b) {
   return std::all_of(fields.begin(), fields.end(), [&a, &b](const auto& field) {
     return field.on_change != setting_change::reopens || field.same(a, b);
   });
+}
+
+std::string jump_circle(const cluster_settings& of,
+                        const std::function<const cluster_settings*(const std::string&)>& find) {
+  std::vector<std::string> way{of.name};
+  for (auto next = of.jump; !next.empty();) {
+    bool seen = std::find(way.begin(), way.end(), next) != way.end();
+    way.push_back(next);
+    if (seen) {
+      std::string text;
+      for (const auto& each : way)
+        text += (text.empty() ? "'" : " by '") + each + "'";
+      return "jump: it goes in a circle: " + text;
+    }
+    const auto* cluster = find(next);
+    next = cluster == nullptr ? std::string{} : cluster->jump;
+  }
+  return {};
 }
 
 std::string format_size(std::uint64_t bytes) {

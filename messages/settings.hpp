@@ -80,6 +80,10 @@ struct cluster_settings {
   /// does: by the user's shell, with `exec` before it. %h, %p and %r are host, port and user; %% is a percent
   /// sign. Empty: none.
   std::string proxy_command = {};
+  /// The cluster, of the same node, whose connections carry this one's (ssh_config(5): ProxyJump): each is a
+  /// channel of one of them. Its pool's settings, budget and health are its own, and so is what it jumps by.
+  /// Host and port are as that machine knows them. Empty: none.
+  std::string jump = {};
   /// Which of a site's nodes has the pool, by its name in [nodes]. Empty: any that is asked. Of no meaning to
   /// a process that is no node with a name.
   std::string node = {};
@@ -113,6 +117,10 @@ struct cluster_settings {
   std::chrono::milliseconds idle_timeout{300'000};
   /// Connections kept ready. 0: none is opened before somebody asks.
   std::uint32_t min_idle = 0;
+  /// Connections of other clusters, which have this one as their `jump`, that one connection carries at once.
+  /// A hundred: each takes a channel's memory at the server, and all of them end with the one that carries
+  /// them. They are no leases, and MaxSessions does not count them.
+  std::uint32_t carried_max = 100;
   /// Openings in flight at most: sshd drops log-ins at random beyond MaxStartups (10:30:100), per whole
   /// server. 0: no limit but the process's. `penalty_max` lets fewer begin: with its default two at one host
   /// and port, of all clusters there together.
@@ -206,8 +214,8 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, cluster_settings& x) {
   return f(x.name, x.host, x.port, x.user, x.ssh_host, x.ssh_config, x.key_files, x.agent, x.agent_socket,
            x.password_secret, x.passphrase_secret, x.known_hosts_files, x.strict_host_keys, x.host_key_alias,
-           x.address_family, x.proxy_command, x.node, x.connect_timeout, x.agent_timeout,
-           x.keep_alive_interval, x.pool_size, x.channels_per_connection, x.spread_leases,
+           x.address_family, x.proxy_command, x.jump, x.carried_max, x.node, x.connect_timeout,
+           x.agent_timeout, x.keep_alive_interval, x.pool_size, x.channels_per_connection, x.spread_leases,
            x.connection_lifetime, x.idle_timeout, x.min_idle, x.connects_at_once, x.log_ins_per_minute,
            x.penalty_max, x.queue_depth, x.acquire_timeout, x.leak_threshold, x.leak_reclaim,
            x.overload_target, x.overload_interval, x.probe_interval, x.probe_interval_max,

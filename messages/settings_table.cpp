@@ -129,6 +129,11 @@ std::vector<field> way_fields() {
                .on_change = reopens,
                .example = R"("ssh -W %h:%p gateway")",
                .ssh_name = "ProxyCommand"}),
+          entry<&S::jump>(
+              "jump",
+              "Cluster whose connections carry this one's: the jump host, with a pool of its own. "
+              "Empty: none.",
+              {.wrong_text = wrong_jump, .on_change = reopens, .example = R"("gateway")"}),
           entry<&S::node>("node",
                           "Which of [nodes] has the pool; empty: any that is asked. No reload moves it.",
                           {.wrong_text = wrong_node, .example = R"("gw1")"}),
@@ -174,6 +179,10 @@ std::vector<field> pool_fields() {
                                              "than MaxSessions (10). One whose "
                                              "server refuses a channel earlier carries fewer for a while.",
                                              {.least = 1, .most = 100}),
+          entry<&S::carried_max>("carried_max",
+                                 "Connections of clusters that have this one as their jump which one "
+                                 "connection carries at once.",
+                                 {.least = 1, .most = 1'000}),
           entry<&S::spread_leases>("spread_leases",
                                    "Grant the connection with the fewest leases first; else the one with the "
                                    "most that still has room, so that a quiet pool needs fewer."),

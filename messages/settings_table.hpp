@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -75,6 +76,11 @@ std::string_view change_in_words(const setting_rules& rules);
 std::string check_value(const setting_rules& rules, const setting_value& value);
 /// Whether connections opened under one may serve under the other.
 bool same_connections(const cluster_settings& a, const cluster_settings& b);
+
+/// What is wrong if a cluster's jumps, one by another, lead back to one that came before; "" for nothing.
+/// `find`: the settings of a cluster as they are known by now; null: there is none, and so no circle.
+std::string jump_circle(const cluster_settings& of,
+                        const std::function<const cluster_settings*(const std::string&)>& find);
 
 /// "16MiB" where that is exact, else "1000000B".
 std::string format_size(std::uint64_t bytes);

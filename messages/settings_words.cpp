@@ -72,6 +72,12 @@ std::string wrong_secret(const std::string& entry) {
   return entry.size() <= 255 && !has_control(entry) ? "" : "must be the name of an entry in the secret store";
 }
 
+/// As the name of a cluster (messages/settings.cpp).
+std::string wrong_jump(const std::string& cluster) {
+  return cluster.size() <= 300 && made_of(cluster, "-_.@:[]%,") ? ""
+                                                                : "'" + cluster + "' is no cluster's name";
+}
+
 std::string wrong_node(const std::string& node) {
   return node.size() <= 64 && made_of(node, "-_.") ? "" : "at most 64 letters, digits, '-', '_' and '.'";
 }

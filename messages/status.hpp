@@ -75,6 +75,7 @@ struct connection_status {
   connection_id connection;
   connection_state state = connection_state::opening;
   std::uint32_t leases = 0;
+  std::uint32_t carried = 0;        ///< connections of other clusters
   std::uint32_t probe_failures = 0; ///< in a row
   bool probing = false;
   bool condemned = false; ///< takes no new lease, and closes when the last one ends
@@ -133,6 +134,7 @@ struct pause_status {
   row(overload_refusals, "Of these, those refused since the pool was overloaded.") \
   row(releases, "Leases given back by their holders.") \
   row(discards, "Of these, those with word that the connection is bad.") \
+  row(carriages, "Connections of other clusters that were carried, as their jump.") \
   row(reclaimed, "Leases ended otherwise: never confirmed, holder died, revoked, connection lost.") \
   row(leaks, "Leases held for longer than leak_threshold.") \
   row(openings, "Tries to open a connection, each.") \
@@ -212,8 +214,9 @@ struct pool_status {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_status& x) {
-  return f(x.connection, x.state, x.leases, x.probe_failures, x.probing, x.condemned, x.leases_served, x.age,
-           x.idle, x.last_rtt, x.usual_rtt, x.success_percent, x.score, x.suspect, x.outcomes);
+  return f(x.connection, x.state, x.leases, x.carried, x.probe_failures, x.probing, x.condemned,
+           x.leases_served, x.age, x.idle, x.last_rtt, x.usual_rtt, x.success_percent, x.score, x.suspect,
+           x.outcomes);
 }
 
 template <class Inspector>

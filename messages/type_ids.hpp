@@ -41,6 +41,8 @@ struct local_call {
 } // namespace moorage
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::local_call)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::carry_for)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::carry_connection)
 
 // clang-format off
 /// What messages are made of.
@@ -75,7 +77,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::local_call)
   add(subscribe_for) add(grant_event_credit_for) add(end_subscriptions) add(outsider_gone) add(passed_acquire) add(acquire_taken) \
   add(begin_lease) add(end_lease) add(lease_cleared) add(close_connection) add(connection_opened) add(connection_failed) \
   add(connection_lost) add(connection_closed) add(connection_doubted) add(connection_answered) add(channel_refused) add(channel_late) add(give_up_channel) add(change_probes) \
-  add(probe_request) add(probe_passed) add(probe_failed) add(turn_request) add(turn_given) add(turn_over) add(turns_replaced) \
+  add(carry_for) add(carry_connection) add(carriage_ended) add(probe_request) add(probe_passed) add(probe_failed) add(turn_request) add(turn_given) add(turn_over) add(turns_replaced) \
   add(permit_request) add(return_permit) add(permit_given) add(permit_delayed) add(permits_replaced) add(get_budget) add(site_budget) add(join_budget) add(wake_up) add(stop_all) \
   add(local_call)
 
@@ -107,8 +109,8 @@ MOORAGE_INTERNAL_MESSAGES(MOORAGE_HIDDEN)
 
 namespace moorage {
 
-/// Where a host's own type ids may start; 60 are kept free for versions to come.
-constexpr caf::type_id_t next_type_id = caf::first_custom_type_id + 150;
+/// Where a host's own type ids may start; some 50 are kept free for versions to come.
+constexpr caf::type_id_t next_type_id = caf::first_custom_type_id + 200;
 static_assert(caf::id_block::moorage::end <= next_type_id);
 
 /// A refusal as CAF's error; `to_failure` takes it apart again, on another node too.

@@ -213,6 +213,9 @@ std::vector<config_problem> ask_openssh(configuration& of, const std::stop_token
 /// something to say of: a Host, or a pattern that does not match every name.
 failure find_cluster(const configuration& from, const std::string& name, cluster_config& result,
                      const std::stop_token& stop = {});
+/// The clusters by which it jumps, found likewise, one by another; the one that it jumps by itself is first.
+failure find_jumps(const configuration& from, const cluster_config& of, std::vector<cluster_config>& result,
+                   const std::stop_token& stop = {});
 
 /// What is wrong with the files that a cluster's settings name and that must be there (its key files): one
 /// problem for each that is absent, no regular file or not readable, with the file, line and key that name

@@ -356,6 +356,7 @@ connection_actor::behavior_type behaviour_of(connection_actor_state* state) {
       [state](const end_lease& order) { state->end(order); },
       [state](const give_up_channel& order) { state->give_up(order); },
       [state](const change_probes& order) { state->change(order); },
+      [state](carry_connection& order) { state->carry(order); },
       [state](const close_connection&) { state->close(); },
       [state](const turns_replaced& order) { state->ask_anew(order); },
       [state](const turn_given&) { state->take_turn(); },

@@ -75,6 +75,7 @@ struct connection_actor_state {
   void end(const end_lease& order);
   void give_up(const give_up_channel& order);
   void change(const change_probes& order);
+  void carry(carry_connection& order);
   void wake(std::uint64_t generation);
   void take_turn();
   void ask_anew(const turns_replaced& order);
@@ -109,9 +110,15 @@ private:
   void fold(stream_input_taken& event);
   void fold(stream_over& event);
   void fold(question_answered& event);
+  void fold(carriage_wanted& event);
+  void fold(carriage_over& event);
   failure gone() const;
   void set_timer(time_point now);
   void be_over();
+
+  // carrying.cpp
+  bool serves() const { return !leases_.empty() || !carried_.empty(); }
+  void begin_to_serve();
 
   // leases.cpp
   void note_cleared(stream_id ended, lease_id lease, outcome_kind how);
@@ -134,6 +141,7 @@ private:
   void hear_answer(evidence_kind of, bool ran, std::chrono::nanoseconds rtt = {});
 
   std::set<lease_id> leases_;
+  std::map<stream_id, request_id> carried_; ///< connections of other clusters
   std::map<lease_id, bool> clearing_; ///< taken back while commands ran; whether one was not seen to end
   std::map<stream_id, connection_command> commands_;
   std::map<command_name, stream_id> named_; ///< the runs and streams among them
@@ -142,7 +150,7 @@ private:
   std::uint64_t ids_ = 0;
   std::uint32_t unanswered_ = 0;
   time_point asked_at_{};
-  time_point leased_since_{}; ///< without a pause
+  time_point serves_since_{}; ///< without a pause
   time_point silence_due_ = time_point::max();
   time_point answer_due_ = time_point::max();
   time_point late_due_ = time_point::max(); ///< of commands that await their channels

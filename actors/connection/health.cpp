@@ -141,15 +141,15 @@ void connection_actor_state::watch_answers(time_point now) {
   }
 }
 
-/// Under a lease only: what is idle is asked by its pool, at its own time.
+/// While somebody is served only: what is idle is asked by its pool, at its own time.
 void connection_actor_state::watch_silence(time_point now) {
   silence_due_ = time_point::max();
-  if (now_in != phase::open || settings.keep_alive_interval.count() == 0 || leases_.empty())
+  if (now_in != phase::open || settings.keep_alive_interval.count() == 0 || !serves())
     return;
   auto heard = link->last_heard();
   if (heard >= asked_at_)
     unanswered_ = 0;
-  auto due = std::max({heard, asked_at_, leased_since_}) + settings.keep_alive_interval;
+  auto due = std::max({heard, asked_at_, serves_since_}) + settings.keep_alive_interval;
   if (due <= now) {
     if (unanswered_ >= keep_alive_count_max) {
       transport_failed silent{{ssh_stage::session, ssh_failure::silent,

@@ -12,15 +12,11 @@
 namespace moorage {
 
 void connection_actor_state::begin(const begin_lease& order) {
-  bool first = leases_.empty();
+  bool first = !serves();
   leases_.insert(order.lease);
   settings.output_max = order.output_max;
-  if (!first || now_in != phase::open)
-    return;
-  auto now = self->clock().now();
-  leased_since_ = now;
-  watch_silence(now);
-  set_timer(now);
+  if (first && now_in == phase::open)
+    begin_to_serve();
 }
 
 void connection_actor_state::end(const end_lease& request) {

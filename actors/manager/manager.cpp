@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <caf/all.hpp>
 
+#include "actors/carriage.hpp"
 #include "actors/composure.hpp"
 #include "actors/pool/shell.hpp"
 #include "messages/exit_words.hpp"
 #include "messages/printable.hpp"
+#include "messages/settings_table.hpp"
 #include "messages/settings_text.hpp"
 
 namespace moorage {
@@ -59,7 +61,8 @@ void manager_actor_state::start_pool(const std::string& name, entry& cluster) {
                    world_.seed + number * 0x9e3779b97f4a7c15u,
                    lives_[name]++ * ids_per_life + 1,
                    world_.write_recording,
-                   world_.asleep};
+                   world_.asleep,
+                   caf::actor_cast<caf::actor>(self_)};
   auto settings = cluster.settings;
   if (cluster.awaited)
     settings.min_idle = 0;
@@ -138,6 +141,14 @@ void manager_actor_state::take(const acquire_taken& read) {
     cancels.pop_front();
 }
 
+/// Nobody waits for it here: one that is lost ends what was to be carried, which then asks anew.
+void manager_actor_state::carry(carry_for& request) {
+  if (auto pool = pool_of(request.cluster))
+    caf::anon_send(pool, std::move(request));
+  else if (request.what)
+    request.what->end(to_failure(unknown(request.cluster)));
+}
+
 void manager_actor_state::pass_again(unread lost) {
   for (auto& [number, passed] : lost.acquires) {
     passed.request.waited += self_->clock().now() - passed.at;
@@ -149,12 +160,25 @@ void manager_actor_state::pass_again(unread lost) {
 
 // --- clusters
 
+/// What is wrong if its jumps, as they are registered, led back to it.
+failure manager_actor_state::circle_through(const cluster_settings& settings) const {
+  auto circle = jump_circle(settings, [this](const std::string& name) -> const cluster_settings* {
+    auto found = clusters_.find(name);
+    return found == clusters_.end() ? nullptr : &found->second.settings;
+  });
+  return circle.empty() ? failure{} : failure{errc::invalid_settings, circle};
+}
+
 void manager_actor_state::add(const register_cluster& request, caf::typed_response_promise<done> promise) {
   if (stopping_) {
     promise.deliver(unknown(request.settings.name));
     return;
   }
   if (auto wrong = check_settings(request.settings); wrong.code != errc::none) {
+    promise.deliver(make_error(wrong));
+    return;
+  }
+  if (auto wrong = circle_through(request.settings); wrong.code != errc::none) {
     promise.deliver(make_error(wrong));
     return;
   }
@@ -206,6 +230,14 @@ void manager_actor_state::pass_on(resize_pool& order, order_sender& sender,
 
 void manager_actor_state::pass_on(set_setting& order, order_sender& sender,
                                   caf::typed_response_promise<done> promise) {
+  if (auto found = clusters_.find(order.cluster); order.key == "jump" && found != clusters_.end()) {
+    auto changed = found->second.settings;
+    changed.jump = order.value;
+    if (auto wrong = circle_through(changed); wrong.code != errc::none) {
+      promise.deliver(make_error(wrong));
+      return;
+    }
+  }
   pass_change(order, sender, std::move(promise),
               [key = order.key, value = order.value](cluster_settings& settings) {
                 change_setting(settings, key, value);

@@ -85,6 +85,7 @@ public:
   void pass(acquire_for request);
   void cancel(cancel_acquire_for request);
   void take(const acquire_taken& read);
+  void carry(carry_for& request);
 
   void add(const register_cluster& request, caf::typed_response_promise<done> promise);
   /// Has the cluster's pool answer the asker itself.
@@ -209,6 +210,8 @@ private:
   /// Whether it was one of these that ended.
   void giver_lost(const caf::down_msg& down);
   turns_giver& giver_of(turn_kind what) { return givers_[static_cast<std::size_t>(what)]; }
+
+  failure circle_through(const cluster_settings& settings) const;
 
   // --- placement.cpp
   void place(cluster_settings settings);

@@ -63,6 +63,8 @@ pool_actor::behavior_type behaviour_of(pool_actor_state* state) {
       [state](connection_failed& report) { state->take(report); },
       [state](connection_lost& report) { state->take(report); },
       [state](const connection_closed& report) { state->take(report); },
+      [state](carry_for& request) { state->take(request); },
+      [state](const carriage_ended& report) { state->step(report); },
       [state](const lease_cleared& report) { state->step(report); },
       [state](const probe_passed& report) { state->step(report); },
       [state](probe_failed& report) { state->step(std::move(report)); },

@@ -188,8 +188,13 @@ pool_core::keys pool_core::keys_of(const connection& c) const {
   if (c.servable)
     k.grant =
         rank_for_grant({c.id, c.in_use(), c.channels.of(settings_.channels_per_connection), c.age.outlived(),
-                        c.stamp, c.past.demerits(), c.past.slow(), settings_.spread_leases},
+                        c.stamp, c.past.demerits(), c.past.slow(), settings_.spread_leases, c.busy()},
                        c.health);
+  if (c.servable)
+    k.carry = rank_for_grant({c.id, static_cast<std::uint32_t>(c.carried.size()), settings_.carried_max,
+                              c.age.outlived(), c.stamp, c.past.demerits(), c.past.slow(),
+                              settings_.spread_leases, c.busy()},
+                             c.health);
   k.opening = only_if(opening, c.id);
   k.retry = only_if(opening && !c.has_actor && !c.awaits_permit, std::pair{c.retry_at, c.id});
   k.awaiting = only_if(opening && c.awaits_permit, c.id);
@@ -211,6 +216,7 @@ void pool_core::refresh(connection& c) {
   }
   auto k = keys_of(c);
   grantable_.list(c.in_grants, k.grant);
+  carriers_.list(c.in_carriers, k.carry);
   openings_.list(c.in_openings, k.opening);
   retries_.list(c.in_retries, k.retry);
   awaiting_.list(c.in_awaiting, k.awaiting);
@@ -230,7 +236,7 @@ void pool_core::becomes_idle(connection& c) {
 }
 
 void pool_core::slot_freed(connection& c) {
-  if (c.in_use() > 0)
+  if (c.busy())
     refresh(c);
   else if (c.condemned)
     close(c, c.reason);
@@ -240,11 +246,11 @@ void pool_core::slot_freed(connection& c) {
     becomes_idle(c);
 }
 
-/// No new lease, and closed as soon as it carries none. The first reason stands.
+/// No new lease, and closed as soon as it carries nothing. The first reason stands.
 void pool_core::condemn(connection& c, removal_reason reason, std::string text) {
   if (c.condemned || c.state == connection_state::closing)
     return;
-  if (c.in_use() == 0)
+  if (!c.busy())
     return close(c, reason, std::move(text));
   c.condemned = true;
   c.reason = reason;
@@ -254,7 +260,7 @@ void pool_core::condemn(connection& c, removal_reason reason, std::string text) 
 
 void pool_core::close(connection& c, removal_reason reason, std::string text) {
   ensure(c.state != connection_state::closing, "a connection is closed once");
-  ensure(c.in_use() == 0, "a connection that is closed carries no lease");
+  ensure(!c.busy(), "a connection that is closed carries nothing");
   if (reason == removal_reason::probe_failures || reason == removal_reason::flapping)
     count_if_useless(c, "its probes failed" + (text.empty() ? "" : ": " + text));
   drop_probe(c);
@@ -267,7 +273,7 @@ void pool_core::close(connection& c, removal_reason reason, std::string text) {
 
 /// The connection has gone. `c` ends here.
 void pool_core::remove(connection& c, removal_reason reason) {
-  ensure(c.in_use() == 0, "a connection that is gone carries no lease");
+  ensure(!c.busy(), "a connection that is gone carries nothing");
   drop_probe(c);
   permit_over(c, permit_use::cut_short);
   c.awaits_permit = false;

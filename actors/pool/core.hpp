@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "actors/pool/core_limits.hpp"
 #include "actors/pool/latency_histogram.hpp"
 #include "actors/pool/ordered_index.hpp"
 #include "actors/pool/policies/back_off.hpp"
@@ -42,34 +43,8 @@ namespace moorage {
 
 class archive_reader;
 class archive_writer;
-class pool_core {
+class pool_core : public pool_core_limits {
 public:
-  // --- fixed times and limits
-  /// A grant that its holder has not confirmed after this long is taken back: the answer crossed with the
-  /// asker's end.
-  static constexpr std::chrono::seconds confirm_timeout{5};
-  /// Probes that one step starts at most, or finds that nobody needs any more; the rest follows at once in
-  /// steps of their own, so that acquires come in between.
-  static constexpr std::size_t probes_per_step = 32;
-  /// Senders that may pause a pool at the same time: those of an installation, and a few that forgot.
-  static constexpr std::size_t pauses_max = 64;
-  /// A permit that nothing was heard of is asked for again after so long.
-  static constexpr std::chrono::seconds ask_again_interval{10};
-  /// A leased connection of a full pool that is to be replaced is looked at again after so long.
-  static constexpr std::chrono::seconds renewal_pause{10};
-  /// Permits asked for and not given, at most; the rest follows.
-  static constexpr std::size_t permits_asked_max = 32;
-  /// What falls due or ends at once, of each kind, in one step at most, so that no acquire waits a
-  /// millisecond for it: waiters refused, leases and waiters of holders that have gone, grants that nobody
-  /// confirmed, idle connections past their time, and those of a pool made smaller. The rest follows at once
-  /// in steps of their own.
-  static constexpr std::size_t ends_per_step = 128;
-  /// Those ahead of a waiter are counted so far for the text of its refusal: that is for people, and the
-  /// queue may be long.
-  static constexpr std::size_t ahead_counted_max = 100;
-  /// Ended leases that are remembered, so that a late or double release is told apart from a wrong one.
-  static constexpr std::size_t ended_leases_kept = 1024;
-
   /// `settings` must have passed `check_settings`. Ids of every kind begin with `first_id` (1 or more): a
   /// pool that replaces another must be given one above all that the other used.
   pool_core(cluster_settings settings, std::uint64_t seed, std::uint64_t first_id = 1);
@@ -98,6 +73,8 @@ public:
   std::vector<waiter_status> waiters(time_point now) const;
   /// Why each of them waits, and each connection is where it is in the order of grants.
   explanation explain(time_point now) const;
+  /// Log-ins of other clusters wait for one of ours.
+  bool is_to_carry() const { return waiters_.to_be_carried() > 0; }
   /// What the shell must have in its own books between two steps: those of the connections that have an
   /// actor, and the requests, but for acquires, that have no answer yet.
   std::vector<connection_id> with_actors() const;
@@ -187,6 +164,14 @@ private:
   void reclaim_from_gone();
   void expire_waiters();
   void expire_grants();
+
+  // --- core_carrying.cpp: connections of other clusters, which have this one as their jump
+  bool may_carry() const { return works() && !carriers_.empty(); }
+  void carry(connection& c, request_id request, time_point asked);
+  void serve_carriers();
+  void hurry_for_carriers();
+  void on(const carriage_ended& event);
+  void drop_carried(connection& c);
 
   // --- core_overload.cpp: who is refused when everybody waits too long
   overload::bounds overload_bounds() const;
@@ -308,6 +293,7 @@ private:
   std::string in_words(const permit_delay& delay) const;
   std::string advice() const;
   failure trouble() const;
+  std::string lacking(bool carries) const;
   failure timed_out(const waiter& w, const std::string& situation, std::size_t ahead) const;
 
   // --- core_explain.cpp
@@ -339,6 +325,7 @@ private:
   std::array<std::uint32_t, 4> counts_{}; ///< by state
   std::uint32_t servable_ = 0;            ///< open and not condemned: sooner or later they serve a waiter
   grant_index grantable_;
+  grant_index carriers_; ///< those with room to carry another connection
   id_index openings_;
   id_index awaiting_; ///< openings whose next try is due, and waits for a permit
   stamp_index idle_;  ///< by stamp: longest idle first
@@ -354,7 +341,8 @@ private:
   permit_delay delay_; ///< of the wishes
   bool anew_ = false;  ///< since a reset, no permit has been asked for
 
-  lease_map leases_; ///< ids grow: in the order of granting
+  std::size_t carried_ = 0; ///< connections of other clusters, by all of ours
+  lease_map leases_;        ///< ids grow: in the order of granting
   std::set<std::pair<holder_id, lease_id>> leases_of_;
   std::set<lease_id> unconfirmed_; ///< also in the order of their time-outs
   lease_id watched_;               ///< up to this one, who held theirs for too long has been told of

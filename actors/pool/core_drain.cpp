@@ -55,16 +55,22 @@ void pool_core::on(const ordered<drain_pool>& event) {
   state_ = pool_state::draining;
   refuse_waiters(why_not_admitted());
   for (auto& [id, c] : connections_)
-    if (c.in_use() == 0 && c.state != connection_state::closing)
+    if (!c.busy() && c.state != connection_state::closing)
       close(c, removal_reason::drained);
 }
 
 time_point pool_core::drain_due() const {
-  return state_ == pool_state::draining && !leases_.empty() ? drain_by_ : time_point::max();
+  return state_ == pool_state::draining && (!leases_.empty() || carried_ > 0) ? drain_by_ : time_point::max();
 }
 
-/// In portions.
+/// In portions. What is carried ends with the connection that carries it.
 void pool_core::end_drained_leases() {
+  if (carried_ > 0 && drain_due() <= now_)
+    for (auto& [id, c] : connections_)
+      if (!c.carried.empty()) {
+        drop_carried(c);
+        slot_freed(c);
+      }
   for (std::size_t ended = 0; ended < ends_per_step && drain_due() <= now_; ++ended)
     take_back(leases_.begin(), {errc::drained, "'" + settings_.name + "' was drained by an administrator"},
               true);

@@ -72,11 +72,14 @@ connection_explanation pool_core::explained(const connection& c, time_point now)
     return connection_explanation{c.id, stands, std::move(text)};
   };
   auto channels = c.channels.of(settings_.channels_per_connection);
-  auto slots = std::to_string(c.in_use()) + " of " + std::to_string(channels) + " slots in use" +
-               (channels < settings_.channels_per_connection
-                    ? ", as its server allows no more (channels_per_connection is " +
-                          std::to_string(settings_.channels_per_connection) + ")"
-                    : "");
+  auto slots =
+      std::to_string(c.in_use()) + " of " + std::to_string(channels) + " slots in use" +
+      (channels < settings_.channels_per_connection
+           ? ", as its server allows no more (channels_per_connection is " +
+                 std::to_string(settings_.channels_per_connection) + ")"
+           : "") +
+      (c.carried.empty() ? ""
+                         : "; it carries " + plural(c.carried.size(), "connection") + " of other clusters");
   if (c.state == connection_state::opening)
     return told(standing::opening, which_try(c) + ", for " + to_text(between(c.began, now)) +
                                        (c.awaits_permit ? "; it waits for leave to log in" : "") +
@@ -84,8 +87,11 @@ connection_explanation pool_core::explained(const connection& c, time_point now)
   if (c.state == connection_state::closing)
     return told(standing::closing, "it is being closed: " + to_string(c.reason));
   if (c.condemned)
-    return told(standing::condemned, "it closes once its " + std::to_string(c.in_use()) +
-                                         " leases have ended: " + to_string(c.reason));
+    return told(
+        standing::condemned,
+        "it closes once its " + std::to_string(c.in_use()) + " leases" +
+            (c.carried.empty() ? "" : " and the " + plural(c.carried.size(), "connection") + " it carries") +
+            " have ended: " + to_string(c.reason));
   if (c.in_use() >= channels)
     return told(standing::full, slots);
   if (c.health.is_late())

@@ -21,7 +21,7 @@ void pool_core::connection_due(connection& c) {
     if (!c.open() || due_of(c) > now_)
       return; // else its lifetime ended too, while nobody looked
   }
-  if (c.renew_at <= now_ && c.open() && !c.condemned && c.in_use() > 0 &&
+  if (c.renew_at <= now_ && c.open() && !c.condemned && c.busy() &&
       connections_.size() >= settings_.pool_size) {
     c.renew_at = after(now_, renewal_pause); // there is no room for another, and it may have slots
     refresh(c);
@@ -36,7 +36,7 @@ void pool_core::connection_due(connection& c) {
     if (!c.open() || due_of(c) > now_)
       return; // else its check fell due as well
   }
-  if (c.health.failures() == 0 && c.checks.put_off(now_, c.in_use() > 0, pace(), random_))
+  if (c.health.failures() == 0 && c.checks.put_off(now_, c.busy(), pace(), random_))
     return refresh(c);
   queue_probe(c);
 }
@@ -213,7 +213,7 @@ bool is_end(ssh_failure kind) {
 void pool_core::learn_idle_limit(const connection& c, ssh_failure how) {
   if (!is_end(how))
     return;
-  auto idle = c.checks.idle_at_end(now_, c.in_use() > 0);
+  auto idle = c.checks.idle_at_end(now_, c.busy());
   if (!idle || !idle_limit_.learn(now_, *idle))
     return;
   shorten_from_ = connections_.begin()->first;

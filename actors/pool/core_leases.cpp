@@ -18,8 +18,11 @@ void pool_core::on(const acquire_requested& event) {
   auto label = printable(event.label); // it is shown in refusals, events, the log and lists
   fall_due();                          // what has expired must not be granted
   auto asked = now_ - event.waited;
-  if (waiters_.empty() && may_grant())
+  if (event.carries ? may_carry() : waiters_.for_leases() == 0 && may_grant()) {
+    if (event.carries)
+      return carry(need(carriers_.first().connection), event.request, asked);
     return give(need(grantable_.first().connection), event.request, event.holder, std::move(label), asked);
+  }
   auto deadline =
       event.deadline == cluster_deadline ? after(asked, settings_.acquire_timeout) : event.deadline;
   if (back_off_.latched()) {
@@ -35,17 +38,21 @@ void pool_core::on(const acquire_requested& event) {
            .deadline = deadline,
            .wait_for_ready = event.wait_for_ready,
            .identity = event.identity,
-           .yields = event.deadline == cluster_deadline && !event.wait_for_ready};
+           .yields = event.deadline == cluster_deadline && !event.wait_for_ready && !event.carries,
+           .carries = event.carries};
   if (deadline <= now_)
     return refuse_acquire(
         event.request,
-        timed_out(w, situation(), waiters_.ahead_of_newcomer(w.holder, w.identity, ahead_counted_max + 1)));
+        timed_out(w, situation(),
+                  w.carries ? waiters_.to_be_carried()
+                            : waiters_.ahead_of_newcomer(w.holder, w.identity, ahead_counted_max + 1)));
   if (waiters_.size() >= settings_.queue_depth)
     return refuse_acquire(event.request,
-                          {errc::queue_full, "no lease for '" + settings_.name +
-                                                 "': " + std::to_string(waiters_.size()) +
+                          {errc::queue_full, lacking(event.carries) + ": " + std::to_string(waiters_.size()) +
                                                  " wait already, which is its queue_depth; " + situation() +
                                                  "; try later, or raise queue_depth or pool_size"});
+  if (w.carries && !is_to_carry())
+    hurry_for_carriers();
   waiters_.join(std::move(w));
 }
 
@@ -76,7 +83,8 @@ void pool_core::give(connection& c, request_id request, holder_id holder, std::s
 }
 
 void pool_core::serve() {
-  while (!waiters_.empty() && may_grant()) {
+  serve_carriers();
+  while (waiters_.for_leases() > 0 && may_grant()) {
     if (waiters_.at(waiters_.turn()).deadline <= now_)
       return; // it is told so in a step that follows at once
     auto w = waiters_.serve();
@@ -160,7 +168,7 @@ void pool_core::on(const lease_cleared& event) {
   if (event.was_running && !c->condemned) {
     c->condemned = true;
     c->reason = removal_reason::abandoned;
-    if (c->in_use() > 0)
+    if (c->busy())
       note(event_kind::condemned, c->id, {},
            "abandoned: a command was cut off with lease " + to_string(event.lease), c->reason);
   }
@@ -247,6 +255,7 @@ void pool_core::cut_off(connection& c, const failure& reason, bool tell_connecti
     emit(notify_holder{holder, id, reason});
   }
   c.ending.clear();
+  drop_carried(c);
 }
 
 ended_lease pool_core::ended(lease_id id) const {

@@ -13,7 +13,10 @@ namespace moorage {
 /// Connections that somebody needs and that are not open: for the waiters, and to have `min_idle` in reserve.
 std::uint32_t pool_core::wanted() const {
   auto channels = channels_.of(settings_.channels_per_connection);
-  auto for_waiters = static_cast<std::uint32_t>((waiters_.size() + channels - 1) / channels);
+  auto for_leases = (waiters_.for_leases() + channels - 1) / channels;
+  auto to_carry = (waiters_.to_be_carried() + settings_.carried_max - 1) / settings_.carried_max;
+  // The same connections serve both.
+  auto for_waiters = static_cast<std::uint32_t>(std::max(for_leases, to_carry));
   auto ready = static_cast<std::uint32_t>(idle_.size() - outlived_.size());
   auto in_reserve = !keeps_reserve() || ready >= settings_.min_idle ? 0 : settings_.min_idle - ready;
   return for_waiters + in_reserve;
@@ -226,7 +229,7 @@ void pool_core::was_of_use(connection& c) {
 /// A connection that ends, without our wish, before it was of any use is no better than one that could not be
 /// opened.
 void pool_core::count_if_useless(const connection& c, const std::string& why) {
-  if (back_off_.latched() || !c.health.useless(now_, c.began, settings_.proving_time, c.in_use() > 0))
+  if (back_off_.latched() || !c.health.useless(now_, c.began, settings_.proving_time, c.busy()))
     return;
   auto use = "was of no use: it ended " + to_text(between(c.began, now_)) + " after the log-in";
   delay_openings(c.began,

@@ -60,6 +60,7 @@ std::optional<pool_core> pool_core::read(archive_reader& from) {
     for (auto& [id, c] : core.connections_) {
       ensure(c.reason != removal_reason::none, "a connection leaves for a reason");
       ++core.count(c.state);
+      core.carried_ += c.carried.size();
       core.refresh(c);
     }
     for (const auto& [id, lease] : core.leases_) {

@@ -65,7 +65,8 @@ std::vector<connection_status> pool_core::connections(time_point now) const {
     auto idle = c.state == connection_state::idle ? between(c.idle_since, now) : std::chrono::nanoseconds{0};
     auto suspect = c.health.probe() || c.health.doubted() || c.health.is_late() || c.health.failures() > 0 ||
                    c.past.slow();
-    result.push_back({id, c.state, static_cast<std::uint32_t>(c.leases.size()), c.health.failures(),
+    result.push_back({id, c.state, static_cast<std::uint32_t>(c.leases.size()),
+                      static_cast<std::uint32_t>(c.carried.size()), c.health.failures(),
                       static_cast<bool>(c.health.probe()), c.condemned, c.leases_served,
                       between(c.began, now), idle, c.health.last_rtt(), c.past.usual_rtt(),
                       c.past.success_percent(), c.past.score(), suspect, c.past.outcomes(now)});
@@ -141,10 +142,9 @@ void pool_core::verify() const {
 void pool_core::verify_connection(const connection& c) const {
   auto idle = c.state == connection_state::idle;
   ensure(c.has_actor || !c.open(), "an open connection has an actor");
-  ensure((c.state == connection_state::leased) == (c.in_use() > 0),
-         "exactly the leased connections carry leases");
+  ensure((c.state == connection_state::leased) == c.busy(), "exactly the leased connections carry anything");
   ensure(!c.condemned || c.state == connection_state::leased || c.state == connection_state::closing,
-         "a condemned connection is closed as soon as it carries no lease");
+         "a condemned connection is closed as soon as it carries nothing");
   ensure(!c.health.probe() || c.open(), "only an open connection is under probe");
   ensure(!c.health.doubted() || c.health.probe() || c.probe_queued || c.condemned || !c.open(),
          "what is doubted is asked");
@@ -157,7 +157,11 @@ void pool_core::verify_connection(const connection& c) const {
          "a connection that is condemned, or doubtful and leased, is not granted");
   ensure(!grantable || c.in_use() < c.channels.of(settings_.channels_per_connection),
          "no slot is granted twice");
+  auto takes = c.in_carriers.listed();
+  ensure(!takes || (c.open() && !c.condemned && c.carried.size() < settings_.carried_max),
+         "a connection that is condemned, or has no room, carries no more");
   auto k = keys_of(c);
+  ensure(carriers_.agrees(c.in_carriers, k.carry), "the order of carrying agrees with the connection");
   ensure(grantable_.agrees(c.in_grants, k.grant), "the order of granting agrees with the connection");
   ensure(idle_.agrees(c.in_idle, k.idle), "the order of idleness agrees with the connection");
   ensure(retries_.agrees(c.in_retries, k.retry), "a try that is due is listed");
@@ -170,9 +174,10 @@ void pool_core::verify_connection(const connection& c) const {
 
 void pool_core::verify_leases() const {
   ensure(leaks_due() > now_ || more_leaks_, "who holds a lease for long is told of");
-  std::size_t carried = 0, unconfirmed = 0;
+  std::size_t held = 0, unconfirmed = 0, carried = 0;
   for (const auto& [id, c] : connections_) {
-    carried += c.leases.size();
+    held += c.leases.size();
+    carried += c.carried.size();
     for (auto l : c.leases)
       ensure(leases_.count(l) == 1 && leases_.at(l).connection == id,
              "a connection carries leases that exist");
@@ -186,13 +191,14 @@ void pool_core::verify_leases() const {
     ensure(l.confirmed || after(l.granted, confirm_timeout) > now_ || more_unconfirmed_,
            "a grant that nobody confirms is taken back in time");
   }
-  ensure(carried == leases_.size(), "a lease belongs to exactly one connection");
+  ensure(carried == carried_, "what is carried is counted");
+  ensure(held == leases_.size(), "a lease belongs to exactly one connection");
   ensure(leases_of_.size() == leases_.size(), "a lease has exactly one holder");
   ensure(unconfirmed_.size() == unconfirmed, "nothing is watched that is confirmed");
   ensure(counters_.grants == counters_.releases + counters_.reclaimed + leases_.size(),
          "a lease ends once: released or reclaimed");
-  ensure(counters_.acquires == counters_.grants + counters_.timeouts + counters_.cancelled +
-                                   counters_.refusals + waiters_.size(),
+  ensure(counters_.acquires == counters_.grants + counters_.carriages + counters_.timeouts +
+                                   counters_.cancelled + counters_.refusals + waiters_.size(),
          "an acquire is answered once");
 }
 
@@ -200,12 +206,15 @@ void pool_core::verify_waiters() const {
   for (const auto& [place, w] : waiters_)
     ensure(w.deadline > now_ || more_expired_, "nobody waits beyond the deadline");
   waiters_.verify();
-  ensure(!may_grant() || waiters_.empty() || waiters_.at(waiters_.turn()).deadline <= now_,
+  ensure(!may_grant() || waiters_.for_leases() == 0 || waiters_.at(waiters_.turn()).deadline <= now_,
          "nobody waits while a slot may be granted");
+  ensure(!may_carry() || waiters_.to_be_carried() == 0 ||
+             waiters_.at(waiters_.first_to_be_carried()).deadline <= now_,
+         "nobody waits to be carried while a connection has room");
   ensure(!stopping_ || waiters_.empty(), "nobody waits for a pool that is stopping");
   ensure(waiters_.empty() || doomed_ || !back_off_.latched() || servable() || latch_watch_.until() > now_,
          "nobody waits for a pool that cannot serve");
-  ensure(!overload_.lasts() || (!waiters_.empty() && works() && servable()),
+  ensure(!overload_.lasts() || (waiters_.for_leases() > 0 && works() && servable()),
          "a pool is overloaded only while somebody waits that it could serve");
   ensure(overload_.begins_at(overload_bounds()) > now_, "overload begins in time");
 }

@@ -95,12 +95,16 @@ failure pool_core::trouble() const {
   return c.last_error ? cannot_connect(c.attempt, c.last_error) : failure{};
 }
 
+/// How a refusal begins.
+std::string pool_core::lacking(bool carries) const {
+  return (carries ? "no connection to be carried by for '" : "no lease for '") + settings_.name + "'";
+}
+
 /// For a waiter at its deadline.
 failure pool_core::timed_out(const waiter& w, const std::string& situation, std::size_t ahead) const {
   if (auto last = w.wait_for_ready ? trouble() : failure{}; last.code != errc::none)
     return {last.code, last.text + "; it did not pass within " + to_text(between(w.asked, now_))};
-  auto text =
-      "no lease for '" + settings_.name + "' after " + to_text(between(w.asked, now_)) + ": " + situation;
+  auto text = lacking(w.carries) + " after " + to_text(between(w.asked, now_)) + ": " + situation;
   auto more = ahead > ahead_counted_max;
   ahead = std::min(ahead, ahead_counted_max);
   if (ahead > 0)
@@ -147,6 +151,9 @@ struct effect_line {
   std::string operator()(const grant& e) const {
     return line("grant", to_string(e.request), to_string(e.lease), to_string(e.connection),
                 to_string(e.holder));
+  }
+  std::string operator()(const begin_carriage& e) const {
+    return line("carry", to_string(e.request), to_string(e.connection));
   }
   std::string operator()(const refuse& e) const {
     return line("refuse", to_string(e.request), to_string(e.reason.code));
@@ -198,7 +205,8 @@ struct order_words {
 
 struct event_line {
   std::string operator()(const acquire_requested& e) const {
-    return line("acquire_requested", to_string(e.request), to_string(e.holder), e.label, e.identity);
+    return line("acquire_requested", to_string(e.request), to_string(e.holder), e.label, e.identity,
+                std::string{e.carries ? "carries" : ""});
   }
   std::string operator()(const acquire_cancelled& e) const {
     return line("acquire_cancelled", to_string(e.request));
@@ -216,6 +224,9 @@ struct event_line {
   std::string operator()(const lease_cleared& e) const {
     return line("lease_cleared", to_string(e.connection), to_string(e.lease),
                 e.was_running ? std::string{"was_running"} : std::string{});
+  }
+  std::string operator()(const carriage_ended& e) const {
+    return line("carriage_ended", to_string(e.connection), to_string(e.carriage));
   }
   std::string operator()(const connection_opened& e) const {
     return line("connection_opened", to_string(e.connection));

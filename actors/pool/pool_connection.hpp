@@ -25,7 +25,7 @@ using time_index = ordered_index<std::pair<time_point, connection_id>>;
 
 /// Under what a connection stands in each index; none: not in that one.
 struct connection_keys {
-  std::optional<grant_rank> grant;
+  std::optional<grant_rank> grant, carry;
   std::optional<connection_id> opening, awaiting, outlived;
   std::optional<std::pair<std::uint64_t, connection_id>> idle;
   std::optional<std::pair<time_point, connection_id>> retry, timer, doubt, check;
@@ -51,6 +51,7 @@ struct pool_connection {
   std::vector<lease_id> leases;
   std::vector<lease_id>
       ending; ///< taken back; the slot stays in use until the connection says `lease_cleared`
+  std::vector<request_id> carried; ///< connections of other clusters, by the request for each
   std::uint64_t leases_served = 0;
   std::uint64_t stamp = 0; ///< grows each time a connection becomes idle
   time_point idle_since;
@@ -62,7 +63,7 @@ struct pool_connection {
   bool silent_meanwhile = false; ///< while its probe was in flight
   bool checking = false;         ///< its probe is one of those that `probe_share` counts
   bool servable = false;         ///< as counted; like the places below kept by `refresh` alone
-  grant_index::place in_grants;
+  grant_index::place in_grants, in_carriers;
   id_index::place in_openings;
   id_index::place in_awaiting;
   stamp_index::place in_idle;
@@ -72,7 +73,10 @@ struct pool_connection {
   time_index::place in_doubts;
   time_index::place in_checks;
 
+  /// Slots.
   std::uint32_t in_use() const { return static_cast<std::uint32_t>(leases.size() + ending.size()); }
+  /// Somebody uses it: it is neither idle nor closed but for good reason.
+  bool busy() const { return in_use() > 0 || !carried.empty(); }
   bool open() const { return state == connection_state::idle || state == connection_state::leased; }
   bool may_be_probed() const {
     return state == connection_state::idle || (open() && !condemned && health.in_question());
@@ -83,7 +87,7 @@ struct pool_connection {
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, pool_connection& x) {
     return f(x.id, x.state, x.attempt, x.has_actor, x.awaits_permit, x.permit, x.tried, x.retry_at,
-             x.last_error, x.condemned, x.reason, x.began, x.age, x.renew_at, x.leases, x.ending,
+             x.last_error, x.condemned, x.reason, x.began, x.age, x.renew_at, x.leases, x.ending, x.carried,
              x.leases_served, x.stamp, x.idle_since, x.health, x.checks, x.channels, x.past, x.probe_queued,
              x.silent_meanwhile, x.checking);
   }

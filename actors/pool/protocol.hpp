@@ -47,6 +47,9 @@ struct acquire_requested {
   /// Who asks, as far as it was proved and cannot be made up (a user, a certificate): identities take turns.
   /// Empty: the user whose process this is, which today is everybody that a node lets in.
   std::string identity = {};
+  /// No lease is wanted: a connection of another cluster is to be carried, whose jump this is. Answered by
+  /// `begin_carriage` or a refusal.
+  bool carries = false;
 };
 /// The asker no longer wants it. A waiter is refused `cancelled`; anything else is ignored: what was granted
 /// is the holder's to give back, whether it has heard of it yet or not.
@@ -125,11 +128,11 @@ struct stop_requested {
 #define MOORAGE_ORDERED(order) ordered<order>
 using pool_event =
     std::variant<acquire_requested, acquire_cancelled, lease_confirmed, lease_released, holder_lost,
-                 lease_cleared, connection_opened, connection_failed, connection_lost, connection_closed,
-                 probe_passed, probe_failed, connection_doubted, connection_answered, channel_refused,
-                 channel_late, permit_given, permit_delayed, permits_forgotten, credentials_seen, time_passed,
-                 machine_slept, settings_changed, MOORAGE_ORDERS(MOORAGE_ORDERED, MOORAGE_COMMA),
-                 stop_requested>;
+                 lease_cleared, carriage_ended, connection_opened, connection_failed, connection_lost,
+                 connection_closed, probe_passed, probe_failed, connection_doubted, connection_answered,
+                 channel_refused, channel_late, permit_given, permit_delayed, permits_forgotten,
+                 credentials_seen, time_passed, machine_slept, settings_changed,
+                 MOORAGE_ORDERS(MOORAGE_ORDERED, MOORAGE_COMMA), stop_requested>;
 #undef MOORAGE_ORDERED
 
 // --- effects
@@ -168,6 +171,11 @@ struct grant {
   /// waited longer.
   std::string banner = {};
   std::vector<std::string> warnings = {};
+};
+/// Have the connection carry what the request brought.
+struct begin_carriage {
+  request_id request;
+  connection_id connection;
 };
 /// Answer a request with an error.
 struct refuse {
@@ -209,9 +217,10 @@ struct announce {
   std::string by = {};                  ///< who ordered it
 };
 
-using pool_effect = std::variant<request_permit, return_permit, look_at_credentials, open_connection,
-                                 close_connection, grant, refuse, acknowledge, write_recording, end_lease,
-                                 give_up_channel, notify_holder, start_probe, change_probes, announce>;
+using pool_effect =
+    std::variant<request_permit, return_permit, look_at_credentials, open_connection, close_connection, grant,
+                 begin_carriage, refuse, acknowledge, write_recording, end_lease, give_up_channel,
+                 notify_holder, start_probe, change_probes, announce>;
 
 using pool_effects = std::vector<pool_effect>;
 

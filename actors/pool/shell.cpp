@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <caf/all.hpp>
 
+#include "actors/carriage.hpp"
 #include "actors/connection/connection.hpp"
 #include "actors/probe.hpp"
 #include "messages/ensure.hpp"
@@ -19,6 +20,11 @@ void tell(const caf::strong_actor_ptr& whom, T what) {
   caf::anon_send(caf::actor_cast<caf::actor>(whom), std::move(what));
 }
 
+/// Behind a jump host a name may be another machine's than here.
+std::string site_of(const cluster_settings& settings) {
+  return (settings.jump.empty() ? "" : settings.jump + "/") + settings.host;
+}
+
 } // namespace
 
 pool_actor_state::~pool_actor_state() {
@@ -33,7 +39,8 @@ pool_actor_state::~pool_actor_state() {
   if (written_ && written_->promise.pending())
     written_->promise.deliver(make_error(gone));
   for (auto& [request, entry] : askers_)
-    tell(entry.holder, acquire_refused{settings().name, entry.call, gone});
+    entry.carried ? entry.carried->what->end(gone)
+                  : tell(entry.holder, acquire_refused{settings().name, entry.call, gone});
   for (const auto& lease : core_->leases(self_->clock().now()))
     apply(notify_holder{lease.holder, lease.lease, gone});
   for (auto& [number, connection] : connections_)
@@ -46,6 +53,7 @@ void pool_actor_state::begin(cluster_settings settings, pool_world world) {
   turns_ = std::move(world.turns);
   probe_turns_ = std::move(world.probe_turns);
   permits_ = std::move(world.permits);
+  manager_ = std::move(world.manager);
   writer_ = std::move(world.write_recording);
   core_ = std::make_unique<pool_core>(std::move(settings), world.seed, world.first_id);
   if (probe_turns_)
@@ -213,8 +221,9 @@ void pool_actor_state::carry_out(const pool_event& event) {
 void pool_actor_state::apply(const request_permit& effect) {
   const auto& s = settings();
   if (permits_)
-    self_->send(permits_, permit_request{effect.permit, effect.held, effect.anew, s.host, s.port, s.pool_size,
-                                         s.log_ins_per_minute, s.penalty_max, s.connect_timeout});
+    self_->send(permits_,
+                permit_request{effect.permit, effect.held, effect.anew, core_->is_to_carry(), site_of(s),
+                               s.port, s.pool_size, s.log_ins_per_minute, s.penalty_max, s.connect_timeout});
   else if (!effect.held)
     self_->send(self_, permit_given{effect.permit});
 }
@@ -277,6 +286,8 @@ void pool_actor_state::apply(grant& effect) {
 void pool_actor_state::apply(const refuse& effect) {
   if (auto found = askers_.find(effect.request); found != askers_.end()) {
     auto who = forget(found);
+    if (who.carried)
+      return who.carried->what->end(effect.reason);
     tell(who.holder, acquire_refused{settings().name, who.call, effect.reason});
   } else if (auto node = promises_.extract(effect.request); !node.empty()) {
     node.mapped().deliver(make_error(effect.reason));

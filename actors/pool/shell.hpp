@@ -45,6 +45,9 @@ struct pool_world {
   recording_writer write_recording = {};
   /// How long the machine has slept. None: it never does.
   sleep_clock asleep;
+  /// Passes on to other pools what is to be carried by them, and this one to whoever wants to be carried.
+  /// None: nothing is carried.
+  caf::actor manager;
 };
 
 class pool_actor_state {
@@ -71,6 +74,7 @@ public:
 
   // Messages that become events.
   void take(acquire_for& request);
+  void take(carry_for& request);
   void take(passed_acquire& passed);
   void take(const cancel_acquire_for& request);
   void take(const release_lease_for& request, caf::typed_response_promise<done> promise);
@@ -109,7 +113,8 @@ private:
   struct asker {
     holder_id holder;
     std::uint64_t call = 0;
-    caf::strong_actor_ptr whom; ///< kept alive until it is told, as by a request of CAF's
+    caf::strong_actor_ptr whom;              ///< kept alive until it is told, as by a request of CAF's
+    std::shared_ptr<carry_for> carried = {}; ///< it wants no lease, but this
   };
   struct subscriber {
     caf::strong_actor_ptr whom;
@@ -132,6 +137,7 @@ private:
   void apply(const open_connection& effect);
   void apply(const close_connection& effect);
   void apply(grant& effect);
+  void apply(const begin_carriage& effect);
   void apply(const refuse& effect);
   void apply(const acknowledge& effect);
   void apply(const write_recording& effect);
@@ -157,6 +163,7 @@ private:
   std::unique_ptr<credentials_look> look_; ///< that is under way
   turns_actor turns_, probe_turns_;
   permits_actor permits_;
+  caf::actor manager_;
   std::uint64_t requests_ = 0;
   std::uint64_t holders_seen_ = 0;
   std::unordered_map<request_id, caf::typed_response_promise<done>> promises_;

@@ -132,13 +132,14 @@ std::string pools_text(const std::vector<pool_status>& pools, bool colours, cons
 std::string connections_text(const std::vector<connection_status>& connections, bool colours) {
   if (connections.empty())
     return "no connections\n";
-  table result{{"CONNECTION", "STATE", ">SCORE", ">LEASES", ">SERVED", ">AGE", ">IDLE FOR", ">LAST PROBE",
-                ">USUAL", ">FAILED PROBES", "LATELY"}};
+  table result{{"CONNECTION", "STATE", ">SCORE", ">LEASES", ">CARRIED", ">SERVED", ">AGE", ">IDLE FOR",
+                ">LAST PROBE", ">USUAL", ">FAILED PROBES", "LATELY"}};
   for (const auto& each : connections)
     result.add({to_string(each.connection), state_of(each), std::uint64_t{each.score},
-                std::uint64_t{each.leases}, each.leases_served, to_text(each.age),
-                each.state == connection_state::idle ? to_text(each.idle) : "-", or_dash(each.last_rtt),
-                or_dash(each.usual_rtt), std::uint64_t{each.probe_failures}, lately(each.outcomes)});
+                std::uint64_t{each.leases}, std::uint64_t{each.carried}, each.leases_served,
+                to_text(each.age), each.state == connection_state::idle ? to_text(each.idle) : "-",
+                or_dash(each.last_rtt), or_dash(each.usual_rtt), std::uint64_t{each.probe_failures},
+                lately(each.outcomes)});
   return result.text(colours);
 }
 

@@ -141,6 +141,7 @@ json to_json(const connection_status& connection) {
   return {{"connection", to_string(connection.connection)},
           {"state", to_string(connection.state)},
           {"leases", connection.leases},
+          {"carried", connection.carried},
           {"leases_served", connection.leases_served},
           {"probing", connection.probing},
           {"condemned", connection.condemned},

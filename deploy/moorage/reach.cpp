@@ -294,6 +294,14 @@ failure make_known(runtime& node, const options& from, const configuration& conf
   cluster_config ours;
   auto wrong = usable_cluster(from, config, signals, ours);
   name_files_from_root(ours.settings);
+  std::vector<cluster_config> jumps;
+  if (wrong.code == errc::none)
+    wrong = find_jumps(config, ours, jumps, signals.token());
+  for (auto jump = jumps.rbegin(); jump != jumps.rend() && wrong.code == errc::none; ++jump) {
+    name_files_from_root(jump->settings);
+    if (node.pool(jump->settings.name).error().code == errc::unknown_cluster) // else it is the node's own
+      wrong = node.register_cluster(jump->settings).error();
+  }
   if (wrong.code == errc::none)
     wrong = node.register_cluster(ours.settings).error();
   if (wrong.code == errc::not_permitted)
@@ -346,13 +354,17 @@ pools_at_hand reach_pools(const options& from, const configuration& config, sign
     }
   }
   cluster_config cluster;
+  auto ours = config;
+  ours.clusters.clear();
   if (makes_pools_here())
     result.reason = usable_cluster(from, config, signals, cluster);
+  if (result.reason.code == errc::none)
+    result.reason = find_jumps(config, cluster, ours.clusters, signals.token());
   if (result.reason.code != errc::none)
     return result;
-  cluster.settings.min_idle = 0;
-  auto ours = config;
-  ours.clusters = {cluster};
+  ours.clusters.push_back(cluster);
+  for (auto& each : ours.clusters)
+    each.settings.min_idle = 0;
   ours.node_name.clear(); // this process is none
   ours.log_level = own_log_level(from, config);
   ours.log_causes = !config.log_file.empty();

@@ -207,6 +207,34 @@ void config_reader::check_nodes(const toml::table& root) {
       look(&each, "clusters." + std::string{key.str()}, "node");
 }
 
+// A jump is one of the clusters, and none leads back to where it came from.
+void config_reader::check_jumps(const toml::table* clusters) {
+  auto find = [this](const std::string& name) -> const cluster_settings* {
+    const auto& all = result_.value.clusters;
+    auto found = std::find_if(all.begin(), all.end(),
+                              [&name](const auto& each) { return each.settings.name == name; });
+    return found == all.end() ? nullptr : &found->settings;
+  };
+  for (const auto& each : result_.value.clusters) {
+    const auto& settings = each.settings;
+    if (settings.jump.empty() || settings.jump == settings.name) // which was told already
+      continue;
+    auto wrong = find(settings.jump) == nullptr
+                     ? quote_toml(settings.jump) + " is none of [clusters]; allowed: the name of one, " +
+                           "which may be a Host of ssh's (ssh_host)"
+                     : jump_circle(settings, find);
+    if (wrong.empty())
+      continue;
+    const auto* node = clusters == nullptr ? nullptr : clusters->get(settings.name);
+    toml::source_region where = node == nullptr ? toml::source_region{} : node->source();
+    if (auto line = each.origin_of("jump").line; line != 0)
+      where.begin = values_[line];
+    if (wrong.starts_with("jump: "))
+      wrong.erase(0, 6);
+    problem(where, key_path(key_path("clusters", settings.name), "jump"), wrong);
+  }
+}
+
 void config_reader::read_access(const toml::node& node) {
   const auto* list = node.as_array();
   if (list == nullptr)

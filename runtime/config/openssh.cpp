@@ -184,4 +184,25 @@ failure find_cluster(const configuration& from, const std::string& name, cluster
   return wrong;
 }
 
+failure find_jumps(const configuration& from, const cluster_config& of, std::vector<cluster_config>& result,
+                   const std::stop_token& stop) {
+  auto known = [&](const std::string& name) -> const cluster_settings* {
+    for (const auto& each : result)
+      if (each.settings.name == name)
+        return &each.settings;
+    return nullptr;
+  };
+  for (auto next = of.settings.jump; !next.empty() && known(next) == nullptr;) {
+    cluster_config jump;
+    if (auto wrong = find_cluster(from, next, jump, stop); wrong.code != errc::none) {
+      wrong.text = "the jump host of '" + of.settings.name + "': " + wrong.text;
+      return wrong;
+    }
+    next = jump.settings.jump;
+    result.push_back(std::move(jump));
+  }
+  auto circle = jump_circle(of.settings, known);
+  return circle.empty() ? failure{} : failure{errc::invalid_settings, circle};
+}
+
 } // namespace moorage

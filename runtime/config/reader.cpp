@@ -126,6 +126,7 @@ void config_reader::read_root(const toml::table& root) {
   if (clusters != nullptr)
     read_clusters(*clusters, broken_defaults);
   check_nodes(root);
+  check_jumps(clusters);
 }
 
 // The values of [defaults] against each other: a cluster that is otherwise sound stands in.

@@ -66,6 +66,7 @@ private:
   void read_nodes(const toml::table& table);
   void read_node_name(const toml::node& node);
   void check_nodes(const toml::table& root);
+  void check_jumps(const toml::table* clusters);
   void read_listen(const toml::node& node);
   /// One of `node_files`; false: the key is none of them.
   bool read_node_file(const toml::key& key, const toml::node& node, const std::string& section,

@@ -8,7 +8,7 @@ namespace {
 
 template <class T>
 std::string line_of(const char* name) {
-  if constexpr (std::same_as<T, local_call>) // never leaves its process
+  if constexpr (caf::allowed_unsafe_message_type<T>::value) // never leaves its process
     return {};
   else
     return name + schema_of<T>() + "\n";

@@ -8,6 +8,12 @@
 
 namespace moorage {
 
+namespace {
+
+const failure closed_by_us{errc::connection_lost, "its connection was closed"};
+
+} // namespace
+
 std::unique_ptr<transport> make_ssh_transport(const cluster_settings& settings, waker wake,
                                               const transport_world& world) {
   return std::make_unique<ssh_transport>(settings, std::move(wake), world);
@@ -21,7 +27,8 @@ ssh_transport::ssh_transport(const cluster_settings& settings, waker wake, const
                                                                           settings.reply_timeout,
                                                                           settings.linger,
                                                                           settings.environment_fallback,
-                                                                          settings.sweep} {}
+                                                                          settings.sweep},
+      carried_(link_, world.loop, wake_) {}
 
 ssh_transport::~ssh_transport() {
   release();
@@ -68,6 +75,13 @@ void ssh_transport::cancel(stream_id stream, failure cause) {
     found->cancel(std::move(cause));
 }
 
+void ssh_transport::carry(stream_id stream, std::shared_ptr<carriage> what, carriage_target to) {
+  if (phase_ != phase::over)
+    carried_.add(stream, std::move(what), std::move(to));
+  else if (what)
+    what->end(closed_by_us);
+}
+
 void ssh_transport::ask(std::uint64_t asked) {
   if (phase_ == phase::over)
     return;
@@ -88,6 +102,7 @@ bool ssh_transport::pump(time_point now, std::vector<transport_event>& events) {
   if (close_asked_ && phase_ != phase::over && phase_ != phase::closing) {
     for (auto& stream : streams_)
       stream->closing();
+    carried_.end(closed_by_us, &events);
     phase_ = phase::closing;
     close_due_ = now + std::chrono::milliseconds{200};
   }
@@ -112,8 +127,8 @@ bool ssh_transport::pump(time_point now, std::vector<transport_event>& events) {
 /// All that is done with the link from its first byte to the log-in: keys and signatures come up wherever
 /// libssh reads.
 time_point ssh_transport::computes_until() const {
-  bool computes =
-      phase_ >= phase::exchanging_keys && phase_ <= phase::logging_in && !close_asked_ && !parting_;
+  bool computes = phase_ >= phase::exchanging_keys && phase_ <= phase::logging_in && !close_asked_ &&
+                  !parting_ && (!way_ || way_->heard);
   return computes ? opening_->deadline : time_point::min();
 }
 
@@ -138,6 +153,7 @@ time_point ssh_transport::next_due() const {
     due = std::min(due, reading_due());
     for (const auto& stream : streams_)
       due = std::min(due, stream->next_due());
+    due = std::min(due, carried_.next_due());
     if (sweep_)
       due = std::min(due, sweep_->next_due());
   }
@@ -162,7 +178,7 @@ ssh_stage ssh_transport::stage() const {
   case phase::connecting:
     return ssh_stage::connect;
   case phase::exchanging_keys:
-    return ssh_stage::key_exchange;
+    return way_ && !way_->note->begun() ? ssh_stage::connect : ssh_stage::key_exchange;
   case phase::verifying:
   case phase::remembering:
     return ssh_stage::host_key;
@@ -178,6 +194,7 @@ void ssh_transport::fail(ssh_error error) {
   error.text = printable(error.text, printable_whole, lines::many);
   for (auto& stream : streams_)
     stream->broken(error);
+  carried_.end({errc::connection_lost, "its connection was lost: " + error.text}, nullptr);
   transport_failed told{std::move(error), {}, {}};
   if (auto* o = opening_.get()) {
     told.steps = std::move(o->steps);
@@ -194,12 +211,14 @@ void ssh_transport::release() {
   parting_.reset();
   close_due_ = time_point::max();
   opening_ = nullptr; // first: its authenticator works on the session
+  carried_.end(closed_by_us, nullptr);
   watch_.end();
   link_.drop(); // frees the channels too
   proxy_ = nullptr;
   asked_ = nullptr;
   next_ = nullptr;
   sweep_ = nullptr;
+  carried_.clear();
   ending_.clear();
   streams_.clear();
 }

@@ -1,5 +1,5 @@
-// Makes real transports: SSH over TCP or a proxy command, by libssh (the promise itself is in
-// actors/transport.hpp).
+// Makes real transports: SSH over TCP, a proxy command or another connection, by libssh (the promise itself
+// is in actors/transport.hpp).
 //
 // A transport goes through preparing (look-up, files: on blocking threads), connecting (each address in
 // turn), key exchange, host key, authentication, open. Its owner pumps it; the readiness loop and the

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "runtime/ssh/channels/carriages.hpp"
 #include "runtime/ssh/channels/stream.hpp"
 #include "runtime/ssh/channels/sweep.hpp"
 #include "runtime/ssh/libssh_session.hpp"
@@ -27,7 +28,7 @@ struct opening_state {
   time_point stage_began;
   std::unique_ptr<preparation> preparing;
   std::unique_ptr<prepared> ready;
-  std::unique_ptr<connector> connecting; ///< none: by a proxy command
+  std::unique_ptr<connector> connecting; ///< none: by a proxy command or a jump
   blocking_answer<proxy_start> starting_proxy;
   std::uint64_t bytes_seen = 0;
   int pieces = 0; ///< in which they came
@@ -55,6 +56,7 @@ public:
   void input(stream_id stream, std::string bytes) override;
   void end_input(stream_id stream) override;
   void cancel(stream_id stream, failure cause) override;
+  void carry(stream_id stream, std::shared_ptr<carriage> what, carriage_target to) override;
   void ask(std::uint64_t asked) override;
   void close() override;
   bool pump(time_point now, std::vector<transport_event>& events) override;
@@ -88,6 +90,14 @@ private:
   struct parting {
     const char* doing;
     time_point due;
+  };
+
+  /// By which it is carried itself.
+  struct carried_way {
+    std::string jump; ///< the cluster's name
+    std::shared_ptr<const carriage_note> note;
+    bool heard;     ///< something has come
+    bool step_told; ///< among the opening's
   };
 
   command_stream* find(stream_id stream);
@@ -129,6 +139,12 @@ private:
   bool part();
   void mind_proxy();
 
+  // runtime/ssh/opening/transport_jump.cpp
+  bool begin_jump();
+  bool awaits_jump();
+  ssh_error jump_error() const;
+  ssh_error jump_overdue() const;
+
   // runtime/ssh/channels/transport_streams.cpp
   bool pump_open();
   bool move_open();
@@ -139,6 +155,7 @@ private:
   void hear_answer();
   void sweep();
   void settle();
+  void acknowledge() const;
   void note_owed();
   void pump_closing();
 
@@ -152,15 +169,17 @@ private:
   std::unique_ptr<opening_state> opening_;
   std::unique_ptr<proxy_process> proxy_; ///< in the place of TCP
   std::optional<parting> parting_;
+  std::optional<carried_way> way_; ///< in the place of TCP
   libssh_session link_;
   watch watch_; // after the link: it must stop watching before the socket is closed
   stream_surroundings shared_;
   std::vector<std::unique_ptr<command_stream>> streams_;
   std::vector<std::unique_ptr<session_channel>> ending_; ///< channels that nobody wants any more
-  std::vector<std::string> to_sweep_;                    ///< markers of commands, for the next sweep
-  std::unique_ptr<command_sweep> sweep_;                 ///< one at a time: each takes a session
-  std::unique_ptr<question> asked_;                      ///< on its way
-  std::unique_ptr<question> next_; ///< to be asked when that is answered: the answer must be younger
+  carriages carried_;
+  std::vector<std::string> to_sweep_;    ///< markers of commands, for the next sweep
+  std::unique_ptr<command_sweep> sweep_; ///< one at a time: each takes a session
+  std::unique_ptr<question> asked_;      ///< on its way
+  std::unique_ptr<question> next_;       ///< to be asked when that is answered: the answer must be younger
   std::uint64_t packets_seen_ = 0;
   time_point last_heard_;
   time_point stalled_since_ = time_point::max(); ///< the peer does not read what we owe it

@@ -24,7 +24,7 @@ public:
   }
 
   void ask(const std::string& name, std::uint64_t permit, bool held = false) {
-    send(name, permit_request{permit_id{permit}, held, false, name, 22, 2, 10, 10s, 30s});
+    send(name, permit_request{permit_id{permit}, held, false, false, name, 22, 2, 10, 10s, 30s});
   }
   void give_back(const std::string& name, std::uint64_t permit, permit_use use) {
     send(name, return_permit{permit_id{permit}, use, 1s});

@@ -49,6 +49,8 @@ struct scripted_network {
   std::uint64_t questions = 0;
   /// Commands that were started, in order.
   std::vector<std::string> commands;
+  /// Where connections of other clusters were to be carried to, in order.
+  std::vector<std::string> carried_to;
 };
 
 class scripted_transport final : public transport {
@@ -90,6 +92,10 @@ public:
                 : network_->cancel_is_seen ? outcome_kind::signalled
                                            : outcome_kind::maybe_ran;
     cancelled_.push_back(stream_over{stream, {kind, 0, {}, std::move(cause)}});
+  }
+  void carry(stream_id stream, std::shared_ptr<carriage> what, carriage_target to) override {
+    carried_.emplace(stream, std::move(what));
+    network_->carried_to.push_back(to.host + ":" + std::to_string(to.port));
   }
   void ask(std::uint64_t question) override {
     ++network_->questions;
@@ -137,6 +143,7 @@ private:
   time_point deadline_ = time_point::min();
   std::optional<time_point> opens_at_;
   std::map<stream_id, run> running_;
+  std::map<stream_id, std::shared_ptr<carriage>> carried_;
   std::vector<std::pair<std::uint64_t, std::optional<time_point>>> asked_;
   std::vector<transport_event> cancelled_;
   std::vector<transport_event> soon_;

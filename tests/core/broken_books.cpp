@@ -103,8 +103,8 @@ const std::vector<surgeon::operation>& surgeon::on_connections() {
          id_index::place stray;
          p.openings_.list(stray, connection_id{99});
        }},
-      {"exactly the leased connections carry leases", [](pool_core& p) { c(p, 1).leases.clear(); }},
-      {"a condemned connection is closed as soon as it carries no lease",
+      {"exactly the leased connections carry anything", [](pool_core& p) { c(p, 1).leases.clear(); }},
+      {"a condemned connection is closed as soon as it carries nothing",
        [](pool_core& p) { c(p, 3).condemned = true, c(p, 3).servable = false, --p.servable_; }},
       {"only an open connection is under probe",
        [](pool_core& p) { c(p, 5).health.probe_started(probe_id{9}, false, p.now_, 5s), ++p.probing_; }},
@@ -192,7 +192,7 @@ const std::vector<surgeon::operation>& surgeon::on_a_queue() {
       {"who comes goes to the end", [](pool_core& p) { p.waiters_.last_turn_ = 0; }},
       {"an identity's waiters are counted",
        [](pool_core& p) { ++p.waiters_.rounds_.begin()->second.waiting; }},
-      {"whoever waits has a turn, and one only",
+      {"whoever waits for a lease has a turn, and one only",
        [](pool_core& p) {
          auto& round = p.waiters_.rounds_.begin()->second;
          ++round.waiting, round.holders.begin()->second.waiting.insert(99);

@@ -149,6 +149,14 @@ void impolite_world::answer(const grant& effect) {
                                             chance(0.5) ? up_to(300ms) : 0s});
 }
 
+void impolite_world::answer(const begin_carriage& effect) {
+  auto lasts = chance(0.2) ? up_to(10min) : up_to(20s);
+  if (kind_ || chance(0.9)) // else it is carried for as long as its connection lasts
+    later(lasts, carriage_ended{effect.connection, effect.request});
+  if (!kind_ && chance(0.05))
+    later(lasts + up_to(5s), carriage_ended{effect.connection, effect.request});
+}
+
 void impolite_world::answer(const end_lease& effect) {
   if (effect.ask)
     later(up_to(2s), lease_cleared{effect.connection, effect.lease, chance(0.4)});
@@ -180,8 +188,10 @@ void impolite_world::ask() {
   if (chance(0.1))
     later(up_to(10s), acquire_cancelled{request});
   auto holder = anyone();
-  step(acquire_requested{
-      request, holder, deadline, chance(0.5) ? "sync" : "", chance(0.3), {}, identity_of(holder)});
+  acquire_requested event{request,     holder, deadline,           chance(0.5) ? "sync" : "",
+                          chance(0.3), {},     identity_of(holder)};
+  event.carries = chance(0.1);
+  step(std::move(event));
 }
 
 void impolite_world::be_rude() {

@@ -44,6 +44,7 @@ private:
   void answer(const open_connection& effect);
   void answer(const close_connection& effect);
   void answer(const grant& effect);
+  void answer(const begin_carriage& effect);
   void answer(const refuse&) {}
   void answer(const acknowledge&) {}
   void answer(const write_recording&) {}

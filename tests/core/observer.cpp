@@ -12,7 +12,7 @@ void observer::told(time_point now, const pool_event& event) {
     late_until_ = now;
   now_ = now;
   ++step_;
-  waited_before_ = waiting_.size();
+  waited_before_ = waiters();
   gave_up_now_ = fatal_now_ = disconnected_now_ = false;
   ends_.clear();
   answers_.clear();

@@ -71,8 +71,11 @@ public:
       carries_until = now + believed;
     }
 
+    std::vector<request_id> carriages; ///< connections of other clusters
+
     std::size_t in_use() const { return live.size() + asked.size(); }
-    bool idle() const { return now == phase::open && in_use() == 0; }
+    bool busy() const { return in_use() > 0 || !carriages.empty(); }
+    bool idle() const { return now == phase::open && !busy(); }
     bool in_doubt() const { return doubted || (probe_failures > 0 && !idle()); }
     bool in_question() const { return doubted || probe_failures > exec_failures; }
     bool opening() const { return now == phase::trying || now == phase::between_tries; }
@@ -94,7 +97,7 @@ public:
   };
 
   struct request_book {
-    bool known = false, answered = false, acquire = false, wait_for_ready = false;
+    bool known = false, answered = false, acquire = false, wait_for_ready = false, carries = false;
     holder_id holder;
     std::string identity;
     time_point deadline, asked;
@@ -167,6 +170,7 @@ private:
   void hear(const lease_released& event);
   void hear(const holder_lost& event);
   void hear(const lease_cleared& event);
+  void hear(const carriage_ended& event);
   void hear(const connection_opened& event);
   void hear(const connection_failed& event);
   void hear(const connection_lost& event);
@@ -216,6 +220,7 @@ private:
   void see(const open_connection& effect);
   void see(const close_connection& effect);
   void see(const grant& effect);
+  void see(const begin_carriage& effect);
   void see(const refuse& effect);
   void see(const acknowledge& effect);
   void see(const write_recording& effect);
@@ -272,6 +277,8 @@ private:
   bool expect_no_change(request_id request);
   bool works() const { return !stopping_ && !paused() && !drains(); }
   bool grantable(const connection_book& c) const;
+  bool takes_carriage(const connection_book& c) const;
+  std::size_t waiters() const { return waiting_.size() + to_be_carried_.size(); }
   std::uint32_t slots(const connection_book& c) const;
   void begins_with_lessons(connection_book& c);
   std::size_t count(phase a, phase b) const;
@@ -287,6 +294,7 @@ private:
   std::vector<lease_book> leases_;           ///< by id
   std::vector<request_book> requests_;       ///< by id
   std::vector<request_id> waiting_;          ///< first come first
+  std::vector<request_id> to_be_carried_;    ///< likewise
   std::map<std::string, turn_book> identities_, holders_;
   std::uint64_t turns_ = 0;
   time_point in_vain_since_ = time_point::max(); ///< somebody waits, and nobody was served in time
@@ -310,7 +318,7 @@ private:
   std::map<permit_id, permit_book> permits_;
   std::vector<permit_id> strays_; ///< given though they were not asked for any more
   std::uint64_t last_permit_ = 0;
-  bool forgotten_now_ = false;
+  bool forgotten_now_ = false, hurried_now_ = false;
   bool reset_ = false;                        ///< since the last permit was asked for
   time_point not_before_ = time_point::min(); ///< when somebody waits; the earliest of what chance leaves
   time_point not_before_alone_ = time_point::min();

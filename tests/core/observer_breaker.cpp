@@ -97,7 +97,7 @@ void observer::of_no_use(const connection_book& c) {
 
 /// Books an end that the pool did not wish for: before the connection was of use it is a failed opening.
 void observer::ended_early(const connection_book& c) {
-  auto working = c.in_use() > 0 && now_ - c.opened >= settings_.proving_time;
+  auto working = c.busy() && now_ - c.opened >= settings_.proving_time;
   if (!c.served && !c.proved && !working)
     of_no_use(c);
 }

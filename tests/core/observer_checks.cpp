@@ -51,7 +51,7 @@ void observer::see(const change_probes& effect) {
 /// Who found it dead asked it first after so long: 0.8 of that, doubled each hour, is what no other is left
 /// idle for.
 void observer::learn(const connection_book& c) {
-  if (c.in_use() > 0 && (c.unheard_since == time_point::max() || now_ - c.unheard_since > 2min))
+  if (c.busy() && (c.unheard_since == time_point::max() || now_ - c.unheard_since > 2min))
     return;
   auto idle = std::min(c.unheard_since, now_) - c.heard;
   if (idle < 10s || (fatal_idle_.count() > 0 && times(0.8, idle) >= idle_limit()))

@@ -47,8 +47,9 @@ void observer::hear(const ordered<drain_pool>& event) {
   drain_by_ = now_ + event.order.within;
   if (state_ != pool_state::drained)
     state_ = pool_state::draining;
-  for (auto waiting : waiting_)
-    answers_.push_back({waiting, errc::drained});
+  for (const auto* list : {&waiting_, &to_be_carried_})
+    for (auto waiting : *list)
+      answers_.push_back({waiting, errc::drained});
   fresh_request(event.request);
   if (event.request) {
     pending_.push_back({event.request, connection_id{connections_.size()}});
@@ -63,17 +64,19 @@ void observer::overdue_drain() {
   for (std::uint64_t i = 0; i < leases_.size(); ++i)
     if (leases_[i].live)
       end(lease_id{i}, true, true);
+  for (auto& c : connections_)
+    c.carriages.clear();
 }
 
 void observer::check_drain(time_point next_due) {
   if (!drains())
     return;
   auto any = [this](auto is) { return std::any_of(connections_.begin(), connections_.end(), is); };
-  drain_promise(waiting_.empty(), "nobody waits for a pool that drains");
+  drain_promise(waiters() == 0, "nobody waits for a pool that drains");
   drain_promise(!any([](const connection_book& c) { return c.idle() || c.opening(); }),
                 "a pool that drains closes what is free");
   drain_promise(state_ == pool_state::drained || next_due <= drain_by_ ||
-                    !any([](const connection_book& c) { return !c.live.empty(); }),
+                    !any([](const connection_book& c) { return c.now == phase::open && c.busy(); }),
                 "a pool that drains wakes up for its deadline");
   if (!any([](const connection_book& c) { return c.now != phase::unknown && c.now != phase::gone; }))
     state_ = pool_state::drained;

@@ -37,7 +37,7 @@ std::size_t observer::count_open(bool sound_only) const {
 
 bool observer::grantable(const connection_book& c) const {
   return c.now == phase::open && !c.condemned && c.in_use() < slots(c) &&
-         (c.probe_failures == 0 || c.in_use() == 0) && !c.late;
+         (c.probe_failures == 0 || !c.busy()) && !c.late;
 }
 
 void observer::answered(request_id request) {
@@ -51,7 +51,8 @@ void observer::see(const open_connection& effect) {
   promise(!paused(), "a paused pool opens nothing");
   promise(!drains(), "a pool that drains opens nothing");
   auto others = count(phase::trying, phase::between_tries) - (effect.attempt > 1 ? 1u : 0u);
-  promise(state_ != pool_state::suspended || others * slots(newcomer_) < waiting_.size(),
+  promise(state_ != pool_state::suspended || others * slots(newcomer_) < waiting_.size() ||
+              others * settings_.carried_max < to_be_carried_.size(),
           "a suspended pool opens for those who wait alone");
   promise(!stopping_ && !disconnected_now_, "a pool that is disconnected opens nothing by itself");
   promise(!latched_, "a latched pool knocks no more");
@@ -68,7 +69,7 @@ void observer::see(const open_connection& effect) {
     promise(count(phase::trying, phase::between_tries) + count(phase::open, phase::closing) <
                 settings_.pool_size,
             "no more connections than the pool's size, the closing ones counted");
-    promise(now_ >= (waiting_.empty() ? not_before_alone_ : not_before_),
+    promise(now_ >= (waiters() == 0 ? not_before_alone_ : not_before_),
             "a pool backs off after an opening was given up");
     promise(!trial_ || count(phase::trying, phase::between_tries) == 0,
             "after a failure one trial at a time is made");
@@ -199,13 +200,14 @@ void observer::see(const refuse& effect) {
             "a request is answered with what became of it");
     return;
   }
-  waiting_.erase(std::find(waiting_.begin(), waiting_.end(), effect.request));
+  auto& list = request.carries ? to_be_carried_ : waiting_;
+  list.erase(std::find(list.begin(), list.end(), effect.request));
   switch (effect.reason.code) {
   case errc::acquire_timeout:
     promise(request.deadline <= now_, "nobody is refused for the time before the deadline");
     return;
   case errc::queue_full:
-    promise(waiting_.size() >= settings_.queue_depth, "a queue is full only at its depth");
+    promise(waiters() >= settings_.queue_depth, "a queue is full only at its depth");
     return;
   case errc::overloaded:
     return refused_for_overload(request);
@@ -314,16 +316,19 @@ void observer::check_expectations() {
 }
 
 void observer::check_waiters(time_point next_due) const {
-  for (auto request : waiting_) {
-    promise(requests_[request.value].deadline > now_, "everybody is answered by the deadline");
-    promise(next_due <= requests_[request.value].deadline, "the pool wakes up for each deadline");
-  }
-  promise(waiting_.size() <= std::max<std::size_t>(settings_.queue_depth, waited_before_),
+  for (const auto* list : {&waiting_, &to_be_carried_})
+    for (auto request : *list) {
+      promise(requests_[request.value].deadline > now_, "everybody is answered by the deadline");
+      promise(next_due <= requests_[request.value].deadline, "the pool wakes up for each deadline");
+    }
+  promise(waiters() <= std::max<std::size_t>(settings_.queue_depth, waited_before_),
           "the queue is not deeper than its depth");
-  if (waiting_.empty() || paused())
+  if (waiters() == 0 || paused())
     return;
-  for (const auto& c : connections_)
-    promise(!grantable(c), "nobody waits while a slot is free");
+  for (const auto& c : connections_) {
+    promise(waiting_.empty() || !grantable(c), "nobody waits while a slot is free");
+    promise(to_be_carried_.empty() || !takes_carriage(c), "nobody waits while a connection has room for it");
+  }
   auto openings = count(phase::trying, phase::between_tries);
   auto total = openings + count(phase::open, phase::closing);
   if (latched_)
@@ -331,7 +336,9 @@ void observer::check_waiters(time_point next_due) const {
                    "nobody waits for a latched pool that cannot serve");
   auto room = (settings_.connects_at_once == 0 || openings < settings_.connects_at_once) &&
               (!trial_ || openings == 0) && total < settings_.pool_size;
-  auto covered = openings * settings_.channels_per_connection >= waiting_.size() || wishes() > 0;
+  auto covered = (openings * settings_.channels_per_connection >= waiting_.size() &&
+                  openings * settings_.carried_max >= to_be_carried_.size()) ||
+                 wishes() > 0;
   promise(!room || covered || next_due <= std::max(now_, not_after_),
           "what the waiters need is being opened, or has its time");
 }
@@ -339,10 +346,10 @@ void observer::check_waiters(time_point next_due) const {
 void observer::check_connections(time_point next_due) const {
   for (const auto& c : connections_) {
     check_history(c);
-    promise(c.now != phase::open || !c.condemned || c.in_use() > 0,
+    promise(c.now != phase::open || !c.condemned || c.busy(),
             "a condemned connection is closed when it is free");
     promise(!c.opening() || !c.condemned, "a condemned opening is closed");
-    promise(c.now != phase::open || c.probe_failures < settings_.probe_failures_max || c.in_use() > 0,
+    promise(c.now != phase::open || c.probe_failures < settings_.probe_failures_max || c.busy(),
             "a connection is closed when its probes have failed too often");
     promise(c.now != phase::between_tries ||
                 (!latched_ && c.attempt < 3 && is_transient(c.failure) && !c.failed_on_trial),
@@ -368,7 +375,8 @@ void observer::check_status(const pool_status& status) const {
   promise(status.opening == opening && status.idle == idle && status.leased == leased &&
               status.closing == closing && status.total == opening + idle + leased + closing,
           "the pool counts its connections right: total = opening + idle + leased + closing");
-  promise(status.leases == leases && status.waiters == waiting_.size() && status.probing == probing,
+  promise(status.leases == leases && status.waiters == waiting_.size() + to_be_carried_.size() &&
+              status.probing == probing,
           "the pool counts its leases, waiters and probes right");
   promise(fatal_idle_.count() == 0 ? status.idle_limit.count() == 0
                                    : status.idle_limit.count() > 0 && status.idle_limit <= idle_limit() + 1us,

@@ -37,7 +37,7 @@ void observer::end(lease_id lease, bool ask, bool notice) {
   take(c.live, lease);
   if (ask)
     c.asked.push_back(lease);
-  else if (c.in_use() == 0 && c.probe_failures == 0)
+  else if (!c.busy() && c.probe_failures == 0)
     c.unheard_since = time_point::max();
   ends_.push_back({lease, ask});
   if (notice)
@@ -76,8 +76,11 @@ void observer::hear(const acquire_requested& event) {
   book.deadline = named ? event.deadline : book.asked + settings_.acquire_timeout;
   book.yields = !named && !event.wait_for_ready;
   book.wait_for_ready = event.wait_for_ready;
-  comes_to_turns(book);
-  waiting_.push_back(event.request);
+  book.carries = event.carries;
+  hurried_now_ = event.carries && to_be_carried_.empty();
+  if (!event.carries)
+    comes_to_turns(book);
+  (event.carries ? to_be_carried_ : waiting_).push_back(event.request);
   if ((drains() || state_ == pool_state::suspended) && !stopping_)
     answers_.push_back({event.request, drains() ? errc::drained : errc::suspended});
 }
@@ -116,12 +119,22 @@ void observer::hear(const lease_released& event) {
 
 void observer::hear(const holder_lost& event) {
   pauser_lost(event.holder);
-  for (auto request : waiting_)
-    if (requests_[request.value].holder == event.holder)
-      answers_.push_back({request, errc::cancelled});
+  for (const auto* list : {&waiting_, &to_be_carried_})
+    for (auto request : *list)
+      if (requests_[request.value].holder == event.holder)
+        answers_.push_back({request, errc::cancelled});
   for (std::uint64_t i = 0; i < leases_.size(); ++i)
     if (leases_[i].live && leases_[i].holder == event.holder)
       end(lease_id{i}, true, false);
+}
+
+void observer::hear(const carriage_ended& event) {
+  auto& c = at(connections_, event.connection);
+  if (c.now != phase::open || std::erase(c.carriages, event.carriage) == 0)
+    return;
+  was_of_use(c);
+  if (!c.busy() && c.probe_failures == 0)
+    c.unheard_since = time_point::max();
 }
 
 void observer::hear(const lease_cleared& event) {
@@ -130,7 +143,7 @@ void observer::hear(const lease_cleared& event) {
     return;
   if (event.was_running)
     c.condemned = c.abandoned = true;
-  if (c.in_use() == 0 && c.probe_failures == 0)
+  if (!c.busy() && c.probe_failures == 0)
     c.unheard_since = time_point::max();
 }
 
@@ -254,7 +267,7 @@ void observer::hear(const settings_changed& event) {
   for (auto& c : connections_)
     c.quiet_since = now_;
   for (auto& c : connections_)
-    if (c.now == phase::open && c.probe_failures >= settings_.probe_failures_max && c.in_use() > 0)
+    if (c.now == phase::open && c.probe_failures >= settings_.probe_failures_max && c.busy())
       c.condemned = c.failed_too_often = true;
   if (event.whole || elsewhere) {
     latched_ = false;
@@ -329,16 +342,18 @@ void observer::hear(const ordered<reset_pool>& event) {
 
 void observer::end_everything(request_id request) {
   disconnected_now_ = true;
-  for (auto waiting : waiting_)
-    answers_.push_back({waiting, !stopping_ ? errc::disconnected
-                                 : removed_ ? errc::cluster_removed
-                                            : errc::stopping});
+  for (const auto* list : {&waiting_, &to_be_carried_})
+    for (auto waiting : *list)
+      answers_.push_back({waiting, !stopping_ ? errc::disconnected
+                                   : removed_ ? errc::cluster_removed
+                                              : errc::stopping});
   for (std::uint64_t i = 0; i < leases_.size(); ++i)
     if (leases_[i].live)
       end(lease_id{i}, false, true);
   for (auto& c : connections_)
     if (c.now == phase::open || c.opening()) {
       c.condemned = true;
+      c.carriages.clear();
       c.asked.clear();
     }
   fresh_request(request);

@@ -32,13 +32,13 @@ void observer::failed_on(connection_book& c, bool peer_silent) {
   c.doubted = c.late = false;
   if (c.probe_failures >= settings_.probe_failures_max && peer_silent)
     learn(c);
-  if (c.probe_failures >= settings_.probe_failures_max && c.in_use() > 0)
+  if (c.probe_failures >= settings_.probe_failures_max && c.busy())
     c.condemned = c.failed_too_often = true;
   auto last_ten = c.checks_failed.end() - std::min(10l, static_cast<long>(c.checks_failed.size()));
   if (c.probe_failures < settings_.probe_failures_max && !c.condemned &&
       std::count(last_ten, c.checks_failed.end(), true) >= std::max(5l, long{settings_.probe_failures_max})) {
     c.flapped = true;
-    c.condemned = c.in_use() > 0;
+    c.condemned = c.busy();
   }
 }
 
@@ -54,7 +54,7 @@ void observer::measure(connection_book& c, std::chrono::nanoseconds rtt, bool ra
 }
 
 void observer::check_history(const connection_book& c) const {
-  if (c.now == phase::open && c.flapped && c.in_use() == 0)
+  if (c.now == phase::open && c.flapped && !c.busy())
     throw broken_promise{"one that fails every second check is closed"};
 }
 

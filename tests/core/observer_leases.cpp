@@ -49,7 +49,7 @@ bool observer::one_idle_besides(const connection_book& c) const {
 
 /// Whoever came now would have a lease on another connection, or one is opened for it.
 bool observer::others_have_room(const connection_book& c) const {
-  if (!waiting_.empty())
+  if (waiters() > 0)
     return false;
   for (const auto& other : connections_)
     if (&other != &c && grantable(other) && other.probe_failures == 0 && !other.doubted)
@@ -71,9 +71,9 @@ void observer::hear(const channel_late& event) {
     return;
   late_ = event.lease;
   auto serves = works() && state_ == pool_state::running;
-  auto failed = c.probe_failures > 0 && waiting_.size() < settings_.queue_depth;
+  auto failed = c.probe_failures > 0 && waiters() < settings_.queue_depth;
   may_move_ = serves && (failed || others_have_room(c));
-  must_move_ = serves && waiting_.empty() && one_idle_besides(c);
+  must_move_ = serves && waiters() == 0 && one_idle_besides(c);
 }
 
 void observer::see(const give_up_channel& effect) {
@@ -123,6 +123,27 @@ void observer::see(const announce& effect) {
   if (due == leaks_.end())
     throw broken_promise{"a lease is told of once, and only when it is held for too long"};
   leaks_.erase(due);
+}
+
+bool observer::takes_carriage(const connection_book& c) const {
+  return c.now == phase::open && !c.condemned && !c.late && c.carriages.size() < settings_.carried_max &&
+         (c.probe_failures == 0 || !c.busy());
+}
+
+void observer::see(const begin_carriage& effect) {
+  auto promise = [](bool kept, const char* what) {
+    if (!kept)
+      throw broken_promise{what};
+  };
+  promise(std::erase(to_be_carried_, effect.request) == 1, "what is carried has asked for it, and waits");
+  promise(effect.connection.value < connections_.size(), "what is carried is carried by a known connection");
+  auto& c = connections_[effect.connection.value];
+  promise(works(), "a pool that is paused, drained or stopping carries nothing more");
+  promise(takes_carriage(c), "what is carried is carried by an open connection that has room for it");
+  c.carriages.push_back(effect.request);
+  c.carried = true;
+  c.unheard_since = std::min(c.unheard_since, now_);
+  answered(effect.request);
 }
 
 } // namespace moorage::test

@@ -54,7 +54,7 @@ void observer::see(const request_permit& effect) {
   if (fresh)
     permit_promise(effect.permit.value > last_permit_, "a permit's id is never used again");
   else
-    permit_promise(!book.given && (forgotten_now_ || now_ - book.asked >= 10s),
+    permit_promise(!book.given && (forgotten_now_ || hurried_now_ || now_ - book.asked >= 10s),
                    "a permit is asked for again only when nothing was heard of it");
   last_permit_ = std::max(last_permit_, effect.permit.value);
   book.asked = now_;
@@ -107,7 +107,7 @@ void observer::check_permits(time_point next_due) {
     permit_promise(phase_now == phase::trying || phase_now == phase::closing,
                    "a permit goes back as soon as its log-in has ended");
   }
-  forgotten_now_ = false;
+  forgotten_now_ = hurried_now_ = false;
 }
 
 } // namespace moorage::test

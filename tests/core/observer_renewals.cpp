@@ -32,7 +32,7 @@ void observer::overdue_renewals() {
   for (auto& c : connections_) {
     if (c.now != phase::open || c.condemned || c.renew_by == time_point::max())
       continue;
-    if (full && c.in_use() > 0) // it may be put off
+    if (full && c.busy()) // it may be put off
       c.renew_by = std::max(c.renew_by, now_ + std::chrono::seconds{10});
     c.condemned = c.renew_by <= now_;
   }

@@ -67,7 +67,7 @@ struct keeper {
 
 permit_request at(const char* host, std::uint32_t size = 2, std::uint32_t a_minute = 10,
                   std::chrono::milliseconds penalty_max = 10s) {
-  return {{}, false, false, host, 22, size, a_minute, penalty_max, 30s};
+  return {{}, false, false, false, host, 22, size, a_minute, penalty_max, 30s};
 }
 
 /// Without limits but the process's.
@@ -366,4 +366,15 @@ TEST_CASE("five hundred who wait after an outage cause no more log-ins than the 
   CHECK(log_ins.size() >= 90);
   for (std::size_t i = 0; i + 15 < log_ins.size(); ++i)
     CHECK(log_ins[i + 15] - log_ins[i] >= 60s);
+}
+
+TEST_CASE("a jump has its first permit whatever others hold, since they may wait for nothing else") {
+  keeper k{2};
+  CHECK(k.ask(1, 1, free_at("a")) == "1:q1");
+  CHECK(k.ask(2, 1, free_at("b")) == "2:q1");
+  CHECK(k.ask(3, 1, free_at("gateway")) == "3:q1 later");
+  auto jump = free_at("gateway");
+  jump.carries = true;
+  CHECK(k.ask(3, 1, jump) == "3:q1");
+  CHECK(k.ask(3, 2, jump) == "3:q2 later"); // the first alone
 }

@@ -55,6 +55,7 @@ private:
   void saw(const open_connection& effect);
   void saw(const close_connection& effect);
   void saw(const grant& effect);
+  void saw(const begin_carriage&) {}
   void saw(const refuse& effect);
   void saw(const acknowledge& effect);
   void saw(const write_recording&) {}

@@ -197,7 +197,8 @@ TEST_CASE(
 
 TEST_CASE("no message holds a message, no error an error, and nothing that sets aside what it announces") {
   for (auto type : {"@message", "@charbuf", "@config_value", "@group", "@open_stream_msg", "@new_data_msg",
-                    "@receive_buffer", "@nonsense", "moorage::local_call"}) {
+                    "@receive_buffer", "@nonsense", "moorage::local_call", "moorage::carry_for",
+                    "moorage::carry_connection"}) {
     CAPTURE(type);
     CHECK_THAT(refusal_of(direct(message(std::string{"@<>+"} + type, "abc"))), Contains(type));
     CHECK_THAT(refusal_of(direct(message(std::string{"@<>+@str+"} + type, text("a") + "abc"))),

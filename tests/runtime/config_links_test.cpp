@@ -222,3 +222,18 @@ TEST_CASE("a node's name that [nodes] does not have is refused where it stands, 
       "m.toml:4:8: client.node: \"gw2\" is not understood; allowed: \"HOST:PORT\" or \"[ADDRESS]:PORT\", or "
       "a name in [nodes] (gw1)\n");
 }
+
+TEST_CASE("a jump that is no cluster, or leads in a circle, is refused where it stands") {
+  CHECK(problems_of("[clusters.gate]\nhost = \"g\"\n[clusters.lumi]\nhost = \"h\"\njump = \"gate\"\n") == "");
+  CHECK(problems_of("[clusters.lumi]\nhost = \"h\"\njump = \"gate\"\n") ==
+        "m.toml:3:8: clusters.lumi.jump: \"gate\" is none of [clusters]; allowed: the name of one, which may "
+        "be a "
+        "Host of ssh's (ssh_host)\n");
+  CHECK(problems_of("[clusters.lumi]\nhost = \"h\"\njump = \"lumi\"\n") ==
+        "m.toml:3:8: clusters.lumi.jump: 'lumi' cannot be its own jump\n");
+  CHECK_THAT(
+      problems_of("[clusters.a]\nhost = \"h\"\njump = \"b\"\n[clusters.b]\nhost = \"h\"\njump = \"a\"\n"),
+      Contains("m.toml:3:8: clusters.a.jump: it goes in a circle: 'a' by 'b' by 'a'"));
+  CHECK_THAT(problems_of("[clusters.a]\nhost = \"h\"\njump = \"b\"\nproxy_command = \"c\"\n"),
+             Contains("jump: a connection goes by a jump or by a proxy_command, not by both"));
+}

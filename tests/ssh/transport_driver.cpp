@@ -87,6 +87,7 @@ driven::driven(world& around, const cluster_settings& settings, bell& shared)
 
 bool driven::pump() {
   std::vector<transport_event> events;
+  ++pumps;
   auto spent = spent_by_this_thread();
   auto began = clock::now();
   bool more = it->pump(began, events);
@@ -121,6 +122,10 @@ void driven::take(std::vector<transport_event> events) {
       streams[e->stream.value].ended = e->ended;
     } else if (auto* e = std::get_if<question_answered>(&event)) {
       answered.push_back(e->question);
+    } else if (auto* e = std::get_if<carriage_wanted>(&event)) {
+      wanted.push_back(std::move(*e));
+    } else if (auto* e = std::get_if<carriage_over>(&event)) {
+      carried_to[e->stream.value] += e->text;
     }
   }
 }

@@ -112,6 +112,9 @@ public:
   files_used files; ///< by the opening that failed
   std::string banner;
   std::vector<std::uint64_t> answered;
+  std::vector<carriage_wanted> wanted;             ///< whoever drives it takes them from here
+  std::map<std::uint64_t, std::string> carried_to; ///< carriages' last words, by stream
+  std::size_t pumps = 0;
   bool keep_output = true;
   std::chrono::nanoseconds longest_pump{0};
   std::chrono::nanoseconds busiest_pump{0}; ///< the same, of the processor's time

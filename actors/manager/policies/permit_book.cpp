@@ -180,10 +180,13 @@ void permit_book::give(time_point now, pool_number number, pool_book& pool, perm
 /// however long it keeps them, others find some. And a second one, while others log in as well, only once a
 /// first was let in: those that hang keep what they have for long, and there may be many of them. So those
 /// whose last one hung have half of all together.
+///
+/// A jump has its first one whatever the others hold: they may be waiting for nothing else.
 permit_book::hindrance permit_book::hindrance_of(const pool_book& pool, time_point now) const {
-  if (at_once_ > 0 && at_once_ <= given_ + pool.held.size())
+  auto first_of_jump = pool.terms.carries && pool.held.empty();
+  if (at_once_ > 0 && at_once_ <= given_ + pool.held.size() && !first_of_jump)
     return {obstacle::process, time_point::max()};
-  if (at_once_ > 1 && pool.failing && given_to_failing_ >= at_once_ / 2)
+  if (at_once_ > 1 && pool.failing && given_to_failing_ >= at_once_ / 2 && !first_of_jump)
     return {obstacle::process, time_point::max()};
   if (at_once_ > 0 && pool.proven_until <= now && !pool.held.empty() && given_ > pool.held.size())
     return {obstacle::unproven, time_point::max()};

@@ -5,7 +5,8 @@ namespace moorage {
 
 std::optional<grant_rank> rank_for_grant(const grant_candidate& candidate, const health& health) {
   auto failed = health.failures() > 0;
-  if (candidate.in_use >= candidate.channels || (failed && candidate.in_use > 0) || health.is_late())
+  if (candidate.in_use >= candidate.channels || (failed && (candidate.in_use > 0 || candidate.busy)) ||
+      health.is_late())
     return {};
   using doubt = grant_rank::doubt;
   auto doubtful = failed               ? doubt::failed

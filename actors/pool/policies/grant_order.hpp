@@ -25,6 +25,8 @@ struct grant_candidate {
   bool slow = false;
   /// The one with the fewest leases first; else the one with the most.
   bool spread = true;
+  /// Somebody uses it, be it for something else.
+  bool busy = false;
 };
 
 /// The order in which connections are granted: the smallest first.

@@ -45,6 +45,16 @@ void waiter_queue::join(waiter who) {
     deadlines_.emplace(who.deadline, place);
   if (who.yields)
     yielding_.emplace(who.asked, place);
+  if (who.carries) {
+    carriers_.insert(carriers_.end(), place);
+    carriers_of_.emplace(who.holder, place);
+  } else {
+    join_turns(place, who);
+  }
+  waiters_.emplace_hint(waiters_.end(), place, std::move(who));
+}
+
+void waiter_queue::join_turns(ticket place, const waiter& who) {
   auto [identity, fresh] = round_of_.try_emplace(who.identity, last_turn_ + 1);
   auto& in = fresh ? rounds_.emplace_hint(rounds_.end(), ++last_turn_, round{})->second
                    : rounds_.at(identity->second);
@@ -53,7 +63,6 @@ void waiter_queue::join(waiter who) {
   auto& of = new_line ? in.holders.emplace_hint(in.holders.end(), ++last_turn_, line{})->second
                       : in.holders.at(holder->second);
   of.waiting.insert(of.waiting.end(), place);
-  waiters_.emplace_hint(waiters_.end(), place, std::move(who));
 }
 
 waiter waiter_queue::leave(ticket place) {
@@ -64,6 +73,11 @@ waiter waiter_queue::leave(ticket place) {
   deadlines_.erase({who.deadline, place});
   if (who.yields)
     yielding_.erase({who.asked, place});
+  if (who.carries) {
+    carriers_.erase(place);
+    carriers_of_.erase({who.holder, place});
+    return who;
+  }
   auto identity = round_of_.find(who.identity);
   auto in = rounds_.find(identity->second);
   auto holder = line_of_.find({who.holder, who.identity});
@@ -106,6 +120,9 @@ waiter_queue::ticket waiter_queue::of(request_id request) const {
 }
 
 waiter_queue::ticket waiter_queue::of(holder_id holder) const {
+  if (auto carried = carriers_of_.lower_bound({holder, 0});
+      carried != carriers_of_.end() && carried->first == holder)
+    return carried->second;
   auto position = line_of_.lower_bound({holder, {}});
   if (position == line_of_.end() || position->first.first != holder)
     return 0;
@@ -128,6 +145,12 @@ std::size_t waiter_queue::ahead(const line_key& whose, std::size_t own, std::siz
 
 std::size_t waiter_queue::ahead_of(ticket place, std::size_t limit) const {
   const auto& who = at(place);
+  if (who.carries) {
+    std::size_t before = 0;
+    for (auto each = carriers_.begin(); before < limit && *each < place; ++each)
+      ++before;
+    return before;
+  }
   line_key whose{who.holder, who.identity};
   const auto& mine = rounds_.at(round_of_.at(who.identity)).holders.at(line_of_.at(whose)).waiting;
   std::size_t own = 0;
@@ -156,7 +179,7 @@ std::vector<waiter_queue::ticket> waiter_queue::in_order() const {
     for (const auto& [holder_turn, of] : in.holders)
       lines.push_back({of.waiting.begin(), of.waiting.end()});
   }
-  std::vector<ticket> order;
+  std::vector<ticket> order{carriers_.begin(), carriers_.end()};
   order.reserve(size());
   while (!left.empty()) {
     auto& lines = left.front();
@@ -183,7 +206,12 @@ void waiter_queue::verify() const {
     ensure(of(w.request) == place, "a waiter is found by its request");
     yielding += w.yields;
     ensure(!w.yields || yielding_.count({w.asked, place}) == 1, "who yields is known");
+    ensure(w.carries == (carriers_.count(place) == 1) &&
+               w.carries == (carriers_of_.count({w.holder, place}) == 1),
+           "who wants to be carried is known");
   }
+  ensure(carriers_.size() <= waiters_.size() && carriers_of_.size() == carriers_.size(),
+         "only who waits wants to be carried");
   ensure(deadlines_.size() == with_deadline, "a deadline has its waiter");
   ensure(yielding_.size() == yielding, "only who waits and yields is known to");
   ensure(by_request_.size() == waiters_.size(), "nobody waits twice");
@@ -206,9 +234,11 @@ void waiter_queue::verify_turns() const {
     waiting += of_identity;
   }
   ensure(rounds_.size() == round_of_.size(), "an identity has one turn");
-  ensure(waiting == waiters_.size(), "whoever waits has a turn, and one only");
+  ensure(waiting == for_leases(), "whoever waits for a lease has a turn, and one only");
   ensure(line_of_.size() == lines, "a waiter is known to its holder");
   for (const auto& [place, w] : waiters_) {
+    if (w.carries)
+      continue;
     auto holder = line_of_.find({w.holder, w.identity});
     auto identity = round_of_.find(w.identity);
     ensure(holder != line_of_.end() && identity != round_of_.end(), "a waiter is known to its holder");

@@ -10,6 +10,8 @@
 // identities: from one service to the next, each other is served once at most, and only if it waited already.
 // With h other holders of its identity waiting and i other identities, a holder is served after h + (h + 1) *
 // i others at the latest, however many acquires each of them has made.
+//
+// Who wants to be carried takes nobody's turn, and is served as it came, beside all these.
 #pragma once
 
 #include <cstddef>
@@ -35,6 +37,8 @@ struct waiter {
   std::string identity = {};
   /// It named no patience, so that it is the first to be refused when the pool is overloaded.
   bool yields = false;
+  /// Wants no lease but to be carried, which takes no turn of anybody's.
+  bool carries = false;
 
   friend bool operator==(const waiter&, const waiter&) = default;
 };
@@ -50,14 +54,18 @@ public:
   /// Whom the ticket names, which must wait. It leaves unserved: its holder keeps its turn while it has
   /// others.
   waiter leave(ticket place);
-  /// Whose turn it is leaves, and its holder and its identity go to the end. Somebody must wait.
+  /// Whose turn it is leaves, and its holder and its identity go to the end. Somebody must wait for a lease.
   waiter serve();
 
   bool empty() const { return waiters_.empty(); }
   std::size_t size() const { return waiters_.size(); }
+  std::size_t for_leases() const { return waiters_.size() - carriers_.size(); }
+  std::size_t to_be_carried() const { return carriers_.size(); }
   const waiter& at(ticket place) const { return waiters_.at(place); }
-  /// Who is served next.
+  /// Who is granted the next lease.
   ticket turn() const;
+  /// Who is carried next.
+  ticket first_to_be_carried() const { return carriers_.empty() ? 0 : *carriers_.begin(); }
   /// The first whose place is `from` or later.
   ticket next(ticket from) const;
   /// The last that was given.
@@ -89,7 +97,7 @@ public:
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, waiter_queue& x) {
     return f(x.last_, x.last_turn_, x.waiters_, x.by_request_, x.deadlines_, x.yielding_, x.rounds_,
-             x.round_of_, x.line_of_);
+             x.round_of_, x.line_of_, x.carriers_, x.carriers_of_);
   }
 
 private:
@@ -113,6 +121,7 @@ private:
   using line_key = std::pair<holder_id, std::string>;
 
   std::size_t ahead(const line_key& whose, std::size_t own, std::size_t limit) const;
+  void join_turns(ticket place, const waiter& who);
   void verify_turns() const;
 
   ticket last_ = 0;
@@ -125,6 +134,8 @@ private:
   std::map<turn_number, round> rounds_;
   std::map<std::string, turn_number> round_of_;
   std::map<line_key, turn_number> line_of_;
+  std::set<ticket> carriers_; ///< who wants to be carried
+  std::set<std::pair<holder_id, ticket>> carriers_of_;
 };
 
 } // namespace moorage

@@ -1,6 +1,7 @@
 #include "runtime/ssh/channels/channel.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -10,8 +11,9 @@
 
 namespace moorage {
 
-session_channel::session_channel(libssh_session& link, channel_reader* reader)
-    : link_(link), reader_(reader) {
+session_channel::session_channel(libssh_session& link, channel_reader* reader,
+                                 std::optional<carriage_target> to)
+    : link_(link), reader_(reader), to_(std::move(to)) {
   ssh_callbacks_init(&callbacks_);
   callbacks_.userdata = this;
   callbacks_.channel_data_function = on_data;
@@ -56,10 +58,14 @@ session_channel::opening session_channel::open() {
     return opening::broken;
   }
   listening_closely listen; // as below, libssh reads what has come on the way
-  int rc = ssh_channel_open_session(channel_);
+  // Who asks is nobody's business, and must be said.
+  int rc =
+      to_ ? ssh_channel_open_forward(channel_, to_->host.c_str(), static_cast<int>(to_->port), "127.0.0.1", 0)
+          : ssh_channel_open_session(channel_);
   if (link_.broken()) // also when the channel is open, but not one that can be written to
     return opening::broken;
-  if (rc == SSH_OK) {
+  // A way may be opened and closed again in what comes at once: libssh takes that for a refusal.
+  if (rc == SSH_OK || (to_ && closed_by_peer_)) {
     stage_ = stage::open;
     link_.note_answer();
     return opening::open;
@@ -70,8 +76,11 @@ session_channel::opening session_channel::open() {
   link_.note_answer();
   refusal_ = ssh_get_error(link_.session());
   // "Channel opening failure: channel 43 error (1) open failed": the words behind the code are the server's.
-  if (auto at = refusal_.find(") "); at != std::string::npos)
+  if (auto at = refusal_.find(") "); at != std::string::npos) {
+    if (auto code = refusal_.rfind('(', at); code != std::string::npos)
+      refusal_code_ = static_cast<unsigned>(std::strtoul(refusal_.c_str() + code + 1, nullptr, 10));
     refusal_ = refusal_.substr(at + 2);
+  }
   return opening::refused;
 }
 

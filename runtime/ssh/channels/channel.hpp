@@ -1,4 +1,5 @@
-// One SSH session channel, from the request to open it until both sides have closed it.
+// One SSH channel, for a session or on the way to another machine (direct-tcpip), from the request to open it
+// until both sides have closed it.
 //
 // libssh frees a channel only when told, must not be told while the channel is still opening (the server
 // would keep the slot for good) or inside a callback, and goes on calling back until then. So a channel that
@@ -11,8 +12,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "actors/carriage.hpp"
 #include "messages/exec.hpp"
 
 namespace moorage {
@@ -33,8 +36,9 @@ public:
 
 class session_channel {
 public:
-  /// `link` and `reader` (may be null) outlive the channel, or `leave` and the link's end come first.
-  session_channel(libssh_session& link, channel_reader* reader);
+  /// `link` and `reader` (may be null) outlive the channel, or `leave` and the link's end come first. `to`:
+  /// no session but a way there.
+  session_channel(libssh_session& link, channel_reader* reader, std::optional<carriage_target> to = {});
   /// Leaves what libssh holds to the session's end; call `settle` until it is true to give it back before.
   ~session_channel();
   session_channel(const session_channel&) = delete;
@@ -45,6 +49,8 @@ public:
   opening open();
   /// Why the server refused, in its words.
   const std::string& refusal() const { return refusal_; }
+  /// … and by its code (RFC 4254, section 5.1); 0: it is not known.
+  unsigned refusal_code() const { return refusal_code_; }
 
   /// One request at a time: until its reply has come, the same call only looks for it. (libssh would give the
   /// reply to whatever is asked next, and not send that.)
@@ -92,9 +98,11 @@ private:
 
   libssh_session& link_;
   channel_reader* reader_;
+  std::optional<carriage_target> to_;
   ssh_channel channel_ = nullptr;
   ssh_channel_callbacks_struct callbacks_{};
   std::string refusal_;
+  unsigned refusal_code_ = 0;
   std::uint64_t heard_ = 0; ///< the link's packets when libssh was last asked for a reply
   enum class stage : std::uint8_t { fresh, opening, open, refused, gone } stage_ = stage::fresh;
   request asked_ = request::none; ///< waits for its reply

@@ -1,6 +1,9 @@
 // The open connection: streams, questions, and the end.
 #include <algorithm>
 #include <ctime>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <utility>
 
 #include "messages/printable.hpp"
@@ -43,14 +46,17 @@ bool ssh_transport::pump_open() {
   const auto spent = measured ? spent_by_this_thread() : std::chrono::nanoseconds{0};
   const auto packets = link_.packets_in();
   const auto bytes = link_.bytes_in();
+  carried_.begin_pump();
   const bool more = move_open();
   if (phase_ != phase::open)
     return false;
   if (link_.bytes_in() != bytes)
     unasked.came(link_.packets_in() - packets, measured ? spent_by_this_thread() - spent : spent,
                  shared_.now);
+  if (link_.bytes_in() != bytes && carried_.any() && !way_)
+    acknowledge();
   const char* wrong = nullptr;
-  if (ending_.size() > ending_max)
+  if (ending_.size() + carried_.ending() > ending_max)
     wrong = "the server leaves channels open that were closed here, 1000 by now";
   else if (link_.bytes_in() != bytes && unasked.lost_patience(shared_.now))
     wrong = "the server has kept sending what nobody asked it for, for 30 s";
@@ -138,6 +144,13 @@ bool ssh_transport::move_open() {
   return more;
 }
 
+/// A server that only forwards sends its small packets one at a time, each when the last was acknowledged
+/// (Nagle): 40 ms later, unless it is done now. It must be said after each reading.
+void ssh_transport::acknowledge() const {
+  const int now = 1;
+  ::setsockopt(link_.socket(), IPPROTO_TCP, TCP_QUICKACK, &now, sizeof now);
+}
+
 /// Moves everything as far as it goes without new packets. True: a stream has more to do at once.
 bool ssh_transport::advance() {
   bool eager = false;
@@ -146,6 +159,9 @@ bool ssh_transport::advance() {
   shared_.command_ending =
       sweep_ || std::any_of(streams_.begin(), streams_.end(), [](const auto& s) { return s->ending(); });
   shared_.channel_ending = !ending_.empty() || asked_ != nullptr || shared_.command_ending;
+  const bool carried_first = carried_.goes_first();
+  if (carried_first)
+    eager = carried_.advance(shared_.now, *shared_.events);
   for (std::size_t i = 0; i < streams_.size(); ++i) {
     auto& stream = *streams_[i];
     stream.advance();
@@ -153,6 +169,8 @@ bool ssh_transport::advance() {
     if (auto marker = stream.take_sweep(); !marker.empty())
       to_sweep_.push_back(std::move(marker));
   }
+  if (!carried_first)
+    eager = carried_.advance(shared_.now, *shared_.events) || eager;
   ask_next();
   sweep();
   settle();
@@ -212,7 +230,8 @@ void ssh_transport::settle() {
   ending_.erase(gone, ending_.end());
 }
 
-/// Channels that nobody wants any more are asked about, too: what is silent there is silent everywhere.
+/// Channels that nobody wants any more are asked about, too: what is silent there is silent everywhere. Not
+/// so the ways to other machines: for one that is down the peer itself waits, for minutes.
 void ssh_transport::note_owed() {
   auto owed = [](const auto& channel) { return channel->owed(); };
   if (asked_ || std::any_of(streams_.begin(), streams_.end(), owed) ||

@@ -196,8 +196,9 @@ std::optional<endpoint> numeric_endpoint(const std::string& host, std::uint16_t 
 preparation::preparation(const cluster_settings& settings, blocking_threads& threads, resolver resolve,
                          std::shared_ptr<secret_store> secrets, std::function<void()> wake,
                          surroundings around, std::shared_ptr<host_key_memory> remembered)
-    : cluster_(settings.name), host_(settings.host), proxied_(!settings.proxy_command.empty()),
-      threads_(threads), wake_(std::move(wake)), around_(filled_in(std::move(around))) {
+    : cluster_(settings.name), host_(settings.host),
+      proxied_(!settings.proxy_command.empty() || !settings.jump.empty()), threads_(threads),
+      wake_(std::move(wake)), around_(filled_in(std::move(around))) {
   if (!settings.agent_socket.empty())
     around_.agent_socket = settings.agent_socket;
   files_pending_ = threads_.ask(
@@ -210,7 +211,7 @@ preparation::preparation(const cluster_settings& settings, blocking_threads& thr
         return result;
       },
       wake_);
-  if (proxied_) { // the name may mean something on the proxy's other side only
+  if (proxied_) { // the name may mean something on the other side only
     look_up_.emplace();
     return;
   }

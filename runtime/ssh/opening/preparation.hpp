@@ -66,7 +66,7 @@ std::vector<std::string> known_hosts_files(const cluster_settings& settings, con
 struct prepared {
   std::string user;                ///< to log in as
   std::string shell;               ///< of that user of this machine, for commands; may be empty
-  std::vector<endpoint> endpoints; ///< empty only with a proxy command
+  std::vector<endpoint> endpoints; ///< empty only with a proxy command or a jump
   known_hosts known;               ///< what the files say of this host and port
   credentials keys;                ///< also the password, and the agent's socket as it becomes connected
   std::vector<opening_step> steps; ///< prepare and look_up, with the time each took
@@ -116,7 +116,7 @@ private:
 
   std::string cluster_;
   std::string host_;
-  bool proxied_;
+  bool proxied_; ///< by a command or by a jump
   blocking_threads& threads_;
   std::function<void()> wake_;
   surroundings around_;

@@ -25,6 +25,8 @@ constexpr const char* kept_waiting = "this process was busy with the key exchang
 std::string ssh_transport::where() const {
   if (proxy_)
     return destination_ + " (through the proxy command)";
+  if (way_)
+    return destination_ + " (through the jump host '" + way_->jump + "')";
   return opening_ && opening_->connecting ? destination_ + " (" + opening_->connecting->peer().text + ")"
                                           : destination_;
 }
@@ -74,6 +76,8 @@ ssh_error ssh_transport::overdue() const {
     return o.preparing->overdue();
   if (phase_ == phase::connecting)
     return o.connecting ? o.connecting->overdue(patience) : proxy_overdue();
+  if (way_ && !way_->note->begun())
+    return jump_overdue();
   std::string text = where() + ": not open within " + format_duration(patience) + ": ";
   auto kind = ssh_failure::timed_out;
   // It has not begun, or the server's answer was told to us and not read since.
@@ -99,6 +103,9 @@ ssh_error ssh_transport::link_error(const char* doing) const {
   auto kind = link_.why(words);
   if (proxy_ && proxy_->exited() && kind == ssh_failure::reset && !words.starts_with(server_ended))
     return proxy_error(doing);
+  if (way_ && kind == ssh_failure::reset && !words.starts_with(server_ended))
+    if (auto error = jump_error())
+      return error;
   std::string text = where() + ": " + printable(words) + " " + doing;
   if (opening_) {
     text += " (" + to_text(shared_.now - opening_->began) + " after the start)";

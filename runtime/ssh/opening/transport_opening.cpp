@@ -105,6 +105,8 @@ bool ssh_transport::prepare() {
   phase_ = phase::connecting;
   if (!o.settings.proxy_command.empty())
     return begin_proxy();
+  if (!o.settings.jump.empty())
+    return begin_jump();
   o.connecting = std::make_unique<connector>(std::move(o.ready->endpoints), destination_, o.deadline,
                                              silence_max(o.settings), o.world.loop, wake_);
   return true;
@@ -142,6 +144,8 @@ bool ssh_transport::begin_link(unique_fd socket) {
 
 bool ssh_transport::exchange_keys() {
   auto& o = *opening_;
+  if (awaits_jump())
+    return false;
   auto got = link_.exchange_keys();
   note_heard();
   if (says_too_much())

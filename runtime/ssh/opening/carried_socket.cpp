@@ -1,0 +1,35 @@
+#include "runtime/ssh/opening/carried_socket.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include <sys/socket.h>
+
+namespace moorage {
+
+void carriage_note::end(const std::string& why) {
+  if (ended_.load(std::memory_order_relaxed))
+    return;
+  reason_ = why;
+  ended_.store(true, std::memory_order_release);
+}
+
+carried_socket::carried_socket(unique_fd far, std::shared_ptr<carriage_note> note)
+    : far_(std::move(far)), note_(std::move(note)) {}
+
+void carried_socket::end(const failure& why) {
+  if (!far_) // it has ended, and what is said now explains nothing
+    return;
+  note_->end(why.text);
+  far_.reset();
+}
+
+carried_ends make_carriage() {
+  int pair[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
+    return {{}, nullptr, nullptr, errno};
+  auto note = std::make_shared<carriage_note>();
+  return {unique_fd{pair[0]}, std::make_shared<carried_socket>(unique_fd{pair[1]}, note), note, 0};
+}
+
+} // namespace moorage

@@ -1,0 +1,181 @@
+// Promises: connections of other clusters are carried beside leases and take no slot of theirs; as many as
+// carried_max by one connection; a connection that carries is neither idle nor closed for its age; they end
+// with it, and are refused as an acquire is.
+#include "tests/core/story.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+
+namespace {
+
+acquire_requested to_carry(request_id request, holder_id holder, time_point deadline) {
+  acquire_requested event{request, holder, deadline, "a connection of inner"};
+  event.carries = true;
+  return event;
+}
+
+std::string carry(story& s, request_id request, holder_id holder, std::chrono::nanoseconds patience = 30s) {
+  return s.step(to_carry(request, holder, s.now + patience));
+}
+
+/// c1 is open, and carries the first.
+story carrying_one(cluster_settings settings = lumi(2)) {
+  story s{std::move(settings)};
+  REQUIRE(carry(s, r1, h1) == "open c1");
+  REQUIRE(s.step(connection_opened{c1}) == "carry r1 c1");
+  return s;
+}
+
+} // namespace
+
+TEST_CASE("twenty that come at once to an empty pool are carried by one connection, which costs one log-in") {
+  auto settings = lumi(5);
+  settings.connects_at_once = 5;
+  story s{settings};
+  CHECK(carry(s, request_id{1}, h1) == "open c1");
+  for (std::uint64_t i = 2; i <= 20; ++i)
+    CHECK(carry(s, request_id{i}, holder_id{i}) == "");
+  s.step(connection_opened{c1});
+  CHECK(s.core.connections(s.now).front().carried == 20);
+  CHECK(s.status().counters.openings == 1);
+  CHECK(s.status().waiters == 0);
+}
+
+TEST_CASE("what is carried takes no slot, and leases take no room of what is carried") {
+  auto settings = lumi(1);
+  settings.channels_per_connection = 1;
+  auto s = carrying_one(settings);
+  CHECK(s.acquire(r2, h2) == "grant r2 l1 c1 h2");
+  CHECK(s.acquire(r3, h3) == "");
+  CHECK(carry(s, r4, h1) == "carry r4 c1");
+  CHECK(s.release(l1, h2) == "end l1 c1, grant r3 l2 c1 h3");
+}
+
+TEST_CASE("one connection carries as many as carried_max, then another is opened, and then they wait") {
+  auto settings = lumi(2);
+  settings.carried_max = 2;
+  auto s = carrying_one(settings);
+  CHECK(carry(s, r2, h1) == "carry r2 c1");
+  CHECK(carry(s, r3, h2) == "open c2");
+  CHECK(s.step(connection_opened{c2}) == "carry r3 c2");
+  CHECK(carry(s, r4, h2) == "carry r4 c2");
+  CHECK(carry(s, r5, h3, 5s) == "");
+  CHECK(s.step(carriage_ended{c1, r2}) == "carry r5 c1");
+  CHECK(carry(s, request_id{6}, h3, 5s) == "");
+  CHECK(s.wait(5s) == "refuse r6 acquire_timeout");
+  CHECK(s.refusal.starts_with("no connection to be carried by for 'lumi' after 5 s"));
+}
+
+TEST_CASE("a connection that carries is not idle, and is closed neither for its idleness nor for its age") {
+  auto settings = lumi(1);
+  settings.idle_timeout = 10s;
+  settings.connection_lifetime = 60s;
+  settings.probe_interval = 0s;
+  auto s = carrying_one(settings);
+  CHECK(s.status().leased == 1);
+  CHECK(s.wait(2h) == "");
+  CHECK(s.status().leased == 1);
+  // Its time has come when it carries nothing any more.
+  CHECK(s.step(carriage_ended{c1, r1}) + s.wait(10s) == "close c1 lifetime");
+}
+
+TEST_CASE("what ends twice, or was never carried, ends nothing") {
+  auto s = carrying_one();
+  REQUIRE(carry(s, r2, h1) == "carry r2 c1");
+  CHECK(s.step(carriage_ended{c1, r3}) == "");
+  CHECK(s.step(carriage_ended{c2, r1}) == "");
+  CHECK(s.step(carriage_ended{c1, r1}) == "");
+  CHECK(s.step(carriage_ended{c1, r1}) == "");
+  CHECK(s.status().leased == 1);
+  CHECK(s.step(carriage_ended{c1, r2}) == "");
+  CHECK(s.status().idle == 1);
+}
+
+TEST_CASE("a condemned connection carries on what it has, takes no more, and closes with the last") {
+  auto s = carrying_one();
+  CHECK(s.step(ordered<reconnect_pool>{r5, {{}, 0s}}).find("close") == std::string::npos);
+  s.next();
+  CHECK(s.core.connections(s.now).front().condemned);
+  CHECK(carry(s, r2, h2) == "open c2");
+  CHECK(s.step(carriage_ended{c1, r1}) == "close c1 reconnected");
+}
+
+TEST_CASE("who wanted to be carried and is gone, or withdraws, is not carried any more") {
+  story s{lumi(1)};
+  carry(s, r1, h1);
+  carry(s, r2, h2);
+  carry(s, r3, h2);
+  CHECK(s.step(holder_lost{h2}) == "refuse r2 cancelled, refuse r3 cancelled");
+  CHECK(s.step(acquire_cancelled{r1}) == "refuse r1 cancelled");
+  CHECK(s.step(connection_opened{c1}) == "");
+  CHECK(s.status().idle == 1);
+}
+
+TEST_CASE("what cannot be carried is refused as an acquire is") {
+  SECTION("when the pool has given up") {
+    story s{lumi(1)};
+    carry(s, r1, h1);
+    auto said =
+        s.step(connection_failed{c1, {ssh_stage::authenticate, ssh_failure::denied, "no key was taken"}});
+    CHECK(said.find("refuse r1 auth_denied") != std::string::npos);
+    CHECK(carry(s, r2, h1) == "refuse r2 auth_denied");
+  }
+  SECTION("when it is suspended or drained") {
+    auto s = carrying_one();
+    s.step(ordered<suspend_pool>{r5});
+    CHECK(carry(s, r2, h1) == "refuse r2 suspended");
+  }
+  SECTION("when it ends") {
+    story s{lumi(1)};
+    carry(s, r1, h1);
+    CHECK(s.step(stop_requested{r5}).find("refuse r1 stopping") != std::string::npos);
+  }
+  SECTION("when the queue is full") {
+    auto settings = lumi(1);
+    settings.queue_depth = 1;
+    story s{settings};
+    carry(s, r1, h1);
+    CHECK(carry(s, r2, h1) == "refuse r2 queue_full");
+  }
+}
+
+TEST_CASE("what is carried ends with its connection, and with a disconnect") {
+  SECTION("that is lost") {
+    auto s = carrying_one();
+    s.step(connection_lost{c1, {ssh_stage::session, ssh_failure::reset, "reset by peer"}});
+    CHECK(s.status().total == 0);
+  }
+  SECTION("that an administrator closes") {
+    auto s = carrying_one();
+    CHECK(s.step(ordered<disconnect_pool>{r5}) == "close c1 disconnected");
+    CHECK(s.step(connection_closed{c1}) == "acknowledge r5");
+  }
+}
+
+TEST_CASE("a drain lets what is carried go on until its deadline, and then closes what carries it") {
+  auto s = carrying_one();
+  CHECK(s.step(ordered<drain_pool>{r5, {{}, 10s}}) == "");
+  CHECK(carry(s, r2, h1) == "refuse r2 drained");
+  CHECK(s.wait(9s) == "");
+  CHECK(s.wait(1s) == "close c1 drained");
+  CHECK(s.step(connection_closed{c1}) == "acknowledge r5");
+}
+
+TEST_CASE("permits that were asked for already are asked for again for who waits to be carried") {
+  auto settings = lumi(1);
+  settings.min_idle = 1;
+  story s{settings};
+  pool_core core{settings, 1};
+  auto now = s.now;
+  auto asks = [&](const pool_event& event) {
+    std::size_t count = 0;
+    for (const auto& effect : core.step(now, event))
+      count += std::holds_alternative<request_permit>(effect);
+    return count;
+  };
+  CHECK(asks(time_passed{}) == 1);
+  CHECK(!core.is_to_carry());
+  CHECK(asks(to_carry(r1, h1, now + 30s)) == 1);
+  CHECK(core.is_to_carry());
+  CHECK(asks(to_carry(r2, h1, now + 30s)) == 0);
+}

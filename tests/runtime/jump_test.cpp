@@ -1,0 +1,150 @@
+// Clusters behind a jump host, which is a cluster like any other: its connections carry theirs.
+#include <catch2/catch.hpp>
+
+#include <future>
+#include <string>
+#include <vector>
+
+#include "tests/runtime/embedding_fixture.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+using Catch::Contains;
+
+namespace {
+
+constexpr const char* gate = "gate";
+
+cluster_settings behind(const support::real_sshd& sshd, const std::string& name,
+                        const std::string& jump = gate) {
+  auto settings = settings_for(sshd, name);
+  settings.jump = jump;
+  return settings;
+}
+
+exec_result run_on(runtime& rt, const std::string& cluster, const std::string& command) {
+  return rt.acquire(cluster, 30s).run(command);
+}
+
+} // namespace
+
+TEST_CASE("twenty clusters behind one jump host cost one log-in there") {
+  support::real_sshd outer, inner;
+  std::vector<cluster_settings> all{settings_for(outer, gate)};
+  for (int i = 0; i < 20; ++i)
+    all.push_back(behind(inner, "inner" + std::to_string(i)));
+  runtime rt{quiet_configuration(all)};
+  std::vector<pending<result<lease>>> coming;
+  for (int i = 0; i < 20; ++i)
+    coming.push_back(rt.async().acquire("inner" + std::to_string(i), 30s));
+  std::vector<lease> held;
+  for (auto& each : coming)
+    held.push_back(each.get().value());
+  CHECK(held.front().run("echo here").output == "here\n");
+  CHECK(inner.logins() == 20);
+  CHECK(outer.logins() == 1);
+  auto connections = rt.connections(gate).value();
+  REQUIRE(connections.size() == 1);
+  CHECK(connections.front().carried == 20);
+  CHECK(connections.front().leases == 0);
+  CHECK(connections.front().state == connection_state::leased);
+  CHECK(run_on(rt, gate, "echo $SSH_CONNECTION").ended.succeeded()); // and serves besides
+  CHECK(outer.logins() == 1);
+}
+
+TEST_CASE("a jump host may itself be behind another") {
+  support::real_sshd first, second, last;
+  runtime rt{quiet_configuration(
+      {settings_for(first, "first"), behind(second, "second", "first"), behind(last, "last", "second")})};
+  CHECK(run_on(rt, "last", "echo there").output == "there\n");
+  CHECK(first.logins() == 1);
+  CHECK(second.logins() == 1);
+  CHECK(last.logins() == 1);
+  CHECK(run_on(rt, "second", "echo between").output == "between\n");
+  CHECK(second.logins() == 1);
+}
+
+TEST_CASE("what waits for its jump host leaves that its log-in, however few there may be at once") {
+  support::real_sshd outer, inner;
+  std::vector<cluster_settings> all{settings_for(outer, gate)};
+  for (int i = 0; i < 4; ++i)
+    all.push_back(behind(inner, "inner" + std::to_string(i)));
+  auto config = quiet_configuration(all);
+  config.connects_at_once = 1;
+  runtime rt{config};
+  std::vector<pending<result<lease>>> coming;
+  for (int i = 0; i < 4; ++i)
+    coming.push_back(rt.async().acquire("inner" + std::to_string(i), 30s));
+  for (auto& each : coming)
+    CHECK(each.get().value().run("true").ended.succeeded());
+}
+
+TEST_CASE(
+    "a command that dies with its jump host's connection is told so, and the next one has another way") {
+  support::real_sshd outer, inner;
+  runtime rt{quiet_configuration({settings_for(outer, gate), behind(inner, "inner")})};
+  auto lease = rt.acquire("inner", 30s);
+  auto running = lease.async().run("echo begun; sleep 600").to_future();
+  REQUIRE(inner.wait_for_connections(1, 20s));
+  SECTION("killed") {
+    outer.kill_connections();
+  }
+  SECTION("closed by an administrator") {
+    REQUIRE(bool{rt.disconnect(gate)});
+  }
+  auto ended = running.get().ended;
+  CHECK(ended.kind == outcome_kind::maybe_ran);
+  CHECK_THAT(ended.cause.text, Contains("the jump host 'gate'"));
+  CHECK(run_on(rt, "inner", "echo again").output == "again\n");
+}
+
+TEST_CASE("why a jump host carries nothing is told to whoever waits behind it") {
+  support::real_sshd outer, inner;
+  auto settings = settings_for(outer, gate);
+  SECTION("since it lets us not in") {
+    settings.key_files = {outer.unauthorised_client_key()};
+    runtime rt{quiet_configuration({settings, behind(inner, "inner")})};
+    auto refused = rt.try_acquire("inner", 20s).error();
+    CHECK_THAT(refused.text, Contains("the jump host 'gate'") && Contains("mend the credentials"));
+    CHECK(inner.connects() == 0);
+  }
+  SECTION("since there is none of that name") {
+    runtime rt{quiet_configuration({behind(inner, "inner")})};
+    CHECK_THAT(rt.try_acquire("inner", 20s).error().text,
+               Contains("the jump host 'gate'") && Contains("no cluster 'gate'"));
+  }
+  SECTION("since it forbids forwarding") {
+    support::real_sshd strict{{.config = {"AllowTcpForwarding no"}}};
+    runtime rt{quiet_configuration({settings_for(strict, gate), behind(inner, "inner")})};
+    CHECK_THAT(rt.try_acquire("inner", 20s).error().text,
+               Contains("the jump host 'gate'") && Contains("AllowTcpForwarding"));
+  }
+}
+
+TEST_CASE("jumps that lead in a circle are refused by their names") {
+  runtime rt{quiet_configuration({unreachable("a")})};
+  auto b = unreachable("b");
+  b.jump = "a";
+  REQUIRE(bool{rt.register_cluster(b)});
+  auto a = unreachable("a");
+  a.jump = "b";
+  CHECK_THAT(rt.register_cluster(a).error().text, Contains("'a' by 'b' by 'a'"));
+  CHECK_THAT(rt.set("a", "jump", "b").error().text, Contains("in a circle"));
+  auto own = unreachable("c");
+  own.jump = "c";
+  CHECK_THAT(rt.register_cluster(own).error().text, Contains("its own jump"));
+}
+
+TEST_CASE("a jump host that stands still for a while costs nobody the session behind it") {
+  support::real_sshd outer, inner;
+  runtime rt{quiet_configuration({settings_for(outer, gate), behind(inner, "inner")})};
+  auto lease = rt.acquire("inner", 30s);
+  REQUIRE(lease.run("true").ended.succeeded());
+  outer.freeze();
+  auto running = lease.async().run("echo went on").to_future();
+  CHECK(running.wait_for(2s) == std::future_status::timeout);
+  outer.thaw();
+  CHECK(running.get().output == "went on\n");
+  CHECK(outer.logins() == 1);
+  CHECK(inner.logins() == 1);
+}
