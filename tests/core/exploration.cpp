@@ -64,3 +64,7 @@ TEST_CASE("what admins do, in every order with everything else", "[exploration]"
 TEST_CASE("pauses of several senders, their ends, suspensions and drains in every order", "[exploration]") {
   explore(pauses());
 }
+
+TEST_CASE("what is carried, beside leases and without, in every order", "[exploration]") {
+  explore(carriages());
+}

@@ -44,6 +44,12 @@ watched_pool half_busy() {
   return pool;
 }
 
+acquire_requested to_carry(std::uint64_t request, std::uint64_t holder) {
+  auto wanted = patient(request, holder);
+  wanted.carries = true;
+  return wanted;
+}
+
 watched_pool told_of(watched_pool pool, const pool_event& event) {
   pool.step(event);
   return pool;
@@ -242,6 +248,22 @@ parts pauses() {
           {"from nothing", watched_pool{small(1, 1), 1}, what, 5}};
 }
 
+/// Beside leases, and without.
+parts carriages() {
+  theme what;
+  what.carriages = true;
+  what.requests_max = 4;
+  auto settings = small(1, 1);
+  settings.carried_max = 1;
+  parts all{{"one connection with room for one", opened(settings, 1), what, 6}};
+  settings.pool_size = 2;
+  what.openings = true;
+  all.push_back({"two connections, from nothing", watched_pool{settings, 1}, what, 5});
+  what.leases = what.probes = what.admin = true;
+  all.push_back({"with all else", opened(settings, 1), what, 3});
+  return all;
+}
+
 parts anything() {
   theme what;
   what.leases = what.openings = what.probes = what.evidence = what.admin = what.permits = what.discards =
@@ -279,6 +301,11 @@ parts anything() {
   from("the end of a drain", told_of(watched_pool{small(1, 1), 1}, ordered<drain_pool>{}));
   from("a reconnect", told_of(busy(), ordered<reconnect_pool>{{}, {{}, 10s}}));
   from("a stop", told_of(busy(), stop_requested{request_id{3}}));
+  what.carriages = true;
+  from("what is carried, and a lease", told_of(half_busy(), to_carry(2, 2)));
+  from("what is carried, and a waiter", told_of(busy(), to_carry(3, 2)));
+  from("one that carries and is condemned",
+       told_of(told_of(half_busy(), to_carry(2, 2)), ordered<evict_connection>{{}, {{}, first}}));
   return all;
 }
 
@@ -286,7 +313,7 @@ parts all_parts() {
   parts all;
   for (auto of :
        {leases_and_holders, turns, long_waits, discarded_leases, deadlines, one_opening, several_openings,
-        readiness, readiness_of_two, permits, probes, evidence, orders, pauses, anything})
+        readiness, readiness_of_two, permits, probes, evidence, orders, pauses, carriages, anything})
     for (auto& each : of())
       all.push_back(std::move(each));
   return all;

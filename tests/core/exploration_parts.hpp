@@ -19,6 +19,7 @@ parts probes();
 parts evidence();
 parts orders();
 parts pauses();
+parts carriages();
 /// From pools in every condition, whatever may happen next, and whatever may not.
 parts anything();
 

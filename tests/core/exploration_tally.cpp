@@ -43,7 +43,7 @@ void mix_connections(mixer& all, const watched_pool& pool) {
     for (auto flag : {c.condemned, c.doubted, static_cast<bool>(c.probe), c.probe_runs, c.served, c.proved,
                       c.slow, c.flapped, c.silent_meanwhile, c.checking, c.ordered, c.failed_on_trial})
       flags = 2 * flags + flag;
-    all << flags << until(pool, c.renew_by) << until(pool, c.carries_until)
+    all << c.carriages.size() << flags << until(pool, c.renew_by) << until(pool, c.carries_until)
         << until(pool, c.carries_now_until);
   }
 }
@@ -54,6 +54,9 @@ void mix_people(mixer& all, const watched_pool& pool) {
     all << 3 << r.holder.value << std::hash<std::string>{}(r.identity) << until(pool, r.deadline)
         << (2 * r.wait_for_ready + r.yields);
   }
+  for (auto request : pool.watch.to_be_carried())
+    all << 11 << pool.watch.requests()[request.value].holder.value
+        << until(pool, pool.watch.requests()[request.value].deadline);
   const auto& connections = pool.watch.connections();
   for (const auto& l : pool.watch.leases()) {
     if (!l.live)

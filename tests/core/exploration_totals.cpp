@@ -69,7 +69,7 @@ struct impossible_pairs {
 const std::set<std::string_view> of_what_has_ended{
     "acquire_cancelled", "lease_confirmed", "holder_lost",        "lease_cleared",       "connection_opened",
     "probe_passed",      "probe_failed",    "connection_doubted", "connection_answered", "channel_refused",
-    "channel_late",      "machine_slept",   "permit_delayed",     "time_passed"};
+    "channel_late",      "machine_slept",   "permit_delayed",     "time_passed",         "carriage_ended"};
 const std::vector<impossible_pairs> impossible{
     {"disconnect", of_what_has_ended, "nobody waits, and nothing is leased or open any more"},
     {"stop_requested", of_what_has_ended, "nobody waits, and nothing is leased or open any more"},

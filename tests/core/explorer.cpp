@@ -18,7 +18,7 @@ using phase = observer::phase;
 
 /// The world answers everything, kindly or not, until nothing is left to answer; then nobody may be waiting.
 void play_out(watched_pool pool, bool kind) {
-  auto finished = [&] { return pool.watch.waiting().empty(); };
+  auto finished = [&] { return pool.watch.waiting().empty() && pool.watch.to_be_carried().empty(); };
   pool.verified = false; // what is played out is long and much alike; the observer looks on
   pool.permitted = true;
   const auto permits = pool.watch.permits();
@@ -41,6 +41,9 @@ void play_out(watched_pool pool, bool kind) {
         pool.step(connection_lost{c, failing(ssh_failure::reset)});
       for (auto l : book.asked)
         pool.step(lease_cleared{c, l, false});
+      for (auto r : book.carriages)
+        if (kind)
+          pool.step(carriage_ended{c, r});
       for (auto l : book.live)
         if (kind)
           pool.step(lease_released{{}, l, pool.watch.leases()[l.value].holder});
@@ -64,7 +67,7 @@ struct exploration {
 
   bool plays_out(const watched_pool& pool, std::uint64_t state) {
     constexpr std::uint64_t every = 16;
-    return !pool.watch.waiting().empty() &&
+    return !(pool.watch.waiting().empty() && pool.watch.to_be_carried().empty()) &&
            (!sampling || tally.endings.insert(state) || tally.sequences % every == 0);
   }
 

@@ -27,6 +27,7 @@ struct theme {
     std::string identity;
   };
   std::vector<asker> askers = {}; ///< any of them may ask next; none: two holders in turn
+  bool carriages = false;         ///< some want to be carried
   bool anything = false;          ///< one event of each kind at least, whether it fits or not
 };
 

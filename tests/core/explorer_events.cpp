@@ -181,6 +181,19 @@ void add_acquires(const watched_pool& pool, const theme& what, events& all) {
   }
 }
 
+/// What is carried ends, too, and so does what never was.
+void add_carriages(const watched_pool& pool, const theme& what, events& all) {
+  if (acquires_made(pool) < what.requests_max) {
+    acquire_requested wanted{fresh(pool), holder_id{1 + acquires_made(pool) % 2}, pool.now + 1h, {}};
+    wanted.carries = true;
+    all.push_back(wanted);
+  }
+  const auto& connections = pool.watch.connections();
+  for (std::uint64_t i = 1; i < connections.size(); ++i)
+    if (connections[i].now == phase::open && !connections[i].carriages.empty())
+      all.push_back(carriage_ended{connection_id{i}, connections[i].carriages.front()});
+}
+
 /// Of each kind that is not among them one, whether it fits or not.
 void add_out_of_place(const watched_pool& pool, events& all) {
   std::bitset<kinds_of_events> there;
@@ -198,6 +211,7 @@ void add_out_of_place(const watched_pool& pool, events& all) {
                                   lease_confirmed{l},
                                   lease_released{r, l, holder_id{1}},
                                   lease_cleared{c, l, false},
+                                  carriage_ended{c, request_id{1}},
                                   connection_opened{c},
                                   connection_failed{c, failing(ssh_failure::timed_out)},
                                   connection_lost{c, failing(ssh_failure::reset)},
@@ -229,6 +243,8 @@ events possible(const watched_pool& pool, const theme& what) {
   events all;
   if (what.acquires && acquires_made(pool) < what.requests_max)
     add_acquires(pool, what, all);
+  if (what.carriages)
+    add_carriages(pool, what, all);
   if (what.leases)
     add_leases(pool, what, all);
   else

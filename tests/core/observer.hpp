@@ -129,6 +129,7 @@ public:
   const std::vector<lease_book>& leases() const { return leases_; }
   const std::vector<request_book>& requests() const { return requests_; }
   const std::vector<request_id>& waiting() const { return waiting_; }
+  const std::vector<request_id>& to_be_carried() const { return to_be_carried_; }
   const turn_book& identity_turn(request_id request) {
     return identities_[requests_[request.value].identity];
   }

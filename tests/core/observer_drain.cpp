@@ -75,8 +75,9 @@ void observer::check_drain(time_point next_due) {
   drain_promise(waiters() == 0, "nobody waits for a pool that drains");
   drain_promise(!any([](const connection_book& c) { return c.idle() || c.opening(); }),
                 "a pool that drains closes what is free");
-  drain_promise(state_ == pool_state::drained || next_due <= drain_by_ ||
-                    !any([](const connection_book& c) { return c.now == phase::open && c.busy(); }),
+  drain_promise(state_ == pool_state::drained || next_due <= drain_by_ || !any([](const connection_book& c) {
+                  return c.now == phase::open && (!c.live.empty() || !c.carriages.empty());
+                }),
                 "a pool that drains wakes up for its deadline");
   if (!any([](const connection_book& c) { return c.now != phase::unknown && c.now != phase::gone; }))
     state_ = pool_state::drained;
