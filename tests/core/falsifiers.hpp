@@ -166,9 +166,10 @@ inline falsifier misreport(std::function<void(watched_pool&)> how) {
 }
 
 /// What the observer complains of when the bug is planted, in the first life that gives an opportunity.
-inline std::string complaint(const falsifier& falsify) {
+inline std::string complaint(const falsifier& falsify, bool carriages = false) {
   for (std::uint64_t seed = 1; seed <= 4000; ++seed) {
     impolite_world world{seed};
+    world.carriages = carriages;
     auto done = false;
     world.pool.tamper = [&](watched_pool& pool) {
       if (!done)

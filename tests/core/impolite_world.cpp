@@ -190,7 +190,7 @@ void impolite_world::ask() {
   auto holder = anyone();
   acquire_requested event{request,     holder, deadline,           chance(0.5) ? "sync" : "",
                           chance(0.3), {},     identity_of(holder)};
-  event.carries = chance(0.1);
+  event.carries = carriages && chance(0.1);
   step(std::move(event));
 }
 
@@ -352,9 +352,16 @@ void impolite_world::make_peace() {
   for (std::uint64_t i = 0; i < pool.watch.leases().size(); ++i)
     if (auto& l = pool.watch.leases()[i]; l.live)
       later(up_to(5s), lease_released{{}, lease_id{i}, l.holder});
-  for (int i = 0; i < 2000 && !pool.watch.waiting().empty(); ++i)
+  // And what would be carried for ever ends.
+  for (std::uint64_t i = 0; i < pool.watch.connections().size(); ++i)
+    for (auto carried : pool.watch.connections()[i].carriages)
+      later(up_to(5s), carriage_ended{connection_id{i}, carried});
+  auto somebody_waits = [this] {
+    return !pool.watch.waiting().empty() || !pool.watch.to_be_carried().empty();
+  };
+  for (int i = 0; i < 2000 && somebody_waits(); ++i)
     step_once();
-  if (!pool.watch.waiting().empty())
+  if (somebody_waits())
     throw broken_promise{"in a kind world everybody is served"};
   auto last = fresh();
   step(stop_requested{last});

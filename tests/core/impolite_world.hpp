@@ -26,6 +26,7 @@ public:
   std::set<event_kind> told; ///< what the pool has announced so far
   sometimes seen;            ///< of what must happen now and then
   bool discards = false;     ///< some holders say that their connection is bad; set before it runs
+  bool carriages = false;    ///< some want to be carried; likewise
 
 private:
   enum class weather : std::uint8_t { fair, frozen, banned, flapping };
