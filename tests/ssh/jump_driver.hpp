@@ -80,7 +80,7 @@ public:
   }
 
   /// A carriage whose near side is the test's own.
-  carried_ends carry(driven& by, const std::string& host, unsigned port) {
+  carried_ends carry(driven& by, const std::string& host, std::uint16_t port) {
     auto ends = make_carriage();
     by.it->carry(stream_id{++carried_}, ends.far, {host, port});
     ends.far = nullptr;

@@ -20,15 +20,15 @@ using support::text;
 
 namespace {
 
-constexpr std::uint32_t window = 1u << 20;
-constexpr std::uint32_t packet_max = 32'768;
+constexpr std::uint32_t gate_window = 1u << 20;
+constexpr std::uint32_t gate_packet_max = 32'768;
 
 // RFC 4254, section 9.
-const std::string open_failure(1, 92), data_message(1, 94), extended_message(1, 95), eof_message(1, 96),
+const std::string open_refused(1, 92), data_message(1, 94), extended_message(1, 95), eof_message(1, 96),
     close_message(1, 97);
 
 /// One that is open by way of another.
-struct pair {
+struct gate_and_server {
   real_sshd gate, server;
   journey trip;
   driven& outer = trip.add(trip.around.settings_for(gate));
@@ -43,8 +43,8 @@ struct pair {
 };
 
 /// An open connection to a server that follows a script once its client has logged in.
-struct hostile {
-  explicit hostile(std::function<void(scripted_peer&)> script)
+struct hostile_gate {
+  explicit hostile_gate(std::function<void(scripted_peer&)> script)
       : server{[script = std::move(script)](scripted_peer& peer) {
           peer.welcome();
           script(peer);
@@ -137,7 +137,7 @@ TEST_CASE("who is not carried in time says so, and the reason that came before i
 }
 
 TEST_CASE("who dies with its jump host's connection says what became of that", "[jump]") {
-  pair both;
+  gate_and_server both;
   REQUIRE(both.open());
   auto id = both.inner->start("sleep 60");
   both.trip.idle(50ms);
@@ -183,7 +183,7 @@ TEST_CASE("a server that hangs up by way of a jump host is the one that did", "[
 }
 
 TEST_CASE("a jump host that stands still for a while ends nothing that it carries", "[jump]") {
-  pair both;
+  gate_and_server both;
   REQUIRE(both.open());
   auto id = both.inner->start("for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.2; done");
   both.trip.idle(100ms);
@@ -216,7 +216,7 @@ TEST_CASE("who gives up while a jump host still connects leaves it nothing to an
 }
 
 TEST_CASE("a jump host whose channels take tiny packets is cut off", "[jump]") {
-  hostile one{[](scripted_peer& peer) { peer.serve(window, 10); }};
+  hostile_gate one{[](scripted_peer& peer) { peer.serve(gate_window, 10); }};
   REQUIRE(one.trip.open(one.outer));
   auto ends = one.trip.carry(one.outer, "127.0.0.1", 22);
   ::send(ends.near.get(), "something", 9, 0);
@@ -228,9 +228,9 @@ TEST_CASE("a jump host whose channels take tiny packets is cut off", "[jump]") {
 }
 
 TEST_CASE("a jump host that sends beyond the window of what it carries is cut off", "[jump]") {
-  hostile one{[](scripted_peer& peer) {
+  hostile_gate one{[](scripted_peer& peer) {
     const auto channel = peer.await_open();
-    peer.confirm(channel, window, packet_max);
+    peer.confirm(channel, gate_window, gate_packet_max);
     peer.drop_what_comes(true);
     peer.flood(data_message + number(channel) + text(std::string(30'000, 'x')));
   }};
@@ -244,9 +244,9 @@ TEST_CASE("a jump host that sends beyond the window of what it carries is cut of
 }
 
 TEST_CASE("a jump host that says the end twice ends it once", "[jump]") {
-  hostile one{[](scripted_peer& peer) {
+  hostile_gate one{[](scripted_peer& peer) {
     const auto channel = peer.await_open();
-    peer.confirm(channel, window, packet_max);
+    peer.confirm(channel, gate_window, gate_packet_max);
     peer.send(data_message + number(channel) + text("word"));
     for (const auto& said : {eof_message, eof_message, close_message, close_message})
       peer.send(said + number(channel));
@@ -266,9 +266,9 @@ TEST_CASE("a jump host that says the end twice ends it once", "[jump]") {
 TEST_CASE("a jump host's refusals are told by their codes, in harmless words", "[jump]") {
   for (std::uint32_t code : {1u, 2u, 3u, 4u, 77u}) {
     CAPTURE(code);
-    hostile one{[code](scripted_peer& peer) {
+    hostile_gate one{[code](scripted_peer& peer) {
       for (;;)
-        peer.send(open_failure + number(peer.await_open()) + number(code) + text("\x1b[2Jno") + text(""));
+        peer.send(open_refused + number(peer.await_open()) + number(code) + text("\x1b[2Jno") + text(""));
     }};
     REQUIRE(one.trip.open(one.outer));
     auto ends = one.trip.carry(one.outer, "::1", 22);
@@ -284,9 +284,9 @@ TEST_CASE("a jump host's refusals are told by their codes, in harmless words", "
 }
 
 TEST_CASE("a jump host that sends what no forwarding has ends what it carries", "[jump]") {
-  hostile one{[](scripted_peer& peer) {
+  hostile_gate one{[](scripted_peer& peer) {
     const auto channel = peer.await_open();
-    peer.confirm(channel, window, packet_max);
+    peer.confirm(channel, gate_window, gate_packet_max);
     peer.send(extended_message + number(channel) + number(1) + text("error"));
     for (;;)
       peer.receive();
