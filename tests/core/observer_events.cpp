@@ -77,7 +77,9 @@ void observer::hear(const acquire_requested& event) {
   book.yields = !named && !event.wait_for_ready;
   book.wait_for_ready = event.wait_for_ready;
   book.carries = event.carries;
-  hurried_now_ = event.carries && to_be_carried_.empty();
+  // Whose time is over is refused before.
+  hurried_now_ = event.carries && std::none_of(to_be_carried_.begin(), to_be_carried_.end(),
+                                               [this](auto r) { return requests_[r.value].deadline > now_; });
   if (!event.carries)
     comes_to_turns(book);
   (event.carries ? to_be_carried_ : waiting_).push_back(event.request);

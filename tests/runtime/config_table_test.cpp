@@ -58,9 +58,10 @@ setting_value another_value(const setting<cluster_settings>& field) {
   case setting_type::file_list:
     return std::vector<std::string>{"/dev/null", "/with \"quotes\""};
   default:
-    // Names, one of them in [nodes].
-    return std::string{field.name == "node" || field.name == "host_key_alias" ? "another-one"
-                                                                              : "another\\one"};
+    // Names, one of them in [nodes], and one in [clusters].
+    return std::string{field.name == "node" || field.name == "jump" || field.name == "host_key_alias"
+                           ? "another-one"
+                           : "another\\one"};
   }
 }
 
@@ -91,10 +92,11 @@ TEST_CASE("a setting that is accepted is what was written, for every setting") {
     if (field.own || field.must_exist)
       continue;
     auto text = "[clusters.lumi]\nhost = \"h\"\n" + std::string{field.name} + " = " +
-                format_value(field, another_value(field)) + "\n[nodes]\nanother-one = \"h:1\"\n";
+                format_value(field, another_value(field)) +
+                "\n[clusters.another-one]\nhost = \"h\"\n[nodes]\nanother-one = \"h:1\"\n";
     INFO(text);
     auto result = parsed(text);
-    REQUIRE(result.clusters.size() == 1);
+    REQUIRE(result.clusters.size() == 2);
     CHECK(field.get(result.clusters[0].settings) == another_value(field));
     CHECK(result.clusters[0].origin_of(field.name) == setting_origin{setting_origin::source::cluster, 3});
   }

@@ -1,11 +1,13 @@
 // Clusters behind a jump host, which is a cluster like any other: its connections carry theirs.
 #include <catch2/catch.hpp>
 
+#include <filesystem>
 #include <future>
 #include <string>
 #include <vector>
 
 #include "tests/runtime/embedding_fixture.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
@@ -84,8 +86,10 @@ TEST_CASE(
   support::real_sshd outer, inner;
   runtime rt{quiet_configuration({settings_for(outer, gate), behind(inner, "inner")})};
   auto lease = rt.acquire("inner", 30s);
-  auto running = lease.async().run("echo begun; sleep 600").to_future();
-  REQUIRE(inner.wait_for_connections(1, 20s));
+  support::scratch_folder folder;
+  auto running = lease.async().run("touch " + folder / "begun" + "; sleep 600").to_future();
+  while (!std::filesystem::exists(folder / "begun"))
+    REQUIRE(running.wait_for(10ms) == std::future_status::timeout);
   SECTION("killed") {
     outer.kill_connections();
   }
@@ -139,12 +143,19 @@ TEST_CASE("a jump host that stands still for a while costs nobody the session be
   support::real_sshd outer, inner;
   runtime rt{quiet_configuration({settings_for(outer, gate), behind(inner, "inner")})};
   auto lease = rt.acquire("inner", 30s);
-  REQUIRE(lease.run("true").ended.succeeded());
+  support::scratch_folder folder;
+  auto running = lease.async()
+                     .run("touch " + folder / "begun" + "; until test -e " + folder / "go" +
+                          "; do sleep 0.1; done; echo went on")
+                     .to_future();
+  while (!std::filesystem::exists(folder / "begun"))
+    REQUIRE(running.wait_for(10ms) == std::future_status::timeout);
   outer.freeze();
-  auto running = lease.async().run("echo went on").to_future();
-  CHECK(running.wait_for(2s) == std::future_status::timeout);
+  std::filesystem::create_directory(folder / "go");
+  CHECK(running.wait_for(3s) == std::future_status::timeout);
   outer.thaw();
   CHECK(running.get().output == "went on\n");
+  CHECK(lease.run("echo still here").output == "still here\n");
   CHECK(outer.logins() == 1);
   CHECK(inner.logins() == 1);
 }
