@@ -96,6 +96,7 @@ private:
   struct carried_way {
     std::string jump; ///< the cluster's name
     std::shared_ptr<const carriage_note> note;
+    unique_fd held; ///< until our first words are written
     bool heard;     ///< something has come
     bool step_told; ///< among the opening's
   };

@@ -35,10 +35,11 @@ private:
 class carried_socket final : public carriage {
 public:
   carried_socket(unique_fd far, std::shared_ptr<carriage_note> note);
+  ~carried_socket() override { close(); }
 
   void end(const failure& why) override;
   /// The end without a reason of our own.
-  void close() { far_.reset(); }
+  void close();
   void begin() { note_->begin(); }
   int fd() const { return far_.get(); } ///< -1: it has ended
 
@@ -51,6 +52,10 @@ struct carried_ends {
   unique_fd near; ///< of whoever is carried
   std::shared_ptr<carried_socket> far;
   std::shared_ptr<const carriage_note> note;
+  /// The far one once more, for whoever is carried to keep until its first words are written: where libssh
+  /// 0.10's very first write fails, it reads what it has freed (libssh_session::exchange_keys). The end of
+  /// what comes is seen nevertheless.
+  unique_fd held;
   int code = 0; ///< why there are none, as errno says it
 };
 
