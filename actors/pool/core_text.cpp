@@ -97,7 +97,8 @@ failure pool_core::trouble() const {
 
 /// How a refusal begins.
 std::string pool_core::lacking(bool carries) const {
-  return (carries ? "no connection to be carried by for '" : "no lease for '") + settings_.name + "'";
+  return carries ? "no connection of '" + settings_.name + "' to carry it"
+                 : "no lease for '" + settings_.name + "'";
 }
 
 /// For a waiter at its deadline.

@@ -81,7 +81,8 @@ failure take_over(cluster_config& target, const both_answers& answers) {
     return {errc::invalid_settings, "ssh_host " + host + ": " + reading.wrong};
   auto result = target;
   for (const auto& [name, value] : reading.settings) {
-    if (said_elsewhere(target, name))
+    // A jump of its own stands in the place of ssh's way there.
+    if (said_elsewhere(target, name) || (name == "proxy_command" && !target.settings.jump.empty()))
       continue;
     find_cluster_field(name)->set(result.settings, value);
     result.note_origin(name, {setting_origin::source::ssh_config, 0});

@@ -158,6 +158,21 @@ TEST_CASE("jump hosts are reached as ssh reaches them") {
         "ssh -o BatchMode=yes -F '" + files.file() + "' -J a -W '[%h]:%p' -- ssh://b@c");
 }
 
+TEST_CASE("a cluster's own jump stands in the place of the one that ssh has for its Host") {
+  ssh_files files{"Host far\n  HostName far.example.org\n  ProxyJump me@gate:2222\n"};
+  cluster_config own;
+  own.settings.name = "lumi";
+  own.settings.host = own.settings.ssh_host = "far";
+  own.settings.ssh_config = files.file();
+  own.settings.jump = "gate";
+  auto wrong = ask_openssh(own);
+  INFO(wrong.text);
+  REQUIRE(wrong.code == errc::none);
+  CHECK(own.settings.host == "far.example.org");
+  CHECK(own.settings.jump == "gate");
+  CHECK(own.settings.proxy_command == "");
+}
+
 TEST_CASE("what ssh complains of is told as it says it, with file and line") {
   ssh_files files{"Host lumi\n  User me\n  Frobnicate yes\n  Port none\n"};
   auto wrong = files.refusal("lumi");
