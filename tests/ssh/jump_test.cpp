@@ -139,15 +139,16 @@ TEST_CASE("half the end of a carried connection goes through by itself", "[jump]
   REQUIRE(trip.until([&] { return ends.note->begun(); }));
   ::send(ends.near.get(), "question", 8, 0);
   std::string heard, answer;
+  auto all_heard = [&] {
+    char bytes[64];
+    ssize_t got = -1;
+    while ((got = ::recv(there.get(), bytes, sizeof bytes, MSG_DONTWAIT)) > 0)
+      heard.append(bytes, static_cast<std::size_t>(got));
+    return got == 0;
+  };
   SECTION("from here") {
     ::shutdown(ends.near.get(), SHUT_WR);
-    ssize_t got = -1;
-    REQUIRE(trip.until([&] {
-      char bytes[64];
-      while ((got = ::recv(there.get(), bytes, sizeof bytes, MSG_DONTWAIT)) > 0)
-        heard.append(bytes, static_cast<std::size_t>(got));
-      return got == 0;
-    }));
+    REQUIRE(trip.until(all_heard));
     CHECK(heard == "question");
     ::send(there.get(), "answer", 6, 0);
     there.reset();
@@ -161,13 +162,7 @@ TEST_CASE("half the end of a carried connection goes through by itself", "[jump]
     CHECK(answer == "answer");
     ::send(ends.near.get(), ", more", 6, 0);
     ends.near.reset();
-    ssize_t got = -1;
-    REQUIRE(trip.until([&] {
-      char bytes[64];
-      while ((got = ::recv(there.get(), bytes, sizeof bytes, MSG_DONTWAIT)) > 0)
-        heard.append(bytes, static_cast<std::size_t>(got));
-      return got == 0;
-    }));
+    REQUIRE(trip.until(all_heard));
     CHECK(heard == "question, more");
   }
   REQUIRE(trip.until([&] { return outer.carried_to.size() == 1; }));
