@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include <arpa/inet.h>
+
 namespace moorage {
 
 namespace {
@@ -55,8 +57,12 @@ std::string wrong_ssh_host(const std::string& host) {
   if (host.empty())
     return {};
   // ssh would take the first for an option, and a ProxyCommand's shell may be given the others.
-  auto right = host.size() <= 255 && made_of(host, "-_.") && host.front() != '-';
-  return right ? "" : "'" + host + "' is no name of a Host (letters, digits, '-', '_' and '.')";
+  in6_addr address{};
+  auto right = host.size() <= 255 && host.front() != '-' &&
+               (made_of(host, "-_.") || inet_pton(AF_INET6, host.c_str(), &address) == 1);
+  return right
+             ? ""
+             : "'" + host + "' is no name of a Host (letters, digits, '-', '_' and '.'; or an IPv6 address)";
 }
 
 std::string wrong_optional_file(const std::string& file) {

@@ -99,6 +99,9 @@ struct cluster_config {
   bool asked_openssh = false;               ///< what its `ssh_host` says is in the settings
   /// Options of ssh_config(5) that its `ssh_host` has and that are not followed here.
   std::vector<std::string> not_followed = {};
+  /// The jump hosts that ssh's ProxyJump names and that are in no table, the nearest first, and none of them
+  /// with jumps here of its own.
+  std::vector<cluster_config> jumps = {};
 
   setting_origin origin_of(std::string_view field) const;
   /// Sets a field without checking it and notes where the value came from. False: there is no such field.
@@ -204,10 +207,19 @@ constexpr std::chrono::seconds openssh_patience{10};
 /// Files are read as ssh would read them for this process's user. Blocks, for as long as that takes ssh
 /// (`openssh_patience`). Code `none`: it is done, or there is no `ssh_host`; `local_failure`: there is no
 /// program ssh, or it cannot be run; else `invalid_settings`, with ssh's own complaint.
-failure ask_openssh(cluster_config& cluster, const std::stop_token& stop = {});
-/// The same of all clusters, some at a time. Those that ssh has no answer for go to `unusable`; the problems
-/// say why, and need keep nobody from the others. A runtime does this itself when it begins.
+/// A ProxyJump becomes `jump`, the cluster of each host on the way: a table's whose `ssh_host` or name is
+/// that host and that means the same machine and user, else one in `jumps` with the settings of [defaults].
+failure ask_openssh(const configuration& from, cluster_config& cluster, const std::stop_token& stop = {});
+/// Has it go by these hosts, "a,me@b:22", as `ssh -J` would, whatever its own way was.
+failure go_by_jumps(const configuration& from, cluster_config& cluster, const std::string& hops,
+                    const std::stop_token& stop = {});
+/// `ask_openssh` of all clusters, some at a time; their jumps are then among the clusters. Those that ssh has
+/// no answer for go to `unusable`; the problems say why, and need keep nobody from the others. A runtime does
+/// this itself when it begins.
 std::vector<config_problem> ask_openssh(configuration& of, const std::stop_token& stop = {});
+
+/// Has the `jumps` of its clusters among them, as they are after `ask_openssh` of all.
+void add_jumps(configuration& to);
 
 /// `resolve_cluster`, and `ask_openssh`. A name that is in no configuration may be one that ssh's files have
 /// something to say of: a Host, or a pattern that does not match every name.

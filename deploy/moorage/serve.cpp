@@ -185,6 +185,7 @@ result<std::string> read_again(const options& from, runtime& pools, const config
     for (const auto& [name, why] : now->unusable)
       if (const auto* old = config->find(name))
         now->clusters.push_back(*old);
+    add_jumps(*now); // theirs, too
     told = take_over(pools, *config, *now);
     if (!answered)
       told = failure{errc::invalid_settings, (told ? *told : told.error().text) + "; " + wrong};

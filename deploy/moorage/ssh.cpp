@@ -19,7 +19,7 @@
 #include "deploy/moorage/ssh_words.hpp"
 #include "messages/settings_table.hpp"
 #include "messages/settings_text.hpp"
-#include "runtime/config/ssh_config.hpp"
+#include "runtime/config/settings_digest.hpp"
 
 namespace moorage::cli {
 
@@ -145,10 +145,10 @@ std::string with_host(const std::string& name, const std::string& host) {
 
 std::vector<std::string> overriding_settings(const ssh_call& call, bool has_variables) {
   auto result = call.settings;
-  if (call.command_between)
+  if (call.command_between) {
     result.push_back("proxy_command=" + in_command(*call.command_between, call.host));
-  else if (!call.jump.empty())
-    result.push_back("proxy_command=" + jump_command(call.jump, named_file(call.ssh_config)));
+    result.emplace_back("jump=");
+  }
   if (!call.host_name.empty())
     result.push_back("host=" + with_host(call.host_name, call.host));
   add_identities(call, result);
@@ -157,24 +157,6 @@ std::vector<std::string> overriding_settings(const ssh_call& call, bool has_vari
   // the other end stays as it is.
   if (has_variables)
     result.emplace_back("environment_fallback=none");
-  return result;
-}
-
-/// Tells settings of one name apart, the same in every process: FNV-1a of 64 bits.
-std::string digest(const cluster_settings& of) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  auto take = [&hash](std::string_view text) {
-    for (auto c : text)
-      hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-    hash *= 0x100000001b3; // where it ends
-  };
-  for (const auto& field : cluster_fields()) {
-    take(field.name);
-    take(format_value(field, field.get(of)));
-  }
-  std::string result;
-  for (auto i = 0; i < 12; ++i, hash >>= 4)
-    result += "0123456789abcdef"[hash & 15];
   return result;
 }
 
@@ -197,8 +179,10 @@ std::string destination_of(const ssh_call& call, const configuration& config) {
 /// What a destination stands for that is in no configuration: a Host of ssh's, or a host of which ssh's files
 /// say at most what they say of every one. `base`: as `moorage exec` has it, which names its pool.
 failure find_host(const ssh_call& call, configuration& config, cluster_config& base, cluster_config& meant) {
-  if (!call.ssh_config.empty())
+  if (!call.ssh_config.empty()) {
     config.defaults.settings.ssh_config = named_file(call.ssh_config);
+    config.defaults.note_origin("ssh_config", {setting_origin::source::command_line, 0});
+  }
   auto unknown = find_cluster(config, call.host, base);
   if (unknown.code == errc::none) {
     meant = base;
@@ -213,7 +197,7 @@ failure find_host(const ssh_call& call, configuration& config, cluster_config& b
   if (meant.settings.ssh_config == "none" || !check_value(*find_cluster_field("ssh_host"), call.host).empty())
     return {};
   meant.settings.ssh_host = call.host;
-  auto wrong = ask_openssh(meant);
+  auto wrong = ask_openssh(config, meant);
   meant.settings.ssh_host = base.settings.ssh_host;
   return wrong.code == errc::local_failure ? failure{}
                                            : wrong; // where there is no ssh there are no files of it
@@ -223,14 +207,12 @@ failure find_host(const ssh_call& call, configuration& config, cluster_config& b
 /// of settings.
 failure settle(const ssh_call& call, bool has_variables, configuration& config, std::string& name) {
   auto settings = overriding_settings(call, has_variables);
-  if (!call.jump.empty() && jump_command(call.jump, call.ssh_config).empty())
-    return {errc::invalid_settings,
-            "ProxyJump " + call.jump + ": a host's name holds what a shell would read"};
+  auto usual_file = config.defaults.settings.ssh_config;
   cluster_config base;
   cluster_config meant;
   if (config.find(call.destination) != nullptr || config.find(call.host) != nullptr) {
     base = *config.find(config.find(call.destination) != nullptr ? call.destination : call.host);
-    if (auto wrong = ask_openssh(base); wrong.code != errc::none)
+    if (auto wrong = ask_openssh(config, base); wrong.code != errc::none)
       return wrong;
     meant = base;
   } else if (auto wrong = find_host(call, config, base, meant); wrong.code != errc::none) {
@@ -243,10 +225,15 @@ failure settle(const ssh_call& call, bool has_variables, configuration& config, 
   name = base.settings.name;
   if (auto problems = override_settings(meant, settings); !problems.empty())
     return {errc::invalid_settings, to_string(problems.front())};
-  if (same_settings(meant.settings, base.settings) && config.find(name) != nullptr)
+  if (!call.jump.empty())
+    if (auto wrong = go_by_jumps(config, meant, call.jump); wrong.code != errc::none)
+      return wrong;
+  auto same = same_settings(meant.settings, base.settings);
+  if (same && config.find(name) != nullptr)
     return {};
-  if (!same_settings(meant.settings, base.settings))
-    name = meant.settings.name = name + "-" + digest(meant.settings);
+  // What another file says of a name is not what a command without it means by the name.
+  if (!same || config.defaults.settings.ssh_config != usual_file)
+    name = meant.settings.name = name + "-" + settings_digest(meant.settings);
   config.clusters.push_back(std::move(meant));
   return {};
 }

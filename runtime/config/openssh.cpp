@@ -11,6 +11,7 @@
 #include "messages/printable.hpp"
 #include "runtime/config.hpp"
 #include "runtime/config/fields.hpp"
+#include "runtime/config/proxy_jumps.hpp"
 #include "runtime/system/account.hpp"
 #include "runtime/system/program_output.hpp"
 
@@ -71,18 +72,20 @@ bool said_elsewhere(const cluster_config& of, const std::string& field) {
   return from == source::cluster || from == source::command_line || from == source::destination;
 }
 
-failure take_over(cluster_config& target, const both_answers& answers) {
+failure take_over(cluster_config& target, const both_answers& answers, std::string& hops) {
   const auto& host = target.settings.ssh_host;
   auto self = user_account_of(::getuid());
   // As ssh, which asks the password database and not $HOME.
-  ssh_config_reader who{host, file_of(target.settings), self.home, self.name, this_machine(), key_there};
+  ssh_config_reader who{host, self.home, self.name, this_machine(), key_there};
   auto reading = read_ssh_options(answers.with_files.options, answers.without.options, who);
   if (!reading.wrong.empty())
     return {errc::invalid_settings, "ssh_host " + host + ": " + reading.wrong};
+  // A way of its own stands in the place of ssh's way there.
+  auto own_way = !target.settings.jump.empty() || said_elsewhere(target, "jump") ||
+                 said_elsewhere(target, "proxy_command");
   auto result = target;
   for (const auto& [name, value] : reading.settings) {
-    // A jump of its own stands in the place of ssh's way there.
-    if (said_elsewhere(target, name) || (name == "proxy_command" && !target.settings.jump.empty()))
+    if (said_elsewhere(target, name) || (name == "proxy_command" && own_way))
       continue;
     find_cluster_field(name)->set(result.settings, value);
     result.note_origin(name, {setting_origin::source::ssh_config, 0});
@@ -92,6 +95,8 @@ failure take_over(cluster_config& target, const both_answers& answers) {
     return {wrong.code, "ssh_host " + host + ": " + wrong.text};
   result.asked_openssh = true;
   target = std::move(result);
+  if (!own_way)
+    hops = std::move(reading.hops);
   return {};
 }
 
@@ -118,27 +123,45 @@ openssh_answer ask_openssh_about(const std::string& host, const std::string& fil
   return result;
 }
 
-failure ask_openssh(cluster_config& cluster, const std::stop_token& stop) {
+failure ask_openssh_alone(cluster_config& cluster, std::string& hops, const std::stop_token& stop) {
   if (cluster.settings.ssh_host.empty() || cluster.asked_openssh)
     return {};
   auto answers = ask_both(cluster.settings.ssh_host, file_of(cluster.settings), stop);
   for (const auto* each : {&answers.with_files, &answers.without})
     if (each->problem.code != errc::none)
       return each->problem;
-  return take_over(cluster, answers);
+  return take_over(cluster, answers, hops);
+}
+
+failure ask_openssh(const configuration& from, cluster_config& cluster, const std::stop_token& stop) {
+  std::string hops;
+  auto wrong = ask_openssh_alone(cluster, hops, stop);
+  return wrong.code != errc::none || hops.empty() ? wrong : proxy_jumps{from, stop}.lead(cluster, hops);
+}
+
+failure go_by_jumps(const configuration& from, cluster_config& cluster, const std::string& hops,
+                    const std::stop_token& stop) {
+  return proxy_jumps{from, stop}.lead(cluster, hops);
 }
 
 std::vector<config_problem> ask_openssh(configuration& of, const std::stop_token& stop) {
   std::vector<config_problem> problems;
-  std::vector<failure> wrong(of.clusters.size());
-  for (std::size_t from = 0; from < of.clusters.size(); from += asked_at_once) {
+  auto count = of.clusters.size();
+  std::vector<failure> wrong(count);
+  std::vector<std::string> hops(count);
+  for (std::size_t from = 0; from < count; from += asked_at_once) {
     std::vector<std::jthread> asking;
-    for (auto i = from; i < std::min(from + asked_at_once, of.clusters.size()); ++i)
+    for (auto i = from; i < std::min(from + asked_at_once, count); ++i)
       if (!of.clusters[i].settings.ssh_host.empty() && !of.clusters[i].asked_openssh)
-        asking.emplace_back([&, i] { wrong[i] = ask_openssh(of.clusters[i], stop); });
+        asking.emplace_back([&, i] { wrong[i] = ask_openssh_alone(of.clusters[i], hops[i], stop); });
   }
+  // One jump after another: it is the same one for most.
+  proxy_jumps jumps{of, stop};
+  for (std::size_t i = 0; i < count; ++i)
+    if (!hops[i].empty())
+      wrong[i] = jumps.lead(of.clusters[i], hops[i]);
   std::vector<cluster_config> usable;
-  for (std::size_t i = 0; i < wrong.size(); ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     auto& cluster = of.clusters[i];
     if (wrong[i].code == errc::none) {
       usable.push_back(std::move(cluster));
@@ -150,6 +173,7 @@ std::vector<config_problem> ask_openssh(configuration& of, const std::stop_token
     of.unusable.emplace_back(name, std::move(wrong[i]));
   }
   of.clusters = std::move(usable);
+  add_jumps(of);
   return problems;
 }
 
@@ -160,7 +184,7 @@ failure find_cluster(const configuration& from, const std::string& name, cluster
       return why;
   auto unknown = resolve_cluster(from, name, result);
   if (unknown.code == errc::none)
-    return ask_openssh(result, stop);
+    return ask_openssh(from, result, stop);
   if (unknown.code != errc::unknown_cluster || !check_value(*find_cluster_field("ssh_host"), name).empty())
     return unknown;
   auto host = from.defaults;
@@ -179,31 +203,13 @@ failure find_cluster(const configuration& from, const std::string& name, cluster
     unknown.text += "; nor does " + (file.empty() ? "~/.ssh/config" : file) + " have a Host of that name";
     return unknown;
   }
-  auto wrong = take_over(host, answers);
+  std::string hops;
+  auto wrong = take_over(host, answers, hops);
+  if (wrong.code == errc::none && !hops.empty())
+    wrong = proxy_jumps{from, stop}.lead(host, hops);
   if (wrong.code == errc::none)
     result = std::move(host);
   return wrong;
-}
-
-failure find_jumps(const configuration& from, const cluster_config& of, std::vector<cluster_config>& result,
-                   const std::stop_token& stop) {
-  auto known = [&](const std::string& name) -> const cluster_settings* {
-    for (const auto& each : result)
-      if (each.settings.name == name)
-        return &each.settings;
-    return nullptr;
-  };
-  for (auto next = of.settings.jump; !next.empty() && known(next) == nullptr;) {
-    cluster_config jump;
-    if (auto wrong = find_cluster(from, next, jump, stop); wrong.code != errc::none) {
-      wrong.text = "the jump host of '" + of.settings.name + "': " + wrong.text;
-      return wrong;
-    }
-    next = jump.settings.jump;
-    result.push_back(std::move(jump));
-  }
-  auto circle = jump_circle(of.settings, known);
-  return circle.empty() ? failure{} : failure{errc::invalid_settings, circle};
 }
 
 } // namespace moorage

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "messages/errors.hpp"
+#include "runtime/config.hpp"
 #include "runtime/config/ssh_config.hpp"
 
 namespace moorage {
@@ -20,5 +21,8 @@ struct openssh_answer {
 };
 openssh_answer ask_openssh_about(const std::string& host, const std::string& file,
                                  std::chrono::milliseconds timeout, const std::stop_token& stop);
+
+/// `ask_openssh` of a cluster without its jumps. `hops`: what ProxyJump says, where that is its way.
+failure ask_openssh_alone(cluster_config& cluster, std::string& hops, const std::stop_token& stop);
 
 } // namespace moorage

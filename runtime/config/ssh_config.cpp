@@ -128,22 +128,6 @@ strings files_on_line(const std::string& line) {
   return result;
 }
 
-std::string with_percents(std::string text) {
-  for (auto at = text.find('%'); at != std::string::npos; at = text.find('%', at + 2))
-    text.insert(at, 1, '%');
-  return text;
-}
-
-std::string quoted_for_shell(const std::string& file) {
-  std::string result = "'";
-  for (auto c : file)
-    if (c == '\'')
-      result += "'\\''";
-    else
-      result += c;
-  return result + "'";
-}
-
 class translation {
 public:
   translation(const ssh_options& said, const ssh_options& usual, const ssh_config_reader& who)
@@ -314,7 +298,6 @@ private:
     }
   }
 
-  // ssh does the same of ProxyJump: another ssh that connects its standard input and output.
   void read_way() {
     auto command = said("proxycommand");
     auto jump = said("proxyjump");
@@ -326,16 +309,19 @@ private:
           command.replace(at, 2, who_.alias);
       set("proxy_command", command, "proxycommand");
     } else if (!jump.empty() && jump != "none") {
-      read_jump(jump);
+      result_.hops = expanded_hops(jump);
     }
   }
 
-  void read_jump(const std::string& jump) {
-    auto command = jump_command(jump, who_.file);
-    if (command.empty())
-      wrong("ProxyJump " + printable(jump) + ": a host's name holds what a shell would read");
-    else
-      set("proxy_command", command, "proxyjump");
+  // ssh has them in the command of another ssh, and expands what ProxyCommand knows.
+  std::string expanded_hops(const std::string& jump) {
+    std::string result;
+    for (std::size_t i = 0; i < jump.size(); ++i)
+      if (jump[i] == '%' && i + 1 < jump.size())
+        result += token(jump[++i], "proxyjump");
+      else
+        result += jump[i];
+    return result;
   }
 
   const ssh_options& said_;
@@ -346,23 +332,6 @@ private:
 };
 
 } // namespace
-
-std::string jump_command(const std::string& hops, const std::string& file) {
-  auto fit = std::all_of(hops.begin(), hops.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           "-_.,@:[]%+/"sv.find(c) != std::string_view::npos;
-  });
-  auto comma = hops.rfind(',');
-  auto last = comma == std::string::npos ? hops : hops.substr(comma + 1);
-  if (!fit || hops.starts_with('-') || last.empty() || last.starts_with('-'))
-    return {};
-  std::string command = "ssh -o BatchMode=yes";
-  if (!file.empty())
-    command += " -F " + with_percents(quoted_for_shell(file));
-  if (comma != std::string::npos)
-    command += " -J " + with_percents(hops.substr(0, comma));
-  return command + " -W '[%h]:%p' -- " + with_percents(last.starts_with("ssh://") ? last : "ssh://" + last);
-}
 
 ssh_options parse_ssh_options(std::string_view answer) {
   ssh_options result;

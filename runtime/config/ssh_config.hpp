@@ -24,7 +24,6 @@ bool says_more(const ssh_options& of_host, const std::string& host, const ssh_op
 /// Who asks: for the tokens and the ~ that ssh leaves in file names.
 struct ssh_config_reader {
   std::string alias = {}; ///< as it was asked about
-  std::string file = {};  ///< -F; empty: none was given
   std::string home = {};
   std::string user = {};    ///< who runs this process
   std::string machine = {}; ///< this machine's name
@@ -34,15 +33,12 @@ struct ssh_config_reader {
 
 struct ssh_config_reading {
   std::vector<std::pair<std::string, setting_value>> settings = {}; ///< by our names
+  /// The hosts that it goes by, ProxyJump with its tokens expanded: "a,me@b:22", the last the nearest to it.
+  std::string hops = {};
   /// Options that say something and are not followed, as ssh_config(5) writes them.
   std::vector<std::string> not_followed = {};
   std::string wrong = {}; ///< why the host cannot be a cluster; empty: it can
 };
-
-/// The command that stands for a jump by these hosts ("a,me@b:22"), as a `proxy_command`: another ssh, as ssh
-/// itself has it, which reads the same file (empty: the usual ones). "": one of them is more than a name to a
-/// shell.
-std::string jump_command(const std::string& hops, const std::string& file);
 
 /// What is said of the alias by its files, in our settings.
 ssh_config_reading read_ssh_options(const ssh_options& of_host, const ssh_options& without_files,

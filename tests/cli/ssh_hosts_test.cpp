@@ -97,6 +97,30 @@ TEST_CASE("a node begins whatever ssh says of one of its clusters, and a reload 
   CHECK(home.moorage({"exec", "far", "--", "echo", "still"}).output == "still\n");
 }
 
+TEST_CASE("Hosts behind one ProxyJump share its connection at a node, whoever names them") {
+  hosts_home home;
+  real_sshd gate;
+  home.write(host_of("gate", gate) + "Host far*\n  ProxyJump gate\n" + host_of("far* lumi", home.sshd));
+  home.configure("[clusters.own]\nssh_host = \"far0\"\n");
+  auto alone = home.moorage({"exec", "far1", "--", "echo", "alone"});
+  INFO(alone.error_output);
+  CHECK(alone.output == "alone\n");
+  CHECK(gate.logins() == 1);
+  program node{home.spec({"serve"})};
+  REQUIRE(node.wrote("serving 2 clusters on "));
+  for (const char* each : {"own", "far1", "far2", "far3"})
+    CHECK(home.moorage({"exec", each, "--", "echo", each}).output == std::string{each} + "\n");
+  CHECK(home.moorage({"ssh", "far4", "echo", "as ssh"}).output == "as ssh\n");
+  CHECK(gate.logins() == 2);
+  CHECK_THAT(home.moorage({"config", "far1"}).output,
+             Contains("jump = \"gate\"") && Contains("# ssh -G far1"));
+  // A cluster of which ssh says nothing any more stays as it was, and so does its way.
+  home.write("Host far0\n  Port x\n" + host_of("gate", gate));
+  CHECK(home.moorage({"admin", "reload"}).code != 0);
+  CHECK(home.moorage({"exec", "own", "--", "echo", "still"}).output == "still\n");
+  CHECK(gate.logins() == 2);
+}
+
 TEST_CASE("what ssh's configuration has and is not followed is told: by config, by a node, and with -v") {
   hosts_home home;
   home.write(host_of("lumi", home.sshd) + "  SetEnv A=b\n  RekeyLimit 1G\n");
@@ -161,6 +185,7 @@ TEST_CASE("moorage ssh reads the configuration that ssh reads, goes by jump host
   CHECK(ssh({"far", "echo", "one"}) == "one\n");
   CHECK(ssh({"far", "echo", "two"}) == "two\n");
   CHECK(home.sshd.logins() == before + 1);
+  CHECK(gate.logins() == 4);
   auto there = home.spec({"-c", "cd " + home.folder.path() + " && exec " + MOORAGE_PROGRAM +
                                     " ssh -F ssh_config -J gate lumi echo relative"});
   there.executable = "/bin/sh";

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <sstream>
 
 #include <unistd.h>
@@ -29,6 +30,7 @@ struct reached {
   bool keys_told = false; ///< not by an ssh that reached nobody
   std::string proxy;      ///< the command, or "jump " and the hops
   std::string host_key;
+  bool circle = false; ///< jumps that lead to themselves, where ssh ends at once or starts itself for ever
 };
 
 struct agreement {
@@ -88,6 +90,11 @@ reached by_ssh(const std::string& file) {
     if (auto key = between(line, "identity file ", " type");
         !key.empty() && line.find("type -1") == line.npos)
       result.keys.push_back(key);
+  std::set<std::string> hops;
+  for (auto at = words.find("Setting implicit"); at != words.npos;
+       at = words.find("Setting implicit", at + 1))
+    result.circle = !hops.insert(words.substr(at, words.find('\r', at) - at)).second || result.circle;
+  result.circle = result.circle || words.find("jumphost loop via") != words.npos;
   result.keys_told = words.find("identity file ") != std::string::npos;
   result.proxy = between(words, "Executing proxy command: exec ", "\r");
   if (!result.proxy.empty())
@@ -105,6 +112,20 @@ reached by_ssh(const std::string& file) {
   INFO(words);
   CHECK_FALSE((result.address.empty() && result.proxy.empty()));
   return result;
+}
+
+// The same of a cluster's jumps; of what their own Hosts add, ssh's first process tells nothing.
+std::string hops_of(const cluster_config& of) {
+  std::string result;
+  for (const auto& each : of.jumps) {
+    const auto& s = each.settings;
+    auto user = each.origin_of("user").from == setting_origin::source::destination ? s.user + "@" : "";
+    auto port = each.origin_of("port").from == setting_origin::source::destination
+                    ? ":" + std::to_string(s.port)
+                    : "";
+    result = user + s.ssh_host + port + (result.empty() ? "" : ",") + result;
+  }
+  return "jump " + result;
 }
 
 std::string expanded(std::string command, const cluster_settings& of) {
@@ -141,17 +162,23 @@ reached by_moorage(const std::string& file, const support::real_sshd& sshd, cons
   if (wrong.code == errc::unknown_cluster) {
     found = from.defaults;
     found.settings.name = found.settings.ssh_host = "lumi";
-    wrong = ask_openssh(found);
+    wrong = ask_openssh(from, found);
   }
   INFO(wrong.text);
+  if (wrong.text.find("a circle: ") != std::string::npos) {
+    auto result = ssh;
+    result.circle = true;
+    return result;
+  }
   REQUIRE(wrong.code == errc::none);
   const auto& s = found.settings;
   reached result;
-  if (s.proxy_command.empty())
+  if (!s.jump.empty())
+    result.proxy = hops_of(found);
+  else if (s.proxy_command.empty())
     result.address = std::to_string(s.port);
   else
-    result.proxy = s.proxy_command.starts_with("ssh -o BatchMode") ? hops_of(s.proxy_command)
-                                                                   : expanded(s.proxy_command, s);
+    result.proxy = expanded(s.proxy_command, s);
   if (!ssh.user.empty()) // it was reached
     result.user = s.user;
   for (const auto& each : s.key_files)
@@ -206,6 +233,7 @@ TEST_CASE("what a Host means to us is what it means to ssh: destination, keys, p
       INFO(text);
       auto ssh = by_ssh(k + "config");
       auto ours = by_moorage(k + "config", both.sshd, ssh);
+      CHECK(ours.circle == ssh.circle);
       CHECK(ours.address == ssh.address);
       CHECK(ours.user == ssh.user);
       CHECK(ours.keys == ssh.keys);

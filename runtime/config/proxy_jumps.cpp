@@ -1,0 +1,224 @@
+#include "runtime/config/proxy_jumps.hpp"
+
+#include <algorithm>
+
+#include "messages/printable.hpp"
+#include "messages/settings_table.hpp"
+#include "messages/settings_text.hpp"
+#include "runtime/config/openssh.hpp"
+#include "runtime/config/settings_digest.hpp"
+
+namespace moorage {
+
+namespace {
+
+/// Hosts that one leads to another: as many as people have networks, and few enough for a deadline each.
+constexpr std::size_t most_hops = 16;
+
+failure no_jump(const std::string& text, const std::string& why) {
+  return {errc::invalid_settings, "ProxyJump " + printable(text) + ": " + why};
+}
+
+// "a:" is "a", and "ssh://a/" as well, as ssh has it, which puts every address in brackets, not IPv6's alone.
+std::string plain(std::string text) {
+  if (text.starts_with("ssh://"))
+    text.erase(0, 6);
+  while (text.ends_with('/') || text.ends_with(':'))
+    text.pop_back();
+  auto open = text.find('['), close = text.find(']');
+  if (open < close && close != std::string::npos &&
+      text.substr(open, close - open).find(':') == std::string::npos) {
+    text.erase(close, 1);
+    text.erase(open, 1);
+  }
+  return text;
+}
+
+bool names_port(const std::string& text, const std::string& host) {
+  auto after_user = text.substr(text.rfind('@') + 1); // npos + 1 is 0
+  return after_user.size() > host.size() + (after_user.starts_with('[') ? 2 : 0);
+}
+
+failure parse_hop(const std::string& text, cluster_config& result) {
+  auto wrong = parse_destination(text, result.settings);
+  if (wrong.code != errc::none)
+    return no_jump(text, wrong.text);
+  const auto& host = result.settings.host;
+  // What it says itself stays, whatever its Host says; ssh gives it to the other ssh as options.
+  if (text.find('@') != std::string::npos)
+    result.note_origin("user", {setting_origin::source::destination, 0});
+  if (names_port(text, host))
+    result.note_origin("port", {setting_origin::source::destination, 0});
+  if (auto why = check_value(*find_cluster_field("ssh_host"), host); !why.empty())
+    return no_jump(text, why);
+  result.settings.ssh_host = host;
+  return {};
+}
+
+bool same_place(const cluster_settings& a, const cluster_settings& b) {
+  return a.host == b.host && a.port == b.port && a.user == b.user && a.host_key_alias == b.host_key_alias;
+}
+
+} // namespace
+
+failure proxy_jumps::lead(cluster_config& cluster, const std::string& hops) {
+  hosts followed{cluster.settings.ssh_host};
+  return lead(cluster, hops, followed);
+}
+
+failure proxy_jumps::lead(cluster_config& cluster, const std::string& hops, hosts& followed) {
+  hop nearest;
+  const hop* before = nullptr;
+  std::size_t count = 0;
+  for (std::size_t at = 0; at <= hops.size(); ++count) {
+    auto end = std::min(hops.find(',', at), hops.size());
+    if (count == most_hops)
+      return no_jump(hops, "more than " + std::to_string(most_hops) + " hosts, one behind another");
+    hop next;
+    auto wrong = find(plain(hops.substr(at, end - at)), before, cluster, followed, next);
+    if (wrong.code != errc::none)
+      return wrong;
+    nearest = std::move(next);
+    before = &nearest;
+    at = end + 1;
+  }
+  cluster.settings.jump = nearest.cluster.settings.name;
+  cluster.settings.proxy_command.clear();
+  cluster.note_origin("jump", {setting_origin::source::ssh_config, 0});
+  cluster.jumps.clear();
+  if (!nearest.of_table) {
+    auto further = std::move(nearest.cluster.jumps);
+    nearest.cluster.jumps.clear();
+    cluster.jumps.push_back(std::move(nearest.cluster));
+    std::move(further.begin(), further.end(), std::back_inserter(cluster.jumps));
+  }
+  if (auto wrong = check_settings(cluster.settings); wrong.code != errc::none)
+    return no_jump(hops, wrong.text);
+  return {};
+}
+
+failure proxy_jumps::find(const std::string& text, const hop* before, const cluster_config& of,
+                          hosts& followed, hop& result) {
+  const auto& file = of.settings.ssh_config;
+  auto key = text + "\n" + file + "\n" + (before ? before->cluster.settings.name : "");
+  if (auto known = known_.find(key); known != known_.end()) {
+    result = known->second;
+    return {};
+  }
+  hop found;
+  auto& jump = found.cluster;
+  jump = from_.defaults;
+  jump.settings.ssh_config = file;
+  jump.note_origin("ssh_config", of.origin_of("ssh_config"));
+  if (auto wrong = parse_hop(text, jump); wrong.code != errc::none)
+    return wrong;
+  if (auto wrong = follow(jump, before, followed); wrong.code != errc::none)
+    return wrong;
+  if (cluster_config of_table; table_of(jump, before, of_table)) {
+    jump = std::move(of_table);
+    found.of_table = true;
+  } else {
+    jump.settings.name = name_of(jump, before);
+  }
+  result = known_.emplace(key, std::move(found)).first->second;
+  return {};
+}
+
+// Its Host, and the way there.
+failure proxy_jumps::follow(cluster_config& jump, const hop* before, hosts& followed) {
+  if (before != nullptr) {
+    jump.settings.jump = before->cluster.settings.name;
+    jump.settings.proxy_command.clear();
+    jump.note_origin("jump", {setting_origin::source::ssh_config, 0});
+    if (!before->of_table) {
+      jump.jumps = before->cluster.jumps;
+      jump.jumps.insert(jump.jumps.begin(), before->cluster);
+      jump.jumps.front().jumps.clear();
+    }
+  }
+  std::string hops;
+  if (auto wrong = ask_openssh_alone(jump, hops, stop_); wrong.code != errc::none || hops.empty())
+    return wrong;
+  const auto& host = jump.settings.ssh_host;
+  auto round = std::find(followed.begin(), followed.end(), host) != followed.end();
+  followed.push_back(host);
+  if (round || followed.size() > most_hops) {
+    std::string way;
+    for (const auto& each : followed)
+      way += (way.empty() ? "'" : "' by '") + each;
+    return no_jump(hops,
+                   round ? "a circle: " + way + "'" : "too many hosts, one behind another: " + way + "'");
+  }
+  auto wrong = lead(jump, hops, followed);
+  followed.pop_back();
+  return wrong;
+}
+
+// One that somebody has written down, if it is the same machine and user.
+bool proxy_jumps::table_of(const cluster_config& jump, const hop* before, cluster_config& result) {
+  const auto& host = jump.settings.ssh_host;
+  for (const auto& each : from_.clusters) {
+    if (each.settings.name != host && each.settings.ssh_host != host)
+      continue;
+    result = each;
+    std::string its_hops;
+    if (ask_openssh_alone(result, its_hops, stop_).code == errc::none &&
+        same_place(result.settings, jump.settings) &&
+        (before == nullptr || result.settings.jump == before->cluster.settings.name))
+      return true;
+  }
+  return false;
+}
+
+// What a command would call it, where that is the same cluster; else no name that means another one.
+std::string proxy_jumps::name_of(const cluster_config& jump, const hop* before) const {
+  const auto& settings = jump.settings;
+  auto taken = from_.find(settings.ssh_host) != nullptr ||
+               std::any_of(from_.unusable.begin(), from_.unusable.end(),
+                           [&](const auto& each) { return each.first == settings.ssh_host; });
+  auto of_defaults = settings.ssh_config == from_.defaults.settings.ssh_config &&
+                     jump.origin_of("ssh_config").from != setting_origin::source::command_line;
+  if (!taken && of_defaults && before == nullptr && settings.name == settings.ssh_host)
+    return settings.name;
+  constexpr std::size_t most = 280; // a name's own bound is 300
+  return settings.name.substr(0, most) + "-" + settings_digest(settings);
+}
+
+void add_jumps(configuration& to) {
+  std::vector<cluster_config> jumps;
+  for (const auto& each : to.clusters)
+    jumps.insert(jumps.end(), each.jumps.begin(), each.jumps.end());
+  for (auto& each : jumps)
+    if (to.find(each.settings.name) == nullptr)
+      to.clusters.push_back(std::move(each));
+}
+
+failure find_jumps(const configuration& from, const cluster_config& of, std::vector<cluster_config>& result,
+                   const std::stop_token& stop) {
+  auto among = [](const std::vector<cluster_config>& these,
+                  const std::string& name) -> const cluster_config* {
+    auto found = std::find_if(these.begin(), these.end(),
+                              [&name](const auto& each) { return each.settings.name == name; });
+    return found == these.end() ? nullptr : &*found;
+  };
+  auto made = of.jumps;
+  for (auto next = of.settings.jump; !next.empty() && among(result, next) == nullptr;) {
+    cluster_config jump;
+    if (const auto* there = among(made, next)) {
+      jump = *there;
+    } else if (auto wrong = find_cluster(from, next, jump, stop); wrong.code != errc::none) {
+      wrong.text = "the jump host of '" + of.settings.name + "': " + wrong.text;
+      return wrong;
+    }
+    made.insert(made.end(), jump.jumps.begin(), jump.jumps.end());
+    next = jump.settings.jump;
+    result.push_back(std::move(jump));
+  }
+  auto circle = jump_circle(of.settings, [&](const std::string& name) -> const cluster_settings* {
+    const auto* known = among(result, name);
+    return known ? &known->settings : nullptr;
+  });
+  return circle.empty() ? failure{} : failure{errc::invalid_settings, circle};
+}
+
+} // namespace moorage
