@@ -22,34 +22,42 @@ using json = nlohmann::ordered_json;
 
 namespace {
 
-// Openings as the pool tells of them.
+// Openings as the pools tell of them: the cluster's, and those of the jump hosts on the way there.
 class openings {
 public:
+  explicit openings(std::string cluster) : cluster_(std::move(cluster)) {}
+
   void add(const event_record& event) {
     std::lock_guard guard{mutex_};
     if (event.what == event_kind::opened || event.what == event_kind::open_failed)
       events_.push_back(event);
-    refused_ = refused_ || event.what == event_kind::refused;
+    refused_ = refused_ || (event.what == event_kind::refused && event.cluster == cluster_);
     changed_.notify_one();
   }
-  // All so far, once one of the connection is among them or the time is up. Word of an opening may come after
+  // Waits until the cluster's connection is among them or the time is up. Word of an opening may come after
   // the lease that it made possible.
-  std::vector<event_record> of(connection_id connection, std::chrono::milliseconds patience) {
+  void wait_for(connection_id connection, std::chrono::milliseconds patience) {
     std::unique_lock guard{mutex_};
     changed_.wait_for(guard, patience, [&] {
       return std::any_of(events_.begin(), events_.end(),
-                         [&](const auto& x) { return x.connection == connection; });
+                         [&](const auto& x) { return x.connection == connection && x.cluster == cluster_; });
     });
-    return events_;
   }
-  // All so far, once the pool has told of a refusal, which may come after the refusal itself.
-  std::vector<event_record> of_refusal(std::chrono::milliseconds patience) {
+  // Waits until the pool has told of a refusal, which may come after the refusal itself.
+  void wait_for_refusal(std::chrono::milliseconds patience) {
     std::unique_lock guard{mutex_};
     changed_.wait_for(guard, patience, [&] { return refused_; });
-    return events_;
+  }
+  std::vector<event_record> of(const std::string& cluster) {
+    std::lock_guard guard{mutex_};
+    std::vector<event_record> result;
+    std::copy_if(events_.begin(), events_.end(), std::back_inserter(result),
+                 [&cluster](const auto& x) { return x.cluster == cluster; });
+    return result;
   }
 
 private:
+  std::string cluster_;
   // edge: the runtime's threads put events in, this one takes them out.
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -62,6 +70,7 @@ struct finding {
   std::chrono::nanoseconds took{0};
   std::string text;
   bool failed = false;
+  std::string hop = {};   ///< the jump host whose step it is; empty: the cluster itself
   std::string brief = {}; ///< for people, of what the error at the end tells whole; empty: `text`
 };
 
@@ -70,7 +79,8 @@ struct findings {
   bool of_node = false;
   bool was_open = false;
   std::vector<finding> steps;
-  failure trouble; ///< code `none`: all is well
+  std::vector<std::string> causes; ///< jump hosts' errors that `trouble` tells
+  failure trouble;                 ///< code `none`: all is well
   bool interrupted = false;
 };
 
@@ -81,19 +91,44 @@ std::string in_words(Named what) {
   return result;
 }
 
-void add_openings(findings& found, const std::vector<event_record>& events) {
+void add_openings(findings& found, const std::vector<event_record>& events, const std::string& hop = {}) {
   for (const auto& event : events) {
     for (const auto& step : event.steps)
-      found.steps.push_back({in_words(step.stage), step.took, step.text, false});
+      found.steps.push_back({in_words(step.stage), step.took, step.text, false, hop});
     if (event.what != event_kind::open_failed)
       continue;
-    auto told = events.back().error.text == event.error.text; // by the error at the end, if it comes to that
+    // By the error at the end, which may be of the cluster's last try or of its jump host's.
+    auto within = [](const std::string& text, const std::string& part) {
+      return text.find(part) != std::string::npos;
+    };
+    auto told = within(found.trouble.text, event.error.text) ||
+                (hop.empty() && events.back().error.text == event.error.text) ||
+                std::any_of(found.causes.begin(), found.causes.end(),
+                            [&](const auto& cause) { return within(event.error.text, cause); });
+    if (told && !hop.empty())
+      found.causes.push_back(event.error.text);
     // That one is found out while the log-in is prepared, which says nothing to people.
     auto what = event.error.kind == ssh_failure::no_credentials
                     ? std::string{"nothing to log in with"}
                     : in_words(event.error.stage) + ": " + in_words(event.error.kind);
-    found.steps.push_back({"try failed", {}, event.text, true, told ? what : what + ": " + event.error.text});
+    found.steps.push_back(
+        {"try failed", {}, event.text, true, hop, told ? what : what + ": " + event.error.text});
   }
+}
+
+// The jump hosts on the way to a cluster, the one that is reached first in front.
+std::vector<std::string> way_to(runtime& pools, const std::string& cluster) {
+  std::vector<std::string> way;
+  auto known = pools.clusters();
+  if (!known)
+    return way; // of a node of another version, for instance
+  auto jump_of = [&](const std::string& name) {
+    auto found = std::find_if(known->begin(), known->end(), [&](const auto& x) { return x.name == name; });
+    return found == known->end() ? std::string{} : found->jump;
+  };
+  for (auto next = jump_of(cluster); !next.empty() && way.size() < known->size(); next = jump_of(next))
+    way.insert(way.begin(), next);
+  return way;
 }
 
 bool was_open_before(runtime& pools, const std::string& cluster, std::vector<connection_id>& before) {
@@ -103,6 +138,17 @@ bool was_open_before(runtime& pools, const std::string& cluster, std::vector<con
       if (each.state != connection_state::opening)
         before.push_back(each.connection);
   return static_cast<bool>(listed);
+}
+
+// Each hop's own log-in, or that it needed none.
+void add_way(findings& found, runtime& pools, openings& opened, const std::vector<std::string>& way) {
+  for (const auto& hop : way) {
+    auto events = opened.of(hop);
+    add_openings(found, events, hop);
+    std::vector<connection_id> open;
+    if (events.empty() && was_open_before(pools, hop, open) && !open.empty())
+      found.steps.push_back({"connection", {}, "was open already", false, hop});
+  }
 }
 
 bool probes_by_exec(runtime& pools, const std::string& cluster) {
@@ -120,7 +166,7 @@ bool probe(findings& found, runtime& pools, const lease& lease) {
     found.steps.push_back({"probe", answer->rtt, answer->text, false});
     return true;
   }
-  found.steps.push_back({"probe", {}, answer.error().text, true, "failed"});
+  found.steps.push_back({"probe", {}, answer.error().text, true, {}, "failed"});
   found.trouble = answer.error();
   return false;
 }
@@ -132,7 +178,7 @@ void run(findings& found, lease& lease, const std::string& command, const signal
   auto ran = lease.run(std::move(request), signals.token());
   auto well = ran.ended.succeeded();
   found.steps.push_back(
-      {"command", ran.took, command + " " + to_string(ran.ended), !well, well ? "" : "failed"});
+      {"command", ran.took, command + " " + to_string(ran.ended), !well, {}, well ? "" : "failed"});
   if (!well)
     found.trouble = {ran.ended.cause.code == errc::none ? errc::exec_refused : ran.ended.cause.code,
                      "the command '" + command + "' did not end well: " + to_string(ran.ended)};
@@ -156,24 +202,33 @@ findings look(const options& from, pools_at_hand& reached, const signal_watch& s
     found.destination = status->destination;
   std::vector<connection_id> before;
   was_open_before(pools, from.cluster, before);
-  auto opened = std::make_shared<openings>();
-  auto subscribed =
-      pools.subscribe(from.cluster, [opened](const event_record& event) { opened->add(event); });
+  auto opened = std::make_shared<openings>(from.cluster);
+  auto way = way_to(pools, from.cluster);
+  std::vector<result<subscription>> subscribed;
+  auto hear = [opened](const event_record& event) { opened->add(event); };
+  for (const auto& each : way)
+    subscribed.push_back(pools.subscribe(each, hear));
+  subscribed.push_back(pools.subscribe(from.cluster, hear));
   auto lease = [&] {
     waiting_words words{from, pools};
     return pools.try_acquire(from.cluster, {from.patience, "check", signals.token()});
   }();
   if (!lease) {
-    if (subscribed)
-      add_openings(found, opened->of_refusal(std::chrono::milliseconds{500}));
     found.trouble = lease.error();
+    if (subscribed.back())
+      opened->wait_for_refusal(std::chrono::milliseconds{500});
+    add_way(found, pools, *opened, way);
+    add_openings(found, opened->of(from.cluster));
     return found;
   }
   std::set<std::string> told;
   tell_of_log_in(from, *lease, told);
   found.was_open = std::find(before.begin(), before.end(), lease->connection()) != before.end();
-  if (!found.was_open && subscribed)
-    add_openings(found, opened->of(lease->connection(), std::chrono::seconds{2}));
+  if (!found.was_open && subscribed.back()) {
+    opened->wait_for(lease->connection(), std::chrono::seconds{2});
+    add_way(found, pools, *opened, way);
+    add_openings(found, opened->of(from.cluster));
+  }
   use_lease(found, from, pools, *lease, signals);
   tell_of_log_in(from, *lease, told);
   if (found.trouble.code != errc::none)
@@ -191,7 +246,8 @@ std::string text_of(const options& from, const findings& found, std::chrono::nan
   result += found.was_open ? ", which was open already\n" : "\n";
   table steps{{"STEP", ">TOOK", "RESULT"}};
   for (const auto& each : found.steps)
-    steps.add({{each.step, each.failed ? colour::bad : colour::none},
+    steps.add({{each.hop.empty() ? each.step : printable(each.hop) + ": " + each.step,
+                each.failed ? colour::bad : colour::none},
                each.took.count() == 0 ? std::string{"-"} : measured(each.took),
                {each.brief.empty() ? each.text : each.brief, each.failed ? colour::bad : colour::none}});
   if (!steps.empty())
@@ -205,7 +261,8 @@ std::string text_of(const options& from, const findings& found, std::chrono::nan
 std::string json_of(const options& from, const findings& found, std::chrono::nanoseconds took) {
   auto steps = json::array();
   for (const auto& each : found.steps)
-    steps.push_back({{"step", each.step},
+    steps.push_back({{"cluster", each.hop.empty() ? from.cluster : each.hop},
+                     {"step", each.step},
                      {"took_seconds", seconds_of(each.took)},
                      {"text", each.text},
                      {"failed", each.failed}});

@@ -121,6 +121,36 @@ TEST_CASE("Hosts behind one ProxyJump share its connection at a node, whoever na
   CHECK(gate.logins() == 2);
 }
 
+TEST_CASE("check tells of each hop on the way, and which one failed") {
+  hosts_home home;
+  real_sshd gate;
+  home.write(host_of("gate", gate) + "Host far\n  ProxyJump gate\n" + host_of("far", home.sshd));
+  auto told = home.moorage({"check", "far"});
+  CHECK(told.code == 0);
+  CHECK_THAT(told.output, Contains("gate: authenticate") && Contains("\nauthenticate") &&
+                              Contains("by the jump host 'gate'") && Contains("all is well"));
+  program node{home.spec({"serve"})};
+  REQUIRE(node.wrote("serving 0 clusters on "));
+  CHECK(home.moorage({"exec", "gate", "--", "true"}).code == 0);
+  CHECK_THAT(home.moorage({"check", "far"}).output,
+             Contains("gate: connection") && Contains("was open already"));
+  node.signal(SIGTERM);
+  node.wait(20s);
+  auto steps = nlohmann::json::parse(home.moorage({"check", "far", "--json"}).output)["steps"];
+  CHECK(steps.front()["cluster"] == "gate");
+  CHECK(steps.back()["cluster"] == "far");
+  gate.change_host_keys();
+  auto changed = home.moorage({"check", "far"});
+  CHECK(changed.code == 5);
+  CHECK_THAT(changed.output, Contains("gate: try failed") && Contains("not well"));
+  // The cause is told whole by the error, and once.
+  auto all = changed.output + changed.error_output;
+  auto cause = std::string{"Somebody may be intercepting"};
+  INFO(all);
+  REQUIRE(all.find(cause) != std::string::npos);
+  CHECK(all.find(cause) == all.rfind(cause));
+}
+
 TEST_CASE("what ssh's configuration has and is not followed is told: by config, by a node, and with -v") {
   hosts_home home;
   home.write(host_of("lumi", home.sshd) + "  SetEnv A=b\n  RekeyLimit 1G\n");
