@@ -117,6 +117,24 @@ std::string not_before_next_start(const configuration& before, const configurati
   return names.empty() ? "" : "; not before the node is started anew: " + names;
 }
 
+// Jump hosts before what is behind them: taken one by one, two that change places would look like a circle.
+std::vector<const cluster_config*> jumps_first(const configuration& of) {
+  std::vector<std::pair<std::size_t, const cluster_config*>> by_depth;
+  for (const auto& each : of.clusters) {
+    std::size_t depth = 0;
+    for (const auto* at = &each; at != nullptr && !at->settings.jump.empty() && depth < of.clusters.size();
+         ++depth)
+      at = of.find(at->settings.jump);
+    by_depth.emplace_back(depth, &each);
+  }
+  std::stable_sort(by_depth.begin(), by_depth.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<const cluster_config*> result;
+  for (const auto& each : by_depth)
+    result.push_back(each.second);
+  return result;
+}
+
 // Takes over what changed between the two files, and says what that was. What is refused stays in `now` as it
 // was before, so that the next reading tries it again. Clusters that clients registered themselves stay.
 result<std::string> take_over(runtime& pools, const configuration& before, configuration& now) {
@@ -130,7 +148,8 @@ result<std::string> take_over(runtime& pools, const configuration& before, confi
     return true;
   };
   std::vector<cluster_config> taken;
-  for (const auto& each : now.clusters) {
+  for (const auto* next : jumps_first(now)) {
+    const auto& each = *next;
     const auto* old = before.find(each.settings.name);
     if (old != nullptr && old->settings == each.settings) {
       taken.push_back(each);

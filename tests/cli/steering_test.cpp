@@ -232,6 +232,20 @@ TEST_CASE("an order for @all is for every pool, and what each has said is told")
   CHECK_THAT(home.exec("true").error_output, Contains("drained"));
 }
 
+TEST_CASE("a reload takes over jump hosts that change places, whichever stands first") {
+  node_home home;
+  auto there = home.cluster("there"), far = home.cluster("far");
+  home.write_config(far + "jump = \"there\"\n" + there);
+  CHECK(home.moorage({"admin", "reload"}).code == 0);
+  home.write_config(far + there + "jump = \"far\"\n");
+  CHECK(home.moorage({"admin", "reload"}).code == 0);
+  home.write_config(far + "jump = \"there\"\n" + there);
+  auto told = home.moorage({"admin", "reload"});
+  INFO(told.error_output);
+  CHECK(told.code == 0);
+  CHECK_THAT(told.output, Contains("2 clusters new or changed"));
+}
+
 TEST_CASE("a reload by order tells what has changed, what cannot, or what is wrong with the file") {
   node_home home;
   home.write_config(home.cluster("there") + "[limits]\nprobes_at_once = 7\n");

@@ -137,6 +137,13 @@ TEST_CASE("jumps that lead in a circle are refused by their names") {
   auto own = unreachable("c");
   own.jump = "c";
   CHECK_THAT(rt.register_cluster(own).error().text, Contains("its own jump"));
+  // In a configuration that a host made itself they are left out, with those behind them, for that reason.
+  auto behind = unreachable("d");
+  behind.jump = "a";
+  runtime other{quiet_configuration({a, b, behind, unreachable("e")})};
+  CHECK_THAT(other.try_acquire("a", {1s}).error().text, Contains("'a' by 'b' by 'a'"));
+  CHECK_THAT(other.try_acquire("d", {1s}).error().text, Contains("'d' by 'a' by 'b' by 'a'"));
+  REQUIRE(bool{other.pool("e")});
 }
 
 TEST_CASE("a jump host that stands still for a while costs nobody the session behind it") {
