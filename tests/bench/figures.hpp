@@ -47,13 +47,19 @@ void requests_beside_streams(const effort& effort, figures& into);
 // many_clients.cpp
 void thousand_clients(const effort& effort, figures& into);
 void acquire_beside_reconnects(const effort& effort, figures& into);
+// jumps.cpp
+void openings_over_jump(const effort& effort, figures& into);
+void commands_over_jump(const effort& effort, figures& into);
+void hundred_over_jump(const effort& effort, figures& into);
+// hanging.cpp
+void acquire_beside_hanging(const effort& effort, figures& into);
 // pool_actor.cpp
 void busy_pool(const effort& effort, figures& into);
 
 // What this program does when it is started by itself for a figure; each speaks over its standard streams and
 // ends with the end of its input.
 
-/// Prints what many idle connections cost this process.
+/// Prints what many idle connections cost this process: direct ones, or over one of a jump host's.
 int footprint_role(const std::vector<std::string>& arguments);
 /// A server that floods its client once it has been given a command.
 int flood_role(const std::vector<std::string>& arguments);

@@ -48,6 +48,10 @@ constexpr bench benches[] = {
     {"shared-link", "small requests beside 64 streams on one link", requests_beside_streams},
     {"many-clients", "memory of each of 1,000 clients at a node", thousand_clients},
     {"reconnecting", "acquire while all other clients of a node reconnect", acquire_beside_reconnects},
+    {"jump-openings", "opening over a jump host, against direct openings", openings_over_jump},
+    {"jump-commands", "commands over a jump host, against direct ones and ssh -J", commands_over_jump},
+    {"jump-memory", "memory of each of 100 connections over one of a jump host's", hundred_over_jump},
+    {"hanging-acquire", "acquire while another pool waits for what hangs", acquire_beside_hanging},
     {"busy-pool", "processor time of each of a pool's messages while all peers hang", busy_pool},
 };
 

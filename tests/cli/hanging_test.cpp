@@ -1,0 +1,264 @@
+// A node whose clusters wait for what never answers: none of its workers waits with them. The node runs under
+// strace, which tells how long each system call of each thread took.
+#include <algorithm>
+#include <charconv>
+#include <csignal>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+
+#include <poll.h>
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+
+#include "tests/cli/clusters.hpp"
+#include "tests/support/agents.hpp"
+#include "tests/support/hung_folder.hpp"
+
+using namespace moorage;
+using namespace moorage::cli_tests;
+using namespace std::chrono_literals;
+using Catch::Contains;
+using support::real_sshd;
+
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool traceable = false; // their runtimes make system calls of their own
+#else
+constexpr bool traceable = true;
+#endif
+
+/// What is shown is how long a call took by the clock, on a machine that may have better things to do. What
+/// hangs here does so for six times as long.
+constexpr double call_max = 0.5;
+constexpr auto hangs_for = 3s; // the clusters' connect_timeout
+
+/// How long CAF's workers were in system calls, from the lines of `strace -f -ttt -T`.
+class worker_calls {
+public:
+  void read(const std::string& line) {
+    static const std::regex whole{R"(^(\d+) +(\d+\.\d+) (\w+)\((.*)$)"};
+    static const std::regex resumed{R"(^(\d+) +(\d+\.\d+) <\.\.\. (\w+) resumed>(.*)$)"};
+    std::smatch part;
+    if (std::regex_match(line, part, resumed)) {
+      auto& of = threads_[part[1]];
+      if (!of.name.empty())
+        ended(of, of.name, of.rest + std::string{part[4]});
+      of.name.clear();
+    } else if (std::regex_match(line, part, whole)) {
+      auto& of = threads_[part[1]];
+      const std::string rest = part[4];
+      if (auto cut = rest.find(" <unfinished ...>"); cut != std::string::npos) {
+        of.name = part[3];
+        of.rest = rest.substr(0, cut);
+        of.since = part[2];
+      } else {
+        ended(of, part[3], rest);
+      }
+    } else {
+      return;
+    }
+    last_ = part[2];
+  }
+
+  /// Once all is read.
+  std::vector<std::string> too_long() const {
+    std::vector<std::string> found;
+    std::set<std::uint64_t> queue;
+    for (const auto& [number, of] : threads_) {
+      if (!of.worker || of.polls)
+        continue;
+      found.insert(found.end(), of.long_calls.begin(), of.long_calls.end());
+      queue.insert(of.waits.begin(), of.waits.end());
+      if (!of.name.empty() && of.name != "futex" && seconds(last_) - seconds(of.since) > call_max)
+        found.push_back(of.name + "(" + of.rest + " did not end");
+    }
+    // All workers wait for work at one place: a condition variable, whose two words stand side by side.
+    if (!queue.empty() && *queue.rbegin() - *queue.begin() > sizeof(std::uint32_t))
+      found.push_back("they wait at " + std::to_string(queue.size()) + " places");
+    return found;
+  }
+  std::size_t workers() const {
+    return static_cast<std::size_t>(std::count_if(threads_.begin(), threads_.end(), [](const auto& of) {
+      return of.second.worker && !of.second.polls;
+    }));
+  }
+  std::size_t calls() const { return calls_; }
+
+private:
+  struct thread {
+    bool worker = false;
+    bool polls = false;            ///< CAF's multiplexer, which has the workers' name
+    std::string name, rest, since; ///< of the call that it is in
+    std::vector<std::string> long_calls;
+    std::set<std::uint64_t> waits; ///< where it waited for long, by address
+  };
+
+  static double seconds(const std::string& text) { return text.empty() ? 0 : std::stod(text); }
+
+  void ended(thread& of, const std::string& name, const std::string& rest) {
+    if (name == "prctl" && rest.find("PR_SET_NAME, \"caf.multiplexer\"") != std::string::npos)
+      of.worker = true;
+    of.polls = of.polls || name == "epoll_wait";
+    calls_ += of.worker;
+    const auto at = rest.rfind('<');
+    if (!of.worker || at == std::string::npos || seconds(rest.substr(at + 1)) <= call_max)
+      return;
+    // A wait on a condition variable names a time or says that there is none; one for a lock does not.
+    if (name == "futex" && rest.find("FUTEX_WAIT_BITSET") != std::string::npos) {
+      std::uint64_t address = 0;
+      std::from_chars(rest.data() + 2, rest.data() + rest.size(), address, 16);
+      of.waits.insert(address);
+    } else {
+      of.long_calls.push_back(name + "(" + rest);
+    }
+  }
+
+  std::map<std::string, thread> threads_;
+  std::string last_;
+  std::size_t calls_ = 0;
+};
+
+bool strace_works() {
+  support::process_spec spec;
+  spec.argv = {"strace", "-f", "-o", "/dev/null", "true"};
+  return traceable && support::run_to_end(spec) == 0;
+}
+
+/// In front of the real one: never ends, as far as anybody waits for it.
+void put_hung_ssh(const support::scratch_folder& home) {
+  REQUIRE(::mkdir((home / "bin").c_str(), 0700) == 0);
+  std::ofstream{home / "bin/ssh"} << "#!/bin/sh\necho asked >'" << home / "asked"
+                                  << "'\nexec sleep 600\n";
+  REQUIRE(::chmod((home / "bin/ssh").c_str(), 0700) == 0);
+}
+
+void judge(const std::string& trace) {
+  worker_calls seen;
+  std::ifstream lines{trace};
+  for (std::string line; std::getline(lines, line);)
+    seen.read(line);
+  CHECK(seen.workers() >= 2);
+  CHECK(seen.calls() > 1'000);
+  std::string listed;
+  for (const auto& each : seen.too_long())
+    listed += each + "\n";
+  INFO(listed);
+  CHECK(listed.empty());
+}
+
+bool soon(const std::function<bool()>& holds) {
+  for (const auto deadline = std::chrono::steady_clock::now() + 30s; !holds(); ::poll(nullptr, 0, 5))
+    if (std::chrono::steady_clock::now() > deadline)
+      return false;
+  return true;
+}
+
+} // namespace
+
+TEST_CASE("nothing that hangs keeps a worker of a node's in a system call") {
+  support::hung_folder files;
+  if (!strace_works() || !files) {
+    WARN("not traced: strace is missing, or this is a sanitizer's build, or " + files.why_not());
+    return;
+  }
+  home_with_cluster home;
+  real_sshd outer;
+  support::hung_agent agent;
+  put_hung_ssh(home.folder);
+  auto hung = [&home](const std::string& name, const std::string& how) {
+    auto table = home.cluster(name);
+    auto cut = table.find("connect_timeout");
+    return table.substr(0, cut) + "connect_timeout = \"3s\"" + table.substr(table.find('\n', cut)) + how +
+           "\n";
+  };
+  auto by_agent = hung("agent", "agent_socket = \"" + agent.socket() + "\"");
+  by_agent.replace(by_agent.find("agent = false"), 13, "agent = true");
+  const auto keys = by_agent.find("key_files");
+  by_agent.erase(keys, by_agent.find('\n', keys) + 1 - keys);
+  auto by_files = hung("files", "");
+  by_files.replace(by_files.find(home.sshd.known_hosts()), home.sshd.known_hosts().size(),
+                   files / "known_hosts");
+  const auto clusters = by_agent + by_files + hung("proxy", "proxy_command = \"sleep 600\"") +
+                        hung("jump", "jump = \"gate\"") + cluster_table("gate", outer);
+  home.write_config(clusters);
+
+  support::process_spec spec;
+  spec.argv = {"strace",        "-f",   "-ttt", "-T", "-s", "64", "-o", home.folder / "trace",
+               MOORAGE_PROGRAM, "serve"};
+  spec.environment = {"HOME=" + home.folder.path(), "XDG_RUNTIME_DIR=" + home.folder.path(),
+                      "MOORAGE_CONFIG=" + home.config(),
+                      "PATH=" + home.folder / "bin" + ":" + std::getenv("PATH")};
+  spec.output = home.folder / "said";
+  support::process_tree node{spec};
+  auto said = [&home] { return support::contents_of(home.folder / "said"); };
+  REQUIRE(soon([&] { return said().find("serving 6 clusters") != std::string::npos; }));
+  REQUIRE(home.exec("echo well").output == "well\n");
+  REQUIRE(home.moorage({"exec", "gate", "--", "true"}).code == 0);
+  outer.freeze();
+
+  // One after the other, and somebody else is served while each hangs.
+  for (const char* each : {"agent", "files", "proxy", "jump"}) {
+    INFO(each);
+    const auto began = std::chrono::steady_clock::now();
+    program waits{home.spec({"exec", each, "--", "true"})};
+    CHECK(home.exec("echo well").output == "well\n");
+    CHECK(waits.wait().code == 255);
+    CHECK(std::chrono::steady_clock::now() - began > hangs_for / 2);
+  }
+  home.write_config(clusters + "[clusters.lumi]\nssh_host = \"lumi\"\n");
+  program reload{home.spec({"admin", "reload"})};
+  REQUIRE(soon([&] { return support::contents_of(home.folder / "asked") == "asked\n"; }));
+  const auto until = std::chrono::steady_clock::now() + hangs_for;
+  while (std::chrono::steady_clock::now() < until)
+    REQUIRE(home.exec("echo well").output == "well\n");
+  outer.thaw();
+  for (auto each : node.children())
+    ::kill(each, SIGTERM);
+  REQUIRE(soon([&] { return !node.running(); }));
+
+  judge(home.folder / "trace");
+}
+
+TEST_CASE("the reader of workers' calls sees a long one where there is one") {
+  worker_calls seen;
+  for (const char* line : {
+           "7 10.0 prctl(PR_SET_NAME, \"caf.multiplexer\") = 0 <0.000012>",
+           "8 10.0 prctl(PR_SET_NAME, \"caf.multiplexer\") = 0 <0.000012>",
+           "9 10.0 prctl(PR_SET_NAME, \"caf.multiplexer\") = 0 <0.000012>",
+           "7 10.1 futex(0x7f10a8, FUTEX_WAIT_BITSET_PRIVATE|FUTEX_CLOCK_REALTIME, 0, NULL) = 0 <3.1>",
+           "8 10.1 futex(0x7f10ac, FUTEX_WAIT_BITSET_PRIVATE|FUTEX_CLOCK_REALTIME, 0, NULL <unfinished ...>",
+           "6 10.1 futex(0x7f20a8, FUTEX_WAIT_BITSET_PRIVATE, 0, NULL) = 0 <3.1>", // of another kind
+           "6 10.2 openat(AT_FDCWD, \"/far\", O_RDONLY) = 3 <2.5>",
+           "9 10.2 epoll_wait(5, [], 64, -1) = 0 <2.5>",
+           "8 14.1 <... futex resumed>) = 0 <4.0>",
+           "7 14.2 openat(AT_FDCWD, \"/near\", O_RDONLY) = 3 <0.1>",
+       })
+    seen.read(line);
+  CHECK(seen.workers() == 2);
+  CHECK(seen.too_long().empty());
+  SECTION("that has ended") {
+    seen.read("7 15.0 openat(AT_FDCWD, \"/far\", O_RDONLY <unfinished ...>");
+    seen.read("7 16.0 <... openat resumed>) = 3 <0.7>");
+    REQUIRE(seen.too_long().size() == 1);
+    CHECK_THAT(seen.too_long()[0], Contains("\"/far\""));
+  }
+  SECTION("that has not") {
+    seen.read("7 15.0 openat(AT_FDCWD, \"/far\", O_RDONLY <unfinished ...>");
+    seen.read("6 16.0 close(3) = 0 <0.000010>");
+    REQUIRE(seen.too_long().size() == 1);
+    CHECK_THAT(seen.too_long()[0], Contains("did not end"));
+  }
+  SECTION("for a lock") {
+    seen.read("7 15.0 futex(0x7f30a8, FUTEX_WAIT_PRIVATE, 2, NULL) = 0 <0.7>");
+    CHECK(seen.too_long().size() == 1);
+  }
+  SECTION("for something else than work") {
+    seen.read("7 15.0 futex(0x7f30a8, FUTEX_WAIT_BITSET_PRIVATE|FUTEX_CLOCK_REALTIME, 0, NULL) = 0 <0.7>");
+    REQUIRE(seen.too_long().size() == 1);
+    CHECK_THAT(seen.too_long()[0], Contains("places"));
+  }
+}
