@@ -67,15 +67,30 @@ struct cluster_settings {
   std::string password_secret = {};
   /// Name of an entry in the secret store: the passphrase of the key files. Empty: keys must be unlocked.
   std::string passphrase_secret = {};
+  /// The methods of the log-in that may be used, in the order to try (ssh_config(5):
+  /// PreferredAuthentications). Written as `ciphers`. Empty: publickey, password, keyboard-interactive.
+  std::string auth_methods = {};
+  /// What a key may sign with, of the log-in (ssh_config(5): PubkeyAcceptedAlgorithms); a key of another kind
+  /// is not offered. Written as `ciphers`. Empty: all but ssh-rsa, which signs with SHA-1.
+  std::string pubkey_accepted_algorithms = {};
   /// Files of known host keys. Empty: ~/.ssh/known_hosts, ~/.ssh/known_hosts2, /etc/ssh/ssh_known_hosts{,2},
   /// as ssh(1).
   std::vector<std::string> known_hosts_files = {};
   host_key_policy strict_host_keys = host_key_policy::strict;
+  /// Whether a new key is written down under a hashed name (ssh_config(5): HashKnownHosts), so that the file
+  /// does not tell which hosts its owner knows.
+  bool hash_known_hosts = false;
+  /// Kinds of host keys that the server may show (ssh_config(5): HostKeyAlgorithms); those of which a key is
+  /// known come first in any case. Written as `ciphers`. Empty: all but ssh-rsa.
+  std::string host_key_algorithms = {};
   /// The name, without a port, under which known_hosts files have the host's keys (ssh_config(5):
   /// HostKeyAlias); for machines of one key, or ones that are reached by another name than their own. Empty:
   /// host and port.
   std::string host_key_alias = {};
   moorage::address_family address_family = moorage::address_family::any;
+  /// The address of this machine that connections come from (ssh_config(5): BindAddress). Empty: as the
+  /// system chooses.
+  std::string bind_address = {};
   /// A command of this machine whose standard input and output stand for the TCP connection, run as ssh(1)
   /// does: by the user's shell, with `exec` before it. %h, %p and %r are host, port and user; %% is a percent
   /// sign. Empty: none.
@@ -94,9 +109,24 @@ struct cluster_settings {
   /// One signature of the agent's, which may ask its user for a touch or a fingerprint. 0: what is left of
   /// `connect_timeout`, as ssh(1) waits. The list of its keys, which needs nobody, is waited for 5 s at most.
   std::chrono::milliseconds agent_timeout{0};
-  /// Silence under a lease after which the peer is asked (an idle connection has its checks); three
-  /// unanswered questions in a row and the link is lost. 0: never.
+  /// Silence under a lease after which the peer is asked (an idle connection has its checks). 0: never.
   std::chrono::milliseconds keep_alive_interval{60'000};
+  /// So many unanswered questions in a row and the link is lost (ssh_config(5): ServerAliveCountMax).
+  std::uint32_t keep_alive_count_max = 3;
+  /// The ciphers that may be agreed on, with commas, the preferred first (ssh_config(5): Ciphers); with +, -
+  /// or ^ before them the usual ones and these, without these, or these first. Names that the SSH library
+  /// does not have are refused. Empty: the usual ones, which are the library's.
+  std::string ciphers = {};
+  std::string macs = {};           ///< ssh_config(5): MACs
+  std::string kex_algorithms = {}; ///< ssh_config(5): KexAlgorithms
+  /// Ask the server to compress, once it has let us in (zlib@openssh.com). Off: it costs both sides processor
+  /// time, and some 300 KiB of memory a connection, and is worth it over slow lines only.
+  bool compression = false;
+  /// Bytes in one direction after which we ask for new keys (ssh_config(5): RekeyLimit). 0: what the cipher
+  /// bears, as the library reckons it.
+  std::uint64_t rekey_data = 0;
+  /// New keys after so long, with the next packet (RekeyLimit's second word). 0: never for that.
+  std::chrono::milliseconds rekey_interval{0};
 
   // --- the pool
   /// Connections at most, the opening and the closing ones counted. Sites watch the number of log-ins.
@@ -213,15 +243,17 @@ std::string to_string(variable_fallback fallback);
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, cluster_settings& x) {
   return f(x.name, x.host, x.port, x.user, x.ssh_host, x.ssh_config, x.key_files, x.agent, x.agent_socket,
-           x.password_secret, x.passphrase_secret, x.known_hosts_files, x.strict_host_keys, x.host_key_alias,
-           x.address_family, x.proxy_command, x.jump, x.carried_max, x.node, x.connect_timeout,
-           x.agent_timeout, x.keep_alive_interval, x.pool_size, x.channels_per_connection, x.spread_leases,
-           x.connection_lifetime, x.idle_timeout, x.min_idle, x.connects_at_once, x.log_ins_per_minute,
-           x.penalty_max, x.queue_depth, x.acquire_timeout, x.leak_threshold, x.leak_reclaim,
-           x.overload_target, x.overload_interval, x.probe_interval, x.probe_interval_max,
-           x.probe_interval_unhealthy, x.probe_timeout, x.probe, x.probe_command, x.probes_at_once,
-           x.probe_share, x.probe_failures_max, x.proving_time, x.output_max, x.reply_timeout, x.linger,
-           x.environment_fallback, x.sweep);
+           x.password_secret, x.passphrase_secret, x.auth_methods, x.pubkey_accepted_algorithms,
+           x.known_hosts_files, x.strict_host_keys, x.hash_known_hosts, x.host_key_algorithms,
+           x.host_key_alias, x.address_family, x.bind_address, x.proxy_command, x.jump, x.carried_max, x.node,
+           x.connect_timeout, x.agent_timeout, x.keep_alive_interval, x.keep_alive_count_max, x.ciphers,
+           x.macs, x.kex_algorithms, x.compression, x.rekey_data, x.rekey_interval, x.pool_size,
+           x.channels_per_connection, x.spread_leases, x.connection_lifetime, x.idle_timeout, x.min_idle,
+           x.connects_at_once, x.log_ins_per_minute, x.penalty_max, x.queue_depth, x.acquire_timeout,
+           x.leak_threshold, x.leak_reclaim, x.overload_target, x.overload_interval, x.probe_interval,
+           x.probe_interval_max, x.probe_interval_unhealthy, x.probe_timeout, x.probe, x.probe_command,
+           x.probes_at_once, x.probe_share, x.probe_failures_max, x.proving_time, x.output_max,
+           x.reply_timeout, x.linger, x.environment_fallback, x.sweep);
 }
 
 } // namespace moorage

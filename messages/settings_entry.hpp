@@ -65,10 +65,16 @@ field entry(std::string_view name, std::string_view meaning, setting_rules rules
   return result;
 }
 
+constexpr std::uint64_t minutes = 60'000; // in milliseconds
+constexpr std::uint64_t days = 24 * 60 * minutes;
+
 inline std::vector<field> section(std::string_view heading, std::vector<field> fields) {
   for (auto& each : fields)
     each.section = heading;
   return fields;
 }
+
+/// A section that has a file of its own: messages/settings_table_transport.cpp.
+std::vector<field> transport_fields();
 
 } // namespace moorage

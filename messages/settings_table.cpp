@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "messages/algorithms.hpp"
 #include "messages/settings_entry.hpp"
 
 namespace moorage {
@@ -17,9 +18,6 @@ constexpr std::array policies{"yes"sv, "accept-new"sv, "no"sv};
 constexpr std::array families{"any"sv, "inet"sv, "inet6"sv};
 constexpr std::array methods{"channel"sv, "exec"sv};
 constexpr std::array fallbacks{"prefix"sv, "none"sv};
-
-constexpr std::uint64_t minutes = 60'000; // in milliseconds
-constexpr std::uint64_t days = 24 * 60 * minutes;
 
 template <class Enum, std::size_t Size>
 std::string spelled(Enum value, const std::array<std::string_view, Size>& words) {
@@ -93,6 +91,20 @@ std::vector<field> log_in_fields() {
               "Name of the entry in the secret store that holds the passphrase of "
               "the key files, as password_secret does. Empty: keys must be unlocked.",
               {.wrong_text = wrong_secret, .on_change = reopens, .example = R"("lumi-passphrase")"}),
+          entry<&S::auth_methods>("auth_methods",
+                                  "Methods of the log-in that may be used, in the order to try. Empty: "
+                                  "publickey,password,keyboard-interactive.",
+                                  {.wrong_text = wrong_log_in_methods,
+                                   .on_change = reopens,
+                                   .example = R"("publickey,keyboard-interactive")",
+                                   .ssh_name = "PreferredAuthentications"}),
+          entry<&S::pubkey_accepted_algorithms>(
+              "pubkey_accepted_algorithms",
+              "What a key may sign with; one of another kind is not offered. Empty: all but ssh-rsa.",
+              {.wrong_text = wrong_public_keys,
+               .on_change = reopens,
+               .example = R"("-rsa-sha2-256,rsa-sha2-512")",
+               .ssh_name = "PubkeyAcceptedAlgorithms"}),
       });
 }
 
@@ -111,6 +123,16 @@ std::vector<field> way_fields() {
               "An unknown host key is refused (yes), written down and trusted "
               "(accept-new), or trusted (no). A changed one is always refused.",
               {.on_change = reopens, .choices = policies, .ssh_name = "StrictHostKeyChecking"}),
+          entry<&S::hash_known_hosts>("hash_known_hosts", "Write a new host key down under a hashed name.",
+                                      {.on_change = new_connections, .ssh_name = "HashKnownHosts"}),
+          entry<&S::host_key_algorithms>(
+              "host_key_algorithms",
+              "Kinds of host keys that the server may show; those of which a key is known come first. Empty: "
+              "all but ssh-rsa.",
+              {.wrong_text = wrong_host_keys,
+               .on_change = reopens,
+               .example = R"("ssh-ed25519,rsa-sha2-512")",
+               .ssh_name = "HostKeyAlgorithms"}),
           entry<&S::host_key_alias>(
               "host_key_alias",
               "Name under which known_hosts has the host's keys, without a port. Empty: host and port.",
@@ -121,6 +143,14 @@ std::vector<field> way_fields() {
           entry<&S::address_family>("address_family",
                                     "Addresses that are tried: any, IPv4 (inet) or IPv6 (inet6).",
                                     {.on_change = reopens, .choices = families, .ssh_name = "AddressFamily"}),
+          entry<&S::bind_address>(
+              "bind_address",
+              "Address of this machine that connections come from, unless they go by a proxy_command or a "
+              "jump. Empty: as the system chooses.",
+              {.wrong_text = wrong_bind_address,
+               .on_change = reopens,
+               .example = R"("192.0.2.7")",
+               .ssh_name = "BindAddress"}),
           entry<&S::proxy_command>(
               "proxy_command",
               "Command of this machine whose standard input and output are the connection, run by the user's "
@@ -137,34 +167,6 @@ std::vector<field> way_fields() {
           entry<&S::node>("node",
                           "Which of [nodes] has the pool; empty: any that is asked. No reload moves it.",
                           {.wrong_text = wrong_node, .example = R"("gw1")"}),
-      });
-}
-
-std::vector<field> transport_fields() {
-  return section(
-      "The transport",
-      {
-          entry<&S::connect_timeout>("connect_timeout",
-                                     "One try to connect, from look-up to the end of authentication.",
-                                     {.on_change = new_connections,
-                                      .least = 100,
-                                      .most = 10 * minutes,
-                                      .ssh_name = "ConnectTimeout"}),
-          entry<&S::agent_timeout>(
-              "agent_timeout",
-              "A signature of the agent's, which its user may have to allow (a touch, a "
-              "fingerprint). 0: what is "
-              "left of connect_timeout.",
-              {.on_change = new_connections, .least = 100, .most = 10 * minutes, .zero = true}),
-          entry<&S::keep_alive_interval>(
-              "keep_alive_interval",
-              "Silence under a lease after which the server is asked whether it is there; after three "
-              "unanswered questions the link is lost. An idle connection has its checks. 0: never.",
-              {.on_change = reopens,
-               .least = 100,
-               .most = 1 * days,
-               .zero = true,
-               .ssh_name = "ServerAliveInterval"}),
       });
 }
 

@@ -88,6 +88,22 @@ std::string wrong_node(const std::string& node) {
   return node.size() <= 64 && made_of(node, "-_.") ? "" : "at most 64 letters, digits, '-', '_' and '.'";
 }
 
+/// No name, which would have to be looked up before each connection.
+std::string wrong_bind_address(const std::string& address) {
+  if (address.empty())
+    return {};
+  auto percent = address.find('%');
+  auto zone = percent == std::string::npos ? std::string{} : address.substr(percent + 1);
+  auto plain = address.substr(0, percent);
+  in6_addr parsed{};
+  auto v4 = percent == std::string::npos && ::inet_pton(AF_INET, plain.c_str(), &parsed) == 1;
+  auto v6 = ::inet_pton(AF_INET6, plain.c_str(), &parsed) == 1;
+  auto right = v4 || (v6 && (percent == std::string::npos || (!zone.empty() && zone.size() <= 15)));
+  return right && made_of(address, ".:%-_")
+             ? ""
+             : "'" + address + "' is no address of this machine (IPv4, or IPv6 without brackets)";
+}
+
 std::string wrong_command(const std::string& command) {
   auto right = command.size() <= 4'096 && command.find('\0') == std::string::npos;
   return right ? "" : "must be at most 4096 characters without NUL";

@@ -15,6 +15,7 @@ std::string wrong_local_command(const std::string& command);
 std::string wrong_secret(const std::string& entry);
 std::string wrong_jump(const std::string& cluster);
 std::string wrong_node(const std::string& node);
+std::string wrong_bind_address(const std::string& address);
 std::string wrong_command(const std::string& command);
 
 } // namespace moorage

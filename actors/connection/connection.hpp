@@ -173,8 +173,6 @@ private:
   enum class turn { none, asked, given } turn_ = turn::none;
 };
 
-/// Keep-alive questions that may go unanswered (ssh_config(5): ServerAliveCountMax 3).
-constexpr std::uint32_t keep_alive_count_max = 3;
 /// Answers of one kind that nobody doubted are told to the pool no more often, so that commands by the
 /// hundred cost it nothing.
 constexpr std::chrono::seconds answers_told_every{1};

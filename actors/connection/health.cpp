@@ -151,10 +151,12 @@ void connection_actor_state::watch_silence(time_point now) {
     unanswered_ = 0;
   auto due = std::max({heard, asked_at_, serves_since_}) + settings.keep_alive_interval;
   if (due <= now) {
-    if (unanswered_ >= keep_alive_count_max) {
+    if (unanswered_ >= settings.keep_alive_count_max) {
       transport_failed silent{{ssh_stage::session, ssh_failure::silent,
                                "nothing heard for " + to_text(between(heard, now)) + " and " +
-                                   std::to_string(keep_alive_count_max) + " keep-alive questions unanswered"},
+                                   std::to_string(settings.keep_alive_count_max) +
+                                   (settings.keep_alive_count_max == 1 ? " keep-alive question unanswered"
+                                                                       : " keep-alive questions unanswered")},
                               {},
                               {}};
       fold(silent);

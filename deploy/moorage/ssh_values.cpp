@@ -1,6 +1,7 @@
 // How ssh_config(5) writes values.
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 #include "deploy/moorage/ssh_words.hpp"
 
@@ -54,6 +55,21 @@ std::string ssh_time(std::string_view written) {
     whole += number * factor;
   }
   return std::to_string(whole) + "s";
+}
+
+std::string_view same_ssh_setting(std::string_view option) {
+  constexpr std::pair<std::string_view, std::string_view> all[] = {
+      {"bindaddress", "bind_address"},
+      {"ciphers", "ciphers"},
+      {"hostkeyalgorithms", "host_key_algorithms"},
+      {"hostkeyalias", "host_key_alias"},
+      {"kexalgorithms", "kex_algorithms"},
+      {"macs", "macs"},
+      {"pubkeyacceptedalgorithms", "pubkey_accepted_algorithms"}};
+  for (auto [name, setting] : all)
+    if (name == option)
+      return setting;
+  return {};
 }
 
 } // namespace moorage::cli

@@ -146,6 +146,12 @@ bool reading::take_letter(const ssh_letter& letter, const std::string& value) {
     return true;
   case 'J':
     return take_value("proxyjump", "-J", {value});
+  case 'b':
+    return take_value("bindaddress", "-b", {value});
+  case 'c':
+    return take_value("ciphers", "-c", {value});
+  case 'm':
+    return take_value("macs", "-m", {value});
   case 'V':
     call_.why = ssh_call::purpose::say_version;
     return true;
@@ -252,8 +258,8 @@ bool reading::take_texts(const std::string& name, const std::string& value) {
     call_.host_name = value;
     return true;
   }
-  if (name == "hostkeyalias") {
-    call_.settings.push_back("host_key_alias=" + value);
+  if (auto setting = same_ssh_setting(name); !setting.empty()) {
+    call_.settings.push_back(std::string{setting} + "=" + value);
     return true;
   }
   if (name == "proxycommand" || name == "proxyjump") {

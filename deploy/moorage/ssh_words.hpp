@@ -90,4 +90,7 @@ std::optional<std::vector<std::string>> ssh_arguments(std::string_view text);
 /// A time as ssh writes it, "30" or "1m30s", in seconds as the configuration writes them; empty: it is none.
 std::string ssh_time(std::string_view written);
 
+/// The setting that takes the value of an option (in lower case) as it is; "": none.
+std::string_view same_ssh_setting(std::string_view option);
+
 } // namespace moorage::cli

@@ -1,10 +1,11 @@
 #include "runtime/config/ssh_config.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 
 #include "messages/printable.hpp"
+#include "runtime/config/ssh_names.hpp"
+#include "runtime/config/ssh_option_names.hpp"
 #include "runtime/system/account.hpp"
 
 namespace moorage {
@@ -25,92 +26,6 @@ strings values_of(const ssh_options& options, std::string_view name) {
 std::string value_of(const ssh_options& options, std::string_view name) {
   auto all = values_of(options, name);
   return all.empty() ? "" : all.front();
-}
-
-std::string lower_case(std::string_view text) {
-  std::string result{text};
-  for (auto& c : result)
-    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return result;
-}
-
-// What concerns a terminal, a person or ssh's own sharing of connections, or is the same here whatever it
-// says: leaving it out changes nothing of what a command does.
-constexpr std::array without_effect{"addkeystoagent"sv,
-                                    "batchmode"sv,
-                                    "canonicaldomains"sv,
-                                    "canonicalizefallbacklocal"sv,
-                                    "canonicalizehostname"sv,
-                                    "canonicalizemaxdots"sv,
-                                    "canonicalizepermittedcnames"sv,
-                                    "clearallforwardings"sv,
-                                    "connectionattempts"sv,
-                                    "controlmaster"sv,
-                                    "controlpath"sv,
-                                    "controlpersist"sv,
-                                    "enableescapecommandline"sv,
-                                    "escapechar"sv,
-                                    "exitonforwardfailure"sv,
-                                    "fingerprinthash"sv,
-                                    "forwardx11timeout"sv,
-                                    "forwardx11trusted"sv,
-                                    "gatewayports"sv,
-                                    "gssapidelegatecredentials"sv,
-                                    "gssapikexalgorithms"sv,
-                                    "gssapirenewalforcesrekey"sv,
-                                    "gssapitrustdns"sv,
-                                    "host"sv,
-                                    "identitiesonly"sv,
-                                    "ipqos"sv,
-                                    "localcommand"sv,
-                                    "loglevel"sv,
-                                    "logverbose"sv,
-                                    "numberofpasswordprompts"sv,
-                                    "permitlocalcommand"sv,
-                                    "requesttty"sv,
-                                    "streamlocalbindmask"sv,
-                                    "streamlocalbindunlink"sv,
-                                    "syslogfacility"sv,
-                                    "tcpkeepalive"sv,
-                                    "updatehostkeys"sv,
-                                    "visualhostkey"sv,
-                                    "xauthlocation"sv};
-
-// As ssh_config(5) writes what is told most often.
-constexpr std::array written{"BindAddress"sv,
-                             "BindInterface"sv,
-                             "CheckHostIP"sv,
-                             "Ciphers"sv,
-                             "Compression"sv,
-                             "DynamicForward"sv,
-                             "ForwardAgent"sv,
-                             "ForwardX11"sv,
-                             "GSSAPIAuthentication"sv,
-                             "HashKnownHosts"sv,
-                             "HostKeyAlgorithms"sv,
-                             "IdentityFile"sv,
-                             "KbdInteractiveAuthentication"sv,
-                             "KexAlgorithms"sv,
-                             "LocalForward"sv,
-                             "MACs"sv,
-                             "PasswordAuthentication"sv,
-                             "PKCS11Provider"sv,
-                             "PreferredAuthentications"sv,
-                             "PubkeyAcceptedAlgorithms"sv,
-                             "PubkeyAuthentication"sv,
-                             "RekeyLimit"sv,
-                             "RemoteCommand"sv,
-                             "RemoteForward"sv,
-                             "SendEnv"sv,
-                             "ServerAliveCountMax"sv,
-                             "SetEnv"sv,
-                             "VerifyHostKeyDNS"sv};
-
-std::string as_written(const std::string& option) {
-  for (auto each : written)
-    if (lower_case(each) == option)
-      return std::string{each};
-  return printable(option);
 }
 
 // Several files on one line, without quotes: one begins at each word that begins like a path.
@@ -138,6 +53,9 @@ public:
     read_trust();
     read_keys();
     read_way();
+    read_names();
+    read_methods();
+    read_transport();
     for (const auto& [option, value] : said_)
       if (auto name = as_written(option); differs(option) && !followed(option) &&
                                           std::find(result_.not_followed.begin(), result_.not_followed.end(),
@@ -156,7 +74,7 @@ private:
   }
   bool followed(const std::string& option) const {
     return std::find(followed_.begin(), followed_.end(), option) != followed_.end() ||
-           std::find(without_effect.begin(), without_effect.end(), option) != without_effect.end();
+           changes_nothing(option);
   }
   void wrong(const std::string& text) {
     if (result_.wrong.empty())
@@ -322,6 +240,60 @@ private:
       else
         result += jump[i];
     return result;
+  }
+
+  void read_names() {
+    for (auto [option, field, kind] : ssh_lists) {
+      auto list = said(option);
+      if (differs(option))
+        take(option, field, known_names(kind, list, value_of(usual_, option)));
+    }
+  }
+
+  void read_methods() {
+    ssh_log_in how;
+    how.preferred = said("preferredauthentications");
+    how.public_key = said("pubkeyauthentication") != "false";
+    how.password = said("passwordauthentication") != "no";
+    how.questions = said("kbdinteractiveauthentication") != "no";
+    if (auto methods = known_methods(how); !methods.names.empty())
+      take("preferredauthentications", "auth_methods", methods);
+  }
+
+  // Not checked here: what is wrong with it is of no matter where the cluster says something else.
+  void take(const std::string& option, const char* field, const names_taken& names) {
+    result_.settings.emplace_back(field, names.names);
+    std::string left_out;
+    for (const auto& each : names.left_out)
+      left_out += " " + printable(each, 64);
+    if (!left_out.empty())
+      result_.not_followed.push_back(as_written(option) + left_out);
+  }
+
+  void read_transport() {
+    if (auto address = said("bindaddress"); !address.empty())
+      result_.settings.emplace_back("bind_address", address);
+    if (said("compression") == "yes")
+      set("compression", true, "compression");
+    if (said("hashknownhosts") == "yes")
+      set("hash_known_hosts", true, "hashknownhosts");
+    if (auto count = said("serveralivecountmax"); differs("serveralivecountmax"))
+      set("keep_alive_count_max", within("keep_alive_count_max", std::strtoull(count.c_str(), nullptr, 10)),
+          "serveralivecountmax");
+    auto limit = said("rekeylimit"); // bytes and seconds, 0 for what is not said
+    char* rest = nullptr;
+    auto bytes = std::strtoull(limit.c_str(), &rest, 10);
+    auto seconds = std::min<std::uint64_t>(std::strtoull(rest, nullptr, 10), 1u << 30);
+    if (bytes > 0)
+      set("rekey_data", within("rekey_data", bytes), "rekeylimit");
+    if (seconds > 0)
+      set("rekey_interval", std::chrono::milliseconds{within("rekey_interval", seconds * 1'000)},
+          "rekeylimit");
+  }
+
+  static std::uint64_t within(const char* field, std::uint64_t number) {
+    const auto& rules = *find_cluster_field(field);
+    return std::clamp(number, rules.least, rules.most);
   }
 
   const ssh_options& said_;

@@ -12,7 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
+#include "messages/algorithms.hpp"
 #include "runtime/ssh/opening/connector.hpp"
 #include "runtime/ssh/wording.hpp"
 
@@ -41,9 +43,9 @@ struct exchange_method {
 };
 
 constexpr const char* group_exchange = "diffie-hellman-group-exchange-sha256";
+constexpr const char* group_exchange_sha1 = "diffie-hellman-group-exchange-sha1";
 
-/// Those that libssh 0.10 offers by itself, in its order of preference. In a group exchange the server
-/// chooses the group, of 2,048 to 8,192 bits.
+/// All that libssh 0.10 has. In a group exchange the server chooses the group, of 2,048 to 8,192 bits.
 constexpr std::array exchange_methods{
     exchange_method{"curve25519-sha256", 1, 1},
     exchange_method{"curve25519-sha256@libssh.org", 1, 1},
@@ -54,18 +56,34 @@ constexpr std::array exchange_methods{
     exchange_method{"diffie-hellman-group16-sha512", 3, 3},
     exchange_method{group_exchange, 2, 4},
     exchange_method{"diffie-hellman-group14-sha256", 2, 2},
+    exchange_method{group_exchange_sha1, 2, 4},
+    exchange_method{"diffie-hellman-group14-sha1", 2, 2},
+    exchange_method{"diffie-hellman-group1-sha1", 1, 1},
 };
+
+const exchange_method* find_method(std::string_view name) {
+  auto found = std::find_if(exchange_methods.begin(), exchange_methods.end(),
+                            [name](const auto& each) { return each.name == name; });
+  return found == exchange_methods.end() ? nullptr : found;
+}
+
+bool is_group_exchange(std::string_view name) {
+  return name == group_exchange || name == group_exchange_sha1;
+}
 
 } // namespace
 
-std::string no_costlier_than(std::string_view agreed) {
-  std::string result;
-  auto one = std::find_if(exchange_methods.begin(), exchange_methods.end(),
-                          [agreed](const auto& each) { return each.name == agreed; });
-  for (const auto& each : exchange_methods)
-    if (one != exchange_methods.end() && (each.name == agreed || each.most <= one->least))
-      result += (result.empty() ? "" : ",") + std::string{each.name};
-  return result;
+std::string no_costlier_than(std::string_view agreed, std::string_view allowed) {
+  std::vector<std::string> result;
+  const auto* one = find_method(agreed);
+  for (auto& each : assembled_algorithms(algorithm_kind::key_exchange, allowed)) {
+    const auto* other = find_method(each);
+    // Of which kind a group exchange was libssh 0.10 does not tell.
+    if (one && other &&
+        (one == other || other->most <= one->least || (is_group_exchange(agreed) && is_group_exchange(each))))
+      result.push_back(std::move(each));
+  }
+  return join_names(result);
 }
 
 libssh_session::~libssh_session() {
@@ -96,26 +114,44 @@ ssh_error libssh_session::start(unique_fd socket, const link_settings& settings)
   // Without it each channel that the server opens and each request it makes stays in a list that nobody
   // reads.
   ssh_set_message_callback(session_, on_request, this);
-  bool process_config = false;
-  unsigned port = settings.port;
-  auto set = [this](ssh_options_e option, const void* value) {
-    return ssh_options_set(session_, option, value) == SSH_OK;
-  };
-  // The user and the folder are named so that libssh does not ask the password database for them.
-  bool all_set = set(SSH_OPTIONS_PROCESS_CONFIG, &process_config) &&
-                 set(SSH_OPTIONS_HOST, settings.host.c_str()) && set(SSH_OPTIONS_PORT, &port) &&
-                 set(SSH_OPTIONS_USER, settings.user.c_str()) && set(SSH_OPTIONS_SSH_DIR, no_file) &&
-                 set(SSH_OPTIONS_KNOWNHOSTS, no_file) && set(SSH_OPTIONS_GLOBAL_KNOWNHOSTS, no_file) &&
-                 set(SSH_OPTIONS_FD, &duplicate) &&
-                 (settings.host_key_algorithms.empty() ||
-                  set(SSH_OPTIONS_HOSTKEYS, settings.host_key_algorithms.c_str()));
-  if (!all_set) {
+  kex_algorithms_ = settings.kex_algorithms;
+  if (!set_destination(settings, duplicate) || !set_algorithms(settings)) {
     return {ssh_stage::key_exchange, ssh_failure::protocol,
             destination + ": the SSH library refuses a setting: " + ssh_get_error(session_)};
   }
   ssh_set_counters(session_, &bytes_, &packets_);
   connecting_ = true;
   return {};
+}
+
+bool libssh_session::set_destination(const link_settings& settings, int duplicate) {
+  bool process_config = false;
+  unsigned port = settings.port;
+  auto set = [this](ssh_options_e option, const void* value) {
+    return ssh_options_set(session_, option, value) == SSH_OK;
+  };
+  // The user and the folder are named so that libssh does not ask the password database for them.
+  return set(SSH_OPTIONS_PROCESS_CONFIG, &process_config) && set(SSH_OPTIONS_HOST, settings.host.c_str()) &&
+         set(SSH_OPTIONS_PORT, &port) && set(SSH_OPTIONS_USER, settings.user.c_str()) &&
+         set(SSH_OPTIONS_SSH_DIR, no_file) && set(SSH_OPTIONS_KNOWNHOSTS, no_file) &&
+         set(SSH_OPTIONS_GLOBAL_KNOWNHOSTS, no_file) && set(SSH_OPTIONS_FD, &duplicate);
+}
+
+bool libssh_session::set_algorithms(const link_settings& settings) {
+  auto set = [this](ssh_options_e option, const std::string& names) {
+    return names.empty() || ssh_options_set(session_, option, names.c_str()) == SSH_OK;
+  };
+  // Not zlib, with which whoever has not proved a thing has us inflate what it sends.
+  const std::string compression = settings.compression ? "zlib@openssh.com,none" : "";
+  auto interval = static_cast<std::uint32_t>(settings.rekey_interval.count());
+  return set(SSH_OPTIONS_HOSTKEYS, settings.host_key_algorithms) &&
+         set(SSH_OPTIONS_KEY_EXCHANGE, settings.kex_algorithms) &&
+         set(SSH_OPTIONS_CIPHERS_C_S, settings.ciphers) && set(SSH_OPTIONS_CIPHERS_S_C, settings.ciphers) &&
+         set(SSH_OPTIONS_HMAC_C_S, settings.macs) && set(SSH_OPTIONS_HMAC_S_C, settings.macs) &&
+         set(SSH_OPTIONS_COMPRESSION_C_S, compression) && set(SSH_OPTIONS_COMPRESSION_S_C, compression) &&
+         (settings.rekey_data == 0 ||
+          ssh_options_set(session_, SSH_OPTIONS_REKEY_DATA, &settings.rekey_data) == SSH_OK) &&
+         (interval == 0 || ssh_options_set(session_, SSH_OPTIONS_REKEY_TIME, &interval) == SSH_OK);
 }
 
 bool libssh_session::restore_nonblocking() const {
@@ -193,14 +229,17 @@ libssh_session::exchange libssh_session::exchange_keys() {
 /// New keys that the server asks for later are computed in the read that brings its wish, which is encrypted
 /// until then: so without a turn. Hence no method that is slower than the one that it took for the log-in.
 void libssh_session::bound_later_exchanges() {
-  auto methods = no_costlier_than(agreed_exchange());
+  auto methods = no_costlier_than(agreed_exchange(), kex_algorithms_);
   later_exchanges_bounded_ =
       !methods.empty() && ssh_options_set(session_, SSH_OPTIONS_KEY_EXCHANGE, methods.c_str()) == SSH_OK;
 }
 
 const char* libssh_session::agreed_exchange() const {
   const char* name = ssh_get_kex_algo(session_); // which libssh 0.10 has for all but this one
-  return name ? name : group_exchange;
+  if (name)
+    return name;
+  const bool other = !kex_algorithms_.empty() && kex_algorithms_.find(group_exchange) == std::string::npos;
+  return other ? group_exchange_sha1 : group_exchange;
 }
 
 /// A server has nothing to ask of us: refused (1), or dropped (0) while it does not read what we owe it.

@@ -8,6 +8,7 @@
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -25,11 +26,19 @@ struct link_settings {
   std::uint16_t port = 22;
   std::string user;
   std::string host_key_algorithms; ///< for SSH_OPTIONS_HOSTKEYS
+  // With commas, the preferred first; empty: libssh's own.
+  std::string kex_algorithms = {};
+  std::string ciphers = {};
+  std::string macs = {};
+  bool compression = false;
+  std::uint64_t rekey_data = 0; ///< bytes; 0: as libssh reckons
+  std::chrono::seconds rekey_interval{0};
 };
 
-/// The methods of key exchange that cost no more than this one, for SSH_OPTIONS_KEY_EXCHANGE; empty: it is
-/// none that we know of. After a group exchange those that cost no more than its smallest group, and itself.
-std::string no_costlier_than(std::string_view agreed);
+/// The methods of key exchange that cost no more than this one, of those that are allowed (empty: the usual
+/// ones), for SSH_OPTIONS_KEY_EXCHANGE; empty: it is none that we know of. After a group exchange those that
+/// cost no more than its smallest group, and itself.
+std::string no_costlier_than(std::string_view agreed, std::string_view allowed = {});
 
 class libssh_session {
 public:
@@ -103,6 +112,8 @@ public:
   std::uint64_t answers() const { return answers_; }
 
 private:
+  bool set_destination(const link_settings& settings, int duplicate);
+  bool set_algorithms(const link_settings& settings);
   void look_at_first_words();
   void bound_later_exchanges();
   bool add_event();
@@ -124,6 +135,7 @@ private:
   unique_fd duplicate_; ///< until the first `ssh_connect` has made it libssh's to close
   bool connecting_ = false;
   bool later_exchanges_bounded_ = false;
+  std::string kex_algorithms_; ///< of the settings
   bool poll_failed_ = false;
 };
 

@@ -2,8 +2,25 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace moorage {
+
+std::string setting_of_method(std::string_view said) {
+  auto at = said.find(libssh_no_match);
+  if (at == std::string_view::npos)
+    return {};
+  said.remove_prefix(at + std::strlen(libssh_no_match));
+  constexpr std::pair<const char*, const char*> all[] = {{"kex algos", "kex_algorithms"},
+                                                         {"server host key algo", "host_key_algorithms"},
+                                                         {"encryption ", "ciphers"},
+                                                         {"mac algo ", "macs"},
+                                                         {"compression ", "compression"}};
+  for (auto [method, setting] : all)
+    if (said.starts_with(method))
+      return setting;
+  return {};
+}
 
 std::string link_end_in_words(std::string said) {
   if (said.starts_with(libssh_disconnect)) { // "…: NUMBER:TEXT"

@@ -153,13 +153,13 @@ TEST_CASE("check tells of each hop on the way, and which one failed") {
 
 TEST_CASE("what ssh's configuration has and is not followed is told: by config, by a node, and with -v") {
   hosts_home home;
-  home.write(host_of("lumi", home.sshd) + "  SetEnv A=b\n  RekeyLimit 1G\n");
+  home.write(host_of("lumi", home.sshd) + "  SetEnv A=b\n  CheckHostIP yes\n");
   CHECK_THAT(home.moorage({"config", "lumi"}).output,
-             Contains("# SetEnv of ssh's configuration is not followed\n") && Contains("# RekeyLimit of"));
+             Contains("# SetEnv of ssh's configuration is not followed\n") && Contains("# CheckHostIP of"));
   auto exec = home.moorage({"exec", "lumi", "--", "true"});
   CHECK(exec.code == 0);
   CHECK(exec.error_output.empty());
-  auto named = std::string{"lumi: of what ssh's configuration says, not followed: SetEnv, RekeyLimit"};
+  auto named = std::string{"lumi: of what ssh's configuration says, not followed: CheckHostIP, SetEnv"};
   auto told = home.moorage({"-v", "exec", "lumi", "--", "true"}).error_output;
   CHECK_THAT(told, Contains(named));
   CHECK(told.find(named, told.find(named) + 1) == std::string::npos);

@@ -116,6 +116,15 @@ TEST_CASE("what is no option of ssh's, or is incomplete, is told in one line") {
   CHECK_THAT(read({"--socket", "x", "h"}), Contains("options of moorage stand before ssh"));
 }
 
+TEST_CASE("algorithms and the address to come from are settings, by option and by letter") {
+  CHECK(read({"-c", "aes256-ctr", "-m", "hmac-sha1", "-b::1", "-oKexAlgorithms=+diffie-hellman-group14-sha1",
+              "-o", "HostKeyAlgorithms=ssh-ed25519", "-oPubkeyAcceptedAlgorithms=-rsa-sha2-256", "h"}) ==
+        "h | ciphers=aes256-ctr | macs=hmac-sha1 | bind_address=::1 | "
+        "kex_algorithms=+diffie-hellman-group14-sha1 | host_key_algorithms=ssh-ed25519 | "
+        "pubkey_accepted_algorithms=-rsa-sha2-256");
+  CHECK(read({"-oCiphers=aes128-ctr", "-c", "aes256-ctr", "h"}) == "h | ciphers=aes128-ctr");
+}
+
 TEST_CASE("what changes nothing is taken, and what we cannot do is refused by its name") {
   for (const auto* taken :
        {"ControlMaster=auto", "ControlPath=/x/%C", "ControlPersist=60s", "BatchMode=yes", "ForwardX11=no",
@@ -123,8 +132,9 @@ TEST_CASE("what changes nothing is taken, and what we cannot do is refused by it
         "EscapeChar=none", "RemoteCommand=none", "ProxyCommand=none", "NumberOfPasswordPrompts=1",
         "PasswordAuthentication=no", "PreferredAuthentications=publickey", "Compression=yes"})
     CHECK(read({"-o", taken, "h"}) == "h");
-  for (const auto* refused : {"BindAddress=::1", "LocalForward=1 h:1", "RemoteCommand=ls", "RequestTTY=force",
-                              "ForwardAgent=yes", "Ciphers=aes128-ctr", "PubkeyAuthentication=no"})
+  for (const auto* refused :
+       {"BindInterface=eth0", "LocalForward=1 h:1", "RemoteCommand=ls", "RequestTTY=force",
+        "ForwardAgent=yes", "CASignatureAlgorithms=ssh-rsa", "PubkeyAuthentication=no"})
     CHECK_THAT(read({"-o", refused, "h"}),
                Contains("option " + std::string{refused}.substr(0, std::string{refused}.find('=')) +
                         " is not possible"));

@@ -53,11 +53,20 @@ setting_value another_value(const setting<cluster_settings>& field) {
   case setting_type::count:
   case setting_type::size: {
     auto number = std::get<std::uint64_t>(value);
-    return number < field.most ? number + 1 : number - 1;
+    return number < field.most ? std::max(number + 1, field.least) : number - 1;
   }
   case setting_type::file_list:
     return std::vector<std::string>{"/dev/null", "/with \"quotes\""};
   default:
+    // Of algorithms, not all.
+    if (field.name.ends_with("algorithms"))
+      return std::string{field.name.starts_with("kex") ? "ecdh-sha2-nistp256" : "ecdsa-sha2-nistp256"};
+    if (field.name == "ciphers" || field.name == "macs" || field.name == "auth_methods")
+      return std::string{field.name == "macs"      ? "hmac-sha1"
+                         : field.name == "ciphers" ? "-aes128-ctr"
+                                                   : "password"};
+    if (field.name == "bind_address")
+      return std::string{"127.0.0.9"};
     // Names, one of them in [nodes], and one in [clusters].
     return std::string{field.name == "node" || field.name == "jump" || field.name == "host_key_alias"
                            ? "another-one"

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <optional>
 #include <utility>
 
 #include "runtime/ssh/wire.hpp"
@@ -11,6 +12,23 @@ namespace moorage {
 
 namespace {
 
+/// How an agent is to sign with a key of RSA (draft-miller-ssh-agent, 4.5.1), by the name that stands in what
+/// it signs (RFC 4252, section 7). libssh 0.10 goes by what the server takes instead, also where that is not
+/// what it has told the server.
+std::optional<std::uint32_t> flags_for(std::string_view to_be_signed) {
+  wire_reader reader{to_be_signed};
+  constexpr std::uint32_t sha2_256 = 2, sha2_512 = 4;
+  if (!reader.string() || !reader.byte() || !reader.string() || !reader.string() || !reader.string() ||
+      !reader.byte()) // session, message, user, service, method, true
+    return std::nullopt;
+  auto algorithm = reader.string();
+  if (!algorithm)
+    return std::nullopt;
+  return algorithm->starts_with("rsa-sha2-512")   ? sha2_512
+         : algorithm->starts_with("rsa-sha2-256") ? sha2_256
+                                                  : std::uint32_t{0};
+}
+
 /// The same bytes to be signed by the key that the agent knows as `held`.
 std::string request_of(const std::string& held, std::string_view request) {
   wire_reader reader{request};
@@ -18,7 +36,14 @@ std::string request_of(const std::string& held, std::string_view request) {
   if (!reader.byte() || !reader.string())
     return std::string{request};
   append_string(result, held);
-  return result.append(reader.rest());
+  auto rest = reader.rest();
+  auto to_be_signed = reader.string();
+  auto flags = to_be_signed ? flags_for(*to_be_signed) : std::nullopt;
+  if (!flags)
+    return result.append(rest);
+  append_string(result, *to_be_signed);
+  append_number(result, *flags);
+  return result;
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 #include "runtime/ssh/login/attempts.hpp"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -50,6 +51,9 @@ ssh_error nothing_to_offer(const credentials& with) {
   if (any)
     return {};
   auto why = hindrances(with, {});
+  const bool by_key = std::find(with.methods.begin(), with.methods.end(), "publickey") != with.methods.end();
+  if (!by_key && !why.empty())
+    why += "; " + with.nothing_else;
   return {ssh_stage::prepare, ssh_failure::no_credentials,
           nothing_there + (why.empty() ? with.nothing_else : why.substr(std::string_view{"; "}.size()))};
 }

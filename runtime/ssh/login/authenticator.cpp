@@ -1,3 +1,4 @@
+#include "runtime/ssh/login/accepted.hpp"
 #include "runtime/ssh/login/authenticator_machine.hpp"
 
 namespace moorage {
@@ -64,15 +65,24 @@ bool authenticator::machine::enter(phase next, std::string trying) {
 
 bool authenticator::machine::choose() {
   const int methods = ssh_userauth_list(session_, nullptr);
-  if (methods & SSH_AUTH_METHOD_PUBLICKEY) {
-    if (choose_file())
+  for (const auto& each : with_.methods) {
+    bool awaited = false;
+    if (each == "publickey"  ? (methods & SSH_AUTH_METHOD_PUBLICKEY) && choose_key(awaited)
+        : each == "password" ? choose_password(methods)
+                             : choose_questions(methods))
       return true;
-    if (agent_.waiting() && !unlisted_spent(with_.any_listed()))
-      return false; // its keys are worth waiting for, up to its deadline
-    if (choose_agent_key())
-      return true;
+    if (awaited)
+      return false;
   }
-  return choose_password(methods) || give_up();
+  return give_up();
+}
+
+/// `awaited`: the agent's keys are worth waiting for, up to its deadline.
+bool authenticator::machine::choose_key(bool& awaited) {
+  if (choose_file())
+    return true;
+  awaited = agent_.waiting() && !unlisted_spent(with_.any_listed());
+  return !awaited && choose_agent_key();
 }
 
 bool authenticator::machine::unlisted_spent(bool listed) const {
@@ -86,6 +96,7 @@ bool authenticator::machine::choose_file() {
       return false;
     if (blobs_tried_.insert(public_blob(file.key)).second) {
       trying_unlisted_ = !file.listed;
+      allow_signatures(public_blob(file.key));
       return enter(phase::file, file.name);
     }
     ++next_file_;
@@ -104,16 +115,28 @@ bool authenticator::machine::choose_agent_key() {
       auto known = import_blob(offer.shown);
       if (!known)
         continue; // of a kind that libssh cannot name
+      if (auto why = why_not_accepted(with_.accepted, offer.shown); !why.empty()) {
+        with_.problems.push_back(describe(known.get()) + " (agent" + offer.from + ") is not offered: " + why);
+        continue;
+      }
       if (!signer_)
         signer_.emplace(session_, user_);
       if (!signer_->usable())
         return false;
       trying_unlisted_ = !offer.listed;
+      allow_signatures(offer.shown);
       signer_->begin({std::move(offer.shown), key.comment}, key.blob);
       return enter(phase::agent_pass, "publickey " + describe(known.get()) + " (agent" + offer.from + ")");
     }
   }
   return false;
+}
+
+/// How the key that is tried next may sign.
+void authenticator::machine::allow_signatures(std::string_view blob) {
+  auto names = signatures_for(with_.accepted, blob);
+  if (!names.empty())
+    ssh_options_set(session_, SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES, names.c_str());
 }
 
 bool authenticator::machine::choose_password(int methods) {
@@ -122,6 +145,10 @@ bool authenticator::machine::choose_password(int methods) {
     password_sent_ = true;
     return enter(phase::password, "password");
   }
+  return false;
+}
+
+bool authenticator::machine::choose_questions(int methods) {
   // After a partial success even without a password: a second factor may ask nothing, or only on a telephone.
   if ((methods & SSH_AUTH_METHOD_INTERACTIVE) && !questions_tried_ &&
       (attempts_.any_accepted() || (with_.password && !password_sent_))) {

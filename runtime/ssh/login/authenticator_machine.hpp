@@ -42,7 +42,10 @@ private:
   bool choose();
   bool choose_file();
   bool choose_agent_key();
+  bool choose_key(bool& awaited);
+  void allow_signatures(std::string_view blob);
   bool choose_password(int methods);
+  bool choose_questions(int methods);
   bool step_file();
   bool step_agent(time_point now);
   bool step_questions();

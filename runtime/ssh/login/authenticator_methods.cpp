@@ -92,6 +92,9 @@ bool authenticator::machine::decide(int result) {
     attempts_.partly_accepted(trying_);
     return enter(phase::choosing, {});
   case SSH_AUTH_DENIED:
+    if (std::string_view{ssh_get_error(session_)}.find(libssh_no_signature) != std::string_view::npos)
+      return set_aside("the server takes none of the signatures that pubkey_accepted_algorithms allows; " +
+                       std::string{"ssh-rsa, with SHA-1, is left out unless it is named there"});
     if (phase_ != phase::none) {
       attempts_.denied(trying_);
       unlisted_tries_ += trying_unlisted_ && (phase_ == phase::file || phase_ == phase::agent_pass);

@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "messages/algorithms.hpp"
 #include "messages/settings.hpp"
 #include "messages/ssh_error.hpp"
 #include "runtime/secrets.hpp"
@@ -48,6 +49,9 @@ struct credentials {
   blocking_answer<agent_connection> connect;  ///< the agent's socket being connected, when there is an agent
   std::chrono::milliseconds agent_timeout{0}; ///< of the settings
   std::optional<secret> password;
+  /// Of the settings: methods in the order to try, and what keys may sign with.
+  std::vector<std::string> methods = usual_algorithms(algorithm_kind::log_in);
+  std::vector<std::string> accepted = usual_algorithms(algorithm_kind::public_key);
   std::vector<std::string>
       problems; ///< in words: a listed key file that cannot be used, a missing entry of the store
   /// In words, for when there is not even a hindrance: what else could have been used.

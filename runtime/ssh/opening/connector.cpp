@@ -61,9 +61,11 @@ ssh_error descriptor_limit_error(ssh_stage stage, const std::string& destination
 }
 
 connector::connector(std::vector<endpoint> endpoints, std::string destination, time_point deadline,
-                     std::chrono::milliseconds silence_max, readiness& loop, std::function<void()> wake)
+                     std::chrono::milliseconds silence_max, readiness& loop, std::function<void()> wake,
+                     std::string bind_address)
     : endpoints_(std::move(endpoints)), destination_(std::move(destination)), deadline_(deadline),
-      silence_max_(silence_max), loop_(loop), wake_(std::move(wake)) {}
+      silence_max_(silence_max), loop_(loop), wake_(std::move(wake)), bind_address_(std::move(bind_address)) {
+}
 
 /// Starts on the present address. False: it failed at once.
 bool connector::begin(time_point now) {
@@ -74,6 +76,8 @@ bool connector::begin(time_point now) {
     return false;
   }
   set_options(socket_.get(), silence_max_);
+  if (!bind_address_.empty() && !bind_to(to))
+    return false;
   int done = ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&to.address), to.length);
   if (done != 0 && errno != EINPROGRESS && errno != EINTR) {
     failed_with(errno);
@@ -91,12 +95,26 @@ bool connector::begin(time_point now) {
   return true;
 }
 
-void connector::failed_with(int code) {
+/// The kernel picks the port as it connects, so that one range of them serves each destination.
+bool connector::bind_to(const endpoint& to) {
+  auto from = numeric_endpoint(bind_address_, 0);
+  int code = !from || from->address.ss_family != to.address.ss_family ? EAFNOSUPPORT : 0;
+  set_option(socket_.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  if (code == 0 &&
+      ::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&from->address), from->length) != 0)
+    code = errno;
+  not_bound_ = code != 0;
+  if (not_bound_)
+    failed_with(code, "not from bind_address " + bind_address_ + ": ");
+  return !not_bound_;
+}
+
+void connector::failed_with(int code, const std::string& doing) {
   watch_.end();
   socket_.reset();
   due_ = time_point::max();
   error_ = {ssh_stage::connect, failure_for(code), {}};
-  note(std::strerror(code));
+  note(doing + std::strerror(code));
   if (error_.kind == ssh_failure::descriptor_limit) {
     error_ = descriptor_limit_error(ssh_stage::connect, destination_, code);
     at_ = endpoints_.size(); // no other address would fare better
@@ -128,7 +146,9 @@ void connector::fail_all() {
   if (error_.kind == ssh_failure::descriptor_limit)
     return;
   const char* advice = "check the network, the firewall and the VPN";
-  if (error_.kind == ssh_failure::refused)
+  if (not_bound_)
+    advice = "bind_address must be an address of this machine, of the same kind as the host's";
+  else if (error_.kind == ssh_failure::refused)
     advice = "no SSH server listens there, or it turns us away; check host and port";
   else if (error_.kind == ssh_failure::timed_out)
     advice = "nothing answers there; check the address, the firewall and the VPN";

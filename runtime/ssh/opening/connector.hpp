@@ -28,9 +28,11 @@ public:
   static constexpr std::chrono::seconds address_patience{5};
 
   /// `deadline`: when the whole opening must be done. `silence_max`: how long sent bytes may stay
-  /// unacknowledged before the kernel gives the link up (TCP_USER_TIMEOUT).
+  /// unacknowledged before the kernel gives the link up (TCP_USER_TIMEOUT). `bind_address`: of this machine,
+  /// to connect from; empty: any.
   connector(std::vector<endpoint> endpoints, std::string destination, time_point deadline,
-            std::chrono::milliseconds silence_max, readiness& loop, std::function<void()> wake);
+            std::chrono::milliseconds silence_max, readiness& loop, std::function<void()> wake,
+            std::string bind_address = {});
 
   enum class state { waiting, connected, failed };
   state step(time_point now);
@@ -56,7 +58,8 @@ public:
 
 private:
   bool begin(time_point now);
-  void failed_with(int code);
+  bool bind_to(const endpoint& to);
+  void failed_with(int code, const std::string& doing = {});
   void note(const std::string& what);
   void fail_all();
 
@@ -66,6 +69,8 @@ private:
   std::chrono::milliseconds silence_max_;
   readiness& loop_;
   std::function<void()> wake_;
+  std::string bind_address_;
+  bool not_bound_ = false; ///< the last address failed for that
   std::size_t at_ = 0;
   unique_fd socket_;
   watch watch_; // after the socket: it must stop watching first

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "messages/algorithms.hpp"
 #include "runtime/ssh/login/credentials.hpp"
 #include "runtime/ssh/wire.hpp"
 #include "runtime/system/base64.hpp"
@@ -14,16 +15,10 @@ namespace moorage {
 
 namespace {
 
-/// What both libssh 0.10 and OpenSSH offer by themselves, in OpenSSH's order. No ssh-rsa: it signs with
-/// SHA-1, and ssh gave it up as well.
-constexpr std::string_view algorithms_offered[] = {"ssh-ed25519",
-                                                   "ecdsa-sha2-nistp256",
-                                                   "ecdsa-sha2-nistp384",
-                                                   "ecdsa-sha2-nistp521",
-                                                   "sk-ssh-ed25519@openssh.com",
-                                                   "sk-ecdsa-sha2-nistp256@openssh.com",
-                                                   "rsa-sha2-512",
-                                                   "rsa-sha2-256"};
+/// Those that may be shown, in the order of preference where no key is known.
+std::vector<std::string> algorithms_allowed(const known_hosts& known) {
+  return known.algorithms.empty() ? usual_algorithms(algorithm_kind::host_key) : known.algorithms;
+}
 
 /// The type of key that an algorithm signs with.
 std::string_view key_type_of(std::string_view algorithm) {
@@ -137,11 +132,18 @@ host_key_verdict turn_down(host_key_state state, ssh_failure kind, std::string t
 host_key_verdict judge_changed(const known_hosts& known, const host_key& shown, const sorted_lines& lines) {
   const bool same_type = std::any_of(lines.others.begin(), lines.others.end(),
                                      [&](const auto* entry) { return entry->key.type == shown.type; });
+  const auto allowed = algorithms_allowed(known);
+  const bool asked_for = std::any_of(allowed.begin(), allowed.end(), [&](const auto& algorithm) {
+    return std::any_of(lines.others.begin(), lines.others.end(),
+                       [&](const auto* entry) { return entry->key.type == key_type_of(algorithm); });
+  });
   return turn_down(
       host_key_state::changed, ssh_failure::host_key_changed,
       known_hosts_name(known.host, known.port) + " showed the key " + described(shown) + ", expected was " +
           list_of(lines.others) +
-          (same_type ? "" : " (the server no longer shows a key of a type that is known)") +
+          (same_type   ? ""
+           : asked_for ? " (the server no longer shows a key of a type that is known)"
+                       : " (host_key_algorithms leaves out the types that are known)") +
           ". Somebody may be intercepting the connection, or the site has new keys: ask the site. Only "
           "if it confirms the key, " +
           (file_to_add(known).empty() ? name_a_file
@@ -232,13 +234,10 @@ std::string host_key_algorithms(const known_hosts& known) {
     });
     return first != known.entries.end() && !is_revoked(first->key);
   };
-  const bool as_it_is = is_known(algorithms_offered[0]);
-  std::string first, rest;
-  for (auto algorithm : algorithms_offered) {
-    auto& list = as_it_is || is_known(algorithm) ? first : rest;
-    list += (list.empty() ? "" : ",") + std::string{algorithm};
-  }
-  return first + (first.empty() || rest.empty() ? "" : ",") + rest;
+  auto allowed = algorithms_allowed(known);
+  if (!is_known(allowed.front()))
+    std::stable_partition(allowed.begin(), allowed.end(), is_known);
+  return join_names(allowed);
 }
 
 host_key_verdict judge_host_key(const known_hosts& known, const host_key& shown, host_key_policy policy) {

@@ -57,6 +57,8 @@ struct known_hosts {
   std::vector<known_host> entries;
   std::vector<known_hosts_problem> problems;
   std::vector<std::string> keep_nothing; ///< those of `files` that are /dev/null, by whatever name
+  std::vector<std::string> algorithms;   ///< of host keys that may be shown; empty: the usual ones
+  bool hash_names = false;               ///< new keys are written down under a hashed name
 };
 
 /// A site's file has some hundred thousand lines at most; more is a mistake such as a log written to the
@@ -69,14 +71,18 @@ std::string known_hosts_name(const std::string& host, std::uint16_t port);
 /// The line that makes the key known, without its end.
 std::string known_hosts_line(const known_hosts& known, const host_key& key);
 
+/// The name as it is written where it is not to be read ("|1|…"), with a salt of its own; empty: there is no
+/// randomness.
+std::string hashed_name(const std::string& name);
+
 /// Appends what a file's text says of the host, matched as OpenSSH does. Lines that make no sense are
 /// skipped, as ssh does, but a NUL in one is a problem. A revocation is taken even from lines that ssh would
 /// skip.
 void parse_known_hosts(std::string_view text, const std::string& file, known_hosts& known);
 
-/// For SSH_OPTIONS_HOSTKEYS, in ssh's order: the signature algorithms of known keys first, so that the server
-/// shows a key we know, unless the one that is first anyway is known. Revoked keys and lines without the port
-/// have no say.
+/// For SSH_OPTIONS_HOSTKEYS, those that are allowed, in their order: the signature algorithms of known keys
+/// first, so that the server shows a key we know, unless the one that is first anyway is known. Revoked keys
+/// and lines without the port have no say.
 std::string host_key_algorithms(const known_hosts& known);
 
 /// Reads the files; blocks. `files` have their `~/` expanded already.

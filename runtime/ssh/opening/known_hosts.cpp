@@ -1,6 +1,9 @@
 // known_hosts lines: which of them speak of our host, and what they say (OpenSSH's hostfile.c and match.c,
 // 9.2).
 #include <libssh/libssh.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <sys/random.h>
 
 #include <algorithm>
 #include <cctype>
@@ -242,6 +245,18 @@ void parse_line(std::string_view line, const std::string& file, int number, know
 
 std::string known_hosts_name(const std::string& host, std::uint16_t port) {
   return port == 22 ? lower(host) : "[" + lower(host) + "]:" + std::to_string(port);
+}
+
+std::string hashed_name(const std::string& name) {
+  std::string salt(20, '\0'), hash(EVP_MAX_MD_SIZE, '\0');
+  unsigned size = 0;
+  if (::getrandom(salt.data(), salt.size(), 0) != static_cast<ssize_t>(salt.size()) ||
+      HMAC(EVP_sha1(), salt.data(), static_cast<int>(salt.size()),
+           reinterpret_cast<const unsigned char*>(name.data()), name.size(),
+           reinterpret_cast<unsigned char*>(hash.data()), &size) == nullptr)
+    return {};
+  hash.resize(size);
+  return "|1|" + to_base64(salt) + "|" + to_base64(hash);
 }
 
 void parse_known_hosts(std::string_view text, const std::string& file, known_hosts& known) {

@@ -121,7 +121,14 @@ key_written write_known_host(const known_hosts& known, const host_key& shown,
     return {{}, std::move(verdict.error)};
   if (::fstat(fd.get(), &status) != 0)
     return {failed(file + " could not be read"), {}};
-  return {append(fd.get(), file, known_hosts_line(known, shown) + "\n", status.st_size), {}};
+  auto line = known_hosts_line(known, shown);
+  if (known.hash_names) {
+    auto name = hashed_name(known_hosts_name(known.host, known.port));
+    if (name.empty())
+      return {"the host's name could not be hashed (hash_known_hosts)", {}};
+    line.replace(0, line.find(' '), name);
+  }
+  return {append(fd.get(), file, line + "\n", status.st_size), {}};
 }
 
 } // namespace moorage

@@ -6,10 +6,13 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include "messages/algorithms.hpp"
+#include "runtime/ssh/login/accepted.hpp"
 #include "runtime/ssh/login/attempts.hpp"
 #include "runtime/ssh/opening/files_state.hpp"
 #include "runtime/ssh/opening/host_keys.hpp"
@@ -108,6 +111,27 @@ std::optional<secret> find_secret(secret_store* secrets, const std::string& name
   return found;
 }
 
+bool may_use(const cluster_settings& settings, const char* method) {
+  auto methods = assembled_algorithms(algorithm_kind::log_in, settings.auth_methods);
+  return std::find(methods.begin(), methods.end(), method) != methods.end();
+}
+
+bool uses_password(const cluster_settings& settings) {
+  return may_use(settings, "password") || may_use(settings, "keyboard-interactive");
+}
+
+/// What the settings say of the log-in: which methods, with which signatures; told where it ends without one.
+void take_methods(const cluster_settings& settings, credentials& keys) {
+  keys.methods = assembled_algorithms(algorithm_kind::log_in, settings.auth_methods);
+  keys.accepted = assembled_algorithms(algorithm_kind::public_key, settings.pubkey_accepted_algorithms);
+  std::string left_out;
+  for (const auto& each : usual_algorithms(algorithm_kind::log_in))
+    if (!may_use(settings, each.c_str()))
+      left_out += (left_out.empty() ? "auth_methods leaves out " : ", ") + each;
+  if (!left_out.empty())
+    keys.problems.push_back(left_out);
+}
+
 std::string nothing_else(const cluster_settings& settings, const surroundings& around, bool secrets_kept,
                          bool any_file) {
   std::string agent = "key in an agent";
@@ -115,6 +139,9 @@ std::string nothing_else(const cluster_settings& settings, const surroundings& a
     agent += " (agent = false)";
   else if (around.agent_socket.empty())
     agent += " (SSH_AUTH_SOCK is not set)";
+  if (!may_use(settings, "publickey"))
+    return "no password (password_secret) is there to be used";
+  secrets_kept = secrets_kept && uses_password(settings);
   return (any_file ? "no other key file" : "no key file") +
          (secrets_kept ? ", " + agent + ", or password (password_secret)" : " or " + agent) +
          " is there to be used";
@@ -248,14 +275,18 @@ preparation::read_files preparation::read(const cluster_settings& settings, secr
     return result;
   }
   result.files = {credentials_state(settings, home), host_keys_state(settings, home)};
+  take_methods(settings, result.keys);
   auto passphrase = find_secret(secrets, settings.passphrase_secret, "passphrase_secret", result.keys);
-  result.keys.password = find_secret(secrets, settings.password_secret, "password_secret", result.keys);
+  if (uses_password(settings))
+    result.keys.password = find_secret(secrets, settings.password_secret, "password_secret", result.keys);
   if (sign.abandoned())
     return result;
   const auto& alias = settings.host_key_alias;
   result.known =
       read_known_hosts(alias.empty() ? settings.host : alias, alias.empty() ? settings.port : ssh_port,
                        known_hosts_files(settings, home));
+  result.known.algorithms = assembled_algorithms(algorithm_kind::host_key, settings.host_key_algorithms);
+  result.known.hash_names = settings.hash_known_hosts;
   // Whatever key the server shows: then it need not be asked.
   if ((result.error = unreadable_known_hosts(result.known)))
     return result;
@@ -264,10 +295,13 @@ preparation::read_files preparation::read(const cluster_settings& settings, secr
   if (sign.abandoned())
     return result;
   const bool secrets_kept = secrets != nullptr && !secrets->empty();
-  result.keys.files = load_keys(settings, home, passphrase ? &*passphrase : nullptr, sign, secrets_kept);
+  const bool by_key = may_use(settings, "publickey");
+  if (by_key)
+    result.keys.files = load_keys(settings, home, passphrase ? &*passphrase : nullptr, sign, secrets_kept);
   result.keys.nothing_else = nothing_else(settings, around, secrets_kept, !result.keys.files.empty());
-  result.keys.agent = settings.agent && !around.agent_socket.empty() && agent_needed(result.keys);
+  result.keys.agent = by_key && settings.agent && !around.agent_socket.empty() && agent_needed(result.keys);
   result.keys.agent_timeout = settings.agent_timeout;
+  leave_out_unaccepted(result.keys);
   if ((result.error = nothing_to_offer(result.keys)))
     result.error.text =
         result.user + "@" + known_hosts_name(settings.host, settings.port) + ": " + result.error.text;

@@ -19,6 +19,15 @@ constexpr const char* kept_waiting = "this process was busy with the key exchang
                                      "and did not come to this one in time: lower "
                                      "connects_at_once, or raise connect_timeout";
 
+/// What of the settings to look at, where two lists have nothing in common.
+std::string disagreement(const std::string& words) {
+  auto setting = setting_of_method(words);
+  if (setting.empty())
+    return "; the two sides have no common algorithm or disagree on the protocol";
+  return "; the two sides have none in common: set " + setting +
+         " to what the server has, if it is known here (moorage config --sample), or ask the site";
+}
+
 } // namespace
 
 /// The destination, and by which way it was reached: "me@lumi (192.0.2.7:22)".
@@ -106,7 +115,9 @@ ssh_error ssh_transport::link_error(const char* doing) const {
   if (way_ && kind == ssh_failure::reset && !words.starts_with(server_ended))
     if (auto error = jump_error())
       return error;
-  std::string text = where() + ": " + printable(words) + " " + doing;
+  // Both sides' lists, as far as libssh has room for them.
+  const bool lists = words.find(libssh_no_match) != std::string::npos;
+  std::string text = where() + ": " + printable(words, lists ? printable_whole : printable_max) + " " + doing;
   if (opening_) {
     text += " (" + to_text(shared_.now - opening_->began) + " after the start)";
     const auto& said = link_.first_words();
@@ -120,7 +131,7 @@ ssh_error ssh_transport::link_error(const char* doing) const {
       text += "; servers do so when too many log in at once (sshd_config: MaxStartups) or when they ban an "
               "address: lower connects_at_once, or ask the site";
     else if (kind == ssh_failure::protocol)
-      text += said.ssh() ? "; the two sides have no common algorithm or disagree on the protocol"
+      text += said.ssh() ? disagreement(words)
                          : std::string{"; check "} + (proxy_ ? "proxy_command" : "host and port") +
                                ": is it an SSH server?";
   }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "messages/algorithms.hpp"
 #include "messages/durations.hpp"
 #include "messages/printable.hpp"
 #include "runtime/ssh/transport_ssh.hpp"
@@ -19,9 +20,26 @@ constexpr std::chrono::milliseconds lock_patience{1'000};
 /// Sent bytes that stay unacknowledged for so long mean that the peer or the way to it is gone. Longer than
 /// the keep-alive takes to find out in an orderly way.
 std::chrono::milliseconds silence_max(const cluster_settings& settings) {
-  auto alive = settings.keep_alive_interval * 4;
+  auto alive = settings.keep_alive_interval * (settings.keep_alive_count_max + 1);
   return alive.count() == 0 ? 0ms
                             : std::max({settings.connect_timeout, alive, std::chrono::milliseconds{30s}});
+}
+
+/// Without what the preparation brought.
+link_settings link_settings_of(const cluster_settings& settings) {
+  auto names = [](algorithm_kind kind, const std::string& written) {
+    return written.empty() ? "" : join_names(assembled_algorithms(kind, written));
+  };
+  link_settings result;
+  result.host = settings.host;
+  result.port = settings.port;
+  result.kex_algorithms = names(algorithm_kind::key_exchange, settings.kex_algorithms);
+  result.ciphers = names(algorithm_kind::cipher, settings.ciphers);
+  result.macs = names(algorithm_kind::mac, settings.macs);
+  result.compression = settings.compression;
+  result.rekey_data = settings.rekey_data;
+  result.rekey_interval = std::chrono::duration_cast<std::chrono::seconds>(settings.rekey_interval);
+  return result;
 }
 
 } // namespace
@@ -107,8 +125,9 @@ bool ssh_transport::prepare() {
     return begin_proxy();
   if (!o.settings.jump.empty())
     return begin_jump();
-  o.connecting = std::make_unique<connector>(std::move(o.ready->endpoints), destination_, o.deadline,
-                                             silence_max(o.settings), o.world.loop, wake_);
+  o.connecting =
+      std::make_unique<connector>(std::move(o.ready->endpoints), destination_, o.deadline,
+                                  silence_max(o.settings), o.world.loop, wake_, o.settings.bind_address);
   return true;
 }
 
@@ -131,7 +150,9 @@ bool ssh_transport::connect() {
 
 bool ssh_transport::begin_link(unique_fd socket) {
   auto& o = *opening_;
-  link_settings with{o.settings.host, o.settings.port, o.ready->user, host_key_algorithms(o.ready->known)};
+  auto with = link_settings_of(o.settings);
+  with.user = o.ready->user;
+  with.host_key_algorithms = host_key_algorithms(o.ready->known);
   if (auto error = link_.start(std::move(socket), with)) {
     fail(std::move(error));
     return false;
