@@ -23,17 +23,17 @@ namespace {
 using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
 
-host_key key_of(char fill) {
+host_key known_of(char fill) {
   std::string blob;
   append_string(blob, "ssh-ed25519");
   append_string(blob, std::string(32, fill));
   return {"ssh-ed25519", to_base64(blob)};
 }
 
-const host_key key_a = key_of('a');
-const host_key key_b = key_of('b');
+const host_key known_a = known_of('a');
+const host_key known_b = known_of('b');
 
-std::string line(const std::string& hosts, const host_key& key) {
+std::string known_line(const std::string& hosts, const host_key& key) {
   return hosts + " " + key.type + " " + key.base64;
 }
 
@@ -68,9 +68,9 @@ private:
 TEST_CASE("a new key is written down once, to a file and folder that only the user can read") {
   scratch_folder folder;
   const auto file = folder / ".ssh/known_hosts";
-  CHECK(write_known_host(known_from({file}), key_a, 0ms).problem.empty());
-  CHECK(write_known_host(known_from({file}), key_a, 0ms).problem.empty());
-  CHECK(contents_of(file) == line("lumi", key_a) + "\n");
+  CHECK(write_known_host(known_from({file}), known_a, 0ms).problem.empty());
+  CHECK(write_known_host(known_from({file}), known_a, 0ms).problem.empty());
+  CHECK(contents_of(file) == known_line("lumi", known_a) + "\n");
   struct stat status {};
   REQUIRE(::stat(file.c_str(), &status) == 0);
   CHECK((status.st_mode & 0777) == 0600);
@@ -81,9 +81,9 @@ TEST_CASE("a new key is written down once, to a file and folder that only the us
 TEST_CASE("a new key starts a line of its own, though the file's last one was not ended") {
   scratch_folder folder;
   const auto file = folder / "known_hosts";
-  write_all(file, line("puhti", key_b));
-  CHECK(write_known_host(known_from({file}), key_a, 0ms).problem.empty());
-  CHECK(contents_of(file) == line("puhti", key_b) + "\n" + line("lumi", key_a) + "\n");
+  write_all(file, known_line("puhti", known_b));
+  CHECK(write_known_host(known_from({file}), known_a, 0ms).problem.empty());
+  CHECK(contents_of(file) == known_line("puhti", known_b) + "\n" + known_line("lumi", known_a) + "\n");
 }
 
 TEST_CASE("nothing is written without the file's lock, and it is not waited for beyond the patience") {
@@ -91,7 +91,7 @@ TEST_CASE("nothing is written without the file's lock, and it is not waited for 
   const auto file = folder / "known_hosts";
   held_lock held{file};
   auto known = known_from({file});
-  auto result = write_known_host(known, key_a, 50ms);
+  auto result = write_known_host(known, known_a, 50ms);
   CHECK_THAT(result.problem, Contains(file) && Contains("locked by another program"));
   CHECK(contents_of(file).empty());
 }
@@ -101,34 +101,34 @@ TEST_CASE("a lock that comes free within the patience is taken") {
   const auto file = folder / "known_hosts";
   auto held = std::make_unique<held_lock>(file);
   auto written =
-      std::async(std::launch::async, [&] { return write_known_host(known_from({file}), key_a, 60s); });
+      std::async(std::launch::async, [&] { return write_known_host(known_from({file}), known_a, 60s); });
   held = nullptr;
   CHECK(written.get().problem.empty());
-  CHECK(contents_of(file) == line("lumi", key_a) + "\n");
+  CHECK(contents_of(file) == known_line("lumi", known_a) + "\n");
 }
 
 TEST_CASE("a key that another process wrote down first makes a second one a changed key") {
   scratch_folder folder;
   const auto file = folder / "known_hosts";
   auto early = known_from({file}); // read before the other wrote
-  write_all(file, line("lumi", key_b) + "\n");
-  auto result = write_known_host(early, key_a, 0ms);
+  write_all(file, known_line("lumi", known_b) + "\n");
+  auto result = write_known_host(early, known_a, 0ms);
   CHECK(result.error.kind == ssh_failure::host_key_changed);
-  write_all(file, "@revoked " + line("*", key_a) + "\n");
-  CHECK(write_known_host(early, key_a, 0ms).error.kind == ssh_failure::host_key_revoked);
-  CHECK_FALSE(Contains(line("lumi", key_a)).match(contents_of(file)));
+  write_all(file, "@revoked " + known_line("*", known_a) + "\n");
+  CHECK(write_known_host(early, known_a, 0ms).error.kind == ssh_failure::host_key_revoked);
+  CHECK_FALSE(Contains(known_line("lumi", known_a)).match(contents_of(file)));
 }
 
 TEST_CASE("a key that cannot be written down is a problem in words, and leaves nothing behind") {
   scratch_folder folder;
-  CHECK_THAT(write_known_host(known_from({"/proc/no/such/folder/known_hosts"}), key_a, 0ms).problem,
+  CHECK_THAT(write_known_host(known_from({"/proc/no/such/folder/known_hosts"}), known_a, 0ms).problem,
              Contains("/proc/no/such"));
-  CHECK_THAT(write_known_host(known_from({"/dev/null"}), key_a, 0ms).problem, Contains("/dev/null is not"));
-  CHECK_THAT(write_known_host(known_from({"/dev/full"}), key_a, 0ms).problem, Contains("/dev/full is not"));
+  CHECK_THAT(write_known_host(known_from({"/dev/null"}), known_a, 0ms).problem, Contains("/dev/null is not"));
+  CHECK_THAT(write_known_host(known_from({"/dev/full"}), known_a, 0ms).problem, Contains("/dev/full is not"));
   const auto damaged = folder / "damaged";
   auto known = known_from({damaged});
   write_all(damaged, std::string("a\0b\n", 4));
-  CHECK_THAT(write_known_host(known, key_a, 0ms).problem, Contains("NUL"));
+  CHECK_THAT(write_known_host(known, known_a, 0ms).problem, Contains("NUL"));
   CHECK(contents_of(damaged) == std::string("a\0b\n", 4));
 }
 
@@ -154,7 +154,7 @@ TEST_CASE("a known_hosts file is read whole or refused with the reason and the s
     CHECK(known_from({file}).problems.size() == 1);
   }
   SECTION("one that is too large") {
-    write_all(file, line("lumi", key_a) + "\n");
+    write_all(file, known_line("lumi", known_a) + "\n");
     REQUIRE(::truncate(file.c_str(), known_hosts_size_max + 1) == 0);
     auto known = known_from({file});
     REQUIRE(known.problems.size() == 1);
@@ -162,14 +162,14 @@ TEST_CASE("a known_hosts file is read whole or refused with the reason and the s
     CHECK(known.entries.empty());
   }
   SECTION("one with a NUL in a line") {
-    write_all(file, "# one\n" + std::string("lumi\0 x\n", 8) + line("lumi", key_a) + "\n");
+    write_all(file, "# one\n" + std::string("lumi\0 x\n", 8) + known_line("lumi", known_a) + "\n");
     auto known = known_from({file});
     REQUIRE(known.problems.size() == 1);
     CHECK_THAT(known.problems[0].text, Contains("line 2 has a NUL"));
   }
   for (auto policy : {host_key_policy::strict, host_key_policy::accept_new, host_key_policy::off}) {
     auto known = known_from({folder / "missing", file, "/dev/zero"});
-    auto verdict = judge_host_key(known, key_a, policy);
+    auto verdict = judge_host_key(known, known_a, policy);
     CHECK_FALSE(verdict.accepted);
     CHECK(verdict.error.kind == ssh_failure::known_hosts_unreadable);
     CHECK(unreadable_known_hosts(known).kind == ssh_failure::known_hosts_unreadable);
@@ -183,7 +183,7 @@ TEST_CASE(
   const auto file = below + "/known_hosts";
   REQUIRE(::chmod(folder.path().c_str(), 0711) == 0);
   REQUIRE(::mkdir(below.c_str(), 0711) == 0);
-  write_all(file, line("lumi", key_a) + "\n");
+  write_all(file, known_line("lumi", known_a) + "\n");
   const auto forbid = [](const std::string& what) { REQUIRE(::chmod(what.c_str(), 0) == 0); };
   SECTION("by the file's mode") {
     forbid(file);
@@ -199,7 +199,7 @@ TEST_CASE(
   REQUIRE(known.problems.size() == 1);
   CHECK_THAT(known.problems[0].text, Contains(file + " cannot be read: Permission denied"));
   CHECK(known.problems[0].forbidden);
-  for (const auto& shown : {key_a, key_b})
+  for (const auto& shown : {known_a, known_b})
     for (auto policy : {host_key_policy::strict, host_key_policy::accept_new, host_key_policy::off}) {
       const auto verdict = judge_host_key(known, shown, policy);
       CHECK_FALSE(verdict.accepted);
@@ -220,7 +220,7 @@ TEST_CASE("missing files and the null device know nothing, and are no problem") 
   write_all(folder / "file", "");
   auto known = known_from({folder / "missing", folder / "file/below", "/dev/null"});
   CHECK(known.problems.empty());
-  CHECK(judge_host_key(known, key_a, host_key_policy::accept_new).accepted);
+  CHECK(judge_host_key(known, known_a, host_key_policy::accept_new).accepted);
 }
 
 TEST_CASE("a key that was accepted and not written down is remembered, and a changed one refused") {
@@ -228,40 +228,40 @@ TEST_CASE("a key that was accepted and not written down is remembered, and a cha
   const auto file = folder / "known_hosts";
   host_key_memory memory;
   auto known = known_from({file});
-  auto first = memory.judge(known, key_a, host_key_policy::accept_new);
+  auto first = memory.judge(known, known_a, host_key_policy::accept_new);
   CHECK(first.accepted);
   CHECK(first.to_write);
   SECTION("by the next opening") {
     known = known_from({file});
     memory.add_to(known);
-    auto again = judge_host_key(known, key_a, host_key_policy::accept_new);
+    auto again = judge_host_key(known, known_a, host_key_policy::accept_new);
     CHECK(again.state == host_key_state::known);
     CHECK(again.to_write);
     CHECK_THAT(again.text, Contains("in this process's memory"));
-    auto changed = judge_host_key(known, key_b, host_key_policy::accept_new);
+    auto changed = judge_host_key(known, known_b, host_key_policy::accept_new);
     CHECK(changed.error.kind == ssh_failure::host_key_changed);
     CHECK_THAT(changed.error.text,
                Contains("in this process's memory") && !Contains("ssh-keygen -R") && Contains(">> " + file));
   }
   SECTION("by one that read the files at the same time") {
-    CHECK(memory.judge(known, key_a, host_key_policy::accept_new).accepted);
-    CHECK(memory.judge(known, key_b, host_key_policy::accept_new).state == host_key_state::changed);
+    CHECK(memory.judge(known, known_a, host_key_policy::accept_new).accepted);
+    CHECK(memory.judge(known, known_b, host_key_policy::accept_new).state == host_key_state::changed);
   }
   SECTION("until it is written down") {
     memory.forget(known);
-    CHECK(memory.judge(known, key_b, host_key_policy::accept_new).accepted);
+    CHECK(memory.judge(known, known_b, host_key_policy::accept_new).accepted);
   }
   SECTION("until the file knows the host: that holds then") {
-    write_all(file, line("lumi", key_b) + "\n");
+    write_all(file, known_line("lumi", known_b) + "\n");
     known = known_from({file});
     memory.add_to(known);
-    CHECK(judge_host_key(known, key_b, host_key_policy::accept_new).state == host_key_state::known);
-    CHECK(judge_host_key(known, key_a, host_key_policy::accept_new).state == host_key_state::changed);
+    CHECK(judge_host_key(known, known_b, host_key_policy::accept_new).state == host_key_state::known);
+    CHECK(judge_host_key(known, known_a, host_key_policy::accept_new).state == host_key_state::changed);
   }
   SECTION("for that host, port and file only") {
     for (auto other : {read_known_hosts("lumi", 2222, {file}), read_known_hosts("puhti", 22, {file}),
                        known_from({folder / "another"})})
-      CHECK(memory.judge(other, key_b, host_key_policy::accept_new).accepted);
+      CHECK(memory.judge(other, known_b, host_key_policy::accept_new).accepted);
   }
 }
 
@@ -273,7 +273,7 @@ TEST_CASE("of many connections that meet a host at once, with two keys in play, 
   asked.reserve(16);
   for (int i = 0; i < 16; ++i)
     asked.push_back(std::async(std::launch::async, [&, i] {
-      return memory.judge(known, i % 2 == 0 ? key_a : key_b, host_key_policy::accept_new).accepted;
+      return memory.judge(known, i % 2 == 0 ? known_a : known_b, host_key_policy::accept_new).accepted;
     }));
   int accepted[2] = {0, 0};
   for (int i = 0; i < 16; ++i)
