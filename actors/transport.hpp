@@ -31,6 +31,11 @@ struct transport_opened {
   /// What the server said to people during the log-in (RFC 4252, section 5.4), fit to be printed, with its
   /// lines. A failure's text ends with it.
   std::string banner;
+  certificate_used certificate = {};
+};
+/// The opening waits for a person, who has something to do, or does so no more.
+struct opening_waits {
+  std::string for_what; ///< "a touch (…)"; empty: it waits no more
 };
 /// It cannot be opened, or was open and broke. Ends every stream first (`stream_over`), then this, then
 /// nothing more.
@@ -79,8 +84,8 @@ struct carriage_over {
 };
 
 using transport_event =
-    std::variant<transport_opened, transport_failed, transport_closed, stream_output, stream_input_taken,
-                 stream_over, question_answered, carriage_wanted, carriage_over>;
+    std::variant<transport_opened, opening_waits, transport_failed, transport_closed, stream_output,
+                 stream_input_taken, stream_over, question_answered, carriage_wanted, carriage_over>;
 
 class transport {
 public:
@@ -88,7 +93,8 @@ public:
   virtual ~transport() = default;
 
   /// Begins to open: look-up, connect to each address in turn, key exchange, host key, authentication; the
-  /// deadline is the cluster's `connect_timeout` from the first `pump` on.
+  /// deadline is the cluster's `connect_timeout` from the first `pump` on, which stands still while a person
+  /// is waited for: that has a deadline of its own.
   virtual void open() = 0;
   /// Starts a command on a channel of its own. `credit`: bytes of output (stdout and stderr together) that
   /// may be delivered before more is granted. The request's `timeout` is kept here, its `output_max` is not.

@@ -19,11 +19,30 @@ namespace moorage {
 
 // --- what a connection tells
 
+/// The certificate that a server let us in with.
+struct certificate_used {
+  std::string name;       ///< its file, or where else it was had from; empty: there was none
+  std::string principals; ///< whom it names, for people
+  std::string until;      ///< for people; with the name it tells this certificate from the next
+  std::chrono::nanoseconds left =
+      std::chrono::nanoseconds::max(); ///< until then, as of now; max(): it has no end
+  std::chrono::nanoseconds life = std::chrono::nanoseconds::max(); ///< from its beginning to its end
+
+  friend bool operator==(const certificate_used&, const certificate_used&) = default;
+};
+
 struct connection_opened {
   connection_id connection;
   std::vector<opening_step> steps = {};
   std::vector<std::string> warnings = {}; ///< for people; each becomes an event
   std::string banner = {};                ///< of the server, when it let us in
+  certificate_used certificate = {};
+};
+
+/// Its opening waits for a person, who has something to do, or does so no more.
+struct connection_waits {
+  connection_id connection;
+  std::string for_what; ///< "a touch (…)"; empty: it waits no more
 };
 
 /// What the files that a log-in uses were like just before they were read: texts to be compared. Empty:
@@ -120,7 +139,15 @@ struct change_probes {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_opened& x) {
-  return f(x.connection, x.steps, x.warnings, x.banner);
+  return f(x.connection, x.steps, x.warnings, x.banner, x.certificate);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, certificate_used& x) {
+  return f(x.name, x.principals, x.until, x.left, x.life);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, connection_waits& x) {
+  return f(x.connection, x.for_what);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, files_used& x) {

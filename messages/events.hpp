@@ -60,7 +60,9 @@ enum class severity : std::uint8_t { debug, info, warning, error, critical };
   row(ending, warning, "An administrator has ordered the end of all pools: they are drained, and the process ends.") \
   row(node_lost, warning, "The node has gone away, or something else was met where it was; told by its client itself.") \
   row(node_back, info, "The node is there again, and the subscription goes on; told by its client itself.") \
-  row(handed_over, warning, "An administrator moves the cluster to another node, or from one; the text says which.")
+  row(handed_over, warning, "An administrator moves the cluster to another node, or from one; the text says which.") \
+  row(asking, info, "A log-in waits for the agent's user, as for a touch of a hardware key, or for renew_command; the text says which.") \
+  row(expiring, warning, "The certificate that log-ins use ends soon, or has ended; the text says which, whom it names and when.")
 // clang-format on
 
 #define MOORAGE_EVENT(name, matters, meaning) name,

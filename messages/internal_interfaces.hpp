@@ -52,7 +52,8 @@ using pool_actor = announcer_actor::extend<
     caf::reacts_to<connection_opened>, caf::reacts_to<connection_failed>, caf::reacts_to<connection_lost>,
     caf::reacts_to<connection_closed>, caf::reacts_to<lease_cleared>, caf::reacts_to<probe_passed>,
     caf::reacts_to<probe_failed>, caf::reacts_to<connection_doubted>, caf::reacts_to<connection_answered>,
-    caf::reacts_to<channel_refused>, caf::reacts_to<channel_late>, caf::reacts_to<carriage_ended>,
+    caf::reacts_to<channel_refused>, caf::reacts_to<channel_late>, caf::reacts_to<connection_waits>,
+    caf::reacts_to<carriage_ended>,
     // From its connections, for the manager; from the manager, for itself.
     caf::reacts_to<carry_for>,
     // From its own timer.

@@ -106,9 +106,21 @@ struct cluster_settings {
   // --- the transport
   /// One try, from look-up to the end of authentication. Log-in on busy login nodes takes several seconds.
   std::chrono::milliseconds connect_timeout{30'000};
-  /// One signature of the agent's, which may ask its user for a touch or a fingerprint. 0: what is left of
-  /// `connect_timeout`, as ssh(1) waits. The list of its keys, which needs nobody, is waited for 5 s at most.
-  std::chrono::milliseconds agent_timeout{0};
+  /// One signature of the agent's, which may ask its user for a touch or a fingerprint, and as long again for
+  /// the questions of others before it, since an agent is asked one at a time. `connect_timeout` stands still
+  /// meanwhile. Half a minute: who is there has answered by then, and all of it is over before sshd's
+  /// LoginGraceTime (120 s). 0: what is left of `connect_timeout`. The list of its keys, which needs nobody,
+  /// is waited for 5 s at most.
+  std::chrono::milliseconds agent_timeout{30'000};
+  /// So long before the end of the certificate that log-ins use, people are warned, and `renew_command` is
+  /// run; not before half of its life is over. An hour: time for who has to ask somebody. 0: nobody is
+  /// warned, and only what has ended is renewed.
+  std::chrono::milliseconds certificate_warning{3'600'000};
+  /// A command of this machine that gets a new certificate, run as `proxy_command` is before a log-in that
+  /// would offer one which ends soon or has ended. Clusters with the same one share its runs. Empty: none.
+  std::string renew_command = {};
+  /// One run of it. `connect_timeout` stands still meanwhile. A minute: it may have to ask somebody.
+  std::chrono::milliseconds renew_timeout{60'000};
   /// Silence under a lease after which the peer is asked (an idle connection has its checks). 0: never.
   std::chrono::milliseconds keep_alive_interval{60'000};
   /// So many unanswered questions in a row and the link is lost (ssh_config(5): ServerAliveCountMax).
@@ -246,14 +258,15 @@ typename Inspector::result_type inspect(Inspector& f, cluster_settings& x) {
            x.password_secret, x.passphrase_secret, x.auth_methods, x.pubkey_accepted_algorithms,
            x.known_hosts_files, x.strict_host_keys, x.hash_known_hosts, x.host_key_algorithms,
            x.host_key_alias, x.address_family, x.bind_address, x.proxy_command, x.jump, x.carried_max, x.node,
-           x.connect_timeout, x.agent_timeout, x.keep_alive_interval, x.keep_alive_count_max, x.ciphers,
-           x.macs, x.kex_algorithms, x.compression, x.rekey_data, x.rekey_interval, x.pool_size,
-           x.channels_per_connection, x.spread_leases, x.connection_lifetime, x.idle_timeout, x.min_idle,
-           x.connects_at_once, x.log_ins_per_minute, x.penalty_max, x.queue_depth, x.acquire_timeout,
-           x.leak_threshold, x.leak_reclaim, x.overload_target, x.overload_interval, x.probe_interval,
-           x.probe_interval_max, x.probe_interval_unhealthy, x.probe_timeout, x.probe, x.probe_command,
-           x.probes_at_once, x.probe_share, x.probe_failures_max, x.proving_time, x.output_max,
-           x.reply_timeout, x.linger, x.environment_fallback, x.sweep);
+           x.connect_timeout, x.agent_timeout, x.certificate_warning, x.renew_command, x.renew_timeout,
+           x.keep_alive_interval, x.keep_alive_count_max, x.ciphers, x.macs, x.kex_algorithms, x.compression,
+           x.rekey_data, x.rekey_interval, x.pool_size, x.channels_per_connection, x.spread_leases,
+           x.connection_lifetime, x.idle_timeout, x.min_idle, x.connects_at_once, x.log_ins_per_minute,
+           x.penalty_max, x.queue_depth, x.acquire_timeout, x.leak_threshold, x.leak_reclaim,
+           x.overload_target, x.overload_interval, x.probe_interval, x.probe_interval_max,
+           x.probe_interval_unhealthy, x.probe_timeout, x.probe, x.probe_command, x.probes_at_once,
+           x.probe_share, x.probe_failures_max, x.proving_time, x.output_max, x.reply_timeout, x.linger,
+           x.environment_fallback, x.sweep);
 }
 
 } // namespace moorage

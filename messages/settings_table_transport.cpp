@@ -9,9 +9,30 @@ namespace {
 using S = cluster_settings;
 using enum setting_change;
 
+std::vector<field> certificate_fields() {
+  return {
+      entry<&S::certificate_warning>(
+          "certificate_warning",
+          "So long before the end of the certificate that log-ins use, people are warned, and "
+          "renew_command is run; not before half of its life is over. 0: nobody is warned.",
+          {.least = 1'000, .most = 30 * days, .zero = true}),
+      entry<&S::renew_command>(
+          "renew_command",
+          "Command of this machine that gets a new certificate, run before a log-in that would offer one "
+          "which ends soon or has ended; clusters with the same one share its runs. Empty: none.",
+          {.wrong_text = wrong_local_command,
+           .on_change = new_connections,
+           .example = R"("step-renew lumi")"}),
+      entry<&S::renew_timeout>("renew_timeout",
+                               "One run of renew_command; connect_timeout stands still meanwhile.",
+                               {.on_change = new_connections, .least = 100, .most = 10 * minutes}),
+  };
+}
+
 } // namespace
 
 std::vector<field> transport_fields() {
+  auto certificates = certificate_fields();
   return section(
       "The transport",
       {
@@ -24,9 +45,11 @@ std::vector<field> transport_fields() {
           entry<&S::agent_timeout>(
               "agent_timeout",
               "A signature of the agent's, which its user may have to allow (a touch, a "
-              "fingerprint). 0: what is "
-              "left of connect_timeout.",
+              "fingerprint); connect_timeout stands still meanwhile. 0: what is left of connect_timeout.",
               {.on_change = new_connections, .least = 100, .most = 10 * minutes, .zero = true}),
+          certificates[0],
+          certificates[1],
+          certificates[2],
           entry<&S::keep_alive_interval>("keep_alive_interval",
                                          "Silence under a lease after which the server is asked whether it "
                                          "is there. An idle connection has "

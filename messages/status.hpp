@@ -93,6 +93,7 @@ struct connection_status {
   /// A check is outstanding or failed, somebody doubts it, or its round trip is far above the usual: granted
   /// last.
   bool suspect = false;
+  std::string waits_for; ///< of an opening that waits for a person: "a touch (…)"; else empty
   std::vector<connection_outcome> outcomes; ///< the last 20, the oldest first
 };
 
@@ -199,8 +200,12 @@ struct pool_status {
   std::chrono::nanoseconds log_ins_wait_for{0};
   /// Since when nobody was served in time, while the pool is overloaded; else empty.
   std::string overloaded;
-  std::chrono::nanoseconds average_age{0};  ///< of idle and leased connections
-  std::chrono::nanoseconds average_idle{0}; ///< of idle connections
+  /// The certificate that the last log-in was let in with, whom it names, and when it ends; empty: there was
+  /// none, or it has no end.
+  std::string certificate;
+  std::chrono::nanoseconds certificate_left{0}; ///< 0: it has ended
+  std::chrono::nanoseconds average_age{0};      ///< of idle and leased connections
+  std::chrono::nanoseconds average_idle{0};     ///< of idle connections
   /// No connection is left idle for longer without a check, since others did not survive it; fades. 0:
   /// nothing was learnt.
   std::chrono::nanoseconds idle_limit{0};
@@ -216,7 +221,7 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_status& x) {
   return f(x.connection, x.state, x.leases, x.carried, x.probe_failures, x.probing, x.condemned,
            x.leases_served, x.age, x.idle, x.last_rtt, x.usual_rtt, x.success_percent, x.score, x.suspect,
-           x.outcomes);
+           x.waits_for, x.outcomes);
 }
 
 template <class Inspector>
@@ -250,8 +255,8 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, pool_status& x) {
   return f(x.cluster, x.destination, x.size, x.total, x.opening, x.idle, x.leased, x.closing, x.leases,
            x.waiters, x.probing, x.state, x.pauses, x.latched, x.backing_off, x.log_ins_wait,
-           x.log_ins_wait_for, x.overloaded, x.average_age, x.average_idle, x.idle_limit, x.score, x.counters,
-           x.acquire_latency, x.probe_rtt);
+           x.log_ins_wait_for, x.overloaded, x.certificate, x.certificate_left, x.average_age, x.average_idle,
+           x.idle_limit, x.score, x.counters, x.acquire_latency, x.probe_rtt);
 }
 
 } // namespace moorage

@@ -212,7 +212,12 @@ void connection_actor_state::fold(transport_opened& event) {
     return;
   now_in = phase::open;
   caf::anon_send(pool, connection_opened{id, std::move(event.steps), std::move(event.warnings),
-                                         std::move(event.banner)});
+                                         std::move(event.banner), std::move(event.certificate)});
+}
+
+void connection_actor_state::fold(opening_waits& event) {
+  if (now_in == phase::opening)
+    caf::anon_send(pool, connection_waits{id, std::move(event.for_what)});
 }
 
 void connection_actor_state::fold(transport_failed& event) {

@@ -104,6 +104,7 @@ private:
   void answer_probe(connection_command& command, const outcome& ended);
   void watch_less(const caf::strong_actor_ptr& sink);
   void fold(transport_opened& event);
+  void fold(opening_waits& event);
   void fold(transport_failed& event);
   void fold(transport_closed& event);
   void fold(stream_output& event);

@@ -72,6 +72,7 @@ pool_actor::behavior_type behaviour_of(pool_actor_state* state) {
       [state](const connection_answered& answer) { state->step(answer); },
       [state](const channel_refused& refusal) { state->step(refusal); },
       [state](const channel_late& late) { state->step(late); },
+      [state](connection_waits& wait) { state->step(std::move(wait)); },
       [state](const wake_up& wake) { state->take(wake); },
   };
 #undef MOORAGE_TAKE

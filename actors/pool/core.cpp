@@ -66,6 +66,7 @@ void pool_core::fall_due() {
   expire_waiters();
   expire_grants();
   watch_leaks();
+  watch_certificate();
   end_drained_leases();
   shorten_intervals();
   doubt_open_ones();
@@ -109,6 +110,7 @@ time_point pool_core::next_due() const {
   if (!retries_.empty() && works())
     at(retries_.first().first);
   at(leaks_due());
+  at(certificate_due());
   at(permits_due());
   at(drain_due());
   if (openings_lacking() > 0 && may_open_at() > now_)
@@ -152,6 +154,7 @@ void pool_core::enter(connection& c, connection_state state) {
   --count(c.state);
   ++count(state);
   c.state = state;
+  c.waits_for.clear();
   refresh(c);
 }
 

@@ -28,6 +28,7 @@
 #include "actors/pool/latency_histogram.hpp"
 #include "actors/pool/ordered_index.hpp"
 #include "actors/pool/policies/back_off.hpp"
+#include "actors/pool/policies/certificate_watch.hpp"
 #include "actors/pool/policies/history.hpp"
 #include "actors/pool/policies/idle_limit.hpp"
 #include "actors/pool/policies/latch_watch.hpp"
@@ -183,6 +184,7 @@ private:
 
   // --- core_opening.cpp: openings, and what becomes of them
   void on(const connection_opened& event);
+  void on(const connection_waits& event);
   void on(const connection_failed& event);
   void on(const connection_lost& event);
   void on(const connection_closed& event);
@@ -198,6 +200,7 @@ private:
   failure cannot_connect(std::uint32_t tries, const ssh_error& error) const;
   static std::string in_words(const ssh_error& error);
   std::string which_try(const connection& c) const;
+  std::string opening_in_words(const connection& c) const;
   void given_up(time_point began, failure reason, const ssh_error& error, const files_used& files);
   void delay_openings(time_point began, failure reason, back_off::reach how_far, const std::string& more);
   void latch(failure reason, const files_used& files);
@@ -246,13 +249,15 @@ private:
   void has_failed(connection& c, event_kind what, evidence_kind of, bool peer_silent,
                   const std::string& text);
 
-  // --- core_watch.cpp: leases held for long, and channels that are refused
+  // --- core_watch.cpp: leases held for long, channels that are refused, certificates that end
   void on(const channel_refused& event);
   void on(const channel_late& event);
   std::chrono::nanoseconds channel_patience(const connection& c) const;
   bool others_have_room(const connection& c) const;
   time_point leaks_due() const;
   void watch_leaks();
+  time_point certificate_due() const;
+  void watch_certificate();
   // --- core_pauses.cpp: pauses, each its sender's
   bool paused() const { return !pauses_.empty(); }
   std::string pausers() const;
@@ -319,6 +324,7 @@ private:
 
   back_off back_off_;
   latch_watch latch_watch_;
+  certificate_watch certificate_;
   success_rate openings_rate_;
   channel_limit channels_; ///< what new connections begin with
   connection_map connections_;

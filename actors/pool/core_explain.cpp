@@ -45,7 +45,7 @@ std::string pool_core::in_words(opening_cause why, time_point now) const {
   case opening_cause::under_way: {
     const auto& c = connections_.at(openings_.first());
     return number(openings_.size()) + " being opened, as many as are needed (" + to_string(c.id) + ": " +
-           (c.awaits_permit ? "waits for leave to log in" : which_try(c)) +
+           (c.awaits_permit ? "waits for leave to log in" : opening_in_words(c)) +
            (c.last_error ? ", last failure: " + in_words(c.last_error) : "") +
            (delay_.why.empty() ? "" : "; " + in_words(delay_)) + ")";
   }
@@ -81,7 +81,7 @@ connection_explanation pool_core::explained(const connection& c, time_point now)
       (c.carried.empty() ? ""
                          : "; it carries " + plural(c.carried.size(), "connection") + " of other clusters");
   if (c.state == connection_state::opening)
-    return told(standing::opening, which_try(c) + ", for " + to_text(between(c.began, now)) +
+    return told(standing::opening, opening_in_words(c) + ", for " + to_text(between(c.began, now)) +
                                        (c.awaits_permit ? "; it waits for leave to log in" : "") +
                                        (c.last_error ? "; last failure: " + in_words(c.last_error) : ""));
   if (c.state == connection_state::closing)

@@ -236,6 +236,7 @@ void pool_core::shorten_intervals() {
 }
 
 void pool_core::on(const machine_slept& event) {
+  certificate_.slept(event.how_long);
   auto open = count(connection_state::idle) + count(connection_state::leased);
   if (open == 0)
     return;

@@ -92,6 +92,7 @@ void pool_core::on(const connection_opened& event) {
   permit_over(*c, permit_use::let_in);
   c->last_error = {};
   c->began = now_;
+  certificate_.used(now_, event.certificate);
   c->age.opened(now_, settings_.connection_lifetime, random_);
   c->checks.opened(now_, pace(), random_);
   channels_.lapse(now_);
@@ -103,6 +104,16 @@ void pool_core::on(const connection_opened& event) {
   auto words = event.banner.empty() ? std::string{} : "the server says: " + event.banner;
   note(announce{event_kind::opened, c->id, {}, std::move(words), removal_reason::none, event.steps});
   said_ = {c->id, event.banner, std::move(warnings)};
+}
+
+/// A person has something to do: nobody else can go on with it.
+void pool_core::on(const connection_waits& event) {
+  auto* c = find(event.connection);
+  if (c == nullptr || c->state != connection_state::opening || !c->has_actor)
+    return;
+  c->waits_for = printable(event.for_what, printable_whole);
+  if (!c->waits_for.empty())
+    note(event_kind::asking, c->id, {}, "waiting for " + c->waits_for);
 }
 
 void pool_core::on(const connection_failed& event) {
@@ -163,6 +174,7 @@ void pool_core::try_failed(connection& c, const ssh_error& error, const connecti
   ++counters_.open_failures;
   openings_rate_.add(false);
   c.has_actor = false;
+  c.waits_for.clear();
   permit_over(c, use_of(error));
   c.last_error = error;
   // What latches the pool is told whole by the latch.

@@ -29,6 +29,10 @@ pool_status pool_core::status(time_point now) const {
   result.backing_off = back_off_.reason();
   if (overload_.lasts())
     result.overloaded = overload_in_words();
+  if (certificate_.ends()) {
+    result.certificate = certificate_.in_words(now);
+    result.certificate_left = certificate_.left(now);
+  }
   result.log_ins_wait = delay_.why;
   if (!delay_.why.empty() && delay_.until != time_point::max())
     result.log_ins_wait_for = between(now, delay_.until);
@@ -69,7 +73,7 @@ std::vector<connection_status> pool_core::connections(time_point now) const {
                       static_cast<std::uint32_t>(c.carried.size()), c.health.failures(),
                       static_cast<bool>(c.health.probe()), c.condemned, c.leases_served,
                       between(c.began, now), idle, c.health.last_rtt(), c.past.usual_rtt(),
-                      c.past.success_percent(), c.past.score(), suspect, c.past.outcomes(now)});
+                      c.past.success_percent(), c.past.score(), suspect, c.waits_for, c.past.outcomes(now)});
   }
   return result;
 }
@@ -142,6 +146,8 @@ void pool_core::verify() const {
 void pool_core::verify_connection(const connection& c) const {
   auto idle = c.state == connection_state::idle;
   ensure(c.has_actor || !c.open(), "an open connection has an actor");
+  ensure(c.waits_for.empty() || (c.has_actor && c.state == connection_state::opening),
+         "nobody but an opening waits for a person");
   ensure((c.state == connection_state::leased) == c.busy(), "exactly the leased connections carry anything");
   ensure(!c.condemned || c.state == connection_state::leased || c.state == connection_state::closing,
          "a condemned connection is closed as soon as it carries nothing");

@@ -26,6 +26,10 @@ std::string pool_core::which_try(const connection& c) const {
   return "try " + std::to_string(c.attempt) + " of " + std::to_string(std::max(c.attempt, back_off_.tries()));
 }
 
+std::string pool_core::opening_in_words(const connection& c) const {
+  return which_try(c) + (c.waits_for.empty() ? "" : ", waiting for " + c.waits_for);
+}
+
 /// How the pool goes on is not said: that is for whoever can steer it, and a command that has ended has no
 /// pool.
 failure pool_core::cannot_connect(std::uint32_t tries, const ssh_error& error) const {
@@ -62,7 +66,7 @@ std::string pool_core::situation() const {
     auto why = c.last_error ? in_words(c.last_error) : std::string{};
     if (back_off_.hindrance(now_).text.find(why) != std::string::npos)
       why.clear();
-    add(std::to_string(openings_.size()) + " opening (" + which_try(c) +
+    add(std::to_string(openings_.size()) + " opening (" + opening_in_words(c) +
         (why.empty() ? "" : ", last failure: " + why) + ")");
   }
   if (auto closing = count(connection_state::closing); closing > 0)
@@ -231,6 +235,9 @@ struct event_line {
   }
   std::string operator()(const connection_opened& e) const {
     return line("connection_opened", to_string(e.connection));
+  }
+  std::string operator()(const connection_waits& e) const {
+    return line("connection_waits", to_string(e.connection), e.for_what);
   }
   std::string operator()(const connection_failed& e) const {
     return line("connection_failed", to_string(e.connection), to_string(e.error));

@@ -1,5 +1,5 @@
 // What is seen of leases beyond their beginning and end: that one is held for long, and that a server opens
-// no channel for one, or none in time.
+// no channel for one, or none in time. And that the certificate which log-ins use ends.
 #include <algorithm>
 #include <utility>
 
@@ -39,6 +39,20 @@ void pool_core::watch_leaks() {
                                         format_duration(settings_.leak_threshold) + ") and was taken back"},
                 true);
   }
+}
+
+time_point pool_core::certificate_due() const {
+  return stopping_ ? time_point::max() : certificate_.warn_at(settings_.certificate_warning);
+}
+
+void pool_core::watch_certificate() {
+  if (certificate_due() > now_)
+    return;
+  certificate_.warned();
+  note(event_kind::expiring, {}, {},
+       certificate_.in_words(now_) + ", in " + to_text(certificate_.left(now_)) +
+           (settings_.renew_command.empty() ? ": get a new one, or set renew_command"
+                                            : ": renew_command is run before the next log-in"));
 }
 
 /// The lease goes on with another connection, if nothing has run under it: its user's client sees to that,

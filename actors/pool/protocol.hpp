@@ -130,8 +130,8 @@ using pool_event =
     std::variant<acquire_requested, acquire_cancelled, lease_confirmed, lease_released, holder_lost,
                  lease_cleared, carriage_ended, connection_opened, connection_failed, connection_lost,
                  connection_closed, probe_passed, probe_failed, connection_doubted, connection_answered,
-                 channel_refused, channel_late, permit_given, permit_delayed, permits_forgotten,
-                 credentials_seen, time_passed, machine_slept, settings_changed,
+                 channel_refused, channel_late, connection_waits, permit_given, permit_delayed,
+                 permits_forgotten, credentials_seen, time_passed, machine_slept, settings_changed,
                  MOORAGE_ORDERS(MOORAGE_ORDERED, MOORAGE_COMMA), stop_requested>;
 #undef MOORAGE_ORDERED
 

@@ -14,6 +14,9 @@ namespace moorage::cli {
 
 namespace {
 
+/// A certificate that lasts for longer is nobody's concern today; --json tells of it.
+constexpr std::chrono::hours certificate_shown{24};
+
 std::string or_dash(std::chrono::nanoseconds value) {
   return value.count() == 0 ? "-" : to_text(value);
 }
@@ -36,6 +39,8 @@ table::cell state_of(const pool_status& pool) {
 
 table::cell state_of(const connection_status& connection) {
   auto text = to_string(connection.state);
+  if (!connection.waits_for.empty())
+    text += ", waiting for " + printable(connection.waits_for, printable_whole);
   if (connection.probing)
     text += ", probing";
   else if (connection.suspect)
@@ -113,6 +118,12 @@ std::string pools_text(const std::vector<pool_status>& pools, bool colours, cons
                                     : ""),
                            printable_whole, lines::many) +
                  "\n";
+    if (!pool.certificate.empty() && pool.certificate_left < certificate_shown)
+      remarks +=
+          printable(pool.cluster + ": " + pool.certificate +
+                        (pool.certificate_left.count() > 0 ? ", in " + to_text(pool.certificate_left) : ""),
+                    printable_whole) +
+          "\n";
     if (!pool.overloaded.empty())
       remarks += printable(pool.cluster + ": overloaded: " + pool.overloaded + "; " +
                            admin_command(from, "explain", pool.cluster)) +

@@ -44,18 +44,28 @@ waiting_words::waiting_words(const options& from, runtime& pools) : cluster_(fro
     return;
   thread_ = std::jthread{[this](const std::stop_token& end) {
     std::unique_lock guard{mutex_};
-    auto patience = std::chrono::milliseconds{first_look};
-    while (!over_.wait_for(guard, end, patience, [&end] { return end.stop_requested(); })) {
-      tell();
-      patience = between_looks;
-    }
+    for (auto waited = 0s;
+         !over_.wait_for(guard, end, between_looks, [&end] { return end.stop_requested(); });)
+      tell((waited += between_looks) >= first_look);
   }};
 }
 
-void waiting_words::tell() {
+/// Nobody else can go on with it, so it is told at the first look.
+void waiting_words::tell_of_persons(const pool_status& pool) {
+  auto listed = pool.opening > 0 ? pools_.connections(cluster_) : std::vector<connection_status>{};
+  if (listed)
+    for (const auto& each : *listed)
+      if (!each.waits_for.empty() && told_.insert(each.waits_for).second)
+        complain(cluster_ + ": waiting for " + each.waits_for);
+}
+
+void waiting_words::tell(bool all) {
   auto pool = pools_.pool(cluster_);
   if (!pool)
     return; // whatever it is, the acquire tells it
+  tell_of_persons(*pool);
+  if (!all)
+    return;
   if (auto state = lasting_state(*pool); !state.empty() && told_.insert(state).second)
     complain(cluster_ + ": " + state);
 }

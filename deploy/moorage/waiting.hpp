@@ -28,7 +28,8 @@ public:
   waiting_words& operator=(const waiting_words&) = delete;
 
 private:
-  void tell();
+  void tell_of_persons(const pool_status& pool);
+  void tell(bool all);
 
   const std::string cluster_;
   runtime& pools_;

@@ -109,6 +109,8 @@ failure proxy_jumps::find(const std::string& text, const hop* before, const clus
   auto& jump = found.cluster;
   jump = from_.defaults;
   jump.settings.ssh_config = file;
+  jump.settings.min_idle =
+      0; // a reserve for commands there would be a log-in more than what goes by it needs
   jump.note_origin("ssh_config", of.origin_of("ssh_config"));
   if (auto wrong = parse_hop(text, jump); wrong.code != errc::none)
     return wrong;

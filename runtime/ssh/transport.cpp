@@ -139,7 +139,7 @@ time_point ssh_transport::next_due() const {
   if (parting_)
     due = std::min(due, parting_->due);
   if (opening_ && phase_ > phase::fresh && phase_ < phase::open) {
-    due = std::min(due, opening_->deadline);
+    due = std::min({due, opening_->deadline, opening_->person_due});
     if (opening_->connecting && phase_ == phase::connecting)
       due = std::min(due, opening_->connecting->next_due());
     if (phase_ == phase::exchanging_keys && opening_->connecting)

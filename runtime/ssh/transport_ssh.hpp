@@ -34,6 +34,7 @@ struct opening_state {
   int pieces = 0; ///< in which they came
   std::string host_key_text;
   std::string banner; ///< what the server said to people during the log-in
+  certificate_used certificate;
   host_key shown;
   blocking_answer<key_written> writing; ///< the new host key being written down
   time_point writing_due;               ///< then the log-in goes on without
@@ -42,6 +43,9 @@ struct opening_state {
   watch agent_watch; ///< before `logging_in` goes
   int agent_watched = -1;
   std::vector<opening_step> steps;
+  std::optional<std::chrono::nanoseconds> time_left; ///< of `deadline`, which stands still for a person
+  std::string waits_for;                             ///< as it was told
+  time_point person_due = time_point::max();
 };
 
 class ssh_transport final : public transport {
@@ -120,6 +124,7 @@ private:
   bool log_in();
   void enter_open();
   void step_done(ssh_stage stage, const std::string& text);
+  void mind_person(const person_wait& wait);
   ssh_stage stage() const;
 
   // runtime/ssh/opening/transport_failures.cpp

@@ -48,7 +48,7 @@ TEST_CASE("the defaults are those that users are told") {
   const cluster_settings settings;
   CHECK(settings.linger == 10s);
   CHECK(settings.reply_timeout == 30s);
-  CHECK(settings.agent_timeout == 0s); // what is left of connect_timeout
+  CHECK(settings.agent_timeout == 30s); // connect_timeout stands still meanwhile
   CHECK(settings.environment_fallback == variable_fallback::prefix);
   CHECK(settings.proving_time == 10s);
 }

@@ -164,6 +164,10 @@ const std::vector<policy_sign>& policy_signs() {
        [](auto& pool, auto& event) {
          return !std::holds_alternative<channel_refused>(event) && learns(pool);
        }},
+      {"certificate_watch", "people are warned of a certificate's end",
+       [](auto& pool, auto&) {
+         return any<announce>(pool, [](const auto& e) { return e.what == event_kind::expiring; });
+       }},
       {"latch_watch", "the pool looks whether anything was mended",
        [](auto& pool, auto&) { return any<look_at_credentials>(pool, [](const auto&) { return true; }); }},
       {"overload", "one is refused since all wait for long",

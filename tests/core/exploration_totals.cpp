@@ -67,15 +67,16 @@ struct impossible_pairs {
   const char* reason;
 };
 const std::set<std::string_view> of_what_has_ended{
-    "acquire_cancelled", "lease_confirmed", "holder_lost",        "lease_cleared",       "connection_opened",
-    "probe_passed",      "probe_failed",    "connection_doubted", "connection_answered", "channel_refused",
-    "channel_late",      "machine_slept",   "permit_delayed",     "time_passed",         "carriage_ended"};
+    "acquire_cancelled",   "lease_confirmed", "holder_lost",  "lease_cleared",
+    "connection_opened",   "probe_passed",    "probe_failed", "connection_doubted",
+    "connection_answered", "channel_refused", "channel_late", "connection_waits",
+    "machine_slept",       "permit_delayed",  "time_passed",  "carriage_ended"};
 const std::vector<impossible_pairs> impossible{
     {"disconnect", of_what_has_ended, "nobody waits, and nothing is leased or open any more"},
     {"stop_requested", of_what_has_ended, "nobody waits, and nothing is leased or open any more"},
     {"stop_requested", {"credentials_seen"}, "what stops logs in no more"},
     {"drain",
-     {"acquire_cancelled", "connection_opened", "permit_delayed"},
+     {"acquire_cancelled", "connection_opened", "connection_waits", "permit_delayed"},
      "nobody waits, and nothing opens"},
     {"pause", {"channel_late"}, "who moved could not be served"},
     {"suspend", {"channel_late"}, "who moved could not be served"},

@@ -66,6 +66,10 @@ void add_connections(const watched_pool& pool, bool openings, bool probes, event
     if (book.now == phase::closing)
       all.push_back(connection_closed{c});
     if (openings) {
+      if (book.now == phase::trying && i == 1)
+        all.push_back(connection_opened{c, {}, {}, {}, {"id-cert.pub", "jane", "today", 10s, 1h}});
+      if (book.now == phase::trying || i == 1)
+        all.push_back(connection_waits{c, "a touch"});
       if (book.opening() || i == 1) { // the first one long after, too
         all.push_back(connection_opened{c});
         all.push_back(connection_failed{c, failing(ssh_failure::timed_out)});
@@ -213,6 +217,7 @@ void add_out_of_place(const watched_pool& pool, events& all) {
                                   lease_cleared{c, l, false},
                                   carriage_ended{c, request_id{1}},
                                   connection_opened{c},
+                                  connection_waits{c, "a touch"},
                                   connection_failed{c, failing(ssh_failure::timed_out)},
                                   connection_lost{c, failing(ssh_failure::reset)},
                                   connection_closed{c},

@@ -100,8 +100,14 @@ void impolite_world::answer(const open_connection& effect) {
                  connection_failed{c, {ssh_stage::key_exchange, ssh_failure::turned_away, "banned"}});
   if (!kind_ && weather_ == weather::flapping)
     later(3s + up_to(10s), connection_lost{c, {ssh_stage::session, ssh_failure::reset, "flaps"}});
+  // By their numbers: what else happens does not hang on it.
+  if (persons && c.value % 10 == 3)
+    later(1ms, connection_waits{c, "a touch"});
+  certificate_used certificate;
+  if (persons && c.value % 7 == 0)
+    certificate = {"id-cert.pub", "jane", c.value % 2 == 0 ? "today" : "tomorrow", 20min * (c.value % 4), 1h};
   if (kind_ || !chance(trouble_))
-    return later(up_to(3s), connection_opened{c});
+    return later(up_to(3s), connection_opened{c, {}, {}, {}, certificate});
   constexpr ssh_failure kinds[] = {ssh_failure::refused,     ssh_failure::reset,
                                    ssh_failure::unreachable, ssh_failure::name_not_found,
                                    ssh_failure::protocol,    ssh_failure::descriptor_limit,
@@ -203,6 +209,8 @@ void impolite_world::be_rude() {
   case 17:
     return step(machine_slept{up_to(10h)});
   case 15:
+    if (persons)
+      step(connection_waits{some_connection, "nobody"});
     return step(credentials_seen{chance(0.5) ? "as they were" : ""});
   case 14:
     return step(channel_refused{some_connection, some_lease, static_cast<std::uint32_t>(below(4)),

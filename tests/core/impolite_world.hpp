@@ -27,6 +27,7 @@ public:
   sometimes seen;            ///< of what must happen now and then
   bool discards = false;     ///< some holders say that their connection is bad; set before it runs
   bool carriages = false;    ///< some want to be carried; likewise
+  bool persons = false;      ///< some log-ins wait for a person, or are by a certificate; likewise
 
 private:
   enum class weather : std::uint8_t { fair, frozen, banned, flapping };

@@ -173,6 +173,7 @@ private:
   void hear(const lease_cleared& event);
   void hear(const carriage_ended& event);
   void hear(const connection_opened& event);
+  void hear(const connection_waits&) {} // it decides nothing
   void hear(const connection_failed& event);
   void hear(const connection_lost& event);
   void hear(const connection_closed& event);

@@ -3,6 +3,7 @@
 
 using namespace moorage;
 using namespace moorage::test;
+using Catch::Contains;
 
 namespace {
 
@@ -16,6 +17,37 @@ std::string fail_all(story& s, connection_id c, ssh_failure kind = ssh_failure::
 }
 
 } // namespace
+
+TEST_CASE("an opening that waits for a person says so, until it goes on") {
+  story s{lumi()};
+  s.acquire(r1, h1, 30s);
+  s.announced.clear();
+  CHECK(s.step(connection_waits{c1, "a touch (the key)"}) == "");
+  REQUIRE(s.announced.size() == 1);
+  CHECK_THAT(s.announced.back(), Contains("asking") && Contains("waiting for a touch (the key)"));
+  CHECK(s.core.connections(s.now).at(0).waits_for == "a touch (the key)");
+  CHECK_THAT(s.core.explain(s.now).opening.text, Contains("try 1 of 3, waiting for a touch (the key)"));
+  SECTION("by what it says") {
+    s.step(connection_waits{c1, ""});
+    CHECK(s.announced.size() == 1);
+  }
+  SECTION("by being open, whereupon nothing is waited for") {
+    s.step(connection_opened{c1});
+    s.step(connection_waits{c1, "a touch that is late"});
+  }
+  SECTION("by its end") {
+    s.step(connection_failed{c1, error_of(ssh_failure::timed_out)});
+  }
+  CHECK(s.core.connections(s.now).at(0).waits_for == "");
+}
+
+TEST_CASE("who is refused while a person is waited for is told so") {
+  story s{lumi()};
+  s.acquire(r1, h1, 30s);
+  s.step(connection_waits{c1, "a touch (the key)"});
+  s.wait(30s);
+  CHECK_THAT(s.refusal, Contains("1 opening (try 1 of 3, waiting for a touch (the key))"));
+}
 
 TEST_CASE("no more openings at once than allowed, and no more connections than the pool's size") {
   story s{lumi(3)};

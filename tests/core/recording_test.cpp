@@ -21,7 +21,7 @@ const recording_header an_hour_later{"0.1", {}, 1'700'000'000s, time_point{2h}, 
 recording a_life(std::uint64_t seed, std::size_t steps, std::size_t bytes) {
   flight_recorder recorder{bytes};
   impolite_world world{seed};
-  world.discards = true;
+  world.discards = world.persons = true;
   world.pool.before = [&](const watched_pool& pool, const pool_event& event) {
     recorder.before(pool.core, pool.now, event);
   };

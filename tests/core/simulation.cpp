@@ -28,7 +28,7 @@ struct experience {
 
   std::string live(std::uint64_t seed) {
     impolite_world world{seed};
-    world.discards = world.carriages = true;
+    world.discards = world.carriages = world.persons = true;
     std::size_t steps = 0;
     world.pool.after = [this, &steps](const watched_pool& pool) {
       if (++steps % copied_each == 0)

@@ -34,6 +34,28 @@ cluster_settings watched(std::chrono::milliseconds threshold) {
 
 } // namespace
 
+TEST_CASE("people are warned of a certificate's end before it comes, once, and status tells of it") {
+  auto settings = watched(0ms);
+  settings.certificate_warning = 1h;
+  story s{settings};
+  s.acquire(r1, h1, 30s, "sync");
+  s.step(connection_opened{c1, {}, {}, {}, {"/home/jane/id-cert.pub", "jane", "2026-01-01", 3h, 24h}});
+  s.step(lease_confirmed{l1});
+  s.announced.clear();
+  CHECK(s.status().certificate == "the certificate /home/jane/id-cert.pub for jane ends on 2026-01-01");
+  CHECK(s.status().certificate_left == 3h);
+  CHECK(s.wait(2h - 1ms) == "");
+  CHECK(s.announced.empty());
+  CHECK(s.wait(1ms) == "");
+  REQUIRE(s.announced.size() == 1);
+  CHECK_THAT(s.announced.back(), Contains("expiring") &&
+                                     Contains("id-cert.pub for jane ends on 2026-01-01") &&
+                                     Contains("in 60 min") && Contains("set renew_command"));
+  CHECK(s.wait(5h) == "");
+  CHECK(s.announced.size() == 1);
+  CHECK(s.status().certificate_left == 0h);
+}
+
 TEST_CASE("a lease that is held for longer than leak_threshold is told of once, with its label and holder") {
   auto s = leased(watched(10min));
   CHECK(s.wait(10min - 1ms) == "");

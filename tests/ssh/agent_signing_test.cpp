@@ -45,6 +45,7 @@ TEST_CASE("a signature is waited for as long as the log-in may take, and logs in
   asking_agent agent{keys, asking_agent::manner::keeps};
   visitor alice{server};
   alice.around.agent_socket = agent.socket();
+  alice.settings.agent_timeout = 0s;
   slow_log_in slow{alice, alice.prepare()};
   while (agent.asked() == 0) {
     REQUIRE(slow.step() == authenticator::state::waiting);

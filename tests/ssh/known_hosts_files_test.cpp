@@ -26,15 +26,15 @@ using Catch::Matchers::Contains;
 using Catch::Matchers::EndsWith;
 using Catch::Matchers::StartsWith;
 
-host_key key_of(char fill) {
+host_key known_of(char fill) {
   std::string blob;
   append_string(blob, "ssh-ed25519");
   append_string(blob, std::string(32, fill));
   return {"ssh-ed25519", to_base64(blob)};
 }
 
-const host_key new_a = key_of('a');
-const host_key new_b = key_of('b');
+const host_key new_a = known_of('a');
+const host_key new_b = known_of('b');
 
 std::string written_line(const std::string& hosts, const host_key& key) {
   return hosts + " " + key.type + " " + key.base64;

@@ -104,6 +104,9 @@ void driven::take(std::vector<transport_event> events) {
       steps = e->steps;
       warnings = e->warnings;
       banner = e->banner;
+      certificate = e->certificate;
+    } else if (auto* e = std::get_if<opening_waits>(&event)) {
+      waited_for.push_back(e->for_what);
     } else if (auto* e = std::get_if<transport_failed>(&event)) {
       failed = e->error;
       steps = e->steps;

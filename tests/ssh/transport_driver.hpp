@@ -111,6 +111,8 @@ public:
   std::vector<std::string> warnings;
   files_used files; ///< by the opening that failed
   std::string banner;
+  certificate_used certificate;
+  std::vector<std::string> waited_for; ///< of a person, as it was told; empty: no more
   std::vector<std::uint64_t> answered;
   std::vector<carriage_wanted> wanted;             ///< whoever drives it takes them from here
   std::map<std::uint64_t, std::string> carried_to; ///< carriages' last words, by stream

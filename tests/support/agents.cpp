@@ -4,11 +4,13 @@
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
+#include <fstream>
 #include <mutex>
 #include <poll.h>
 #include <stdexcept>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -34,15 +36,17 @@ bool answers(const std::string& path) {
   return connected;
 }
 
-process_spec agent_spec(const std::string& socket) {
+process_spec agent_spec(const std::string& socket, const std::vector<std::string>& environment) {
   process_spec spec;
   spec.argv = {"ssh-agent", "-D", "-a", socket};
+  spec.environment = environment;
   return spec;
 }
 
 } // namespace
 
-ssh_agent::ssh_agent(const std::vector<std::string>& key_files) : process_(agent_spec(socket())) {
+ssh_agent::ssh_agent(const std::vector<std::string>& key_files, const std::vector<std::string>& environment)
+    : process_(agent_spec(socket(), environment)) {
   auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   while (!answers(socket())) { // it creates the socket at once; there is nothing to wait on but the socket
     if (std::chrono::steady_clock::now() > deadline)
@@ -53,12 +57,52 @@ ssh_agent::ssh_agent(const std::vector<std::string>& key_files) : process_(agent
     add(file);
 }
 
-void ssh_agent::add(const std::string& key_file) {
+void ssh_agent::add(const std::string& key_file, const std::vector<std::string>& options) {
   process_spec spec;
-  spec.argv = {"ssh-add", "-q", key_file};
+  spec.argv = {"ssh-add", "-q"};
+  spec.argv.insert(spec.argv.end(), options.begin(), options.end());
+  spec.argv.push_back(key_file);
   spec.environment = {"SSH_AUTH_SOCK=" + socket()};
   if (run_to_end(spec) != 0)
     throw std::runtime_error("ssh-add refuses " + key_file);
+}
+
+std::vector<std::string> confirming_agent::environment(const scratch_folder& folder) {
+  auto program = folder / "askpass";
+  std::ofstream{program} << "#!/bin/sh\necho \"$1\" | tr -d '\\n' >> " << folder / "questions"
+                         << "; echo >> " << folder / "questions"
+                         << "\nread answer < " << folder / "answer"
+                         << "\ntest \"$answer\" = yes\n";
+  ::chmod(program.c_str(), 0700);
+  ::mkfifo((folder / "answer").c_str(), 0600);
+  return {"SSH_ASKPASS=" + program, "SSH_ASKPASS_REQUIRE=force", "DISPLAY=:0"};
+}
+
+confirming_agent::confirming_agent(const std::vector<std::string>& key_files,
+                                   const std::vector<std::string>& options)
+    : agent_({}, environment(folder_)) {
+  auto all = options;
+  all.push_back("-c");
+  for (const auto& file : key_files)
+    agent_.add(file, all);
+}
+
+std::size_t confirming_agent::asked() const {
+  std::ifstream in{folder_ / "questions"};
+  std::string line;
+  std::size_t lines = 0;
+  while (std::getline(in, line))
+    lines += line.find("Allow use of key") != std::string::npos; // else it tells of a touch that it waits for
+  return lines;
+}
+
+void confirming_agent::answer(bool yes) {
+  std::ofstream{folder_ / "answer"} << (yes ? "yes\n" : "no\n");
+}
+
+std::string security_key_provider() {
+  std::string path = "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so";
+  return ::access(path.c_str(), R_OK) == 0 ? path : std::string{};
 }
 
 struct asking_agent::shared {

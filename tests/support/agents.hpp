@@ -19,8 +19,9 @@ inline std::chrono::steady_clock::time_point now() {
 /// when the constructor returns.
 class ssh_agent {
 public:
-  explicit ssh_agent(const std::vector<std::string>& key_files = {});
-  void add(const std::string& key_file);
+  explicit ssh_agent(const std::vector<std::string>& key_files = {},
+                     const std::vector<std::string>& environment = {});
+  void add(const std::string& key_file, const std::vector<std::string>& options = {});
   std::string socket() const { return folder_ / "agent"; } ///< for SSH_AUTH_SOCK
   void freeze() { process_.freeze(); }
   void thaw() { process_.thaw(); }
@@ -29,6 +30,25 @@ private:
   scratch_folder folder_;
   process_tree process_;
 };
+
+/// OpenSSH's ssh-agent with keys that ask before each use (ssh-add -c), and the one who is asked: the
+/// question stands until it is answered, and nobody else has a word from the agent meanwhile.
+class confirming_agent {
+public:
+  explicit confirming_agent(const std::vector<std::string>& key_files,
+                            const std::vector<std::string>& options = {});
+  std::string socket() const { return agent_.socket(); }
+  std::size_t asked() const; ///< questions so far
+  void answer(bool yes);     ///< the one that stands
+
+private:
+  static std::vector<std::string> environment(const scratch_folder& folder);
+  scratch_folder folder_; // before the agent, which asks by a program in it
+  ssh_agent agent_;
+};
+
+/// A stand-in for a security key that needs no touch (openssh-tests' sk-dummy.so); empty: it is not here.
+std::string security_key_provider();
 
 /// A real agent's socket with somebody in between whom signatures depend on, as they do on a user's touch.
 class asking_agent {

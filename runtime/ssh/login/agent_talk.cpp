@@ -6,14 +6,40 @@
 namespace moorage {
 
 agent_talk::agent_talk(bool wanted, blocking_answer<agent_connection> connect,
-                       std::chrono::milliseconds timeout)
+                       std::chrono::milliseconds timeout, agent_line line)
     : state_(wanted && connect.asked() ? state::waiting : state::none), connect_(std::move(connect)),
-      timeout_(timeout) {}
+      timeout_(timeout), line_(std::move(line)) {}
 
 agent_talk::state agent_talk::give_up(std::string why) {
   problem_ = std::move(why);
   keys_.clear();
+  leave();
   return state_ = state::none;
+}
+
+void agent_talk::line_up(std::string request, time_point now) {
+  request_ = std::move(request);
+  place_ = line_ ? line_() : agent_queue::place{};
+  queues_ = true;
+  told_at_ = now + told_after;
+  deadline_ = timeout_.count() > 0 ? now + timeout_ : time_point::max();
+}
+
+/// True: its turn has come, and it is asked now.
+bool agent_talk::ask(time_point now) {
+  if (place_.taken() && !place_.may_ask())
+    return false;
+  queues_ = false;
+  asked_to_sign_ = !request_.empty();
+  told_at_ = now + told_after;
+  if (asked_to_sign_) {
+    deadline_ = timeout_.count() > 0 ? now + timeout_ : time_point::max();
+    client_->request_raw(std::move(request_), deadline_);
+  } else {
+    deadline_ = now + (timeout_.count() > 0 ? std::min(timeout_, agent_patience) : agent_patience);
+    client_->request_keys(deadline_);
+  }
+  return true;
 }
 
 agent_talk::state agent_talk::pump(time_point now) {
@@ -32,16 +58,20 @@ agent_talk::state agent_talk::pump(time_point now) {
     if (!connection->socket)
       return give_up(connection->problem);
     client_.emplace(std::move(connection->socket));
-    client_->request_keys(deadline_);
+    line_up({}, now);
   }
+  if (queues_ && !ask(now))
+    return now < deadline_ ? state_
+                           : give_up("the agent was not asked: the questions of others took too long");
   switch (client_->pump(now)) {
   case agent_client::state::answered:
     break;
   case agent_client::state::failed:
-    return give_up(client_->problem());
+    return give_up(client_->problem() + (asked_to_sign_ && now >= deadline_ ? " (agent_timeout)" : ""));
   default:
     return state_;
   }
+  leave();
   if (!listed_ && !client_->keys(keys_))
     return give_up("the agent did not list its keys (is it locked?)");
   listed_ = true;
@@ -49,14 +79,28 @@ agent_talk::state agent_talk::pump(time_point now) {
 }
 
 void agent_talk::ask_signature(std::string request, time_point now) {
-  deadline_ = timeout_.count() > 0 ? now + timeout_ : time_point::max();
-  client_->request_raw(std::move(request), deadline_);
+  line_up(std::move(request), now);
   state_ = state::waiting;
+}
+
+person_wait agent_talk::person(time_point now, const std::string& key, bool touch) const {
+  person_wait result;
+  if (!asks_somebody())
+    return result;
+  if (timeout_.count() > 0)
+    result.until = deadline_;
+  if (now < told_at_)
+    return result;
+  result.for_what = queues_ ? "the agent, which asks for another log-in"
+                            : (touch ? "a touch (" : "the agent (") + key + ")";
+  return result;
 }
 
 std::string agent_talk::waiting_for() const {
   if (!client_)
     return "the agent to take a connection";
+  if (queues_)
+    return "its turn to ask the agent";
   return listed_ ? "a signature from the agent" : "the agent's list of keys";
 }
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "runtime/ssh/login/accepted.hpp"
 #include "runtime/ssh/login/authenticator_machine.hpp"
 
@@ -5,13 +7,16 @@ namespace moorage {
 
 namespace {
 
-/// Keys that nobody listed are tried at most so often when a password is to follow: with MaxAuthTries 6 the
-/// server would cut us off before it.
-constexpr int unlisted_tries_max = 3;
+/// Keys that nobody listed are tried at most so often: with MaxAuthTries 6 the server would cut us off, and
+/// down a failure more against our address, with the sixth.
+constexpr int unlisted_tries_max = 5;
+/// And when a password is to follow.
+constexpr int unlisted_before_password_max = 3;
 
 } // namespace
 
 authenticator::state authenticator::machine::step(time_point now) {
+  stepped_ = now;
   if (!over_) {
     {
       banner_collector::listening listen{banner_};
@@ -86,7 +91,35 @@ bool authenticator::machine::choose_key(bool& awaited) {
 }
 
 bool authenticator::machine::unlisted_spent(bool listed) const {
-  return !listed && with_.password && !password_sent_ && unlisted_tries_ >= unlisted_tries_max;
+  const bool before_password = with_.password && !password_sent_;
+  return !listed && unlisted_tries_ >= (before_password ? unlisted_before_password_max : unlisted_tries_max);
+}
+
+time_point authenticator::machine::next_due() const {
+  if (over_)
+    return time_point::max();
+  return std::min(agent_.deadline(), agent_.told_at() > stepped_ ? agent_.told_at() : time_point::max());
+}
+
+person_wait authenticator::machine::person(time_point now) const {
+  return over_ || (phase_ != phase::choosing && phase_ != phase::agent_signature)
+             ? person_wait{}
+             : agent_.person(now, trying_, trying_touch_);
+}
+
+/// "; 2 keys more were not offered …": what the one needs to know whose right key is among them.
+std::string authenticator::machine::not_offered() const {
+  std::size_t left = 0;
+  for (std::size_t i = next_file_; i < files_.size(); ++i)
+    left += blobs_tried_.count(public_blob(files_[i].key)) == 0;
+  if (!with_.any_listed())
+    for (const auto& key : agent_.keys())
+      left += blobs_tried_.count(key.blob) == 0;
+  if (left == 0 || unlisted_tries_ < unlisted_before_password_max)
+    return {};
+  return "; " + std::to_string(left) + (left == 1 ? " key more was" : " keys more were") +
+         " not offered, since servers cut off whoever tries many: name the right one in key_files, or by "
+         "IdentityFile in ~/.ssh/config";
 }
 
 bool authenticator::machine::choose_file() {
@@ -97,6 +130,7 @@ bool authenticator::machine::choose_file() {
     if (blobs_tried_.insert(public_blob(file.key)).second) {
       trying_unlisted_ = !file.listed;
       allow_signatures(public_blob(file.key));
+      certificate_ = file.certificate;
       return enter(phase::file, file.name);
     }
     ++next_file_;
@@ -106,7 +140,9 @@ bool authenticator::machine::choose_file() {
 
 bool authenticator::machine::choose_agent_key() {
   const bool listed_only = with_.any_listed();
-  for (const auto& key : agent_.keys()) {
+  if (agent_keys_.empty())
+    agent_keys_ = most_likely_first(agent_.keys(), with_, user_);
+  for (const auto& key : agent_keys_) {
     for (auto& offer : offers_of_agent(key.blob, with_)) {
       if (unlisted_spent(listed_only))
         return false;
@@ -125,6 +161,8 @@ bool authenticator::machine::choose_agent_key() {
         return false;
       trying_unlisted_ = !offer.listed;
       allow_signatures(offer.shown);
+      trying_touch_ = wants_touch(offer.shown);
+      certificate_ = std::move(offer.certificate);
       signer_->begin({std::move(offer.shown), key.comment}, key.blob);
       return enter(phase::agent_pass, "publickey " + describe(known.get()) + " (agent" + offer.from + ")");
     }
@@ -184,8 +222,16 @@ const std::string& authenticator::text() const {
   return machine_->text();
 }
 
+const certificate_used& authenticator::certificate() const {
+  return machine_->certificate();
+}
+
 const ssh_error& authenticator::error() const {
   return machine_->error();
+}
+
+person_wait authenticator::person(time_point now) const {
+  return machine_->person(now);
 }
 
 std::string authenticator::waiting_for() const {

@@ -47,10 +47,14 @@ public:
 
   /// "publickey ED25519 SHA256:… (~/.ssh/id_ed25519)"; for the opening's steps.
   const std::string& text() const;
+  /// That the server took, once logged in.
+  const certificate_used& certificate() const;
   /// `denied`: all that was tried and what the server still offers. `no_credentials`: what was missing; also
   /// when a signature that the agent was asked for did not come, whatever ended the log-in then: another try
   /// would have the agent ask its user once more. Others: the link broke. Never holds a secret.
   const ssh_error& error() const;
+  /// The person who has something to do before it goes on. Step again by `next_due`, as ever.
+  person_wait person(time_point now) const;
   /// What it is waiting for, in words.
   std::string waiting_for() const;
   /// The error when the opening's deadline has passed; `begun` begins its text.

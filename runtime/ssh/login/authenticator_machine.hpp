@@ -19,17 +19,22 @@ class authenticator::machine {
 public:
   machine(ssh_session session, std::string user, credentials with)
       : session_(session), user_(std::move(user)), with_(std::move(with)), banner_(session),
-        agent_(with_.agent, std::move(with_.connect), with_.agent_timeout), files_(offers_of_files(with_)) {}
+        agent_(with_.agent, std::move(with_.connect), with_.agent_timeout, std::move(with_.line)),
+        files_(offers_of_files(with_)) {}
 
   state step(time_point now);
 
   int agent_fd() const { return over_ ? -1 : agent_.fd(); }
   bool agent_wants_write() const { return agent_.wants_write(); }
-  time_point next_due() const { return over_ ? time_point::max() : agent_.deadline(); }
+  time_point next_due() const;
+  person_wait person(time_point now) const;
   const std::string& text() const { return text_; }
+  const certificate_used& certificate() const { return let_in_with_; }
   const ssh_error& error() const { return error_; }
   std::string waiting_for() const;
-  bool signature_owed() const { return !unsigned_.empty() || phase_ == phase::agent_signature; }
+  bool signature_owed() const {
+    return !unsigned_.empty() || (phase_ == phase::agent_signature && !agent_.queues());
+  }
   ssh_error overdue(const std::string& begun) const;
   void hear(const std::function<void()>& poll);
   std::string banner() const { return banner_.text(); }
@@ -58,6 +63,8 @@ private:
   bool give_up();
   bool enter(phase next, std::string trying);
   bool unlisted_spent(bool listed) const;
+  std::string not_offered() const;
+  void note_certificate();
   void finish();
 
   ssh_session session_;
@@ -68,15 +75,20 @@ private:
   std::vector<file_key> files_;
   std::size_t next_file_ = 0;
   std::optional<agent_signer> signer_;
+  std::vector<agent_key> agent_keys_; ///< in the order to try
   std::set<std::string> blobs_tried_;
   int unlisted_tries_ = 0;
   bool trying_unlisted_ = false;
+  bool trying_touch_ = false; ///< the agent's key wants one
+  time_point stepped_;
   bool password_sent_ = false;
   bool questions_tried_ = false;
   int rounds_ = 0;
 
   phase phase_ = phase::none;
   std::string trying_ = "none";
+  offered_certificate certificate_; ///< of what is tried
+  certificate_used let_in_with_;
   std::string unsigned_; ///< the first key that the agent was asked to sign with, and did not
   attempts attempts_;
   bool over_ = false;

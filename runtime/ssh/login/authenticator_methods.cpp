@@ -86,17 +86,19 @@ bool authenticator::machine::decide(int result) {
     return false;
   case SSH_AUTH_SUCCESS:
     text_ = attempts_.success(trying_);
+    note_certificate();
     finish();
     return false;
   case SSH_AUTH_PARTIAL:
     attempts_.partly_accepted(trying_);
+    note_certificate();
     return enter(phase::choosing, {});
   case SSH_AUTH_DENIED:
     if (std::string_view{ssh_get_error(session_)}.find(libssh_no_signature) != std::string_view::npos)
       return set_aside("the server takes none of the signatures that pubkey_accepted_algorithms allows; " +
                        std::string{"ssh-rsa, with SHA-1, is left out unless it is named there"});
     if (phase_ != phase::none) {
-      attempts_.denied(trying_);
+      attempts_.denied(trying_ + certificate_.doubt(user_));
       unlisted_tries_ += trying_unlisted_ && (phase_ == phase::file || phase_ == phase::agent_pass);
     }
     return enter(phase::choosing, {});
@@ -104,6 +106,12 @@ bool authenticator::machine::decide(int result) {
     return ssh_is_connected(session_) && phase_ != phase::none ? set_aside(printable(ssh_get_error(session_)))
                                                                : link_broke();
   }
+}
+
+/// A password or a key without one, which may follow, leaves it as what the log-in rests on.
+void authenticator::machine::note_certificate() {
+  if (phase_ == phase::file || phase_ == phase::agent_pass)
+    let_in_with_ = certificate_.used();
 }
 
 bool authenticator::machine::link_broke() {
@@ -126,8 +134,8 @@ bool authenticator::machine::link_broke() {
 }
 
 bool authenticator::machine::give_up() {
-  error_ = attempts_.failure(ssh_userauth_list(session_, nullptr), hindrances(with_, agent_.problem()),
-                             with_.nothing_else);
+  error_ = attempts_.failure(ssh_userauth_list(session_, nullptr),
+                             hindrances(with_, agent_.problem()) + not_offered(), with_.nothing_else);
   finish();
   return false;
 }
@@ -138,6 +146,8 @@ void authenticator::machine::finish() {
   over_ = true;
   signer_.reset();
   files_.clear();
+  agent_keys_.clear();
+  agent_.leave();
   with_ = {};
 }
 
@@ -152,7 +162,7 @@ std::string authenticator::machine::waiting_for() const {
 ssh_error authenticator::machine::overdue(const std::string& begun) const {
   auto text = begun + waiting_for() +
               (phase_ == phase::agent_signature
-                   ? "; answer it in time, or raise connect_timeout"
+                   ? "; answer it in time, or raise connect_timeout or agent_timeout"
                    : "; log-in on busy login nodes can take long: raise connect_timeout") +
               banner_.quoted();
   return {ssh_stage::authenticate, signature_owed() ? ssh_failure::no_credentials : ssh_failure::timed_out,

@@ -23,7 +23,6 @@ constexpr std::size_t key_file_max = 64u << 10;
 
 constexpr std::string_view openssh_begin = "-----BEGIN OPENSSH PRIVATE KEY-----";
 constexpr std::string_view openssh_end = "-----END OPENSSH PRIVATE KEY-----";
-constexpr std::string_view certificate_suffix = "-cert-v01@openssh.com";
 
 /// What the outside of a private key file tells.
 struct key_outside {
@@ -149,6 +148,10 @@ void read_certificate(key_file& file) {
     file.certificate_problem = path + " certifies another key than " + file.path;
   else
     file.certificate_problem = certificate_trouble(parts, path);
+  if (parts && parts->key_blob == file.blob) {
+    file.certified = std::move(parts);
+    file.certificate_path = path;
+  }
   if (file.certificate_problem.empty())
     join_certificate(file, path, blob, file.private_key.get());
 }
@@ -165,6 +168,8 @@ bool take_public(key_file& file, std::string_view text) {
     file.certificate_problem = certificate_trouble(parts, file.path);
     file.blob = parts->key_blob;
     file.certificate_blob = std::move(blob);
+    file.certified = std::move(parts);
+    file.certificate_path = file.path;
   } else {
     file.blob = std::move(blob);
   }
@@ -263,6 +268,13 @@ std::vector<key_file> load_keys(const cluster_settings& settings, const std::str
   return files;
 }
 
+bool any_near_its_end(const std::vector<key_file>& files, std::chrono::nanoseconds lead) {
+  const auto now = std::chrono::system_clock::now();
+  return std::any_of(files.begin(), files.end(), [&](const key_file& file) {
+    return file.certified && near_its_end(*file.certified, lead, now);
+  });
+}
+
 std::string public_blob(ssh_key key) {
   char* base64 = nullptr;
   if (key == nullptr || ssh_pki_export_pubkey_base64(key, &base64) != SSH_OK)
@@ -300,37 +312,6 @@ owned_key import_blob(std::string_view blob) {
       ssh_pki_import_pubkey_base64(to_base64(blob).c_str(), kind, &key) != SSH_OK)
     return {};
   return owned_key{key};
-}
-
-std::optional<certificate_parts> parse_certificate(std::string_view blob) {
-  wire_reader reader{blob};
-  auto type = reader.string();
-  if (!type || !type->ends_with(certificate_suffix) || !reader.string()) // the nonce
-    return std::nullopt;
-  auto plain = type->substr(0, type->size() - certificate_suffix.size());
-  std::size_t fields = plain == "ssh-ed25519"                                   ? 1
-                       : plain == "ssh-rsa" || plain.starts_with("ecdsa-sha2-") ? 2
-                                                                                : 0;
-  if (fields == 0)
-    return std::nullopt;
-  certificate_parts parts;
-  append_string(parts.key_blob, plain);
-  for (; fields > 0; --fields) {
-    auto field = reader.string();
-    if (!field)
-      return std::nullopt;
-    append_string(parts.key_blob, *field);
-  }
-  constexpr std::uint32_t user_certificate = 1;
-  if (!reader.long_number() || reader.number() != user_certificate || !reader.string() || !reader.string())
-    return std::nullopt; // serial, type, key id, principals
-  auto after = reader.long_number();
-  auto before = reader.long_number();
-  if (!after || !before)
-    return std::nullopt;
-  parts.valid_after = *after;
-  parts.valid_before = *before;
-  return parts;
 }
 
 } // namespace moorage

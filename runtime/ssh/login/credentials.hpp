@@ -16,7 +16,8 @@
 #include "messages/settings.hpp"
 #include "messages/ssh_error.hpp"
 #include "runtime/secrets.hpp"
-#include "runtime/ssh/login/agent.hpp"
+#include "runtime/ssh/login/agent_talk.hpp"
+#include "runtime/ssh/login/certificate.hpp"
 #include "runtime/system/blocking.hpp"
 
 namespace moorage {
@@ -38,7 +39,9 @@ struct key_file {
   /// Of a file that holds nothing but a certificate: its wire form, which is shown to the server in place of
   /// `blob`.
   std::string certificate_blob;
-  std::string certificate_problem; ///< why a certificate that is there is not used
+  std::string certificate_problem;            ///< why a certificate that is there is not used
+  std::optional<certificate_parts> certified; ///< by a certificate of it, whether that is used or not
+  std::string certificate_path;               ///< the file that holds that
   std::string problem; ///< why there is no private key, naming the file: missing, locked, wrong passphrase …
 };
 
@@ -48,6 +51,7 @@ struct credentials {
   bool agent = false;          ///< there is one to ask: for keys of `files` only when any is listed
   blocking_answer<agent_connection> connect;  ///< the agent's socket being connected, when there is an agent
   std::chrono::milliseconds agent_timeout{0}; ///< of the settings
+  agent_line line;                            ///< for the agent's turn
   std::optional<secret> password;
   /// Of the settings: methods in the order to try, and what keys may sign with.
   std::vector<std::string> methods = usual_algorithms(algorithm_kind::log_in);
@@ -75,6 +79,9 @@ std::vector<std::string> key_file_paths(const cluster_settings& settings, const 
 std::vector<key_file> load_keys(const cluster_settings& settings, const std::string& home,
                                 const secret* passphrase, const abandonment& sign, bool secrets_kept = false);
 
+/// Whether a certificate of one of them has ended, or does so within `lead` (see `near_its_end`).
+bool any_near_its_end(const std::vector<key_file>& files, std::chrono::nanoseconds lead);
+
 /// The SSH wire form of the public part, or of the certificate when the key has one; empty on failure.
 std::string public_blob(ssh_key key);
 /// "SHA256:…"
@@ -83,14 +90,5 @@ std::string fingerprint_of(ssh_key key);
 std::string describe(ssh_key key);
 /// The key of an SSH wire form; null when libssh does not know its kind.
 owned_key import_blob(std::string_view blob);
-
-/// A certificate and what it certifies, as far as we need to know.
-struct certificate_parts {
-  std::string key_blob; ///< wire form of the plain public key
-  std::uint64_t valid_after = 0;
-  std::uint64_t valid_before = 0; ///< seconds since 1970, exclusive
-};
-/// Nothing: no certificate for a user's key of a kind that we know (PROTOCOL.certkeys).
-std::optional<certificate_parts> parse_certificate(std::string_view blob);
 
 } // namespace moorage

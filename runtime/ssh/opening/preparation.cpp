@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -223,21 +222,13 @@ std::optional<endpoint> numeric_endpoint(const std::string& host, std::uint16_t 
 preparation::preparation(const cluster_settings& settings, blocking_threads& threads, resolver resolve,
                          std::shared_ptr<secret_store> secrets, std::function<void()> wake,
                          surroundings around, std::shared_ptr<host_key_memory> remembered)
-    : cluster_(settings.name), host_(settings.host),
+    : settings_(settings), secrets_(std::move(secrets)), remembered_(std::move(remembered)),
+      cluster_(settings.name), host_(settings.host),
       proxied_(!settings.proxy_command.empty() || !settings.jump.empty()), threads_(threads),
       wake_(std::move(wake)), around_(filled_in(std::move(around))) {
   if (!settings.agent_socket.empty())
     around_.agent_socket = settings.agent_socket;
-  files_pending_ = threads_.ask(
-      {cluster_, "reading key files, known_hosts files and the secret store"},
-      [settings, secrets = std::move(secrets), around = around_,
-       remembered = std::move(remembered)](const abandonment& sign) {
-        auto begin = std::chrono::steady_clock::now();
-        auto result = read(settings, secrets.get(), around, remembered.get(), sign);
-        result.took = since(begin);
-        return result;
-      },
-      wake_);
+  read_files_again();
   if (proxied_) { // the name may mean something on the other side only
     look_up_.emplace();
     return;
@@ -254,6 +245,21 @@ preparation::preparation(const cluster_settings& settings, blocking_threads& thr
        resolve = std::move(resolve)](const abandonment&) {
         auto begin = std::chrono::steady_clock::now();
         looked_up result{of_family(resolve(host, port), family, host), {}};
+        result.took = since(begin);
+        return result;
+      },
+      wake_);
+}
+
+void preparation::read_files_again() {
+  files_.reset();
+  files_pending_ = threads_.ask(
+      {cluster_, "reading key files, known_hosts files and the secret store"},
+      [settings = settings_, secrets = secrets_, around = around_,
+       remembered = remembered_](const abandonment& sign) {
+        auto begin = std::chrono::steady_clock::now();
+        auto result = read(settings, secrets.get(), around, remembered.get(), sign);
+        result.began = begin;
         result.took = since(begin);
         return result;
       },
@@ -298,6 +304,8 @@ preparation::read_files preparation::read(const cluster_settings& settings, secr
   const bool by_key = may_use(settings, "publickey");
   if (by_key)
     result.keys.files = load_keys(settings, home, passphrase ? &*passphrase : nullptr, sign, secrets_kept);
+  result.renew =
+      !settings.renew_command.empty() && any_near_its_end(result.keys.files, settings.certificate_warning);
   result.keys.nothing_else = nothing_else(settings, around, secrets_kept, !result.keys.files.empty());
   result.keys.agent = by_key && settings.agent && !around.agent_socket.empty() && agent_needed(result.keys);
   result.keys.agent_timeout = settings.agent_timeout;
@@ -317,15 +325,13 @@ preparation::state preparation::poll() {
       error_ = {stage, why.stuck ? ssh_failure::timed_out : ssh_failure::descriptor_limit, why.text};
       return state::failed;
     }
+  if (auto result = renewing_.take())
+    renewed(*result);
   if (!files_ && (files_ = files_pending_.take())) {
-    error_ = files_->error;
-    if (files_->keys.agent)
-      files_->keys.connect = threads_.ask(
-          {cluster_, "connecting to the agent at " + around_.agent_socket},
-          [around = around_](const abandonment&) {
-            return connect_agent(expand_home(around.agent_socket, home_folder(around)));
-          },
-          wake_);
+    if (files_->renew)
+      renew();
+    else
+      accept_files();
   }
   if (!look_up_)
     look_up_ = look_up_pending_.take();
@@ -336,7 +342,25 @@ preparation::state preparation::poll() {
   }
   if (error_)
     return state::failed;
-  return files_ && look_up_ ? state::ready : state::waiting;
+  return files_ && look_up_ && !renewing_.asked() ? state::ready : state::waiting;
+}
+
+/// As they are.
+void preparation::accept_files() {
+  if (renewal_ == renewal_state::over && !files_->renew)
+    renewals::of_this_process().judge(settings_.renew_command, true, files_->began);
+  error_ = files_->error;
+  if (!files_->keys.agent)
+    return;
+  files_->keys.connect = threads_.ask(
+      {cluster_, "connecting to the agent at " + around_.agent_socket},
+      [around = around_](const abandonment&) {
+        return connect_agent(expand_home(around.agent_socket, home_folder(around)));
+      },
+      wake_);
+  files_->keys.line = [socket = around_.agent_socket, wake = wake_] {
+    return agent_queue::of_this_process().join(socket, wake);
+  };
 }
 
 prepared preparation::take() {
@@ -359,6 +383,7 @@ prepared preparation::take() {
   result.keys = std::move(files_->keys);
   result.files = std::move(files_->files);
   result.shell = around_.shell;
+  result.warnings = warnings_;
   result.endpoints = std::move(look_up_->found.endpoints);
   return result;
 }

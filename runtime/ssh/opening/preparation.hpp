@@ -1,5 +1,6 @@
 // Everything an opening needs that can only be had by blocking: addresses, key files, known_hosts, secrets,
 // the agent's socket. Fetched all at the same time on threads of their own, and abandoned by the destructor.
+// Files that have a certificate near its end are read again once `renew_command` was run.
 #pragma once
 
 #include <sys/socket.h>
@@ -17,6 +18,7 @@
 #include "messages/ssh_error.hpp"
 #include "runtime/secrets.hpp"
 #include "runtime/ssh/login/credentials.hpp"
+#include "runtime/ssh/login/renewals.hpp"
 #include "runtime/ssh/opening/host_key_memory.hpp"
 #include "runtime/system/blocking.hpp"
 
@@ -64,13 +66,14 @@ std::vector<std::string> known_hosts_files(const cluster_settings& settings, con
 
 /// What the blocking calls brought. Moves only: it holds keys and the password.
 struct prepared {
-  std::string user;                ///< to log in as
-  std::string shell;               ///< of that user of this machine, for commands; may be empty
-  std::vector<endpoint> endpoints; ///< empty only with a proxy command or a jump
-  known_hosts known;               ///< what the files say of this host and port
-  credentials keys;                ///< also the password, and the agent's socket as it becomes connected
-  std::vector<opening_step> steps; ///< prepare and look_up, with the time each took
-  files_used files;                ///< as they were when they were read
+  std::string user;                  ///< to log in as
+  std::string shell;                 ///< of that user of this machine, for commands; may be empty
+  std::vector<endpoint> endpoints;   ///< empty only with a proxy command or a jump
+  known_hosts known;                 ///< what the files say of this host and port
+  credentials keys;                  ///< also the password, and the agent's socket as it becomes connected
+  std::vector<opening_step> steps;   ///< prepare and look_up, with the time each took
+  files_used files;                  ///< as they were when they were read
+  std::vector<std::string> warnings; ///< for people
 };
 
 /// OpenSSL reads its configuration file when a process first uses it, and takes itself down at the process's
@@ -92,6 +95,10 @@ public:
   state poll();
   prepared take();
   const ssh_error& error() const { return error_; }
+  /// For people: what came of `renew_command`, if that is not good.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  /// What `renew_command` keeps waiting, and until when; given up then, by this call.
+  person_wait renewing(time_point now);
   /// Once they were read, until `take`.
   files_used files() const { return files_ ? files_->files : files_used{}; }
 
@@ -105,6 +112,8 @@ private:
     credentials keys;
     files_used files;
     ssh_error error;
+    bool renew = false; ///< a certificate is near its end
+    time_point began;
     std::chrono::nanoseconds took{0};
   };
   struct looked_up {
@@ -114,6 +123,15 @@ private:
   static read_files read(const cluster_settings& settings, secret_store* secrets, const surroundings& around,
                          host_key_memory* remembered, const abandonment& sign);
 
+  void read_files_again();
+  void accept_files();
+  // preparation_renewal.cpp
+  void renew();
+  void renewed(const renewal& result);
+
+  cluster_settings settings_;
+  std::shared_ptr<secret_store> secrets_;
+  std::shared_ptr<host_key_memory> remembered_;
   std::string cluster_;
   std::string host_;
   bool proxied_; ///< by a command or by a jump
@@ -124,6 +142,10 @@ private:
   blocking_answer<looked_up> look_up_pending_;
   std::optional<read_files> files_;
   std::optional<looked_up> look_up_;
+  enum class renewal_state { none, asked, over } renewal_ = renewal_state::none;
+  blocking_answer<renewal> renewing_;
+  time_point renewing_until_ = time_point::min();
+  std::vector<std::string> warnings_;
   ssh_error error_;
 };
 

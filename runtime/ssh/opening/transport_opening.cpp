@@ -103,16 +103,38 @@ void ssh_transport::step_done(ssh_stage stage, const std::string& text) {
   o.stage_began = shared_.now;
 }
 
+/// The opening's own time stands still while somebody else's runs.
+void ssh_transport::mind_person(const person_wait& wait) {
+  auto& o = *opening_;
+  const bool waits = wait.until != time_point::min();
+  if (waits && !o.time_left)
+    o.time_left = o.deadline - shared_.now;
+  if (o.time_left)
+    o.deadline = (waits ? wait.until : shared_.now) + *o.time_left;
+  if (!waits)
+    o.time_left.reset();
+  o.person_due = waits ? wait.until : time_point::max();
+  if (wait.for_what != o.waits_for) {
+    o.waits_for = wait.for_what;
+    shared_.events->emplace_back(opening_waits{o.waits_for});
+  }
+}
+
 bool ssh_transport::prepare() {
   auto& o = *opening_;
-  switch (o.preparing->poll()) {
-  case preparation::state::waiting:
+  auto state = o.preparing->poll();
+  if (state == preparation::state::waiting) {
+    mind_person(o.preparing->renewing(shared_.now));
+    state = o.preparing->poll(); // which may have been given up
+  } else {
+    mind_person({});
+  }
+  if (state == preparation::state::waiting)
     return false;
-  case preparation::state::failed:
+  o.warnings = o.preparing->warnings();
+  if (state == preparation::state::failed) {
     fail(o.preparing->error());
     return false;
-  case preparation::state::ready:
-    break;
   }
   o.ready = std::make_unique<prepared>(o.preparing->take());
   o.preparing = nullptr;
@@ -283,6 +305,7 @@ bool ssh_transport::log_in() {
   note_heard();
   if (says_too_much())
     return false;
+  mind_person(state == authenticator::state::waiting ? o.logging_in->person(shared_.now) : person_wait{});
   int agent = state == authenticator::state::waiting ? o.logging_in->agent_fd() : -1;
   if (agent != o.agent_watched) {
     o.agent_watch = agent < 0 ? watch{} : o.world.loop.add(agent, wake_);
@@ -308,6 +331,7 @@ bool ssh_transport::log_in() {
   case authenticator::state::logged_in:
     step_done(ssh_stage::authenticate, o.logging_in->text());
     o.banner = o.logging_in->banner();
+    o.certificate = o.logging_in->certificate();
     enter_open();
     return true;
   }
@@ -316,7 +340,7 @@ bool ssh_transport::log_in() {
 
 void ssh_transport::enter_open() {
   transport_opened told{std::move(opening_->steps), std::move(opening_->warnings),
-                        std::move(opening_->banner)};
+                        std::move(opening_->banner), std::move(opening_->certificate)};
   opening_->agent_watch.end();
   opening_ = nullptr;
   phase_ = phase::open;

@@ -1,0 +1,44 @@
+// A user's certificate as far as a log-in needs to know it (PROTOCOL.certkeys): what it certifies, for whom,
+// and for how long. Whether a server honours it, only the server knows.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/connection_life.hpp"
+
+namespace moorage {
+
+/// A certificate and what it certifies.
+struct certificate_parts {
+  std::string key_blob;                ///< wire form of the plain public key
+  std::vector<std::string> principals; ///< whom it names; none: everybody, where the server takes that
+  std::uint64_t valid_after = 0;
+  std::uint64_t valid_before = 0; ///< seconds since 1970, exclusive
+};
+/// Nothing: no certificate for a user's key of a kind that we know.
+std::optional<certificate_parts> parse_certificate(std::string_view blob);
+
+/// Whether it has ended at this time, or ends within `lead`; not before half of its life is over.
+bool near_its_end(const certificate_parts& parts, std::chrono::nanoseconds lead,
+                  std::chrono::system_clock::time_point now);
+
+/// One that is shown to a server, or none.
+struct offered_certificate {
+  std::string name; ///< its file, or where else it is from; empty: none
+  certificate_parts parts;
+
+  /// As of now; it is told in words that fit to be printed.
+  certificate_used used() const;
+  /// When a server has denied it: that it does not name this user, which is a mistake or not. Whom it lets in
+  /// the server's AuthorizedPrincipalsFile may say, which nobody sees from here; so it is shown all the same.
+  std::string doubt(const std::string& user) const;
+};
+/// None, if the blob is no certificate.
+offered_certificate offered_from(std::string_view blob, std::string name);
+
+} // namespace moorage

@@ -1,0 +1,169 @@
+// OpenSSH's agent with keys that ask: a confirmation (ssh-add -c), a security key. What is told while its
+// user is waited for, whose time runs, and that nobody is asked two things at once.
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "tests/ssh/jump_driver.hpp"
+#include "tests/ssh/visitor.hpp"
+#include "tests/support/agents.hpp"
+
+namespace moorage::support {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
+using Catch::Matchers::StartsWith;
+
+cluster_settings by_agent(const test::world& around, const real_sshd& server,
+                          const std::string& name = "real") {
+  auto settings = around.settings_for(server);
+  settings.name = name;
+  settings.key_files = {};
+  settings.agent = true;
+  return settings;
+}
+
+std::string last_told(const test::driven& link) {
+  return link.waited_for.empty() ? "" : link.waited_for.back();
+}
+
+} // namespace
+
+TEST_CASE("who has to allow a signature is waited for, told of, and takes nothing of connect_timeout") {
+  real_sshd server;
+  confirming_agent agent{{server.client_key()}};
+  test::world around;
+  around.around.agent_socket = agent.socket();
+  auto settings = by_agent(around, server);
+  settings.connect_timeout = 4s;
+  test::driven link{around, settings};
+  link.it->open();
+  REQUIRE(link.until([&] { return !link.waited_for.empty() || link.failed; }));
+  CHECK_THAT(last_told(link), StartsWith("the agent (publickey ssh-ed25519 SHA256:"));
+  CHECK_FALSE(link.until([&] { return link.opened || link.failed; }, 4500ms));
+  CHECK(agent.asked() == 1);
+  SECTION("yes") {
+    agent.answer(true);
+    CHECK(link.until([&] { return link.opened; }));
+  }
+  SECTION("no") {
+    agent.answer(false);
+    REQUIRE(link.until([&] { return link.failed.has_value(); }));
+    CHECK(link.failed->kind == ssh_failure::no_credentials);
+    CHECK_THAT(link.failed->text, Contains("the agent refused to sign"));
+  }
+  CHECK(link.waited_for.size() == 2);
+  CHECK(last_told(link).empty());
+  CHECK(agent.asked() == 1);
+}
+
+TEST_CASE("who does not answer within agent_timeout is waited for no longer") {
+  real_sshd server;
+  confirming_agent agent{{server.client_key()}};
+  test::world around;
+  around.around.agent_socket = agent.socket();
+  auto settings = by_agent(around, server);
+  settings.agent_timeout = 500ms;
+  test::driven link{around, settings};
+  CHECK_FALSE(link.open(20s));
+  REQUIRE(link.failed);
+  CHECK(link.failed->kind == ssh_failure::no_credentials);
+  CHECK_THAT(link.failed->text, Contains("did not answer in time (agent_timeout)"));
+  CHECK(agent.asked() == 1);
+}
+
+TEST_CASE("log-ins that ask the same agent ask it one after the other, whatever their clusters") {
+  real_sshd server;
+  confirming_agent agent{{server.client_key()}};
+  test::journey both;
+  both.around.around.agent_socket = agent.socket();
+  auto& first = both.add(by_agent(both.around, server, "one"));
+  auto& second = both.add(by_agent(both.around, server, "another"));
+  first.it->open();
+  REQUIRE(both.until([&] { return agent.asked() == 1; }));
+  second.it->open();
+  REQUIRE(both.until([&] { return !second.waited_for.empty() || second.failed; }));
+  CHECK(last_told(second) == "the agent, which asks for another log-in");
+  CHECK_FALSE(both.until([&] { return agent.asked() > 1 || first.failed || second.failed; }, 1s));
+  agent.answer(true);
+  REQUIRE(both.until([&] { return first.opened && agent.asked() == 2; }));
+  agent.answer(true);
+  CHECK(both.until([&] { return second.opened; }));
+}
+
+TEST_CASE("one that gives up leaves its place to the next") {
+  real_sshd server;
+  support::ssh_agent keys{{server.client_key()}};
+  asking_agent agent{keys, asking_agent::manner::keeps};
+  test::journey both;
+  both.around.around.agent_socket = agent.socket();
+  auto hasty = by_agent(both.around, server, "hasty");
+  hasty.agent_timeout = 1s;
+  auto& first = both.add(hasty);
+  auto& second = both.add(by_agent(both.around, server, "another"));
+  first.it->open();
+  REQUIRE(both.until([&] { return agent.asked() == 1; }));
+  second.it->open();
+  REQUIRE(both.until([&] { return first.failed && agent.asked() == 2; }));
+  agent.let_sign();
+  CHECK(both.until([&] { return second.opened; }));
+}
+
+TEST_CASE("a security key is waited for as a touch") {
+  const auto provider = security_key_provider();
+  if (provider.empty()) {
+    WARN("openssh-tests is not installed: no security key to try");
+    return;
+  }
+  real_sshd server;
+  scratch_folder folder;
+  auto type = GENERATE(as<std::string>(), "ed25519-sk", "ecdsa-sk");
+  auto key = folder / "sk";
+  REQUIRE(run_to_end({{"ssh-keygen", "-q", "-t", type, "-w", provider, "-N", "", "-f", key}}) == 0);
+  auto known = folder / "authorized_keys";
+  REQUIRE(run_to_end({{"cp", key + ".pub", known}}) == 0);
+  server.reconfigure({"AuthorizedKeysFile " + known});
+  confirming_agent agent{{key}, {"-S", provider}};
+  test::world around;
+  around.around.agent_socket = agent.socket();
+  test::driven link{around, by_agent(around, server)};
+  link.it->open();
+  REQUIRE(link.until([&] { return !link.waited_for.empty() || link.failed; }));
+  CHECK_THAT(last_told(link), StartsWith("a touch (publickey sk-"));
+  agent.answer(true);
+  CHECK(link.until([&] { return link.opened; }));
+  INFO((link.failed ? link.failed->text : ""));
+  CHECK(agent.asked() == 1);
+}
+
+TEST_CASE("an agent that asks nobody is not told of") {
+  real_sshd server;
+  support::ssh_agent agent{{server.client_key()}};
+  test::world around;
+  around.around.agent_socket = agent.socket();
+  test::driven link{around, by_agent(around, server)};
+  CHECK(link.open());
+  CHECK(link.waited_for.empty());
+}
+
+TEST_CASE("places among those who ask an agent are taken in order, and left in any") {
+  agent_queue queue;
+  std::vector<std::string> woken;
+  auto join = [&](const std::string& socket, const std::string& name) {
+    return queue.join(socket, [&woken, name] { woken.push_back(name); });
+  };
+  auto a = join("agent", "a"), b = join("agent", "b"), c = join("agent", "c"), other = join("other", "other");
+  CHECK((a.may_ask() && other.may_ask() && !b.may_ask() && !c.may_ask()));
+  b.leave(); // it waited
+  CHECK(woken.empty());
+  a.leave();
+  CHECK(woken == std::vector<std::string>{"c"});
+  CHECK((c.may_ask() && !a.may_ask() && !b.may_ask()));
+  c = join("agent", "d"); // the old place is left by being replaced
+  CHECK(woken == std::vector<std::string>{"c", "d"});
+  CHECK(c.may_ask());
+}
+
+} // namespace moorage::support

@@ -1,0 +1,216 @@
+// Certificates that end, and the command that gets new ones: when it is run, for whom, and what comes of it
+// when it is of no use.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include <catch2/catch.hpp>
+
+#include "tests/ssh/jump_driver.hpp"
+#include "tests/support/process_tree.hpp"
+
+namespace moorage::support {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
+
+void sign_by(const std::vector<std::string>& argv) {
+  REQUIRE(run_to_end({argv}) == 0);
+}
+
+/// A server that lets in by certificates alone, a key, and the command that has a certificate of it made.
+struct certified_key {
+  explicit certified_key(const std::string& principals = {}) {
+    authority = server.add_client_key("authority");
+    key = folder / "id";
+    named = principals.empty() ? server.user() : principals;
+    sign_by({"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key});
+    server.reconfigure({"TrustedUserCAKeys " + authority + ".pub", "AuthorizedKeysFile none"});
+    ::mkfifo((folder / "gate").c_str(), 0600);
+  }
+  std::vector<std::string> signing(const std::string& validity) const {
+    return {"ssh-keygen", "-q", "-s", authority, "-I", "us", "-n", named, "-V", validity, key + ".pub"};
+  }
+  void certify(const std::string& validity) const { sign_by(signing(validity)); }
+  /// Counts its runs, and then does what it is told to.
+  std::string command(const std::string& script) const {
+    auto program = folder / "renew";
+    std::ofstream{program} << "#!/bin/sh\necho run >> " << folder / "runs"
+                           << "\n"
+                           << script << "\n";
+    ::chmod(program.c_str(), 0700);
+    return program;
+  }
+  std::string renewing(const std::string& before = {}) const {
+    std::string line = before;
+    for (const auto& word : signing("-1h:+2h"))
+      line += word + " ";
+    return command(line);
+  }
+  std::size_t runs() const {
+    std::ifstream in{folder / "runs"};
+    std::string line;
+    std::size_t lines = 0;
+    while (std::getline(in, line))
+      ++lines;
+    return lines;
+  }
+  cluster_settings settings_in(const test::world& around, const std::string& renew) const {
+    auto settings = around.settings_for(server);
+    settings.key_files = {key};
+    settings.renew_command = renew;
+    return settings;
+  }
+
+  real_sshd server;
+  scratch_folder folder;
+  std::string authority;
+  std::string key;
+  std::string named;
+};
+
+std::string told_by(const std::vector<std::string>& warnings) {
+  std::string text;
+  for (const auto& each : warnings)
+    text += each + "\n";
+  return text;
+}
+
+} // namespace
+
+TEST_CASE("a log-in tells which certificate let it in, and when that ends") {
+  certified_key us;
+  us.certify("-1h:+2h");
+  test::world around;
+  test::driven link{around, us.settings_in(around, {})};
+  REQUIRE(link.open());
+  CHECK(link.certificate.name == us.key + "-cert.pub");
+  CHECK(link.certificate.principals == us.server.user());
+  CHECK(link.certificate.life >= 3h - 1min);
+  CHECK((link.certificate.left > 110min && link.certificate.left <= 2h));
+  CHECK_THAT(link.certificate.until, Contains("UTC"));
+}
+
+TEST_CASE("a certificate that the server denies, and that names somebody else, is said to") {
+  certified_key us{"somebody,nobody"};
+  us.certify("-1h:+2h");
+  test::world around;
+  test::driven link{around, us.settings_in(around, {})};
+  REQUIRE_FALSE(link.open());
+  REQUIRE(link.failed);
+  CHECK(link.failed->kind == ssh_failure::denied);
+  CHECK_THAT(link.failed->text,
+             Contains("its certificate is for somebody, nobody, not for " + us.server.user()));
+}
+
+TEST_CASE("one that names somebody else is shown all the same, since servers map names") {
+  certified_key us{"somebody"};
+  us.certify("-1h:+2h");
+  auto names = us.folder / "principals";
+  std::ofstream{names} << "somebody\n";
+  us.server.reconfigure({"TrustedUserCAKeys " + us.authority + ".pub", "AuthorizedKeysFile none",
+                         "AuthorizedPrincipalsFile " + names, "StrictModes no"});
+  test::world around;
+  test::driven link{around, us.settings_in(around, {})};
+  CHECK(link.open());
+}
+
+TEST_CASE(
+    "a certificate that has ended or ends soon is renewed before the log-in, and one that lasts is not") {
+  certified_key us;
+  test::world around;
+  auto settings = us.settings_in(around, us.renewing());
+  settings.certificate_warning = 1h;
+  auto [validity, runs] = GENERATE(
+      table<std::string, std::size_t>({{"-2h:-1h", 1}, {"-1d:+30m", 1}, {"-1d:+90m", 0}, {"-1h:+70m", 0}}));
+  us.certify(validity);
+  test::driven link{around, settings};
+  CHECK(link.open());
+  INFO((link.failed ? link.failed->text : ""));
+  CHECK(us.runs() == runs);
+  CHECK(link.certificate.left > 65min);
+  CHECK(told_by(link.warnings).empty());
+}
+
+TEST_CASE("log-ins of several clusters that need the same renewal share one run of it") {
+  certified_key us;
+  us.certify("-2h:-1h");
+  test::journey all;
+  auto settings = us.settings_in(all.around, us.renewing("read go < " + us.folder / "gate" + "\n"));
+  settings.connect_timeout = 20s;
+  std::vector<test::driven*> links;
+  for (const auto* name : {"one", "one", "another", "another"}) {
+    settings.name = name;
+    links.push_back(&all.add(settings));
+    links.back()->it->open();
+  }
+  REQUIRE(all.until([&] {
+    return std::all_of(links.begin(), links.end(), [](auto* link) { return !link->waited_for.empty(); });
+  }));
+  CHECK_THAT(links.back()->waited_for.back(), Contains("renew_command"));
+  std::ofstream{us.folder / "gate"} << "go\n";
+  CHECK(all.until(
+      [&] { return std::all_of(links.begin(), links.end(), [](auto* link) { return link->opened; }); }));
+  CHECK(us.runs() == 1);
+}
+
+TEST_CASE("a renewal takes nothing of connect_timeout, and has a time of its own") {
+  certified_key us;
+  us.certify("-2h:+5m");
+  test::world around;
+  SECTION("which it keeps") {
+    auto settings = us.settings_in(around, us.renewing("read go < " + us.folder / "gate" + "\n"));
+    settings.connect_timeout = 3s;
+    test::driven link{around, settings};
+    link.it->open();
+    CHECK_FALSE(link.until([&] { return link.opened || link.failed; }, 3500ms));
+    std::ofstream{us.folder / "gate"} << "go\n";
+    CHECK(link.until([&] { return link.opened; }));
+    CHECK(us.runs() == 1);
+  }
+  SECTION("which it does not") {
+    auto settings =
+        us.settings_in(around, us.command("echo still at it >&2; read go < " + us.folder / "gate"));
+    settings.renew_timeout = 500ms;
+    test::driven link{around, settings};
+    CHECK(link.open()); // by what there is
+    CHECK_THAT(told_by(link.warnings),
+               Contains("had not ended after 500ms (renew_timeout)") && Contains("still at it"));
+  }
+}
+
+TEST_CASE("a renewal that is of no use is told of, and not tried again at once") {
+  certified_key us;
+  test::world around;
+  std::string why;
+  std::string script;
+  SECTION("it fails") {
+    us.certify("-2h:+5m");
+    script = "echo no ticket >&2; exit 3";
+    why = "renew_command exited with 3: no ticket";
+  }
+  SECTION("it fails, and there is nothing else") {
+    us.certify("-2h:-1h");
+    us.server.reconfigure({"TrustedUserCAKeys " + us.authority + ".pub", "AuthorizedKeysFile none"});
+    script = "echo no ticket >&2; exit 3";
+    why = "renew_command exited with 3: no ticket";
+  }
+  SECTION("it changes nothing") {
+    us.certify("-2h:+5m");
+    script = "exit 0";
+    why = "renew_command ended well, and the certificate is near its end still";
+  }
+  auto settings = us.settings_in(around, us.command(script));
+  test::driven first{around, settings};
+  first.open();
+  CHECK_THAT(told_by(first.warnings), Contains(why));
+  test::driven second{around, settings};
+  CHECK(second.open() == first.opened);
+  CHECK_THAT(told_by(second.warnings), Contains(why) && Contains("it is run again in"));
+  CHECK(us.runs() == 1);
+}
+
+} // namespace moorage::support
