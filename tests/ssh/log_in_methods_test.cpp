@@ -78,6 +78,12 @@ TEST_CASE("what auth_methods leaves out is told where no way in is left") {
                                            "password (password_secret) is there to be used"));
     CHECK(server.connects() == 0);
   }
+  SECTION("beside what is not there of what is left") {
+    alice.settings.key_files = {};
+    alice.settings.auth_methods = "publickey";
+    CHECK_THAT(alice.log_in().error.text, Contains("auth_methods leaves out password, keyboard-interactive; "
+                                                   "no key file or key in an agent"));
+  }
   SECTION("a key file that is not there is no matter then, nor is an agent") {
     alice.settings.key_files = {"/nonexistent"};
     alice.settings.password_secret = "pw";

@@ -1,6 +1,5 @@
 #include "runtime/ssh/login/attempts.hpp"
 
-#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -51,8 +50,8 @@ ssh_error nothing_to_offer(const credentials& with) {
   if (any)
     return {};
   auto why = hindrances(with, {});
-  const bool by_key = std::find(with.methods.begin(), with.methods.end(), "publickey") != with.methods.end();
-  if (!by_key && !why.empty())
+  // That methods are left out is only half of the reason.
+  if (with.methods.size() < usual_algorithms(algorithm_kind::log_in).size() && !why.empty())
     why += "; " + with.nothing_else;
   return {ssh_stage::prepare, ssh_failure::no_credentials,
           nothing_there + (why.empty() ? with.nothing_else : why.substr(std::string_view{"; "}.size()))};
