@@ -69,7 +69,7 @@ constexpr bool has_so_many(std::index_sequence<Index...>) {
 }
 
 /// The members that an aggregate has.
-template <class T, std::size_t Count = 60>
+template <class T, std::size_t Count = 100>
 constexpr std::size_t members() {
   if constexpr (Count == 0 || has_so_many<T>(std::make_index_sequence<Count>{}))
     return Count;

@@ -21,7 +21,7 @@ struct lumi_of_ssh {
     std::ofstream{file} << "Host lumi\n" + lines;
     auto config = parsed("[clusters.lumi]\nssh_host = \"lumi\"\nssh_config = \"" + file + "\"\n" + own);
     cluster = config.clusters.at(0);
-    wrong = ask_openssh(cluster).text;
+    wrong = ask_openssh({}, cluster).text;
   }
   const cluster_settings& settings() const {
     INFO(wrong);

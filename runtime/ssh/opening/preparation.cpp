@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -245,21 +246,6 @@ preparation::preparation(const cluster_settings& settings, blocking_threads& thr
        resolve = std::move(resolve)](const abandonment&) {
         auto begin = std::chrono::steady_clock::now();
         looked_up result{of_family(resolve(host, port), family, host), {}};
-        result.took = since(begin);
-        return result;
-      },
-      wake_);
-}
-
-void preparation::read_files_again() {
-  files_.reset();
-  files_pending_ = threads_.ask(
-      {cluster_, "reading key files, known_hosts files and the secret store"},
-      [settings = settings_, secrets = secrets_, around = around_,
-       remembered = remembered_](const abandonment& sign) {
-        auto begin = std::chrono::steady_clock::now();
-        auto result = read(settings, secrets.get(), around, remembered.get(), sign);
-        result.began = begin;
         result.took = since(begin);
         return result;
       },

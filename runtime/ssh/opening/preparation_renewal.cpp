@@ -27,6 +27,21 @@ void preparation::renew() {
     renewed(*result);
 }
 
+void preparation::read_files_again() {
+  files_.reset();
+  files_pending_ = threads_.ask(
+      {cluster_, "reading key files, known_hosts files and the secret store"},
+      [settings = settings_, secrets = secrets_, around = around_,
+       remembered = remembered_](const abandonment& sign) {
+        auto begin = std::chrono::steady_clock::now();
+        auto result = read(settings, secrets.get(), around, remembered.get(), sign);
+        result.began = begin;
+        result.took = std::chrono::steady_clock::now() - begin;
+        return result;
+      },
+      wake_);
+}
+
 void preparation::renewed(const renewal& result) {
   renewing_ = {};
   renewal_ = renewal_state::over;
