@@ -4,7 +4,6 @@
 #include <random>
 
 #include "actors/manager/manager.hpp"
-#include "messages/settings_table.hpp"
 #include "runtime/runtime_parts.hpp"
 #include "runtime/ssh/login/credentials_look.hpp"
 #include "runtime/ssh/transport.hpp"
@@ -45,26 +44,6 @@ public:
 private:
   blocking_answer<result<std::string>> answer_;
 };
-
-/// What a file is refused for (runtime/config/checks.cpp) can also come of a host's own configuration, or of
-/// what ssh says: such clusters would wait for one another.
-void leave_out_circles(configuration& of, event_log& log) {
-  auto find = [&of](const std::string& name) -> const cluster_settings* {
-    const auto* known = of.find(name);
-    return known != nullptr ? &known->settings : nullptr;
-  };
-  std::vector<cluster_config> usable;
-  for (const auto& each : of.clusters) {
-    auto circle = jump_circle(each.settings, find);
-    if (circle.empty()) {
-      usable.push_back(each);
-      continue;
-    }
-    log.misconfigured(each.settings.name + ": " + circle);
-    of.unusable.emplace_back(each.settings.name, failure{errc::invalid_settings, circle});
-  }
-  of.clusters = std::move(usable);
-}
 
 } // namespace
 
@@ -128,7 +107,6 @@ void runtime_parts::begin(configuration config) {
   };
   for (const auto& each : ask_openssh(config))
     log->misconfigured(to_string(each));
-  leave_out_circles(config, *log);
   handed.unusable = {config.unusable.begin(), config.unusable.end()};
   std::vector<cluster_settings> clusters;
   for (const auto& cluster : config.clusters)

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <set>
 #include <system_error>
 
 #include <unistd.h>
@@ -249,24 +248,9 @@ bool ask_openssh_of_all(const options& from, configuration& config, const signal
   return problems.empty();
 }
 
-void warn_of_files(const options& from, const configuration& config,
-                   const std::vector<cluster_config>& clusters, const std::function<bool()>& unwanted) {
-  if (from.quiet > 1)
-    return;
-  std::set<std::string> told; // what stands in [defaults] is every cluster's
-  for (const auto& cluster : clusters)
-    for (const auto& each : check_files(config, cluster)) {
-      if (unwanted && unwanted())
-        return;
-      if (auto text = to_string(each); told.insert(text).second)
-        complain("warning: " + text);
-    }
-}
-
 std::string node_socket(const options& from, const configuration& config) {
-  if (!from.socket.empty())
-    return from.socket;
-  return config.node_socket.empty() ? usual_node_socket() : config.node_socket;
+  const auto& said = from.socket.empty() ? config.node_socket : from.socket;
+  return said.empty() ? usual_node_socket() : said;
 }
 
 // What it is called in [nodes], or itself.
@@ -289,6 +273,21 @@ std::string distant_node(const options& from, const configuration& config) {
   return config.nodes.empty() || config.client_tls.certificate.empty() ? "" : any_node;
 }
 
+// The node's cluster of a jump host's name leads there only if it is the same machine and user.
+static failure another_jump(runtime& node, const cluster_settings& jump) {
+  auto place = [](const cluster_settings& of) {
+    return (of.user.empty() ? "" : of.user + "@") + of.host + ":" + std::to_string(of.port);
+  };
+  auto known = node.clusters();
+  for (const auto& each : known ? *known : std::vector<cluster_settings>{})
+    if (each.name == jump.name && place(each) != place(jump))
+      return {errc::invalid_settings,
+              "the jump host '" + jump.name + "' is " + place(jump) +
+                  " by ssh's configuration here, and the node's cluster of that name is " + place(each) +
+                  ": name it in a table of its own, and set jump to that"};
+  return {};
+}
+
 failure make_known(runtime& node, const options& from, const configuration& config,
                    const signal_watch& signals, const failure& unknown) {
   cluster_config ours;
@@ -299,8 +298,11 @@ failure make_known(runtime& node, const options& from, const configuration& conf
     wrong = find_jumps(config, ours, jumps, signals.token());
   for (auto jump = jumps.rbegin(); jump != jumps.rend() && wrong.code == errc::none; ++jump) {
     name_files_from_root(jump->settings);
-    if (node.pool(jump->settings.name).error().code == errc::unknown_cluster) // else it is the node's own
+    if (node.pool(jump->settings.name).error().code == errc::unknown_cluster)
       wrong = node.register_cluster(jump->settings).error();
+    else if (config.find(jump->settings.name) ==
+             nullptr) // else a table says the name, and means the node's own
+      wrong = another_jump(node, jump->settings);
   }
   if (wrong.code == errc::none)
     wrong = node.register_cluster(ours.settings).error();
@@ -370,12 +372,6 @@ pools_at_hand reach_pools(const options& from, const configuration& config, sign
   ours.log_causes = !config.log_file.empty();
   result.pools = make_pools(std::move(ours), signals, result.reason);
   return result;
-}
-
-void tell_unreachable(const runtime& nodes) {
-  for (const auto& [address, why] : nodes.unreachable())
-    complain("without the clusters of the node at " + address +
-             ", which cannot be reached: " + printable(why.text, printable_whole));
 }
 
 pools_at_hand reach_node(const options& from, const configuration& config, signal_watch* signals) {

@@ -56,7 +56,7 @@ struct both_answers {
   openssh_answer without;
 };
 
-both_answers ask_both(const std::string& host, const std::string& file, const std::stop_token& stop) {
+both_answers ask_both(const openssh_question& host, const std::string& file, const std::stop_token& stop) {
   auto other =
       std::async(std::launch::async, [&] { return ask_openssh_about(host, "none", openssh_patience, stop); });
   both_answers result;
@@ -102,12 +102,16 @@ failure take_over(cluster_config& target, const both_answers& answers, std::stri
 
 } // namespace
 
-openssh_answer ask_openssh_about(const std::string& host, const std::string& file,
+openssh_answer ask_openssh_about(const openssh_question& about, const std::string& file,
                                  std::chrono::milliseconds timeout, const std::stop_token& stop) {
   std::vector<std::string> words{"ssh", "-G", "-T"};
   if (!file.empty())
     words.insert(words.end(), {"-F", file});
-  words.insert(words.end(), {"--", host});
+  if (!about.user.empty())
+    words.insert(words.end(), {"-l", about.user});
+  if (about.port != 0)
+    words.insert(words.end(), {"-p", std::to_string(about.port)});
+  words.insert(words.end(), {"--", about.host});
   auto said = output_of(words, timeout, stop);
   openssh_answer result;
   result.complaints = complaints_of(said.error_output);
@@ -115,7 +119,7 @@ openssh_answer ask_openssh_about(const std::string& host, const std::string& fil
     result.options = parse_ssh_options(said.output);
     return result;
   }
-  auto text = "ssh_config cannot be read for '" + printable(host) + "': ";
+  auto text = "ssh_config cannot be read for '" + printable(about.host) + "': ";
   text += result.complaints.empty() ? said.problem : result.complaints;
   if (!said.begun)
     text += " (ssh -G reads it; install OpenSSH's client, or set host and the rest in the configuration)";
@@ -126,7 +130,12 @@ openssh_answer ask_openssh_about(const std::string& host, const std::string& fil
 failure ask_openssh_alone(cluster_config& cluster, std::string& hops, const std::stop_token& stop) {
   if (cluster.settings.ssh_host.empty() || cluster.asked_openssh)
     return {};
-  auto answers = ask_both(cluster.settings.ssh_host, file_of(cluster.settings), stop);
+  openssh_question about{cluster.settings.ssh_host};
+  if (said_elsewhere(cluster, "user"))
+    about.user = cluster.settings.user;
+  if (said_elsewhere(cluster, "port"))
+    about.port = cluster.settings.port;
+  auto answers = ask_both(about, file_of(cluster.settings), stop);
   for (const auto* each : {&answers.with_files, &answers.without})
     if (each->problem.code != errc::none)
       return each->problem;
@@ -174,6 +183,7 @@ std::vector<config_problem> ask_openssh(configuration& of, const std::stop_token
   }
   of.clusters = std::move(usable);
   add_jumps(of);
+  leave_out_circles(of, problems);
   return problems;
 }
 
@@ -190,9 +200,9 @@ failure find_cluster(const configuration& from, const std::string& name, cluster
   auto host = from.defaults;
   host.settings.name = host.settings.ssh_host = name;
   auto file = file_of(host.settings);
-  auto other =
-      std::async(std::launch::async, [&] { return ask_openssh_about(nobody, file, openssh_patience, stop); });
-  auto answers = ask_both(name, file, stop);
+  auto other = std::async(std::launch::async,
+                          [&] { return ask_openssh_about({nobody}, file, openssh_patience, stop); });
+  auto answers = ask_both({name}, file, stop);
   auto of_nobody = other.get();
   for (const auto* each : {&answers.with_files, &answers.without, &of_nobody})
     if (each->problem.code != errc::none) {

@@ -12,6 +12,12 @@
 
 namespace moorage {
 
+/// A Host, and the user and port that are given beside it ("", 0: none), by which Match and tokens may go.
+struct openssh_question {
+  std::string host;
+  std::string user = {};
+  std::uint16_t port = 0;
+};
 /// What `ssh -G` says of a name that was checked (messages/settings_words.hpp: `wrong_ssh_host`). Blocks for
 /// the timeout at most.
 struct openssh_answer {
@@ -19,7 +25,7 @@ struct openssh_answer {
   std::string complaints; ///< on its standard error: what it made of lines that it did not understand
   failure problem;        ///< code `none`: it has answered
 };
-openssh_answer ask_openssh_about(const std::string& host, const std::string& file,
+openssh_answer ask_openssh_about(const openssh_question& about, const std::string& file,
                                  std::chrono::milliseconds timeout, const std::stop_token& stop);
 
 /// `ask_openssh` of a cluster without its jumps. `hops`: what ProxyJump says, where that is its way.

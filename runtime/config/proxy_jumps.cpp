@@ -15,6 +15,8 @@ namespace {
 /// Hosts that one leads to another: as many as people have networks, and few enough for a deadline each.
 constexpr std::size_t most_hops = 16;
 
+constexpr const char* circle = "a circle: ";
+
 failure no_jump(const std::string& text, const std::string& why) {
   return {errc::invalid_settings, "ProxyJump " + printable(text) + ": " + why};
 }
@@ -53,6 +55,20 @@ failure parse_hop(const std::string& text, cluster_config& result) {
     return no_jump(text, why);
   result.settings.ssh_host = host;
   return {};
+}
+
+/// What -o says is of the destination, as ssh has it; so are a password and the name that the destination's
+/// key is looked up by, wherever they are said.
+cluster_config usual_hop(const cluster_config& defaults) {
+  auto result = defaults;
+  const cluster_settings built_in;
+  for (const auto& field : cluster_fields())
+    if (field.name == "password_secret" || field.name == "host_key_alias" ||
+        result.origin_of(field.name).from == setting_origin::source::command_line) {
+      field.set(result.settings, field.get(built_in));
+      result.note_origin(field.name, {});
+    }
+  return result;
 }
 
 bool same_place(const cluster_settings& a, const cluster_settings& b) {
@@ -107,16 +123,22 @@ failure proxy_jumps::find(const std::string& text, const hop* before, const clus
   }
   hop found;
   auto& jump = found.cluster;
-  jump = from_.defaults;
+  jump = usual_hop(from_.defaults);
   jump.settings.ssh_config = file;
   jump.settings.min_idle =
       0; // a reserve for commands there would be a log-in more than what goes by it needs
   jump.note_origin("ssh_config", of.origin_of("ssh_config"));
   if (auto wrong = parse_hop(text, jump); wrong.code != errc::none)
     return wrong;
-  if (auto wrong = follow(jump, before, followed); wrong.code != errc::none)
+  if (auto failed = failed_.find(key); failed != failed_.end())
+    return failed->second;
+  if (auto wrong = follow(jump, before, followed); wrong.code != errc::none) {
+    // What ssh has no answer for it has none for the next; a circle depends on where one comes from.
+    if (wrong.text.find(circle) == std::string::npos)
+      failed_.emplace(key, wrong);
     return wrong;
-  if (cluster_config of_table; table_of(jump, before, of_table)) {
+  }
+  if (cluster_config of_table; table_of(jump, before, followed, of_table)) {
     jump = std::move(of_table);
     found.of_table = true;
   } else {
@@ -148,8 +170,7 @@ failure proxy_jumps::follow(cluster_config& jump, const hop* before, hosts& foll
     std::string way;
     for (const auto& each : followed)
       way += (way.empty() ? "'" : "' by '") + each;
-    return no_jump(hops,
-                   round ? "a circle: " + way + "'" : "too many hosts, one behind another: " + way + "'");
+    return no_jump(hops, round ? circle + way + "'" : "too many hosts, one behind another: " + way + "'");
   }
   auto wrong = lead(jump, hops, followed);
   followed.pop_back();
@@ -157,16 +178,25 @@ failure proxy_jumps::follow(cluster_config& jump, const hop* before, hosts& foll
 }
 
 // One that somebody has written down, if it is the same machine and user.
-bool proxy_jumps::table_of(const cluster_config& jump, const hop* before, cluster_config& result) {
+bool proxy_jumps::table_of(const cluster_config& jump, const hop* before, hosts& followed,
+                           cluster_config& result) {
   const auto& host = jump.settings.ssh_host;
   for (const auto& each : from_.clusters) {
     if (each.settings.name != host && each.settings.ssh_host != host)
       continue;
     result = each;
     std::string its_hops;
-    if (ask_openssh_alone(result, its_hops, stop_).code == errc::none &&
-        same_place(result.settings, jump.settings) &&
-        (before == nullptr || result.settings.jump == before->cluster.settings.name))
+    if (ask_openssh_alone(result, its_hops, stop_).code != errc::none ||
+        !same_place(result.settings, jump.settings))
+      continue;
+    if (before == nullptr)
+      return true;
+    // Behind other hosts it is the same only by the same way.
+    followed.push_back(host);
+    auto led = its_hops.empty() ||
+               (followed.size() <= most_hops && lead(result, its_hops, followed).code == errc::none);
+    followed.pop_back();
+    if (led && result.settings.jump == before->cluster.settings.name)
       return true;
   }
   return false;
@@ -193,6 +223,28 @@ void add_jumps(configuration& to) {
   for (auto& each : jumps)
     if (to.find(each.settings.name) == nullptr)
       to.clusters.push_back(std::move(each));
+}
+
+void leave_out_circles(configuration& of, std::vector<config_problem>& problems) {
+  auto find = [&of](const std::string& name) -> const cluster_settings* {
+    const auto* known = of.find(name);
+    return known != nullptr ? &known->settings : nullptr;
+  };
+  std::vector<std::string> circles;
+  for (const auto& each : of.clusters)
+    circles.push_back(jump_circle(each.settings, find));
+  std::vector<cluster_config> usable;
+  for (std::size_t i = 0; i < circles.size(); ++i) {
+    auto& cluster = of.clusters[i];
+    if (circles[i].empty()) {
+      usable.push_back(std::move(cluster));
+      continue;
+    }
+    const auto& name = cluster.settings.name;
+    problems.push_back({of.file, cluster.origin_of("jump").line, 0, "clusters." + name, circles[i]});
+    of.unusable.emplace_back(name, failure{errc::invalid_settings, circles[i]});
+  }
+  of.clusters = std::move(usable);
 }
 
 failure find_jumps(const configuration& from, const cluster_config& of, std::vector<cluster_config>& result,

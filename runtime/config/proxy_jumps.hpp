@@ -32,12 +32,17 @@ private:
   failure find(const std::string& text, const hop* before, const cluster_config& of, hosts& followed,
                hop& result);
   failure follow(cluster_config& jump, const hop* before, hosts& followed);
-  bool table_of(const cluster_config& jump, const hop* before, cluster_config& result);
+  bool table_of(const cluster_config& jump, const hop* before, hosts& followed, cluster_config& result);
   std::string name_of(const cluster_config& jump, const hop* before) const;
 
   const configuration& from_;
   const std::stop_token& stop_;
   std::map<std::string, hop> known_; ///< by what it was written as, the file, and how it is reached
+  std::map<std::string, failure> failed_;
 };
+
+/// What a file is refused for (runtime/config/checks.cpp) can also come of what ssh says, or of a host's own
+/// configuration: such clusters would wait for one another.
+void leave_out_circles(configuration& of, std::vector<config_problem>& problems);
 
 } // namespace moorage

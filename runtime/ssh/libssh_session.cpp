@@ -142,7 +142,7 @@ bool libssh_session::set_algorithms(const link_settings& settings) {
     return names.empty() || ssh_options_set(session_, option, names.c_str()) == SSH_OK;
   };
   // Not zlib, with which whoever has not proved a thing has us inflate what it sends.
-  const std::string compression = settings.compression ? "zlib@openssh.com,none" : "";
+  const std::string compression = settings.compression ? "zlib@openssh.com,none" : "none";
   auto interval = static_cast<std::uint32_t>(settings.rekey_interval.count());
   return set(SSH_OPTIONS_HOSTKEYS, settings.host_key_algorithms) &&
          set(SSH_OPTIONS_KEY_EXCHANGE, settings.kex_algorithms) &&

@@ -70,6 +70,25 @@ TEST_CASE("a log-in without a certificate, or by one without an end, has nothing
   CHECK(p.told_in() == "never");
 }
 
+TEST_CASE("certificates that log-ins use in turn are each told of once") {
+  certificate_watch policy;
+  auto of = [](const std::string& name) {
+    return certificate_used{name, "me", "soon", std::chrono::minutes{5}, std::chrono::hours{2}};
+  };
+  time_point now{std::chrono::hours{1}};
+  auto due = [&] { return policy.warn_at(1h) <= now; };
+  for (const char* each : {"a", "b"}) {
+    policy.used(now, of(each));
+    CHECK(due());
+    policy.warned();
+  }
+  policy.used(now, {}); // by a password
+  for (const char* each : {"a", "b", "a"}) {
+    policy.used(now, of(each));
+    CHECK_FALSE(due());
+  }
+}
+
 TEST_CASE("a certificate's time goes on while the machine sleeps") {
   paper p;
   p.used(5h);

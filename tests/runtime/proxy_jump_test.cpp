@@ -140,6 +140,39 @@ TEST_CASE("a table is the jump where it means the same machine and user, and onl
   CHECK(same.jumps.empty());
 }
 
+TEST_CASE("what a hop's Host says may depend on the user and port that the ProxyJump names") {
+  jumping_files files{"Host far\n  ProxyJump bob@gate\n"
+                      "Match originalhost gate user bob\n  HostName gate-of-bob.example\n"
+                      "Host gate\n  HostName gate.example\n  IdentityFile /keys/%r\n"};
+  auto gate = files.host("far").jumps.at(0).settings;
+  CHECK(gate.host == "gate-of-bob.example");
+  CHECK(gate.key_files == std::vector<std::string>{"/keys/bob"});
+}
+
+TEST_CASE("what -o says, and a password, are the destination's and no hop's") {
+  jumping_files files{"Host far\n  ProxyJump gate\nHost gate\n  HostName gate.example\n"};
+  auto from = files.from("password_secret = \"of-far\"\nconnect_timeout = \"9s\"\n");
+  REQUIRE(override_settings(from.defaults, {"port=1", "user=bob", "strict_host_keys=no"}).empty());
+  cluster_config far;
+  REQUIRE(find_cluster(from, "far", far).code == errc::none);
+  CHECK(far.settings.user == "bob");
+  CHECK(far.settings.password_secret == "of-far");
+  const auto& gate = far.jumps.at(0).settings;
+  CHECK(gate.host == "gate.example");
+  CHECK(gate.port == 22);
+  CHECK(gate.user == "");
+  CHECK(gate.strict_host_keys == host_key_policy::strict);
+  CHECK(gate.password_secret == "");
+  CHECK(gate.connect_timeout == std::chrono::seconds{9});
+}
+
+TEST_CASE("a table behind other hosts is the jump by the way that its own Host goes") {
+  jumping_files files{"Host c\n  ProxyJump a,b\nHost b\n  ProxyJump a\n  HostName b.example\n"};
+  auto c = files.host("c", "[clusters.b]\nssh_host = \"b\"\n");
+  CHECK(c.settings.jump == "b");
+  CHECK(c.jumps.empty());
+}
+
 TEST_CASE("a cluster's own way stands in the place of its Host's ProxyJump") {
   jumping_files files{"Host far\n  ProxyJump gate\n"};
   auto by_command = files.host("lumi", "[clusters.lumi]\nssh_host = \"far\"\nproxy_command = \"nc %h %p\"\n");

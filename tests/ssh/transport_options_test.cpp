@@ -106,7 +106,6 @@ TEST_CASE("new keys are asked for after rekey_data and rekey_interval", "[transp
     settings.rekey_interval = 1s;
     driven link{around, settings};
     REQUIRE(link.open());
-    CHECK(asked() == 1);
     CHECK(link.run("sleep 1.5; echo one; sleep 0.1; echo two").output == "one\ntwo\n");
     CHECK(link.run("echo three").output == "three\n");
     CHECK(asked() >= 2);

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
+#include <fcntl.h>
 #include <fstream>
 #include <mutex>
 #include <poll.h>
@@ -13,6 +14,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "runtime/system/descriptors.hpp"
 
 namespace moorage::support {
 namespace {
@@ -97,7 +100,18 @@ std::size_t confirming_agent::asked() const {
 }
 
 void confirming_agent::answer(bool yes) {
-  std::ofstream{folder_ / "answer"} << (yes ? "yes\n" : "no\n");
+  tell_by_fifo(folder_ / "answer", yes ? "yes\n" : "no\n");
+}
+
+void tell_by_fifo(const std::string& fifo, const std::string& text) {
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  for (;; poll(nullptr, 0, 10)) {
+    unique_fd to{open(fifo.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)};
+    if (to && write(to.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()))
+      return;
+    if (std::chrono::steady_clock::now() >= deadline)
+      throw std::runtime_error("nobody reads " + fifo);
+  }
 }
 
 std::string security_key_provider() {

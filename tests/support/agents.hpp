@@ -47,6 +47,9 @@ private:
   ssh_agent agent_;
 };
 
+/// Writes to whoever reads there, once somebody does; throws std::runtime_error when nobody comes.
+void tell_by_fifo(const std::string& fifo, const std::string& text);
+
 /// A stand-in for a security key that needs no touch (openssh-tests' sk-dummy.so); empty: it is not here.
 std::string security_key_provider();
 

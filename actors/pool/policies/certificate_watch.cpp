@@ -8,17 +8,27 @@ namespace moorage {
 
 void certificate_watch::used(time_point now, const certificate_used& what) {
   if (what.name.empty() || what.left == std::chrono::nanoseconds::max()) {
+    auto told_of = std::move(told_of_);
     *this = {};
+    told_of_ = std::move(told_of);
     return;
   }
-  auto name = printable(what.name, printable_whole), until = printable(what.until);
-  const bool same = name == name_ && until == until_;
-  name_ = std::move(name);
-  until_ = std::move(until);
+  name_ = printable(what.name, printable_whole);
+  until_ = printable(what.until);
   principals_ = printable(what.principals);
   life_ = what.life;
   ends_ = after(now, what.left);
-  told_ = same && told_;
+}
+
+bool certificate_watch::told() const {
+  return std::find(told_of_.begin(), told_of_.end(), identity()) != told_of_.end();
+}
+
+void certificate_watch::warned() {
+  constexpr std::size_t most = 8; // certificates that log-ins use in turn
+  if (told_of_.size() == most)
+    told_of_.erase(told_of_.begin());
+  told_of_.push_back(identity());
 }
 
 void certificate_watch::slept(std::chrono::nanoseconds how_long) {
@@ -28,7 +38,7 @@ void certificate_watch::slept(std::chrono::nanoseconds how_long) {
 }
 
 time_point certificate_watch::warn_at(std::chrono::nanoseconds lead) const {
-  if (!ends() || told_ || lead.count() <= 0)
+  if (!ends() || told() || lead.count() <= 0)
     return time_point::max();
   return ends_ - std::min({lead, life_ / 2, between(time_point{}, ends_)});
 }

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "actors/durations.hpp"
 
@@ -22,7 +23,7 @@ public:
   /// its end, but not before half of its life is over: one that lives for less would be told of from its
   /// beginning. 0: never.
   time_point warn_at(std::chrono::nanoseconds lead) const;
-  void warned() { told_ = true; }
+  void warned();
   /// Whether there is one, and it ends.
   bool ends() const { return ends_ != time_point::max(); }
   std::chrono::nanoseconds left(time_point now) const { return between(now, ends_); }
@@ -32,16 +33,19 @@ public:
   friend bool operator==(const certificate_watch&, const certificate_watch&) = default;
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, certificate_watch& x) {
-    return f(x.name_, x.principals_, x.until_, x.life_, x.ends_, x.told_);
+    return f(x.name_, x.principals_, x.until_, x.life_, x.ends_, x.told_of_);
   }
 
 private:
+  std::string identity() const { return name_ + "\n" + until_; }
+  bool told() const;
+
   std::string name_;
   std::string principals_;
   std::string until_;
   std::chrono::nanoseconds life_{0};
   time_point ends_ = time_point::max();
-  bool told_ = false;
+  std::vector<std::string> told_of_; ///< those that people were told of, by name and end; the last few
 };
 
 } // namespace moorage

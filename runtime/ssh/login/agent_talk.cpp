@@ -60,9 +60,12 @@ agent_talk::state agent_talk::pump(time_point now) {
     client_.emplace(std::move(connection->socket));
     line_up({}, now);
   }
-  if (queues_ && !ask(now))
-    return now < deadline_ ? state_
-                           : give_up("the agent was not asked: the questions of others took too long");
+  if (queues_ && !ask(now)) {
+    if (now < deadline_)
+      return state_;
+    turn_missed_ = true;
+    return give_up("the agent was not asked: the questions of others took too long");
+  }
   switch (client_->pump(now)) {
   case agent_client::state::answered:
     break;

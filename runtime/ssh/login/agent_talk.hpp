@@ -44,6 +44,8 @@ public:
   void ask_signature(std::string request, time_point now);
   const std::string& signature_answer() const { return client_->answer(); }
 
+  /// It was given up before its turn came: nothing was asked.
+  bool turn_missed() const { return turn_missed_; }
   /// For its turn, nothing having been asked.
   bool queues() const { return state_ == state::waiting && queues_; }
   /// No more is wanted of it: the next may ask.
@@ -82,6 +84,7 @@ private:
   std::string request_; ///< for a signature; empty: for the list
   bool queues_ = false; ///< for its turn to ask
   bool asked_to_sign_ = false;
+  bool turn_missed_ = false;
   time_point told_at_ = time_point::max();
   bool begun_ = false; ///< pumped once
   time_point deadline_ = time_point::max();

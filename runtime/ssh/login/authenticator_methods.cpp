@@ -75,7 +75,7 @@ bool authenticator::machine::set_aside(const std::string& why) {
 }
 
 bool authenticator::machine::no_signature(const std::string& why) {
-  if (unsigned_.empty())
+  if (unsigned_.empty() && !agent_.turn_missed())
     unsigned_ = trying_;
   return set_aside(why);
 }
@@ -136,6 +136,9 @@ bool authenticator::machine::link_broke() {
 bool authenticator::machine::give_up() {
   error_ = attempts_.failure(ssh_userauth_list(session_, nullptr),
                              hindrances(with_, agent_.problem()) + not_offered(), with_.nothing_else);
+  // The next try may have its turn.
+  if (error_.kind == ssh_failure::no_credentials && agent_.turn_missed())
+    error_.kind = ssh_failure::timed_out;
   finish();
   return false;
 }

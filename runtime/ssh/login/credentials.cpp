@@ -270,9 +270,27 @@ std::vector<key_file> load_keys(const cluster_settings& settings, const std::str
 
 bool any_near_its_end(const std::vector<key_file>& files, std::chrono::nanoseconds lead) {
   const auto now = std::chrono::system_clock::now();
-  return std::any_of(files.begin(), files.end(), [&](const key_file& file) {
-    return file.certified && near_its_end(*file.certified, lead, now);
-  });
+  std::size_t usual = 0, usual_near = 0;
+  for (const auto& file : files)
+    if (file.certified) {
+      const bool near = near_its_end(*file.certified, lead, now);
+      if (near && file.listed)
+        return true;
+      usual += !file.listed;
+      usual_near += !file.listed && near;
+    }
+  return usual > 0 && usual == usual_near;
+}
+
+std::string only_ended(const credentials& of) {
+  const auto now = std::chrono::system_clock::now();
+  std::string ended;
+  for (const auto& file : of.files)
+    if (file.certified && near_its_end(*file.certified, std::chrono::nanoseconds{0}, now))
+      ended = file.certificate_path;
+    else if (file.private_key)
+      return {};
+  return of.password ? std::string{} : ended;
 }
 
 std::string public_blob(ssh_key key) {

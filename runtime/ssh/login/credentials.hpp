@@ -79,8 +79,11 @@ std::vector<std::string> key_file_paths(const cluster_settings& settings, const 
 std::vector<key_file> load_keys(const cluster_settings& settings, const std::string& home,
                                 const secret* passphrase, const abandonment& sign, bool secrets_kept = false);
 
-/// Whether a certificate of one of them has ended, or does so within `lead` (see `near_its_end`).
+/// Whether a certificate of one that is listed has ended, or does so within `lead` (see `near_its_end`); of
+/// the usual ones, all: an old one may lie beside that which is used.
 bool any_near_its_end(const std::vector<key_file>& files, std::chrono::nanoseconds lead);
+/// Whether there is nothing to log in with but keys whose certificates have ended. One of these; empty: else.
+std::string only_ended(const credentials& of);
 
 /// The SSH wire form of the public part, or of the certificate when the key has one; empty on failure.
 std::string public_blob(ssh_key key);

@@ -34,6 +34,11 @@ void drain(unique_fd& output) {
     output.reset();
 }
 
+/// Whoever was to run it has ended, which says nothing of the command.
+renewal called_off() {
+  return {"renew_command was called off with the runtime that ran it", true};
+}
+
 /// Blocks until it has ended, for `timeout` at most.
 renewal run(const renewal_wish& wish, const abandonment& sign) {
   const auto begin = clock::now();
@@ -47,7 +52,7 @@ renewal run(const renewal_wish& wish, const abandonment& sign) {
       return {"renew_command had not ended after " + format_duration(wish.timeout) + " (renew_timeout)" +
               (process.words().empty() ? "" : "; it said: " + process.words())};
     if (sign.abandoned())
-      return {"renew_command was ended with the process that ran it"};
+      return called_off();
     drain(started.socket);
   }
   if (process.content())
@@ -77,10 +82,13 @@ void renewals::over(books& all, const std::string& command, const renewal& resul
     auto& b = all.of[command];
     b.running = false;
     b.ended = clock::now();
-    if (result.problem.empty())
-      b.not_before = time_point::min();
-    else
+    if (result.problem.empty()) {
+      // Until one of those who waited has seen that it was of use.
+      b.problem.clear();
+      b.not_before = b.ended + pause_first;
+    } else if (!result.called_off) {
       no_use(b, result.problem, b.ended);
+    }
     told.swap(b.waiting);
   }
   for (auto& [slot, wake] : told)
@@ -91,14 +99,35 @@ std::string renewals::judge(const std::string& command, bool of_use, time_point 
   std::lock_guard guard{books_->mutex};
   auto& b = books_->of[command];
   if (of_use) {
-    b.pause = {};
+    if (!b.running) {
+      b.pause = {};
+      b.not_before = time_point::min();
+      b.problem.clear();
+    }
     return {};
   }
   constexpr const char* no_change = "renew_command ended well, and the certificate is near its end still";
-  if (!b.running && now >= b.not_before) // else another has told of the same run
+  if (!b.running && b.problem.empty()) // else another has told of the same run
     no_use(b, no_change, now);
   return no_change;
 }
+
+/// The end of a run, however it comes.
+struct renewals::run_end {
+  run_end(std::shared_ptr<books> to, std::string what) : all(std::move(to)), command(std::move(what)) {}
+  ~run_end() { tell(); }
+  run_end(const run_end&) = delete;
+  run_end& operator=(const run_end&) = delete;
+
+  void tell() {
+    if (auto to = std::exchange(all, nullptr))
+      over(*to, command, result);
+  }
+
+  std::shared_ptr<books> all;
+  std::string command;
+  renewal result = called_off();
+};
 
 blocking_answer<renewal> renewals::ask(blocking_threads& threads, const renewal_wish& wish, time_point now,
                                        std::function<void()> wake) {
@@ -109,10 +138,11 @@ blocking_answer<renewal> renewals::ask(blocking_threads& threads, const renewal_
     auto& b = books_->of[wish.command];
     const bool runs = b.running && now < b.given_up;
     bool begins = false;
-    if (!runs && b.ended > wish.seen && b.not_before == time_point::min())
+    if (!runs && b.ended > wish.seen && b.problem.empty())
       slot->give({}, {});
     else if (!runs && now < b.not_before)
-      slot->give({b.problem + "; it is run again in " + to_text(b.not_before - now) + " at the earliest"},
+      slot->give({(b.problem.empty() ? "renew_command has just ended" : b.problem) + "; it is run again in " +
+                  to_text(b.not_before - now) + " at the earliest"},
                  {});
     else {
       b.waiting.emplace_back(std::move(slot), std::move(wake));
@@ -126,15 +156,19 @@ blocking_answer<renewal> renewals::ask(blocking_threads& threads, const renewal_
   // On threads of its own, since none of the cluster's may be held up for so long. It keeps its own answer,
   // which nobody takes: it would be abandoned without.
   auto kept = std::make_shared<blocking_answer<renewal>>();
-  auto task = [wish, all = books_, kept](const abandonment& sign) {
-    auto result = run(wish, sign);
-    over(*all, wish.command, result);
-    return result;
+  // A task that is never begun is dropped, and those who wait are told by that.
+  auto end = std::make_shared<run_end>(books_, wish.command);
+  auto task = [wish, end, kept](const abandonment& sign) {
+    end->result = run(wish, sign);
+    end->tell();
+    return end->result;
   };
   *kept = threads.ask({"renew_command " + wish.command, "renew_command, for " + wish.cluster},
                       std::move(task), {});
-  if (auto why = kept->refusal())
-    over(*books_, wish.command, {"renew_command could not be started: " + why.text});
+  if (auto why = kept->refusal()) {
+    end->result = {"renew_command could not be started: " + why.text};
+    end->tell();
+  }
   return answer;
 }
 

@@ -16,7 +16,8 @@ namespace moorage {
 
 /// What came of it.
 struct renewal {
-  std::string problem; ///< in words; empty: it ended well
+  std::string problem = {}; ///< in words; empty: it ended well
+  bool called_off = false;  ///< it has not come to its end, for no fault of its own
 };
 
 /// What is run, and for whom.
@@ -66,6 +67,7 @@ private:
     std::mutex mutex;
     std::map<std::string, book> of; ///< by command line
   };
+  struct run_end;
   static void no_use(book& b, std::string problem, time_point now);
   static void over(books& all, const std::string& command, const renewal& result);
   std::shared_ptr<books> books_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -26,7 +27,9 @@ void set_options(int fd, std::chrono::milliseconds silence_max) {
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
   if (silence_max.count() > 0)
-    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(silence_max.count()));
+    set_option(
+        fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+        static_cast<int>(std::min<std::int64_t>(silence_max.count(), std::numeric_limits<int>::max())));
 }
 
 } // namespace

@@ -336,7 +336,11 @@ void preparation::accept_files() {
   if (renewal_ == renewal_state::over && !files_->renew)
     renewals::of_this_process().judge(settings_.renew_command, true, files_->began);
   error_ = files_->error;
-  if (!files_->keys.agent)
+  // A server would deny it, and a denial ends all tries until somebody sees to it.
+  if (auto ended = only_ended(files_->keys); !error_ && !warnings_.empty() && !ended.empty())
+    error_ = {ssh_stage::prepare, ssh_failure::no_credentials,
+              "the certificate " + ended + " has ended, and there is no new one: " + warnings_.back()};
+  if (!files_->keys.agent || error_)
     return;
   files_->keys.connect = threads_.ask(
       {cluster_, "connecting to the agent at " + around_.agent_socket},
