@@ -185,14 +185,13 @@ libssh_session::exchange libssh_session::exchange_keys() {
     look_at_first_words();
     return exchange::failed;
   }
+  // What libssh reads before the banner, and that nothing is in common where the server hangs up for that as
+  // well, it tells its log only.
+  listening_closely listen{SSH_LOG_FUNCTIONS};
   for (int round = 0; round < exchange_rounds_max; ++round) {
     look_at_first_words();
     auto before = bytes_.in_bytes;
-    std::optional<listening_closely> listen;
-    if (before == 0) // what came since our look libssh reads, and tells its log only
-      listen.emplace();
     int rc = ssh_connect(session_);
-    listen.reset();
     if (!first_words_.any())
       first_words_.saw(0, ear_.greeting());
     duplicate_.release();
@@ -280,6 +279,8 @@ bool libssh_session::broken() const {
 
 ssh_failure libssh_session::why(std::string& words) const {
   words = ear_.offence();
+  if (words.empty())
+    words = ear_.disagreement();
   if (!words.empty())
     return ssh_failure::protocol;
   const std::string said = !ear_.farewell().empty() ? ear_.farewell()

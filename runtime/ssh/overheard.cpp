@@ -56,6 +56,9 @@ void overheard::line(std::string_view function, std::string_view text) {
     constexpr std::string_view said = "ssh_protocol_version_exchange: ";
     if (auto at = text.find(said); at != text.npos)
       greeting_.append(text.substr(at + said.size())).append("\r\n");
+  } else if (function == "ssh_kex_select_methods" && disagreement_.empty()) {
+    if (auto at = text.find("kex error : "); at != text.npos)
+      disagreement_ = text.substr(at);
   } else if (function == "ssh_packet_disconnect_callback" && farewell_.empty()) {
     constexpr std::string_view said = "Received SSH_MSG_DISCONNECT ";
     if (auto at = text.find(said); at != text.npos)
@@ -63,8 +66,8 @@ void overheard::line(std::string_view function, std::string_view text) {
   }
 }
 
-listening_closely::listening_closely() : level_(ssh_get_log_level()) {
-  ssh_set_log_level(SSH_LOG_PACKET);
+listening_closely::listening_closely(int level) : level_(ssh_get_log_level()) {
+  ssh_set_log_level(level);
 }
 
 listening_closely::~listening_closely() {

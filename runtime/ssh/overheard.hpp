@@ -5,8 +5,9 @@
 // thousands of packets of it. It has no call that tells the size; and a second confirmation of an open
 // channel changes it after the fact. A server that sends more than a channel's window is let do so, and all
 // of it is stored. And of the words with which a server hangs up nothing is left when a write was due in the
-// same moment: libssh complains of its own write in their place. What it reads before the banner it forgets.
-// All five stand in the log's lines; the tests pin their wording.
+// same moment: libssh complains of its own write in their place; likewise where it has found that nothing is
+// in common, and the server has hung up for that, too. What it reads before the banner it forgets. All six
+// stand in the log's lines; the tests pin their wording.
 #pragma once
 
 #include <libssh/callbacks.h>
@@ -38,6 +39,9 @@ public:
   const std::string& farewell() const { return farewell_; }
   /// The server's lines before its banner, as they came; heard by `listening_closely` only.
   const std::string& greeting() const { return greeting_; }
+  /// That the two sides have no method in common, and which each has, as libssh's error has it; empty: they
+  /// have. Heard by `listening_closely` to everything only.
+  const std::string& disagreement() const { return disagreement_; }
 
 private:
   void confirmed(std::uint64_t packet_max);
@@ -45,13 +49,14 @@ private:
   std::string offence_;
   std::string farewell_;
   std::string greeting_;
+  std::string disagreement_;
   std::uint64_t overrun_ = 0;
 };
 
 /// While it lives, the log has the server's hang-up as well: several lines more a packet.
 class listening_closely {
 public:
-  listening_closely();
+  explicit listening_closely(int level = SSH_LOG_PACKET);
   ~listening_closely();
   listening_closely(const listening_closely&) = delete;
   listening_closely& operator=(const listening_closely&) = delete;

@@ -165,7 +165,8 @@ reached by_moorage(const std::string& file, const support::real_sshd& sshd, cons
     wrong = ask_openssh(from, found);
   }
   INFO(wrong.text);
-  if (wrong.text.find("a circle: ") != std::string::npos) {
+  if (wrong.text.find("a circle: ") != std::string::npos ||
+      wrong.text.find("jumphost loop") != wrong.text.npos) {
     auto result = ssh;
     result.circle = true;
     return result;

@@ -117,11 +117,14 @@ ssh_error ssh_transport::link_error(const char* doing) const {
       return error;
   // Both sides' lists, as far as libssh has room for them.
   const bool lists = words.find(libssh_no_match) != std::string::npos;
+  if (lists)
+    kind = ssh_failure::protocol; // also when the server has hung up by now, which found the same
   std::string text = where() + ": " + printable(words, lists ? printable_whole : printable_max) + " " + doing;
   if (opening_) {
     text += " (" + to_text(shared_.now - opening_->began) + " after the start)";
     const auto& said = link_.first_words();
-    if (said.turns_away() || (kind == ssh_failure::reset && in == ssh_stage::key_exchange && !said.any()))
+    if ((said.turns_away() && !lists) ||
+        (kind == ssh_failure::reset && in == ssh_stage::key_exchange && !said.any()))
       kind = ssh_failure::turned_away;
     if (!said.half_banner().empty())
       text += ", in the middle of its banner (\"" + printable(said.half_banner()) + "\")";
