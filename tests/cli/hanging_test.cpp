@@ -242,22 +242,22 @@ TEST_CASE("the reader of workers' calls sees a long one where there is one") {
   CHECK(seen.too_long().empty());
   SECTION("that has ended") {
     seen.read("7 15.0 openat(AT_FDCWD, \"/far\", O_RDONLY <unfinished ...>");
-    seen.read("7 16.0 <... openat resumed>) = 3 <0.7>");
+    seen.read("7 17.0 <... openat resumed>) = 3 <1.7>");
     REQUIRE(seen.too_long().size() == 1);
     CHECK_THAT(seen.too_long()[0], Contains("\"/far\""));
   }
   SECTION("that has not") {
     seen.read("7 15.0 openat(AT_FDCWD, \"/far\", O_RDONLY <unfinished ...>");
-    seen.read("6 16.0 close(3) = 0 <0.000010>");
+    seen.read("6 17.0 close(3) = 0 <0.000010>");
     REQUIRE(seen.too_long().size() == 1);
     CHECK_THAT(seen.too_long()[0], Contains("did not end"));
   }
   SECTION("for a lock") {
-    seen.read("7 15.0 futex(0x7f30a8, FUTEX_WAIT_PRIVATE, 2, NULL) = 0 <0.7>");
+    seen.read("7 15.0 futex(0x7f30a8, FUTEX_WAIT_PRIVATE, 2, NULL) = 0 <1.7>");
     CHECK(seen.too_long().size() == 1);
   }
   SECTION("for something else than work") {
-    seen.read("7 15.0 futex(0x7f30a8, FUTEX_WAIT_BITSET_PRIVATE|FUTEX_CLOCK_REALTIME, 0, NULL) = 0 <0.7>");
+    seen.read("7 15.0 futex(0x7f30a8, FUTEX_WAIT_BITSET_PRIVATE|FUTEX_CLOCK_REALTIME, 0, NULL) = 0 <1.7>");
     REQUIRE(seen.too_long().size() == 1);
     CHECK_THAT(seen.too_long()[0], Contains("places"));
   }
