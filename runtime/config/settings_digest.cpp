@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "messages/settings_table.hpp"
+#include "messages/settings_text.hpp"
 
 namespace moorage {
 
