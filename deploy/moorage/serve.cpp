@@ -135,6 +135,14 @@ std::vector<const cluster_config*> jumps_first(const configuration& of) {
   return result;
 }
 
+// Whether a cluster that this configuration does not have, since a client told of it, goes by that jump host.
+bool others_go_by(const std::vector<cluster_settings>& known, const configuration& before,
+                  const std::string& jump) {
+  return std::any_of(known.begin(), known.end(), [&](const cluster_settings& each) {
+    return each.jump == jump && before.find(each.name) == nullptr;
+  });
+}
+
 // Takes over what changed between the two files, and says what that was. What is refused stays in `now` as it
 // was before, so that the next reading tries it again. Clusters that clients registered themselves stay.
 result<std::string> take_over(runtime& pools, const configuration& before, configuration& now) {
@@ -160,11 +168,14 @@ result<std::string> take_over(runtime& pools, const configuration& before, confi
       taken.push_back(*old);
     }
   }
+  auto known = pools.clusters();
   for (const auto& each : before.clusters) {
     auto is_it = [&each](const auto& other) { return other.settings.name == each.settings.name; };
     if (std::any_of(now.clusters.begin(), now.clusters.end(), is_it))
       continue;
-    if (refused(pools.remove_cluster(each.settings.name), each.settings.name))
+    // It stays for those, and the next reading looks again.
+    if ((known && others_go_by(*known, before, each.settings.name)) ||
+        refused(pools.remove_cluster(each.settings.name), each.settings.name))
       taken.push_back(each);
     else
       ++gone;

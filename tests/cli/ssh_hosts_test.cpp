@@ -119,6 +119,14 @@ TEST_CASE("Hosts behind one ProxyJump share its connection at a node, whoever na
   CHECK(home.moorage({"admin", "reload"}).code != 0);
   CHECK(home.moorage({"exec", "own", "--", "echo", "still"}).output == "still\n");
   CHECK(gate.logins() == 2);
+  // Without the one that the file had, the way of those that clients told of stays.
+  home.write(host_of("gate", gate) + "Host far*\n  ProxyJump gate\n" + host_of("far* lumi", home.sshd));
+  home.configure("");
+  CHECK(home.moorage({"admin", "reload"}).output == "0 clusters new or changed, 1 cluster removed\n");
+  home.sshd.kill_connections();
+  auto others = home.moorage({"exec", "far1", "--", "echo", "still there"});
+  INFO(others.error_output);
+  CHECK(others.output == "still there\n");
 }
 
 TEST_CASE("check tells of each hop on the way, and which one failed") {
