@@ -11,8 +11,8 @@
 
 #include "messages/printable.hpp"
 #include "runtime/system/account.hpp"
+#include "runtime/system/awaited_threads.hpp"
 #include "runtime/system/descriptors.hpp"
-#include "runtime/system/ending_threads.hpp"
 #include "runtime/system/scheduler_thread.hpp"
 
 namespace moorage {
@@ -146,7 +146,7 @@ void runtime_parts::end(std::shared_ptr<runtime_parts> parts) {
   if (!parts)
     return;
   if (on_scheduler_thread() || parts->callbacks->within())
-    end_on_another_thread([parts = std::move(parts)] { parts->stop(); });
+    on_awaited_thread([parts = std::move(parts)] { parts->stop(); });
   else
     parts->stop();
 }

@@ -1,10 +1,10 @@
 #include "runtime/client/known_nodes.hpp"
 
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "runtime/client/client.hpp"
+#include "runtime/system/awaited_threads.hpp"
 
 namespace moorage {
 
@@ -100,13 +100,12 @@ void known_nodes::reach(const std::string& address, reached then, bool patient) 
   if (why.code != errc::none)
     return then(why);
   try {
-    std::thread{[self = shared_from_this(), address] {
+    on_awaited_thread([self = shared_from_this(), address] {
       self->wait_for_next_try(address);
       self->settle(address, self->dial_(address, self->called_off_.get_token()));
-    }}.detach();
+    });
   } catch (const std::system_error& none) {
-    settle(address,
-           failure{errc::local_failure, std::string{"no thread to connect to a node with: "} + none.what()});
+    settle(address, failure{errc::local_failure, std::string{"cannot connect to a node: "} + none.what()});
   }
 }
 

@@ -3,14 +3,17 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <random>
 #include <stop_token>
+#include <system_error>
 #include <utility>
 
 #include "actors/pool/seeded_random.hpp"
 #include "messages/type_ids.hpp"
+#include "runtime/system/awaited_threads.hpp"
 #include "runtime/system/log_let_go.hpp"
 
 namespace moorage {
@@ -29,6 +32,19 @@ caf::expected<session_link> connect_session(caf::actor_system& system, const nod
     return make_error(apart);
   return session_link{std::move(*link), std::move(*speaks)};
 }
+
+namespace {
+
+void leave_to_itself(std::thread late) {
+  auto kept = std::make_shared<std::thread>(std::move(late));
+  try {
+    on_awaited_thread([kept] { kept->join(); });
+  } catch (const std::system_error&) {
+    kept->detach();
+  }
+}
+
+} // namespace
 
 /// What the keeper and its thread share; it outlives the keeper if the thread is abandoned.
 struct link_keeper::books {
@@ -196,7 +212,7 @@ void link_keeper::stop_trying() {
   if (over)
     thread_.join();
   else
-    thread_.detach();
+    leave_to_itself(std::move(thread_));
 }
 
 void link_keeper::close() {

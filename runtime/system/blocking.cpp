@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <list>
@@ -26,6 +27,7 @@ struct running_tasks {
   std::condition_variable changed;
   std::size_t count = 0;
   bool exiting = false;
+  std::atomic<void (*)()> at_thread_end = nullptr;
 
   static running_tasks& all() {
     static auto* tasks = new running_tasks;
@@ -43,6 +45,15 @@ struct running_tasks {
     --count;
     changed.notify_all();
     go_on(lock);
+  }
+
+  void end_thread() {
+    auto give_back = at_thread_end.load();
+    if (give_back == nullptr)
+      return;
+    begin();
+    give_back();
+    end();
   }
 
   void check() {
@@ -248,9 +259,13 @@ void blocking_threads::work(const std::shared_ptr<state>& s) {
     s->finish(mine, lock);
   }
   --s->threads;
+  lock.unlock();
+  running_tasks::all().end_thread();
 }
 
-void blocking_threads::settle_at_exit() {
+void blocking_threads::settle_at_exit(void (*at_thread_end)()) {
+  if (at_thread_end != nullptr)
+    running_tasks::all().at_thread_end = at_thread_end;
   static const bool registered = [] {
     running_tasks::all();
     return std::atexit([] { running_tasks::all().settle(); }) == 0;

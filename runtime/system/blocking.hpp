@@ -173,8 +173,10 @@ public:
 
   /// At the process's exit, gives tasks that still run 250 ms to finish, and lets none go on after that: what
   /// they use (OpenSSL above all) is being taken down then. To be called once that is in use, so that at exit
-  /// this comes first; further calls do nothing.
-  static void settle_at_exit();
+  /// this comes first; further calls only say another `at_thread_end`. That gives back what a library keeps
+  /// for a thread as it ends (nullptr: nothing), while the exiting one still waits: by itself it would go
+  /// when the thread is gone, and meet the library's own end.
+  static void settle_at_exit(void (*at_thread_end)() = nullptr);
 
   /// What holds the cluster's threads up, in words; empty: one is free.
   std::string held_up_by(const std::string& cluster) const;

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <utility>
 
+#include <openssl/crypto.h>
+
 #include "messages/algorithms.hpp"
 #include "runtime/ssh/login/accepted.hpp"
 #include "runtime/ssh/login/attempts.hpp"
@@ -190,7 +192,7 @@ void let_openssl_begin() {
   static const bool begun = [] {
     fingerprint({"ssh-ed25519", "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"});
     // After OpenSSL's own handler was registered, and so before it at exit.
-    blocking_threads::settle_at_exit();
+    blocking_threads::settle_at_exit(OPENSSL_thread_stop);
     return true;
   }();
   static_cast<void>(begun);

@@ -1,4 +1,4 @@
-#include "runtime/system/ending_threads.hpp"
+#include "runtime/system/awaited_threads.hpp"
 
 #include <algorithm>
 #include <ctime>
@@ -14,6 +14,7 @@ namespace moorage {
 namespace {
 
 /// The end of a runtime takes less than a second; with the callbacks that it waits for, as long as they take.
+/// A connect that was called off ends within 50 ms.
 constexpr time_t at_exit_seconds = 2;
 
 void* carry_out(void* of) {
@@ -22,14 +23,14 @@ void* carry_out(void* of) {
   return nullptr;
 }
 
-/// edge: whoever ends something adds a thread, and the exiting thread waits for all.
-class ending_threads {
+/// edge: whoever begins something adds a thread, and the exiting thread waits for all.
+class awaited_threads {
 public:
-  ending_threads() = default;
-  ending_threads(const ending_threads&) = delete;
-  ending_threads& operator=(const ending_threads&) = delete;
+  awaited_threads() = default;
+  awaited_threads(const awaited_threads&) = delete;
+  awaited_threads& operator=(const awaited_threads&) = delete;
 
-  ~ending_threads() {
+  ~awaited_threads() {
     timespec until{};
     ::clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += at_exit_seconds;
@@ -48,7 +49,7 @@ public:
     threads_.reserve(threads_.size() + 1);
     pthread_t thread{};
     if (const int why = ::pthread_create(&thread, nullptr, carry_out, given.get()); why != 0)
-      throw std::system_error{why, std::generic_category(), "no thread to end with"};
+      throw std::system_error{why, std::generic_category(), "no thread is to be had"};
     static_cast<void>(given.release()); // the thread's now
     threads_.push_back(thread);
   }
@@ -60,8 +61,8 @@ private:
 
 } // namespace
 
-void end_on_another_thread(std::function<void()> work) {
-  static ending_threads all;
+void on_awaited_thread(std::function<void()> work) {
+  static awaited_threads all;
   all.begin(std::move(work));
 }
 
