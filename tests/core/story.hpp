@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include <chrono>
+#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,31 +41,30 @@ class story {
 public:
   explicit story(cluster_settings settings, std::uint64_t seed = 1) : core(std::move(settings), seed) {}
 
-  /// What the pool does about the event, now.
+  /// What the pool does about the event, now, and about the permits that it is then given.
   std::string step(const pool_event& event) {
-    pool_effects effects;
-    core.step(now, event, effects);
-    core.verify();
     std::string text;
-    std::vector<permit_id> asked;
-    for (const auto& effect : effects) {
-      if (const auto* r = std::get_if<refuse>(&effect))
-        refusal = r->reason.text;
-      if (const auto* p = std::get_if<request_permit>(&effect); p != nullptr && permitted)
-        asked.push_back(p->permit);
-      if ((std::holds_alternative<request_permit>(effect) || std::holds_alternative<return_permit>(effect)) &&
-          permitted)
-        continue;
-      if (std::holds_alternative<look_at_credentials>(effect) && !looks)
-        continue;
-      if (const auto* a = std::get_if<announce>(&effect))
-        announced.push_back(to_string(*a));
-      else
-        text += (text.empty() ? "" : ", ") + to_string(effect);
+    std::deque<pool_event> due{event};
+    while (!due.empty()) {
+      pool_effects effects;
+      core.step(now, due.front(), effects);
+      due.pop_front();
+      core.verify();
+      std::vector<pool_event> given;
+      for (const auto& effect : effects) {
+        if (const auto* r = std::get_if<refuse>(&effect))
+          refusal = r->reason.text;
+        if (const auto* p = std::get_if<request_permit>(&effect); p != nullptr && permitted)
+          given.emplace_back(permit_given{p->permit});
+        if (is_unsaid(effect))
+          continue;
+        if (const auto* a = std::get_if<announce>(&effect))
+          announced.push_back(to_string(*a));
+        else
+          text += (text.empty() ? "" : ", ") + to_string(effect);
+      }
+      due.insert(due.begin(), given.begin(), given.end());
     }
-    for (auto permit : asked)
-      if (auto more = step(permit_given{permit}); !more.empty())
-        text += (text.empty() ? "" : ", ") + more;
     return text;
   }
 
@@ -123,6 +123,13 @@ public:
   std::string refusal; ///< the text of the last one
   std::chrono::nanoseconds took{0};
   std::vector<std::string> announced;
+
+private:
+  bool is_unsaid(const pool_effect& effect) const {
+    auto of_permits =
+        std::holds_alternative<request_permit>(effect) || std::holds_alternative<return_permit>(effect);
+    return (permitted && of_permits) || (!looks && std::holds_alternative<look_at_credentials>(effect));
+  }
 };
 
 } // namespace moorage::test
