@@ -8,11 +8,14 @@
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "messages/type_ids.hpp"
 #include "runtime/node/socket.hpp"
+#include "runtime/system/descriptors.hpp"
 #include "tests/cli/clusters.hpp"
 #include "tests/support/watched_process.hpp"
 
@@ -182,6 +185,28 @@ TEST_CASE("why no node could be started is told once, and the command goes on wi
             ": run chmod go-w on it, or choose a folder of your own for the node's socket; "
             "going on with connections of this command's own\n");
   CHECK(home.nodes().empty());
+}
+
+TEST_CASE("a started node that does not listen in time is not waited for, and the command goes on without") {
+  starting_home home;
+  std::filesystem::create_directory(home.folder / "moorage");
+  REQUIRE(chmod((home.folder / "moorage").c_str(), 0700) == 0);
+  // As another node holds it that hangs in its start: ours waits for it 2 s, and its command 1 s for both.
+  moorage::unique_fd held{open((home.folder / "moorage").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  REQUIRE(flock(held.get(), LOCK_EX) == 0);
+  program command{home.spec({"exec", "--wait", "1s", "here", "--", "echo hello"})};
+  watched_process commanded{command.pid()};
+  std::vector<pid_t> started;
+  while (started.empty() && !commanded.ends(1ms))
+    started = home.nodes();
+  REQUIRE(started.size() == 1);
+  watched_process node{started.front()};
+  auto ended = command.wait();
+  CHECK(ended.code == 0);
+  CHECK(ended.output == "hello\n");
+  CHECK(ended.error_output == "moorage: no node could be started: it did not listen in time; going on with "
+                              "connections of this command's own\n");
+  CHECK(node.ends(20s));
 }
 
 TEST_CASE("with -o, --socket or --embedded no node is started, nor by a question to one") {
