@@ -260,7 +260,7 @@ void pool_core::latch(failure reason, const files_used& files) {
        "no further try until the settings or a file that log-ins use change, or the pool is reset: " +
            reason.text);
   back_off_.set_latch(std::move(reason));
-  latch_watch_.latched(now_, latched_for_host_keys() ? files.host_keys : files.credentials);
+  latch_watch_.latched(latched_for_host_keys() ? files.host_keys : files.credentials);
   std::vector<connection_id> waiting;
   for (const auto& retry : retries_)
     waiting.push_back(retry.second);

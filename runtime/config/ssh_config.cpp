@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include <unistd.h>
+
 #include "messages/printable.hpp"
 #include "runtime/config/ssh_names.hpp"
 #include "runtime/config/ssh_option_names.hpp"
@@ -149,10 +151,11 @@ private:
     auto keys = files_of("identityfile");
     if (value_of(said_, "identityfile") != "none")
       said("identityfile"); // of no key at all there is no such setting
-    // As ssh does, of files that are not there; but when none is, that is worth a complaint.
+    // As ssh does, of files that are not there. Of no key at all there is no such setting: where none is, the
+    // agent's are tried, and the usual ones; where no others may be, that is worth a complaint.
     auto found = keys;
     std::erase_if(found, [this](const std::string& file) { return who_.there && !who_.there(file); });
-    if (!found.empty() || !differs("identityfile"))
+    if (!found.empty() || !only)
       keys = std::move(found);
     keys.insert(keys.end(), certificates.begin(), certificates.end());
     if (!keys.empty())
@@ -173,7 +176,11 @@ private:
     for (std::size_t i = 0; i < file.size(); ++i) {
       if (file.compare(i, 2, "${") == 0 && file.find('}', i) != std::string::npos) {
         auto end = file.find('}', i);
-        result += environment(file.substr(i + 2, end - i - 2).c_str());
+        auto variable = file.substr(i + 2, end - i - 2);
+        auto value = environment(variable.c_str());
+        if (value.empty())
+          wrong(as_written(std::string{option}) + ": the variable " + variable + " is not set");
+        result += value;
         i = end;
       } else if (file[i] == '%' && i + 1 < file.size()) {
         result += token(file[++i], option);
@@ -193,6 +200,8 @@ private:
       return who_.home;
     case 'h':
       return value_of(said_, "hostname");
+    case 'i':
+      return std::to_string(::getuid());
     case 'k': {
       auto alias = value_of(said_, "hostkeyalias");
       return alias.empty() ? value_of(said_, "hostname") : alias;

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/cli/node_home.hpp"
+#include "tests/support/agents.hpp"
 
 using namespace moorage;
 using namespace moorage::cli_tests;
@@ -53,6 +54,33 @@ TEST_CASE("a Host of ssh's configuration is a cluster without more ado, with a n
   auto config = home.moorage({"config", "lumi"}).output;
   CHECK_THAT(config, Contains("[clusters.lumi]") && Contains("# ssh -G lumi"));
   CHECK_THAT(home.moorage({"config", "lumi", "--json"}).output, Contains("\"origin\": \"ssh -G lumi\""));
+}
+
+TEST_CASE(
+    "of a Host whose key files are not there the agent's keys are used, as ssh does, at a jump as well") {
+  hosts_home home;
+  real_sshd gate;
+  support::ssh_agent agent{{home.sshd.client_key(), gate.client_key()}};
+  const auto missing = "  IdentityFile " + (home.folder / "nope") + "\n";
+  auto without_key = [&](const std::string& name, const real_sshd& sshd) {
+    return "Host " + name + "\n  HostName " + sshd.host() + "\n  Port " + std::to_string(sshd.port()) +
+           "\n  User " + sshd.user() + "\n" + missing + "  UserKnownHostsFile " + sshd.known_hosts() + "\n";
+  };
+  home.write(without_key("gate", gate) + without_key("lumi", home.sshd) + without_key("far", home.sshd) +
+             "  ProxyJump gate\nHost only\n  HostName " + home.sshd.host() + "\n" + missing +
+             "  IdentitiesOnly yes\n");
+  auto with_agent = [&](const std::string& cluster) {
+    auto spec = home.spec({"exec", cluster, "--", "echo", "in"});
+    spec.environment["SSH_AUTH_SOCK"] = agent.socket();
+    return run(spec);
+  };
+  CHECK(with_agent("lumi").output == "in\n");
+  CHECK(with_agent("far").output == "in\n");
+  CHECK(gate.logins() == 1);
+  auto refused = with_agent("only");
+  CHECK(refused.code == 255);
+  CHECK_THAT(refused.error_output, Contains("IdentityFile of 'only' in ssh's configuration: " +
+                                            (home.folder / "nope") + " is not there"));
 }
 
 TEST_CASE("a name that neither the configuration nor ssh's has is refused, with both named") {

@@ -53,12 +53,18 @@ TEST_CASE("who asks a latched pool is refused as soon as it is seen that nothing
   CHECK_THAT(s.refusal, Contains("not tried again"));
 }
 
-TEST_CASE("a latched pool is looked after every ten seconds at most, and for nobody not at all") {
+TEST_CASE("who asks at once after a denial has the pool look, and may have mended what was wrong") {
+  auto s = denied();
+  CHECK(s.acquire(r2, h2) == "look");
+  CHECK(s.step(credentials_seen{"otherwise"}) == "open c2");
+}
+
+TEST_CASE("a latched pool is looked after every second at most, and for nobody not at all") {
   auto s = denied();
   CHECK(s.wait(1h) == "");
   CHECK(s.acquire(r2, h2) == "look");
   s.step(credentials_seen{as_they_were.credentials});
-  s.now += 10s - 1ns;
+  s.now += 1s - 1ns;
   CHECK(s.acquire(r3, h2) == "refuse r3 auth_denied");
   s.now += 1ns;
   CHECK(s.acquire(r4, h2) == "look");

@@ -117,7 +117,7 @@ TEST_CASE("an observer notices looks at credentials that nobody needs", "[plante
        add<look_at_credentials>([](watched_pool& pool, look_at_credentials&) {
          return !pool.watch.latched() && !first<close_connection>(pool);
        })},
-      {"credentials are looked at every ten seconds at most",
+      {"credentials are looked at every second at most",
        [](watched_pool& pool) {
          if (first<look_at_credentials>(pool) == nullptr || first<close_connection>(pool) != nullptr)
            return false;

@@ -15,17 +15,18 @@ namespace moorage {
 
 class latch_watch {
 public:
-  /// A look costs a few calls at the file system, and is made only when somebody asks; no more often.
-  static constexpr std::chrono::seconds interval{10};
+  /// A look costs a few calls at the file system, and is made only when somebody asks: the first at once, the
+  /// next ones no more often. Whoever was told what to mend, and has mended it, asks again within seconds.
+  static constexpr std::chrono::seconds interval{1};
   /// Who asks waits for the look, since they may have just mended what was wrong; no longer than this, should
   /// the file system hang.
   static constexpr std::chrono::seconds patience{2};
 
   /// The pool was latched just now, by a log-in that had seen `used`, with which looks are compared: whoever
   /// mends a file while that log-in is still under way is not missed.
-  void latched(time_point now, std::string used) {
+  void latched(std::string used) {
     known_ = std::move(used);
-    looked_at_ = now;
+    looked_at_ = time_point::min();
     until_ = time_point::min();
   }
   /// Somebody asks for a lease. Whether it is time for a look, which then must be made.
