@@ -123,6 +123,11 @@ std::vector<std::string> usual_algorithms(algorithm_kind kind) {
   return {usual.begin(), usual.end()};
 }
 
+std::vector<std::string> known_algorithms(algorithm_kind kind) {
+  const auto& all = table_of(kind).all;
+  return {all.begin(), all.end()};
+}
+
 bool is_known_algorithm(algorithm_kind kind, std::string_view name) {
   const auto& all = table_of(kind).all;
   return std::find(all.begin(), all.end(), name) != all.end();

@@ -21,6 +21,7 @@ enum class algorithm_kind : std::uint8_t {
 
 /// What is offered where nothing is said, in the order of preference. Of log-in methods, too.
 std::vector<std::string> usual_algorithms(algorithm_kind kind);
+std::vector<std::string> known_algorithms(algorithm_kind kind); ///< all that there are here
 bool is_known_algorithm(algorithm_kind kind, std::string_view name);
 
 /// The names of a list with commas. Empty ones are kept.

@@ -18,6 +18,8 @@ struct environment_variable {
   /// down no shell could set it, so it is left out, and told in the outcome.
   std::string name = {};
   std::string value = {};
+  /// As ssh(1) sends it: where the server turns it down the command runs without it, and nobody is told.
+  bool optional = false;
 
   friend bool operator==(const environment_variable&, const environment_variable&) = default;
 };
@@ -35,7 +37,8 @@ struct exec_request {
   /// `sh -s`.
   std::string command = {};
   /// Sent as SSH `env` requests; what the server's AcceptEnv refuses is set by a quoted prefix to the
-  /// command, or left out and told in the outcome (the cluster's `environment_fallback`).
+  /// command, or left out and told in the outcome (the cluster's `environment_fallback`). The cluster's
+  /// `set_env` and `send_env` add theirs, but none whose name is here.
   std::vector<environment_variable> environment = {};
   /// Standard input, whole; a stream can send more afterwards. Without it the command reads end of file at
   /// once.
@@ -112,7 +115,7 @@ enum class output_kind : std::uint8_t { output, error_output };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, environment_variable& x) {
-  return f(x.name, x.value);
+  return f(x.name, x.value, x.optional);
 }
 
 template <class Inspector>

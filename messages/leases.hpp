@@ -75,10 +75,14 @@ struct lease_grant {
   /// Of the same log-in, for people, a line each: that its host key could not be written down, and what to
   /// do.
   std::vector<std::string> warnings;
+  /// The cluster's settings of these names: what is run under the lease has the variables of `set_env` by
+  /// itself, and of the asker's own environment those that `send_env` names, which only the asker knows.
+  std::string set_env;
+  std::string send_env;
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, lease_grant& x) {
-  return f(x.cluster, x.call, x.lease, x.connection_number, x.banner, x.warnings);
+  return f(x.cluster, x.call, x.lease, x.connection_number, x.banner, x.warnings, x.set_env, x.send_env);
 }
 
 /// To the asker, in answer to `acquire`: there is no lease.

@@ -80,6 +80,11 @@ struct cluster_settings {
   /// Whether a new key is written down under a hashed name (ssh_config(5): HashKnownHosts), so that the file
   /// does not tell which hosts its owner knows.
   bool hash_known_hosts = false;
+  /// Whether known_hosts must not have another key for the server's address than the one that it shows
+  /// (ssh_config(5): CheckHostIP), beside what it has for its name. An address that is not in it is added
+  /// once the name's key is trusted. Not of loopback, nor by a `proxy_command` or a `jump`, where there is no
+  /// address.
+  bool check_host_ip = false;
   /// Kinds of host keys that the server may show (ssh_config(5): HostKeyAlgorithms); those of which a key is
   /// known come first in any case. Written as `ciphers`. Empty: all but ssh-rsa.
   std::string host_key_algorithms = {};
@@ -232,6 +237,13 @@ struct cluster_settings {
   /// open, as it does for whatever else holds the pipes. 0: not at all.
   std::chrono::milliseconds linger{10'000};
   variable_fallback environment_fallback = variable_fallback::prefix;
+  /// Variables of every command, NAME=VALUE with blanks between and quotes as in ssh_config(5) (SetEnv); a
+  /// request's own ones come first. What the server's AcceptEnv turns down is left out, as by ssh(1).
+  std::string set_env = {};
+  /// Names, with * and ?, of variables that a command has from the environment of whoever asks for it, and
+  /// never of a node's (ssh_config(5): SendEnv): of a program's as it was when its runtime was made. A word
+  /// with - before it takes away those before it that it fits. Turned down as `set_env`.
+  std::string send_env = {};
   /// Whether a command that was ended early is also looked for by a marker in its environment, to end what
   /// escaped its process group. Costs a process on the login node, so it is asked for.
   bool sweep = false;
@@ -256,17 +268,17 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, cluster_settings& x) {
   return f(x.name, x.host, x.port, x.user, x.ssh_host, x.ssh_config, x.key_files, x.agent, x.agent_socket,
            x.password_secret, x.passphrase_secret, x.auth_methods, x.pubkey_accepted_algorithms,
-           x.known_hosts_files, x.strict_host_keys, x.hash_known_hosts, x.host_key_algorithms,
-           x.host_key_alias, x.address_family, x.bind_address, x.proxy_command, x.jump, x.carried_max, x.node,
-           x.connect_timeout, x.agent_timeout, x.certificate_warning, x.renew_command, x.renew_timeout,
-           x.keep_alive_interval, x.keep_alive_count_max, x.ciphers, x.macs, x.kex_algorithms, x.compression,
-           x.rekey_data, x.rekey_interval, x.pool_size, x.channels_per_connection, x.spread_leases,
-           x.connection_lifetime, x.idle_timeout, x.min_idle, x.connects_at_once, x.log_ins_per_minute,
-           x.penalty_max, x.queue_depth, x.acquire_timeout, x.leak_threshold, x.leak_reclaim,
-           x.overload_target, x.overload_interval, x.probe_interval, x.probe_interval_max,
-           x.probe_interval_unhealthy, x.probe_timeout, x.probe, x.probe_command, x.probes_at_once,
-           x.probe_share, x.probe_failures_max, x.proving_time, x.output_max, x.reply_timeout, x.linger,
-           x.environment_fallback, x.sweep);
+           x.known_hosts_files, x.strict_host_keys, x.hash_known_hosts, x.check_host_ip,
+           x.host_key_algorithms, x.host_key_alias, x.address_family, x.bind_address, x.proxy_command, x.jump,
+           x.carried_max, x.node, x.connect_timeout, x.agent_timeout, x.certificate_warning, x.renew_command,
+           x.renew_timeout, x.keep_alive_interval, x.keep_alive_count_max, x.ciphers, x.macs,
+           x.kex_algorithms, x.compression, x.rekey_data, x.rekey_interval, x.pool_size,
+           x.channels_per_connection, x.spread_leases, x.connection_lifetime, x.idle_timeout, x.min_idle,
+           x.connects_at_once, x.log_ins_per_minute, x.penalty_max, x.queue_depth, x.acquire_timeout,
+           x.leak_threshold, x.leak_reclaim, x.overload_target, x.overload_interval, x.probe_interval,
+           x.probe_interval_max, x.probe_interval_unhealthy, x.probe_timeout, x.probe, x.probe_command,
+           x.probes_at_once, x.probe_share, x.probe_failures_max, x.proving_time, x.output_max,
+           x.reply_timeout, x.linger, x.environment_fallback, x.set_env, x.send_env, x.sweep);
 }
 
 } // namespace moorage

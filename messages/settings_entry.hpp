@@ -55,8 +55,8 @@ field entry(std::string_view name, std::string_view meaning, setting_rules rules
   result.type = type_of<type>();
   if (rules.wrong_text == wrong_optional_file)
     result.type = setting_type::file;
-  for (auto* check :
-       {wrong_file, wrong_secret, wrong_command, wrong_local_command, wrong_alias, wrong_optional_file})
+  for (auto* check : {wrong_file, wrong_secret, wrong_command, wrong_local_command, wrong_proxy_command,
+                      wrong_alias, wrong_optional_file, wrong_set_env, wrong_send_env})
     result.owners = result.owners || rules.wrong_text == check;
   result.owners = result.owners || std::is_same_v<type, host_key_policy>;
   result.get = [](const cluster_settings& from) { return wrap(from.*Member); };

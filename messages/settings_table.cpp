@@ -125,6 +125,11 @@ std::vector<field> way_fields() {
               {.on_change = reopens, .choices = policies, .ssh_name = "StrictHostKeyChecking"}),
           entry<&S::hash_known_hosts>("hash_known_hosts", "Write a new host key down under a hashed name.",
                                       {.on_change = new_connections, .ssh_name = "HashKnownHosts"}),
+          entry<&S::check_host_ip>(
+              "check_host_ip",
+              "Known keys of the server's address are compared as well, and a new address is written down "
+              "once the name's key is trusted. Not of loopback, nor by a proxy_command or a jump.",
+              {.on_change = reopens, .ssh_name = "CheckHostIP"}),
           entry<&S::host_key_algorithms>(
               "host_key_algorithms",
               "Kinds of host keys that the server may show; those of which a key is known come first. Empty: "
@@ -155,7 +160,7 @@ std::vector<field> way_fields() {
               "proxy_command",
               "Command of this machine whose standard input and output are the connection, run by the user's "
               "shell; %h, %p, %r: host, port, user; %%: a percent sign. Empty: none.",
-              {.wrong_text = wrong_local_command,
+              {.wrong_text = wrong_proxy_command,
                .on_change = reopens,
                .example = R"("ssh -W %h:%p gateway")",
                .ssh_name = "ProxyCommand"}),
@@ -303,6 +308,18 @@ std::vector<field> command_fields() {
               "Variables that the server's AcceptEnv turns down are set by a rewritten command (prefix), or "
               "left out and named in the outcome (none), as for a forced command, which sees the rewriting.",
               {.on_change = new_connections, .choices = fallbacks}),
+          entry<&S::set_env>(
+              "set_env",
+              "Variables of every command, NAME=VALUE with blanks between; \"quotes\" hold a value together. "
+              "What the server's AcceptEnv turns down is left out.",
+              {.wrong_text = wrong_set_env,
+               .example = R"("SITE=lumi GREETING='hello there'")",
+               .ssh_name = "SetEnv"}),
+          entry<&S::send_env>(
+              "send_env",
+              "Names, with * and ?, of variables that a command has from the environment of whoever asks for "
+              "it; one with - before it takes away what was named before. Turned down as set_env.",
+              {.wrong_text = wrong_send_env, .example = R"("LANG LC_*")", .ssh_name = "SendEnv"}),
           entry<&S::sweep>("sweep",
                            "Look for what a command that was ended early has left behind, by a marker in "
                            "its environment, and end that too.",

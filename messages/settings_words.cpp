@@ -5,6 +5,8 @@
 
 #include <arpa/inet.h>
 
+#include "messages/written_values.hpp"
+
 namespace moorage {
 
 namespace {
@@ -20,6 +22,23 @@ bool made_of(std::string_view text, std::string_view further) {
 
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
+/// Words with blanks between: each variable costs the server a request, so that they have a bound.
+/// `wrong_word`: what is wrong with one of them.
+std::string wrong_words(const std::string& text, std::string (*wrong_word)(const std::string&)) {
+  constexpr std::size_t text_max = 8'000, words_max = 100;
+  if (text.size() > text_max || has_control(text))
+    return "must be at most " + std::to_string(text_max) + " bytes, without control characters";
+  auto words = split_quoted(text);
+  if (!words)
+    return "a quote is never closed";
+  if (words->size() > words_max)
+    return "more than " + std::to_string(words_max) + " words";
+  for (const auto& each : *words)
+    if (auto wrong = wrong_word(each); !wrong.empty())
+      return wrong;
+  return {};
 }
 
 } // namespace
@@ -74,6 +93,16 @@ std::string wrong_local_command(const std::string& command) {
   return right ? "" : "must be at most 4096 bytes, without control characters";
 }
 
+/// What stands for what is known when it is run (runtime/ssh/opening/proxy_command.cpp).
+std::string wrong_proxy_command(const std::string& command) {
+  if (auto wrong = wrong_local_command(command); !wrong.empty())
+    return wrong;
+  for (auto at = command.find('%'); at != std::string::npos; at = command.find('%', at + 2))
+    if (at + 1 == command.size() || std::string_view{"hnpr%"}.find(command[at + 1]) == std::string_view::npos)
+      return "'%" + command.substr(at + 1, 1) + "' stands for nothing: %h, %n, %p, %r and %% do";
+  return {};
+}
+
 std::string wrong_secret(const std::string& entry) {
   return entry.size() <= 255 && !has_control(entry) ? "" : "must be the name of an entry in the secret store";
 }
@@ -107,6 +136,21 @@ std::string wrong_bind_address(const std::string& address) {
 std::string wrong_command(const std::string& command) {
   auto right = command.size() <= 4'096 && command.find('\0') == std::string::npos;
   return right ? "" : "must be at most 4096 characters without NUL";
+}
+
+std::string wrong_set_env(const std::string& variables) {
+  return wrong_words(variables, [](const std::string& word) -> std::string {
+    auto right = word.find('=') + 1 >= 2; // there is one, and something before it
+    return right ? "" : "'" + word + "' is no variable: NAME=VALUE, and quotes about one that has blanks";
+  });
+}
+
+std::string wrong_send_env(const std::string& patterns) {
+  return wrong_words(patterns, [](const std::string& word) -> std::string {
+    auto right = !word.empty() && word != "-" && word.find('=') == std::string::npos;
+    return right ? ""
+                 : "'" + word + "' is no name of variables (* and ? stand for any text and any character)";
+  });
 }
 
 } // namespace moorage

@@ -12,10 +12,13 @@ std::string wrong_alias(const std::string& alias);
 std::string wrong_ssh_host(const std::string& host);
 std::string wrong_optional_file(const std::string& file);
 std::string wrong_local_command(const std::string& command);
+std::string wrong_proxy_command(const std::string& command);
 std::string wrong_secret(const std::string& entry);
 std::string wrong_jump(const std::string& cluster);
 std::string wrong_node(const std::string& node);
 std::string wrong_bind_address(const std::string& address);
 std::string wrong_command(const std::string& command);
+std::string wrong_set_env(const std::string& variables);
+std::string wrong_send_env(const std::string& patterns);
 
 } // namespace moorage

@@ -164,6 +164,45 @@ std::string quote_toml(std::string_view text) {
   return '"' + with_escapes(result, spell) + '"';
 }
 
+std::optional<std::vector<std::string>> split_quoted(std::string_view text) {
+  auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  std::vector<std::string> result;
+  for (std::size_t i = 0; i < text.size();) {
+    if (blank(text[i])) {
+      ++i;
+      continue;
+    }
+    std::string word;
+    char quote = 0;
+    for (; i < text.size() && (quote != 0 || !blank(text[i])); ++i)
+      if (text[i] == '\\' && i + 1 < text.size() &&
+          (text[i + 1] == '\\' || text[i + 1] == '"' || text[i + 1] == '\''))
+        word += text[++i];
+      else if (quote == 0 && (text[i] == '"' || text[i] == '\''))
+        quote = text[i];
+      else if (quote != 0 && text[i] == quote)
+        quote = 0;
+      else
+        word += text[i];
+    if (quote != 0)
+      return std::nullopt;
+    result.push_back(std::move(word));
+  }
+  return result;
+}
+
+std::string quoted_word(std::string_view word) {
+  if (!word.empty() && word.find_first_of(" \t\\\"'") == std::string_view::npos)
+    return std::string{word};
+  std::string result = "\"";
+  for (auto c : word) {
+    if (c == '\\' || c == '"' || c == '\'')
+      result += '\\';
+    result += c;
+  }
+  return result + "\"";
+}
+
 std::size_t edit_distance(std::string_view left, std::string_view right) {
   auto columns = right.size() + 1;
   std::vector<std::size_t> before_last(columns), last(columns), current(columns);

@@ -27,6 +27,12 @@ std::optional<std::uint64_t> parse_count(std::string_view text);
 /// A quoted TOML string, with what needs it escaped.
 std::string quote_toml(std::string_view text);
 
+/// Words with blanks between them, with the quotes and escapes of ssh_config(5). Nothing: a quote is never
+/// closed.
+std::optional<std::vector<std::string>> split_quoted(std::string_view text);
+/// So written that `split_quoted` gives it back, whatever else stands beside it.
+std::string quoted_word(std::string_view word);
+
 /// Edits (insert, delete, replace, swap neighbours) that turn one into the other.
 std::size_t edit_distance(std::string_view left, std::string_view right);
 /// The candidate that was probably meant, or "". `-`, `_` and case do not count as differences.

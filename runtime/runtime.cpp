@@ -36,7 +36,9 @@ session_actor session_of(const runtime& of, const caf::strong_actor_ptr& whom) {
   std::optional<log_let_go> let_go;
   if (!on_scheduler_thread())
     let_go.emplace();
-  return parts.system->spawn(session, parts.manager, whom, session_bounds{}, parts.gate->name(),
+  session_bounds bounds;
+  bounds.environment = parts.gate->environment();
+  return parts.system->spawn(session, parts.manager, whom, bounds, parts.gate->name(),
                              access_rights::everything());
 }
 

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -157,6 +158,13 @@ public:
   result<void> register_cluster(cluster_settings settings) {
     return waited_for([&](auto&& to) { return to.register_cluster(std::move(settings)); });
   }
+  /// Registers what a name stands for, as the program has it: a cluster of the configuration, a destination
+  /// (`user@host:port`) or a `Host` of ~/.ssh/config, and the jump hosts that lead there. From then on
+  /// `acquire` takes the name. Nothing is asked where it is registered already. An acquire never does this by
+  /// itself: ssh(1) is run for a `Host` (`ssh -G`), for which this waits, up to ten seconds a host, on the
+  /// thread that calls it. Errors: as `find_cluster` and `register_cluster`.
+  result<void> register_host(const std::string& name, const configuration& from = {},
+                             const std::stop_token& stop = {});
   result<void> remove_cluster(std::string_view cluster) {
     return waited_for([&](auto&& to) { return to.remove_cluster(cluster); });
   }

@@ -65,8 +65,9 @@ void runtime::configure(caf::actor_system_config& config) {
 
 runtime_parts::runtime_parts(runtime_options options)
     : callbacks(std::make_shared<callback_threads>(std::move(options.executor))),
-      gate(std::make_shared<client_gate>(callbacks, host_name(options.name))), reconnect(options.reconnect),
-      reload(std::move(options.reload)), shut_down(std::move(options.shut_down)) {}
+      gate(std::make_shared<client_gate>(callbacks, host_name(options.name), whole_environment())),
+      reconnect(options.reconnect), reload(std::move(options.reload)),
+      shut_down(std::move(options.shut_down)) {}
 
 runtime_parts::~runtime_parts() {
   stop();
@@ -109,6 +110,8 @@ failure runtime_parts::join(node_place where, std::chrono::milliseconds timeout,
   });
   log_let_go let_go;
   make_own_system();
+  if (where.dial || where.trusted)
+    gate->withhold_environment();
   auto connected = connect_session(*system, where, timeout, std::move(called_off));
   if (!connected)
     return to_failure(connected.error());

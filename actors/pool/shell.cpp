@@ -276,11 +276,12 @@ void pool_actor_state::apply(grant& effect) {
   if (found == askers_.end())
     return;
   auto who = forget(found);
-  tell(who.holder, lease_granted{{settings().name, who.call, effect.lease, effect.connection,
-                                  std::move(effect.banner), std::move(effect.warnings)},
-                                 caf::strong_actor_ptr{self_->ctrl()},
-                                 caf::actor_cast<caf::strong_actor_ptr>(connection),
-                                 effect.output_max});
+  tell(who.holder,
+       lease_granted{{settings().name, who.call, effect.lease, effect.connection, std::move(effect.banner),
+                      std::move(effect.warnings), settings().set_env, settings().send_env},
+                     caf::strong_actor_ptr{self_->ctrl()},
+                     caf::actor_cast<caf::strong_actor_ptr>(connection),
+                     effect.output_max});
 }
 
 void pool_actor_state::apply(const refuse& effect) {

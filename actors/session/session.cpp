@@ -27,7 +27,7 @@ void session_actor_state::begin(manager_actor manager, const caf::strong_actor_p
   known_as_ = std::move(known_as);
   rights_ = std::move(rights);
   kept_ = caf::strong_actor_ptr{self_->ctrl()};
-  state_.begin(std::move(manager));
+  state_.begin(std::move(manager), bounds_.environment);
   if (whom) {
     whom_ = caf::actor_cast<caf::actor_addr>(whom);
     know(whom);

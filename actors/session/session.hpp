@@ -36,6 +36,8 @@ struct session_bounds {
   /// What commands that bring no lease have with them, input above all, until they have ended; one always
   /// may.
   std::size_t bytes_max = 64u << 20;
+  /// Of an outsider in this process, for `send_env`. None: it is another process, which sends its own.
+  process_environment environment = {};
 };
 
 class session_actor_state : public outsider {

@@ -5,8 +5,9 @@
 
 namespace moorage {
 
-void session_state::begin(manager_actor manager) {
+void session_state::begin(manager_actor manager, process_environment own) {
   manager_ = std::move(manager);
+  own_ = std::move(own);
   self_->monitor(manager_);
 }
 
@@ -63,9 +64,9 @@ void session_state::take(lease_granted& granted) {
     self_->monitor(pool);
     pools_.insert_or_assign(granted.cluster, pool);
   }
-  leases_.insert_or_assign(
-      lease_key{granted.cluster, granted.lease},
-      held{std::move(pool), caf::actor_cast<caf::actor>(granted.connection), granted.output_max});
+  leases_.insert_or_assign(lease_key{granted.cluster, granted.lease},
+                           held{std::move(pool), caf::actor_cast<caf::actor>(granted.connection),
+                                granted.output_max, granted.set_env, granted.send_env});
   told_.tell(static_cast<lease_grant&>(granted));
 }
 
@@ -121,7 +122,8 @@ void session_state::start(Order order, bool is_stream) {
   if (lease == leases_.end())
     return answer(order.call, {{}, is_stream},
                   {outcome_kind::never_sent, 0, {}, not_held({order.cluster, order.lease})});
-  const auto& connection = lease->second.connection;
+  const auto& [pool, connection, output_max, set_env, send_env] = lease->second;
+  add_variables(order.what.environment, set_env, send_env, own_);
   under_way_on(connection).insert(order.call);
   commands_.insert_or_assign(order.call, command{connection, is_stream});
   caf::unsafe_send_as(self_, connection, std::move(order));

@@ -21,6 +21,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "messages/environment.hpp"
 #include "messages/internal_interfaces.hpp"
 
 namespace moorage {
@@ -45,8 +46,9 @@ public:
   session_state(const session_state&) = delete;
   session_state& operator=(const session_state&) = delete;
 
-  /// Monitors the manager: its end is for the actor to deal with.
-  void begin(manager_actor manager);
+  /// Monitors the manager: its end is for the actor to deal with. `own`: the outsider's environment, where
+  /// the outsider is in this process.
+  void begin(manager_actor manager, process_environment own = {});
   const manager_actor& manager() const { return manager_; }
   std::chrono::steady_clock::time_point now() const { return self_->clock().now(); }
 
@@ -111,6 +113,7 @@ private:
     pool_actor pool;
     caf::actor connection;
     std::uint64_t output_max = 0;
+    std::string set_env, send_env;
   };
   struct command {
     caf::actor connection;
@@ -129,6 +132,7 @@ private:
   caf::scheduled_actor* self_;
   outsider& told_;
   manager_actor manager_;
+  process_environment own_;
   std::unordered_map<std::uint64_t, asked> acquires_;
   std::map<lease_key, held> leases_;
   std::deque<std::pair<lease_key, std::string>> lost_; ///< the last that ended without our doing, and why

@@ -99,7 +99,7 @@ failure make_request(const options& from, exec_request& request) {
     auto equals = each.find('=');
     if (equals == std::string::npos || equals == 0)
       return {errc::invalid_request, "--env takes NAME=VALUE, not '" + each + "'"};
-    request.environment.push_back({each.substr(0, equals), each.substr(equals + 1)});
+    request.environment.push_back({each.substr(0, equals), each.substr(equals + 1), from.exec.as_ssh});
   }
   return {};
 }
@@ -307,6 +307,8 @@ ending run_command(const options& from, const configuration& config) {
       complain(from.cluster + ": the command did not run: it is safe to run it again");
     return {exec_failed, 0};
   }
+  if (!from.exec.note.empty())
+    complain(from.exec.note);
   auto end = work(from, config, reached, signals, sent, std::move(request));
   // All that a node was owed it has answered, and the link's end tells it the rest; to take an actor system
   // apart would take as long again as all before.

@@ -43,6 +43,7 @@ struct exec_options {
   bool quote = false;     ///< each word reaches the command as it is
   bool subsystem = false; ///< the words are the name of one
   bool as_ssh = false;    ///< says nothing of variables that the server turned down
+  std::string note = {};  ///< for who runs it, once the pools are at hand
 };
 
 struct bench_options {

@@ -4,12 +4,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <set>
 #include <system_error>
 #include <utility>
 
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <moorage/version.hpp>
 #include <unistd.h>
 
@@ -17,9 +15,13 @@
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/ssh_words.hpp"
+#include "messages/environment.hpp"
+#include "messages/printable.hpp"
 #include "messages/settings_table.hpp"
 #include "messages/settings_text.hpp"
+#include "messages/written_values.hpp"
 #include "runtime/config/settings_digest.hpp"
+#include "runtime/system/account.hpp"
 
 namespace moorage::cli {
 
@@ -101,25 +103,19 @@ void add_known_hosts(const ssh_call& call, std::vector<std::string>& settings) {
   add(call.site_known_hosts, {"/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"});
 }
 
-/// Of our own environment what the patterns name, the last of them first in saying whether; and what was
-/// given.
+/// Of our own environment what the patterns name, and what was given, which comes first.
 std::vector<std::string> variables(const ssh_call& call) {
+  auto words = [](const std::vector<std::string>& all) {
+    std::string result;
+    for (const auto& each : all)
+      result += (result.empty() ? "" : " ") + quoted_word(each);
+    return result;
+  };
+  std::vector<environment_variable> all;
+  add_variables(all, words(call.environment), words(call.passed_on), whole_environment());
   std::vector<std::string> result;
-  for (char** each = environ; *each != nullptr; ++each) {
-    std::string entry = *each;
-    auto name = entry.substr(0, entry.find('='));
-    auto wanted = false;
-    for (const auto& pattern : call.passed_on)
-      if (auto without = pattern.starts_with('-');
-          fnmatch(pattern.c_str() + (without ? 1 : 0), name.c_str(), 0) == 0)
-        wanted = !without;
-    if (wanted && !name.empty())
-      result.push_back(std::move(entry));
-  }
-  std::set<std::string> given; // the first value of a name is the one that counts, as with ssh
-  for (const auto& each : call.environment)
-    if (given.insert(each.substr(0, each.find('='))).second)
-      result.push_back(each);
+  for (const auto& each : all)
+    result.push_back(each.name + "=" + each.value);
   return result;
 }
 
@@ -143,7 +139,7 @@ std::string with_host(const std::string& name, const std::string& host) {
   return result;
 }
 
-std::vector<std::string> overriding_settings(const ssh_call& call, bool has_variables) {
+std::vector<std::string> overriding_settings(const ssh_call& call) {
   auto result = call.settings;
   if (call.command_between) {
     result.push_back("proxy_command=" + in_command(*call.command_between, call.host));
@@ -153,10 +149,6 @@ std::vector<std::string> overriding_settings(const ssh_call& call, bool has_vari
     result.push_back("host=" + with_host(call.host_name, call.host));
   add_identities(call, result);
   add_known_hosts(call, result);
-  // As ssh has it: what the server does not take is not set, and a command that is matched word by word at
-  // the other end stays as it is.
-  if (has_variables)
-    result.emplace_back("environment_fallback=none");
   return result;
 }
 
@@ -176,6 +168,33 @@ std::string destination_of(const ssh_call& call, const configuration& config) {
   return user + host + (!user.empty() && port == usual ? "" : ":" + port);
 }
 
+/// The user and the port of the command line are ssh's to know: Match, and tokens of its files, go by them.
+void note_words(const ssh_call& call, cluster_config& of) {
+  constexpr setting_origin said{setting_origin::source::command_line, 0};
+  if (!call.user.empty()) {
+    of.settings.user = call.user;
+    of.note_origin("user", said);
+  }
+  if (!call.port.empty()) {
+    of.settings.port = static_cast<std::uint16_t>(std::stoul(call.port));
+    of.note_origin("port", said);
+  }
+}
+
+/// A cluster that ssh has not been asked about yet, as it is by itself and as it is meant.
+failure ask_ssh(const ssh_call& call, const configuration& config, cluster_config& base,
+                cluster_config& meant) {
+  meant = base;
+  if (auto wrong = ask_openssh(config, base); wrong.code != errc::none)
+    return wrong;
+  if (base.settings.ssh_host.empty() || (call.user.empty() && call.port.empty())) {
+    meant = base;
+    return {};
+  }
+  note_words(call, meant);
+  return ask_openssh(config, meant);
+}
+
 /// What a destination stands for that is in no configuration: a Host of ssh's, or a host of which ssh's files
 /// say at most what they say of every one. `base`: as `moorage exec` has it, which names its pool.
 failure find_host(const ssh_call& call, configuration& config, cluster_config& base, cluster_config& meant) {
@@ -186,7 +205,12 @@ failure find_host(const ssh_call& call, configuration& config, cluster_config& b
   auto unknown = find_cluster(config, call.host, base);
   if (unknown.code == errc::none) {
     meant = base;
-    return {};
+    if (base.settings.ssh_host.empty() || (call.user.empty() && call.port.empty()))
+      return {};
+    meant = config.defaults;
+    meant.settings.name = meant.settings.ssh_host = call.host;
+    note_words(call, meant);
+    return ask_openssh(config, meant);
   }
   // With its address it is known; but what ssh complains of its own files is worth more than that.
   if (unknown.code != errc::unknown_cluster)
@@ -197,6 +221,7 @@ failure find_host(const ssh_call& call, configuration& config, cluster_config& b
   if (meant.settings.ssh_config == "none" || !check_value(*find_cluster_field("ssh_host"), call.host).empty())
     return {};
   meant.settings.ssh_host = call.host;
+  note_words(call, meant);
   auto wrong = ask_openssh(config, meant);
   meant.settings.ssh_host = base.settings.ssh_host;
   return wrong.code == errc::local_failure ? failure{}
@@ -205,16 +230,15 @@ failure find_host(const ssh_call& call, configuration& config, cluster_config& b
 
 /// The cluster that is meant, in the configuration under the name of its pool, which is another for each set
 /// of settings.
-failure settle(const ssh_call& call, bool has_variables, configuration& config, std::string& name) {
-  auto settings = overriding_settings(call, has_variables);
+failure settle(const ssh_call& call, configuration& config, std::string& name) {
+  auto settings = overriding_settings(call);
   auto usual_file = config.defaults.settings.ssh_config;
   cluster_config base;
   cluster_config meant;
   if (config.find(call.destination) != nullptr || config.find(call.host) != nullptr) {
     base = *config.find(config.find(call.destination) != nullptr ? call.destination : call.host);
-    if (auto wrong = ask_openssh(config, base); wrong.code != errc::none)
+    if (auto wrong = ask_ssh(call, config, base, meant); wrong.code != errc::none)
       return wrong;
-    meant = base;
   } else if (auto wrong = find_host(call, config, base, meant); wrong.code != errc::none) {
     return wrong;
   }
@@ -267,6 +291,14 @@ options for_exec(const options& from, const ssh_call& call) {
   return result;
 }
 
+/// For who wants to know: programs give their options with each call.
+std::string not_followed(const ssh_call& call, int verbose) {
+  std::string options;
+  for (const auto& each : call.not_followed)
+    options += (options.empty() ? "" : ", ") + printable(each);
+  return verbose > 0 && !options.empty() ? "of the options, not followed: " + options : std::string{};
+}
+
 } // namespace
 
 ending run_ssh(const options& from) {
@@ -294,13 +326,13 @@ ending run_ssh(const options& from) {
   if (call.command.empty())
     return cannot("no command: there is no terminal yet, so that one must follow the destination");
   auto how = for_exec(from, call);
+  how.exec.note = not_followed(call, how.verbose);
   auto config = read_configuration(how);
   if (!config)
     return {exec_failed, 0};
   if (!call.log_file.empty())
     config->log_file = call.log_file;
-  if (auto wrong = settle(call, !how.exec.environment.empty(), *config, how.cluster);
-      wrong.code != errc::none)
+  if (auto wrong = settle(call, *config, how.cluster); wrong.code != errc::none)
     return cannot(wrong.text);
   return run_command(how, *config);
 }

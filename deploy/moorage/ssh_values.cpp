@@ -7,33 +7,6 @@
 
 namespace moorage::cli {
 
-std::optional<std::vector<std::string>> ssh_arguments(std::string_view text) {
-  auto blank = [](char c) { return c == ' ' || c == '\t'; };
-  std::vector<std::string> result;
-  for (std::size_t i = 0; i < text.size();) {
-    if (blank(text[i])) {
-      ++i;
-      continue;
-    }
-    std::string word;
-    char quote = 0;
-    for (; i < text.size() && (quote != 0 || !blank(text[i])); ++i)
-      if (text[i] == '\\' && i + 1 < text.size() &&
-          (text[i + 1] == '\\' || text[i + 1] == '"' || text[i + 1] == '\''))
-        word += text[++i];
-      else if (quote == 0 && (text[i] == '"' || text[i] == '\''))
-        quote = text[i];
-      else if (quote != 0 && text[i] == quote)
-        quote = 0;
-      else
-        word += text[i];
-    if (quote != 0)
-      return std::nullopt;
-    result.push_back(std::move(word));
-  }
-  return result;
-}
-
 std::string ssh_time(std::string_view written) {
   std::uint64_t whole = 0;
   if (written.empty() || written.size() > 12)
@@ -55,21 +28,6 @@ std::string ssh_time(std::string_view written) {
     whole += number * factor;
   }
   return std::to_string(whole) + "s";
-}
-
-std::string_view same_ssh_setting(std::string_view option) {
-  constexpr std::pair<std::string_view, std::string_view> all[] = {
-      {"bindaddress", "bind_address"},
-      {"ciphers", "ciphers"},
-      {"hostkeyalgorithms", "host_key_algorithms"},
-      {"hostkeyalias", "host_key_alias"},
-      {"kexalgorithms", "kex_algorithms"},
-      {"macs", "macs"},
-      {"pubkeyacceptedalgorithms", "pubkey_accepted_algorithms"}};
-  for (auto [name, setting] : all)
-    if (name == option)
-      return setting;
-  return {};
 }
 
 } // namespace moorage::cli

@@ -6,6 +6,9 @@
 #include <set>
 #include <utility>
 
+#include "messages/written_values.hpp"
+#include "runtime/config/ssh_option_names.hpp"
+
 namespace moorage::cli {
 
 namespace {
@@ -15,22 +18,6 @@ std::string lower(std::string_view text) {
   for (auto& c : result)
     c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return result;
-}
-
-bool one_of(std::string_view value, std::string_view values) {
-  while (!values.empty()) {
-    auto end = std::min(values.find('|'), values.size());
-    if (lower(value) == values.substr(0, end))
-      return true;
-    values.remove_prefix(std::min(end + 1, values.size()));
-  }
-  return false;
-}
-
-std::optional<bool> yes_or_no(std::string_view value) {
-  if (one_of(value, "yes|true"))
-    return true;
-  return one_of(value, "no|false") ? std::optional{false} : std::nullopt;
 }
 
 bool is_number(std::string_view text) {
@@ -50,13 +37,13 @@ private:
   bool take_option(const std::string& text);
   bool take_value(const std::string& name, const std::string& written,
                   const std::vector<std::string>& values);
+  bool take_last(const std::string& name, const std::string& written, const std::string& value);
   bool take_texts(const std::string& name, const std::string& value);
+  void settle_methods();
   bool take_switches(const std::string& name, const std::string& value);
-  bool take_policy(const std::string& value);
   bool take_log_level(const std::string& value);
   bool take_destination(const std::string& word);
   bool take_port(const std::string& value);
-  bool take_time(const std::string& name, const std::string& setting, const std::string& value);
   bool wrong(const std::string& text) {
     if (complaint_.empty())
       complaint_ = text;
@@ -70,12 +57,16 @@ private:
   std::size_t next_ = 0;
   bool ended_ = false; ///< by --
   ssh_call call_;
+  ssh_log_in methods_;
   std::set<std::string> seen_; ///< options whose first value was taken
   std::string complaint_;
 };
 
 ssh_words reading::read() {
-  auto done = [this] { return ssh_words{call_, complaint_}; };
+  auto done = [this] {
+    settle_methods();
+    return ssh_words{call_, complaint_};
+  };
   if (!take_options() || call_.why != ssh_call::purpose::run)
     return done();
   if (next_ == words_.size()) {
@@ -131,9 +122,11 @@ bool reading::take_letter(const ssh_letter& letter, const std::string& value) {
     return wrong(std::string{"-"} + letter.letter + " is not possible: " + std::string{letter.text});
   switch (letter.letter) {
   case '4':
-    return take_value("addressfamily", "-4", {"inet"});
+    return take_last("addressfamily", "-4", "inet");
   case '6':
-    return take_value("addressfamily", "-6", {"inet6"});
+    return take_last("addressfamily", "-6", "inet6");
+  case 'C':
+    return take_last("compression", "-C", "yes");
   case 'E':
     call_.log_file = value;
     return true;
@@ -147,11 +140,11 @@ bool reading::take_letter(const ssh_letter& letter, const std::string& value) {
   case 'J':
     return take_value("proxyjump", "-J", {value});
   case 'b':
-    return take_value("bindaddress", "-b", {value});
+    return take_last("bindaddress", "-b", value);
   case 'c':
-    return take_value("ciphers", "-c", {value});
+    return take_last("ciphers", "-c", value);
   case 'm':
-    return take_value("macs", "-m", {value});
+    return take_last("macs", "-m", value);
   case 'V':
     call_.why = ssh_call::purpose::say_version;
     return true;
@@ -181,6 +174,17 @@ bool reading::take_letter(const ssh_letter& letter, const std::string& value) {
   }
 }
 
+/// Of these letters the last counts, whatever options say, as with ssh.
+bool reading::take_last(const std::string& name, const std::string& written, const std::string& value) {
+  if (auto taken = settings_of_ssh(name, {value}))
+    for (const auto& each : taken->settings)
+      std::erase_if(call_.settings, [key = each.substr(0, each.find('=') + 1)](const std::string& before) {
+        return before.starts_with(key);
+      });
+  seen_.erase(name);
+  return take_value(name, written, {value});
+}
+
 /// "Name=value", "Name value" or "Name = value".
 bool reading::take_option(const std::string& text) {
   auto from = text.find_first_not_of(" \t");
@@ -195,19 +199,26 @@ bool reading::take_option(const std::string& text) {
                             [name = lower(name)](const auto& each) { return lower(each.name) == name; });
   if (found == options.end())
     return wrong("bad configuration option: '" + name + "'");
-  auto values = ssh_arguments(rest);
+  auto values = split_quoted(rest);
   if (!values)
     return wrong("a quote of " + name + " is never closed");
   if (values->empty() || values->front().empty())
     return wrong("option " + name + " has no value");
   auto written = std::string{found->name};
+  if (written == "ChallengeResponseAuthentication") // as ssh
+    name = "kbdinteractiveauthentication";
   if (found->treatment == ssh_treatment::refused)
     return wrong("option " + written + " is not possible: no part of moorage does it");
-  if (found->treatment == ssh_treatment::fixed && !one_of(values->front(), found->values))
+  if (found->treatment == ssh_treatment::fixed && !ssh_one_of(values->front(), found->values))
     return wrong("option " + written + " is not possible, but as " + std::string{found->values});
   if (found->name == "ProxyCommand") // the rest as it stands: a shell is to read it
     return take_value("proxycommand", written, {std::string{rest.substr(rest.find_first_not_of(" \t"))}});
-  return found->treatment != ssh_treatment::honoured || take_value(lower(name), written, *values);
+  if (found->treatment == ssh_treatment::honoured)
+    return take_value(lower(name), written, *values);
+  if (found->treatment == ssh_treatment::idle && !changes_nothing(lower(name)) &&
+      !ssh_one_of(values->front(), "no|none|false"))
+    call_.not_followed.push_back(written);
+  return true;
 }
 
 /// `written` is how the option is called in a complaint.
@@ -241,6 +252,14 @@ bool reading::take_value(const std::string& name, const std::string& written,
     return true;
   }
   const auto& value = values.front();
+  if (auto taken = settings_of_ssh(name, values)) {
+    if (taken->wrong)
+      return wrong_value(written, value);
+    for (const auto& each : taken->not_followed)
+      call_.not_followed.push_back(as_written(name) + " " + each);
+    call_.settings.insert(call_.settings.end(), taken->settings.begin(), taken->settings.end());
+    return true;
+  }
   if (take_texts(name, value))
     return true;
   return complaint_.empty() && (take_switches(name, value) || wrong_value(written, value));
@@ -258,10 +277,6 @@ bool reading::take_texts(const std::string& name, const std::string& value) {
     call_.host_name = value;
     return true;
   }
-  if (auto setting = same_ssh_setting(name); !setting.empty()) {
-    call_.settings.push_back(std::string{setting} + "=" + value);
-    return true;
-  }
   if (name == "proxycommand" || name == "proxyjump") {
     // Whichever comes first counts, as with ssh.
     if (!seen_.insert("a way").second)
@@ -274,18 +289,10 @@ bool reading::take_texts(const std::string& name, const std::string& value) {
       call_.command_between = value;
     return true;
   }
-  if (name == "addressfamily" && one_of(value, "any|inet|inet6")) {
-    call_.settings.push_back("address_family=" + lower(value));
-    return true;
-  }
-  if (name == "connecttimeout")
-    return take_time("ConnectTimeout", "connect_timeout", value);
-  return name == "serveraliveinterval" && take_time("ServerAliveInterval", "keep_alive_interval", value);
+  return false;
 }
 
 bool reading::take_switches(const std::string& name, const std::string& value) {
-  if (name == "stricthostkeychecking")
-    return take_policy(value);
   if (name == "loglevel")
     return take_log_level(value);
   if (name == "identityagent") {
@@ -296,9 +303,11 @@ bool reading::take_switches(const std::string& name, const std::string& value) {
   }
   if (name == "sessiontype") {
     call_.subsystem = call_.subsystem || lower(value) == "subsystem";
-    return one_of(value, "default|subsystem");
+    return ssh_one_of(value, "default|subsystem");
   }
-  auto yes = yes_or_no(value);
+  if (take_ssh_method(methods_, name, value))
+    return true;
+  auto yes = ssh_yes_or_no(value);
   if (yes && name == "identitiesonly")
     call_.identities_only = *yes;
   else if (yes && name == "stdinnull")
@@ -308,38 +317,26 @@ bool reading::take_switches(const std::string& name, const std::string& value) {
   return true;
 }
 
-bool reading::take_policy(const std::string& value) {
-  // There is nobody to ask, and what would be asked is refused.
-  std::string policy = one_of(value, "yes|true|ask")   ? "yes"
-                       : one_of(value, "accept-new")   ? "accept-new"
-                       : one_of(value, "no|false|off") ? "no"
-                                                       : "";
-  if (!policy.empty())
-    call_.settings.push_back("strict_host_keys=" + policy);
-  return !policy.empty();
+/// What all of them say together is one setting.
+void reading::settle_methods() {
+  auto taken = known_methods(methods_);
+  if (!taken.names.empty())
+    call_.settings.push_back("auth_methods=" + taken.names);
+  for (const auto& each : taken.left_out)
+    call_.not_followed.push_back("PreferredAuthentications " + each);
 }
 
 bool reading::take_log_level(const std::string& value) {
-  call_.quiet = call_.quiet || one_of(value, "quiet");
-  auto verbose = one_of(value, "verbose|debug|debug1") ? 1 : one_of(value, "debug2|debug3") ? 2 : 0;
+  call_.quiet = call_.quiet || ssh_one_of(value, "quiet");
+  auto verbose = ssh_one_of(value, "verbose|debug|debug1") ? 1 : ssh_one_of(value, "debug2|debug3") ? 2 : 0;
   call_.verbose = std::max(call_.verbose, verbose);
-  return verbose > 0 || one_of(value, "quiet|fatal|error|info");
+  return verbose > 0 || ssh_one_of(value, "quiet|fatal|error|info");
 }
 
 bool reading::take_port(const std::string& value) {
   if (!is_number(value) || value.size() > 5 || std::stoul(value) == 0 || std::stoul(value) > 65'535)
     return wrong("bad port '" + value + "': it is a number from 1 to 65535");
   call_.port = std::to_string(std::stoul(value));
-  return true;
-}
-
-bool reading::take_time(const std::string& name, const std::string& setting, const std::string& value) {
-  auto time = ssh_time(value);
-  if (name == "ConnectTimeout" && (lower(value) == "none" || time == "0s"))
-    return true; // as if it had not been given
-  if (time.empty())
-    return wrong_value(name, value);
-  call_.settings.push_back(setting + "=" + time);
   return true;
 }
 

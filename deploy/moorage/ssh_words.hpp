@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/config/ssh_names.hpp"
+
 namespace moorage::cli {
 
 /// What `moorage ssh` does with an option of ssh_config(5).
@@ -68,6 +70,8 @@ struct ssh_call {
   std::vector<std::string> settings;    ///< further ones, as KEY=VALUE of the configuration
   std::vector<std::string> passed_on;   ///< patterns of variables (SendEnv)
   std::vector<std::string> environment; ///< NAME=VALUE (SetEnv)
+  /// What has no effect here, though it would change something: an option, or one with a value of its list.
+  std::vector<std::string> not_followed;
 
   bool subsystem = false; ///< the command is the name of one
   bool no_input = false;
@@ -81,16 +85,27 @@ struct ssh_words {
   std::string complaint; ///< not empty: what is wrong, and `call` is of no use
 };
 
-/// The words that follow `ssh`. The first value of an option is the one that counts, as with ssh.
+/// The words that follow `ssh`. The first value of an option is the one that counts, and of -4, -6, -C, -b,
+/// -c and -m the last, as with ssh.
 ssh_words parse_ssh(const std::vector<std::string>& words);
-
-/// The arguments of an option, as ssh_config(5) quotes them. Nothing: a quote is never closed.
-std::optional<std::vector<std::string>> ssh_arguments(std::string_view text);
 
 /// A time as ssh writes it, "30" or "1m30s", in seconds as the configuration writes them; empty: it is none.
 std::string ssh_time(std::string_view written);
 
-/// The setting that takes the value of an option (in lower case) as it is; "": none.
-std::string_view same_ssh_setting(std::string_view option);
+/// What an option comes to that is a setting of a cluster's.
+struct ssh_settings {
+  std::vector<std::string> settings = {};     ///< KEY=VALUE of the configuration
+  std::vector<std::string> not_followed = {}; ///< of its values
+  bool wrong = false;                         ///< it has no such value
+};
+/// Of an option in lower case, with its values. Nothing: it is none of these.
+std::optional<ssh_settings> settings_of_ssh(std::string_view option, const std::vector<std::string>& written);
+
+/// Of the options that say which methods a log-in may use. False: it is none, or has no such value.
+bool take_ssh_method(ssh_log_in& how, std::string_view option, const std::string& value);
+
+/// Whether the value is one of those with | between them, in whatever case.
+bool ssh_one_of(std::string_view value, std::string_view values);
+std::optional<bool> ssh_yes_or_no(std::string_view value);
 
 } // namespace moorage::cli

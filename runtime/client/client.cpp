@@ -147,7 +147,7 @@ caf::behavior client_state::begin(manager_actor manager, const session_at_node& 
   if (remote_)
     node_.begin(node);
   else
-    session_.begin(std::move(manager));
+    session_.begin(std::move(manager), gate_->environment());
   keep_composure(self_);
   self_->set_down_handler([this](const caf::down_msg& down) { take(down); });
   return remote_ ? hear_node() : hear_session();

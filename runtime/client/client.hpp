@@ -38,13 +38,17 @@ public:
   using work = std::function<void(client_state&)>;
   using refusal = std::function<void(failure)>;
 
-  /// `name`: what its host is called in orders.
+  /// `name`: what its host is called in orders. `environment`: what `send_env` takes its host's variables
+  /// from.
   explicit client_gate(std::shared_ptr<callback_threads> callbacks = std::make_shared<callback_threads>(),
-                       std::string name = {})
-      : callbacks_(std::move(callbacks)), name_(std::move(name)) {}
+                       std::string name = {}, process_environment environment = {})
+      : callbacks_(std::move(callbacks)), name_(std::move(name)), environment_(std::move(environment)) {}
 
   const std::shared_ptr<callback_threads>& callbacks() const { return callbacks_; }
   const std::string& name() const { return name_; }
+  const process_environment& environment() const { return environment_; }
+  /// The pools are somebody else's, who could name all of it; before any host thread comes.
+  void withhold_environment() { environment_ = {}; }
   /// Does the work on the actor, or calls `refused` (from any thread, perhaps this one) if that cannot be any
   /// more.
   void post(work what, refusal refused = {});
@@ -74,6 +78,7 @@ public:
 private:
   const std::shared_ptr<callback_threads> callbacks_;
   const std::string name_;
+  process_environment environment_;
   /// Held while a message is handed over, so that no handle outlives the actor system.
   mutable std::mutex mutex_;
   caf::actor client_;

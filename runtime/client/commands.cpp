@@ -76,6 +76,8 @@ void client_state::send(std::uint64_t call, command& what) {
   what.under = held.grant.lease;
   what.once_more = what.once_more && !held.used && what.request.input.size() <= kept_input_max;
   const auto& cluster = what.lease.cluster;
+  if (remote_) // the node does not know our environment
+    add_variables(what.request.environment, held.grant.set_env, held.grant.send_env, gate_->environment());
   auto request = what.once_more ? what.request : std::move(what.request);
   auto stream = streams_.find(call);
   if (stream == streams_.end())

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "messages/printable.hpp"
+#include "messages/written_values.hpp"
 #include "runtime/config/ssh_names.hpp"
 #include "runtime/config/ssh_option_names.hpp"
 #include "runtime/system/account.hpp"
@@ -58,6 +59,7 @@ public:
     read_names();
     read_methods();
     read_transport();
+    read_variables();
     for (const auto& [option, value] : said_)
       if (auto name = as_written(option); differs(option) && !followed(option) &&
                                           std::find(result_.not_followed.begin(), result_.not_followed.end(),
@@ -286,6 +288,8 @@ private:
       set("compression", true, "compression");
     if (said("hashknownhosts") == "yes")
       set("hash_known_hosts", true, "hashknownhosts");
+    if (said("checkhostip") == "yes")
+      set("check_host_ip", true, "checkhostip");
     if (auto count = said("serveralivecountmax"); differs("serveralivecountmax"))
       set("keep_alive_count_max", within("keep_alive_count_max", std::strtoull(count.c_str(), nullptr, 10)),
           "serveralivecountmax");
@@ -298,6 +302,18 @@ private:
     if (seconds > 0)
       set("rekey_interval", std::chrono::milliseconds{within("rekey_interval", seconds * 1'000)},
           "rekeylimit");
+  }
+
+  // ssh has each on a line of its own, without quotes.
+  void read_variables() {
+    for (auto [option, field] : {std::pair{"setenv", "set_env"}, std::pair{"sendenv", "send_env"}}) {
+      said(option);
+      std::string all;
+      for (const auto& each : values_of(said_, option))
+        all += (all.empty() ? "" : " ") + quoted_word(each);
+      if (!all.empty())
+        set(field, all, option);
+    }
   }
 
   static std::uint64_t within(const char* field, std::uint64_t number) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "messages/access.hpp"
+
 namespace moorage {
 
 namespace {
@@ -27,6 +29,25 @@ names_taken known_names(algorithm_kind kind, const std::string& list, const std:
   if (!known.empty())
     return {join_names(known), std::move(result.left_out)};
   return {list, {}};
+}
+
+names_taken written_names(algorithm_kind kind, const std::string& written) {
+  auto sign = written.substr(0, written.find_first_not_of("+-^") == 1 ? 1 : 0);
+  names_taken result;
+  strings known;
+  for (auto& each : split_names(std::string_view{written}.substr(sign.size()))) {
+    auto before = known.size();
+    for (auto& name : known_algorithms(kind))
+      if (fits_pattern(name, each) && !has(known, name))
+        known.push_back(std::move(name));
+    if (known.size() == before && !is_known_algorithm(kind, each) && sign != "-")
+      result.left_out.push_back(std::move(each));
+  }
+  if (!known.empty())
+    result.names = sign + join_names(known);
+  else if (sign.empty())
+    result = {written, {}}; // for the setting's check to refuse
+  return result;
 }
 
 names_taken known_methods(const ssh_log_in& how) {

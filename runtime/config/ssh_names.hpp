@@ -32,6 +32,10 @@ struct names_taken {
 /// refuse.
 names_taken known_names(algorithm_kind kind, const std::string& list, const std::string& usual);
 
+/// The same of a list as ssh_config(5) has it, with +, - or ^ before it and patterns in it, against our usual
+/// ones. "": it changes nothing.
+names_taken written_names(algorithm_kind kind, const std::string& written);
+
 /// What ssh is told of methods. Those not known here, hostbased and gssapi-with-mic, have switches, which are
 /// told of by themselves.
 struct ssh_log_in {

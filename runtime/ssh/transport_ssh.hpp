@@ -36,7 +36,8 @@ struct opening_state {
   std::string banner; ///< what the server said to people during the log-in
   certificate_used certificate;
   host_key shown;
-  blocking_answer<key_written> writing; ///< the new host key being written down
+  bool key_is_new = false;              ///< it is to be written down
+  blocking_answer<key_written> writing; ///< that, and the address being compared
   time_point writing_due;               ///< then the log-in goes on without
   std::vector<std::string> warnings;
   std::unique_ptr<authenticator> logging_in;

@@ -40,6 +40,13 @@ std::string environment(const char* name) {
   return value != nullptr ? value : "";
 }
 
+std::shared_ptr<const std::vector<std::string>> whole_environment() {
+  std::vector<std::string> result;
+  for (char** each = environ; each != nullptr && *each != nullptr; ++each)
+    result.emplace_back(*each);
+  return std::make_shared<const std::vector<std::string>>(std::move(result));
+}
+
 user_account user_account_of(uid_t user) {
   std::vector<char> buffer(16'384);
   passwd entry{};

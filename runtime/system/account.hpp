@@ -1,8 +1,10 @@
 // Whose process this is: its environment, and its user's name and home folder.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -10,6 +12,8 @@ namespace moorage {
 
 /// A variable of the environment; empty where there is none.
 std::string environment(const char* name);
+/// All of it as it is now. Whoever calls this sees to it that nobody changes it meanwhile.
+std::shared_ptr<const std::vector<std::string>> whole_environment();
 
 /// What the password database says of a user; empty where it says nothing, and a relative home folder counts
 /// as none.

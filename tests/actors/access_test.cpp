@@ -215,7 +215,7 @@ TEST_CASE("an admin sets what is the cluster's, and nothing that is the node's o
   CHECK(owners == std::vector<std::string>{"ssh_config", "key_files", "agent_socket", "password_secret",
                                            "passphrase_secret", "known_hosts_files", "strict_host_keys",
                                            "host_key_alias", "proxy_command", "renew_command",
-                                           "probe_command"});
+                                           "probe_command", "set_env", "send_env"});
   // A registration names them all, also where they are back at their defaults.
   CHECK(answer_to<done>(host, register_cluster{named("alpha")}).code == errc::not_permitted);
   CHECK(host.clusters() == std::vector<std::string>{"alpha"});

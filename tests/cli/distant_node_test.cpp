@@ -236,3 +236,25 @@ TEST_CASE("a frozen node over TLS is given up after its silence, and so is a fro
   CHECK(running.get().ended.kind == moorage::outcome_kind::maybe_ran);
   home.node->signal(SIGCONT);
 }
+
+TEST_CASE("a node of another machine learns no variable of its clients' that they do not name themselves") {
+  distant_home home{allowing("jobs", "here", "\"use\"")};
+  home.node->signal(SIGTERM);
+  home.node->wait();
+  std::ofstream{home.config(), std::ios::app}
+      << "[defaults]\nsend_env = \"*\"\nset_env = \"LC_SITE=north\"\n";
+  home.sshd.reconfigure({"AcceptEnv LC_*"});
+  home.begin();
+  const std::string shown = "echo \"[$LC_SITE] [$LC_MINE]\"";
+  auto client = [&](std::vector<std::string> words) {
+    home.as("jobs", {"status"}); // writes its configuration
+    auto ended = run({std::move(words),
+                      home.elsewhere.path(),
+                      {},
+                      {{"MOORAGE_CONFIG", home.elsewhere / "jobs.toml"}, {"LC_MINE", "mine"}}});
+    INFO(ended.error_output);
+    return ended.output;
+  };
+  CHECK(client({"exec", "here", "--", shown}) == "[north] []\n");
+  CHECK(client({"exec", "--env", "LC_MINE=told", "here", "--", shown}) == "[north] [told]\n");
+}

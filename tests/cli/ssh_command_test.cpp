@@ -118,6 +118,18 @@ TEST_CASE("ssh sends the variables that SendEnv and SetEnv name, where the serve
   CHECK(ended.error_output.empty());
 }
 
+TEST_CASE("ssh -v names what of its options is not followed, once") {
+  ssh_home home;
+  std::vector<std::string> words{"-oGSSAPIAuthentication=yes", "-oMACs=umac-64@openssh.com,hmac-sha2-256",
+                                 home.destination(), "true"};
+  CHECK(home.ssh(words).error_output.empty());
+  words.insert(words.begin(), "-v");
+  auto told = home.ssh(words).error_output;
+  auto named = std::string{"not followed: GSSAPIAuthentication, MACs umac-64@openssh.com"};
+  CHECK_THAT(told, Contains(named));
+  CHECK(told.find(named) == told.rfind(named));
+}
+
 TEST_CASE("ssh -G and -Q are answered by ssh, and -V by moorage") {
   ssh_home home;
   CHECK_THAT(home.moorage({"ssh", "-G", "-p", "2222", "nowhere"}).output, Contains("port 2222"));

@@ -22,7 +22,7 @@ std::string host_of(const std::string& name, const real_sshd& sshd) {
 }
 
 struct hosts_home {
-  hosts_home() {
+  explicit hosts_home(support::real_sshd_settings settings = {}) : sshd(std::move(settings)) {
     write(host_of("lumi", sshd));
     configure("");
   }
@@ -81,6 +81,75 @@ TEST_CASE(
   CHECK(refused.code == 255);
   CHECK_THAT(refused.error_output, Contains("IdentityFile of 'only' in ssh's configuration: " +
                                             (home.folder / "nope") + " is not there"));
+}
+
+TEST_CASE("a user and a port that ssh's words name are ssh's own to match and to put into names") {
+  hosts_home home;
+  std::filesystem::copy_file(home.sshd.client_key(), home.folder / ("key-" + home.sshd.user()));
+  auto port = std::to_string(home.sshd.port());
+  auto common = "  HostName " + home.sshd.host() + "\n  IdentityAgent none\n  UserKnownHostsFile " +
+                home.sshd.known_hosts() + "\n";
+  // Only who is asked for as this user is led to the right port, and has a key.
+  home.write("Match originalhost lumi user " + home.sshd.user() + "\n  Port " + port + "\n  IdentityFile " +
+             (home.folder / "key-%r") + "\nHost lumi\n  User nobody\n  Port 1\n" + common +
+             "Host plain\n  Port " + port + "\n  IdentityFile " + (home.folder / "key-%r") + "\n" + common);
+  const auto user = home.sshd.user();
+  for (const auto& words : {std::vector<std::string>{"-l", user, "lumi"},
+                            {"-oUser=" + user, "lumi"},
+                            {user + "@lumi"},
+                            {"ssh://" + user + "@lumi"},
+                            {"-l", user, "-p", port, "lumi"},
+                            {user + "@plain"}}) {
+    auto all = words;
+    all.insert(all.begin(), "ssh");
+    all.insert(all.end(), {"echo", "here"});
+    auto ended = home.moorage(all);
+    INFO(ended.error_output);
+    CHECK(ended.output == "here\n");
+    all.insert(all.begin() + 1, {"-F", home.ssh_config(), "-o", "BatchMode=yes"});
+    all.erase(all.begin());
+    all.insert(all.begin(), "ssh");
+    auto ssh = home.spec(all);
+    ssh.executable = "/usr/bin/env";
+    CHECK(run(ssh).output == "here\n");
+  }
+  CHECK(home.moorage({"ssh", "-oConnectTimeout=5", "lumi", "true"}).code == 255);
+  // A table that names the Host as well.
+  home.configure("[clusters.far]\nssh_host = \"lumi\"\n");
+  CHECK(home.moorage({"ssh", "-l", user, "far", "echo", "here"}).output == "here\n");
+}
+
+TEST_CASE("a Host's SetEnv and SendEnv are each command's: of who asks, and never of the node") {
+  support::real_sshd_settings settings;
+  settings.config = {"AcceptEnv SITE LC_*"};
+  hosts_home home{settings};
+  home.write(host_of("lumi", home.sshd) +
+             "  SetEnv SITE=\"up north\"\n  SendEnv LC_MINE LC_ONLY_NODES SECRET\n");
+  auto node_spec = home.spec({"serve"});
+  node_spec.environment["LC_MINE"] = "the node's";
+  node_spec.environment["LC_ONLY_NODES"] = "the node's";
+  const std::string shown = "echo \"[$SITE] [$LC_MINE] [$LC_ONLY_NODES] [$LC_OTHER] [$SECRET]\"";
+  auto all = [&](const std::string& how) {
+    INFO(how);
+    for (const auto& words :
+         {std::vector<std::string>{"exec", "lumi", "--", shown}, {"ssh", "lumi", shown}}) {
+      auto spec = home.spec(words);
+      spec.environment["LC_MINE"] = "who asks";
+      spec.environment["LC_OTHER"] = "x";
+      spec.environment["SECRET"] = "x";
+      auto ended = run(spec);
+      CHECK(ended.output == "[up north] [who asks] [] [] []\n");
+      CHECK(ended.error_output.empty());
+      spec.arguments = {"ssh", "-oSendEnv=LC_OTHER", "-oSetEnv=SITE=south", "lumi", shown};
+      CHECK(run(spec).output == "[south] [who asks] [] [x] []\n");
+    }
+  };
+  all("alone");
+  program node{node_spec};
+  REQUIRE(node.wrote("serving 0 clusters on "));
+  auto logins = home.sshd.logins();
+  all("by a node");
+  CHECK(home.sshd.logins() == logins + 1); // variables are a command's, and make no pool of its own
 }
 
 TEST_CASE("a name that neither the configuration nor ssh's has is refused, with both named") {
@@ -189,13 +258,15 @@ TEST_CASE("check tells of each hop on the way, and which one failed") {
 
 TEST_CASE("what ssh's configuration has and is not followed is told: by config, by a node, and with -v") {
   hosts_home home;
-  home.write(host_of("lumi", home.sshd) + "  SetEnv A=b\n  CheckHostIP yes\n");
+  home.write(host_of("lumi", home.sshd) + "  HostbasedAuthentication yes\n  VerifyHostKeyDNS yes\n");
   CHECK_THAT(home.moorage({"config", "lumi"}).output,
-             Contains("# SetEnv of ssh's configuration is not followed\n") && Contains("# CheckHostIP of"));
+             Contains("# HostbasedAuthentication of ssh's configuration is not followed\n") &&
+                 Contains("# VerifyHostKeyDNS of"));
   auto exec = home.moorage({"exec", "lumi", "--", "true"});
   CHECK(exec.code == 0);
   CHECK(exec.error_output.empty());
-  auto named = std::string{"lumi: of what ssh's configuration says, not followed: CheckHostIP, SetEnv"};
+  auto named = std::string{"lumi: of what ssh's configuration says, not followed: "
+                           "HostbasedAuthentication, VerifyHostKeyDNS"};
   auto told = home.moorage({"-v", "exec", "lumi", "--", "true"}).error_output;
   CHECK_THAT(told, Contains(named));
   CHECK(told.find(named, told.find(named) + 1) == std::string::npos);

@@ -2,10 +2,14 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <vector>
 
 #include "deploy/moorage/ssh_words.hpp"
+#include "runtime/config.hpp"
+#include "runtime/config/ssh_config.hpp"
+#include "runtime/system/program_output.hpp"
 
 using namespace moorage::cli;
 using words = std::vector<std::string>;
@@ -70,7 +74,8 @@ TEST_CASE("of ssh's options the first value counts, wherever it stands") {
   CHECK(read({"-oPort=1", "-p", "2", "h"}) == "h:1");
   CHECK(read({"-l", "a", "b@h"}) == "a@h");
   CHECK(read({"b@h", "-l", "a"}) == "b@h");
-  CHECK(read({"-4", "-6", "h"}) == "h | address_family=inet");
+  // Of letters that ssh does not ask whether they were given, the last.
+  CHECK(read({"-4", "-6", "-oAddressFamily=inet", "h"}) == "h | address_family=inet6");
   CHECK(read({"-i", "a", "-o", "IdentityFile=b", "-oIdentityFile=none", "h"}) == "h | -i a | key b");
 }
 
@@ -122,7 +127,45 @@ TEST_CASE("algorithms and the address to come from are settings, by option and b
         "h | ciphers=aes256-ctr | macs=hmac-sha1 | bind_address=::1 | "
         "kex_algorithms=+diffie-hellman-group14-sha1 | host_key_algorithms=ssh-ed25519 | "
         "pubkey_accepted_algorithms=-rsa-sha2-256");
-  CHECK(read({"-oCiphers=aes128-ctr", "-c", "aes256-ctr", "h"}) == "h | ciphers=aes128-ctr");
+  CHECK(read({"-oCiphers=aes128-ctr", "-c", "aes256-ctr", "h"}) == "h | ciphers=aes256-ctr");
+}
+
+TEST_CASE("options of the transport, of host keys and of the log-in are settings, by option and by letter") {
+  CHECK(read({"-C", "-oServerAliveCountMax=7", "-oRekeyLimit=64M 1h", "-oHashKnownHosts=no",
+              "-oCheckHostIP=yes", "h"}) ==
+        "h | compression=true | keep_alive_count_max=7 | rekey_data=67108864 | "
+        "rekey_interval=3600000ms | hash_known_hosts=false | check_host_ip=true");
+  CHECK(read({"-oCompression=no", "-C", "-oCompression=no", "h"}) == "h | compression=true");
+  // Within what those may be, as of a Host.
+  CHECK(read({"-oRekeyLimit=default none", "-oServerAliveCountMax=0", "h"}) ==
+        "h | rekey_data=0 | rekey_interval=0 | keep_alive_count_max=1");
+  CHECK(read({"-oRekeyLimit=16K", "h"}) == "h | rekey_data=1048576 | rekey_interval=0");
+  CHECK(read({"-oPreferredAuthentications=gssapi-with-mic,publickey,password", "-oPasswordAuthentication=no",
+              "h"}) == "h | auth_methods=publickey");
+  CHECK(read({"-oChallengeResponseAuthentication=no", "h"}) == "h | auth_methods=publickey,password");
+  CHECK(read({"-oPubkeyAuthentication=no", "-oKbdInteractiveAuthentication=no", "h"}) ==
+        "h | auth_methods=password");
+  CHECK(read({"-oPubkeyAuthentication=unbound", "-oPasswordAuthentication=yes", "h"}) == "h");
+  CHECK(
+      read({"-c", "*-ctr", "-m", "^hmac-sha1*", "-oKexAlgorithms=-diffie-hellman-*", "h"}) ==
+      "h | ciphers=aes256-ctr,aes192-ctr,aes128-ctr | macs=^hmac-sha1-etm@openssh.com,hmac-sha1 | "
+      "kex_algorithms=-diffie-hellman-group18-sha512,diffie-hellman-group16-sha512,"
+      "diffie-hellman-group-exchange-sha256,diffie-hellman-group14-sha256,diffie-hellman-group-exchange-sha1,"
+      "diffie-hellman-group14-sha1,diffie-hellman-group1-sha1");
+  for (const auto* wrong : {"Compression=9", "RekeyLimit=none", "RekeyLimit=5", "RekeyLimit=1M soon",
+                            "ServerAliveCountMax=many", "PubkeyAuthentication=perhaps", "CheckHostIP=ask"})
+    CHECK_THAT(read({"-o", wrong, "h"}), Contains("is no value of"));
+}
+
+TEST_CASE("what of ssh's options has no effect here is named, but what would change nothing") {
+  auto not_followed = [](const words& from) { return parse_ssh(from).call.not_followed; };
+  CHECK(not_followed({"-oMACs=umac-64@openssh.com,hmac-sha1", "-oGSSAPIAuthentication=yes",
+                      "-oControlMaster=auto", "-oHostbasedAuthentication=no",
+                      "-oPreferredAuthentications=gssapi-keyex,publickey", "h"}) ==
+        words{"MACs umac-64@openssh.com", "GSSAPIAuthentication", "PreferredAuthentications gssapi-keyex"});
+  // Nothing of it is here: then the setting's check says so.
+  CHECK(read({"-oMACs=umac-64@openssh.com", "h"}) == "h | macs=umac-64@openssh.com");
+  CHECK(read({"-oMACs=+umac-64@openssh.com", "h"}) == "h");
 }
 
 TEST_CASE("what changes nothing is taken, and what we cannot do is refused by its name") {
@@ -130,11 +173,10 @@ TEST_CASE("what changes nothing is taken, and what we cannot do is refused by it
        {"ControlMaster=auto", "ControlPath=/x/%C", "ControlPersist=60s", "BatchMode=yes", "ForwardX11=no",
         "ForwardAgent=no", "PermitLocalCommand=no", "ClearAllForwardings=yes", "RequestTTY=no",
         "EscapeChar=none", "RemoteCommand=none", "ProxyCommand=none", "NumberOfPasswordPrompts=1",
-        "PasswordAuthentication=no", "PreferredAuthentications=publickey", "Compression=yes"})
+        "CompressionLevel=9", "GSSAPIAuthentication=no"})
     CHECK(read({"-o", taken, "h"}) == "h");
-  for (const auto* refused :
-       {"BindInterface=eth0", "LocalForward=1 h:1", "RemoteCommand=ls", "RequestTTY=force",
-        "ForwardAgent=yes", "CASignatureAlgorithms=ssh-rsa", "PubkeyAuthentication=no"})
+  for (const auto* refused : {"BindInterface=eth0", "LocalForward=1 h:1", "RemoteCommand=ls",
+                              "RequestTTY=force", "ForwardAgent=yes", "CASignatureAlgorithms=ssh-rsa"})
     CHECK_THAT(read({"-o", refused, "h"}),
                Contains("option " + std::string{refused}.substr(0, std::string{refused}.find('=')) +
                         " is not possible"));
@@ -175,4 +217,49 @@ TEST_CASE("the table of ssh's options is in order, each once") {
     CHECK(lower((&each - 1)->name) < lower(each.name));
   for (auto letters = ssh_letters(); const auto& each : letters.subspan(1))
     CHECK((&each - 1)->letter < each.letter);
+}
+
+TEST_CASE("options mean to us what they mean to ssh itself, as its own ssh -G tells them") {
+  using moorage::cluster_config;
+  auto said = [](words with) {
+    with.insert(with.begin(), {"ssh", "-F", "none", "-G", "-T"});
+    with.emplace_back("h");
+    auto answer = moorage::output_of(with, std::chrono::seconds{30});
+    INFO(answer.error_output);
+    REQUIRE(answer.done);
+    return moorage::parse_ssh_options(answer.output);
+  };
+  const auto usual = said({});
+  for (const auto& with :
+       {words{"-C"},
+        {"-oCompression=no", "-oHashKnownHosts=yes", "-oCheckHostIP=yes"},
+        {"-oRekeyLimit=64M 1h", "-oServerAliveCountMax=7", "-oServerAliveInterval=1m"},
+        {"-oRekeyLimit=default none", "-oConnectTimeout=90"},
+        {"-oPreferredAuthentications=password,publickey,gssapi-keyex", "-oPasswordAuthentication=no"},
+        {"-oPubkeyAuthentication=no", "-oKbdInteractiveAuthentication=no"},
+        {"-oPubkeyAuthentication=host-bound"},
+        {"-c", "aes256-ctr,aes128-gcm@openssh.com", "-b", "127.0.0.2", "-b", "127.0.0.3"},
+        {"-c", "aes256-ctr", "-oCiphers=aes128-ctr", "-c", "aes192-ctr", "-4", "-6"},
+        {"-oCiphers=aes128-ctr", "-oCiphers=aes256-ctr", "-oCompression=no", "-C"},
+        {"-m", "hmac-sha2-512,umac-64@openssh.com", "-oKexAlgorithms=curve25519-sha256"},
+        {"-oHostKeyAlgorithms=ssh-ed25519,rsa-sha2-512", "-oPubkeyAcceptedAlgorithms=ssh-ed25519", "-4",
+         "-oHostKeyAlias=x"},
+        {"-oStrictHostKeyChecking=accept-new", "-oStrictHostKeyChecking=no"}}) {
+    auto all = with;
+    all.emplace_back("h");
+    auto call = parse_ssh(all).call;
+    cluster_config ours, theirs;
+    ours.settings.name = ours.settings.host = theirs.settings.name = "h";
+    INFO(with.front() << " …");
+    CHECK(moorage::override_settings(ours, call.settings).empty());
+    auto by_ssh = moorage::read_ssh_options(said(with), usual, {.alias = "h"});
+    CHECK(by_ssh.wrong.empty());
+    for (const auto& [name, value] : by_ssh.settings)
+      moorage::find_cluster_field(name)->set(theirs.settings, value);
+    for (const auto& field : moorage::cluster_fields()) {
+      INFO(field.name);
+      CHECK(field.same(ours.settings, theirs.settings));
+    }
+    CHECK(call.not_followed == by_ssh.not_followed);
+  }
 }

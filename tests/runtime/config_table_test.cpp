@@ -65,6 +65,8 @@ setting_value another_value(const setting<cluster_settings>& field) {
       return std::string{field.name == "macs"      ? "hmac-sha1"
                          : field.name == "ciphers" ? "-aes128-ctr"
                                                    : "password"};
+    if (field.name == "set_env")
+      return std::string{"A=1 'B=2 3'"};
     if (field.name == "bind_address")
       return std::string{"127.0.0.9"};
     // Names, one of them in [nodes], and one in [clusters].

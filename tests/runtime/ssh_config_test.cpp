@@ -74,7 +74,11 @@ TEST_CASE("a Host of ssh's configuration is a cluster, with what it says in our 
                   "  IdentityAgent /run/agent.sock\n"
                   "  ProxyCommand connect --to %n:%p as %r 100%%\n"
                   "  Ciphers aes256-ctr\n"
-                  "  SetEnv A=b\n"
+                  "  SetEnv A=b \"C=d  e\"\n"
+                  "  SendEnv LANG LC_* X?\n"
+                  "  SendEnv -X*\n"
+                  "  CheckHostIP yes\n"
+                  "  VerifyHostKeyDNS yes\n"
                   "  ControlMaster auto\n"};
   auto lumi = files.host("lumi");
   const auto& s = lumi.settings;
@@ -92,10 +96,25 @@ TEST_CASE("a Host of ssh's configuration is a cluster, with what it says in our 
   CHECK(s.known_hosts_files == strings{"/of me/known", own_home() + "/second"});
   CHECK(s.agent_socket == "/run/agent.sock");
   CHECK(s.proxy_command == "connect --to lumi:%p as %r 100%%");
+  CHECK(s.set_env == "A=b \"C=d  e\"");
+  CHECK(s.send_env == "LANG LC_*");
+  CHECK(s.check_host_ip);
   // What has no effect here (ControlMaster) is not told of.
-  CHECK(lumi.not_followed == strings{"SetEnv"});
+  CHECK(lumi.not_followed == strings{"VerifyHostKeyDNS"});
   CHECK(describe_origin({}, lumi, lumi.origin_of("host")) == "ssh -G lumi");
   CHECK(describe_origin({}, lumi, lumi.origin_of("pool_size")) == "default");
+}
+
+TEST_CASE("what of a Host cannot be is told with its option when it is read, not at the first log-in") {
+  ssh_files files{"Host proxied\n  ProxyCommand connect %x\nHost many\n  SendEnv"};
+  std::ofstream out{files.file(), std::ios::app};
+  for (auto i = 0; i < 101; ++i)
+    out << " A" << i;
+  out << "\n" << std::flush;
+  CHECK_THAT(files.refusal("proxied").text,
+             Contains("ssh_host proxied: ProxyCommand connect %x: '%x' stands for"));
+  CHECK_THAT(files.refusal("many").text,
+             Contains("ssh_host many: SendEnv") && Contains("more than 100 words"));
 }
 
 TEST_CASE("what a Host leaves out stays at its default") {

@@ -112,7 +112,7 @@ TEST_CASE("a Host's methods of log-in: their order, those that are switched off,
 
 TEST_CASE("a Host's options of the transport are settings, within what those may be") {
   lumi_of_ssh lumi{"BindAddress 127.0.0.9\nCompression yes\nRekeyLimit 64M 1h\nServerAliveCountMax 7\n"
-                   "HashKnownHosts yes\nCheckHostIP yes\n"};
+                   "HashKnownHosts yes\nVerifyHostKeyDNS yes\n"};
   const auto& s = lumi.settings();
   CHECK(s.bind_address == "127.0.0.9");
   CHECK(s.compression);
@@ -120,7 +120,7 @@ TEST_CASE("a Host's options of the transport are settings, within what those may
   CHECK(s.rekey_interval == 1h);
   CHECK(s.keep_alive_count_max == 7);
   CHECK(s.hash_known_hosts);
-  CHECK(lumi.cluster.not_followed == names{"CheckHostIP"});
+  CHECK(lumi.cluster.not_followed == names{"VerifyHostKeyDNS"});
   lumi_of_ssh odd{"RekeyLimit default 1\nServerAliveCountMax 0\n"};
   CHECK(odd.settings().rekey_data == 0);
   CHECK(odd.settings().rekey_interval == 1s);

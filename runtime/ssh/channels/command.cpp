@@ -79,7 +79,7 @@ std::string check_command(const std::string& command, std::size_t longest, bool 
 std::string check_request(const exec_request& request, std::size_t longest) {
   if (request.command.find('\0') != std::string::npos)
     return "the command has a zero byte in it, which no shell can take";
-  for (const auto& [name, value] : request.environment) {
+  for (const auto& [name, value, optional] : request.environment) {
     if (!is_environment_name(name))
       continue;
     if (value.find('\0') != std::string::npos)
@@ -105,10 +105,10 @@ bool is_shell_name(const std::string& name) {
 std::string with_environment(const std::vector<environment_variable>& variables, const std::string& command) {
   std::string line = "exec sh -c '";
   // The dot keeps newlines at the end of a value, which $(…) would cut.
-  for (const auto& [name, value] : variables)
+  for (const auto& [name, value, optional] : variables)
     line += name + "=$(printf %b. \"$1\");export " + name + "=\"${" + name + "%.}\";shift;";
   line += "exec \"${SHELL:-/bin/sh}\" -c \"$(printf %b \"$1\")\"' sh";
-  for (const auto& [name, value] : variables)
+  for (const auto& [name, value, optional] : variables)
     line += " " + quoted_for_printf(value);
   return line + " " + quoted_for_printf(command);
 }

@@ -108,6 +108,9 @@ bool command_stream::step() {
 }
 
 bool command_stream::begin() {
+  std::erase_if(request_->environment, [longest = server_takes()](const environment_variable& each) {
+    return each.optional && each.name.size() + each.value.size() > longest;
+  });
   auto wrong = check_request(*request_, server_takes());
   if (around_.sweep && !request_->subsystem) {
     marker_ = new_sweep_marker();
@@ -207,6 +210,8 @@ bool command_stream::set_environment() {
       if (refused.size() < refusals_kept)
         refused.insert(variable.name);
     }
+    if (variable.optional)
+      continue;
     // No shell reads a subsystem's name.
     auto by_shell = around_.fallback == variable_fallback::prefix && !request_->subsystem;
     if (by_shell && is_shell_name(variable.name))

@@ -123,8 +123,10 @@ ssh_error unreadable_known_hosts(const known_hosts& known);
 host_key shown_host_key(ssh_session_struct* session);
 
 struct key_written {
-  std::string problem; ///< why the key does not stand in the file; empty: it does, or see `error`
-  ssh_error error;     ///< the file has come to know another key for this host, or to revoke this one
+  std::string problem;   ///< why the key does not stand in the file; empty: it does, or see `error`
+  ssh_error error;       ///< the file has come to know another key for this host, or to revoke this one
+  std::string text = {}; ///< of `check_address`, for the opening's steps
+  std::vector<std::string> warnings = {}; ///< of the same, for people
 };
 
 /// Writes a new key down in the first file; blocks for `patience`, and for as long as the file system does:
@@ -133,6 +135,17 @@ struct key_written {
 /// written, or none of it.
 key_written write_known_host(const known_hosts& known, const host_key& shown,
                              std::chrono::milliseconds patience);
+
+/// For `check_host_ip`: the address, without a port, at the other end of a TCP connection to `port`. Empty:
+/// there is none, it is loopback's, or known_hosts has it under the name that was compared.
+std::string address_to_check(int socket, std::uint16_t port, const known_hosts& known);
+
+/// As ssh does (CheckHostIP), once the key is trusted by the name's lines in `known`: an address that has
+/// another key is an error, or a warning where the policy is off; one that has none is added. Blocks as
+/// `write_known_host`.
+void check_address(const known_hosts& known, const host_key& shown, host_key_policy policy,
+                   const std::string& address, std::uint16_t port, std::chrono::milliseconds patience,
+                   key_written& result);
 
 /// For people, when that failed: which key, why not, what holds now and what to do.
 std::string not_written_down(const known_hosts& known, const host_key& shown, const std::string& problem);

@@ -1,6 +1,8 @@
 // known_hosts files: read whole or not at all, and a new key written down under their lock.
 #include <fcntl.h>
+#include <netdb.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -129,6 +131,53 @@ key_written write_known_host(const known_hosts& known, const host_key& shown,
     line.replace(0, line.find(' '), name);
   }
   return {append(fd.get(), file, line + "\n", status.st_size), {}};
+}
+
+std::string address_to_check(int socket, std::uint16_t port, const known_hosts& known) {
+  sockaddr_storage peer{};
+  socklen_t length = sizeof peer;
+  char text[NI_MAXHOST];
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &length) != 0 ||
+      (peer.ss_family != AF_INET && peer.ss_family != AF_INET6) ||
+      ::getnameinfo(reinterpret_cast<sockaddr*>(&peer), length, text, sizeof text, nullptr, 0,
+                    NI_NUMERICHOST) != 0)
+    return {};
+  std::string address = text;
+  const bool loopback = peer.ss_family == AF_INET ? address.starts_with("127.") : address == "::1";
+  return loopback || known_hosts_name(address, port) == known_hosts_name(known.host, known.port) ? ""
+                                                                                                 : address;
+}
+
+void check_address(const known_hosts& known, const host_key& shown, host_key_policy policy,
+                   const std::string& address, std::uint16_t port, std::chrono::milliseconds patience,
+                   key_written& result) {
+  auto of_address = read_known_hosts(address, port, known.files);
+  of_address.hash_names = known.hash_names;
+  // What stands there without the port says nothing of this one, but that a key is revoked.
+  std::erase_if(of_address.entries,
+                [](const known_host& each) { return each.without_port && each.marker == host_marker::none; });
+  auto name = known_hosts_name(address, port);
+  auto verdict = judge_host_key(of_address, shown, host_key_policy::accept_new);
+  if (verdict.state == host_key_state::known)
+    return;
+  if (verdict.accepted) {
+    auto written = write_known_host(of_address, shown, patience);
+    if (written.problem.empty() && !written.error)
+      result.text = ", its address " + name + " written to " + known.files.front();
+    else
+      result.warnings.push_back("the " + shown.type + " host key for the IP address '" + name +
+                                "' could not be added to the known hosts: " +
+                                (written.problem.empty() ? written.error.text : written.problem));
+    return;
+  }
+  if (verdict.state != host_key_state::unreadable)
+    verdict.error.text = "the " + shown.type + " host key for '" + known_hosts_name(known.host, known.port) +
+                         "' differs from the key for the IP address '" + name +
+                         "' (check_host_ip): " + verdict.error.text;
+  if (policy == host_key_policy::off && verdict.state != host_key_state::revoked)
+    result.warnings.push_back(std::move(verdict.error.text));
+  else
+    result.error = std::move(verdict.error);
 }
 
 } // namespace moorage

@@ -248,10 +248,16 @@ bool ssh_transport::verify() {
   }
   o.host_key_text = std::move(verdict.text);
   phase_ = phase::remembering;
-  if (!verdict.to_write)
+  o.key_is_new = verdict.to_write;
+  // With the check off, a new key stands nowhere, and its address is not written down either.
+  const bool trusted = verdict.to_write || verdict.state == host_key_state::known;
+  auto address = o.settings.check_host_ip && trusted
+                     ? address_to_check(link_.socket(), o.settings.port, o.ready->known)
+                     : std::string{};
+  if (!verdict.to_write && address.empty())
     return true;
   // A key that could not be written down before is not waited for again.
-  auto patience = verdict.state == host_key_state::known
+  auto patience = verdict.to_write && verdict.state == host_key_state::known
                       ? 0ms
                       : std::min<std::chrono::milliseconds>(lock_patience, o.settings.connect_timeout / 4);
   // What it may take to get a thread, and to open the file.
@@ -259,8 +265,12 @@ bool ssh_transport::verify() {
       shared_.now + patience + std::min<std::chrono::milliseconds>(2s, o.settings.connect_timeout / 8);
   o.writing = o.world.threads.ask(
       {o.settings.name, "writing the new host key to " + o.ready->known.files.front()},
-      [known = o.ready->known, shown = o.shown, patience](const abandonment&) {
-        return write_known_host(known, shown, patience);
+      [known = o.ready->known, shown = o.shown, patience, is_new = o.key_is_new, address,
+       policy = o.settings.strict_host_keys, port = o.settings.port](const abandonment&) {
+        auto result = is_new ? write_known_host(known, shown, patience) : key_written{};
+        if (!address.empty() && !result.error)
+          check_address(known, shown, policy, address, port, patience, result);
+        return result;
       },
       wake_);
   return true;
@@ -284,13 +294,19 @@ bool ssh_transport::remember() {
     }
     // As ssh(1) does: a key that cannot be written down is trusted, here for as long as this process
     // remembers it.
-    if (written->problem.empty()) {
+    if (written->problem.empty() && o.key_is_new) {
       o.world.host_keys->forget(o.ready->known);
       o.host_key_text += ", written to " + file;
-    } else {
+    } else if (o.key_is_new) {
       o.host_key_text += ", not written down: " + written->problem;
       o.warnings.push_back(not_written_down(o.ready->known, o.shown, written->problem));
+    } else if (!written->problem.empty()) {
+      o.warnings.push_back(destination_ +
+                           ": the known keys of its address were not compared: " + written->problem);
     }
+    o.host_key_text += written->text;
+    for (auto& each : written->warnings)
+      o.warnings.push_back(destination_ + ": " + each);
   }
   step_done(ssh_stage::host_key, o.host_key_text);
   o.logging_in = std::make_unique<authenticator>(link_.session(), o.ready->user, std::move(o.ready->keys));
