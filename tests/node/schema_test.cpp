@@ -168,7 +168,7 @@ TEST_CASE("no message that an outsider says or hears names an actor") {
 TEST_CASE("the schema has every message, field by field") {
   auto schema = message_schema();
   CHECK_THAT(schema, Catch::Contains("acquire(s,u64,d1000000000,s,b)\n"));
-  CHECK_THAT(schema, Catch::Contains("run_command(s,(u64),u64,(s,[(s,s)],"));
+  CHECK_THAT(schema, Catch::Contains("run_command(s,(u64),u64,(s,[(s,s,b)],"));
   CHECK_THAT(schema, !Catch::Contains("local_call"));
   CHECK_THAT(schema, Catch::Contains("\nevent_kind opening opened open_failed "));
 }
