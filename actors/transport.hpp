@@ -32,10 +32,12 @@ struct transport_opened {
   /// lines. A failure's text ends with it.
   std::string banner;
   certificate_used certificate = {};
+  std::vector<key_considered> keys = {}; ///< in the order in which they were
 };
 /// The opening waits for a person, who has something to do, or does so no more.
 struct opening_waits {
-  std::string for_what; ///< "a touch (…)"; empty: it waits no more
+  std::string for_what;              ///< "a touch (…)"; empty: it waits no more
+  std::chrono::nanoseconds lasts{0}; ///< at most, from now on
 };
 /// It cannot be opened, or was open and broke. Ends every stream first (`stream_over`), then this, then
 /// nothing more.
@@ -44,6 +46,7 @@ struct transport_failed {
   std::vector<opening_step> steps;
   std::vector<std::string> warnings;
   files_used files = {};
+  std::vector<key_considered> keys = {};
 };
 /// The answer to `close`; nothing follows.
 struct transport_closed {};
@@ -120,6 +123,8 @@ public:
   /// Sends SIGTERM to what runs, says good-bye and closes; `transport_closed` follows within 250 ms, whatever
   /// the peer does.
   virtual void close() = 0;
+  /// While it is to be carried: what is to carry it waits for a person, or does so no more.
+  virtual void carrier_waits(const moorage::carrier_waits& told) = 0;
 
   /// Does what can be done at once, within a fair share; appends what came of it. True: there is more to do
   /// at once, pump again after others had their turn. The owner pumps after each of its commands, when woken,

@@ -9,6 +9,7 @@
 
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
+#include "messages/key_account.hpp"
 #include "messages/settings.hpp"
 #include "messages/ssh_error.hpp"
 #include "messages/status.hpp"
@@ -37,12 +38,21 @@ struct connection_opened {
   std::vector<std::string> warnings = {}; ///< for people; each becomes an event
   std::string banner = {};                ///< of the server, when it let us in
   certificate_used certificate = {};
+  std::vector<key_considered> keys = {}; ///< in the order in which they were
 };
 
 /// Its opening waits for a person, who has something to do, or does so no more.
 struct connection_waits {
   connection_id connection;
-  std::string for_what; ///< "a touch (…)"; empty: it waits no more
+  std::string for_what;              ///< "a touch (…)"; empty: it waits no more
+  std::chrono::nanoseconds lasts{0}; ///< at most, from now on
+};
+
+/// From the pool of a jump host to a connection that waits there to be carried: what it waits for is a person
+/// itself, or is not any more.
+struct carrier_waits {
+  std::string for_what;              ///< "a touch (…) at the jump host 'gate'"; empty: it waits no more
+  std::chrono::nanoseconds lasts{0}; ///< at most, from now on
 };
 
 /// What the files that a log-in uses were like just before they were read: texts to be compared. Empty:
@@ -61,6 +71,7 @@ struct connection_failed {
   std::vector<opening_step> steps = {};
   std::vector<std::string> warnings = {};
   files_used files = {}; ///< whoever mends one that this try found wrong, changes it after that
+  std::vector<key_considered> keys = {};
 };
 
 /// The connection is gone, and no `connection_closed` follows: an open one broke, or its actor ended (in any
@@ -139,7 +150,7 @@ struct change_probes {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_opened& x) {
-  return f(x.connection, x.steps, x.warnings, x.banner, x.certificate);
+  return f(x.connection, x.steps, x.warnings, x.banner, x.certificate, x.keys);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, certificate_used& x) {
@@ -147,7 +158,11 @@ typename Inspector::result_type inspect(Inspector& f, certificate_used& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_waits& x) {
-  return f(x.connection, x.for_what);
+  return f(x.connection, x.for_what, x.lasts);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, carrier_waits& x) {
+  return f(x.for_what, x.lasts);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, files_used& x) {
@@ -155,7 +170,7 @@ typename Inspector::result_type inspect(Inspector& f, files_used& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_failed& x) {
-  return f(x.connection, x.error, x.steps, x.warnings, x.files);
+  return f(x.connection, x.error, x.steps, x.warnings, x.files, x.keys);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_lost& x) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "messages/ids.hpp"
+#include "messages/key_account.hpp"
 #include "messages/ssh_error.hpp"
 #include "messages/status.hpp"
 
@@ -129,12 +130,14 @@ struct event_record {
   std::uint64_t missed = 0;
   /// Who ordered it, as messages/orders.hpp says; empty: nobody did, it came of itself.
   std::string by = {};
+  /// Of an opening that ended, well or not: which keys it considered, in the order in which it did.
+  std::vector<key_considered> keys = {};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, event_record& x) {
   return f(x.cluster, x.at, x.what, x.connection, x.lease, x.text, x.steps, x.error, x.removed, x.missed,
-           x.by);
+           x.by, x.keys);
 }
 
 } // namespace moorage

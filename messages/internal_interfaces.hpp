@@ -69,8 +69,8 @@ using connection_actor = caf::typed_actor<
     caf::replies_to<probe_request>::with<probe_answer>,
     // From its pool.
     caf::reacts_to<begin_lease>, caf::reacts_to<end_lease>, caf::reacts_to<give_up_channel>,
-    caf::reacts_to<carry_connection>, caf::reacts_to<change_probes>, caf::reacts_to<close_connection>,
-    caf::reacts_to<turns_replaced>,
+    caf::reacts_to<carry_connection>, caf::reacts_to<carrier_waits>, caf::reacts_to<change_probes>,
+    caf::reacts_to<close_connection>, caf::reacts_to<turns_replaced>,
     // From `turns_actor`.
     caf::reacts_to<turn_given>,
     // From the readiness loop and its own timer.

@@ -43,7 +43,7 @@ struct permit_request {
   std::uint32_t pool_size = 0;
   std::uint32_t log_ins_per_minute = 0;
   std::chrono::milliseconds penalty_max{0};
-  std::chrono::milliseconds connect_timeout{0};
+  std::chrono::milliseconds log_in_max{0}; ///< how long one may last
 };
 
 /// From a pool: it needs the permit no more, or the log-in has ended. It ends with its pool, too.
@@ -92,7 +92,7 @@ typename Inspector::result_type inspect(Inspector& f, join_budget& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, permit_request& x) {
   return f(x.permit, x.held, x.anew, x.carries, x.host, x.port, x.pool_size, x.log_ins_per_minute,
-           x.penalty_max, x.connect_timeout);
+           x.penalty_max, x.log_in_max);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, return_permit& x) {

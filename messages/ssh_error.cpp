@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "messages/key_account.hpp"
+
 namespace moorage {
 
 namespace {
@@ -30,6 +32,10 @@ constexpr std::array failure_names{"none",
 
 static_assert(stage_names.size() == static_cast<std::size_t>(ssh_stage::session) + 1);
 static_assert(failure_names.size() == static_cast<std::size_t>(ssh_failure::denied_too_often) + 1);
+
+constexpr std::array fate_names{"accepted", "denied", "not_signed", "cut_short", "not_offered"};
+
+static_assert(fate_names.size() == static_cast<std::size_t>(key_fate::not_offered) + 1);
 
 template <class Names, class Enum>
 std::string name_of(const Names& names, Enum value) {
@@ -83,6 +89,10 @@ errc refusal_for(ssh_failure kind) {
 
 std::string to_string(ssh_stage stage) {
   return name_of(stage_names, stage);
+}
+
+std::string to_string(key_fate fate) {
+  return name_of(fate_names, fate);
 }
 
 std::string to_string(ssh_failure kind) {

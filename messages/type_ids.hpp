@@ -53,7 +53,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::carry_connection)
   add(outcome) add(output_kind) add(severity) add(event_filter) add(event_kind) add(removal_reason) add(connection_state) add(pool_state) \
   add(evidence_kind) add(connection_outcome) add(connection_status) add(pause_status) add(lease_status) add(waiter_status) add(pool_counters) add(latency_quantiles) \
   add(opening_cause) add(waiting_cause) add(standing) add(opening_explanation) add(connection_explanation) \
-  add(waiter_explanation)
+  add(waiter_explanation) add(key_fate) add(key_considered)
 
 /// What outsiders say to their session: nothing in it names an actor.
 #define MOORAGE_SAID_BY_OUTSIDERS(add) \
@@ -77,7 +77,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::carry_connection)
   add(subscribe_for) add(grant_event_credit_for) add(end_subscriptions) add(outsider_gone) add(passed_acquire) add(acquire_taken) \
   add(begin_lease) add(end_lease) add(lease_cleared) add(close_connection) add(connection_opened) add(connection_failed) \
   add(connection_lost) add(connection_closed) add(connection_doubted) add(connection_answered) add(channel_refused) add(connection_waits) add(certificate_used) add(channel_late) add(give_up_channel) add(change_probes) \
-  add(carry_for) add(carry_connection) add(carriage_ended) add(probe_request) add(probe_passed) add(probe_failed) add(turn_request) add(turn_given) add(turn_over) add(turns_replaced) \
+  add(carry_for) add(carry_connection) add(carriage_ended) add(carrier_waits) add(probe_request) add(probe_passed) add(probe_failed) add(turn_request) add(turn_given) add(turn_over) add(turns_replaced) \
   add(permit_request) add(return_permit) add(permit_given) add(permit_delayed) add(permits_replaced) add(get_budget) add(site_budget) add(join_budget) add(wake_up) add(stop_all) \
   add(local_call)
 

@@ -32,6 +32,14 @@ void connection_actor_state::carry(carry_connection& order) {
   drive();
 }
 
+/// From the pool of its jump: a touch, say, which its own opening waits for as well.
+void connection_actor_state::take(const carrier_waits& told) {
+  if (now_in != phase::opening)
+    return;
+  link->carrier_waits(told);
+  drive();
+}
+
 void connection_actor_state::fold(carriage_over& event) {
   if (auto over = carried_.extract(event.stream); !over.empty())
     caf::anon_send(pool, carriage_ended{id, over.mapped()});

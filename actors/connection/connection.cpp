@@ -212,12 +212,13 @@ void connection_actor_state::fold(transport_opened& event) {
     return;
   now_in = phase::open;
   caf::anon_send(pool, connection_opened{id, std::move(event.steps), std::move(event.warnings),
-                                         std::move(event.banner), std::move(event.certificate)});
+                                         std::move(event.banner), std::move(event.certificate),
+                                         std::move(event.keys)});
 }
 
 void connection_actor_state::fold(opening_waits& event) {
   if (now_in == phase::opening)
-    caf::anon_send(pool, connection_waits{id, std::move(event.for_what)});
+    caf::anon_send(pool, connection_waits{id, std::move(event.for_what), event.lasts});
 }
 
 void connection_actor_state::fold(transport_failed& event) {
@@ -225,7 +226,8 @@ void connection_actor_state::fold(transport_failed& event) {
   switch (now_in) {
   case phase::opening:
     caf::anon_send(pool, connection_failed{id, std::move(event.error), std::move(event.steps),
-                                           std::move(event.warnings), std::move(event.files)});
+                                           std::move(event.warnings), std::move(event.files),
+                                           std::move(event.keys)});
     break;
   case phase::open:
     caf::anon_send(pool, connection_lost{id, std::move(event.error)});
@@ -362,6 +364,7 @@ connection_actor::behavior_type behaviour_of(connection_actor_state* state) {
       [state](const give_up_channel& order) { state->give_up(order); },
       [state](const change_probes& order) { state->change(order); },
       [state](carry_connection& order) { state->carry(order); },
+      [state](const carrier_waits& told) { state->take(told); },
       [state](const close_connection&) { state->close(); },
       [state](const turns_replaced& order) { state->ask_anew(order); },
       [state](const turn_given&) { state->take_turn(); },

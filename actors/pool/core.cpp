@@ -92,6 +92,7 @@ void pool_core::settle() {
   use_permits();
   ask_for_permits();
   watch_overload(); // an opening that was given up may have had them refused
+  pass_on_waits();  // likewise
 }
 
 time_point pool_core::next_due() const {
@@ -154,6 +155,7 @@ void pool_core::enter(connection& c, connection_state state) {
   --count(c.state);
   ++count(state);
   c.state = state;
+  waits_changed_ = waits_changed_ || !c.waits_for.empty();
   c.waits_for.clear();
   refresh(c);
 }

@@ -173,6 +173,9 @@ private:
   void hurry_for_carriers();
   void on(const carriage_ended& event);
   void drop_carried(connection& c);
+  const connection* asking_opening() const;
+  void tell_of(const connection& asks, ticket place);
+  void pass_on_waits();
 
   // --- core_overload.cpp: who is refused when everybody waits too long
   overload::bounds overload_bounds() const;
@@ -347,8 +350,9 @@ private:
   permit_delay delay_; ///< of the wishes
   bool anew_ = false;  ///< since a reset, no permit has been asked for
 
-  std::size_t carried_ = 0; ///< connections of other clusters, by all of ours
-  lease_map leases_;        ///< ids grow: in the order of granting
+  bool waits_changed_ = false; ///< in this step, what an opening waits for
+  std::size_t carried_ = 0;    ///< connections of other clusters, by all of ours
+  lease_map leases_;           ///< ids grow: in the order of granting
   std::set<std::pair<holder_id, lease_id>> leases_of_;
   std::set<lease_id> unconfirmed_; ///< also in the order of their time-outs
   lease_id watched_;               ///< up to this one, who held theirs for too long has been told of

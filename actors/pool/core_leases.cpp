@@ -54,6 +54,9 @@ void pool_core::on(const acquire_requested& event) {
   if (w.carries && !is_to_carry())
     hurry_for_carriers();
   waiters_.join(std::move(w));
+  if (event.carries)
+    if (const auto* asks = asking_opening())
+      tell_of(*asks, waiters_.newest());
 }
 
 /// What a latched pool refuses with.

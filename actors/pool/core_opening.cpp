@@ -1,5 +1,6 @@
 // Openings: who needs one, its tries, and what becomes of what it opened.
 #include <algorithm>
+#include <utility>
 
 #include "actors/durations.hpp"
 #include "actors/pool/core.hpp"
@@ -102,7 +103,15 @@ void pool_core::on(const connection_opened& event) {
   back_off_.opened(c->tried);
   becomes_idle(*c);
   auto words = event.banner.empty() ? std::string{} : "the server says: " + event.banner;
-  note(announce{event_kind::opened, c->id, {}, std::move(words), removal_reason::none, event.steps});
+  note(announce{event_kind::opened,
+                c->id,
+                {},
+                std::move(words),
+                removal_reason::none,
+                event.steps,
+                {},
+                {},
+                event.keys});
   said_ = {c->id, event.banner, std::move(warnings)};
 }
 
@@ -111,8 +120,10 @@ void pool_core::on(const connection_waits& event) {
   auto* c = find(event.connection);
   if (c == nullptr || c->state != connection_state::opening || !c->has_actor)
     return;
-  c->waits_for = printable(event.for_what, printable_whole);
-  if (!c->waits_for.empty())
+  auto before = std::exchange(c->waits_for, printable(event.for_what, printable_whole));
+  c->waits_until = after(now_, event.lasts);
+  waits_changed_ = true;
+  if (!c->waits_for.empty() && c->waits_for != before)
     note(event_kind::asking, c->id, {}, "waiting for " + c->waits_for);
 }
 
@@ -174,6 +185,7 @@ void pool_core::try_failed(connection& c, const ssh_error& error, const connecti
   ++counters_.open_failures;
   openings_rate_.add(false);
   c.has_actor = false;
+  waits_changed_ = waits_changed_ || !c.waits_for.empty();
   c.waits_for.clear();
   permit_over(c, use_of(error));
   c.last_error = error;
@@ -186,7 +198,9 @@ void pool_core::try_failed(connection& c, const ssh_error& error, const connecti
                 which_try(c) + ": " + to_string(what),
                 removal_reason::none,
                 told.steps,
-                error});
+                error,
+                {},
+                told.keys});
   if (error.kind == ssh_failure::turned_away || error.kind == ssh_failure::denied_too_often)
     note(event_kind::turned_away, c.id, {},
          "a sign of a ban, or of too many log-ins: none begins for a while");

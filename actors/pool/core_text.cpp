@@ -157,6 +157,9 @@ struct effect_line {
     return line("grant", to_string(e.request), to_string(e.lease), to_string(e.connection),
                 to_string(e.holder));
   }
+  std::string operator()(const tell_of_wait& e) const {
+    return line("tell_of_wait", to_string(e.request), e.for_what);
+  }
   std::string operator()(const begin_carriage& e) const {
     return line("carry", to_string(e.request), to_string(e.connection));
   }

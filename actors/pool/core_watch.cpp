@@ -51,9 +51,8 @@ void pool_core::watch_certificate() {
   certificate_.warned();
   note(event_kind::expiring, {}, {},
        certificate_.in_words(now_) + ", in " + to_text(certificate_.left(now_)) +
-           (settings_.renew_command.empty()
-                ? ": get a new one, or set renew_command"
-                : ": renew_command is run before the next log-in, if it is in a file"));
+           (settings_.renew_command.empty() ? ": get a new one, or set renew_command"
+                                            : ": renew_command is run before the next log-in"));
 }
 
 /// The lease goes on with another connection, if nothing has run under it: its user's client sees to that,

@@ -44,6 +44,7 @@ struct pool_connection {
   time_point retry_at;
   ssh_error last_error;  ///< of the opening's last try
   std::string waits_for; ///< what a person has to do for the opening to go on; empty: nothing
+  time_point waits_until = time_point::min(); ///< at most
   bool condemned = false;
   removal_reason reason = removal_reason::lost; ///< why it is condemned or closing
   time_point began;                             ///< the opening; from then on when it was opened
@@ -88,9 +89,9 @@ struct pool_connection {
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, pool_connection& x) {
     return f(x.id, x.state, x.attempt, x.has_actor, x.awaits_permit, x.permit, x.tried, x.retry_at,
-             x.last_error, x.waits_for, x.condemned, x.reason, x.began, x.age, x.renew_at, x.leases, x.ending,
-             x.carried, x.leases_served, x.stamp, x.idle_since, x.health, x.checks, x.channels, x.past,
-             x.probe_queued, x.silent_meanwhile, x.checking);
+             x.last_error, x.waits_for, x.waits_until, x.condemned, x.reason, x.began, x.age, x.renew_at,
+             x.leases, x.ending, x.carried, x.leases_served, x.stamp, x.idle_since, x.health, x.checks,
+             x.channels, x.past, x.probe_queued, x.silent_meanwhile, x.checking);
   }
 };
 

@@ -177,6 +177,12 @@ struct begin_carriage {
   request_id request;
   connection_id connection;
 };
+/// Tell whoever waits to be carried that a person is waited for, or is not any more.
+struct tell_of_wait {
+  request_id request;
+  std::string for_what;              ///< empty: nobody is waited for
+  std::chrono::nanoseconds lasts{0}; ///< at most, from now on
+};
 /// Answer a request with an error.
 struct refuse {
   request_id request;
@@ -212,15 +218,16 @@ struct announce {
   lease_id lease;           ///< 0: none
   std::string text;         ///< for people; may be empty
   removal_reason removed = removal_reason::none;
-  std::vector<opening_step> steps = {}; ///< of an opening that ended, well or not
-  ssh_error error = {};                 ///< why an opening failed or a connection was lost
-  std::string by = {};                  ///< who ordered it
+  std::vector<opening_step> steps = {};  ///< of an opening that ended, well or not
+  ssh_error error = {};                  ///< why an opening failed or a connection was lost
+  std::string by = {};                   ///< who ordered it
+  std::vector<key_considered> keys = {}; ///< of an opening that ended
 };
 
 using pool_effect =
     std::variant<request_permit, return_permit, look_at_credentials, open_connection, close_connection, grant,
-                 begin_carriage, refuse, acknowledge, write_recording, end_lease, give_up_channel,
-                 notify_holder, start_probe, change_probes, announce>;
+                 begin_carriage, tell_of_wait, refuse, acknowledge, write_recording, end_lease,
+                 give_up_channel, notify_holder, start_probe, change_probes, announce>;
 
 using pool_effects = std::vector<pool_effect>;
 

@@ -20,6 +20,11 @@ void tell(const caf::strong_actor_ptr& whom, T what) {
   caf::anon_send(caf::actor_cast<caf::actor>(whom), std::move(what));
 }
 
+/// As long as a log-in may keep its server waiting: a person has a time of its own.
+std::chrono::milliseconds log_in_max(const cluster_settings& settings) {
+  return settings.connect_timeout + (settings.agent ? settings.agent_timeout : std::chrono::milliseconds{0});
+}
+
 /// Behind a jump host a name may be another machine's than here.
 std::string site_of(const cluster_settings& settings) {
   return (settings.jump.empty() ? "" : settings.jump + "/") + settings.host;
@@ -223,7 +228,7 @@ void pool_actor_state::apply(const request_permit& effect) {
   if (permits_)
     self_->send(permits_,
                 permit_request{effect.permit, effect.held, effect.anew, core_->is_to_carry(), site_of(s),
-                               s.port, s.pool_size, s.log_ins_per_minute, s.penalty_max, s.connect_timeout});
+                               s.port, s.pool_size, s.log_ins_per_minute, s.penalty_max, log_in_max(s)});
   else if (!effect.held)
     self_->send(self_, permit_given{effect.permit});
 }

@@ -138,6 +138,7 @@ private:
   void apply(const close_connection& effect);
   void apply(grant& effect);
   void apply(const begin_carriage& effect);
+  void apply(const tell_of_wait& effect);
   void apply(const refuse& effect);
   void apply(const acknowledge& effect);
   void apply(const write_recording& effect);

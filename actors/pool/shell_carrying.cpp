@@ -26,6 +26,11 @@ void pool_actor_state::take(carry_for& request) {
   step(std::move(event));
 }
 
+void pool_actor_state::apply(const tell_of_wait& effect) {
+  if (auto found = askers_.find(effect.request); found != askers_.end())
+    tell(found->second.holder, carrier_waits{effect.for_what, effect.lasts});
+}
+
 void pool_actor_state::apply(const begin_carriage& effect) {
   auto found = askers_.find(effect.request);
   if (found == askers_.end())

@@ -21,6 +21,7 @@ event_record pool_actor_state::recorded(announce& effect) const {
   record.steps = std::move(effect.steps);
   for (auto& step : record.steps)
     step.text = printable(step.text, printable_whole);
+  record.keys = std::move(effect.keys); // fit to be shown
   record.error = {effect.error.stage, effect.error.kind, printable(effect.error.text, printable_whole)};
   record.removed = effect.removed;
   record.by = printable(effect.by, printable_whole);
@@ -40,6 +41,7 @@ void pool_actor_state::apply(announce& effect) {
     return;
   record.missed = 0;
   record.steps.clear();
+  record.keys.clear();
   record.text = printable(record.text, error_text_kept);
   record.error.text = printable(record.error.text, error_text_kept);
   errors_.push_back(std::move(record));

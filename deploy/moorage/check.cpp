@@ -74,11 +74,18 @@ struct finding {
   std::string brief = {}; ///< for people, of what the error at the end tells whole; empty: `text`
 };
 
+/// A key that a log-in considered, and whose log-in that was.
+struct key_found {
+  std::string hop; ///< the jump host; empty: the cluster itself
+  key_considered key;
+};
+
 struct findings {
   std::string destination;
   bool of_node = false;
   bool was_open = false;
   std::vector<finding> steps;
+  std::vector<key_found> keys;
   std::vector<std::string> causes; ///< jump hosts' errors that `trouble` tells
   failure trouble;                 ///< code `none`: all is well
   bool interrupted = false;
@@ -91,7 +98,18 @@ std::string in_words(Named what) {
   return result;
 }
 
+/// Of a hop's last log-in: another try considers the same ones again.
+void add_keys(findings& found, const std::vector<event_record>& events, const std::string& hop) {
+  for (auto event = events.rbegin(); event != events.rend(); ++event)
+    if (!event->keys.empty()) {
+      for (const auto& key : event->keys)
+        found.keys.push_back({hop, key});
+      return;
+    }
+}
+
 void add_openings(findings& found, const std::vector<event_record>& events, const std::string& hop = {}) {
+  add_keys(found, events, hop);
   for (const auto& event : events) {
     for (const auto& step : event.steps)
       found.steps.push_back({in_words(step.stage), step.took, step.text, false, hop});
@@ -237,6 +255,24 @@ findings look(const options& from, pools_at_hand& reached, const signal_watch& s
   return found;
 }
 
+std::string keys_text(const findings& found, bool colours) {
+  table keys{{"KEY", "FROM", "WHAT BECAME OF IT"}};
+  for (const auto& [hop, key] : found.keys) {
+    auto fate = in_words(key.fate);
+    if (!key.why.empty())
+      fate += ": " + printable(key.why, printable_whole);
+    if (!key.advice.empty())
+      fate += "; to do: " + printable(key.advice, printable_whole);
+    auto with = key.fate == key_fate::accepted ? colour::good
+                : key.fate == key_fate::denied ? colour::bad
+                                               : colour::none;
+    keys.add({key.key.empty() ? std::string{"-"} : printable(key.key, printable_whole),
+              (hop.empty() ? "" : printable(hop) + ": ") + printable(key.from, printable_whole),
+              {std::move(fate), with}});
+  }
+  return keys.empty() ? std::string{} : keys.text(colours);
+}
+
 std::string text_of(const options& from, const findings& found, std::chrono::nanoseconds took) {
   auto colours = has_colours(1);
   auto result = printable(from.cluster);
@@ -252,6 +288,7 @@ std::string text_of(const options& from, const findings& found, std::chrono::nan
                {each.brief.empty() ? each.text : each.brief, each.failed ? colour::bad : colour::none}});
   if (!steps.empty())
     result += steps.text(colours);
+  result += keys_text(found, colours);
   auto verdict = found.trouble.code == errc::none ? painted("all is well", colour::good, colours)
                  : found.interrupted              ? painted("interrupted", colour::busy, colours)
                                                   : painted("not well", colour::bad, colours);
@@ -266,6 +303,12 @@ std::string json_of(const options& from, const findings& found, std::chrono::nan
                      {"took_seconds", seconds_of(each.took)},
                      {"text", each.text},
                      {"failed", each.failed}});
+  auto keys = json::array();
+  for (const auto& [hop, key] : found.keys) {
+    auto one = to_json(key);
+    one["cluster"] = hop.empty() ? from.cluster : hop;
+    keys.push_back(std::move(one));
+  }
   return json_text({{"cluster", from.cluster},
                     {"destination", found.destination},
                     {"well", found.trouble.code == errc::none},
@@ -273,6 +316,7 @@ std::string json_of(const options& from, const findings& found, std::chrono::nan
                     {"was_open", found.was_open},
                     {"took_seconds", seconds_of(took)},
                     {"steps", steps},
+                    {"keys", keys},
                     {"trouble", found.trouble.code == errc::none ? json{} : to_json(found.trouble)}});
 }
 

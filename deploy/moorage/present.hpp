@@ -36,6 +36,7 @@ nlohmann::ordered_json to_json(const waiter_status& waiter);
 nlohmann::ordered_json to_json(const explanation& why);
 nlohmann::ordered_json to_json(const event_record& event);
 nlohmann::ordered_json to_json(const opening_step& step);
+nlohmann::ordered_json to_json(const key_considered& key);
 nlohmann::ordered_json to_json(const failure& reason);
 nlohmann::ordered_json to_json(const outcome& ended);
 nlohmann::ordered_json settings_json(const cluster_settings& settings);

@@ -82,6 +82,15 @@ json to_json(const opening_step& step) {
   return {{"step", to_string(step.stage)}, {"took_seconds", seconds_of(step.took)}, {"text", step.text}};
 }
 
+json to_json(const key_considered& key) {
+  auto or_null = [](const std::string& text) { return text.empty() ? json{} : json(text); };
+  return {{"from", or_null(key.from)},
+          {"key", or_null(key.key)},
+          {"fate", to_string(key.fate)},
+          {"why", or_null(key.why)},
+          {"advice", or_null(key.advice)}};
+}
+
 json to_json(const outcome& ended) {
   json result{{"outcome", to_string(ended.kind)}};
   result["code"] = ended.kind == outcome_kind::exited ? json(static_cast<std::uint32_t>(ended.code)) : json{};
@@ -203,6 +212,8 @@ json to_json(const event_record& event) {
   result["by"] = event.by.empty() ? json{} : json(event.by);
   if (!event.steps.empty())
     result["steps"] = list_to_json(event.steps);
+  if (!event.keys.empty())
+    result["keys"] = list_to_json(event.keys);
   if (event.missed > 0)
     result["missed"] = event.missed;
   return result;
@@ -222,6 +233,7 @@ template json list_to_json(const std::vector<connection_status>&);
 template json list_to_json(const std::vector<lease_status>&);
 template json list_to_json(const std::vector<waiter_status>&);
 template json list_to_json(const std::vector<opening_step>&);
+template json list_to_json(const std::vector<key_considered>&);
 template json list_to_json(const std::vector<event_record>&);
 
 } // namespace moorage::cli

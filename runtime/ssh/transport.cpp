@@ -195,10 +195,13 @@ void ssh_transport::fail(ssh_error error) {
   for (auto& stream : streams_)
     stream->broken(error);
   carried_.end({errc::connection_lost, "its connection was lost: " + error.text}, nullptr);
-  transport_failed told{std::move(error), {}, {}};
+  transport_failed told{std::move(error), {}, {}, {}, {}};
   if (auto* o = opening_.get()) {
     told.steps = std::move(o->steps);
     told.warnings = std::move(o->warnings);
+    told.keys = o->logging_in  ? o->logging_in->keys()
+                : o->preparing ? o->preparing->keys()
+                               : std::vector<key_considered>{};
     told.files = o->preparing ? o->preparing->files() : o->ready ? std::move(o->ready->files) : files_used{};
   }
   release();

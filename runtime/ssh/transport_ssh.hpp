@@ -64,6 +64,7 @@ public:
   void carry(stream_id stream, std::shared_ptr<carriage> what, carriage_target to) override;
   void ask(std::uint64_t asked) override;
   void close() override;
+  void carrier_waits(const moorage::carrier_waits& told) override;
   bool pump(time_point now, std::vector<transport_event>& events) override;
   time_point computes_until() const override;
   time_point next_due() const override;
@@ -101,9 +102,11 @@ private:
   struct carried_way {
     std::string jump; ///< the cluster's name
     std::shared_ptr<const carriage_note> note;
-    unique_fd held; ///< until our first words are written
-    bool heard;     ///< something has come
-    bool step_told; ///< among the opening's
+    unique_fd held;                             ///< until our first words are written
+    bool heard;                                 ///< something has come
+    bool step_told;                             ///< among the opening's
+    std::optional<moorage::carrier_waits> told; ///< of what is to carry it, and not looked at yet
+    person_wait wait;
   };
 
   command_stream* find(stream_id stream);
@@ -149,6 +152,7 @@ private:
   // runtime/ssh/opening/transport_jump.cpp
   bool begin_jump();
   bool awaits_jump();
+  void mind_carrier();
   ssh_error jump_error() const;
   ssh_error jump_overdue() const;
 

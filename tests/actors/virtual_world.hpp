@@ -51,6 +51,7 @@ struct scripted_network {
   std::vector<std::string> commands;
   /// Where connections of other clusters were to be carried to, in order.
   std::vector<std::string> carried_to;
+  std::vector<std::string> carriers_wait; ///< what carriers were said to wait for
 };
 
 class scripted_transport final : public transport {
@@ -96,6 +97,9 @@ public:
   void carry(stream_id stream, std::shared_ptr<carriage> what, carriage_target to) override {
     carried_.emplace(stream, std::move(what));
     network_->carried_to.push_back(to.host + ":" + std::to_string(to.port));
+  }
+  void carrier_waits(const moorage::carrier_waits& told) override {
+    network_->carriers_wait.push_back(told.for_what);
   }
   void ask(std::uint64_t question) override {
     ++network_->questions;

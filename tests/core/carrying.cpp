@@ -79,6 +79,41 @@ TEST_CASE("a connection that carries is not idle, and is closed neither for its 
   CHECK(s.step(carriage_ended{c1, r1}) + s.wait(10s) == "close c1 lifetime");
 }
 
+TEST_CASE("who waits to be carried is told of the person that the jump waits for, and has its time kept") {
+  story s{lumi(1)};
+  REQUIRE(carry(s, r1, h1) == "open c1"); // for 30 s
+  s.wait(10s);
+  CHECK(s.step(connection_waits{c1, "a touch (the key)", 40s}) ==
+        "tell_of_wait r1 a touch (the key) at the jump host 'lumi'");
+  // Who comes now is told as well.
+  CHECK(carry(s, r2, h2) == "tell_of_wait r2 a touch (the key) at the jump host 'lumi'");
+  CHECK(s.wait(39s) == "");
+  SECTION("which runs on when it has come") {
+    CHECK(s.step(connection_waits{c1, ""}) == "tell_of_wait r1, tell_of_wait r2");
+    CHECK(s.wait(19s) == "");
+    CHECK(s.wait(1s) == "refuse r1 acquire_timeout");
+    CHECK(s.wait(10s) == "refuse r2 acquire_timeout");
+  }
+  SECTION("or when its own time is over, whatever became of it") {
+    CHECK(s.wait(20s) == "");
+    CHECK(s.wait(1s) == "refuse r1 acquire_timeout");
+  }
+  SECTION("or is carried once the connection is open") {
+    CHECK(s.step(connection_opened{c1}) == "tell_of_wait r1, carry r1 c1, tell_of_wait r2, carry r2 c1");
+  }
+  SECTION("or is told of the end of that with the try's") {
+    CHECK(s.step(connection_failed{c1, error_of(ssh_failure::timed_out)}) ==
+          "tell_of_wait r1, tell_of_wait r2");
+  }
+}
+
+TEST_CASE("the person that a jump's own jump waits for is told by that one's name") {
+  story s{lumi(1)};
+  REQUIRE(carry(s, r1, h1) == "open c1");
+  CHECK(s.step(connection_waits{c1, "a touch (the key) at the jump host 'gate'", 40s}) ==
+        "tell_of_wait r1 a touch (the key) at the jump host 'gate'");
+}
+
 TEST_CASE("what ends twice, or was never carried, ends nothing") {
   auto s = carrying_one();
   REQUIRE(carry(s, r2, h1) == "carry r2 c1");

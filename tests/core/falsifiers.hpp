@@ -166,10 +166,11 @@ inline falsifier misreport(std::function<void(watched_pool&)> how) {
 }
 
 /// What the observer complains of when the bug is planted, in the first life that gives an opportunity.
-inline std::string complaint(const falsifier& falsify, bool carriages = false) {
+inline std::string complaint(const falsifier& falsify, bool carriages = false, bool persons = false) {
   for (std::uint64_t seed = 1; seed <= 4000; ++seed) {
     impolite_world world{seed};
     world.carriages = carriages;
+    world.persons = persons;
     auto done = false;
     world.pool.tamper = [&](watched_pool& pool) {
       if (!done)

@@ -102,7 +102,7 @@ void impolite_world::answer(const open_connection& effect) {
     later(3s + up_to(10s), connection_lost{c, {ssh_stage::session, ssh_failure::reset, "flaps"}});
   // By their numbers: what else happens does not hang on it.
   if (persons && c.value % 10 == 3)
-    later(1ms, connection_waits{c, "a touch"});
+    later(1ms, connection_waits{c, "a touch", 5s});
   certificate_used certificate;
   if (persons && c.value % 7 == 0)
     certificate = {"id-cert.pub", "jane", c.value % 2 == 0 ? "today" : "tomorrow", 20min * (c.value % 4), 1h};
@@ -210,7 +210,7 @@ void impolite_world::be_rude() {
     return step(machine_slept{up_to(10h)});
   case 15:
     if (persons)
-      step(connection_waits{some_connection, "nobody"});
+      step(connection_waits{some_connection, chance(0.5) ? "nobody" : "", up_to(5s)});
     return step(credentials_seen{chance(0.5) ? "as they were" : ""});
   case 14:
     return step(channel_refused{some_connection, some_lease, static_cast<std::uint32_t>(below(4)),

@@ -47,6 +47,7 @@ private:
   void answer(const close_connection& effect);
   void answer(const grant& effect);
   void answer(const begin_carriage& effect);
+  void answer(const tell_of_wait&) {}
   void answer(const refuse&) {}
   void answer(const acknowledge&) {}
   void answer(const write_recording&) {}

@@ -19,6 +19,7 @@ void observer::told(time_point now, const pool_event& event) {
   notices_.clear();
   leaks_.clear();
   late_ = {};
+  asks_now_ = {};
   hear_sender(event);
   std::visit([this](const auto& what) { hear(what); }, event);
   unconfirmed_grants();
@@ -47,6 +48,7 @@ void observer::did(const pool_effects& effects, const pool_status& status, time_
   check_permits(next_due);
   check_drain(next_due);
   check_renewals(next_due);
+  check_persons();
   check_overload(next_due);
   check_status(status);
 }

@@ -72,6 +72,8 @@ public:
     }
 
     std::vector<request_id> carriages; ///< connections of other clusters
+    std::string waits_for;             ///< what a person has to do; empty: nothing
+    time_point waits_until;
 
     std::size_t in_use() const { return live.size() + asked.size(); }
     bool busy() const { return in_use() > 0 || !carriages.empty(); }
@@ -101,7 +103,9 @@ public:
     holder_id holder;
     std::string identity;
     time_point deadline, asked;
-    bool yields = false; ///< named no patience, and does not wait until the cluster is ready
+    std::string waits_for;            ///< as it was told, to be carried
+    std::chrono::nanoseconds left{0}; ///< of its deadline, which stands still meanwhile
+    bool yields = false;              ///< named no patience, and does not wait until the cluster is ready
     std::uint64_t step = 0;
   };
 
@@ -151,6 +155,9 @@ public:
   bool may_move() const { return may_move_; }
   bool must_move() const { return must_move_; }
   bool on_trial() const { return trial_; }
+  const connection_book* asking() const;
+  bool certificate_in_use() const { return !certificate_.name.empty(); }
+  std::chrono::nanoseconds certificate_left() const { return certificate_ends_ - now_; }
   /// An opening that somebody waits for.
   time_point not_before() const { return not_before_; }
   time_point not_before_alone() const { return not_before_alone_; }
@@ -173,7 +180,7 @@ private:
   void hear(const lease_cleared& event);
   void hear(const carriage_ended& event);
   void hear(const connection_opened& event);
-  void hear(const connection_waits&) {} // it decides nothing
+  void hear(const connection_waits& event);
   void hear(const connection_failed& event);
   void hear(const connection_lost& event);
   void hear(const connection_closed& event);
@@ -223,6 +230,7 @@ private:
   void see(const close_connection& effect);
   void see(const grant& effect);
   void see(const begin_carriage& effect);
+  void see(const tell_of_wait& effect);
   void see(const refuse& effect);
   void see(const acknowledge& effect);
   void see(const write_recording& effect);
@@ -232,6 +240,9 @@ private:
   void see(const start_probe& effect);
   void see(const change_probes& effect);
   void see(const announce& effect);
+  void tells_of_persons(const announce& effect);
+  void let_in_with(const certificate_used& certificate);
+  void check_persons() const;
   void tells_of_overload(const announce& effect);
   void tells_of_renewals(const announce& effect);
   void tells_who_ordered(const announce& effect) const;
@@ -335,6 +346,10 @@ private:
   connection_book newcomer_;                          ///< what is known of those to be opened
   std::string credentials_;                           ///< as the log-in saw them that latched it
   time_point looked_at_ = time_point::min(), looking_until_ = time_point::min();
+  connection_id asks_now_;       ///< that began to wait for a person in this step, and is not told of
+  certificate_used certificate_; ///< of the last log-in; with an end only
+  time_point certificate_ends_ = time_point::max();
+  std::set<std::string> ends_told_;
   bool stopping_ = false, removed_ = false, latched_ = false, disconnected_now_ = false;
 };
 

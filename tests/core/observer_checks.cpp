@@ -37,7 +37,10 @@ void observer::hear(const ordered<probe_pool>& event) {
   expect_answer(event.request, errc::none);
 }
 
-void observer::hear(const machine_slept&) {
+void observer::hear(const machine_slept& event) {
+  if (certificate_in_use())
+    certificate_ends_ -=
+        std::min<std::chrono::nanoseconds>(event.how_long, certificate_ends_.time_since_epoch());
   for (auto& c : connections_)
     c.doubted = c.doubted || (c.now == phase::open && !c.condemned);
 }

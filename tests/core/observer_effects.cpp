@@ -79,6 +79,7 @@ void observer::see(const open_connection& effect) {
   c.attempt = effect.attempt;
   c.tried = now_;
   c.now = phase::trying;
+  c.waits_for.clear();
 }
 
 void observer::see(const close_connection& effect) {

@@ -156,6 +156,7 @@ void observer::hear(const connection_opened& event) {
   c.now = phase::open;
   c.opened = c.heard = c.last = c.quiet_since = now_;
   c.carried = false;
+  let_in_with(event.certificate);
   begins_with_lessons(c);
   if (c.tried >= useless_at_) // else it says nothing about those that are let in
     forgive();

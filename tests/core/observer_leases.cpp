@@ -113,6 +113,7 @@ void observer::leaked_leases() {
 
 void observer::see(const announce& effect) {
   tells_of_overload(effect);
+  tells_of_persons(effect);
   tells_of_renewals(effect);
   tells_who_ordered(effect);
   if (effect.what == event_kind::probe_failed) // perhaps in the step that moved a command away from there

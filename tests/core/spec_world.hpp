@@ -56,6 +56,7 @@ private:
   void saw(const close_connection& effect);
   void saw(const grant& effect);
   void saw(const begin_carriage&) {}
+  void saw(const tell_of_wait&) {}
   void saw(const refuse& effect);
   void saw(const acknowledge& effect);
   void saw(const write_recording&) {}

@@ -130,6 +130,41 @@ TEST_CASE("one that gives up leaves its place to the next") {
   CHECK(both.until([&] { return second.opened; }));
 }
 
+TEST_CASE("a question that was given up is waited for by those behind it as long as any other") {
+  real_sshd server;
+  confirming_agent agent{{server.client_key()}};
+  test::journey three;
+  three.around.around.agent_socket = agent.socket();
+  auto hasty = by_agent(three.around, server, "hasty");
+  hasty.agent_timeout = 2s;
+  auto& first = three.add(hasty);
+  first.it->open();
+  REQUIRE(three.until([&] { return agent.asked() == 1; }));
+  auto& second = three.add(by_agent(three.around, server, "another"));
+  second.it->open();
+  REQUIRE(three.until([&] { return first.failed.has_value(); }));
+  CHECK(first.failed->kind == ssh_failure::no_credentials);
+  // Who comes when nobody is in the line has the same before it.
+  hasty.agent_timeout = 3s;
+  hasty.name = "late";
+  auto& third = three.add(hasty);
+  third.it->open();
+  // Longer than an agent that asks nobody may take to list its keys.
+  CHECK_FALSE(three.until([&] { return second.failed || second.opened; }, 6s));
+  CHECK(last_told(second) == "the agent, which asks for another log-in");
+  REQUIRE(third.failed);
+  CHECK(third.failed->kind == ssh_failure::timed_out); // which latches nobody
+  agent.answer(false);
+  REQUIRE(three.until([&] { return agent.asked() == 2; }));
+  agent.answer(true);
+  CHECK(three.until([&] { return second.opened; }));
+  auto& fourth = three.add(by_agent(three.around, server, "after"));
+  fourth.it->open();
+  REQUIRE(three.until([&] { return agent.asked() == 3; }));
+  agent.answer(true);
+  CHECK(three.until([&] { return fourth.opened; }));
+}
+
 TEST_CASE("a security key is waited for as a touch") {
   const auto provider = security_key_provider();
   if (provider.empty()) {

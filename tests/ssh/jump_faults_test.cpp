@@ -136,6 +136,41 @@ TEST_CASE("who is not carried in time says so, and the reason that came before i
   CHECK(inner.pumps < 40);
 }
 
+TEST_CASE("whose jump host waits for a person says so, and its own time stands still", "[jump]") {
+  real_sshd gate, server;
+  journey trip;
+  auto& outer = trip.add(trip.around.settings_for(gate));
+  auto settings = trip.around.settings_for(server);
+  settings.connect_timeout = 3s;
+  auto& inner = trip.add(settings, &outer);
+  inner.it->open();
+  REQUIRE(trip.until([&] { return !inner.wanted.empty(); }));
+  const std::string touch = "a touch (the key) at the jump host 'gate'";
+  inner.it->carrier_waits({touch, 60s});
+  CHECK_FALSE(trip.until([&] { return inner.failed.has_value(); }, 4s));
+  CHECK(inner.waited_for == std::vector<std::string>{touch});
+  SECTION("until the jump host is there") {
+    inner.it->carrier_waits({});
+    REQUIRE(trip.open(outer));
+    CHECK(trip.until([&] { return inner.opened; }));
+    CHECK(inner.waited_for == std::vector<std::string>{touch, ""});
+  }
+  SECTION("or its way there begins without a word") {
+    REQUIRE(trip.open(outer));
+    CHECK(trip.until([&] { return inner.opened; }));
+    CHECK(inner.waited_for == std::vector<std::string>{touch, ""});
+  }
+  SECTION("and then runs on") {
+    inner.it->carrier_waits({});
+    CHECK(trip.until([&] { return inner.failed.has_value(); }, 10s));
+    CHECK_THAT(inner.failed->text, Contains("was not carried by the jump host 'gate' within 3s"));
+  }
+  SECTION("or no longer than it was said to last") {
+    inner.it->carrier_waits({touch, 500ms});
+    CHECK(trip.until([&] { return inner.failed.has_value(); }, 10s));
+  }
+}
+
 TEST_CASE("who dies with its jump host's connection says what became of that", "[jump]") {
   gate_and_server both;
   REQUIRE(both.open());

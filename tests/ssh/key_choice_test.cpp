@@ -62,6 +62,22 @@ TEST_CASE("of an agent's keys the likeliest are tried first, and an old certific
   CHECK(order(keys) == "mine anybody's usual a root's b old");
 }
 
+TEST_CASE("of several certificates of one key the one that lasts longest is tried first") {
+  auto of_key = [](const std::string& key, std::uint64_t until) {
+    auto blob = certificate("me", until);
+    auto at = blob.find("key of me");
+    return blob.replace(at, 9, (key + "         ").substr(0, 9));
+  };
+  const std::uint64_t now = static_cast<std::uint64_t>(std::time(nullptr));
+  credentials with;
+  auto keys = most_likely_first({{of_key("a", now + 100), "old a"},
+                                 {of_key("b", now + 50), "b"},
+                                 {of_key("a", now + 9'000), "new a"},
+                                 {of_key("a", now + 500), "middle a"}},
+                                with, "me");
+  CHECK(order(keys) == "new a b middle a old a");
+}
+
 TEST_CASE("five keys are tried at most, and who has more is told how to choose") {
   real_sshd server;
   std::vector<std::string> keys;

@@ -221,4 +221,71 @@ TEST_CASE("a renewal that is of no use is told of, and not tried again at once")
   }
 }
 
+TEST_CASE("a certificate that is in the agent alone is renewed there, and the newest is shown") {
+  certified_key us;
+  us.certify("-1d:+5m");
+  ssh_agent agent{{us.key}}; // with its certificate
+  ::unlink((us.key + "-cert.pub").c_str());
+  test::world around;
+  around.around.agent_socket = agent.socket();
+  auto named = GENERATE(false, true); // by a file with the public part
+  auto script = "SSH_AUTH_SOCK=" + agent.socket() + "; export SSH_AUTH_SOCK\n";
+  std::string sign;
+  for (const auto& word : us.signing("-1h:+2h"))
+    sign += word + " ";
+  auto settings = us.settings_in(
+      around, us.command(script + sign + "\nssh-add -q " + us.key + "\nrm " + us.key + "-cert.pub"));
+  settings.key_files = named ? std::vector<std::string>{us.key + ".pub"} : std::vector<std::string>{};
+  settings.agent = true;
+  settings.certificate_warning = 30min;
+  test::driven link{around, settings};
+  CHECK(link.open());
+  INFO((link.failed ? link.failed->text : told_by(link.warnings)));
+  CHECK(us.runs() == 1);
+  CHECK(link.certificate.left > 100min);
+  CHECK(told_by(link.warnings).empty());
+  test::driven again{around, settings};
+  CHECK(again.open());
+  CHECK(us.runs() == 1);
+}
+
+TEST_CASE("an agent's certificate that lasts asks for no renewal, and one that is of no use is told of") {
+  certified_key us;
+  test::world around;
+  auto lasts = GENERATE(true, false);
+  us.certify(lasts ? "-1h:+2h" : "-1d:+5m");
+  ssh_agent agent{{us.key}};
+  ::unlink((us.key + "-cert.pub").c_str());
+  around.around.agent_socket = agent.socket();
+  auto settings = us.settings_in(around, us.command("exit 0"));
+  settings.key_files = {};
+  settings.agent = true;
+  settings.certificate_warning = 30min;
+  test::driven link{around, settings};
+  CHECK(link.open());
+  CHECK(us.runs() == (lasts ? 0 : 1));
+  if (lasts)
+    CHECK(told_by(link.warnings).empty());
+  else
+    CHECK_THAT(told_by(link.warnings), Contains("the certificate is near its end still"));
+}
+
+TEST_CASE("a certificate beside a locked key is shown with the agent's, and renewed") {
+  certified_key us;
+  ssh_agent agent{{us.key}}; // without a certificate
+  REQUIRE(run_to_end({{"ssh-keygen", "-q", "-p", "-N", "word", "-f", us.key}}) == 0);
+  test::world around;
+  around.around.agent_socket = agent.socket();
+  us.certify("-2h:-1h");
+  auto settings = us.settings_in(around, us.renewing());
+  settings.agent = true;
+  settings.certificate_warning = 30min;
+  test::driven link{around, settings};
+  CHECK(link.open());
+  INFO((link.failed ? link.failed->text : told_by(link.warnings)));
+  CHECK(us.runs() == 1);
+  CHECK(link.certificate.name == us.key + "-cert.pub");
+  CHECK(link.certificate.left > 100min);
+}
+
 } // namespace moorage::support

@@ -105,6 +105,7 @@ void driven::take(std::vector<transport_event> events) {
       warnings = e->warnings;
       banner = e->banner;
       certificate = e->certificate;
+      keys = e->keys;
     } else if (auto* e = std::get_if<opening_waits>(&event)) {
       waited_for.push_back(e->for_what);
     } else if (auto* e = std::get_if<transport_failed>(&event)) {
@@ -112,6 +113,7 @@ void driven::take(std::vector<transport_event> events) {
       steps = e->steps;
       warnings = e->warnings;
       files = e->files;
+      keys = e->keys;
     } else if (std::get_if<transport_closed>(&event)) {
       closed = true;
     } else if (auto* e = std::get_if<stream_output>(&event)) {

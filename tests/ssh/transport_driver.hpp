@@ -112,6 +112,7 @@ public:
   files_used files; ///< by the opening that failed
   std::string banner;
   certificate_used certificate;
+  std::vector<key_considered> keys;
   std::vector<std::string> waited_for; ///< of a person, as it was told; empty: no more
   std::vector<std::uint64_t> answered;
   std::vector<carriage_wanted> wanted;             ///< whoever drives it takes them from here

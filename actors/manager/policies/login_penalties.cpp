@@ -21,8 +21,8 @@ std::chrono::nanoseconds login_penalties::cost(permit_use use, std::chrono::nano
   return std::chrono::nanoseconds{0};
 }
 
-std::chrono::nanoseconds login_penalties::worst(std::chrono::nanoseconds connect_timeout) {
-  return connect_timeout >= grace_time_min ? for_grace_time : for_denied;
+std::chrono::nanoseconds login_penalties::worst(std::chrono::nanoseconds log_in_max) {
+  return log_in_max >= grace_time_min ? for_grace_time : for_denied;
 }
 
 time_point login_penalties::may_begin_at(std::chrono::nanoseconds worst,

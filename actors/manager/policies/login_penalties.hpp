@@ -19,12 +19,12 @@ public:
   static constexpr std::chrono::seconds for_grace_time{10};
   /// A log-in that was cut short after so long counts as one that outlasted the server's LoginGraceTime,
   /// which it does not tell: OpenSSH's default is 120 s, and hardened sites have 60 s, as the CIS benchmarks
-  /// ask for. One whose `connect_timeout` is that long is reckoned with at that price from its beginning, so
-  /// that no log-in costs more than it was reckoned with.
+  /// ask for. One that may last that long is reckoned with at that price from its beginning, so that no
+  /// log-in costs more than it was reckoned with; save where it waits for its turn to ask the agent.
   static constexpr std::chrono::seconds grace_time_min{60};
 
   static std::chrono::nanoseconds cost(permit_use use, std::chrono::nanoseconds lasted);
-  static std::chrono::nanoseconds worst(std::chrono::nanoseconds connect_timeout);
+  static std::chrono::nanoseconds worst(std::chrono::nanoseconds log_in_max);
 
   /// When a log-in may begin that could cost `worst`, so that the account stays within `limit`;
   /// `time_point::max()`: once one under way has ended. One is always possible in the end, however low the

@@ -165,7 +165,7 @@ void permit_book::ended(time_point now, log_in& what, permit_use use, std::chron
 }
 
 void permit_book::give(time_point now, pool_number number, pool_book& pool, permit_id permit) {
-  log_in fresh{pool.at, now, login_penalties::worst(pool.terms.connect_timeout), pool.failing};
+  log_in fresh{pool.at, now, login_penalties::worst(pool.terms.log_in_max), pool.failing};
   given_to_failing_ += fresh.of_failing;
   auto& s = pool.at->second;
   ++s.under_way;
@@ -199,8 +199,7 @@ permit_book::hindrance permit_book::hindrance_of(const pool_book& pool, time_poi
   if (pool.terms.log_ins_per_minute > 0)
     keep_later(obstacle::budget, s.budget.may_begin_at());
   if (pool.terms.penalty_max.count() > 0) {
-    auto at =
-        s.penalties.may_begin_at(login_penalties::worst(pool.terms.connect_timeout), pool.terms.penalty_max);
+    auto at = s.penalties.may_begin_at(login_penalties::worst(pool.terms.log_in_max), pool.terms.penalty_max);
     keep_later(at == time_point::max() ? obstacle::under_way : obstacle::penalties, at);
     keep_later(obstacle::cooling, s.cooling.may_begin_at());
   }

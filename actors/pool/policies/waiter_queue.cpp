@@ -94,6 +94,32 @@ waiter waiter_queue::leave(ticket place) {
   return who;
 }
 
+void waiter_queue::set_deadline(ticket place, time_point deadline) {
+  auto& who = waiters_.at(place);
+  deadlines_.erase({who.deadline, place});
+  who.deadline = deadline;
+  if (deadline != time_point::max())
+    deadlines_.emplace(deadline, place);
+}
+
+void waiter_queue::stop_clock(ticket place, time_point now, time_point until) {
+  auto& who = waiters_.at(place);
+  const bool for_ever = who.deadline == time_point::max();
+  auto left = for_ever ? std::chrono::nanoseconds{0} : between(now, who.deadline);
+  who.left = who.left.count() < 0 ? left : std::min(left, who.left);
+  if (!for_ever)
+    set_deadline(place, after(std::max(now, until), who.left));
+}
+
+void waiter_queue::run_clock(ticket place, time_point now) {
+  auto& who = waiters_.at(place);
+  if (who.left.count() < 0)
+    return;
+  if (who.deadline != time_point::max()) // it may run again already
+    set_deadline(place, std::min(who.deadline, after(now, who.left)));
+  who.left = std::chrono::nanoseconds{-1};
+}
+
 waiter waiter_queue::serve() {
   auto who = leave(turn());
   auto identity = round_of_.find(who.identity);

@@ -39,6 +39,8 @@ struct waiter {
   bool yields = false;
   /// Wants no lease but to be carried, which takes no turn of anybody's.
   bool carries = false;
+  /// Of `deadline`, which stands still meanwhile; negative: it runs.
+  std::chrono::nanoseconds left{-1};
 
   friend bool operator==(const waiter&, const waiter&) = default;
 };
@@ -54,9 +56,14 @@ public:
   /// Whom the ticket names, which must wait. It leaves unserved: its holder keeps its turn while it has
   /// others.
   waiter leave(ticket place);
+  /// Its deadline stands still, what is left of it is kept, and it ends at `until` at the latest; or its
+  /// deadline runs on, from `now`.
+  void stop_clock(ticket place, time_point now, time_point until);
+  void run_clock(ticket place, time_point now);
   /// Whose turn it is leaves, and its holder and its identity go to the end. Somebody must wait for a lease.
   waiter serve();
 
+  const std::set<ticket>& carriers() const { return carriers_; }
   bool empty() const { return waiters_.empty(); }
   std::size_t size() const { return waiters_.size(); }
   std::size_t for_leases() const { return waiters_.size() - carriers_.size(); }
@@ -121,6 +128,7 @@ private:
   using line_key = std::pair<holder_id, std::string>;
 
   std::size_t ahead(const line_key& whose, std::size_t own, std::size_t limit) const;
+  void set_deadline(ticket place, time_point deadline);
   void join_turns(ticket place, const waiter& who);
   void verify_turns() const;
 

@@ -48,11 +48,13 @@ void leave_out_unaccepted(credentials& of) {
     auto why = file.private_key ? why_not_accepted(of.accepted, public_blob(file.private_key.get())) : "";
     if (!why.empty()) {
       file.private_key.reset();
+      file.trouble = key_trouble::not_accepted;
       file.problem = "key file " + file.path + " is not offered: " + why;
     }
     why = file.certificate ? why_not_accepted(of.accepted, public_blob(file.certificate.get())) : "";
     if (!why.empty()) {
       file.certificate.reset();
+      file.certificate_state = certificate_trouble::not_accepted;
       file.certificate_problem = "the certificate of " + file.path + " is not offered: " + why;
     }
   }

@@ -1,6 +1,7 @@
 #include "runtime/ssh/login/agent.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -56,6 +57,32 @@ agent_connection connect_agent(const std::string& path, std::chrono::millisecond
   if (flags < 0 || ::fcntl(result.socket.get(), F_SETFL, flags | O_NONBLOCK) != 0)
     return failed("cannot be asked: " + error_text(errno));
   return result;
+}
+
+agent_listing list_agent(const std::string& path, std::chrono::milliseconds patience) {
+  auto connection = connect_agent(path, patience);
+  if (!connection.socket)
+    return {{}, std::move(connection.problem)};
+  agent_client client{std::move(connection.socket)};
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  client.request_keys(deadline);
+  for (;;) {
+    const auto now = std::chrono::steady_clock::now();
+    switch (client.pump(now)) {
+    case agent_client::state::waiting:
+      break;
+    case agent_client::state::answered: {
+      agent_listing result;
+      if (!client.keys(result.keys))
+        result.problem = "the agent did not list its keys (is it locked?)";
+      return result;
+    }
+    default:
+      return {{}, client.problem()};
+    }
+    pollfd one{client.fd(), static_cast<short>(client.wants_write() ? POLLOUT : POLLIN), 0};
+    ::poll(&one, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count()));
+  }
 }
 
 agent_client::state agent_client::fail(std::string why) {

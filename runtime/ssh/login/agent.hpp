@@ -42,6 +42,15 @@ struct agent_key {
   std::string comment;
 };
 
+/// What an agent holds; or why that is not known.
+struct agent_listing {
+  std::vector<agent_key> keys;
+  std::string problem;
+};
+
+/// Blocks for `patience` at most, and for as long to connect: run it on a thread for blocking calls.
+agent_listing list_agent(const std::string& path, std::chrono::milliseconds patience = agent_patience);
+
 /// One conversation with an agent: one request at a time, each with its deadline. Never blocks. After a
 /// failure there is nothing more to be had from it; its socket stays open until it goes, since somebody may
 /// still be watching the number.

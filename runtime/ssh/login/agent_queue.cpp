@@ -39,6 +39,27 @@ bool agent_queue::place::may_ask() const {
   return books_->queues.at(socket_).front().number == number_;
 }
 
+void agent_queue::place::went_unanswered() {
+  if (!books_)
+    return;
+  std::lock_guard guard{books_->mutex};
+  books_->held_up.insert(socket_);
+}
+
+void agent_queue::place::was_answered() {
+  if (!books_)
+    return;
+  std::lock_guard guard{books_->mutex};
+  books_->held_up.erase(socket_);
+}
+
+bool agent_queue::place::agent_is_held_up() const {
+  if (!books_)
+    return false;
+  std::lock_guard guard{books_->mutex};
+  return books_->held_up.contains(socket_);
+}
+
 void agent_queue::place::leave() {
   auto books = std::exchange(books_, nullptr);
   if (!books)

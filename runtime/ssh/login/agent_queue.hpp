@@ -1,6 +1,7 @@
 // Who may ask an agent: one log-in at a time. An agent that asks its user (a touch, a confirmation) answers
 // nobody else until it has the answer, not even with the list of its keys; and a person who is asked two
-// things at once cannot tell which log-in is which.
+// things at once cannot tell which log-in is which. A question that was given up unanswered is one that the
+// agent still asks: whoever comes next has to wait for its end as for that of any other.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 namespace moorage {
@@ -35,6 +37,12 @@ public:
     bool taken() const { return books_ != nullptr; }
     bool may_ask() const;
     void leave();
+    /// What the agent was asked is given up without an answer, and stands between it and everybody else.
+    void went_unanswered();
+    /// The agent has answered something, and so has no such question.
+    void was_answered();
+    /// Whether there is one.
+    bool agent_is_held_up() const;
 
   private:
     friend class agent_queue;
@@ -56,6 +64,7 @@ private:
     std::mutex mutex;
     std::uint64_t numbers = 0;
     std::map<std::string, std::deque<waiting>> queues; ///< who asks, and then who waits
+    std::set<std::string> held_up;                     ///< by a question that was given up
   };
   std::shared_ptr<books> books_;
 };

@@ -17,6 +17,13 @@ agent_talk::state agent_talk::give_up(std::string why) {
   return state_ = state::none;
 }
 
+/// The agent goes on asking its user, whoever has given up.
+void agent_talk::leave() {
+  if (state_ == state::waiting && asked_to_sign_ && !queues_)
+    place_.went_unanswered();
+  place_ = {};
+}
+
 void agent_talk::line_up(std::string request, time_point now) {
   request_ = std::move(request);
   place_ = line_ ? line_() : agent_queue::place{};
@@ -35,10 +42,12 @@ bool agent_talk::ask(time_point now) {
   if (asked_to_sign_) {
     deadline_ = timeout_.count() > 0 ? now + timeout_ : time_point::max();
     client_->request_raw(std::move(request_), deadline_);
-  } else {
-    deadline_ = now + (timeout_.count() > 0 ? std::min(timeout_, agent_patience) : agent_patience);
-    client_->request_keys(deadline_);
+    return true;
   }
+  behind_ = place_.agent_is_held_up();
+  if (!behind_) // else it waits for the same person still, for as long as it would have for its turn
+    deadline_ = now + (timeout_.count() > 0 ? std::min(timeout_, agent_patience) : agent_patience);
+  client_->request_keys(deadline_);
   return true;
 }
 
@@ -70,10 +79,18 @@ agent_talk::state agent_talk::pump(time_point now) {
   case agent_client::state::answered:
     break;
   case agent_client::state::failed:
-    return give_up(client_->problem() + (asked_to_sign_ && now >= deadline_ ? " (agent_timeout)" : ""));
+    if (behind_ && now >= deadline_) {
+      turn_missed_ = true;
+      return give_up("the agent did not answer: it still asks for another log-in, which has given up");
+    }
+    if (now < deadline_)
+      asked_to_sign_ = false; // it has ended that itself
+    return give_up(client_->problem() + (asked_to_sign_ ? " (agent_timeout)" : ""));
   default:
     return state_;
   }
+  place_.was_answered();
+  behind_ = asked_to_sign_ = false;
   leave();
   if (!listed_ && !client_->keys(keys_))
     return give_up("the agent did not list its keys (is it locked?)");
@@ -94,15 +111,15 @@ person_wait agent_talk::person(time_point now, const std::string& key, bool touc
     result.until = deadline_;
   if (now < told_at_)
     return result;
-  result.for_what = queues_ ? "the agent, which asks for another log-in"
-                            : (touch ? "a touch (" : "the agent (") + key + ")";
+  result.for_what = queues_ || behind_ ? "the agent, which asks for another log-in"
+                                       : (touch ? "a touch (" : "the agent (") + key + ")";
   return result;
 }
 
 std::string agent_talk::waiting_for() const {
   if (!client_)
     return "the agent to take a connection";
-  if (queues_)
+  if (queues_ || behind_)
     return "its turn to ask the agent";
   return listed_ ? "a signature from the agent" : "the agent's list of keys";
 }

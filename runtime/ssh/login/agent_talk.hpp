@@ -32,6 +32,9 @@ public:
   /// `agent_patience` for all else. `line`: none, and nobody else asks.
   agent_talk(bool wanted, blocking_answer<agent_connection> connect, std::chrono::milliseconds timeout,
              agent_line line = {});
+  ~agent_talk() { leave(); }
+  agent_talk(const agent_talk&) = delete;
+  agent_talk& operator=(const agent_talk&) = delete;
 
   enum class state {
     waiting, ///< for the socket, the list or a signature
@@ -47,9 +50,9 @@ public:
   /// It was given up before its turn came: nothing was asked.
   bool turn_missed() const { return turn_missed_; }
   /// For its turn, nothing having been asked.
-  bool queues() const { return state_ == state::waiting && queues_; }
+  bool queues() const { return state_ == state::waiting && (queues_ || behind_); }
   /// No more is wanted of it: the next may ask.
-  void leave() { place_ = {}; }
+  void leave();
 
   /// To be watched; open until this object goes.
   int fd() const { return waiting_on_client() ? client_->fd() : -1; }
@@ -67,7 +70,7 @@ public:
 
 private:
   bool waiting_on_client() const { return state_ == state::waiting && client_.has_value() && !queues_; }
-  bool asks_somebody() const { return state_ == state::waiting && (queues_ || asked_to_sign_); }
+  bool asks_somebody() const { return state_ == state::waiting && (queues_ || behind_ || asked_to_sign_); }
   state give_up(std::string why);
   void line_up(std::string request, time_point now);
   bool ask(time_point now);
@@ -83,6 +86,7 @@ private:
   agent_queue::place place_;
   std::string request_; ///< for a signature; empty: for the list
   bool queues_ = false; ///< for its turn to ask
+  bool behind_ = false; ///< the list is asked for, and the agent still asks what another gave up
   bool asked_to_sign_ = false;
   bool turn_missed_ = false;
   time_point told_at_ = time_point::max();

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "messages/printable.hpp"
 #include "runtime/ssh/login/accepted.hpp"
 #include "runtime/ssh/login/authenticator_machine.hpp"
 
@@ -70,6 +71,7 @@ bool authenticator::machine::enter(phase next, std::string trying) {
 
 bool authenticator::machine::choose() {
   const int methods = ssh_userauth_list(session_, nullptr);
+  takes_keys_ = takes_keys_ || (methods & SSH_AUTH_METHOD_PUBLICKEY) != 0;
   for (const auto& each : with_.methods) {
     bool awaited = false;
     if (each == "publickey"  ? (methods & SSH_AUTH_METHOD_PUBLICKEY) && choose_key(awaited)
@@ -131,6 +133,8 @@ bool authenticator::machine::choose_file() {
       trying_unlisted_ = !file.listed;
       allow_signatures(public_blob(file.key));
       certificate_ = file.certificate;
+      shown_ = public_blob(file.key);
+      considered_.shown(file.from, describe(file.key));
       return enter(phase::file, file.name);
     }
     ++next_file_;
@@ -149,9 +153,14 @@ bool authenticator::machine::choose_agent_key() {
       if ((listed_only && !offer.listed) || !blobs_tried_.insert(offer.shown).second)
         continue;
       auto known = import_blob(offer.shown);
-      if (!known)
-        continue; // of a kind that libssh cannot name
+      const auto from = from_agent(with_.agent_socket) + offer.from;
+      if (!known) {
+        considered_.not_offered(from, printable(key.comment, 80), "it is of a kind not known here");
+        continue;
+      }
       if (auto why = why_not_accepted(with_.accepted, offer.shown); !why.empty()) {
+        considered_.not_offered(from, describe(known.get()), why,
+                                "use a key of another kind, or let pubkey_accepted_algorithms have this one");
         with_.problems.push_back(describe(known.get()) + " (agent" + offer.from + ") is not offered: " + why);
         continue;
       }
@@ -163,6 +172,8 @@ bool authenticator::machine::choose_agent_key() {
       allow_signatures(offer.shown);
       trying_touch_ = wants_touch(offer.shown);
       certificate_ = std::move(offer.certificate);
+      shown_ = offer.shown;
+      considered_.shown(from, describe(known.get()));
       signer_->begin({std::move(offer.shown), key.comment}, key.blob);
       return enter(phase::agent_pass, "publickey " + describe(known.get()) + " (agent" + offer.from + ")");
     }
@@ -244,6 +255,10 @@ ssh_error authenticator::overdue(const std::string& begun) const {
 
 void authenticator::hear(const std::function<void()>& poll) {
   machine_->hear(poll);
+}
+
+std::vector<key_considered> authenticator::keys() const {
+  return machine_->keys();
 }
 
 std::string authenticator::banner() const {

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "actors/pool/protocol.hpp"
+#include "messages/key_account.hpp"
 #include "messages/ssh_error.hpp"
 #include "runtime/ssh/opening/preparation.hpp"
 
@@ -59,6 +60,8 @@ public:
   std::string waiting_for() const;
   /// The error when the opening's deadline has passed; `begun` begins its text.
   ssh_error overdue(const std::string& begun) const;
+  /// Which keys were considered, and what has become of each so far.
+  std::vector<key_considered> keys() const;
   /// Has what the server says read, by `poll` of its link, while only the agent is waited for: nothing else
   /// would.
   void hear(const std::function<void()>& poll);

@@ -10,6 +10,7 @@
 #include "runtime/ssh/login/agent_talk.hpp"
 #include "runtime/ssh/login/attempts.hpp"
 #include "runtime/ssh/login/authenticator.hpp"
+#include "runtime/ssh/login/considered_keys.hpp"
 #include "runtime/ssh/login/offers.hpp"
 #include "runtime/ssh/opening/banner.hpp"
 
@@ -38,6 +39,7 @@ public:
   ssh_error overdue(const std::string& begun) const;
   void hear(const std::function<void()>& poll);
   std::string banner() const { return banner_.text(); }
+  std::vector<key_considered> keys() const;
 
 private:
   enum class phase { none, choosing, file, agent_pass, agent_signature, password, questions };
@@ -65,6 +67,12 @@ private:
   bool unlisted_spent(bool listed) const;
   std::string not_offered() const;
   void note_certificate();
+  // authenticator_account.cpp
+  reason_left why_left(bool listed) const;
+  bool over_with_success() const { return !text_.empty(); }
+  void note_denied();
+  void note_rest(considered_keys& to) const;
+  void note_agent(considered_keys& to) const;
   void finish();
 
   ssh_session session_;
@@ -91,6 +99,10 @@ private:
   certificate_used let_in_with_;
   std::string unsigned_; ///< the first key that the agent was asked to sign with, and did not
   attempts attempts_;
+  considered_keys considered_;
+  std::string shown_;       ///< wire form of the key that is tried
+  bool takes_keys_ = false; ///< the server has offered to
+  bool cut_off_ = false;    ///< by the server, for the number of tries
   bool over_ = false;
   std::string text_;
   ssh_error error_;

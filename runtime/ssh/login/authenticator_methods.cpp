@@ -70,6 +70,7 @@ bool authenticator::machine::answer_questions() {
 
 /// Nothing was sent that the server would count: the next one.
 bool authenticator::machine::set_aside(const std::string& why) {
+  considered_.became(phase_ == phase::agent_signature ? key_fate::not_signed : key_fate::not_offered, why);
   attempts_.not_completed(trying_, why);
   return enter(phase::choosing, {});
 }
@@ -86,11 +87,13 @@ bool authenticator::machine::decide(int result) {
     return false;
   case SSH_AUTH_SUCCESS:
     text_ = attempts_.success(trying_);
+    considered_.became(key_fate::accepted);
     note_certificate();
     finish();
     return false;
   case SSH_AUTH_PARTIAL:
     attempts_.partly_accepted(trying_);
+    considered_.became(key_fate::accepted, "and the server wants more than that");
     note_certificate();
     return enter(phase::choosing, {});
   case SSH_AUTH_DENIED:
@@ -98,6 +101,7 @@ bool authenticator::machine::decide(int result) {
       return set_aside("the server takes none of the signatures that pubkey_accepted_algorithms allows; " +
                        std::string{"ssh-rsa, with SHA-1, is left out unless it is named there"});
     if (phase_ != phase::none) {
+      note_denied();
       attempts_.denied(trying_ + certificate_.doubt(user_));
       unlisted_tries_ += trying_unlisted_ && (phase_ == phase::file || phase_ == phase::agent_pass);
     }
@@ -121,6 +125,8 @@ bool authenticator::machine::link_broke() {
     attempts_.denied(
         trying_ + ", and the server cut us off after too many failures (list the right key in key_files):");
     attempts_.denied_for_good();
+    cut_off_ = true;
+    note_denied();
     return give_up();
   }
   auto doing = "the link broke while waiting for " + waiting_for() + ": " +
@@ -146,6 +152,7 @@ bool authenticator::machine::give_up() {
 /// Keys and password go as soon as they are of no more use. The agent's socket stays until its watcher has
 /// let go.
 void authenticator::machine::finish() {
+  note_rest(considered_);
   over_ = true;
   signer_.reset();
   files_.clear();

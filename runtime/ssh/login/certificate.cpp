@@ -132,6 +132,8 @@ certificate_used offered_certificate::used() const {
 
 std::string offered_certificate::doubt(const std::string& user) const {
   const auto& names = parts.principals;
+  if (!name.empty() && up_to_longest(parts.valid_before) <= wall(system_clock::now()))
+    return " (its certificate has ended, on " + in_words(parts.valid_before) + ")";
   if (name.empty() || names.empty() || std::find(names.begin(), names.end(), user) != names.end())
     return {};
   return " (its certificate is for " + in_words(names) + ", not for " + printable(user, 60) +

@@ -34,8 +34,9 @@ struct offered_certificate {
 
   /// As of now; it is told in words that fit to be printed.
   certificate_used used() const;
-  /// When a server has denied it: that it does not name this user, which is a mistake or not. Whom it lets in
-  /// the server's AuthorizedPrincipalsFile may say, which nobody sees from here; so it is shown all the same.
+  /// When a server has denied it: that it has ended; or that it does not name this user, which may be a
+  /// mistake. Whom it lets in the server's AuthorizedPrincipalsFile may say, which nobody sees from here: so
+  /// it is shown all the same.
   std::string doubt(const std::string& user) const;
 };
 /// None, if the blob is no certificate.

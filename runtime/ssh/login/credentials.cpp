@@ -108,15 +108,23 @@ void read_public_part(key_file& file) {
     file.blob.clear();
 }
 
+void reject_certificate(key_file& file, certificate_trouble why, std::string problem) {
+  file.certificate_state = why;
+  file.certificate_problem = std::move(problem);
+}
+
 /// A certificate that does not fit its key, or has run out, would be copied without complaint and then
-/// denied. Empty: all is well.
-std::string certificate_trouble(const std::optional<certificate_parts>& parts, const std::string& path) {
+/// denied.
+void judge_certificate(key_file& file, const std::optional<certificate_parts>& parts,
+                       const std::string& path) {
   const auto now = static_cast<std::uint64_t>(std::time(nullptr));
   if (!parts)
-    return path + " is no user's certificate of a kind known here";
-  if (now < parts->valid_after)
-    return path + " is not valid yet";
-  return now >= parts->valid_before ? path + " has expired: ask for a new one" : std::string{};
+    reject_certificate(file, certificate_trouble::unknown_kind,
+                       path + " is no user's certificate of a kind known here");
+  else if (now < parts->valid_after)
+    reject_certificate(file, certificate_trouble::not_yet_valid, path + " is not valid yet");
+  else if (now >= parts->valid_before)
+    reject_certificate(file, certificate_trouble::ended, path + " has expired: ask for a new one");
 }
 
 void join_certificate(key_file& file, const std::string& path, const std::string& blob, ssh_key private_key) {
@@ -125,7 +133,7 @@ void join_certificate(key_file& file, const std::string& path, const std::string
   if (certificate && both && ssh_pki_copy_cert_to_privkey(certificate.get(), both.get()) == SSH_OK)
     file.certificate = std::move(both);
   else
-    file.certificate_problem = path + " could not be joined to its key";
+    reject_certificate(file, certificate_trouble::another_key, path + " could not be joined to its key");
 }
 
 void read_certificate(key_file& file) {
@@ -139,21 +147,26 @@ void read_certificate(key_file& file) {
       return;
   }
   if (!read.problem.empty()) {
-    file.certificate_problem = read.problem;
+    reject_certificate(file, certificate_trouble::unreadable, read.problem);
     return;
   }
   auto blob = blob_of_line(read.view());
   auto parts = parse_certificate(blob);
   if (parts && parts->key_blob != file.blob)
-    file.certificate_problem = path + " certifies another key than " + file.path;
+    reject_certificate(file, certificate_trouble::another_key,
+                       path + " certifies another key than " + file.path);
   else
-    file.certificate_problem = certificate_trouble(parts, path);
+    judge_certificate(file, parts, path);
+  file.certificate_path = path;
   if (parts && parts->key_blob == file.blob) {
     file.certified = std::move(parts);
-    file.certificate_path = path;
   }
-  if (file.certificate_problem.empty())
+  if (!file.certificate_problem.empty())
+    return;
+  if (file.private_key)
     join_certificate(file, path, blob, file.private_key.get());
+  else
+    file.certificate_beside = std::move(blob);
 }
 
 /// True: the file is a public key's or a certificate's, and `file` says all that there is to say of it.
@@ -165,7 +178,7 @@ bool take_public(key_file& file, std::string_view text) {
   auto holds = "a public key";
   if (auto parts = parse_certificate(blob)) {
     holds = "a certificate";
-    file.certificate_problem = certificate_trouble(parts, file.path);
+    judge_certificate(file, parts, file.path);
     file.blob = parts->key_blob;
     file.certificate_blob = std::move(blob);
     file.certified = std::move(parts);
@@ -173,6 +186,7 @@ bool take_public(key_file& file, std::string_view text) {
   } else {
     file.blob = std::move(blob);
   }
+  file.trouble = key_trouble::only_public;
   file.problem =
       "key file " + file.path + " holds only " + holds + ", so the agent must have the private key";
   return true;
@@ -187,6 +201,7 @@ void join_listed(std::vector<key_file>& files) {
       if (other.private_key && other.blob == file.blob) {
         join_certificate(file, file.path, file.certificate_blob, other.private_key.get());
         file.problem.clear();
+        file.trouble = key_trouble::none;
         break;
       }
   }
@@ -213,33 +228,39 @@ key_file load_key(const std::string& path, bool listed, const secret* passphrase
     // The agent may hold what the disk does not.
     auto beside = read_file(path + ".pub", key_file_max);
     bool told = beside.problem.empty() && take_public(file, beside.view());
+    file.trouble = told ? key_trouble::only_public : key_trouble::unreadable;
     file.problem = "key file " + read.problem +
                    (told ? "; its public part is, so the agent must have the private key" : "");
     return file;
   }
   if (take_public(file, read.view()))
     return file;
-  file.problem = permission_problem(read, path);
+  if (file.problem = permission_problem(read, path); !file.problem.empty())
+    file.trouble = key_trouble::readable_by_others;
   auto outside = look_at(read.view());
   file.blob = outside.blob;
-  if (file.problem.empty() && outside.locked && passphrase == nullptr)
+  if (file.problem.empty() && outside.locked && passphrase == nullptr) {
+    file.trouble = key_trouble::locked;
     file.problem = "key file " + path + " is locked by a passphrase: add the key to the agent" +
                    (secrets_kept ? ", or name its entry of the secret store in passphrase_secret" : "");
+  }
   if (file.problem.empty()) {
     // Never without a passphrase, not even for unlocked keys: OpenSSL would ask for one at the terminal.
     ssh_key key = nullptr;
     const char* word = passphrase != nullptr ? passphrase->reveal() : "";
-    if (ssh_pki_import_privkey_base64(read.bytes.reveal(), word, nullptr, nullptr, &key) == SSH_OK)
+    if (ssh_pki_import_privkey_base64(read.bytes.reveal(), word, nullptr, nullptr, &key) == SSH_OK) {
       file.private_key.reset(key);
-    else
+    } else {
+      file.trouble = outside.locked ? key_trouble::wrong_passphrase : key_trouble::unknown_kind;
       file.problem = "key file " + path +
                      (outside.locked ? ": the passphrase is wrong, or the file is damaged"
                                      : " holds no private key of a kind known here");
+    }
   }
   if (file.private_key)
     file.blob = public_blob(file.private_key.get());
   read_public_part(file);
-  if (file.private_key)
+  if (!file.blob.empty())
     read_certificate(file);
   return file;
 }
@@ -280,6 +301,31 @@ bool any_near_its_end(const std::vector<key_file>& files, std::chrono::nanosecon
       usual_near += !file.listed && near;
     }
   return usual > 0 && usual == usual_near;
+}
+
+bool any_near_its_end(const std::vector<agent_key>& held, const credentials& of,
+                      std::chrono::nanoseconds lead) {
+  const auto now = std::chrono::system_clock::now();
+  std::vector<certificate_parts> certificates;
+  for (const auto& key : held)
+    if (auto parts = parse_certificate(key.blob))
+      certificates.push_back(std::move(*parts));
+  /// Of a key; empty: of any.
+  auto all_near = [&](const std::string& key_blob) {
+    auto lasts = [&](const certificate_parts& each) {
+      return (key_blob.empty() || each.key_blob == key_blob) && !near_its_end(each, lead, now);
+    };
+    auto any = [&](const certificate_parts& each) { return key_blob.empty() || each.key_blob == key_blob; };
+    return std::any_of(certificates.begin(), certificates.end(), any) &&
+           std::none_of(certificates.begin(), certificates.end(), lasts);
+  };
+  if (of.any_listed())
+    return std::any_of(of.files.begin(), of.files.end(), [&](const key_file& file) {
+      return !file.private_key && !file.blob.empty() && all_near(file.blob);
+    });
+  return all_near({}) && std::none_of(of.files.begin(), of.files.end(), [&](const key_file& file) {
+           return file.certified && !near_its_end(*file.certified, lead, now);
+         });
 }
 
 std::string only_ended(const credentials& of) {

@@ -28,6 +28,28 @@ struct ssh_key_deleter {
 /// Owns one libssh key.
 using owned_key = std::unique_ptr<std::remove_pointer_t<ssh_key>, ssh_key_deleter>;
 
+/// Why a key file has no private key for us.
+enum class key_trouble : std::uint8_t {
+  none,
+  unreadable,
+  readable_by_others,
+  locked,
+  wrong_passphrase,
+  unknown_kind,
+  only_public,
+  not_accepted
+};
+/// Why a certificate that is there is not used.
+enum class certificate_trouble : std::uint8_t {
+  none,
+  unreadable,
+  unknown_kind,
+  not_yet_valid,
+  ended,
+  another_key,
+  not_accepted
+};
+
 /// One key file and what could be had of it.
 struct key_file {
   std::string path;
@@ -39,10 +61,20 @@ struct key_file {
   /// Of a file that holds nothing but a certificate: its wire form, which is shown to the server in place of
   /// `blob`.
   std::string certificate_blob;
-  std::string certificate_problem;            ///< why a certificate that is there is not used
+  /// Of a key whose private part is not at hand: that of the certificate that lies beside it. The agent's key
+  /// may be shown with it.
+  std::string certificate_beside;
+  std::string certificate_problem; ///< why a certificate that is there is not used
+  certificate_trouble certificate_state = certificate_trouble::none; ///< the same
   std::optional<certificate_parts> certified; ///< by a certificate of it, whether that is used or not
   std::string certificate_path;               ///< the file that holds that
   std::string problem; ///< why there is no private key, naming the file: missing, locked, wrong passphrase …
+  key_trouble trouble = key_trouble::none; ///< the same
+
+  /// The certificate that the agent's key may be shown with; empty: none.
+  const std::string& offered() const {
+    return certificate_blob.empty() ? certificate_beside : certificate_blob;
+  }
 };
 
 /// Everything to log in with. Moves only.
@@ -52,6 +84,8 @@ struct credentials {
   blocking_answer<agent_connection> connect;  ///< the agent's socket being connected, when there is an agent
   std::chrono::milliseconds agent_timeout{0}; ///< of the settings
   agent_line line;                            ///< for the agent's turn
+  std::string agent_socket;                   ///< for people
+  std::string agent_left_out;                 ///< in words: why there is none to ask, or it is not asked
   std::optional<secret> password;
   /// Of the settings: methods in the order to try, and what keys may sign with.
   std::vector<std::string> methods = usual_algorithms(algorithm_kind::log_in);
@@ -82,6 +116,10 @@ std::vector<key_file> load_keys(const cluster_settings& settings, const std::str
 /// Whether a certificate of one that is listed has ended, or does so within `lead` (see `near_its_end`); of
 /// the usual ones, all: an old one may lie beside that which is used.
 bool any_near_its_end(const std::vector<key_file>& files, std::chrono::nanoseconds lead);
+/// The same of an agent's certificates: of those of the keys that it is asked to sign with, where any is
+/// listed; else of all that it holds and the usual files have, since old ones may be left there.
+bool any_near_its_end(const std::vector<agent_key>& held, const credentials& of,
+                      std::chrono::nanoseconds lead);
 /// Whether there is nothing to log in with but keys whose certificates have ended. One of these; empty: else.
 std::string only_ended(const credentials& of);
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <ctime>
+#include <map>
 #include <utility>
 
+#include "runtime/ssh/login/considered_keys.hpp"
 #include "runtime/ssh/wire.hpp"
 
 namespace moorage {
@@ -27,6 +29,29 @@ int rank_of(const agent_key& key, const credentials& with, const std::string& us
   return 2;
 }
 
+/// Of several certificates of one key that are as likely as each other the one that lasts longest: the others
+/// are those that it has replaced.
+void newest_first(std::vector<std::pair<int, agent_key>>& ranked) {
+  struct place {
+    std::size_t at;
+    std::uint64_t until;
+  };
+  std::map<std::pair<int, std::string>, std::vector<place>> of;
+  for (std::size_t i = 0; i < ranked.size(); ++i)
+    if (auto parts = parse_certificate(ranked[i].second.blob))
+      of[{ranked[i].first, parts->key_blob}].push_back({i, parts->valid_before});
+  for (auto& [key, places] : of) {
+    auto order = places;
+    std::stable_sort(order.begin(), order.end(),
+                     [](const place& a, const place& b) { return a.until > b.until; });
+    std::vector<agent_key> sorted;
+    for (const auto& each : order)
+      sorted.push_back(ranked[each.at].second);
+    for (std::size_t i = 0; i < places.size(); ++i)
+      ranked[places[i].at].second = std::move(sorted[i]);
+  }
+}
+
 } // namespace
 
 std::vector<file_key> offers_of_files(const credentials& with) {
@@ -36,10 +61,14 @@ std::vector<file_key> offers_of_files(const credentials& with) {
       keys.push_back(
           {file.certificate.get(),
            "publickey " + describe(file.certificate.get()) + " (" + file.path + " with its certificate)",
-           file.listed, offered_from(public_blob(file.certificate.get()), file.certificate_path)});
+           file.listed, offered_from(public_blob(file.certificate.get()), file.certificate_path),
+           from_certificate(file.certificate_path)});
     if (file.private_key)
       keys.push_back({file.private_key.get(),
-                      "publickey " + describe(file.private_key.get()) + " (" + file.path + ")", file.listed});
+                      "publickey " + describe(file.private_key.get()) + " (" + file.path + ")",
+                      file.listed,
+                      {},
+                      from_file(file.path)});
   }
   return keys;
 }
@@ -49,15 +78,16 @@ std::vector<agent_offer> offers_of_agent(const std::string& blob, const credenti
   const auto& plain = certified ? certified->key_blob : blob;
   std::vector<agent_offer> offers;
   for (const auto& file : with.files) {
-    if (!file.listed || file.blob.empty() || file.blob != plain)
+    if (file.blob.empty() || file.blob != plain)
       continue;
-    if (file.certificate_blob.empty())
+    const auto& shown = file.offered();
+    if (!shown.empty() && file.certificate_problem.empty() && (!certified || blob == shown))
+      offers.push_back({shown, file.listed, ", with the certificate " + file.certificate_path,
+                        offered_from(shown, file.certificate_path)});
+    if (file.listed && file.certificate_blob.empty())
       offers.push_back({blob, true, {}, offered_from(blob, in_the_agent)});
-    else if (file.certificate_problem.empty() && (!certified || blob == file.certificate_blob))
-      offers.push_back({file.certificate_blob, true, ", with the certificate " + file.path,
-                        offered_from(file.certificate_blob, file.path)});
   }
-  if (offers.empty())
+  if (std::none_of(offers.begin(), offers.end(), [](const auto& each) { return each.listed; }))
     offers.push_back({blob, false, {}, offered_from(blob, in_the_agent)});
   return offers;
 }
@@ -69,6 +99,7 @@ std::vector<agent_key> most_likely_first(std::vector<agent_key> keys, const cred
     ranked.emplace_back(rank_of(key, with, user), std::move(key));
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
+  newest_first(ranked);
   for (std::size_t i = 0; i < ranked.size(); ++i)
     keys[i] = std::move(ranked[i].second);
   return keys;

@@ -14,6 +14,7 @@ struct file_key {
   std::string name;
   bool listed = false;
   offered_certificate certificate = {};
+  std::string from = {}; ///< for the account
 };
 
 /// In the order to try; a key's certificate before the key. They point into `with`.
@@ -32,7 +33,7 @@ std::vector<agent_offer> offers_of_agent(const std::string& blob, const credenti
 
 /// The agent's keys in the order to try, which matters since servers take few: a certificate that is in date
 /// and names the user, then a key that is known from one of the usual files, then the others as the agent has
-/// them, and last a certificate that is not in date.
+/// them, and last a certificate that is not in date. Of one key's certificates the newest.
 std::vector<agent_key> most_likely_first(std::vector<agent_key> keys, const credentials& with,
                                          const std::string& user);
 

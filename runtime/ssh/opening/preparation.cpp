@@ -160,6 +160,20 @@ bool agent_needed(const credentials& keys) {
   return false;
 }
 
+/// Which agent is asked, or why none is.
+void say_of_agent(const cluster_settings& settings, const surroundings& around, bool by_key,
+                  credentials& keys) {
+  keys.agent_socket = around.agent_socket;
+  if (keys.agent || !by_key)
+    return;
+  if (!settings.agent)
+    keys.agent_left_out = "it is not asked: agent is false in the settings";
+  else if (!around.agent_socket.empty())
+    keys.agent_left_out = "it is not asked, since the key files that are named can all be used";
+  else
+    keys.agent_left_out = "there is none: SSH_AUTH_SOCK is not set";
+}
+
 } // namespace
 
 surroundings filled_in(surroundings around) {
@@ -296,6 +310,7 @@ preparation::read_files preparation::read(const cluster_settings& settings, secr
       !settings.renew_command.empty() && any_near_its_end(result.keys.files, settings.certificate_warning);
   result.keys.nothing_else = nothing_else(settings, around, secrets_kept, !result.keys.files.empty());
   result.keys.agent = by_key && settings.agent && !around.agent_socket.empty() && agent_needed(result.keys);
+  say_of_agent(settings, around, by_key, result.keys);
   result.keys.agent_timeout = settings.agent_timeout;
   leave_out_unaccepted(result.keys);
   if ((result.error = nothing_to_offer(result.keys)))
@@ -318,9 +333,13 @@ preparation::state preparation::poll() {
   if (!files_ && (files_ = files_pending_.take())) {
     if (files_->renew)
       renew();
+    else if (!settings_.renew_command.empty() && files_->keys.agent && !files_->error)
+      look_at_agent();
     else
       accept_files();
   }
+  if (looks_)
+    go_on_looking();
   if (!look_up_)
     look_up_ = look_up_pending_.take();
   if (look_up_ && look_up_->found.endpoints.empty() && !proxied_) {
@@ -330,29 +349,7 @@ preparation::state preparation::poll() {
   }
   if (error_)
     return state::failed;
-  return files_ && look_up_ && !renewing_.asked() ? state::ready : state::waiting;
-}
-
-/// As they are.
-void preparation::accept_files() {
-  if (renewal_ == renewal_state::over && !files_->renew)
-    renewals::of_this_process().judge(settings_.renew_command, true, files_->began);
-  error_ = files_->error;
-  // A server would deny it, and a denial ends all tries until somebody sees to it.
-  if (auto ended = only_ended(files_->keys); !error_ && !warnings_.empty() && !ended.empty())
-    error_ = {ssh_stage::prepare, ssh_failure::no_credentials,
-              "the certificate " + ended + " has ended, and there is no new one: " + warnings_.back()};
-  if (!files_->keys.agent || error_)
-    return;
-  files_->keys.connect = threads_.ask(
-      {cluster_, "connecting to the agent at " + around_.agent_socket},
-      [around = around_](const abandonment&) {
-        return connect_agent(expand_home(around.agent_socket, home_folder(around)));
-      },
-      wake_);
-  files_->keys.line = [socket = around_.agent_socket, wake = wake_] {
-    return agent_queue::of_this_process().join(socket, wake);
-  };
+  return files_ && look_up_ && !renewing_.asked() && !looks_ ? state::ready : state::waiting;
 }
 
 prepared preparation::take() {

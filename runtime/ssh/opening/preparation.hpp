@@ -99,6 +99,9 @@ public:
   const std::vector<std::string>& warnings() const { return warnings_; }
   /// What `renew_command` keeps waiting, and until when; given up then, by this call.
   person_wait renewing(time_point now);
+  /// Once it has failed for want of something to log in with: which keys there are, and what is wrong with
+  /// each.
+  const std::vector<key_considered>& keys() const { return keys_; }
   /// Once they were read, until `take`.
   files_used files() const { return files_ ? files_->files : files_used{}; }
 
@@ -124,8 +127,10 @@ private:
                          host_key_memory* remembered, const abandonment& sign);
 
   void read_files_again();
-  void accept_files();
   // preparation_renewal.cpp
+  void accept_files();
+  void look_at_agent();
+  void go_on_looking();
   void renew();
   void renewed(const renewal& result);
 
@@ -145,7 +150,12 @@ private:
   enum class renewal_state { none, asked, over } renewal_ = renewal_state::none;
   blocking_answer<renewal> renewing_;
   time_point renewing_until_ = time_point::min();
+  bool looks_ = false; ///< at the agent's certificates, or waits for its turn to
+  agent_queue::place turn_;
+  time_point looks_since_ = time_point::min();
+  blocking_answer<agent_listing> listing_;
   std::vector<std::string> warnings_;
+  std::vector<key_considered> keys_;
   ssh_error error_;
 };
 

@@ -24,7 +24,7 @@ bool ssh_transport::begin_jump() {
     return false;
   }
   const auto left = o.deadline - shared_.now;
-  way_ = carried_way{o.settings.jump, std::move(ends.note), std::move(ends.held), false, false};
+  way_ = carried_way{o.settings.jump, std::move(ends.note), std::move(ends.held), false, false, {}, {}};
   shared_.events->emplace_back(
       carriage_wanted{std::move(ends.far),
                       {o.settings.host, o.settings.port},
@@ -53,6 +53,21 @@ bool ssh_transport::awaits_jump() {
     step_done(ssh_stage::connect, "by the jump host '" + way_->jump + "'");
   }
   return false;
+}
+
+void ssh_transport::carrier_waits(const moorage::carrier_waits& told) {
+  if (way_ && phase_ == phase::exchanging_keys && !way_->heard)
+    way_->told = told;
+}
+
+/// While the jump host's own log-in waits for a person, the time of what is behind it stands still as well.
+void ssh_transport::mind_carrier() {
+  if (way_->told) {
+    way_->wait = {way_->told->for_what,
+                  way_->told->for_what.empty() ? time_point::min() : shared_.now + way_->told->lasts};
+    way_->told.reset();
+  }
+  mind_person(way_->heard ? person_wait{} : way_->wait);
 }
 
 /// The way to the server has ended, and not by the server's doing. Kind `none`: as far as is known, it was

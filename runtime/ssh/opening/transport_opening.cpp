@@ -116,7 +116,7 @@ void ssh_transport::mind_person(const person_wait& wait) {
   o.person_due = waits ? wait.until : time_point::max();
   if (wait.for_what != o.waits_for) {
     o.waits_for = wait.for_what;
-    shared_.events->emplace_back(opening_waits{o.waits_for});
+    shared_.events->emplace_back(opening_waits{o.waits_for, (waits ? wait.until : o.deadline) - shared_.now});
   }
 }
 
@@ -187,7 +187,10 @@ bool ssh_transport::begin_link(unique_fd socket) {
 
 bool ssh_transport::exchange_keys() {
   auto& o = *opening_;
-  if (awaits_jump())
+  const bool awaits = awaits_jump();
+  if (phase_ == phase::exchanging_keys && way_)
+    mind_carrier();
+  if (awaits)
     return false;
   auto got = link_.exchange_keys();
   note_heard();
@@ -356,7 +359,8 @@ bool ssh_transport::log_in() {
 
 void ssh_transport::enter_open() {
   transport_opened told{std::move(opening_->steps), std::move(opening_->warnings),
-                        std::move(opening_->banner), std::move(opening_->certificate)};
+                        std::move(opening_->banner), std::move(opening_->certificate),
+                        opening_->logging_in->keys()};
   opening_->agent_watch.end();
   opening_ = nullptr;
   phase_ = phase::open;
