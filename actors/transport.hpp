@@ -33,6 +33,10 @@ struct transport_opened {
   std::string banner;
   certificate_used certificate = {};
   std::vector<key_considered> keys = {}; ///< in the order in which they were
+  std::string machine = {};  ///< that it is on (messages/machines.hpp)
+  std::string host_key = {}; ///< that it showed, by its kind and fingerprint
+  std::vector<machine_seen> machines = {};
+  files_used files = {};
 };
 /// The opening waits for a person, who has something to do, or does so no more.
 struct opening_waits {
@@ -47,6 +51,7 @@ struct transport_failed {
   std::vector<std::string> warnings;
   files_used files = {};
   std::vector<key_considered> keys = {};
+  std::vector<machine_seen> machines = {};
 };
 /// The answer to `close`; nothing follows.
 struct transport_closed {};
@@ -95,6 +100,8 @@ public:
   /// Frees everything at once without a word to the peer. Never blocks.
   virtual ~transport() = default;
 
+  /// On which of the cluster's machines; called before `open`, or not at all: on any.
+  virtual void choose(const machine_choice& where) { static_cast<void>(where); }
   /// Begins to open: look-up, connect to each address in turn, key exchange, host key, authentication; the
   /// deadline is the cluster's `connect_timeout` from the first `pump` on, which stands still while a person
   /// is waited for: that has a deadline of its own.

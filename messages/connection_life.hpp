@@ -10,6 +10,7 @@
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "messages/key_account.hpp"
+#include "messages/machines.hpp"
 #include "messages/settings.hpp"
 #include "messages/ssh_error.hpp"
 #include "messages/status.hpp"
@@ -32,6 +33,15 @@ struct certificate_used {
   friend bool operator==(const certificate_used&, const certificate_used&) = default;
 };
 
+/// What the files that a log-in uses were like just before they were read: texts to be compared. Empty:
+/// unknown.
+struct files_used {
+  std::string credentials; ///< key files, public ones and certificates
+  std::string host_keys;   ///< known_hosts files
+
+  friend bool operator==(const files_used&, const files_used&) = default;
+};
+
 struct connection_opened {
   connection_id connection;
   std::vector<opening_step> steps = {};
@@ -39,6 +49,10 @@ struct connection_opened {
   std::string banner = {};                ///< of the server, when it let us in
   certificate_used certificate = {};
   std::vector<key_considered> keys = {}; ///< in the order in which they were
+  std::string machine = {};              ///< that it is on; empty: unknown
+  std::string host_key = {};             ///< that the machine showed, by its kind and fingerprint
+  std::vector<machine_seen> machines = {};
+  files_used files = {};
 };
 
 /// Its opening waits for a person, who has something to do, or does so no more.
@@ -55,15 +69,6 @@ struct carrier_waits {
   std::chrono::nanoseconds lasts{0}; ///< at most, from now on
 };
 
-/// What the files that a log-in uses were like just before they were read: texts to be compared. Empty:
-/// unknown.
-struct files_used {
-  std::string credentials; ///< key files, public ones and certificates
-  std::string host_keys;   ///< known_hosts files
-
-  friend bool operator==(const files_used&, const files_used&) = default;
-};
-
 /// One try to open has failed; the connection's actor has released everything and ended.
 struct connection_failed {
   connection_id connection;
@@ -72,6 +77,7 @@ struct connection_failed {
   std::vector<std::string> warnings = {};
   files_used files = {}; ///< whoever mends one that this try found wrong, changes it after that
   std::vector<key_considered> keys = {};
+  std::vector<machine_seen> machines = {};
 };
 
 /// The connection is gone, and no `connection_closed` follows: an open one broke, or its actor ended (in any
@@ -150,7 +156,8 @@ struct change_probes {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_opened& x) {
-  return f(x.connection, x.steps, x.warnings, x.banner, x.certificate, x.keys);
+  return f(x.connection, x.steps, x.warnings, x.banner, x.certificate, x.keys, x.machine, x.host_key,
+           x.machines, x.files);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, certificate_used& x) {
@@ -170,7 +177,7 @@ typename Inspector::result_type inspect(Inspector& f, files_used& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_failed& x) {
-  return f(x.connection, x.error, x.steps, x.warnings, x.files, x.keys);
+  return f(x.connection, x.error, x.steps, x.warnings, x.files, x.keys, x.machines);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_lost& x) {

@@ -108,7 +108,9 @@ namespace moorage {
       "text says which of the two is older. Nothing was sent; what both have works.") \
   row(elsewhere, refused, "the cluster is on another node", \
       "The cluster's pool is on another of the site's nodes, which the text names. A runtime that can reach that one goes there by " \
-      "itself: give it the certificate, key and authority of TLS; else ask that node.")
+      "itself: give it the certificate, key and authority of TLS; else ask that node.") \
+  row(unknown_machine, wrong_config, "the cluster has no such machine", \
+      "The cluster has no machine of that name. The text lists those that it has (hosts, or its name's addresses).")
 
 #define MOORAGE_ERROR(name, exit, words, meaning) name,
 enum class errc : std::uint8_t {

@@ -50,6 +50,9 @@ using session_actor = admin_actor::extend<
     // Wants a lease: one `lease_grant` or `acquire_refused` comes. `too_many_requests` beyond the session's
     // bounds.
     caf::reacts_to<acquire>,
+    // The same, on a machine of the cluster, or to know on which it is: one `machine_grant` or
+    // `acquire_refused` comes.
+    caf::reacts_to<acquire_machine>,
     // Does not want it any more: the acquire is answered `cancelled`, unless it was granted already.
     caf::reacts_to<cancel_acquire>,
     // Gives a lease back, with word that its connection is bad if it is: `done`, or an error that says why it

@@ -41,10 +41,11 @@ struct acquire_for : acquire {
   caf::strong_actor_ptr holder;
   /// What of the patience is used up: it waited in another pool of this cluster, which ended.
   std::chrono::nanoseconds waited{0};
+  std::string machine = {}; ///< as of `acquire_machine`
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, acquire_for& x) {
-  return f(static_cast<acquire&>(x), x.holder, x.waited);
+  return f(static_cast<acquire&>(x), x.holder, x.waited, x.machine);
 }
 
 struct cancel_acquire_for : cancel_acquire {
@@ -57,14 +58,14 @@ typename Inspector::result_type inspect(Inspector& f, cancel_acquire_for& x) {
 }
 
 /// To the holder. Confirm to `pool` within 5 s, work with `connection`, then release to `pool`.
-struct lease_granted : lease_grant {
+struct lease_granted : machine_grant {
   caf::strong_actor_ptr pool;       ///< a pool_actor
   caf::strong_actor_ptr connection; ///< a connection_actor
   std::uint64_t output_max = 0;     ///< the cluster's setting
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, lease_granted& x) {
-  return f(static_cast<lease_grant&>(x), x.pool, x.connection, x.output_max);
+  return f(static_cast<machine_grant&>(x), x.pool, x.connection, x.output_max);
 }
 
 struct confirm_lease {

@@ -53,6 +53,20 @@ typename Inspector::result_type inspect(Inspector& f, acquire& x) {
   return f(x.cluster, x.call, x.patience, x.label, x.wait_for_ready);
 }
 
+/// The same, and asks on which machine the lease is, or for one on this machine: the answer is a
+/// `machine_grant`, or an `acquire_refused` (`unknown_machine` where the cluster has no such machine). What
+/// withdraws an acquire withdraws it.
+struct acquire_machine {
+  acquire what = {};
+  /// As the cluster's machines are named (messages/machines.hpp); a connection there is opened if need be,
+  /// and waited for if the pool is full. Empty: any.
+  std::string machine = {};
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, acquire_machine& x) {
+  return f(x.what, x.machine);
+}
+
 /// Withdraws an acquire of the sender's, which is then answered `cancelled`. One that was answered already is
 /// not touched, so who has a grant for it, or still gets one, gives it back.
 struct cancel_acquire {
@@ -85,7 +99,16 @@ typename Inspector::result_type inspect(Inspector& f, lease_grant& x) {
   return f(x.cluster, x.call, x.lease, x.connection_number, x.banner, x.warnings, x.set_env, x.send_env);
 }
 
-/// To the asker, in answer to `acquire`: there is no lease.
+/// To the asker, in answer to `acquire_machine`.
+struct machine_grant : lease_grant {
+  std::string machine = {}; ///< that the lease's connection is on; empty: unknown
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, machine_grant& x) {
+  return f(static_cast<lease_grant&>(x), x.machine);
+}
+
+/// To the asker, in answer to `acquire` or `acquire_machine`: there is no lease.
 struct acquire_refused {
   std::string cluster;
   std::uint64_t call = 0;

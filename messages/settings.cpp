@@ -9,6 +9,7 @@
 
 #include "messages/durations.hpp"
 #include "messages/ids.hpp"
+#include "messages/machines.hpp"
 #include "messages/printable.hpp"
 #include "messages/settings_table.hpp"
 
@@ -39,8 +40,26 @@ std::string wrong_name(const std::string& name) {
   return {};
 }
 
+/// Of the machines: which are the cluster's has one place.
+std::string wrong_hosts(const cluster_settings& settings) {
+  const auto& hosts = settings.hosts;
+  if (hosts.empty())
+    return settings.host.empty() ? "host: a cluster needs a host: a name or an address (or hosts: several)"
+                                 : "";
+  if (!settings.host.empty())
+    return "hosts: a cluster has host or hosts, not both: leave host out";
+  if (hosts.size() > machines_max)
+    return "hosts: " + std::to_string(hosts.size()) + " are more than " + std::to_string(machines_max);
+  for (auto each = hosts.begin(); each != hosts.end(); ++each)
+    if (std::find(hosts.begin(), each, *each) != each)
+      return "hosts: '" + *each + "' is there twice";
+  return {};
+}
+
 /// What the values are against each other.
 std::string wrong_together(const cluster_settings& settings) {
+  if (auto wrong = wrong_hosts(settings); !wrong.empty())
+    return wrong;
   if (settings.min_idle > settings.pool_size)
     return "min_idle: " + std::to_string(settings.min_idle) + " is more than pool_size, " +
            std::to_string(settings.pool_size);
@@ -80,6 +99,8 @@ std::string allowed_values(const setting_rules& rules) {
     return "a file's name, absolute or beginning with ~/";
   case file_list:
     return "a list of file names, such as [\"~/.ssh/id_ed25519\"]";
+  case text_list:
+    return "a list of names, such as " + std::string{rules.example};
   case boolean:
     return "true or false";
   case count:
@@ -141,6 +162,13 @@ failure check_settings(const cluster_settings& settings) {
   if (auto wrong = wrong_together(settings); !wrong.empty())
     return invalid(wrong);
   return {};
+}
+
+std::string hosts_in_words(const cluster_settings& settings) {
+  auto text = settings.host;
+  for (const auto& each : settings.hosts)
+    text += (text.empty() ? "" : ",") + each;
+  return text;
 }
 
 bool same_connections(const cluster_settings& a, const cluster_settings& b) {

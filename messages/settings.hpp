@@ -45,7 +45,14 @@ struct cluster_settings {
   std::string name = {};
 
   // --- where, and as whom
-  std::string host = {};   ///< name or address (IPv4 or IPv6); required
+  std::string host = {}; ///< name or address (IPv4 or IPv6); required, or else `hosts`
+  /// Names or addresses of machines that are one cluster: a connection goes to any of them. In the place of
+  /// `host`; each one's host key is looked up under its own name. An address that is down costs a log-in at
+  /// the others little, and once in a while. Empty: `host`, whose name may have several addresses.
+  std::vector<std::string> hosts = {};
+  /// Whether new connections go to the machine that has the fewest of them, of those that are well, or to the
+  /// one that has the most. Most: what is in /tmp, and what a machine has cached, is where it was.
+  bool spread = false;
   std::uint16_t port = 22; ///< RFC 4253, section 4
   std::string user = {};   ///< empty: the user who runs this process
   /// A `Host` of OpenSSH's client configuration, which says whatever is not said here. It is read by ssh(1)
@@ -255,6 +262,9 @@ struct cluster_settings {
 /// file.
 failure check_settings(const cluster_settings& settings);
 
+/// The host, or all hosts: "login1,login2".
+std::string hosts_in_words(const cluster_settings& settings);
+
 /// Settings for a destination written as `user@host:port`, `host`, `[::1]:2222` …; the name is the text
 /// itself. A failure says what is wrong with the text.
 failure parse_destination(const std::string& text, cluster_settings& result);
@@ -266,19 +276,19 @@ std::string to_string(variable_fallback fallback);
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, cluster_settings& x) {
-  return f(x.name, x.host, x.port, x.user, x.ssh_host, x.ssh_config, x.key_files, x.agent, x.agent_socket,
-           x.password_secret, x.passphrase_secret, x.auth_methods, x.pubkey_accepted_algorithms,
-           x.known_hosts_files, x.strict_host_keys, x.hash_known_hosts, x.check_host_ip,
-           x.host_key_algorithms, x.host_key_alias, x.address_family, x.bind_address, x.proxy_command, x.jump,
-           x.carried_max, x.node, x.connect_timeout, x.agent_timeout, x.certificate_warning, x.renew_command,
-           x.renew_timeout, x.keep_alive_interval, x.keep_alive_count_max, x.ciphers, x.macs,
-           x.kex_algorithms, x.compression, x.rekey_data, x.rekey_interval, x.pool_size,
-           x.channels_per_connection, x.spread_leases, x.connection_lifetime, x.idle_timeout, x.min_idle,
-           x.connects_at_once, x.log_ins_per_minute, x.penalty_max, x.queue_depth, x.acquire_timeout,
-           x.leak_threshold, x.leak_reclaim, x.overload_target, x.overload_interval, x.probe_interval,
-           x.probe_interval_max, x.probe_interval_unhealthy, x.probe_timeout, x.probe, x.probe_command,
-           x.probes_at_once, x.probe_share, x.probe_failures_max, x.proving_time, x.output_max,
-           x.reply_timeout, x.linger, x.environment_fallback, x.set_env, x.send_env, x.sweep);
+  return f(x.name, x.host, x.hosts, x.spread, x.port, x.user, x.ssh_host, x.ssh_config, x.key_files, x.agent,
+           x.agent_socket, x.password_secret, x.passphrase_secret, x.auth_methods,
+           x.pubkey_accepted_algorithms, x.known_hosts_files, x.strict_host_keys, x.hash_known_hosts,
+           x.check_host_ip, x.host_key_algorithms, x.host_key_alias, x.address_family, x.bind_address,
+           x.proxy_command, x.jump, x.carried_max, x.node, x.connect_timeout, x.agent_timeout,
+           x.certificate_warning, x.renew_command, x.renew_timeout, x.keep_alive_interval,
+           x.keep_alive_count_max, x.ciphers, x.macs, x.kex_algorithms, x.compression, x.rekey_data,
+           x.rekey_interval, x.pool_size, x.channels_per_connection, x.spread_leases, x.connection_lifetime,
+           x.idle_timeout, x.min_idle, x.connects_at_once, x.log_ins_per_minute, x.penalty_max, x.queue_depth,
+           x.acquire_timeout, x.leak_threshold, x.leak_reclaim, x.overload_target, x.overload_interval,
+           x.probe_interval, x.probe_interval_max, x.probe_interval_unhealthy, x.probe_timeout, x.probe,
+           x.probe_command, x.probes_at_once, x.probe_share, x.probe_failures_max, x.proving_time,
+           x.output_max, x.reply_timeout, x.linger, x.environment_fallback, x.set_env, x.send_env, x.sweep);
 }
 
 } // namespace moorage

@@ -55,6 +55,8 @@ field entry(std::string_view name, std::string_view meaning, setting_rules rules
   result.type = type_of<type>();
   if (rules.wrong_text == wrong_optional_file)
     result.type = setting_type::file;
+  if (rules.texts)
+    result.type = setting_type::text_list;
   for (auto* check : {wrong_file, wrong_secret, wrong_command, wrong_local_command, wrong_proxy_command,
                       wrong_alias, wrong_optional_file, wrong_set_env, wrong_send_env})
     result.owners = result.owners || rules.wrong_text == check;

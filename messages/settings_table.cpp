@@ -34,12 +34,25 @@ std::vector<field> where_fields() {
   return section(
       where,
       {
-          entry<&S::host>("host", "Name or address (IPv4 or IPv6) of the login node. Required.",
-                          {.wrong_text = wrong_host,
+          entry<&S::host>("host",
+                          "Name or address (IPv4 or IPv6) of the login node. Required, or else hosts.",
+                          {.wrong_text = wrong_host_or_none,
                            .on_change = reopens,
                            .example = R"("login.example.org")",
                            .ssh_name = "HostName",
                            .own = true}),
+          entry<&S::hosts>("hosts",
+                           "Names or addresses of login nodes that are one cluster, in the place of host. "
+                           "Empty: host, all of whose addresses are one cluster, too.",
+                           {.wrong_text = wrong_host,
+                            .on_change = reopens,
+                            .example = R"(["login1.example.org", "login2.example.org"])",
+                            .own = true,
+                            .texts = true}),
+          entry<&S::spread>("spread",
+                            "Open new connections on the machine that has the fewest, of those that are "
+                            "well; else on the one that has the most, so that files in /tmp are where they "
+                            "were."),
           entry<&S::port>("port", "TCP port of the SSH server.",
                           {.on_change = reopens, .least = 1, .most = 65'535, .ssh_name = "Port"}),
           entry<&S::user>(

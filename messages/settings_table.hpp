@@ -17,7 +17,17 @@
 
 namespace moorage {
 
-enum class setting_type : std::uint8_t { text, file, file_list, boolean, count, size, duration, choice };
+enum class setting_type : std::uint8_t {
+  text,
+  file,
+  file_list,
+  text_list,
+  boolean,
+  count,
+  size,
+  duration,
+  choice
+};
 
 /// What a change does to a pool that is alive. No setting but the name needs a new pool.
 enum class setting_change : std::uint8_t {
@@ -47,6 +57,7 @@ struct setting_rules {
   std::string_view example = {};                  ///< in TOML, where the default shows nothing
   std::string_view ssh_name = {};                 ///< the option of ssh_config(5) that does the same, if any
   bool own = false;                               ///< belongs to one cluster: not allowed in [defaults]
+  bool texts = false;                             ///< a list's members are no files' names
   bool must_exist = false;                        ///< a cluster whose files are not there cannot be used
   /// Names a file, a command or a secret, or says which server is trusted: taken over a link from the node's
   /// own user alone. Not written in a row, but seen by how its text is checked.

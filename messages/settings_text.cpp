@@ -37,6 +37,7 @@ std::string parse_value(const setting_rules& rules, const std::string& written, 
     understood = true;
     break;
   case file_list:
+  case text_list:
     result = written.empty() ? std::vector<std::string>{} : std::vector<std::string>{written};
     understood = true;
     break;
@@ -78,7 +79,8 @@ std::string format_value(const setting_rules& rules, const setting_value& value)
     auto index = std::get<std::uint64_t>(value);
     return index < rules.choices.size() ? quote_toml(rules.choices[index]) : std::to_string(index);
   }
-  case file_list: {
+  case file_list:
+  case text_list: {
     std::string result = "[";
     for (const auto& each : std::get<std::vector<std::string>>(value))
       result += (result.size() > 1 ? ", " : "") + quote_toml(each);

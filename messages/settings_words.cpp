@@ -56,6 +56,10 @@ std::string wrong_host(const std::string& host) {
   return {};
 }
 
+std::string wrong_host_or_none(const std::string& host) {
+  return host.empty() ? "" : wrong_host(host);
+}
+
 std::string wrong_user(const std::string& user) {
   auto right = user.size() <= 255 && !has_control(user) && user.find(' ') == std::string::npos;
   return right ? "" : "must be at most 255 characters without blanks";

@@ -6,6 +6,7 @@
 namespace moorage {
 
 std::string wrong_host(const std::string& host);
+std::string wrong_host_or_none(const std::string& host);
 std::string wrong_user(const std::string& user);
 std::string wrong_file(const std::string& file);
 std::string wrong_alias(const std::string& alias);

@@ -11,6 +11,7 @@
 #include "messages/errors.hpp"
 #include "messages/evidence.hpp"
 #include "messages/ids.hpp"
+#include "messages/machines.hpp"
 
 #pragma GCC visibility push(default)
 
@@ -47,7 +48,8 @@ std::string to_string(pool_state state);
   row(disconnected, "The cluster was disconnected or removed, or the runtime stops.") \
   row(drained, "The pool was drained.") \
   row(reconnected, "An administrator had the cluster's connections replaced.") \
-  row(not_opened, "It could not be opened, or nobody needed it any more when the next try was due.")
+  row(not_opened, "It could not be opened, or nobody needed it any more when the next try was due.") \
+  row(made_room, "The pool was full, and somebody needs a connection on another machine.")
 // clang-format on
 
 #define MOORAGE_REMOVAL(name, meaning) name,
@@ -94,6 +96,7 @@ struct connection_status {
   /// last.
   bool suspect = false;
   std::string waits_for; ///< of an opening that waits for a person: "a touch (…)"; else empty
+  std::string machine;   ///< that it is on, or heads for; empty: unknown
   std::vector<connection_outcome> outcomes; ///< the last 20, the oldest first
 };
 
@@ -110,6 +113,7 @@ struct waiter_status {
   request_id request;
   holder_id holder;
   std::string label;
+  std::string machine;     ///< that it asks for; empty: any
   std::uint32_t ahead = 0; ///< waiters before this one
   std::chrono::nanoseconds waited{0};
   std::chrono::nanoseconds left{0}; ///< until its deadline
@@ -212,6 +216,7 @@ struct pool_status {
   /// From 0 to 100, the best: the mean of its open connections' scores, less what failed of its latest
   /// openings.
   std::uint32_t score = 100;
+  std::vector<machine_status> machines; ///< that the cluster's name is known to stand for
   pool_counters counters;
   latency_quantiles acquire_latency; ///< request to grant, as the pool sees it
   latency_quantiles probe_rtt;
@@ -221,7 +226,7 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_status& x) {
   return f(x.connection, x.state, x.leases, x.carried, x.probe_failures, x.probing, x.condemned,
            x.leases_served, x.age, x.idle, x.last_rtt, x.usual_rtt, x.success_percent, x.score, x.suspect,
-           x.waits_for, x.outcomes);
+           x.waits_for, x.machine, x.outcomes);
 }
 
 template <class Inspector>
@@ -231,7 +236,7 @@ typename Inspector::result_type inspect(Inspector& f, lease_status& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, waiter_status& x) {
-  return f(x.request, x.holder, x.label, x.ahead, x.waited, x.left);
+  return f(x.request, x.holder, x.label, x.machine, x.ahead, x.waited, x.left);
 }
 
 template <class Inspector>
@@ -256,7 +261,7 @@ typename Inspector::result_type inspect(Inspector& f, pool_status& x) {
   return f(x.cluster, x.destination, x.size, x.total, x.opening, x.idle, x.leased, x.closing, x.leases,
            x.waiters, x.probing, x.state, x.pauses, x.latched, x.backing_off, x.log_ins_wait,
            x.log_ins_wait_for, x.overloaded, x.certificate, x.certificate_left, x.average_age, x.average_idle,
-           x.idle_limit, x.score, x.counters, x.acquire_latency, x.probe_rtt);
+           x.idle_limit, x.score, x.machines, x.counters, x.acquire_latency, x.probe_rtt);
 }
 
 } // namespace moorage

@@ -51,13 +51,13 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::carry_connection)
   add(ssh_stage) add(ssh_failure) add(ssh_error) add(opening_step) add(host_key_policy) add(probe_method) \
   add(variable_fallback) add(cluster_settings) add(environment_variable) add(exec_request) add(outcome_kind) \
   add(outcome) add(output_kind) add(severity) add(event_filter) add(event_kind) add(removal_reason) add(connection_state) add(pool_state) \
-  add(evidence_kind) add(connection_outcome) add(connection_status) add(pause_status) add(lease_status) add(waiter_status) add(pool_counters) add(latency_quantiles) \
+  add(evidence_kind) add(connection_outcome) add(machine_status) add(connection_status) add(pause_status) add(lease_status) add(waiter_status) add(pool_counters) add(latency_quantiles) \
   add(opening_cause) add(waiting_cause) add(standing) add(opening_explanation) add(connection_explanation) \
   add(waiter_explanation) add(key_fate) add(key_considered)
 
 /// What outsiders say to their session: nothing in it names an actor.
 #define MOORAGE_SAID_BY_OUTSIDERS(add) \
-  add(acquire) add(cancel_acquire) add(release_lease) add(run_command) add(run_once) add(open_stream) add(cancel_command) \
+  add(acquire) add(acquire_machine) add(cancel_acquire) add(release_lease) add(run_command) add(run_once) add(open_stream) add(cancel_command) \
   add(grant_stream_credit) add(took_stream_output) add(send_stream_input) add(end_stream_input) add(probe_lease) add(register_cluster) \
   add(remove_cluster) add(shut_down_pools) add(reload_configuration) add(list_clusters) add(get_pools) add(get_pool) add(get_connections) add(get_leases) \
   add(get_waiters) add(get_explanation) add(get_errors) MOORAGE_ORDERS(add, ) add(subscribe) add(grant_event_credit) \
@@ -65,7 +65,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::carry_connection)
 
 /// What they hear of it: nor does this.
 #define MOORAGE_HEARD_BY_OUTSIDERS(add) \
-  add(exec_result) add(pool_status) add(event_record) add(done) add(lease_grant) add(acquire_refused) \
+  add(exec_result) add(pool_status) add(event_record) add(done) add(lease_grant) add(machine_grant) add(acquire_refused) \
   add(lease_lost) add(run_ended) add(stream_chunk) add(stream_room) add(stream_end) add(cluster_list) \
   add(pool_list) add(connection_list) add(lease_list) add(waiter_list) add(explanation) add(error_list) add(probe_answer) \
   add(cluster_place) add(cluster_handed_over)

@@ -57,10 +57,11 @@ pending<result<lease>> async_runtime::acquire(std::string_view cluster, acquire_
         });
   }
   auto call = gate_->next_call();
-  moorage::acquire request{std::string{cluster}, call, options.patience, std::move(options.label),
-                           options.wait_for_ready};
+  acquire_machine request{
+      {std::string{cluster}, call, options.patience, std::move(options.label), options.wait_for_ready},
+      std::move(options.machine)};
   call_terms terms{
-      .cluster = request.cluster, .deadline = deadline_of(options), .stop = std::move(options.stop)};
+      .cluster = request.what.cluster, .deadline = deadline_of(options), .stop = std::move(options.stop)};
   terms.withdraw = [gate = gate_, call] {
     gate->post([call](client_state& client) { client.cancel_acquire_of(call); });
   };
@@ -98,8 +99,9 @@ pending<exec_result> async_runtime::run(std::string_view cluster, exec_request r
       client.cancel_run(once->run);
     });
   };
-  moorage::acquire asked{terms.cluster, once->acquire, options.patience, std::move(options.label),
-                         options.wait_for_ready};
+  acquire_machine asked{
+      {terms.cluster, once->acquire, options.patience, std::move(options.label), options.wait_for_ready},
+      std::move(options.machine)};
   once->request = std::move(request);
   auto work = [gate = gate_, once, asked = std::move(asked)](client_state& client, auto give) mutable {
     client.acquire_lease(std::move(asked), [gate, once, give](result<lease> granted) {

@@ -33,10 +33,10 @@ std::string assign(cluster_config& target, const setting<cluster_settings>& fiel
   setting_value value;
   if (auto wrong = parse_value(field, text, value); !wrong.empty())
     return wrong;
-  if (field.type == setting_type::file_list) {
+  if (field.type == setting_type::file_list || field.type == setting_type::text_list) {
     auto& files = std::get<std::vector<std::string>>(value);
     for (const auto& file : files)
-      if (auto wrong = check_file(field, file); !wrong.empty())
+      if (auto wrong = field.texts ? std::string{} : check_file(field, file); !wrong.empty())
         return wrong;
     if (again) {
       auto earlier = std::get<std::vector<std::string>>(field.get(target.settings));
@@ -185,7 +185,8 @@ std::vector<config_problem> override_settings(cluster_config& target,
     if (!wrong.empty())
       problems.push_back({"", 0, 0, "-o " + key, wrong});
   }
-  if (problems.empty() && !target.settings.host.empty() && !target.settings.name.empty()) // not the defaults
+  const bool whole = !target.settings.host.empty() || !target.settings.hosts.empty();
+  if (problems.empty() && whole && !target.settings.name.empty()) // not the defaults
     if (auto wrong = check_settings(result.settings); wrong.code != errc::none)
       problems.push_back({"", 0, 0, "", wrong.text});
   if (problems.empty())

@@ -59,6 +59,10 @@ std::vector<log_in> lease::log_ins() const {
   return notes_ ? notes_->all() : std::vector<log_in>{};
 }
 
+std::string lease::machine() const {
+  return notes_ ? notes_->machine() : std::string{};
+}
+
 std::string lease::banner() const {
   std::string result;
   std::set<std::string> told{std::string{}};

@@ -68,6 +68,11 @@ struct acquire_options {
   /// the pool gives an opening up, after three tries. So it waits for a node that has gone away, too
   /// (`runtime::connect`).
   bool wait_for_ready = false;
+  /// On this of the cluster's machines and no other, as `lease::machine` names it: for what one left in /tmp
+  /// there, or for a tunnel. A connection is opened there if need be; where the pool is full, one of another
+  /// machine makes room when it is this acquire's turn. `unknown_machine` if the cluster has no such one.
+  /// [any]
+  std::string machine = {};
 };
 
 /// What people should know of one log-in.
@@ -86,7 +91,8 @@ struct log_in {
 /// channel for the lease's first command, as many times as that takes, waited for as long as a new acquire
 /// would; if there is no other connection in that time, the lease is lost. `id` and `connection` still tell
 /// those of the grant, `outcome::moves` how often it went on; what people should know of the other
-/// connection's log-in is added to `log_ins` before anything runs there.
+/// connection's log-in is added to `log_ins` before anything runs there, and `machine` is where it is from
+/// then on: the same one, if the acquire asked for it.
 class lease {
 public:
   lease() = default;
@@ -98,6 +104,10 @@ public:
   lease_id id() const { return id_; }
   connection_id connection() const { return connection_; }
   const std::string& cluster() const { return cluster_; }
+  /// The machine that its commands run on: a name of `hosts`, or the address in digits where `host` was
+  /// looked up, or the host itself behind a jump or a proxy command. `acquire_options::machine` asks for the
+  /// same again. Empty: not known, by a node of an older version.
+  std::string machine() const;
   /// What the server said to people (RFC 4252, section 5.4) in the log-in that the acquire waited for: its
   /// legal notice, word of a maintenance. Fit to be printed, with its lines. Empty: nothing, or the
   /// connection was open already.

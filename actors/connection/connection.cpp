@@ -211,9 +211,10 @@ void connection_actor_state::fold(transport_opened& event) {
   if (now_in != phase::opening)
     return;
   now_in = phase::open;
-  caf::anon_send(pool, connection_opened{id, std::move(event.steps), std::move(event.warnings),
-                                         std::move(event.banner), std::move(event.certificate),
-                                         std::move(event.keys)});
+  caf::anon_send(
+      pool, connection_opened{id, std::move(event.steps), std::move(event.warnings), std::move(event.banner),
+                              std::move(event.certificate), std::move(event.keys), std::move(event.machine),
+                              std::move(event.host_key), std::move(event.machines), std::move(event.files)});
 }
 
 void connection_actor_state::fold(opening_waits& event) {
@@ -227,7 +228,7 @@ void connection_actor_state::fold(transport_failed& event) {
   case phase::opening:
     caf::anon_send(pool, connection_failed{id, std::move(event.error), std::move(event.steps),
                                            std::move(event.warnings), std::move(event.files),
-                                           std::move(event.keys)});
+                                           std::move(event.keys), std::move(event.machines)});
     break;
   case phase::open:
     caf::anon_send(pool, connection_lost{id, std::move(event.error)});
@@ -344,7 +345,6 @@ void connection_actor_state::be_over() {
 }
 
 namespace {
-
 /// Apart from the actor's function: see the pool's.
 connection_actor::behavior_type behaviour_of(connection_actor_state* state) {
   return {
@@ -376,14 +376,15 @@ connection_actor::behavior_type behaviour_of(connection_actor_state* state) {
 
 connection_actor::behavior_type connection(connection_actor::stateful_pointer<connection_actor_state> self,
                                            connection_id id, cluster_settings settings, pool_actor pool,
-                                           turns_actor turns, transport_factory transports) {
+                                           turns_actor turns, transport_factory transports,
+                                           const machine_choice& where) {
   auto& state = self->state;
   state.id = id;
   state.settings = std::move(settings);
   state.pool = std::move(pool);
   state.turns = std::move(turns);
   state.began = self->clock().now();
-  // Weak: a transport that outlives its welcome somewhere must not keep its owner alive.
+  // Weak: a transport that outlives its welcome must not keep its owner alive.
   auto address = self->address();
   state.link = transports(state.settings, [address] {
     if (auto owner = caf::actor_cast<caf::strong_actor_ptr>(address))
@@ -391,6 +392,7 @@ connection_actor::behavior_type connection(connection_actor::stateful_pointer<co
   });
   keep_composure(self);
   self->set_down_handler([self](const caf::down_msg& down) { self->state.lose_sink(down.source); });
+  state.link->choose(where);
   state.link->open();
   state.drive();
   return behaviour_of(&state);

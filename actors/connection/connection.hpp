@@ -191,6 +191,7 @@ constexpr std::uint64_t stream_input_room = 256 << 10;
 
 connection_actor::behavior_type connection(connection_actor::stateful_pointer<connection_actor_state> self,
                                            connection_id id, cluster_settings settings, pool_actor pool,
-                                           turns_actor turns, transport_factory transports);
+                                           turns_actor turns, transport_factory transports,
+                                           const machine_choice& where);
 
 } // namespace moorage

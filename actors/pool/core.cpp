@@ -10,6 +10,7 @@ pool_core::pool_core(cluster_settings settings, std::uint64_t seed, std::uint64_
     : settings_(std::move(settings)), random_(seed), first_id_(first_id), next_connection_(first_id),
       next_lease_(first_id), next_probe_(first_id), next_permit_(first_id) {
   ensure(first_id > 0, "ids begin with 1 or more, since 0 stands for none");
+  know_machines();
 }
 
 namespace {
@@ -83,10 +84,11 @@ void pool_core::settle() {
   trim();
   close_replaced();
   serve();
+  if (make_room())
+    serve();
   said_ = {};
   refuse_doomed();
-  if (!doomed_ && back_off_.latched() && !waiters_.empty() && !servable() && latch_watch_.until() <= now_)
-    refuse_waiters(in_vain());
+  refuse_in_vain();
   refuse_overloaded();
   retry_due();
   use_permits();
@@ -113,6 +115,7 @@ time_point pool_core::next_due() const {
   at(leaks_due());
   at(certificate_due());
   at(permits_due());
+  at(machines_due());
   at(drain_due());
   if (openings_lacking() > 0 && may_open_at() > now_)
     at(may_open_at());
@@ -190,7 +193,7 @@ pool_core::keys pool_core::keys_of(const connection& c) const {
   auto idle = c.state == connection_state::idle;
   auto due = due_of(c);
   keys k;
-  if (c.servable)
+  if (c.servable && c.id != held_back_)
     k.grant =
         rank_for_grant({c.id, c.in_use(), c.channels.of(settings_.channels_per_connection), c.age.outlived(),
                         c.stamp, c.past.demerits(), c.past.slow(), settings_.spread_leases, c.busy()},
@@ -282,6 +285,9 @@ void pool_core::remove(connection& c, removal_reason reason) {
   drop_probe(c);
   permit_over(c, permit_use::cut_short);
   c.awaits_permit = false;
+  move_to(c, {});
+  if (held_back_ == c.id)
+    held_back_ = {};
   enter(c, connection_state::closing); // out of every index
   --count(connection_state::closing);
   ++counters_.removed[static_cast<std::size_t>(reason)];

@@ -25,17 +25,18 @@
 #include <vector>
 
 #include "actors/pool/core_limits.hpp"
-#include "actors/pool/latency_histogram.hpp"
 #include "actors/pool/ordered_index.hpp"
 #include "actors/pool/policies/back_off.hpp"
 #include "actors/pool/policies/certificate_watch.hpp"
 #include "actors/pool/policies/history.hpp"
 #include "actors/pool/policies/idle_limit.hpp"
 #include "actors/pool/policies/latch_watch.hpp"
+#include "actors/pool/policies/machine_book.hpp"
 #include "actors/pool/policies/overload.hpp"
 #include "actors/pool/policies/waiter_queue.hpp"
 #include "actors/pool/pool_connection.hpp"
 #include "actors/pool/pool_records.hpp"
+#include "actors/pool/pool_standing.hpp"
 #include "actors/pool/protocol.hpp"
 #include "actors/pool/seeded_random.hpp"
 #include "messages/explanation.hpp"
@@ -44,7 +45,7 @@ namespace moorage {
 
 class archive_reader;
 class archive_writer;
-class pool_core : public pool_core_limits {
+class pool_core : public pool_core_limits, protected pool_standing {
 public:
   /// `settings` must have passed `check_settings`. Ids of every kind begin with `first_id` (1 or more): a
   /// pool that replaces another must be given one above all that the other used.
@@ -160,11 +161,27 @@ private:
   failure no_such_lease(lease_id id) const;
   void refuse_acquire(request_id request, failure reason);
   void refuse_waiter(ticket place, failure reason);
-  void refuse_waiters(failure reason, whom which = whom::all);
+  void refuse_waiters(failure reason, whom which = whom::all, std::string machine = {});
   void refuse_doomed();
   void reclaim_from_gone();
   void expire_waiters();
   void expire_grants();
+
+  // --- core_machines.cpp: on which machine a connection is, and those who ask for one
+  void move_to(connection& c, const std::string& machine);
+  void found_machines(const std::vector<machine_seen>& machines, const files_used& files);
+  machine_choice choose_machine(connection& c);
+  connection_id grantable_on(const std::string& machine) const;
+  bool servable_on(const std::string& machine) const;
+  void know_machines(), refuse_in_vain();
+  std::vector<std::string> machines_that_grant() const, machines_lacking() const;
+  std::size_t wanted_for_machines() const, opening_for(const std::string&machine) const;
+  bool may_wait_for(const acquire_requested& event);
+  void given_up_on(const std::string& machine, failure reason, bool may_pass);
+  bool make_room(), hold_back(connection_id which);
+  time_point machines_due() const;
+  std::string machine_to_open() const, machine_in_words(const waiter&w) const;
+  void verify_machines() const;
 
   // --- core_carrying.cpp: connections of other clusters, which have this one as their jump
   bool may_carry() const { return works() && !carriers_.empty(); }
@@ -204,7 +221,8 @@ private:
   static std::string in_words(const ssh_error& error);
   std::string which_try(const connection& c) const;
   std::string opening_in_words(const connection& c) const;
-  void given_up(time_point began, failure reason, const ssh_error& error, const files_used& files);
+  void given_up(time_point began, failure reason, const ssh_error& error, const files_used& files,
+                const std::string& asked_for);
   void delay_openings(time_point began, failure reason, back_off::reach how_far, const std::string& more);
   void latch(failure reason, const files_used& files);
   bool latched_for_host_keys() const;
@@ -330,6 +348,8 @@ private:
   certificate_watch certificate_;
   success_rate openings_rate_;
   channel_limit channels_; ///< what new connections begin with
+  machine_book machines_;
+  connection_id held_back_; ///< takes no new lease, so that it makes room for one on another machine; 0: none
   connection_map connections_;
   std::array<std::uint32_t, 4> counts_{}; ///< by state
   std::uint32_t servable_ = 0;            ///< open and not condemned: sooner or later they serve a waiter
@@ -379,19 +399,6 @@ private:
   words_of_opening said_; ///< what this step's opening has to say, for the first whom it serves
 
   std::set<holder_id> gone_; ///< holders whose leases and waiters are still being taken off the books
-
-  bool announcing_ = true;
-  pool_state state_ = pool_state::running; ///< but for pauses, which hold beside it
-  std::vector<pool_pause> pauses_;         ///< the oldest first
-  time_point drain_by_;                    ///< when leases are ended, while it is draining
-  bool stopping_ = false;
-  bool removed_ = false; ///< stopping since its cluster was removed
-  bool dormant_ = false; ///< disconnected: nothing is opened before somebody asks
-  std::vector<pending_request> pending_;
-
-  pool_counters counters_;
-  latency_histogram acquire_latency_;
-  latency_histogram probe_rtt_;
 };
 
 } // namespace moorage

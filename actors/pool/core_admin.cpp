@@ -62,6 +62,7 @@ void pool_core::on(const settings_changed& event) {
   if (event.settings.leak_reclaim && !settings_.leak_reclaim)
     watched_ = {}; // those that were told of are told of once more, and taken back
   settings_ = event.settings;
+  know_machines();
   if (!keep) { // of another way
     idle_limit_ = {};
     channels_ = {};
@@ -70,6 +71,8 @@ void pool_core::on(const settings_changed& event) {
   withdraw_wishes();
   if (mended) // else what log-ins failed of is as it was
     back_off_.lift();
+  if (mended)
+    machines_.forgive();
   dormant_ = false;
   std::string text = keep ? "settings" : "settings; connections under the old ones will be closed";
   note(event_kind::changed, {}, {}, text);
@@ -142,6 +145,7 @@ void pool_core::on(const ordered<reset_pool>& event) {
   if (refused_for_stopping(event.request))
     return;
   back_off_.lift();
+  machines_.forgive();
   withdraw_wishes(); // asked for anew
   anew_ = true;
   idle_limit_ = {};

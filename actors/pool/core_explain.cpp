@@ -143,7 +143,8 @@ explanation pool_core::explain(time_point now) const {
     auto ahead = static_cast<std::uint32_t>(result.waiters.size());
     auto text = "it has waited for " + to_text(between(w.asked, now)) +
                 (w.deadline == time_point::max() ? ", as long as it takes"
-                                                 : ", for " + to_text(between(now, w.deadline)) + " more");
+                                                 : ", for " + to_text(between(now, w.deadline)) + " more") +
+                (w.machine.empty() ? "" : "; it takes a lease" + machine_in_words(w) + " alone");
     if (ahead > 0)
       text += "; " + std::to_string(ahead) + (ahead == 1 ? " is" : " are") + " served before it";
     result.waiters.push_back({w.request, cause, ahead, text + "; " + state});

@@ -18,7 +18,13 @@ void pool_core::on(const acquire_requested& event) {
   auto label = printable(event.label); // it is shown in refusals, events, the log and lists
   fall_due();                          // what has expired must not be granted
   auto asked = now_ - event.waited;
-  if (event.carries ? may_carry() : waiters_.for_leases() == 0 && may_grant()) {
+  if (!event.machine.empty()) {
+    if (!may_wait_for(event))
+      return;
+    if (waiters_.asking_for(event.machine) == 0 && may_grant())
+      if (auto best = grantable_on(event.machine))
+        return give(need(best), event.request, event.holder, std::move(label), asked);
+  } else if (event.carries ? may_carry() : waiters_.for_leases() == waiters_.asking() && may_grant()) {
     if (event.carries)
       return carry(need(carriers_.first().connection), event.request, asked);
     return give(need(grantable_.first().connection), event.request, event.holder, std::move(label), asked);
@@ -28,7 +34,8 @@ void pool_core::on(const acquire_requested& event) {
   if (back_off_.latched()) {
     if (latch_watch_.ask(now_))
       emit(look_at_credentials{latched_for_host_keys()});
-    if (!servable() && (latch_watch_.until() <= now_ || deadline <= now_))
+    auto servable = event.machine.empty() ? this->servable() : servable_on(event.machine);
+    if (!servable && (latch_watch_.until() <= now_ || deadline <= now_))
       return refuse_acquire(event.request, in_vain());
   }
   waiter w{.request = event.request,
@@ -38,8 +45,10 @@ void pool_core::on(const acquire_requested& event) {
            .deadline = deadline,
            .wait_for_ready = event.wait_for_ready,
            .identity = event.identity,
-           .yields = event.deadline == cluster_deadline && !event.wait_for_ready && !event.carries,
-           .carries = event.carries};
+           .yields = event.deadline == cluster_deadline && !event.wait_for_ready && !event.carries &&
+                     event.machine.empty(),
+           .carries = event.carries,
+           .machine = event.machine};
   if (deadline <= now_)
     return refuse_acquire(
         event.request,
@@ -80,7 +89,7 @@ void pool_core::give(connection& c, request_id request, holder_id holder, std::s
   acquire_latency_.add(between(asked, now_));
   auto said = said_.connection == c.id ? std::exchange(said_, {}) : words_of_opening{};
   emit(grant{request, id, c.id, holder, settings_.output_max, std::move(said.banner),
-             std::move(said.warnings)});
+             std::move(said.warnings), c.machine});
   note(event_kind::granted, c.id, id, label);
   leases_.emplace_hint(leases_.end(), id, lease{c.id, holder, std::move(label), false, now_});
 }
@@ -88,11 +97,14 @@ void pool_core::give(connection& c, request_id request, holder_id holder, std::s
 void pool_core::serve() {
   serve_carriers();
   while (waiters_.for_leases() > 0 && may_grant()) {
-    if (waiters_.at(waiters_.turn()).deadline <= now_)
+    auto place = waiters_.turn(true, machines_that_grant());
+    if (place == 0 || waiters_.at(place).deadline <= now_)
       return; // it is told so in a step that follows at once
-    auto w = waiters_.serve();
-    overload_.served(now_, between(w.asked, now_), overload_bounds());
-    give(need(grantable_.first().connection), w.request, w.holder, std::move(w.label), w.asked);
+    auto w = waiters_.serve(place);
+    auto& c = need(w.machine.empty() ? grantable_.first().connection : grantable_on(w.machine));
+    if (w.machine.empty())
+      overload_.served(now_, between(w.asked, now_), overload_bounds());
+    give(c, w.request, w.holder, std::move(w.label), w.asked);
   }
 }
 
@@ -302,8 +314,8 @@ void pool_core::refuse_waiter(ticket place, failure reason) {
 }
 
 /// Of those who wait now; in portions.
-void pool_core::refuse_waiters(failure reason, whom which) {
-  doomed_ = doom{std::move(reason), waiters_.newest(), which};
+void pool_core::refuse_waiters(failure reason, whom which, std::string machine) {
+  doomed_ = doom{std::move(reason), waiters_.newest(), which, 0, std::move(machine)};
   refuse_doomed();
 }
 
@@ -315,7 +327,11 @@ void pool_core::refuse_doomed() {
     if (seen == ends_per_step)
       return;
     doomed_->next = place + 1;
-    if (doomed_->which == whom::all || !waiters_.at(place).wait_for_ready)
+    const auto& w = waiters_.at(place);
+    auto which = doomed_->which;
+    auto impatient = which == whom::impatient || which == whom::impatient_of_machine;
+    auto of_machine = which == whom::of_machine || which == whom::impatient_of_machine;
+    if ((!impatient || !w.wait_for_ready) && (!of_machine || w.machine == doomed_->machine))
       refuse_waiter(place, doomed_->reason);
   }
 }

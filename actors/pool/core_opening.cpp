@@ -14,10 +14,10 @@ namespace moorage {
 /// Connections that somebody needs and that are not open: for the waiters, and to have `min_idle` in reserve.
 std::uint32_t pool_core::wanted() const {
   auto channels = channels_.of(settings_.channels_per_connection);
-  auto for_leases = (waiters_.for_leases() + channels - 1) / channels;
+  auto for_leases = (waiters_.for_leases() - waiters_.asking() + channels - 1) / channels;
   auto to_carry = (waiters_.to_be_carried() + settings_.carried_max - 1) / settings_.carried_max;
   // The same connections serve both.
-  auto for_waiters = static_cast<std::uint32_t>(std::max(for_leases, to_carry));
+  auto for_waiters = static_cast<std::uint32_t>(std::max(for_leases, to_carry) + wanted_for_machines());
   auto ready = static_cast<std::uint32_t>(idle_.size() - outlived_.size());
   auto in_reserve = !keeps_reserve() || ready >= settings_.min_idle ? 0 : settings_.min_idle - ready;
   return for_waiters + in_reserve;
@@ -45,6 +45,7 @@ void pool_core::open_new(permit_id permit) {
   auto& c = connections_.emplace_hint(connections_.end(), id, connection{})->second;
   c.id = id;
   c.began = now_;
+  c.asked_for = machine_to_open();
   ++count(connection_state::opening);
   attempt(c, permit);
 }
@@ -58,7 +59,7 @@ void pool_core::attempt(connection& c, permit_id permit) {
   permits_.emplace(permit, c.id);
   refresh(c);
   ++counters_.openings;
-  emit(open_connection{c.id, c.attempt, permit});
+  emit(open_connection{c.id, c.attempt, permit, choose_machine(c)});
   note(event_kind::opening, c.id, {}, which_try(c));
 }
 
@@ -91,6 +92,9 @@ void pool_core::on(const connection_opened& event) {
   if (c->state != connection_state::opening || !c->has_actor)
     return;
   permit_over(*c, permit_use::let_in);
+  found_machines(event.machines, event.files);
+  move_to(*c, event.machine);
+  machines_.opened(now_, event.machine, event.host_key);
   c->last_error = {};
   c->began = now_;
   certificate_.used(now_, event.certificate);
@@ -159,8 +163,9 @@ void pool_core::on(const connection_lost& event) {
         event_kind::open_failed, c->id, {}, to_string(event.error), removal_reason::none, {}, event.error});
     auto began = c->began;
     auto reason = cannot_connect(c->attempt, event.error);
+    auto asked_for = c->asked_for;
     remove(*c, removal_reason::not_opened);
-    return given_up(began, std::move(reason), event.error, {});
+    return given_up(began, std::move(reason), event.error, {}, asked_for);
   }
   note(announce{event_kind::lost, c->id, {}, to_string(event.error), removal_reason::lost, {}, event.error});
   auto why = in_words(event.error);
@@ -188,6 +193,8 @@ void pool_core::try_failed(connection& c, const ssh_error& error, const connecti
   waits_changed_ = waits_changed_ || !c.waits_for.empty();
   c.waits_for.clear();
   permit_over(c, use_of(error));
+  found_machines(told.machines, told.files);
+  move_to(c, {});
   c.last_error = error;
   // What latches the pool is told whole by the latch.
   auto what =
@@ -215,13 +222,24 @@ void pool_core::give_up(connection& c, const files_used& files) {
   auto began = c.began;
   auto reason = cannot_connect(c.attempt, c.last_error);
   auto error = c.last_error;
+  auto asked_for = c.asked_for;
   close(c, removal_reason::not_opened);
-  given_up(began, std::move(reason), error, files);
+  given_up(began, std::move(reason), error, files, asked_for);
 }
 
 /// One opening's end is no reason to refuse waiters whom another connection can still serve, nor, when the
 /// cause may pass, those who wait until it has.
-void pool_core::given_up(time_point began, failure reason, const ssh_error& error, const files_used& files) {
+void pool_core::given_up(time_point began, failure reason, const ssh_error& error, const files_used& files,
+                         const std::string& asked_for) {
+  // One machine of several says nothing of the others, unless it would not have us log in.
+  auto denied = error.kind == ssh_failure::denied || error.kind == ssh_failure::denied_too_often ||
+                error.kind == ssh_failure::no_credentials ||
+                error.kind == ssh_failure::known_hosts_unreadable;
+  // An address that the name has not got does not come to it by waiting.
+  auto passes =
+      is_transient(error.kind) && (error.kind != ssh_failure::name_not_found || !settings_.hosts.empty());
+  if (!asked_for.empty() && machines_.several() && !denied)
+    return given_up_on(asked_for, std::move(reason), passes);
   auto how_far = use_of(error) == permit_use::unreached ? back_off::reach::nobody : back_off::reach::site;
   if (is_latching(error.kind))
     latch(std::move(reason), files);

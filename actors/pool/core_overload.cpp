@@ -13,7 +13,7 @@ overload::bounds pool_core::overload_bounds() const {
 
 void pool_core::watch_overload() {
   auto bounds = overload_bounds();
-  overload_.look(now_, waiters_.for_leases() > 0 && works() && servable(), bounds);
+  overload_.look(now_, waiters_.for_leases() > waiters_.asking() && works() && servable(), bounds);
   if (overload_.lasts() == overload_told_)
     return;
   overload_told_ = overload_.lasts();
@@ -26,7 +26,7 @@ void pool_core::watch_overload() {
 }
 
 std::string pool_core::why_relieved() const {
-  if (waiters_.for_leases() == 0)
+  if (waiters_.for_leases() == waiters_.asking())
     return "nobody waits any more";
   if (!works())
     return "the pool serves nobody for now";

@@ -18,8 +18,8 @@ template <class Inspector>
 void pool_core::inspect_books(Inspector& f) {
   f(settings_, random_, first_id_, next_connection_, next_lease_, next_probe_, next_stamp_, next_permit_,
     now_);
-  f(back_off_, latch_watch_, certificate_, openings_rate_, channels_, connections_, wishes_, permits_, delay_,
-    anew_);
+  f(back_off_, latch_watch_, certificate_, openings_rate_, channels_, machines_, held_back_, connections_,
+    wishes_, permits_, delay_, anew_);
   f(leases_, watched_, ended_, waiters_, overload_, counters_, acquire_latency_, probe_rtt_);
 }
 

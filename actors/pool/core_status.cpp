@@ -11,8 +11,8 @@ pool_status pool_core::status(time_point now) const {
   now = std::max(now, now_);
   pool_status result;
   result.cluster = settings_.name;
-  result.destination = (settings_.user.empty() ? "" : settings_.user + "@") + settings_.host + ":" +
-                       std::to_string(settings_.port);
+  result.destination = (settings_.user.empty() ? "" : settings_.user + "@") + hosts_in_words(settings_) +
+                       ":" + std::to_string(settings_.port);
   result.size = settings_.pool_size;
   result.total = static_cast<std::uint32_t>(connections_.size());
   result.opening = count(connection_state::opening);
@@ -25,6 +25,7 @@ pool_status pool_core::status(time_point now) const {
   result.state = state();
   for (const auto& pause : pauses_)
     result.pauses.push_back({pause.holder, pause.by, pause.keep, between(pause.since, now)});
+  result.machines = machines_.status(now);
   result.latched = back_off_.latch();
   result.backing_off = back_off_.reason();
   if (overload_.lasts())
@@ -73,7 +74,8 @@ std::vector<connection_status> pool_core::connections(time_point now) const {
                       static_cast<std::uint32_t>(c.carried.size()), c.health.failures(),
                       static_cast<bool>(c.health.probe()), c.condemned, c.leases_served,
                       between(c.began, now), idle, c.health.last_rtt(), c.past.usual_rtt(),
-                      c.past.success_percent(), c.past.score(), suspect, c.waits_for, c.past.outcomes(now)});
+                      c.past.success_percent(), c.past.score(), suspect, c.waits_for, c.machine,
+                      c.past.outcomes(now)});
   }
   return result;
 }
@@ -93,7 +95,7 @@ std::vector<waiter_status> pool_core::waiters(time_point now) const {
   result.reserve(waiters_.size());
   for (auto place : waiters_.in_order()) {
     const auto& w = waiters_.at(place);
-    result.push_back({w.request, w.holder, w.label, static_cast<std::uint32_t>(result.size()),
+    result.push_back({w.request, w.holder, w.label, w.machine, static_cast<std::uint32_t>(result.size()),
                       between(w.asked, now), between(now, w.deadline)});
   }
   return result;
@@ -212,15 +214,16 @@ void pool_core::verify_waiters() const {
   for (const auto& [place, w] : waiters_)
     ensure(w.deadline > now_ || more_expired_, "nobody waits beyond the deadline");
   waiters_.verify();
-  ensure(!may_grant() || waiters_.for_leases() == 0 || waiters_.at(waiters_.turn()).deadline <= now_,
-         "nobody waits while a slot may be granted");
+  verify_machines();
+  auto next = may_grant() ? waiters_.turn(true, machines_that_grant()) : 0;
+  ensure(next == 0 || waiters_.at(next).deadline <= now_, "nobody waits while a slot may be granted");
   ensure(!may_carry() || waiters_.to_be_carried() == 0 ||
              waiters_.at(waiters_.first_to_be_carried()).deadline <= now_,
          "nobody waits to be carried while a connection has room");
   ensure(!stopping_ || waiters_.empty(), "nobody waits for a pool that is stopping");
   ensure(waiters_.empty() || doomed_ || !back_off_.latched() || servable() || latch_watch_.until() > now_,
          "nobody waits for a pool that cannot serve");
-  ensure(!overload_.lasts() || (waiters_.for_leases() > 0 && works() && servable()),
+  ensure(!overload_.lasts() || (waiters_.for_leases() > waiters_.asking() && works() && servable()),
          "a pool is overloaded only while somebody waits that it could serve");
   ensure(overload_.begins_at(overload_bounds()) > now_, "overload begins in time");
 }

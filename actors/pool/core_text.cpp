@@ -6,6 +6,7 @@
 #include "actors/durations.hpp"
 #include "actors/pool/core.hpp"
 #include "messages/durations.hpp"
+#include "messages/printable.hpp"
 
 namespace moorage {
 
@@ -27,7 +28,8 @@ std::string pool_core::which_try(const connection& c) const {
 }
 
 std::string pool_core::opening_in_words(const connection& c) const {
-  return which_try(c) + (c.waits_for.empty() ? "" : ", waiting for " + c.waits_for);
+  auto where = machines_.several() && !c.machine.empty() ? " at " + printable(c.machine) : std::string{};
+  return which_try(c) + where + (c.waits_for.empty() ? "" : ", waiting for " + c.waits_for);
 }
 
 /// How the pool goes on is not said: that is for whoever can steer it, and a command that has ended has no
@@ -109,7 +111,8 @@ std::string pool_core::lacking(bool carries) const {
 failure pool_core::timed_out(const waiter& w, const std::string& situation, std::size_t ahead) const {
   if (auto last = w.wait_for_ready ? trouble() : failure{}; last.code != errc::none)
     return {last.code, last.text + "; it did not pass within " + to_text(between(w.asked, now_))};
-  auto text = lacking(w.carries) + " after " + to_text(between(w.asked, now_)) + ": " + situation;
+  auto text = lacking(w.carries) + machine_in_words(w) + " after " + to_text(between(w.asked, now_)) + ": " +
+              situation;
   auto more = ahead > ahead_counted_max;
   ahead = std::min(ahead, ahead_counted_max);
   if (ahead > 0)
@@ -147,15 +150,19 @@ struct effect_line {
     return e.host_keys ? "look host keys" : "look";
   }
   std::string operator()(const open_connection& e) const {
+    const auto& w = e.where;
     return line("open", to_string(e.connection),
-                e.attempt > 1 ? "try " + std::to_string(e.attempt) : std::string{});
+                e.attempt > 1 ? "try " + std::to_string(e.attempt) : std::string{},
+                !w.only.empty()   ? "on " + w.only
+                : w.first.empty() ? std::string{}
+                                  : "first " + w.first.front());
   }
   std::string operator()(const close_connection& e) const {
     return line("close", to_string(e.connection), to_string(e.reason));
   }
   std::string operator()(const grant& e) const {
     return line("grant", to_string(e.request), to_string(e.lease), to_string(e.connection),
-                to_string(e.holder));
+                to_string(e.holder), e.machine.empty() ? std::string{} : "on " + e.machine);
   }
   std::string operator()(const tell_of_wait& e) const {
     return line("tell_of_wait", to_string(e.request), e.for_what);
@@ -214,7 +221,8 @@ struct order_words {
 struct event_line {
   std::string operator()(const acquire_requested& e) const {
     return line("acquire_requested", to_string(e.request), to_string(e.holder), e.label, e.identity,
-                std::string{e.carries ? "carries" : ""});
+                std::string{e.carries ? "carries" : ""},
+                e.machine.empty() ? std::string{} : "on " + e.machine);
   }
   std::string operator()(const acquire_cancelled& e) const {
     return line("acquire_cancelled", to_string(e.request));
@@ -237,7 +245,7 @@ struct event_line {
     return line("carriage_ended", to_string(e.connection), to_string(e.carriage));
   }
   std::string operator()(const connection_opened& e) const {
-    return line("connection_opened", to_string(e.connection));
+    return line("connection_opened", to_string(e.connection), e.machine);
   }
   std::string operator()(const connection_waits& e) const {
     return line("connection_waits", to_string(e.connection), e.for_what);

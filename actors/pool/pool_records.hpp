@@ -66,12 +66,13 @@ struct permit_delay {
 
 /// Waiters up to `last` are being refused, from `next` on.
 struct doom {
-  enum class whom : std::uint8_t { all, impatient };
+  enum class whom : std::uint8_t { all, impatient, of_machine, impatient_of_machine };
 
   failure reason;
   waiter_queue::ticket last = 0;
   whom which = whom::all; ///< `impatient`: but for those who wait for the cluster to be ready again
   waiter_queue::ticket next = 0;
+  std::string machine = {}; ///< that they ask for
 
   friend bool operator==(const doom&, const doom&) = default;
 };

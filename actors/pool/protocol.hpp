@@ -16,6 +16,7 @@
 #include "messages/events.hpp"
 #include "messages/evidence.hpp"
 #include "messages/ids.hpp"
+#include "messages/machines.hpp"
 #include "messages/orders.hpp"
 #include "messages/permits.hpp"
 #include "messages/settings.hpp"
@@ -50,6 +51,8 @@ struct acquire_requested {
   /// No lease is wanted: a connection of another cluster is to be carried, whose jump this is. Answered by
   /// `begin_carriage` or a refusal.
   bool carries = false;
+  /// On this machine and no other; empty: on any.
+  std::string machine = {};
 };
 /// The asker no longer wants it. A waiter is refused `cancelled`; anything else is ignored: what was granted
 /// is the holder's to give back, whether it has heard of it yet or not.
@@ -155,6 +158,7 @@ struct open_connection {
   connection_id connection;
   std::uint32_t attempt = 1;
   permit_id permit = {}; ///< that it is tried with
+  machine_choice where = {};
 };
 // `close_connection`, `end_lease` and `give_up_channel`, to one connection, and `change_probes`, to all, are
 // in messages/connection_life.hpp.
@@ -171,6 +175,7 @@ struct grant {
   /// waited longer.
   std::string banner = {};
   std::vector<std::string> warnings = {};
+  std::string machine = {}; ///< that the connection is on; empty: unknown
 };
 /// Have the connection carry what the request brought.
 struct begin_carriage {

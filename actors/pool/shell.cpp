@@ -25,9 +25,11 @@ std::chrono::milliseconds log_in_max(const cluster_settings& settings) {
   return settings.connect_timeout + (settings.agent ? settings.agent_timeout : std::chrono::milliseconds{0});
 }
 
-/// Behind a jump host a name may be another machine's than here.
+/// Behind a jump host a name may be another machine's than here. Several hosts are one site, by the name of
+/// the first: whose log-ins a site counts, it counts on all of its machines.
 std::string site_of(const cluster_settings& settings) {
-  return (settings.jump.empty() ? "" : settings.jump + "/") + settings.host;
+  return (settings.jump.empty() ? "" : settings.jump + "/") +
+         (settings.hosts.empty() ? settings.host : settings.hosts.front());
 }
 
 } // namespace
@@ -117,7 +119,15 @@ void pool_actor_state::take(acquire_for& request) {
   auto waited = std::clamp(request.waited, nanoseconds{0}, for_ever);
   auto deadline = request.patience < nanoseconds{0} ? cluster_deadline
                                                     : now + std::min(request.patience, for_ever) - waited;
-  step(acquire_requested{id, holder, deadline, std::move(request.label), request.wait_for_ready, waited});
+  step(acquire_requested{id,
+                         holder,
+                         deadline,
+                         std::move(request.label),
+                         request.wait_for_ready,
+                         waited,
+                         {},
+                         false,
+                         std::move(request.machine)});
 }
 
 void pool_actor_state::take(passed_acquire& passed) {
@@ -252,7 +262,7 @@ void pool_actor_state::apply(const look_at_credentials& effect) {
 
 void pool_actor_state::apply(const open_connection& effect) {
   auto connection = self_->spawn(moorage::connection, effect.connection, settings(), pool_actor{self_},
-                                 turns_, transports_);
+                                 turns_, transports_, effect.where);
   self_->monitor(connection);
   connections_.insert_or_assign(effect.connection, connection);
 }
@@ -282,8 +292,9 @@ void pool_actor_state::apply(grant& effect) {
     return;
   auto who = forget(found);
   tell(who.holder,
-       lease_granted{{settings().name, who.call, effect.lease, effect.connection, std::move(effect.banner),
-                      std::move(effect.warnings), settings().set_env, settings().send_env},
+       lease_granted{{{settings().name, who.call, effect.lease, effect.connection, std::move(effect.banner),
+                       std::move(effect.warnings), settings().set_env, settings().send_env},
+                      std::move(effect.machine)},
                      caf::strong_actor_ptr{self_->ctrl()},
                      caf::actor_cast<caf::strong_actor_ptr>(connection),
                      effect.output_max});

@@ -23,6 +23,9 @@ std::string owners_setting(const Order&) {
 inline failure refusal(const access_rights& rights, const acquire& x) {
   return lacking(rights, access_right::use, x.cluster);
 }
+inline failure refusal(const access_rights& rights, const acquire_machine& x) {
+  return refusal(rights, x.what);
+}
 inline failure refusal(const access_rights& rights, const run_once& x) {
   return lacking(rights, access_right::use, x.from.cluster);
 }

@@ -30,6 +30,7 @@ inner_session_actor::behavior_type behaviour_of(session_actor_state* state) {
       MOORAGE_QUESTION(get_errors, error_list),
       MOORAGE_ORDERS(MOORAGE_ORDER, MOORAGE_COMMA),
       [state](acquire& request) { state->take(request); },
+      [state](acquire_machine& request) { state->take(request); },
       [state](const cancel_acquire& request) { state->take(request); },
       [self, state](const release_lease& request) {
         auto waits = self->current_message_id().is_request();

@@ -89,7 +89,7 @@ session_actor_state::asked session_actor_state::forget(asked_by_number::iterator
 
 // --- acquires
 
-void session_actor_state::take(acquire& request) {
+void session_actor_state::take(acquire& request, std::string machine, bool tells_machine) {
   auto sender = self_->current_sender();
   if (!sender)
     return; // nobody could be told
@@ -107,8 +107,8 @@ void session_actor_state::take(acquire& request) {
   auto ours = ++numbers_;
   if (request.call != 0)
     acquire_names_.emplace(std::move(name), ours);
-  acquires_.emplace(ours, asked{std::move(sender), std::exchange(request.call, ours), {}});
-  state_.acquire(std::move(request));
+  acquires_.emplace(ours, asked{std::move(sender), std::exchange(request.call, ours), {}, tells_machine});
+  state_.acquire(std::move(request), {}, std::move(machine));
 }
 
 void session_actor_state::take(const cancel_acquire& request) {
@@ -122,7 +122,7 @@ void session_actor_state::take(const cancel_acquire& request) {
   tell(refusal);
 }
 
-void session_actor_state::tell(lease_grant& grant) {
+void session_actor_state::tell(machine_grant& grant) {
   if (one_shots_.take(grant))
     return;
   auto found = acquires_.find(grant.call);
@@ -133,7 +133,10 @@ void session_actor_state::tell(lease_grant& grant) {
   acquires_.erase(found);
   leases_.insert_or_assign(std::move(lease), caf::actor_cast<caf::actor_addr>(who.whom));
   grant.call = who.call;
-  send(who.whom, grant);
+  if (who.tells_machine)
+    send(who.whom, grant);
+  else
+    send(who.whom, static_cast<lease_grant&>(grant));
 }
 
 void session_actor_state::tell(acquire_refused& refusal) {

@@ -60,7 +60,8 @@ public:
   }
 
   // From the outsider.
-  void take(acquire& request);
+  void take(acquire& request) { take(request, {}, false); }
+  void take(acquire_machine& request) { take(request.what, std::move(request.machine), true); }
   void take(const cancel_acquire& request);
   void take(run_command& order);
   void take(run_once& order);
@@ -126,7 +127,7 @@ public:
   void take(const outsider_gone&);
 
   // To the outsider, by session_state.
-  void tell(lease_grant& grant) override;
+  void tell(machine_grant& grant) override;
   void tell(acquire_refused& refusal) override;
   void tell(lease_lost& lost) override;
   void tell(run_ended& end) override;
@@ -139,11 +140,14 @@ private:
   struct asked {
     caf::strong_actor_ptr whom; ///< kept alive until it is told, as by a request of CAF's
     std::uint64_t call = 0;
-    lease_key lease; ///< of a command
+    lease_key lease;            ///< of a command
+    bool tells_machine = false; ///< of an acquire
   };
   using theirs = std::pair<caf::actor_addr, std::uint64_t>;
   using asked_by_number = std::unordered_map<std::uint64_t, asked>;
 
+  /// `tells_machine`: it is answered by a `machine_grant`.
+  void take(acquire& request, std::string machine, bool tells_machine);
   /// Whoever calls themselves so, with what is known of them.
   std::string named(const std::string& words) const;
   /// Instantiated in session.cpp, for each type of answer: what CAF makes of a request takes a compiler

@@ -13,9 +13,10 @@ void session_state::begin(manager_actor manager, process_environment own) {
 
 // --- acquires
 
-void session_state::acquire(moorage::acquire request, std::chrono::nanoseconds waited) {
+void session_state::acquire(moorage::acquire request, std::chrono::nanoseconds waited, std::string machine) {
   auto call = request.call;
-  asked entry{{std::move(request), caf::strong_actor_ptr{self_->ctrl()}, waited}, now(), {}};
+  asked entry{
+      {std::move(request), caf::strong_actor_ptr{self_->ctrl()}, waited, std::move(machine)}, now(), {}};
   send(acquires_.insert_or_assign(call, std::move(entry)).first->second);
 }
 
@@ -67,7 +68,7 @@ void session_state::take(lease_granted& granted) {
   leases_.insert_or_assign(lease_key{granted.cluster, granted.lease},
                            held{std::move(pool), caf::actor_cast<caf::actor>(granted.connection),
                                 granted.output_max, granted.set_env, granted.send_env});
-  told_.tell(static_cast<lease_grant&>(granted));
+  told_.tell(static_cast<machine_grant&>(granted));
 }
 
 void session_state::take(acquire_refused& refusal) {

@@ -30,7 +30,7 @@ namespace moorage {
 class outsider {
 public:
   virtual ~outsider() = default;
-  virtual void tell(lease_grant& grant) = 0;
+  virtual void tell(machine_grant& grant) = 0;
   virtual void tell(acquire_refused& refusal) = 0;
   virtual void tell(lease_lost& lost) = 0;
   virtual void tell(run_ended& end) = 0;
@@ -53,7 +53,7 @@ public:
   std::chrono::steady_clock::time_point now() const { return self_->clock().now(); }
 
   /// `call` differs from that of every other acquire under way. `waited`: what of the patience is used up.
-  void acquire(moorage::acquire request, std::chrono::nanoseconds waited = {});
+  void acquire(moorage::acquire request, std::chrono::nanoseconds waited = {}, std::string machine = {});
   /// Of which cluster it was. No answer comes any more: a grant that crosses with it is given back.
   std::string cancel_acquire(std::uint64_t call);
 

@@ -70,8 +70,9 @@ struct finding {
   std::chrono::nanoseconds took{0};
   std::string text;
   bool failed = false;
-  std::string hop = {};   ///< the jump host whose step it is; empty: the cluster itself
-  std::string brief = {}; ///< for people, of what the error at the end tells whole; empty: `text`
+  std::string hop = {};     ///< the jump host whose step it is; empty: the cluster itself
+  std::string machine = {}; ///< of the cluster's, where it has several
+  std::string brief = {};   ///< for people, of what the error at the end tells whole; empty: `text`
 };
 
 /// A key that a log-in considered, and whose log-in that was.
@@ -130,7 +131,7 @@ void add_openings(findings& found, const std::vector<event_record>& events, cons
                     ? std::string{"nothing to log in with"}
                     : in_words(event.error.stage) + ": " + in_words(event.error.kind);
     found.steps.push_back(
-        {"try failed", {}, event.text, true, hop, told ? what : what + ": " + event.error.text});
+        {"try failed", {}, event.text, true, hop, {}, told ? what : what + ": " + event.error.text});
   }
 }
 
@@ -184,7 +185,7 @@ bool probe(findings& found, runtime& pools, const lease& lease) {
     found.steps.push_back({"probe", answer->rtt, answer->text, false});
     return true;
   }
-  found.steps.push_back({"probe", {}, answer.error().text, true, {}, "failed"});
+  found.steps.push_back({"probe", {}, answer.error().text, true, {}, {}, "failed"});
   found.trouble = answer.error();
   return false;
 }
@@ -196,7 +197,7 @@ void run(findings& found, lease& lease, const std::string& command, const signal
   auto ran = lease.run(std::move(request), signals.token());
   auto well = ran.ended.succeeded();
   found.steps.push_back(
-      {"command", ran.took, command + " " + to_string(ran.ended), !well, {}, well ? "" : "failed"});
+      {"command", ran.took, command + " " + to_string(ran.ended), !well, {}, {}, well ? "" : "failed"});
   if (!well)
     found.trouble = {ran.ended.cause.code == errc::none ? errc::exec_refused : ran.ended.cause.code,
                      "the command '" + command + "' did not end well: " + to_string(ran.ended)};
@@ -210,6 +211,47 @@ void use_lease(findings& found, const options& from, runtime& pools, lease& leas
     run(found, lease, from.check_command, signals);
   else if (probe(found, pools, lease) && !probes_by_exec(pools, from.cluster))
     run(found, lease, "true", signals);
+}
+
+// The machines of the cluster that `lease` is not on: each is gone to once.
+void look_at_others(findings& found, const options& from, runtime& pools, openings& opened,
+                    const std::string& seen, const signal_watch& signals) {
+  auto status = pools.pool(from.cluster);
+  if (!status || status->machines.size() < 2)
+    return;
+  for (auto& each : found.steps)
+    if (each.hop.empty())
+      each.machine = seen;
+  for (const auto& machine : status->machines) {
+    if (machine.machine == seen || signals.caught() != 0)
+      continue;
+    findings there;
+    auto before = opened.of(from.cluster).size();
+    acquire_options how{from.patience, "check", signals.token()};
+    how.machine = machine.machine;
+    auto lease = pools.try_acquire(from.cluster, std::move(how));
+    if (lease) {
+      opened.wait_for(lease->connection(), std::chrono::milliseconds{500});
+    } else {
+      there.trouble = lease.error();
+    }
+    auto events = opened.of(from.cluster);
+    events.erase(events.begin(),
+                 events.begin() + static_cast<std::ptrdiff_t>(std::min(before, events.size())));
+    add_openings(there, events);
+    if (lease) {
+      use_lease(there, from, pools, *lease, signals);
+      static_cast<void>(lease->release());
+    } else if (there.steps.empty()) {
+      there.steps.push_back({"connection", {}, there.trouble.text, true});
+    }
+    for (auto& each : there.steps) {
+      each.machine = machine.machine;
+      found.steps.push_back(std::move(each));
+    }
+    if (found.trouble.code == errc::none && there.trouble.code != errc::none)
+      found.trouble = {there.trouble.code, from.cluster + ": " + machine.machine + ": " + there.trouble.text};
+  }
 }
 
 findings look(const options& from, pools_at_hand& reached, const signal_watch& signals) {
@@ -251,7 +293,10 @@ findings look(const options& from, pools_at_hand& reached, const signal_watch& s
   tell_of_log_in(from, *lease, told);
   if (found.trouble.code != errc::none)
     found.trouble.text = from.cluster + ": " + found.trouble.text;
+  auto machine = lease->machine();
   static_cast<void>(lease->release());
+  if (!machine.empty())
+    look_at_others(found, from, pools, *opened, machine, signals);
   return found;
 }
 
@@ -282,7 +327,8 @@ std::string text_of(const options& from, const findings& found, std::chrono::nan
   result += found.was_open ? ", which was open already\n" : "\n";
   table steps{{"STEP", ">TOOK", "RESULT"}};
   for (const auto& each : found.steps)
-    steps.add({{each.hop.empty() ? each.step : printable(each.hop) + ": " + each.step,
+    steps.add({{(each.hop.empty() ? "" : printable(each.hop) + ": ") +
+                    (each.machine.empty() ? "" : printable(each.machine) + ": ") + each.step,
                 each.failed ? colour::bad : colour::none},
                each.took.count() == 0 ? std::string{"-"} : measured(each.took),
                {each.brief.empty() ? each.text : each.brief, each.failed ? colour::bad : colour::none}});
@@ -299,6 +345,7 @@ std::string json_of(const options& from, const findings& found, std::chrono::nan
   auto steps = json::array();
   for (const auto& each : found.steps)
     steps.push_back({{"cluster", each.hop.empty() ? from.cluster : each.hop},
+                     {"machine", each.machine.empty() ? json{} : json(each.machine)},
                      {"step", each.step},
                      {"took_seconds", seconds_of(each.took)},
                      {"text", each.text},

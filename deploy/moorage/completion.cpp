@@ -89,7 +89,7 @@ candidates offer_clusters(const place& where) {
     return result;
   auto read = try_load_config(file);
   for (const auto& each : read.value.clusters)
-    result.push_back({each.settings.name, printable(each.settings.host)});
+    result.push_back({each.settings.name, printable(hosts_in_words(each.settings))});
   return result;
 }
 

@@ -188,7 +188,7 @@ void explain(const options& from, const outcome& ended, bool interrupted, const 
 }
 
 ending report(const options& from, const outcome& ended, const collected& kept, int signal,
-              const std::string& advice = {}) {
+              const std::string& advice = {}, const std::string& machine = {}) {
   if (kept.unwritten != 0 && kept.unwritten != EPIPE) {
     complain(from.cluster + ": cannot write to standard output: " + std::strerror(kept.unwritten) +
              "; the command was cancelled and may have run in part");
@@ -200,6 +200,7 @@ ending report(const options& from, const outcome& ended, const collected& kept, 
   auto code = ended_by_itself(ended) ? ended.code & 255 : static_cast<int>(exec_failed);
   if (from.json) {
     auto object = to_json(ended);
+    object["machine"] = machine.empty() ? nlohmann::ordered_json{} : nlohmann::ordered_json(machine);
     put_bytes(object, "output", kept.output);
     put_bytes(object, "error_output", kept.error_output);
     object["output_cut"] = kept.cut;
@@ -225,6 +226,7 @@ result<lease> acquire(const options& from, runtime& pools, const signal_watch& s
                                             : from.patience;
   acquire_options how{patience, label_of(from.exec), signals.token()};
   how.wait_for_ready = from.patience.count() > 0; // whoever says how long means it
+  how.machine = from.exec.machine;
   waiting_words words{from, pools};
   return pools.try_acquire(from.cluster, std::move(how));
 }
@@ -270,8 +272,9 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
   tell_of_log_in(from, *lease, told);
   // Waits for the answer, so that the pool does not stop with the lease still out. What became of it changes
   // nothing.
+  auto machine = lease->machine();
   static_cast<void>(lease->release());
-  return report(from, ended, kept, signals.caught());
+  return report(from, ended, kept, signals.caught(), {}, machine);
 }
 
 } // namespace

@@ -188,6 +188,10 @@ void command_line::add_exec() {
   exec->add_option("--label", options_.exec.label,
                    "Name of this use in lists of leases, in events and the log (exec and the process id)")
       ->type_name("TEXT");
+  exec->add_option("--machine", options_.exec.machine,
+                   "Run it on this machine of the cluster: a name of hosts, or an address of host's name, as "
+                   "--json tells it")
+      ->type_name("NAME");
   exec->add_flag("-n,--no-input", options_.exec.no_input, "Pass no standard input on");
   exec->add_flag("--quote", options_.exec.quote, "Quote each word, so that no shell splits or expands it");
 }
@@ -204,7 +208,8 @@ void command_line::add_questions() {
       {.paragraphs =
            {"Connects (or takes a connection that a node has open), probes it in the pool's own way, and "
             "gives it back. Where that way is a channel, which no process answers, it runs true as well; "
-            "with --command it runs that instead of both.",
+            "with --command it runs that instead of both. Where the cluster is several machines, it goes to "
+            "each of them.",
             "It ends with 5 when the log-in is denied, for want of a credential to offer, too."},
        .examples = {{"moorage check lumi", "is it well"},
                     {"moorage check lumi --command 'test -w /scratch'", "can this be done there"},

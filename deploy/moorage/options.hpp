@@ -38,6 +38,7 @@ struct exec_options {
   std::vector<std::string> environment; ///< NAME=VALUE
   std::chrono::milliseconds timeout{0}; ///< 0: none
   std::string label;                    ///< empty: "exec" and the process id
+  std::string machine;                  ///< empty: any of the cluster's
   std::chrono::milliseconds linger{-1}; ///< negative: until the channel closes
   bool no_input = false;
   bool quote = false;     ///< each word reaches the command as it is

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdio>
+#include <set>
 
 #include "deploy/moorage/advice.hpp"
 #include "deploy/moorage/output.hpp"
@@ -96,6 +97,18 @@ std::string measured(std::chrono::nanoseconds took) {
   return text.data();
 }
 
+/// Of one that failed lately.
+std::string in_words(const machine_status& machine) {
+  auto trouble = machine.trouble.empty() ? "" : ": " + machine.trouble;
+  if (machine.distrusted)
+    return machine.machine + " is not gone to, since its host key is not trusted" + trouble;
+  return machine.machine +
+         (machine.avoided_for.count() > 0
+              ? " is avoided for " + to_text(machine.avoided_for)
+              : " failed, and is tried again when the next connection is opened") +
+         trouble;
+}
+
 std::string pools_text(const std::vector<pool_status>& pools, bool colours, const options& from) {
   if (pools.empty())
     return "no clusters\n";
@@ -128,6 +141,9 @@ std::string pools_text(const std::vector<pool_status>& pools, bool colours, cons
       remarks += printable(pool.cluster + ": overloaded: " + pool.overloaded + "; " +
                            admin_command(from, "explain", pool.cluster)) +
                  "\n";
+    for (const auto& machine : pool.machines)
+      if (machine.failures > 0)
+        remarks += printable(pool.cluster + ": " + in_words(machine), printable_whole) + "\n";
     if (pool.latched.code != errc::none)
       remarks += printable("  once that is mended: " + admin_command(from, "reset", pool.cluster)) + "\n";
     if (pool.state != pool_state::running)
@@ -143,14 +159,34 @@ std::string pools_text(const std::vector<pool_status>& pools, bool colours, cons
 std::string connections_text(const std::vector<connection_status>& connections, bool colours) {
   if (connections.empty())
     return "no connections\n";
-  table result{{"CONNECTION", "STATE", ">SCORE", ">LEASES", ">CARRIED", ">SERVED", ">AGE", ">IDLE FOR",
-                ">LAST PROBE", ">USUAL", ">FAILED PROBES", "LATELY"}};
+  std::set<std::string> machines;
   for (const auto& each : connections)
-    result.add({to_string(each.connection), state_of(each), std::uint64_t{each.score},
-                std::uint64_t{each.leases}, std::uint64_t{each.carried}, each.leases_served,
-                to_text(each.age), each.state == connection_state::idle ? to_text(each.idle) : "-",
-                or_dash(each.last_rtt), or_dash(each.usual_rtt), std::uint64_t{each.probe_failures},
-                lately(each.outcomes)});
+    if (!each.machine.empty())
+      machines.insert(each.machine);
+  const bool several = machines.size() > 1;
+  std::vector<std::string> headings{"CONNECTION",  "STATE",   ">SCORE",         ">LEASES",
+                                    ">CARRIED",    ">SERVED", ">AGE",           ">IDLE FOR",
+                                    ">LAST PROBE", ">USUAL",  ">FAILED PROBES", "LATELY"};
+  if (several)
+    headings.insert(headings.begin() + 1, "MACHINE");
+  table result{headings};
+  for (const auto& each : connections) {
+    std::vector<table::cell> row{to_string(each.connection),
+                                 state_of(each),
+                                 std::uint64_t{each.score},
+                                 std::uint64_t{each.leases},
+                                 std::uint64_t{each.carried},
+                                 each.leases_served,
+                                 to_text(each.age),
+                                 each.state == connection_state::idle ? to_text(each.idle) : "-",
+                                 or_dash(each.last_rtt),
+                                 or_dash(each.usual_rtt),
+                                 std::uint64_t{each.probe_failures},
+                                 lately(each.outcomes)};
+    if (several)
+      row.insert(row.begin() + 1, each.machine.empty() ? "-" : printable(each.machine));
+    result.add(std::move(row));
+  }
   return result.text(colours);
 }
 

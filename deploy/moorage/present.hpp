@@ -30,6 +30,7 @@ std::string event_text(const event_record& event, bool colours);
 // For scripts. Durations are in seconds, ids as the tables show them.
 nlohmann::ordered_json to_json(const pool_status& pool);
 nlohmann::ordered_json to_json(const pause_status& pause);
+nlohmann::ordered_json to_json(const machine_status& machine);
 nlohmann::ordered_json to_json(const connection_status& connection);
 nlohmann::ordered_json to_json(const lease_status& lease);
 nlohmann::ordered_json to_json(const waiter_status& waiter);

@@ -111,6 +111,17 @@ json to_json(const pause_status& pause) {
           {"age_seconds", seconds_of(pause.age)}};
 }
 
+json to_json(const machine_status& machine) {
+  return {{"machine", machine.machine},
+          {"connections", machine.connections},
+          {"failures", machine.failures},
+          {"avoided_for_seconds", seconds_of(machine.avoided_for)},
+          {"distrusted", machine.distrusted},
+          {"trouble", machine.trouble.empty() ? json{} : json(machine.trouble)},
+          {"host_key", machine.host_key.empty() ? json{} : json(machine.host_key)},
+          {"last_use_seconds", machine.last_use.count() < 0 ? json{} : json(seconds_of(machine.last_use))}};
+}
+
 json to_json(const pool_status& pool) {
   return {{"cluster", pool.cluster},
           {"destination", pool.destination},
@@ -137,6 +148,7 @@ json to_json(const pool_status& pool) {
           {"average_idle_seconds", seconds_of(pool.average_idle)},
           {"idle_limit_seconds", seconds_or_null(pool.idle_limit)},
           {"score", pool.score},
+          {"machines", list_to_json(pool.machines)},
           {"counters", counters(pool.counters)},
           {"acquire_latency", quantiles(pool.acquire_latency)},
           {"probe_round_trip", quantiles(pool.probe_rtt)}};
@@ -161,6 +173,7 @@ json to_json(const connection_status& connection) {
           {"idle_seconds", seconds_of(connection.idle)},
           {"score", connection.score},
           {"suspect", connection.suspect},
+          {"machine", connection.machine.empty() ? json{} : json(connection.machine)},
           {"waits_for", connection.waits_for.empty() ? json{} : json(connection.waits_for)},
           {"success_percent", connection.success_percent},
           {"last_round_trip_seconds", seconds_or_null(connection.last_rtt)},
@@ -178,6 +191,7 @@ json to_json(const waiter_status& waiter) {
   return {{"request", to_string(waiter.request)},
           {"holder", to_string(waiter.holder)},
           {"label", waiter.label},
+          {"machine", waiter.machine.empty() ? json{} : json(waiter.machine)},
           {"ahead", waiter.ahead},
           {"waited_seconds", seconds_of(waiter.waited)},
           {"left_seconds", seconds_of(waiter.left)}};
@@ -229,6 +243,7 @@ json list_to_json(const std::vector<T>& items) {
 
 template json list_to_json(const std::vector<pool_status>&);
 template json list_to_json(const std::vector<pause_status>&);
+template json list_to_json(const std::vector<machine_status>&);
 template json list_to_json(const std::vector<connection_status>&);
 template json list_to_json(const std::vector<lease_status>&);
 template json list_to_json(const std::vector<waiter_status>&);

@@ -5,26 +5,32 @@
 
 namespace moorage {
 
-void client_state::acquire_lease(acquire request, std::function<void(result<lease>)> answer) {
-  if (gone_.code != errc::none && !(away() && request.wait_for_ready)) {
+void client_state::acquire_lease(acquire_machine request, std::function<void(result<lease>)> answer) {
+  if (gone_.code != errc::none && !(away() && request.what.wait_for_ready)) {
     answer(refusal());
     return;
   }
-  auto call = request.call;
-  auto take = [this, answer = std::move(answer)](asked_acquire& asked, result<lease_grant> grant) {
+  auto call = request.what.call;
+  auto take = [this, answer = std::move(answer)](asked_acquire& asked, result<machine_grant> grant) {
     if (grant)
       answer(hold(asked, std::move(*grant)));
     else
       answer(grant.error());
   };
-  send_acquire(call, {std::move(request), {}, self_->clock().now(), std::move(take)});
+  send_acquire(
+      call, {std::move(request.what), std::move(request.machine), {}, self_->clock().now(), std::move(take)});
 }
 
 void client_state::send_acquire(std::uint64_t call, asked_acquire entry) {
   auto& kept = acquires_.insert_or_assign(call, std::move(entry)).first->second;
   if (away())
     return await_node(call, kept);
-  at_door([&kept](auto& door) { door.acquire(kept.request, kept.waited); });
+  if (auto lack = remote_ && !kept.machine.empty() ? node_.lacks(node_door::machine_words) : failure{};
+      lack.code != errc::none) {
+    auto node = acquires_.extract(call);
+    return node.mapped().answer(node.mapped(), std::move(lack));
+  }
+  at_door([&kept](auto& door) { door.acquire(kept.request, kept.waited, kept.machine); });
 }
 
 /// Its answer is given here and now.
@@ -38,7 +44,7 @@ void client_state::cancel_acquire_of(std::uint64_t call) {
   node.mapped().answer(node.mapped(), failure{errc::cancelled, "the acquire was cancelled"});
 }
 
-void client_state::tell(lease_grant& grant) {
+void client_state::tell(machine_grant& grant) {
   if (auto node = acquires_.extract(grant.call); !node.empty())
     node.mapped().answer(node.mapped(), std::move(grant));
   else // it crossed with its cancel
@@ -55,7 +61,7 @@ void client_state::tell(acquire_refused& refusal) {
     node.mapped().answer(node.mapped(), std::move(refusal.reason));
 }
 
-lease client_state::hold(const asked_acquire& asked, lease_grant grant) {
+lease client_state::hold(const asked_acquire& asked, machine_grant grant) {
   lease made;
   made.gate_ = gate_;
   made.id_ = grant.lease;
@@ -63,10 +69,12 @@ lease client_state::hold(const asked_acquire& asked, lease_grant grant) {
   made.connection_ = grant.connection_number;
   made.cluster_ = grant.cluster;
   made.notes_ = std::make_shared<log_in_notes>();
+  made.notes_->is_on(grant.machine);
   made.notes_->add({std::move(grant.banner), std::move(grant.warnings)});
   held_lease held;
   held.notes = made.notes_;
   held.asked = asked.request;
+  held.machine = asked.machine;
   held.waited = asked.waited + (self_->clock().now() - asked.asked);
   held.grant = std::move(grant);
   leases_.insert_or_assign(made.key(), std::move(held));

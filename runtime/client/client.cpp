@@ -182,7 +182,12 @@ caf::behavior client_state::hear_node() {
   };
   return {
       [this](const local_call& call) { do_errand(call); },
-      [heard](lease_grant& grant) { heard(grant); },
+      // Of a node that has no machines to tell of.
+      [heard](lease_grant& grant) {
+        machine_grant unknown{std::move(grant)};
+        heard(unknown);
+      },
+      [heard](machine_grant& grant) { heard(grant); },
       [heard](acquire_refused& refusal) { heard(refusal); },
       [heard](lease_lost& lost) { heard(lost); },
       [heard](stream_chunk& chunk) { heard(chunk); },

@@ -128,7 +128,7 @@ public:
   caf::behavior begin(manager_actor manager, const session_at_node& node, std::shared_ptr<client_gate> gate,
                       node_loss on_loss);
 
-  void acquire_lease(acquire request, std::function<void(result<lease>)> answer);
+  void acquire_lease(acquire_machine request, std::function<void(result<lease>)> answer);
   void cancel_acquire_of(std::uint64_t call);
   void run(const lease_key& lease, std::uint64_t call, exec_request request,
            std::function<void(exec_result)> answer);
@@ -191,18 +191,20 @@ private:
   /// An acquire under way. Answered by message, so it is kept here and found by its number.
   struct asked_acquire {
     acquire request;
+    std::string machine;                ///< that it asks for; empty: any
     std::chrono::nanoseconds waited{0}; ///< of its patience, before it was asked
     time_point asked;
-    std::function<void(asked_acquire&, result<lease_grant>)> answer;
+    std::function<void(asked_acquire&, result<machine_grant>)> answer;
   };
   /// Leases that ended without our doing, whose end can still be explained to those who go on using them.
   static constexpr std::size_t lost_leases_kept = 64;
   /// A lease as its owner knows it. Its first connection may end before anything has run under it; then it
   /// goes on with the lease of another connection, under the same key.
   struct held_lease {
-    lease_grant grant;
+    machine_grant grant;
     std::shared_ptr<log_in_notes> notes;
     acquire asked;                      ///< as it was asked for
+    std::string machine;                ///< that it was asked for; empty: any
     std::chrono::nanoseconds waited{0}; ///< what of its patience that took
     std::size_t under_way = 0;          ///< commands that were sent and have no outcome
     bool used = false;                  ///< a command has run under it, or may have
@@ -259,14 +261,14 @@ private:
   void do_errand(const local_call& call);
 
   // What the session tells.
-  void tell(lease_grant& grant) override;
+  void tell(machine_grant& grant) override;
   void tell(acquire_refused& refusal) override;
   void tell(lease_lost& lost) override;
   void tell(run_ended& end) override { run_over(end.call, std::move(end.result)); }
   void tell(stream_chunk& chunk) override;
   void tell(stream_room& room) override;
   void tell(stream_end& end) override { finish(end.call, std::move(end.ended)); }
-  lease hold(const asked_acquire& asked, lease_grant grant);
+  lease hold(const asked_acquire& asked, machine_grant grant);
 
   struct watcher_books;
   /// What is to be done by the watcher, in its name.
@@ -309,7 +311,7 @@ private:
   void look_after(const lease_key& lease);
   void refuse_parked(held_lease& held, const std::string& more);
   void renew(const lease_key& lease, held_lease& held);
-  void renewed(const lease_key& lease, const asked_acquire& asked, result<lease_grant> grant);
+  void renewed(const lease_key& lease, const asked_acquire& asked, result<machine_grant> grant);
   void watch_parked();
   /// The refusal of what is asked under a lease that is not held, with the reason of its end.
   failure lost_lease(const lease_key& lease) const;

@@ -119,7 +119,11 @@ void client_state::ask_what_awaits() {
     auto& entry = found->second;
     entry.waited += now - entry.asked;
     entry.asked = now;
-    node_.acquire(entry.request, entry.waited);
+    auto lack = entry.machine.empty() ? failure{} : node_.lacks(node_door::machine_words);
+    if (lack.code == errc::none)
+      node_.acquire(entry.request, entry.waited, entry.machine);
+    else if (auto node = acquires_.extract(call); !node.empty()) // it came back as an older one
+      node.mapped().answer(node.mapped(), std::move(lack));
   }
 }
 

@@ -1,8 +1,9 @@
-// What people should know of the log-ins that a lease waited for: written by the client, read by whoever
-// holds the lease.
+// What people should know of the log-ins that a lease waited for, and on which machine it is: written by the
+// client, read by whoever holds the lease.
 #pragma once
 
 #include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,15 @@ public:
     std::lock_guard guard{mutex_};
     all_.push_back(std::move(words));
   }
+  /// From now on.
+  void is_on(const std::string& machine) {
+    std::lock_guard guard{mutex_};
+    machine_ = machine;
+  }
+  std::string machine() const {
+    std::lock_guard guard{mutex_};
+    return machine_;
+  }
   std::vector<log_in> all() const {
     std::lock_guard guard{mutex_};
     return all_;
@@ -28,6 +38,7 @@ public:
 private:
   mutable std::mutex mutex_;
   std::vector<log_in> all_;
+  std::string machine_;
 };
 
 } // namespace moorage

@@ -45,11 +45,17 @@ public:
 
   /// `waited`: what of the patience is used up. (What is left of a cluster's own, only its node could tell:
   /// it begins anew.)
-  void acquire(moorage::acquire request, std::chrono::nanoseconds waited = {}) {
+  void acquire(moorage::acquire request, std::chrono::nanoseconds waited = {},
+               const std::string& machine = {}) {
     if (request.patience >= std::chrono::nanoseconds{0})
       request.patience = std::max(request.patience - waited, std::chrono::nanoseconds{0});
-    pass(std::move(request));
+    if (lacks(machine_words).code == errc::none)
+      pass(acquire_machine{std::move(request), machine});
+    else
+      pass(std::move(request)); // who asks for a machine was told
   }
+  /// What the node must understand to tell on which machine a lease is.
+  static inline const std::vector<std::string_view> machine_words{"acquire_machine", "machine_grant"};
   /// A grant that crosses with it comes all the same.
   void cancel_acquire(std::uint64_t call) { pass(moorage::cancel_acquire{call}); }
   void release(const lease_key& lease) { pass(release_lease{lease.cluster, lease.lease}); }

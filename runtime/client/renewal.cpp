@@ -109,13 +109,13 @@ void client_state::renew(const lease_key& lease, held_lease& held) {
   if (longest < std::chrono::hours{24} &&
       (request.patience.count() < 0 || request.patience - held.waited > longest))
     request.patience = longest + held.waited;
-  auto take = [this, lease](asked_acquire& asked, result<lease_grant> grant) {
+  auto take = [this, lease](asked_acquire& asked, result<machine_grant> grant) {
     renewed(lease, asked, std::move(grant));
   };
-  send_acquire(request.call, {request, held.waited, now, take});
+  send_acquire(request.call, {request, held.machine, held.waited, now, take});
 }
 
-void client_state::renewed(const lease_key& lease, const asked_acquire& asked, result<lease_grant> grant) {
+void client_state::renewed(const lease_key& lease, const asked_acquire& asked, result<machine_grant> grant) {
   auto found = leases_.find(lease);
   if (found == leases_.end())
     return; // it was released, and this is its own cancel's answer
@@ -133,6 +133,7 @@ void client_state::renewed(const lease_key& lease, const asked_acquire& asked, r
   auto now = self_->clock().now();
   renewed_.erase({lease.cluster, held.grant.lease});
   renewed_.emplace(lease_key{lease.cluster, grant->lease}, lease);
+  held.notes->is_on(grant->machine);
   held.notes->add({std::move(grant->banner), std::move(grant->warnings)});
   held.grant = std::move(*grant);
   held.waited = asked.waited + (now - asked.asked);

@@ -85,7 +85,8 @@ failure take_over(cluster_config& target, const both_answers& answers, std::stri
                  said_elsewhere(target, "proxy_command");
   auto result = target;
   for (const auto& [name, value] : reading.settings) {
-    if (said_elsewhere(target, name) || (name == "proxy_command" && own_way))
+    if (said_elsewhere(target, name) || (name == "proxy_command" && own_way) ||
+        (name == "host" && !target.settings.hosts.empty()))
       continue;
     find_cluster_field(name)->set(result.settings, value);
     result.note_origin(name, {setting_origin::source::ssh_config, 0});

@@ -161,11 +161,14 @@ void config_reader::read_cluster(const toml::key& key, const toml::table& table,
   cluster.settings.name = key.str();
   auto before = result_.problems.size();
   read_settings(table, section, cluster, setting_origin::source::cluster);
-  if (!table.contains("host") && !cluster.settings.ssh_host.empty())
+  auto named = table.contains("host") || !cluster.settings.hosts.empty();
+  if (!named && !cluster.settings.ssh_host.empty())
     cluster.settings.host = cluster.settings.ssh_host; // until ssh has said what it stands for
-  else if (!table.contains("host") && !table.contains("ssh_host"))
-    problem(key.source(), section,
-            "host is missing; allowed: the name or address of the login node (or ssh_host, a Host of ssh's)");
+  else if (!named && !table.contains("ssh_host") && !table.contains("hosts"))
+    problem(
+        key.source(), section,
+        "host is missing; allowed: the name or address of the login node (or hosts, several; or ssh_host, "
+        "a Host of ssh's)");
   if (!broken_defaults && result_.problems.size() == before)
     check_whole(cluster, section, key.source());
   result_.value.clusters.push_back(std::move(cluster));
@@ -216,7 +219,7 @@ void config_reader::wrong_type(const setting_rules& rules, const toml::node& nod
 
 std::optional<setting_value> config_reader::read_value(const setting_rules& rules, const toml::node& node,
                                                        const std::string& path) {
-  if (rules.type == setting_type::file_list)
+  if (rules.type == setting_type::file_list || rules.type == setting_type::text_list)
     return read_files(rules, node, path);
   if (rules.type == setting_type::boolean && node.is_boolean())
     return setting_value{**node.as_boolean()};
@@ -256,8 +259,8 @@ std::optional<setting_value> config_reader::read_files(const setting_rules& rule
     auto place = path + "[" + std::to_string(files.size()) + "]";
     const auto* text = element.as_string();
     if (text == nullptr)
-      wrong_type(rules_of(setting_type::file), element, place);
-    files.push_back(text == nullptr ? "" : anchored(**text));
+      wrong_type(rules_of(rules.texts ? setting_type::text : setting_type::file), element, place);
+    files.push_back(text == nullptr ? "" : rules.texts ? **text : anchored(**text));
     if (text != nullptr)
       check_name(rules, files.back(), element.source(), place);
   }

@@ -21,7 +21,7 @@ std::unique_ptr<transport> make_ssh_transport(const cluster_settings& settings, 
 
 ssh_transport::ssh_transport(const cluster_settings& settings, waker wake, const transport_world& world)
     : wake_(std::move(wake)), destination_((settings.user.empty() ? "" : settings.user + "@") +
-                                           known_hosts_name(settings.host, settings.port)),
+                                           known_hosts_name(hosts_in_words(settings), settings.port)),
       opening_(std::make_unique<opening_state>(settings, world)), shared_{link_,
                                                                           destination_,
                                                                           settings.reply_timeout,
@@ -140,6 +140,8 @@ time_point ssh_transport::next_due() const {
     due = std::min(due, parting_->due);
   if (opening_ && phase_ > phase::fresh && phase_ < phase::open) {
     due = std::min({due, opening_->deadline, opening_->person_due});
+    if (phase_ < phase::logging_in)
+      due = std::min(due, opening_->machine_due);
     if (opening_->connecting && phase_ == phase::connecting)
       due = std::min(due, opening_->connecting->next_due());
     if (phase_ == phase::exchanging_keys && opening_->connecting)
@@ -192,6 +194,12 @@ ssh_stage ssh_transport::stage() const {
 /// Ends everything: streams first, then the transport.
 void ssh_transport::fail(ssh_error error) {
   error.text = printable(error.text, printable_whole, lines::many);
+  if (other_machine(error))
+    return;
+  if (opening_) {
+    note_failure(error);
+    sum_up(error);
+  }
   for (auto& stream : streams_)
     stream->broken(error);
   carried_.end({errc::connection_lost, "its connection was lost: " + error.text}, nullptr);
@@ -202,6 +210,7 @@ void ssh_transport::fail(ssh_error error) {
     told.keys = o->logging_in  ? o->logging_in->keys()
                 : o->preparing ? o->preparing->keys()
                                : std::vector<key_considered>{};
+    told.machines = std::move(o->seen);
     told.files = o->preparing ? o->preparing->files() : o->ready ? std::move(o->ready->files) : files_used{};
   }
   release();

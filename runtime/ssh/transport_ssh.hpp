@@ -19,10 +19,19 @@ namespace moorage {
 /// What only an opening needs; freed when it is over, since thousands of connections stay open for hours.
 struct opening_state {
   opening_state(const cluster_settings& wanted, const transport_world& with)
-      : settings(wanted), world(with) {}
+      : settings(wanted), world(with), of_hosts(!wanted.hosts.empty()), patience(wanted.connect_timeout) {}
 
-  cluster_settings settings;
+  cluster_settings settings; ///< of `hosts`, the one that is tried as `host`
   transport_world world;
+  machine_choice where;
+  bool of_hosts;                     ///< machines are named by the settings, and not by addresses
+  std::vector<std::string> left;     ///< hosts that are tried after the present one
+  std::vector<machine_seen> seen;    ///< machines that failed, and the addresses of the host's name
+  std::string failures;              ///< of hosts, for the text of the last one's
+  ssh_error passing;                 ///< the last of these that may pass
+  std::vector<std::string> distrust; ///< what people are to know of machines whose keys are not trusted
+  time_point machine_due = time_point::max(); ///< then the next one has its turn
+  std::chrono::milliseconds patience;         ///< with the present one
   time_point began;
   time_point deadline;
   time_point stage_began;
@@ -54,6 +63,7 @@ public:
   ssh_transport(const cluster_settings& settings, waker wake, const transport_world& world);
   ~ssh_transport() override;
 
+  void choose(const machine_choice& where) override;
   void open() override;
   void start(stream_id stream, exec_request request, std::uint64_t credit) override;
   bool awaits_channel(stream_id stream) const override;
@@ -130,6 +140,17 @@ private:
   void step_done(ssh_stage stage, const std::string& text);
   void mind_person(const person_wait& wait);
   ssh_stage stage() const;
+
+  // runtime/ssh/opening/transport_machines.cpp
+  void line_up();
+  void begin_machine();
+  bool arrange();
+  bool other_address(const ssh_error& error);
+  bool other_machine(const ssh_error& error);
+  void forget_machine();
+  void note_failure(const ssh_error& error);
+  void sum_up(ssh_error& error);
+  std::string machine() const;
 
   // runtime/ssh/opening/transport_failures.cpp
   std::string where() const;

@@ -53,7 +53,7 @@ struct comeback_world : client_world {
   std::uint64_t acquire_when_ready(std::chrono::nanoseconds patience) {
     auto call = gate->next_call();
     gate->post([this, call, patience](client_state& state) {
-      state.acquire_lease(acquire{"alpha", call, patience, "client", true},
+      state.acquire_lease({acquire{"alpha", call, patience, "client", true}},
                           [this, call](result<lease> answer) {
                             ++answered[call];
                             answers[call] = answer.error();

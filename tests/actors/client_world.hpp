@@ -40,7 +40,7 @@ public:
   std::uint64_t post_acquire(std::chrono::nanoseconds patience = 30s, const std::string& name = "alpha") {
     auto call = gate->next_call();
     gate->post([this, name, call, patience](client_state& state) {
-      state.acquire_lease(acquire{name, call, patience, "client"}, [this, call](result<lease> answer) {
+      state.acquire_lease({acquire{name, call, patience, "client"}}, [this, call](result<lease> answer) {
         ++answered[call];
         answers[call] = answer.error();
         answered_at[call] = now();

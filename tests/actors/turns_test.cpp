@@ -74,10 +74,12 @@ public:
     };
     pool_ = world.system.spawn(listen, 0);
     auto network = world.network;
-    at = world.system.spawn(connection, connection_id{7}, world.cluster, caf::actor_cast<pool_actor>(pool_),
-                            table.at, [network](const cluster_settings&, waker wake) {
-                              return std::make_unique<scripted_transport>(network, std::move(wake));
-                            });
+    at = world.system.spawn(
+        connection, connection_id{7}, world.cluster, caf::actor_cast<pool_actor>(pool_), table.at,
+        [network](const cluster_settings&, waker wake) {
+          return std::make_unique<scripted_transport>(network, std::move(wake));
+        },
+        machine_choice{});
     world.settle();
   }
   ~lone_connection() {

@@ -136,6 +136,8 @@ void observer::check_reason(const connection_book& c, removal_reason reason) con
   case removal_reason::drained:
     kept = drains() && (c.opening() || c.idle());
     break;
+  case removal_reason::made_room: // nobody asks for a machine in this world: see machine_lives.cpp
+    break;
   case removal_reason::not_opened:
     kept = c.now == phase::between_tries;
     break;

@@ -81,8 +81,8 @@ TEST_CASE("members and values are counted as they are") {
   STATIC_REQUIRE(members_of<time_passed>() == 0);
   STATIC_REQUIRE(members_of<acquire_cancelled>() == 1);
   STATIC_REQUIRE(members_of<start_probe>() == 4);
-  STATIC_REQUIRE(members_of<acquire_requested>() == 8);
-  STATIC_REQUIRE(members_of<waiter>() == 10);
+  STATIC_REQUIRE(members_of<acquire_requested>() == 9);
+  STATIC_REQUIRE(members_of<waiter>() == 11);
   STATIC_REQUIRE(values_of<connection_state>() == 4);
   STATIC_REQUIRE(values_of<ssh_failure>() == static_cast<std::size_t>(ssh_failure::denied_too_often) + 1);
   STATIC_REQUIRE(values_of<errc>() >= static_cast<std::size_t>(errc::count_));

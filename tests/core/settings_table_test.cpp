@@ -21,7 +21,7 @@ cluster_settings with_another(const setting<cluster_settings>& field, cluster_se
     value = std::get<std::chrono::milliseconds>(value) + 1s;
   else if (field.type == setting_type::text || field.type == setting_type::file)
     value = std::string{"/another"}.substr(field.type == setting_type::text ? 1 : 0);
-  else if (field.type == setting_type::file_list)
+  else if (field.type == setting_type::file_list || field.type == setting_type::text_list)
     value = std::vector<std::string>{"/another"};
   else
     value = std::get<std::uint64_t>(value) + 1;

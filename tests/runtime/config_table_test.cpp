@@ -57,6 +57,8 @@ setting_value another_value(const setting<cluster_settings>& field) {
   }
   case setting_type::file_list:
     return std::vector<std::string>{"/dev/null", "/with \"quotes\""};
+  case setting_type::text_list:
+    return std::vector<std::string>{"login1", "login2"};
   default:
     // Of algorithms, not all.
     if (field.name.ends_with("algorithms"))

@@ -136,7 +136,7 @@ real_sshd::real_sshd(real_sshd_settings settings) : settings_(std::move(settings
   }
   make_host_keys();
   for (int tries = 0; tries < 10; ++tries) {
-    port_ = free_port(settings_.ipv4, settings_.ipv6);
+    port_ = settings_.port != 0 ? settings_.port : free_port(settings_.ipv4, settings_.ipv6);
     write_config();
     if (launch(start_patience)) {
       write_known_hosts();
@@ -305,6 +305,12 @@ void real_sshd::write_known_hosts() const {
   for (const auto& name : names)
     for (const auto& type : settings_.host_key_types)
       out << "[" << name << "]:" << port_ << " " << host_key(type) << "\n";
+}
+
+void real_sshd::write_known_hosts_of(const std::string& address) const {
+  std::ofstream out(known_hosts(), std::ios::trunc);
+  for (const auto& type : settings_.host_key_types)
+    out << "[" << address << "]:" << port_ << " " << host_key(type) << "\n";
 }
 
 std::vector<std::string> real_sshd::ssh_command(const std::vector<std::string>& options) const {

@@ -17,6 +17,7 @@ struct real_sshd_settings {
   bool ipv4 = true;         ///< listens on 127.0.0.1
   bool ipv6 = false;        ///< listens on ::1, on the same port
   std::string address = {}; ///< listens there in place of 127.0.0.1: of the machine that starts it
+  std::uint16_t port = 0;   ///< 0: one that is free
   std::vector<std::string> host_key_types = {"ed25519"}; ///< of ed25519, ecdsa, rsa
   int max_sessions = 10;                                 ///< OpenSSH's own default
   std::string max_startups = "1000";                     ///< generous: tests of good manners set "10:30:100"
@@ -80,6 +81,8 @@ public:
   void change_host_keys_by_signal();
   /// Rewrites known_hosts from the host keys in force.
   void write_known_hosts() const;
+  /// The same of one address alone.
+  void write_known_hosts_of(const std::string& address) const;
   /// Replaces `settings().config` and restarts.
   void reconfigure(std::vector<std::string> config);
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <limits>
 #include <list>
+#include <tuple>
+#include <utility>
 
 #include "messages/ensure.hpp"
 
@@ -11,11 +13,13 @@ namespace moorage {
 
 namespace {
 
-/// Moves an entry of a circle to its end, where `turn` names it.
+/// Moves an entry of a circle, if it has one of this turn, to its end.
 template <class Circle>
-void to_the_end(Circle& circle, std::uint64_t& turn, std::uint64_t last) {
+void to_the_end(Circle& circle, std::uint64_t turn, std::uint64_t last) {
   auto node = circle.extract(turn);
-  node.key() = turn = last;
+  if (node.empty())
+    return;
+  node.key() = last;
   circle.insert(circle.end(), std::move(node));
 }
 
@@ -54,14 +58,17 @@ void waiter_queue::join(waiter who) {
   waiters_.emplace_hint(waiters_.end(), place, std::move(who));
 }
 
+/// A turn that its holder, or its identity, has in another circle holds in this one.
 void waiter_queue::join_turns(ticket place, const waiter& who) {
+  asking_count_ += !who.machine.empty();
+  auto& among = who.machine.empty() ? rounds_ : asking_[who.machine];
   auto [identity, fresh] = round_of_.try_emplace(who.identity, last_turn_ + 1);
-  auto& in = fresh ? rounds_.emplace_hint(rounds_.end(), ++last_turn_, round{})->second
-                   : rounds_.at(identity->second);
+  last_turn_ += fresh;
+  auto& in = among[identity->second];
   ++in.waiting;
   auto [holder, new_line] = line_of_.try_emplace({who.holder, who.identity}, last_turn_ + 1);
-  auto& of = new_line ? in.holders.emplace_hint(in.holders.end(), ++last_turn_, line{})->second
-                      : in.holders.at(holder->second);
+  last_turn_ += new_line;
+  auto& of = in.holders[holder->second];
   of.waiting.insert(of.waiting.end(), place);
 }
 
@@ -78,20 +85,34 @@ waiter waiter_queue::leave(ticket place) {
     carriers_of_.erase({who.holder, place});
     return who;
   }
+  leave_turns(place, who);
+  return who;
+}
+
+void waiter_queue::leave_turns(ticket place, const waiter& who) {
+  auto asked = asking_.end();
+  if (!who.machine.empty()) {
+    asked = asking_.find(who.machine);
+    --asking_count_;
+  }
+  auto& among = who.machine.empty() ? rounds_ : asked->second;
   auto identity = round_of_.find(who.identity);
-  auto in = rounds_.find(identity->second);
+  auto in = among.find(identity->second);
   auto holder = line_of_.find({who.holder, who.identity});
   auto of = in->second.holders.find(holder->second);
   of->second.waiting.erase(place);
   if (of->second.waiting.empty()) {
     in->second.holders.erase(of);
-    line_of_.erase(holder);
+    if (!waits_in_any(identity->second, holder->second))
+      line_of_.erase(holder);
   }
   if (--in->second.waiting == 0) {
-    rounds_.erase(in);
-    round_of_.erase(identity);
+    among.erase(in);
+    if (!waits_in_any(identity->second))
+      round_of_.erase(identity);
   }
-  return who;
+  if (asked != asking_.end() && among.empty())
+    asking_.erase(asked);
 }
 
 void waiter_queue::set_deadline(ticket place, time_point deadline) {
@@ -120,19 +141,89 @@ void waiter_queue::run_clock(ticket place, time_point now) {
   who.left = std::chrono::nanoseconds{-1};
 }
 
-waiter waiter_queue::serve() {
-  auto who = leave(turn());
+template <class Each>
+void waiter_queue::for_each_circle(Each each) const {
+  each(rounds_);
+  for (const auto& [machine, among] : asking_)
+    each(among);
+}
+
+bool waiter_queue::waits_in_any(turn_number identity) const {
+  bool found = false;
+  for_each_circle([&](const circle& among) { found = found || among.contains(identity); });
+  return found;
+}
+
+bool waiter_queue::waits_in_any(turn_number identity, turn_number holder) const {
+  bool found = false;
+  for_each_circle([&](const circle& among) {
+    auto in = among.find(identity);
+    found = found || (in != among.end() && in->second.holders.contains(holder));
+  });
+  return found;
+}
+
+waiter waiter_queue::serve(ticket place) {
+  auto who = leave(place);
   auto identity = round_of_.find(who.identity);
   if (identity == round_of_.end())
     return who;
-  to_the_end(rounds_, identity->second, ++last_turn_);
-  if (auto holder = line_of_.find({who.holder, who.identity}); holder != line_of_.end())
-    to_the_end(rounds_.at(identity->second).holders, holder->second, ++last_turn_);
+  auto everywhere = [this](auto move) {
+    move(rounds_);
+    for (auto& [machine, among] : asking_)
+      move(among);
+  };
+  auto turn = std::exchange(identity->second, ++last_turn_);
+  everywhere([&](circle& among) { to_the_end(among, turn, last_turn_); });
+  auto holder = line_of_.find({who.holder, who.identity});
+  if (holder == line_of_.end())
+    return who;
+  auto line = std::exchange(holder->second, ++last_turn_);
+  everywhere([&](circle& among) {
+    if (auto in = among.find(identity->second); in != among.end())
+      to_the_end(in->second.holders, line, last_turn_);
+  });
   return who;
 }
 
-waiter_queue::ticket waiter_queue::turn() const {
-  return rounds_.empty() ? 0 : *rounds_.begin()->second.holders.begin()->second.waiting.begin();
+waiter_queue::ticket waiter_queue::first_of(const circle& of) {
+  return of.empty() ? 0 : *of.begin()->second.holders.begin()->second.waiting.begin();
+}
+
+waiter_queue::ticket waiter_queue::turn(bool any, const std::vector<std::string>& machines) const {
+  // Identity, holder, place: each has the same turn in all circles.
+  std::tuple<turn_number, turn_number, ticket> next{};
+  auto look = [&next](const circle& among) {
+    if (among.empty())
+      return;
+    const auto& [identity, in] = *among.begin();
+    const auto& [holder, of] = *in.holders.begin();
+    std::tuple first{identity, holder, *of.waiting.begin()};
+    if (std::get<2>(next) == 0 || first < next)
+      next = first;
+  };
+  if (any)
+    look(rounds_);
+  for (const auto& machine : machines)
+    if (auto found = asking_.find(machine); found != asking_.end())
+      look(found->second);
+  return std::get<2>(next);
+}
+
+std::size_t waiter_queue::asking_for(const std::string& machine) const {
+  auto found = asking_.find(machine);
+  std::size_t all = 0;
+  if (found != asking_.end())
+    for (const auto& [turn, in] : found->second)
+      all += in.waiting;
+  return all;
+}
+
+std::vector<std::string> waiter_queue::machines_asked_for() const {
+  std::vector<std::string> result;
+  for (const auto& [machine, among] : asking_)
+    result.push_back(machine);
+  return result;
 }
 
 waiter_queue::ticket waiter_queue::next(ticket from) const {
@@ -152,21 +243,31 @@ waiter_queue::ticket waiter_queue::of(holder_id holder) const {
   auto position = line_of_.lower_bound({holder, {}});
   if (position == line_of_.end() || position->first.first != holder)
     return 0;
-  const auto& in = rounds_.at(round_of_.at(position->first.second));
-  return *in.holders.at(position->second).waiting.begin();
+  ticket found = 0;
+  auto identity = round_of_.at(position->first.second);
+  for_each_circle([&, holder = position->second](const circle& among) {
+    auto in = among.find(identity);
+    if (in == among.end() || found != 0)
+      return;
+    if (auto of = in->second.holders.find(holder); of != in->second.holders.end())
+      found = *of->second.waiting.begin();
+  });
+  return found;
 }
 
-/// `own`: how many of its holder are before it.
-std::size_t waiter_queue::ahead(const line_key& whose, std::size_t own, std::size_t limit) const {
+/// `own`: how many of its holder are before it. Of those in the same circle: when the others are served is
+/// their machines' matter.
+std::size_t waiter_queue::ahead(const circle& among, const line_key& whose, std::size_t own,
+                                std::size_t limit) const {
   constexpr auto at_the_end = std::numeric_limits<turn_number>::max();
   auto identity = round_of_.find(whose.second);
   auto in_turn = identity == round_of_.end() ? at_the_end : identity->second;
-  if (identity != round_of_.end()) {
+  if (auto in = among.find(in_turn); in != among.end()) {
     auto holder = line_of_.find(whose);
-    own = ahead_in(rounds_.at(in_turn).holders, holder == line_of_.end() ? at_the_end : holder->second, own,
-                   limit, [](const line& other) { return other.waiting.size(); });
+    own = ahead_in(in->second.holders, holder == line_of_.end() ? at_the_end : holder->second, own, limit,
+                   [](const line& other) { return other.waiting.size(); });
   }
-  return ahead_in(rounds_, in_turn, own, limit, [](const round& other) { return other.waiting; });
+  return ahead_in(among, in_turn, own, limit, [](const round& other) { return other.waiting; });
 }
 
 std::size_t waiter_queue::ahead_of(ticket place, std::size_t limit) const {
@@ -177,12 +278,13 @@ std::size_t waiter_queue::ahead_of(ticket place, std::size_t limit) const {
       ++before;
     return before;
   }
+  const auto& among = who.machine.empty() ? rounds_ : asking_.at(who.machine);
   line_key whose{who.holder, who.identity};
-  const auto& mine = rounds_.at(round_of_.at(who.identity)).holders.at(line_of_.at(whose)).waiting;
+  const auto& mine = among.at(round_of_.at(who.identity)).holders.at(line_of_.at(whose)).waiting;
   std::size_t own = 0;
   for (auto before = mine.begin(); own < limit && *before < place; ++before)
     ++own;
-  return ahead(whose, own, limit);
+  return ahead(among, whose, own, limit);
 }
 
 std::size_t waiter_queue::ahead_of_newcomer(holder_id holder, const std::string& identity,
@@ -190,23 +292,23 @@ std::size_t waiter_queue::ahead_of_newcomer(holder_id holder, const std::string&
   line_key whose{holder, identity};
   std::size_t own = 0;
   if (auto turn = line_of_.find(whose); turn != line_of_.end())
-    own = rounds_.at(round_of_.at(identity)).holders.at(turn->second).waiting.size();
-  return ahead(whose, own, limit);
+    if (auto in = rounds_.find(round_of_.at(identity)); in != rounds_.end())
+      if (auto of = in->second.holders.find(turn->second); of != in->second.holders.end())
+        own = of->second.waiting.size();
+  return ahead(rounds_, whose, own, limit);
 }
 
-std::vector<waiter_queue::ticket> waiter_queue::in_order() const {
+void waiter_queue::list(const circle& of, std::vector<ticket>& order) {
   struct left_of_line {
     std::set<ticket>::const_iterator next, end;
   };
   using left_of_round = std::list<left_of_line>;
   std::list<left_of_round> left;
-  for (const auto& [turn, in] : rounds_) {
+  for (const auto& [turn, in] : of) {
     auto& lines = left.emplace_back();
-    for (const auto& [holder_turn, of] : in.holders)
-      lines.push_back({of.waiting.begin(), of.waiting.end()});
+    for (const auto& [holder_turn, line] : in.holders)
+      lines.push_back({line.waiting.begin(), line.waiting.end()});
   }
-  std::vector<ticket> order{carriers_.begin(), carriers_.end()};
-  order.reserve(size());
   while (!left.empty()) {
     auto& lines = left.front();
     auto& first = lines.front();
@@ -220,6 +322,12 @@ std::vector<waiter_queue::ticket> waiter_queue::in_order() const {
     else
       left.splice(left.end(), left, left.begin());
   }
+}
+
+std::vector<waiter_queue::ticket> waiter_queue::in_order() const {
+  std::vector<ticket> order{carriers_.begin(), carriers_.end()};
+  order.reserve(size());
+  for_each_circle([&order](const circle& among) { list(among, order); });
   return order;
 }
 
@@ -245,32 +353,46 @@ void waiter_queue::verify() const {
 }
 
 void waiter_queue::verify_turns() const {
-  std::size_t waiting = 0, lines = 0;
-  for (const auto& [identity, turn] : round_of_) {
-    auto in = rounds_.find(turn);
-    ensure(in != rounds_.end(), "an identity has its turn");
-    std::size_t of_identity = 0;
-    for (const auto& [holder_turn, of] : in->second.holders) {
-      ensure(!of.waiting.empty(), "nobody has a turn who does not wait");
-      ensure(holder_turn <= last_turn_ && turn <= last_turn_, "who comes goes to the end");
-      of_identity += of.waiting.size();
-      ++lines;
+  std::size_t waiting = 0, asking = 0;
+  std::set<turn_number> identities;
+  std::set<std::pair<turn_number, turn_number>> lines;
+  for_each_circle([&](const circle& among) {
+    for (const auto& [turn, in] : among)
+      identities.insert(turn);
+  });
+  for (const auto& [identity, turn] : round_of_)
+    ensure(identities.contains(turn), "an identity has its turn");
+  ensure(identities.size() == round_of_.size(), "an identity has one turn");
+  for_each_circle([&](const circle& among) {
+    for (const auto& [turn, in] : among) {
+      std::size_t of_identity = 0;
+      for (const auto& [holder_turn, of] : in.holders) {
+        ensure(!of.waiting.empty(), "nobody has a turn who does not wait");
+        ensure(holder_turn <= last_turn_ && turn <= last_turn_, "who comes goes to the end");
+        of_identity += of.waiting.size();
+        lines.emplace(turn, holder_turn);
+      }
+      ensure(of_identity == in.waiting && of_identity > 0, "an identity's waiters are counted");
+      waiting += of_identity;
+      asking += &among == &rounds_ ? 0 : of_identity;
     }
-    ensure(of_identity == in->second.waiting && of_identity > 0, "an identity's waiters are counted");
-    waiting += of_identity;
-  }
-  ensure(rounds_.size() == round_of_.size(), "an identity has one turn");
-  ensure(waiting == for_leases(), "whoever waits for a lease has a turn, and one only");
-  ensure(line_of_.size() == lines, "a waiter is known to its holder");
+  });
+  ensure(waiting == for_leases() && asking == asking_count_,
+         "whoever waits for a lease has a turn, and one only");
+  ensure(line_of_.size() == lines.size(), "a waiter is known to its holder");
   for (const auto& [place, w] : waiters_) {
     if (w.carries)
       continue;
     auto holder = line_of_.find({w.holder, w.identity});
     auto identity = round_of_.find(w.identity);
     ensure(holder != line_of_.end() && identity != round_of_.end(), "a waiter is known to its holder");
-    const auto& holders = rounds_.at(identity->second).holders;
-    auto of = holders.find(holder->second);
-    ensure(of != holders.end() && of->second.waiting.contains(place),
+    auto asked = asking_.find(w.machine);
+    ensure(w.machine.empty() || asked != asking_.end(), "whoever asks for a machine waits for it");
+    const auto& among = w.machine.empty() ? rounds_ : asked->second;
+    auto in = among.find(identity->second);
+    ensure(in != among.end(), "a waiter is known to its holder");
+    auto of = in->second.holders.find(holder->second);
+    ensure(of != in->second.holders.end() && of->second.waiting.contains(place),
            "a waiter waits under its holder's turn");
   }
 }

@@ -12,6 +12,12 @@
 // i others at the latest, however many acquires each of them has made.
 //
 // Who wants to be carried takes nobody's turn, and is served as it came, beside all these.
+//
+// Who asks for a lease on one machine has its place in the same turns; where its machine has no slot it is
+// passed over and keeps its turn, so that it holds up nobody and is the next whom that machine can serve.
+// Those who ask for each machine stand in a circle of their own, in which holders and identities have the
+// same turn as in all others: so the next of those that can be served is found without a look at the ones
+// that cannot.
 #pragma once
 
 #include <cstddef>
@@ -41,6 +47,8 @@ struct waiter {
   bool carries = false;
   /// Of `deadline`, which stands still meanwhile; negative: it runs.
   std::chrono::nanoseconds left{-1};
+  /// Wants a lease on this machine and no other; empty: on any.
+  std::string machine = {};
 
   friend bool operator==(const waiter&, const waiter&) = default;
 };
@@ -60,17 +68,27 @@ public:
   /// deadline runs on, from `now`.
   void stop_clock(ticket place, time_point now, time_point until);
   void run_clock(ticket place, time_point now);
-  /// Whose turn it is leaves, and its holder and its identity go to the end. Somebody must wait for a lease.
-  waiter serve();
+  /// Whose turn it is leaves, and its holder and its identity go to the end. Somebody must wait for a lease
+  /// on any machine.
+  waiter serve() { return serve(turn()); }
+  /// The same of one who waits for a lease.
+  waiter serve(ticket place);
 
   const std::set<ticket>& carriers() const { return carriers_; }
   bool empty() const { return waiters_.empty(); }
   std::size_t size() const { return waiters_.size(); }
   std::size_t for_leases() const { return waiters_.size() - carriers_.size(); }
+  /// Of these, those that ask for a machine.
+  std::size_t asking() const { return asking_count_; }
+  /// And those that ask for this one.
+  std::size_t asking_for(const std::string& machine) const;
+  std::vector<std::string> machines_asked_for() const;
   std::size_t to_be_carried() const { return carriers_.size(); }
   const waiter& at(ticket place) const { return waiters_.at(place); }
-  /// Who is granted the next lease.
-  ticket turn() const;
+  /// Who is granted the next lease, of those that take one on any machine.
+  ticket turn() const { return first_of(rounds_); }
+  /// Whose turn it is of those, if `any`, and of those that ask for one of these machines.
+  ticket turn(bool any, const std::vector<std::string>& machines) const;
   /// Who is carried next.
   ticket first_to_be_carried() const { return carriers_.empty() ? 0 : *carriers_.begin(); }
   /// The first whose place is `from` or later.
@@ -104,7 +122,7 @@ public:
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, waiter_queue& x) {
     return f(x.last_, x.last_turn_, x.waiters_, x.by_request_, x.deadlines_, x.yielding_, x.rounds_,
-             x.round_of_, x.line_of_, x.carriers_, x.carriers_of_);
+             x.asking_, x.asking_count_, x.round_of_, x.line_of_, x.carriers_, x.carriers_of_);
   }
 
 private:
@@ -126,10 +144,18 @@ private:
     friend bool operator==(const round&, const round&) = default;
   };
   using line_key = std::pair<holder_id, std::string>;
+  using circle = std::map<turn_number, round>;
 
-  std::size_t ahead(const line_key& whose, std::size_t own, std::size_t limit) const;
+  std::size_t ahead(const circle& among, const line_key& whose, std::size_t own, std::size_t limit) const;
   void set_deadline(ticket place, time_point deadline);
   void join_turns(ticket place, const waiter& who);
+  void leave_turns(ticket place, const waiter& who);
+  bool waits_in_any(turn_number identity) const;
+  bool waits_in_any(turn_number identity, turn_number holder) const;
+  template <class Each>
+  void for_each_circle(Each each) const;
+  static ticket first_of(const circle& of);
+  static void list(const circle& of, std::vector<ticket>& order);
   void verify_turns() const;
 
   ticket last_ = 0;
@@ -139,7 +165,9 @@ private:
   std::map<request_id, ticket> by_request_;
   std::set<std::pair<time_point, ticket>> deadlines_;
   std::set<std::pair<time_point, ticket>> yielding_; ///< by when they asked
-  std::map<turn_number, round> rounds_;
+  circle rounds_;                                    ///< of those that take any machine
+  std::map<std::string, circle> asking_;             ///< of the others, by the machine
+  std::size_t asking_count_ = 0;
   std::map<std::string, turn_number> round_of_;
   std::map<line_key, turn_number> line_of_;
   std::set<ticket> carriers_; ///< who wants to be carried

@@ -65,10 +65,10 @@ ssh_error descriptor_limit_error(ssh_stage stage, const std::string& destination
 
 connector::connector(std::vector<endpoint> endpoints, std::string destination, time_point deadline,
                      std::chrono::milliseconds silence_max, readiness& loop, std::function<void()> wake,
-                     std::string bind_address)
+                     std::string bind_address, bool others_follow)
     : endpoints_(std::move(endpoints)), destination_(std::move(destination)), deadline_(deadline),
-      silence_max_(silence_max), loop_(loop), wake_(std::move(wake)), bind_address_(std::move(bind_address)) {
-}
+      silence_max_(silence_max), loop_(loop), wake_(std::move(wake)), bind_address_(std::move(bind_address)),
+      others_follow_(others_follow) {}
 
 /// Starts on the present address. False: it failed at once.
 bool connector::begin(time_point now) {
@@ -93,7 +93,8 @@ bool connector::begin(time_point now) {
   }
   auto left = static_cast<std::int64_t>(endpoints_.size() - at_);
   const auto share = (deadline_ - now) / left;
-  due_ = left == 1 ? deadline_ : now + std::min<time_point::duration>(address_patience, share);
+  due_ = left == 1 && !others_follow_ ? deadline_
+                                      : now + std::min<time_point::duration>(address_patience, share);
   share_due_ = left == 1 ? time_point::max() : now + share;
   return true;
 }
@@ -130,6 +131,7 @@ void connector::note(const std::string& what) {
   if (!failures_.empty())
     failures_ += "; ";
   failures_ += endpoints_[at_].text + ": " + what;
+  failed_.emplace_back(endpoints_[at_].digits, what);
 }
 
 void connector::pass_over(const std::string& what) {

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "actors/pool/protocol.hpp"
@@ -29,10 +30,10 @@ public:
 
   /// `deadline`: when the whole opening must be done. `silence_max`: how long sent bytes may stay
   /// unacknowledged before the kernel gives the link up (TCP_USER_TIMEOUT). `bind_address`: of this machine,
-  /// to connect from; empty: any.
+  /// to connect from; empty: any. `others_follow`: another machine is tried after these addresses.
   connector(std::vector<endpoint> endpoints, std::string destination, time_point deadline,
             std::chrono::milliseconds silence_max, readiness& loop, std::function<void()> wake,
-            std::string bind_address = {});
+            std::string bind_address = {}, bool others_follow = false);
 
   enum class state { waiting, connected, failed };
   state step(time_point now);
@@ -45,6 +46,10 @@ public:
   time_point share_due() const { return share_due_; }
   /// Leaves the present address, whose server did so, to try the next. The socket that was taken is closed.
   void pass_over(const std::string& what);
+  /// There are addresses after the present one.
+  bool has_others() const { return at_ + 1 < endpoints_.size(); }
+  /// Those that failed, by their digits, and how.
+  const std::vector<std::pair<std::string, std::string>>& failed() const { return failed_; }
   /// "; before it 127.0.0.2:22: Connection refused", or nothing: for texts on the present address.
   std::string tried_before() const;
   /// "127.0.0.1:22", with the addresses that failed before it.
@@ -70,6 +75,8 @@ private:
   readiness& loop_;
   std::function<void()> wake_;
   std::string bind_address_;
+  bool others_follow_;
+  std::vector<std::pair<std::string, std::string>> failed_;
   bool not_bound_ = false; ///< the last address failed for that
   std::size_t at_ = 0;
   unique_fd socket_;

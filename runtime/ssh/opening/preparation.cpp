@@ -36,9 +36,11 @@ endpoint endpoint_of(const sockaddr* address, socklen_t length) {
   result.length = length;
   char host[NI_MAXHOST], port[NI_MAXSERV];
   if (::getnameinfo(address, length, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) ==
-      0)
+      0) {
+    result.digits = host;
     result.text =
         (address->sa_family == AF_INET6 ? "[" + std::string{host} + "]" : std::string{host}) + ":" + port;
+  }
   return result;
 }
 

@@ -28,7 +28,8 @@ namespace moorage {
 struct endpoint {
   sockaddr_storage address{};
   socklen_t length = 0;
-  std::string text; ///< "127.0.0.1:22", "[::1]:22"
+  std::string text;   ///< "127.0.0.1:22", "[::1]:22"
+  std::string digits; ///< "127.0.0.1", "::1": the machine
 };
 
 struct resolution {

@@ -80,7 +80,7 @@ bool ssh_transport::says_too_much() {
 /// The opening's deadline has passed: who kept us waiting?
 ssh_error ssh_transport::overdue() const {
   const auto& o = *opening_;
-  auto patience = o.settings.connect_timeout;
+  auto patience = o.patience;
   if (phase_ == phase::preparing)
     return o.preparing->overdue();
   if (phase_ == phase::connecting)

@@ -53,6 +53,9 @@ bool ssh_transport::pump_opening() {
     } else if (shared_.now >= opening_->deadline) {
       fail(overdue());
       return false;
+    } else if (shared_.now >= opening_->machine_due && phase_ < phase::logging_in && !opening_->time_left) {
+      fail(overdue());
+      return false;
     }
     more_ = false;
     bool advanced = false;
@@ -92,8 +95,8 @@ bool ssh_transport::begin() {
     fail({ssh_stage::prepare, ssh_failure::descriptor_limit, destination_ + ": " + problem});
     return false;
   }
-  o.preparing = std::make_unique<preparation>(o.settings, o.world.threads, o.world.resolve, o.world.secrets,
-                                              wake_, o.world.around, o.world.host_keys);
+  line_up();
+  begin_machine();
   return true;
 }
 
@@ -138,18 +141,20 @@ bool ssh_transport::prepare() {
   }
   o.ready = std::make_unique<prepared>(o.preparing->take());
   o.preparing = nullptr;
-  o.steps = std::move(o.ready->steps);
+  o.steps.insert(o.steps.end(), o.ready->steps.begin(), o.ready->steps.end());
   o.stage_began = shared_.now;
   destination_ = o.ready->user + "@" + known_hosts_name(o.settings.host, o.settings.port);
   shared_.destination = destination_;
   phase_ = phase::connecting;
+  if (!arrange())
+    return false;
   if (!o.settings.proxy_command.empty())
     return begin_proxy();
   if (!o.settings.jump.empty())
     return begin_jump();
-  o.connecting =
-      std::make_unique<connector>(std::move(o.ready->endpoints), destination_, o.deadline,
-                                  silence_max(o.settings), o.world.loop, wake_, o.settings.bind_address);
+  o.connecting = std::make_unique<connector>(std::move(o.ready->endpoints), destination_,
+                                             std::min(o.deadline, o.machine_due), silence_max(o.settings),
+                                             o.world.loop, wake_, o.settings.bind_address, !o.left.empty());
   return true;
 }
 
@@ -246,6 +251,10 @@ bool ssh_transport::verify() {
   o.shown = shown_host_key(link_.session());
   auto verdict = o.world.host_keys->judge(o.ready->known, o.shown, o.settings.strict_host_keys);
   if (!verdict.accepted) {
+    if (o.of_hosts || o.seen.size() > 1)
+      verdict.error.text = where() + ": " + verdict.error.text;
+    if (other_address(verdict.error))
+      return false;
     fail(std::move(verdict.error));
     return false;
   }
@@ -358,9 +367,18 @@ bool ssh_transport::log_in() {
 }
 
 void ssh_transport::enter_open() {
-  transport_opened told{std::move(opening_->steps), std::move(opening_->warnings),
-                        std::move(opening_->banner), std::move(opening_->certificate),
-                        opening_->logging_in->keys()};
+  auto& o = *opening_;
+  note_failure({});
+  o.warnings.insert(o.warnings.end(), o.distrust.begin(), o.distrust.end());
+  transport_opened told{std::move(o.steps),
+                        std::move(o.warnings),
+                        std::move(o.banner),
+                        std::move(o.certificate),
+                        o.logging_in->keys(),
+                        machine(),
+                        o.shown.type + " " + fingerprint(o.shown),
+                        std::move(o.seen),
+                        o.ready->files};
   opening_->agent_watch.end();
   opening_ = nullptr;
   phase_ = phase::open;

@@ -1,0 +1,207 @@
+// Promises: a lease says on which machine it is; who asks for one machine has a connection there or none,
+// holds up nobody, and is not starved: where the pool is full another machine's connection makes room in its
+// turn; a machine that is down is no reason for others to wait.
+#include "tests/core/story.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+
+namespace {
+
+cluster_settings of_two(std::uint32_t size, bool spread = false) {
+  auto settings = lumi(size);
+  settings.host.clear();
+  settings.hosts = {"a", "b"};
+  settings.spread = spread;
+  settings.connects_at_once = 0;
+  return settings;
+}
+
+std::string ask_for(story& s, request_id request, holder_id holder, const std::string& machine,
+                    std::chrono::nanoseconds patience = 30s, bool wait_for_ready = false) {
+  acquire_requested event{request, holder, s.now + patience, {}, wait_for_ready};
+  event.machine = machine;
+  return s.step(event);
+}
+
+connection_opened open_on(connection_id connection, const std::string& machine) {
+  connection_opened event{connection};
+  event.machine = machine;
+  return event;
+}
+
+connection_failed is_down(connection_id connection, const std::string& machine,
+                          ssh_failure kind = ssh_failure::refused) {
+  connection_failed event{connection, error_of(kind, machine + " is down")};
+  event.machines = {{machine, machine_finding::failed, machine + " is down"}};
+  return event;
+}
+
+/// c1 is open and idle on a.
+story with_one_on_a(cluster_settings settings) {
+  story s{std::move(settings)};
+  REQUIRE(s.acquire(r1, h1) == "open c1 first a");
+  REQUIRE(s.step(open_on(c1, "a")) == "grant r1 l1 c1 h1 on a");
+  REQUIRE(s.release(l1, h1) == "end l1 c1");
+  return s;
+}
+
+} // namespace
+
+TEST_CASE("a lease says on which machine it is, and who asks for that has it again") {
+  auto s = with_one_on_a(of_two(2));
+  CHECK(ask_for(s, r2, h1, "a") == "grant r2 l2 c1 h1 on a");
+}
+
+TEST_CASE("who asks for another machine has a connection opened there, and waits for that") {
+  auto s = with_one_on_a(of_two(2));
+  CHECK(ask_for(s, r2, h1, "b") == "open c2 on b");
+  CHECK(s.step(open_on(c2, "b")) == "grant r2 l2 c2 h1 on b");
+}
+
+TEST_CASE("a machine that is none of the hosts is refused at once, with those that there are") {
+  auto s = with_one_on_a(of_two(2));
+  CHECK(ask_for(s, r2, h1, "c") == "refuse r2 unknown_machine");
+  CHECK(s.refusal == "'lumi' has no machine 'c'; it has a, b");
+}
+
+TEST_CASE("by itself a pool stays on the machine that it uses, and with spread it uses all") {
+  for (bool spread : {false, true}) {
+    story s{of_two(4, spread)};
+    CHECK(s.acquire(r1, h1) == "open c1 first a");
+    CHECK(s.acquire(r2, h1) == (spread ? "open c2 first b" : "open c2 first a"));
+    s.step(open_on(c1, "a"));
+    s.step(open_on(c2, spread ? "b" : "a"));
+    CHECK(s.acquire(r3, h1) == "open c3 first a");
+    CHECK(s.acquire(r4, h1) == (spread ? "open c4 first b" : "open c4 first a"));
+  }
+}
+
+TEST_CASE("who asks for a busy machine holds up nobody who takes another, and has the first slot there") {
+  auto s = with_one_on_a(of_two(2));
+  ask_for(s, r2, h1, "b");
+  s.step(open_on(c2, "b"));                                   // l2
+  CHECK(ask_for(s, r3, h2, "b", 1h) == "close c1 made_room"); // its turn: an idle one of a
+  s.step(connection_closed{c1});
+  CHECK(s.acquire(r4, h3, 1h) == "");
+  CHECK(s.step(open_on(c3, "b")) == "grant r3 l3 c3 h2 on b");
+  CHECK(ask_for(s, r5, h2, "b", 1h) == "");
+  CHECK(s.release(l2, h1) == "end l2 c2, grant r4 l4 c2 h3 on b"); // h3 came before
+  CHECK(s.release(l3, h2) == "end l3 c3, grant r5 l5 c3 h2 on b");
+}
+
+TEST_CASE("of a full pool the connection with the fewest leases makes room when it is the turn of who asks") {
+  auto settings = of_two(1);
+  settings.channels_per_connection = 2;
+  auto s = with_one_on_a(settings);
+  REQUIRE(s.acquire(r2, h1) == "grant r2 l2 c1 h1 on a");
+  CHECK(ask_for(s, r3, h2, "b", 1h) == "");
+  // It takes no new lease while h2 waits, though there is a slot.
+  CHECK(s.acquire(r4, h3, 1h) == "");
+  CHECK(s.release(l2, h1) == "end l2 c1, close c1 made_room");
+  CHECK(s.step(connection_closed{c1}) == "open c2 on b");
+  CHECK(s.step(open_on(c2, "b")) == "grant r3 l3 c2 h2 on b, grant r4 l4 c2 h3 on b");
+}
+
+TEST_CASE("what was held back for somebody is granted again once nobody waits so") {
+  auto settings = of_two(1);
+  settings.channels_per_connection = 2;
+  auto s = with_one_on_a(settings);
+  REQUIRE(s.acquire(r2, h1) == "grant r2 l2 c1 h1 on a");
+  s.step(lease_confirmed{l2});
+  CHECK(ask_for(s, r3, h2, "b", 10s) == "");
+  CHECK(s.acquire(r4, h3, 1h) == "");
+  CHECK(s.wait(10s) == "refuse r3 acquire_timeout, grant r4 l3 c1 h3 on a");
+  CHECK(s.refusal.starts_with("no lease for 'lumi' on b after 10 s"));
+}
+
+TEST_CASE("those who come first are served before room is made") {
+  auto s = with_one_on_a(of_two(1));
+  REQUIRE(s.acquire(r2, h1) == "grant r2 l2 c1 h1 on a");
+  CHECK(s.acquire(r3, h3, 1h) == "");
+  CHECK(ask_for(s, r4, h2, "b", 1h) == "");
+  CHECK(s.release(l2, h1) == "end l2 c1, grant r3 l3 c1 h3 on a");
+  CHECK(s.acquire(r5, h1, 1h) == "");
+  CHECK(s.release(l3, h3) == "end l3 c1, close c1 made_room");
+}
+
+TEST_CASE("a machine that is down is told to who asks for it, and no reason for others to wait") {
+  auto s = with_one_on_a(of_two(3));
+  CHECK(ask_for(s, r2, h2, "b") == "open c2 on b");
+  CHECK(s.step(is_down(c2, "b")) == "");
+  s.now += 1200ms;
+  CHECK(s.step(time_passed{}) == "open c2 try 2 on b");
+  CHECK(s.step(is_down(c2, "b")) == "");
+  s.now += 2400ms;
+  CHECK(s.step(time_passed{}) == "open c2 try 3 on b");
+  CHECK(s.step(is_down(c2, "b")) == "close c2 not_opened, refuse r2 connect_failed");
+  CHECK(s.refusal.find("b is down") != std::string::npos);
+  s.step(connection_closed{c2});
+  CHECK(s.status().backing_off.code == errc::none);
+  CHECK(s.acquire(r3, h1) == "grant r3 l2 c1 h1 on a");
+  CHECK(s.acquire(r4, h1) == "open c3 first a");
+}
+
+TEST_CASE("who rides out an outage of one machine has it tried again within 12.5 s, and is served when it is "
+          "back") {
+  auto s = with_one_on_a(of_two(3));
+  CHECK(ask_for(s, r2, h2, "b", 10min, true) == "open c2 on b");
+  for (int tries = 2; tries <= 3; ++tries) {
+    CHECK(s.step(is_down(c2, "b")) == "");
+    CHECK(s.next() == "open c2 try " + std::to_string(tries) + " on b");
+  }
+  CHECK(s.step(is_down(c2, "b")) == "close c2 not_opened");
+  s.step(connection_closed{c2});
+  CHECK(s.next() == "open c3 on b");
+  CHECK(s.took <= 12'500ms);
+  CHECK(s.step(open_on(c3, "b")) == "grant r2 l2 c3 h2 on b");
+}
+
+TEST_CASE("a machine whose host key is not trusted latches no pool that has another") {
+  auto s = with_one_on_a(of_two(3));
+  CHECK(ask_for(s, r2, h2, "b") == "open c2 on b");
+  connection_failed changed{c2, error_of(ssh_failure::host_key_changed, "b shows another key")};
+  changed.machines = {{"b", machine_finding::refused, "b shows another key"}};
+  changed.files.host_keys = "as they were";
+  CHECK(s.step(changed) == "close c2 not_opened, refuse r2 host_key_changed");
+  s.step(connection_closed{c2});
+  CHECK(s.status().latched.code == errc::none);
+  CHECK(ask_for(s, r3, h2, "b") == "refuse r3 host_key_changed");
+  CHECK(s.acquire(r4, h1) == "grant r4 l2 c1 h1 on a");
+  s.step(ordered<reset_pool>{r5, {}});
+  CHECK(ask_for(s, r6, h2, "b") == "open c3 on b");
+}
+
+TEST_CASE("a latched pool keeps nobody waiting for a machine that it has no connection on") {
+  auto s = with_one_on_a(of_two(3));
+  CHECK(ask_for(s, r2, h2, "b", 1h, true) == "open c2 on b");
+  connection_failed denied{c2, error_of(ssh_failure::denied)};
+  CHECK(s.step(denied) == "close c2 not_opened, refuse r2 auth_denied");
+  CHECK(s.acquire(r3, h1) == "grant r3 l2 c1 h1 on a");
+}
+
+TEST_CASE("while a pool is on trial it is the turn of those who take any machine") {
+  story s{of_two(3)};
+  CHECK(s.acquire(r1, h1, 1h) == "open c1 first a");
+  CHECK(s.step(is_down(c1, "a", ssh_failure::protocol)) == "close c1 not_opened, refuse r1 connect_failed");
+  s.step(connection_closed{c1});
+  CHECK(ask_for(s, r2, h2, "a", 1h, true) == "");
+  CHECK(s.step(acquire_requested{r3, h1, s.now + 1h, {}, true}) == "");
+  CHECK(s.next().starts_with("open c2 first b"));
+  CHECK(s.step(open_on(c2, "b")) == "grant r3 l1 c2 h1 on b");
+}
+
+TEST_CASE("machines are told by the status, with their health, host key and last use") {
+  auto s = with_one_on_a(of_two(3));
+  auto event = open_on(c2, "b");
+  event.host_key = "ssh-ed25519 SHA256:b";
+  ask_for(s, r2, h2, "b");
+  s.step(event);
+  auto machines = s.status().machines;
+  REQUIRE(machines.size() == 2);
+  CHECK(machines[0].machine == "a");
+  CHECK(machines[1].connections == 1);
+  CHECK(machines[1].host_key == "ssh-ed25519 SHA256:b");
+  CHECK(machines[1].last_use == 0s);
+  CHECK(s.core.connections(s.now).back().machine == "b");
+}
