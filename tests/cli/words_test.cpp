@@ -224,6 +224,7 @@ TEST_CASE("everything wrong with a configuration is told, and ends with 3") {
         "moorage: " + file + ":2:1: defaults.pool_sise: there is no such setting; did you mean pool_size?\n" +
             "moorage: " + file +
             ":3:11: clusters.lumi: host is missing; allowed: the name or address of the login node (or "
+            "hosts, several; or "
             "ssh_host, a Host of ssh's)\n" +
             "moorage: " + file + ":4:8: clusters.lumi.port: 0 is out of range; allowed: 1 to 65535\n");
   CHECK(home.moorage({"config", "-o", "pool_size=many"}).error_output ==

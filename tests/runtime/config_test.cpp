@@ -165,9 +165,21 @@ TEST_CASE("settings that contradict each other are refused at the one that was w
   CHECK(in_defaults[0].line == 2);
 }
 
+TEST_CASE("a cluster may have several hosts in the place of one, and not both") {
+  auto read = parse_config("[clusters.lumi]\nhosts = [\"login1\", \"login2\"]\nspread = true\n", "m.toml");
+  REQUIRE(read.problems.empty());
+  CHECK(read.value.clusters.front().settings.hosts == std::vector<std::string>{"login1", "login2"});
+  CHECK(read.value.clusters.front().settings.spread);
+  CHECK(problems_of("[clusters.lumi]\nhost = \"a\"\nhosts = [\"b\"]\n") ==
+        "m.toml:3:9: clusters.lumi.hosts: a cluster has host or hosts, not both: leave host out\n");
+  CHECK(problems_of("[clusters.lumi]\nhosts = [\"b\", \"b\"]\n") ==
+        "m.toml:2:9: clusters.lumi.hosts: 'b' is there twice\n");
+}
+
 TEST_CASE("a cluster without a host is refused, and a host in the defaults too") {
   CHECK(problems_of("[clusters.lumi]\nport = 22\n") ==
         "m.toml:1:11: clusters.lumi: host is missing; allowed: the name or address of the login node (or "
+        "hosts, several; or "
         "ssh_host, a Host of ssh's)\n");
   CHECK(problems_of("[defaults]\nhost = \"h\"\n") ==
         "m.toml:2:1: defaults.host: belongs to one cluster; allowed: in [clusters.NAME]\n");
@@ -224,7 +236,8 @@ TEST_CASE("text that is no TOML is refused with the place") {
 TEST_CASE("everything wrong with a file is told at once, in its order") {
   CHECK(problems_of("[clusters.b]\nport = 0\n[defaults]\nuser = 5\npool_size = "
                     "0\n[nodess]\n[clusters.a]\nhost = 1\n") ==
-        "m.toml:1:11: clusters.b: host is missing; allowed: the name or address of the login node (or "
+        "m.toml:1:11: clusters.b: host is missing; allowed: the name or address of the login node (or hosts, "
+        "several; or "
         "ssh_host, a Host of ssh's)\n"
         "m.toml:2:8: clusters.b.port: 0 is out of range; allowed: 1 to 65535\n"
         "m.toml:4:8: defaults.user: an integer is the wrong type; allowed: a string\n"
