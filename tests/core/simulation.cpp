@@ -60,7 +60,8 @@ void check(const experience& met) {
   }
   for (std::size_t i = 0; i < met.all.removed.size(); ++i) {
     INFO(removal_rows[i].name);
-    CHECK(met.all.removed[i] > 0);
+    // Nobody asks for a machine here: that happens in lives of its own (machine_lives.cpp).
+    CHECK((met.all.removed[i] > 0 || static_cast<removal_reason>(i) == removal_reason::made_room));
   }
   for (std::size_t i = 0; i < sometimes::rows().size(); ++i) {
     INFO(sometimes::rows()[i].name);
