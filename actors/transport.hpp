@@ -33,8 +33,8 @@ struct transport_opened {
   std::string banner;
   certificate_used certificate = {};
   std::vector<key_considered> keys = {}; ///< in the order in which they were
-  std::string machine = {};  ///< that it is on (messages/machines.hpp)
-  std::string host_key = {}; ///< that it showed, by its kind and fingerprint
+  std::string machine = {};              ///< that it is on (messages/machines.hpp)
+  std::string host_key = {};             ///< that it showed, by its kind and fingerprint
   std::vector<machine_seen> machines = {};
   files_used files = {};
 };

@@ -281,8 +281,7 @@ void connection_actor_state::fold(stream_over& event) {
   auto found = commands_.find(event.stream);
   if (found == commands_.end())
     return;
-  // It stays in the table until it is answered: whatever happens in between, it is not taken for one that was
-  // never sent.
+  // In the table until it is answered: what happens in between must not take it for one that was never sent.
   auto& command = found->second;
   note_cleared(event.stream, command.name.lease, event.ended.kind);
   if (event.ended.cause.code == errc::channel_refused)

@@ -336,8 +336,7 @@ private:
 
   cluster_settings settings_;
   seeded_random random_;
-  std::uint64_t first_id_;
-  std::uint64_t next_connection_, next_lease_, next_probe_;
+  std::uint64_t first_id_, next_connection_, next_lease_, next_probe_;
   std::uint64_t next_stamp_ = 1, next_permit_;
   time_point now_ = time_point::min();
   pool_effects* effects_ = nullptr; ///< only during a step
@@ -346,7 +345,6 @@ private:
   back_off back_off_;
   latch_watch latch_watch_;
   certificate_watch certificate_;
-  success_rate openings_rate_;
   channel_limit channels_; ///< what new connections begin with
   machine_book machines_;
   connection_id held_back_; ///< takes no new lease, so that it makes room for one on another machine; 0: none
@@ -397,8 +395,6 @@ private:
   bool checking_all_ = false;  ///< by order, until none is due
 
   words_of_opening said_; ///< what this step's opening has to say, for the first whom it serves
-
-  std::set<holder_id> gone_; ///< holders whose leases and waiters are still being taken off the books
 };
 
 } // namespace moorage

@@ -2,9 +2,11 @@
 // nothing else.
 #pragma once
 
+#include <set>
 #include <vector>
 
 #include "actors/pool/latency_histogram.hpp"
+#include "actors/pool/policies/history.hpp"
 #include "actors/pool/pool_records.hpp"
 #include "actors/pool/protocol.hpp"
 
@@ -24,7 +26,10 @@ protected:
   bool dormant_ = false; ///< disconnected: nothing is opened before somebody asks
   std::vector<pending_request> pending_;
 
+  std::set<holder_id> gone_; ///< holders whose leases and waiters are still being taken off the books
+
   pool_counters counters_;
+  success_rate openings_rate_;
   latency_histogram acquire_latency_;
   latency_histogram probe_rtt_;
 };

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <optional>
+#include <stop_token>
 #include <system_error>
 #include <utility>
 
@@ -14,6 +16,7 @@
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/reach.hpp"
+#include "deploy/moorage/signals.hpp"
 #include "deploy/moorage/ssh_words.hpp"
 #include "messages/environment.hpp"
 #include "messages/printable.hpp"
@@ -183,26 +186,27 @@ void note_words(const ssh_call& call, cluster_config& of) {
 
 /// A cluster that ssh has not been asked about yet, as it is by itself and as it is meant.
 failure ask_ssh(const ssh_call& call, const configuration& config, cluster_config& base,
-                cluster_config& meant) {
+                cluster_config& meant, const std::stop_token& stop) {
   meant = base;
-  if (auto wrong = ask_openssh(config, base); wrong.code != errc::none)
+  if (auto wrong = ask_openssh(config, base, stop); wrong.code != errc::none)
     return wrong;
   if (base.settings.ssh_host.empty() || (call.user.empty() && call.port.empty())) {
     meant = base;
     return {};
   }
   note_words(call, meant);
-  return ask_openssh(config, meant);
+  return ask_openssh(config, meant, stop);
 }
 
 /// What a destination stands for that is in no configuration: a Host of ssh's, or a host of which ssh's files
 /// say at most what they say of every one. `base`: as `moorage exec` has it, which names its pool.
-failure find_host(const ssh_call& call, configuration& config, cluster_config& base, cluster_config& meant) {
+failure find_host(const ssh_call& call, configuration& config, cluster_config& base, cluster_config& meant,
+                  const std::stop_token& stop) {
   if (!call.ssh_config.empty()) {
     config.defaults.settings.ssh_config = named_file(call.ssh_config);
     config.defaults.note_origin("ssh_config", {setting_origin::source::command_line, 0});
   }
-  auto unknown = find_cluster(config, call.host, base);
+  auto unknown = find_cluster(config, call.host, base, stop);
   if (unknown.code == errc::none) {
     meant = base;
     if (base.settings.ssh_host.empty() || (call.user.empty() && call.port.empty()))
@@ -210,7 +214,7 @@ failure find_host(const ssh_call& call, configuration& config, cluster_config& b
     meant = config.defaults;
     meant.settings.name = meant.settings.ssh_host = call.host;
     note_words(call, meant);
-    return ask_openssh(config, meant);
+    return ask_openssh(config, meant, stop);
   }
   // With its address it is known; but what ssh complains of its own files is worth more than that.
   if (unknown.code != errc::unknown_cluster)
@@ -222,7 +226,7 @@ failure find_host(const ssh_call& call, configuration& config, cluster_config& b
     return {};
   meant.settings.ssh_host = call.host;
   note_words(call, meant);
-  auto wrong = ask_openssh(config, meant);
+  auto wrong = ask_openssh(config, meant, stop);
   meant.settings.ssh_host = base.settings.ssh_host;
   return wrong.code == errc::local_failure ? failure{}
                                            : wrong; // where there is no ssh there are no files of it
@@ -230,16 +234,16 @@ failure find_host(const ssh_call& call, configuration& config, cluster_config& b
 
 /// The cluster that is meant, in the configuration under the name of its pool, which is another for each set
 /// of settings.
-failure settle(const ssh_call& call, configuration& config, std::string& name) {
+failure settle(const ssh_call& call, configuration& config, std::string& name, const std::stop_token& stop) {
   auto settings = overriding_settings(call);
   auto usual_file = config.defaults.settings.ssh_config;
   cluster_config base;
   cluster_config meant;
   if (config.find(call.destination) != nullptr || config.find(call.host) != nullptr) {
     base = *config.find(config.find(call.destination) != nullptr ? call.destination : call.host);
-    if (auto wrong = ask_ssh(call, config, base, meant); wrong.code != errc::none)
+    if (auto wrong = ask_ssh(call, config, base, meant, stop); wrong.code != errc::none)
       return wrong;
-  } else if (auto wrong = find_host(call, config, base, meant); wrong.code != errc::none) {
+  } else if (auto wrong = find_host(call, config, base, meant, stop); wrong.code != errc::none) {
     return wrong;
   }
   if (!call.user.empty())
@@ -250,7 +254,7 @@ failure settle(const ssh_call& call, configuration& config, std::string& name) {
   if (auto problems = override_settings(meant, settings); !problems.empty())
     return {errc::invalid_settings, to_string(problems.front())};
   if (!call.jump.empty())
-    if (auto wrong = go_by_jumps(config, meant, call.jump); wrong.code != errc::none)
+    if (auto wrong = go_by_jumps(config, meant, call.jump, stop); wrong.code != errc::none)
       return wrong;
   auto same = same_settings(meant.settings, base.settings);
   if (same && config.find(name) != nullptr)
@@ -299,6 +303,20 @@ std::string not_followed(const ssh_call& call, int verbose) {
   return verbose > 0 && !options.empty() ? "of the options, not followed: " + options : std::string{};
 }
 
+/// Ctrl-C ends what ssh is asked for, and what its configuration runs with it.
+std::optional<ending> settle_until_signal(const ssh_call& call, configuration& config, std::string& name) {
+  signal_watch signals;
+  auto wrong = settle(call, config, name, signals.token());
+  if (signals.caught() != 0) {
+    complain(call.destination + ": interrupted; the command did not run");
+    return ending{exec_failed, signals.caught()};
+  }
+  if (wrong.code == errc::none)
+    return std::nullopt;
+  complain(wrong.text);
+  return ending{exec_failed, 0};
+}
+
 } // namespace
 
 ending run_ssh(const options& from) {
@@ -332,8 +350,8 @@ ending run_ssh(const options& from) {
     return {exec_failed, 0};
   if (!call.log_file.empty())
     config->log_file = call.log_file;
-  if (auto wrong = settle(call, *config, how.cluster); wrong.code != errc::none)
-    return cannot(wrong.text);
+  if (auto ended = settle_until_signal(call, *config, how.cluster))
+    return *ended;
   return run_command(how, *config);
 }
 

@@ -5,6 +5,7 @@
 
 #include "tests/cli/node_home.hpp"
 #include "tests/support/agents.hpp"
+#include "tests/support/watched_process.hpp"
 
 using namespace moorage;
 using namespace moorage::cli_tests;
@@ -275,12 +276,21 @@ TEST_CASE("what ssh's configuration has and is not followed is told: by config, 
 TEST_CASE("Ctrl-C ends a command whose ssh configuration waits for something") {
   hosts_home home;
   home.write("Match exec \"echo $PPID > " + (home.folder / "begun") + "; exec sleep 600\"\n  User me\n");
-  program exec{home.spec({"--embedded", "exec", "lumi", "--", "true"})};
-  auto deadline = std::chrono::steady_clock::now() + 20s;
-  while (support::contents_of(home.folder / "begun").empty() && std::chrono::steady_clock::now() < deadline)
-    std::this_thread::yield();
-  exec.signal(SIGINT);
-  CHECK(exec.wait(8s).signal == SIGINT); // the wait itself would have ended after 10 s
+  for (const auto& words : {std::vector<std::string>{"--embedded", "exec", "lumi", "--", "true"},
+                            {"ssh", "-F", home.ssh_config(), "lumi", "true"},
+                            {"ssh", "-F", home.ssh_config(), "-l", "me", "lumi", "true"}}) {
+    std::filesystem::remove(home.folder / "begun");
+    program command{home.spec(words)};
+    auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (support::contents_of(home.folder / "begun").empty() && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();
+    support::watched_process waited_for{std::stoi(support::contents_of(home.folder / "begun"))};
+    command.signal(SIGINT);
+    auto ended = command.wait(8s); // the wait itself would have ended after 10 s
+    CHECK(ended.signal == SIGINT);
+    CHECK_THAT(ended.error_output, Contains("lumi: interrupted; the command did not run"));
+    CHECK(waited_for.ends(8s));
+  }
 }
 
 TEST_CASE("moorage ssh reads the configuration that ssh reads, goes by jump hosts and proxies, and shares "

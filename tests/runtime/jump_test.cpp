@@ -111,6 +111,18 @@ TEST_CASE("why a jump host carries nothing is told to whoever waits behind it") 
     auto refused = rt.try_acquire("inner", 20s).error();
     CHECK_THAT(refused.text, Contains("the jump host 'gate'") && Contains("mend the credentials"));
     CHECK(inner.connects() == 0);
+    CHECK(outer.connects() == 1);
+    CHECK(rt.pool("inner")->counters.open_failures == 1);
+  }
+  SECTION("since there is nothing to log in with there, which it was asked once") {
+    settings.agent = false;
+    settings.key_files = {outer.client_key() + "-not-there"};
+    settings.password_secret.clear();
+    runtime rt{quiet_configuration({settings, behind(inner, "inner")})};
+    auto refused = rt.try_acquire("inner", 20s).error();
+    CHECK_THAT(refused.text, Contains("the jump host 'gate'") && Contains("not-there"));
+    CHECK(rt.pool("gate")->counters.open_failures == 1);
+    CHECK(rt.pool("inner")->counters.open_failures == 1);
   }
   SECTION("since there is none of that name") {
     runtime rt{quiet_configuration({behind(inner, "inner")})};
@@ -122,6 +134,7 @@ TEST_CASE("why a jump host carries nothing is told to whoever waits behind it") 
     runtime rt{quiet_configuration({settings_for(strict, gate), behind(inner, "inner")})};
     CHECK_THAT(rt.try_acquire("inner", 20s).error().text,
                Contains("the jump host 'gate'") && Contains("AllowTcpForwarding"));
+    CHECK(rt.pool("inner")->counters.open_failures == 1);
   }
 }
 

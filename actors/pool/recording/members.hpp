@@ -29,7 +29,7 @@ consteval std::size_t members_of() {
 template <class F, class T>
 void with_members(F& f, T& x) {
   constexpr auto count = members_of<std::remove_const_t<T>>();
-  static_assert(count <= 10, "a struct of more members needs one more line here");
+  static_assert(count <= 11, "a struct of more members needs one more line here");
   if constexpr (count == 0) {
     f();
   } else if constexpr (count == 1) {
@@ -59,9 +59,12 @@ void with_members(F& f, T& x) {
   } else if constexpr (count == 9) {
     auto& [a, b, c, d, e, g, h, i, j] = x;
     f(a, b, c, d, e, g, h, i, j);
-  } else {
+  } else if constexpr (count == 10) {
     auto& [a, b, c, d, e, g, h, i, j, k] = x;
     f(a, b, c, d, e, g, h, i, j, k);
+  } else {
+    auto& [a, b, c, d, e, g, h, i, j, k, l] = x;
+    f(a, b, c, d, e, g, h, i, j, k, l);
   }
 }
 

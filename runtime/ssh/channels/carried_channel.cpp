@@ -83,7 +83,8 @@ void carried_channel::refused() {
         "it forbids forwarding to " + there + " (sshd_config(5): AllowTcpForwarding, PermitOpen): " + words;
   else if (channel_->refusal_code() == connect_failed)
     text = "it cannot reach " + there + ": " + words;
-  const failure why{errc::connect_failed, text};
+  const failure why{channel_->refusal_code() == prohibited ? errc::channel_refused : errc::connect_failed,
+                    text};
   finish(text, &why);
 }
 

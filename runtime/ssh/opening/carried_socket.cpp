@@ -8,10 +8,32 @@
 
 namespace moorage {
 
-void carriage_note::end(const std::string& why) {
+namespace {
+
+/// What somebody has to mend first: the jump host's own pool has tried what is worth a try.
+bool is_for_good(errc why) {
+  switch (why) {
+  case errc::auth_denied:
+  case errc::no_credentials:
+  case errc::host_key_unknown:
+  case errc::host_key_changed:
+  case errc::host_key_revoked:
+  case errc::known_hosts_unreadable:
+  case errc::unknown_cluster:
+  case errc::channel_refused:
+    return true;
+  default:
+    return false;
+  }
+}
+
+} // namespace
+
+void carriage_note::end(const std::string& why, bool for_good) {
   if (ended_.load(std::memory_order_relaxed))
     return;
   reason_ = why;
+  for_good_ = for_good;
   ended_.store(true, std::memory_order_release);
 }
 
@@ -21,7 +43,7 @@ carried_socket::carried_socket(unique_fd far, std::shared_ptr<carriage_note> not
 void carried_socket::end(const failure& why) {
   if (!far_) // it has ended, and what is said now explains nothing
     return;
-  note_->end(why.text);
+  note_->end(why.text, is_for_good(why.code));
   close();
 }
 

@@ -19,14 +19,16 @@ public:
   /// From now on its bytes go to the machine that it was to be carried to, and come from there.
   void begin() { begun_.store(true, std::memory_order_release); }
   bool begun() const { return begun_.load(std::memory_order_acquire); }
-  /// The first reason stands.
-  void end(const std::string& why);
+  /// The first reason stands. `for_good`: another try would be told the same.
+  void end(const std::string& why, bool for_good = false);
   bool ended() const { return ended_.load(std::memory_order_acquire); }
   /// Why it was ended; empty: it has not been, or by nobody's wish but the other machine's.
   std::string reason() const { return ended() ? reason_ : std::string{}; }
+  bool for_good() const { return ended() && for_good_; }
 
 private:
-  std::string reason_; ///< before `ended_`, and never again
+  std::string reason_;    ///< before `ended_`, and never again
+  bool for_good_ = false; ///< as that
   std::atomic<bool> begun_{false};
   std::atomic<bool> ended_{false};
 };
