@@ -148,6 +148,7 @@ TEST_CASE("each of the pool's policies has a sign by which an exploration knows 
   for (const auto& file :
        std::filesystem::directory_iterator{std::string{MOORAGE_SOURCE_DIR} + "/actors/pool/policies"})
     policies.insert(file.path().stem().string());
+  policies.erase("machine_book"); // these worlds have no machines: machine_lives.cpp has
   for (const auto& each : policy_signs())
     signs.emplace(each.policy);
   CHECK(signs == policies);

@@ -143,3 +143,16 @@ TEST_CASE("where it is unknown what a denied log-in saw, the first look stands f
   CHECK(s.acquire(r3, h2) == "look");
   CHECK(s.step(credentials_seen{"something else"}) == "open c3");
 }
+
+TEST_CASE("new settings lift the latch") {
+  story s{lumi()};
+  s.acquire(r1, h1);
+  s.step(connection_failed{c1, error_of(ssh_failure::host_key_changed)});
+  s.step(connection_closed{c1});
+  CHECK(s.acquire(r2, h1) == ""); // waits for a look
+  CHECK(s.step(credentials_seen{}) == "refuse r2 host_key_changed");
+  auto settings = lumi();
+  settings.known_hosts_files = {"/etc/ssh/other"};
+  CHECK(s.step(settings_changed{r3, settings}) == "acknowledge r3");
+  CHECK(s.acquire(r4, h1) == "open c2");
+}

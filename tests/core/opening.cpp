@@ -326,18 +326,6 @@ TEST_CASE("a great many waiters that cannot be served are told so in portions, a
   CHECK(s.core.next_due() > s.now);
 }
 
-TEST_CASE("new settings lift the latch") {
-  story s{lumi()};
-  s.acquire(r1, h1);
-  s.step(connection_failed{c1, error_of(ssh_failure::host_key_changed)});
-  s.step(connection_closed{c1});
-  CHECK(s.acquire(r2, h1) + s.step(credentials_seen{}) == "refuse r2 host_key_changed");
-  auto settings = lumi();
-  settings.known_hosts_files = {"/etc/ssh/other"};
-  CHECK(s.step(settings_changed{r3, settings}) == "acknowledge r3");
-  CHECK(s.acquire(r4, h1) == "open c2");
-}
-
 TEST_CASE("a latched pool still serves from the connections it has, and refuses when the last is gone") {
   story s{lumi(2)};
   s.acquire(r1, h1);

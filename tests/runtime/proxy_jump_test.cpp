@@ -143,7 +143,8 @@ TEST_CASE("a table is the jump where it means the same machine and user, and onl
 TEST_CASE("what a hop's Host says may depend on the user and port that the ProxyJump names") {
   jumping_files files{"Host far\n  ProxyJump bob@gate\n"
                       "Match originalhost gate user bob\n  HostName gate-of-bob.example\n"
-                      "Host gate\n  HostName gate.example\n  IdentityFile /keys/%r\n"};
+                      "Host gate\n  HostName gate.example\n  IdentityFile /keys/%r\n"
+                      "  IdentitiesOnly yes\n"};
   auto gate = files.host("far").jumps.at(0).settings;
   CHECK(gate.host == "gate-of-bob.example");
   CHECK(gate.key_files == std::vector<std::string>{"/keys/bob"});

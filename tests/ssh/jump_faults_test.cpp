@@ -70,7 +70,7 @@ TEST_CASE("a jump host that forbids forwarding is named with where that stands",
   REQUIRE(inner.failed);
   INFO(inner.failed->text);
   CHECK(inner.failed->stage == ssh_stage::connect);
-  CHECK(inner.failed->kind == ssh_failure::unreachable);
+  CHECK(inner.failed->kind == ssh_failure::closed);
   CHECK_THAT(inner.failed->text, Contains("@127.0.0.1:") || Contains("@[127.0.0.1]:"));
   CHECK_THAT(inner.failed->text,
              Contains(": the jump host 'gate': it forbids forwarding to 127.0.0.1:" +
