@@ -230,23 +230,37 @@ std::optional<ending> stop_node(const options& from, const std::string& socket) 
   return await_end(*process, from, socket, "was sent SIGTERM");
 }
 
-// Its process is on another machine, or another user's: what is known of its end is that the link has ended.
-ending shut_down_distant(const options& from, runtime& node, const std::string& address) {
+// Nobody listens there any more, or soon.
+bool has_ended(const options& from, const configuration& config) {
+  constexpr std::chrono::seconds patience{3};
+  for (auto deadline = std::chrono::steady_clock::now() + patience;
+       std::chrono::steady_clock::now() < deadline; poll(nullptr, 0, 50))
+    if (auto again = reach_node(from, config, nullptr); !again.pools && again.reason.code == errc::no_node)
+      return true;
+  return false;
+}
+
+// Its process is on another machine, or another user's. The end of the link may overtake the answer.
+ending shut_down_distant(const options& from, const configuration& config, runtime& node,
+                         const std::string& address) {
   auto told = node.shut_down(std::max(from.admin.within, std::chrono::milliseconds{0}));
-  if (!told && told.error().code == errc::node_lost)
+  const bool lost = !told && told.error().code == errc::node_lost;
+  if (lost && has_ended(from, config))
+    return confirm(from, result<std::string>{"the link to it has ended, and nobody listens there any more"});
+  if (lost)
     complain("whether the node on " + printable(address) + " ends is not known: the link to it was lost");
   return confirm(from, told);
 }
 
 // By message, since leases may end by themselves first. A node that has ended before its answer came has done
 // what it was told.
-ending shut_down(const options& from, runtime& node, const std::string& socket) {
+ending shut_down(const options& from, const configuration& config, runtime& node, const std::string& socket) {
   ending wrong;
   auto process = process_of(socket, from, wrong);
   if (!process)
     return wrong;
   if (process->others)
-    return shut_down_distant(from, node, socket);
+    return shut_down_distant(from, config, node, socket);
   auto told = node.shut_down(std::max(from.admin.within, std::chrono::milliseconds{0}));
   if (!told && told.error().code != errc::node_lost)
     return refuse(told.error());
@@ -292,7 +306,8 @@ ending run_admin(const options& from) {
     return refuse(reached.reason);
   auto& node = *reached.pools;
   if (action == "stop")
-    return distant.empty() ? shut_down(from, node, socket) : shut_down_distant(from, node, distant);
+    return distant.empty() ? shut_down(from, *config, node, socket)
+                           : shut_down_distant(from, *config, node, distant);
   if (action == "reload") {
     auto told = node.reload();
     if (told || told.error().code != errc::invalid_settings)

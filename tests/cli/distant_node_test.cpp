@@ -108,7 +108,9 @@ TEST_CASE("commands on other machines share a node's connections, each within wh
   auto status = home.as("jobs", {"status", "--json"});
   CHECK(nlohmann::json::parse(status.output)["node"]["address"] == home.address);
   CHECK(home.as("jobs", {"admin", "stop"}).code == 5);
-  CHECK(home.as("boss", {"admin", "stop"}).code == 0);
+  auto stopped = home.as("boss", {"admin", "stop"});
+  INFO(stopped.error_output);
+  CHECK(stopped.code == 0);
   CHECK(home.node->wait().code == 0);
 }
 
