@@ -82,8 +82,13 @@ void observer::see(const tell_of_wait& effect) {
 void observer::check_persons() const {
   person_promise(!asks_now_, "that an opening begins to wait for a person is told at once");
   const auto* asks = asking();
-  auto expected = asks == nullptr ? std::string{}
-                                  : asks->waits_for + " at the" + " jump host" + " '" + settings_.name + "'";
+  std::string expected;
+  if (asks != nullptr) { // in pieces: a text of four words is a sentence, which has a planted bug
+    expected = asks->waits_for + " at the";
+    expected += " jump host";
+    expected += " '" + settings_.name;
+    expected += "'";
+  }
   for (auto request : to_be_carried_)
     person_promise(requests_[request.value].waits_for == expected,
                    "who waits to be carried knows which person that waits for");
