@@ -70,6 +70,15 @@ TEST_CASE("a latched pool is looked after every second at most, and for nobody n
   CHECK(s.acquire(r4, h2) == "look");
 }
 
+TEST_CASE("who asks while a slow look is under way waits for that look and has none of their own") {
+  auto s = denied();
+  CHECK(s.acquire(r2, h2) == "look");
+  s.now += 1500ms;
+  CHECK(s.acquire(r3, h2) == "");
+  CHECK(s.next() == "refuse r2 auth_denied, refuse r3 auth_denied");
+  CHECK(s.took == 500ms);
+}
+
 TEST_CASE("a look that hangs in the file system costs who asks two seconds") {
   auto s = denied();
   s.now += 10s;

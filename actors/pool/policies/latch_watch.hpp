@@ -31,8 +31,8 @@ public:
   }
   /// Somebody asks for a lease. Whether it is time for a look, which then must be made.
   bool ask(time_point now) {
-    if (now < after(looked_at_, interval))
-      return false;
+    if (now < until_ || now < after(looked_at_, interval))
+      return false; // whoever asks during a look waits for that one
     looked_at_ = now;
     until_ = after(now, patience);
     return true;

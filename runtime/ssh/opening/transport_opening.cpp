@@ -110,10 +110,13 @@ void ssh_transport::step_done(ssh_stage stage, const std::string& text) {
 void ssh_transport::mind_person(const person_wait& wait) {
   auto& o = *opening_;
   const bool waits = wait.until != time_point::min();
+  const auto before = o.deadline;
   if (waits && !o.time_left)
     o.time_left = o.deadline - shared_.now;
   if (o.time_left)
     o.deadline = (waits ? wait.until : shared_.now) + *o.time_left;
+  if (o.machine_due != time_point::max()) // a machine's share of the time stands still as well
+    o.machine_due += o.deadline - before;
   if (!waits)
     o.time_left.reset();
   o.person_due = waits ? wait.until : time_point::max();
