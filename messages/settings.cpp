@@ -3,6 +3,7 @@
 #include "messages/settings.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <string_view>
 #include <utility>
@@ -41,6 +42,15 @@ std::string wrong_name(const std::string& name) {
 }
 
 /// Of the machines: which are the cluster's has one place.
+/// As a name server takes them.
+bool same_name(std::string_view a, std::string_view b) {
+  for (auto* each : {&a, &b})
+    if (each->size() > 1 && each->back() == '.')
+      each->remove_suffix(1);
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
 std::string wrong_hosts(const cluster_settings& settings) {
   const auto& hosts = settings.hosts;
   if (hosts.empty())
@@ -51,7 +61,7 @@ std::string wrong_hosts(const cluster_settings& settings) {
   if (hosts.size() > machines_max)
     return "hosts: " + std::to_string(hosts.size()) + " are more than " + std::to_string(machines_max);
   for (auto each = hosts.begin(); each != hosts.end(); ++each)
-    if (std::find(hosts.begin(), each, *each) != each)
+    if (std::any_of(hosts.begin(), each, [&each](const auto& other) { return same_name(*each, other); }))
       return "hosts: '" + *each + "' is there twice";
   return {};
 }

@@ -198,7 +198,7 @@ pool_core::keys pool_core::keys_of(const connection& c) const {
         rank_for_grant({c.id, c.in_use(), c.channels.of(settings_.channels_per_connection), c.age.outlived(),
                         c.stamp, c.past.demerits(), c.past.slow(), settings_.spread_leases, c.busy()},
                        c.health);
-  if (c.servable)
+  if (c.servable && c.id != held_back_)
     k.carry = rank_for_grant({c.id, static_cast<std::uint32_t>(c.carried.size()), settings_.carried_max,
                               c.age.outlived(), c.stamp, c.past.demerits(), c.past.slow(),
                               settings_.spread_leases, c.busy()},

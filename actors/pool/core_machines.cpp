@@ -170,6 +170,8 @@ bool pool_core::make_room() {
   auto full = works() && waiters_.asking() > 0 && connections_.size() >= settings_.pool_size &&
               back_off_.may_open_at(true) <= now_;
   auto lacking = full ? machines_lacking() : std::vector<std::string>{};
+  // Nobody's connection ends for what may be a slip of the pen.
+  std::erase_if(lacking, [this](const auto& each) { return !machines_.knows(each); });
   auto next = lacking.empty() ? 0 : waiters_.turn(true, lacking);
   if (next == 0 || waiters_.at(next).machine.empty())
     return hold_back({});

@@ -238,7 +238,7 @@ void pool_core::given_up(time_point began, failure reason, const ssh_error& erro
   // An address that the name has not got does not come to it by waiting.
   auto passes =
       is_transient(error.kind) && (error.kind != ssh_failure::name_not_found || !settings_.hosts.empty());
-  if (!asked_for.empty() && machines_.several() && !denied)
+  if (!asked_for.empty() && (machines_.several() || !machines_.knows(asked_for)) && !denied)
     return given_up_on(asked_for, std::move(reason), passes);
   auto how_far = use_of(error) == permit_use::unreached ? back_off::reach::nobody : back_off::reach::site;
   if (is_latching(error.kind))

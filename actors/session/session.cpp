@@ -133,6 +133,10 @@ void session_actor_state::tell(machine_grant& grant) {
   acquires_.erase(found);
   leases_.insert_or_assign(std::move(lease), caf::actor_cast<caf::actor_addr>(who.whom));
   grant.call = who.call;
+  if (!rights_.is_everything()) { // the session itself sets them; they are the owner's, secrets perhaps
+    grant.set_env.clear();
+    grant.send_env.clear();
+  }
   if (who.tells_machine)
     send(who.whom, grant);
   else

@@ -205,3 +205,31 @@ TEST_CASE("machines are told by the status, with their health, host key and last
   CHECK(machines[1].last_use == 0s);
   CHECK(s.core.connections(s.now).back().machine == "b");
 }
+
+TEST_CASE("a machine that is none is refused, and closes nobody's connection nor holds others up") {
+  story s{lumi(1)};
+  s.acquire(r1, h1);
+  auto opened = open_on(c1, "192.0.2.1");
+  opened.machines = {{"192.0.2.1", machine_finding::listed, {}}};
+  REQUIRE(s.step(opened) == "grant r1 l1 c1 h1 on 192.0.2.1");
+  REQUIRE(s.release(l1, h1) == "end l1 c1");
+  CHECK(ask_for(s, r2, h2, "login2") == "refuse r2 unknown_machine"); // a name server tells of addresses
+  CHECK(ask_for(s, r3, h2, "192.0.2.9") == "");
+  CHECK(s.acquire(r4, h3) == "grant r4 l2 c1 h3 on 192.0.2.1");
+  CHECK(s.wait(30s).find("refuse r3 acquire_timeout") != std::string::npos);
+}
+
+TEST_CASE("one that is not known, and cannot be reached, backs off no pool") {
+  auto settings = lumi(2);
+  settings.connects_at_once = 0;
+  story s{settings};
+  s.acquire(r1, h1);
+  auto opened = open_on(c1, "192.0.2.1");
+  opened.machines = {{"192.0.2.1", machine_finding::listed, {}}};
+  s.step(opened);
+  CHECK(ask_for(s, r2, h2, "192.0.2.9") == "open c2 on 192.0.2.9");
+  CHECK(s.step(connection_failed{c2, error_of(ssh_failure::protocol)}) ==
+        "close c2 not_opened, refuse r2 connect_failed");
+  s.step(connection_closed{c2});
+  CHECK(s.acquire(r3, h3) == "open c3 first 192.0.2.1"); // at once
+}

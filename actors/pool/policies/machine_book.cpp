@@ -161,7 +161,13 @@ machine_choice machine_book::choose(time_point now, bool spread) const {
 }
 
 bool machine_book::may_have(const std::string& machine) const {
-  return !whole_ || find(machine) != nullptr;
+  const bool in_digits = machine.find_first_not_of("0123456789abcdefABCDEF.:%") == std::string::npos;
+  return find(machine) != nullptr || (!whole_ && in_digits);
+}
+
+bool machine_book::knows(const std::string& machine) const {
+  const auto* at = find(machine);
+  return at != nullptr && (at->given || at->listed);
 }
 
 time_point machine_book::may_open_at(const std::string& machine) const {

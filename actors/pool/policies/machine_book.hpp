@@ -43,8 +43,10 @@ public:
   /// Where to open: by itself the machine with the most connections, or to `spread` them that with the
   /// fewest.
   machine_choice choose(time_point now, bool spread) const;
-  /// Whether there may be such a machine.
+  /// Whether there may be such a machine. Those that a name server tells of are addresses in digits.
   bool may_have(const std::string& machine) const;
+  /// Whether there is, as the settings or a look-up have it.
+  bool knows(const std::string& machine) const;
   /// Of those who ask for it: when a connection may be opened there. `time_point::max()`: its host key is not
   /// trusted.
   time_point may_open_at(const std::string& machine) const;
