@@ -320,23 +320,28 @@ TEST_CASE("a proxy that cannot be started since its cluster's threads are stuck 
   auto settings = through(around, server, relay("touch " + (around.home / "run") + "; "));
   settings.connect_timeout = 2s;
   driven link{around, settings};
-  std::promise<void> gate;
-  auto opened = gate.get_future().share();
+  std::promise<void> gate, first_gate;
+  const auto opened = gate.get_future().share();
+  const auto first_opened = first_gate.get_future().share();
   std::vector<blocking_answer<int>> stuck;
-  SECTION("when it is asked for") {
-    // Both wait for the files' turn to be over, and take both threads then.
-    link.it->open();
-    link.pump();
-    for (int i = 0; i < 2; ++i)
-      stuck.push_back(around.threads.ask({settings.name, "a dead file server"},
-                                         [opened](const abandonment&) { return opened.wait(), 1; }, {}));
-    const auto error = fails(link);
-    CHECK(error.kind == ssh_failure::timed_out);
-    CHECK(error.stage == ssh_stage::connect);
-    CHECK_THAT(error.text,
-               Contains("the proxy command could not be started") && Contains("a dead file server"));
-    CHECK(link.longest_pump < stuck_pump);
-  }
+  const auto waits_for = [&](const std::shared_future<void>& what) {
+    stuck.push_back(around.threads.ask({settings.name, "a dead file server"},
+                                       [what](const abandonment&) { return what.wait(), 1; }, {}));
+  };
+  // The cluster's calls take their turns in order: the files' waits for the first gate, and once it was made,
+  // both threads are taken before anybody can ask for the proxy.
+  waits_for(opened);
+  waits_for(first_opened);
+  link.it->open();
+  link.pump();
+  waits_for(opened);
+  first_gate.set_value();
+  const auto error = fails(link);
+  CHECK(error.kind == ssh_failure::timed_out);
+  CHECK(error.stage == ssh_stage::connect);
+  CHECK_THAT(error.text,
+             Contains("the proxy command could not be started") && Contains("a dead file server"));
+  CHECK(link.longest_pump < stuck_pump);
   gate.set_value();
   link.it.reset();
   CHECK(soon([&] { return around.threads.waiting() == 0; }));
