@@ -1,0 +1,185 @@
+// Clients that greet as they should, and then say every message there is with values that nobody would say.
+#include <catch2/catch.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "messages/settings_table.hpp"
+#include "messages/type_ids.hpp"
+#include "runtime/node/tls/dial.hpp"
+#include "tests/node/hand_client.hpp"
+#include "tests/node/odd_values.hpp"
+#include "tests/runtime/embedding_fixture.hpp"
+#include "tests/runtime/node_holdings.hpp"
+#include "tests/support/made_certificates.hpp"
+#include "tests/support/scratch_folder.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+using node_tests::frame_kind;
+using node_tests::hand_client;
+using steady = std::chrono::steady_clock;
+
+namespace {
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+  const auto* said = std::getenv(variable);
+  return said == nullptr ? otherwise : std::stoull(said);
+}
+
+std::vector<std::string> odd_words() {
+  std::vector<std::string> result{"here", "here", "here",    "theirs",   "",
+                                  "*",    "-x",   "me@here", "[::1]:22", "9s"};
+  for (const auto& row : cluster_fields())
+    result.emplace_back(row.name);
+  return result;
+}
+
+/// Any message that outsiders say or hear.
+node_tests::odd_message any_message(caf::actor_system& system, std::mt19937_64& random,
+                                    const std::vector<std::string>& words) {
+  using maker = node_tests::odd_message (*)(caf::actor_system&, std::string, std::mt19937_64&,
+                                            const std::vector<std::string>&);
+  struct kind {
+    const char* type;
+    maker make;
+  };
+  static constexpr kind kinds[] = {
+#define MOORAGE_KIND(type) {"moorage::" #type, &node_tests::odd<type>},
+      MOORAGE_SAID_BY_OUTSIDERS(MOORAGE_KIND) MOORAGE_SAID_BY_OUTSIDERS(MOORAGE_KIND)
+          MOORAGE_HEARD_BY_OUTSIDERS(MOORAGE_KIND)
+#undef MOORAGE_KIND
+  };
+  const auto& chosen = kinds[random() % std::size(kinds)];
+  return chosen.make(system, chosen.type, random, words);
+}
+
+/// A node in this process: with a pool that such clients may use and order about, and one that is not theirs.
+struct tried_node {
+  tried_node() {
+    serving how{.socket = folder / "node.sock", .listen = {"127.0.0.1:0"}, .files = authority.node()};
+    how.access.push_back({.certificate = "uri:moorage:visitor",
+                          .clusters = {"here"},
+                          .allow = {access_right::use, access_right::observe, access_right::admin}});
+    REQUIRE(rt.serve(how));
+    address = rt.listens_on().front();
+  }
+  unique_fd dial(bool over_tls) {
+    auto deadline = steady::now() + 30s;
+    if (over_tls)
+      return dial_tls(*carries, address, files, deadline, {}).value();
+    return std::move(*connect_to(folder / "node.sock", deadline));
+  }
+
+  /// Says some such messages, one of which may be no message, and goes. What it says is the number's alone.
+  void visit(std::uint64_t number, bool over_tls) {
+    std::mt19937_64 random{number};
+    hand_client client{dial(over_tls), static_cast<std::uint32_t>(1 + number % 64)};
+    REQUIRE(client.greet());
+    auto& system = system_of(rt);
+    for (auto left = 1 + random() % 40; left > 0; --left) {
+      auto message = any_message(system, random, words);
+      if (!over_tls && message.type == "moorage::shut_down_pools") // the owner's right
+        continue;
+      if (over_tls && random() % 4 == 0)
+        spoil(message.value, random);
+      auto asks = random() % 3 == 0 ? 0 : std::uint64_t{1} << 60;
+      if (!client.send(message.type, message.value, asks | random() % 1000) ||
+          !say_something_else(client, random))
+        break;
+      hear(client);
+    }
+    if (random() % 8 == 0) // in the middle of a frame
+      client.say(node_tests::header(frame_kind::direct_message, 100, 0, 9, client.session()));
+  }
+
+  support::made_authority authority{"authority"};
+  node_files files = authority.client("visitor");
+  support::scratch_folder folder;
+  support::real_sshd sshd;
+  std::vector<std::string> words = odd_words();
+  runtime rt{quiet_configuration({unreachable("here"), settings_for(sshd, "theirs")})};
+  std::shared_ptr<tls_front> carries = front_of_process();
+  std::string address;
+  std::size_t answers = 0;
+
+private:
+  /// A byte here and there, or an end that comes too soon.
+  static void spoil(std::string& value, std::mt19937_64& random) {
+    for (auto times = random() % 4; times > 0 && !value.empty(); --times)
+      value[random() % value.size()] = static_cast<char>(random());
+    if (random() % 4 == 0)
+      value.resize(random() % (value.size() + 1));
+  }
+  /// Now and then a frame that is none of a message. False: the node has hung up.
+  static bool say_something_else(hand_client& client, std::mt19937_64& random) {
+    if (random() % 30 != 0)
+      return true;
+    auto any = [&random] { return random() % 3 == 0 ? random() : random() % 12; };
+    return client.say(
+        node_tests::frame(static_cast<frame_kind>(random() % 8),
+                          random() % 2 == 0 ? "" : node_tests::node(client.process()) + client.greeted_by(),
+                          any(), any(), random() % 2 == 0 ? client.session() : any()));
+  }
+  void hear(hand_client& client) {
+    std::array<char, 65'536> room{};
+    while (::recv(client.descriptor(), room.data(), room.size(), MSG_DONTWAIT) > 0)
+      ++answers;
+  }
+};
+
+/// So many, or for so long.
+void are_visited(tried_node& node, bool over_tls, std::uint64_t visits, std::chrono::seconds time) {
+  auto all_well = [&] {
+    hand_client honest{node.dial(over_tls), 77};
+    REQUIRE(honest.greet());
+    REQUIRE(honest.ask("moorage::get_pool", node_tests::text("here")));
+    if (over_tls) // whose rights end at a pool of its own
+      REQUIRE(node.rt.run("theirs", "true", 60s).ended.kind == outcome_kind::exited);
+  };
+  const auto first = number_from("MOORAGE_ODD_SEED", std::random_device{}());
+  node.visit(first, over_tls);
+  all_well(); // what is made once is made
+  const auto before = node_holdings::of(node.rt);
+  const auto until = steady::now() + time;
+  auto number = first;
+  for (; visits > 0 || steady::now() < until; visits -= visits > 0 ? 1 : 0) {
+    INFO("MOORAGE_ODD_SEED=" << ++number << " does it again");
+    node.visit(number, over_tls);
+    if (number % 50 == 0)
+      all_well();
+  }
+  CHECK(node.answers > (number - first) / 10);
+  if (!over_tls)
+    return; // who registers clusters leaves their pools behind
+  const auto deadline = steady::now() + 60s;
+  auto now = node_holdings::of(node.rt);
+  for (; !now.within(before) && steady::now() < deadline; now = node_holdings::of(node.rt))
+    std::this_thread::yield();
+  INFO("before: " << before << "; now: " << now);
+  CHECK(now.within(before));
+}
+
+} // namespace
+
+TEST_CASE("clients that say every message with values nobody would say hurt neither the node nor others") {
+  tried_node node;
+  are_visited(node, true, 200, 0s);
+}
+
+TEST_CASE("the node's own user may say any message with values nobody would say, and the node lives on") {
+  tried_node node;
+  are_visited(node, false, 200, 0s);
+}
+
+// MOORAGE_ODD_SECONDS=600 by hand.
+TEST_CASE("for half a minute of such messages by each way a node loses nothing", "[long]") {
+  auto over_tls = GENERATE(true, false);
+  tried_node node;
+  are_visited(node, over_tls, 0, std::chrono::seconds{number_from("MOORAGE_ODD_SECONDS", 30) / 2});
+}
