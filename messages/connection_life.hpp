@@ -36,7 +36,7 @@ struct certificate_used {
 /// What the files that a log-in uses were like just before they were read: texts to be compared. Empty:
 /// unknown.
 struct files_used {
-  std::string credentials; ///< key files, public ones and certificates
+  std::string credentials; ///< key files, public ones and certificates; behind a newline an agent's keys
   std::string host_keys;   ///< known_hosts files
 
   friend bool operator==(const files_used&, const files_used&) = default;

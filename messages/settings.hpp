@@ -118,6 +118,10 @@ struct cluster_settings {
   // --- the transport
   /// One try, from look-up to the end of authentication. Log-in on busy login nodes takes several seconds.
   std::chrono::milliseconds connect_timeout{30'000};
+  /// Tries of one opening where the cause may pass, 1 s, 2 s and so on after one another, 8 s at most. Three
+  /// outlast a restarted sshd, or a moment at which too many log in. After openings that failed the next has
+  /// one.
+  std::uint32_t connect_tries = 3;
   /// One signature of the agent's, which may ask its user for a touch or a fingerprint, and as long again for
   /// the questions of others before it, since an agent is asked one at a time. `connect_timeout` stands still
   /// meanwhile. Half a minute: who is there has answered by then, and all of it is over before sshd's
@@ -280,8 +284,8 @@ typename Inspector::result_type inspect(Inspector& f, cluster_settings& x) {
            x.agent_socket, x.password_secret, x.passphrase_secret, x.auth_methods,
            x.pubkey_accepted_algorithms, x.known_hosts_files, x.strict_host_keys, x.hash_known_hosts,
            x.check_host_ip, x.host_key_algorithms, x.host_key_alias, x.address_family, x.bind_address,
-           x.proxy_command, x.jump, x.carried_max, x.node, x.connect_timeout, x.agent_timeout,
-           x.certificate_warning, x.renew_command, x.renew_timeout, x.keep_alive_interval,
+           x.proxy_command, x.jump, x.carried_max, x.node, x.connect_timeout, x.connect_tries,
+           x.agent_timeout, x.certificate_warning, x.renew_command, x.renew_timeout, x.keep_alive_interval,
            x.keep_alive_count_max, x.ciphers, x.macs, x.kex_algorithms, x.compression, x.rekey_data,
            x.rekey_interval, x.pool_size, x.channels_per_connection, x.spread_leases, x.connection_lifetime,
            x.idle_timeout, x.min_idle, x.connects_at_once, x.log_ins_per_minute, x.penalty_max, x.queue_depth,

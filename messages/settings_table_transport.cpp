@@ -42,6 +42,8 @@ std::vector<field> transport_fields() {
                                       .least = 100,
                                       .most = 10 * minutes,
                                       .ssh_name = "ConnectTimeout"}),
+          entry<&S::connect_tries>("connect_tries", "Tries of one opening, where the cause may pass.",
+                                   {.least = 1, .most = 10, .ssh_name = "ConnectionAttempts"}),
           entry<&S::agent_timeout>(
               "agent_timeout",
               "A signature of the agent's, which its user may have to allow (a touch, a "

@@ -186,7 +186,7 @@ struct pool_status {
   std::uint32_t total = 0; ///< always opening + idle + leased + closing
   std::uint32_t opening = 0;
   std::uint32_t idle = 0;
-  std::uint32_t leased = 0; ///< connections with at least one lease
+  std::uint32_t leased = 0; ///< connections with at least one lease, or that carry one of another cluster
   std::uint32_t closing = 0;
   std::uint32_t leases = 0;
   std::uint32_t waiters = 0;

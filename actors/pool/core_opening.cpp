@@ -211,7 +211,7 @@ void pool_core::try_failed(connection& c, const ssh_error& error, const connecti
   if (error.kind == ssh_failure::turned_away || error.kind == ssh_failure::denied_too_often)
     note(event_kind::turned_away, c.id, {},
          "a sign of a ban, or of too many log-ins: none begins for a while");
-  auto retry = back_off_.retry_at(now_, error.kind, c.attempt, random_);
+  auto retry = back_off_.retry_at(now_, error.kind, c.attempt, settings_.connect_tries, random_);
   if (!retry)
     return give_up(c, told.files);
   c.retry_at = *retry;

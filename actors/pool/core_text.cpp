@@ -24,12 +24,14 @@ std::string pool_core::in_words(const ssh_error& error) {
 }
 
 std::string pool_core::which_try(const connection& c) const {
-  return "try " + std::to_string(c.attempt) + " of " + std::to_string(std::max(c.attempt, back_off_.tries()));
+  return "try " + std::to_string(c.attempt) + " of " +
+         std::to_string(std::max(c.attempt, back_off_.tries(settings_.connect_tries)));
 }
 
 std::string pool_core::opening_in_words(const connection& c) const {
   auto where = machines_.several() && !c.machine.empty() ? " at " + printable(c.machine) : std::string{};
-  return which_try(c) + where + (c.waits_for.empty() ? "" : ", waiting for " + c.waits_for);
+  auto by = settings_.jump.empty() ? std::string{} : ", by the jump host '" + printable(settings_.jump) + "'";
+  return which_try(c) + where + by + (c.waits_for.empty() ? "" : ", waiting for " + c.waits_for);
 }
 
 /// How the pool goes on is not said: that is for whoever can steer it, and a command that has ended has no

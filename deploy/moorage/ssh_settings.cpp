@@ -72,6 +72,13 @@ constexpr std::pair<std::string_view, translating> others[] = {
        result.settings.push_back("address_family=" + family);
        return ssh_one_of(family, "any|inet|inet6");
      }},
+    {"connectionattempts",
+     [](const values& written, ssh_settings& result) {
+       auto count = parse_count(written[0]);
+       result.settings.push_back(
+           assignment("connect_tries", std::clamp<std::uint64_t>(count.value_or(1), 1, 10)));
+       return count.has_value() && *count > 0;
+     }},
     {"connecttimeout",
      [](const values& written, ssh_settings& result) {
        auto time = ssh_time(written[0]);

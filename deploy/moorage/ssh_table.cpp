@@ -30,7 +30,7 @@ constexpr std::array options{
     ssh_option{"ClearAllForwardings"},
     ssh_option{"Compression", honoured},
     ssh_option{"CompressionLevel"},
-    ssh_option{"ConnectionAttempts"},
+    ssh_option{"ConnectionAttempts", honoured},
     ssh_option{"ConnectTimeout", honoured},
     ssh_option{"ControlMaster"},
     ssh_option{"ControlPath"},

@@ -104,6 +104,9 @@ private:
                                                          : address_family::any),
           "addressfamily");
     read_seconds("connecttimeout", "connect_timeout");
+    if (auto tries = said("connectionattempts"); differs("connectionattempts"))
+      set("connect_tries", std::clamp<std::uint64_t>(std::strtoul(tries.c_str(), nullptr, 10), 1, 10),
+          "connectionattempts");
     read_seconds("serveraliveinterval", "keep_alive_interval");
   }
 

@@ -84,6 +84,8 @@ TEST_CASE("options of ssh_config are read in each way of writing, and become set
   CHECK(read({"-o", "connecttimeout 1m30s", "h"}) == "h | connect_timeout=90s");
   CHECK(read({"-o", "ConnectTimeout = 10", "-oConnectTimeout=0", "h"}) == "h | connect_timeout=10s");
   CHECK(read({"-oConnectTimeout=none", "h"}) == "h");
+  CHECK(read({"-oConnectionAttempts=1", "h"}) == "h | connect_tries=1");
+  CHECK(read({"-oConnectionAttempts=50", "h"}) == "h | connect_tries=10");
   CHECK(read({"-o", "User=\"me\"", "h"}) == "me@h");
   CHECK(read({"-oServerAliveInterval=15", "-oHostKeyAlias=x", "h"}) ==
         "h | keep_alive_interval=15s | host_key_alias=x");
@@ -114,9 +116,9 @@ TEST_CASE("what is no option of ssh's, or is incomplete, is told in one line") {
   CHECK(read({"-o", "", "h"}) == "bad configuration option: ''");
   CHECK(read({"-oUser", "h"}) == "option User has no value");
   CHECK(read({"-oUser=\"me", "h"}) == "a quote of User is never closed");
-  for (const auto* wrong :
-       {"ConnectTimeout=soon", "ConnectTimeout=5y", "StrictHostKeyChecking=maybe", "AddressFamily=yes",
-        "SetEnv=A", "SetEnv==1", "IdentitiesOnly=1", "LogLevel=loud"})
+  for (const auto* wrong : {"ConnectTimeout=soon", "ConnectTimeout=5y", "ConnectionAttempts=0",
+                            "ConnectionAttempts=x", "StrictHostKeyChecking=maybe", "AddressFamily=yes",
+                            "SetEnv=A", "SetEnv==1", "IdentitiesOnly=1", "LogLevel=loud"})
     CHECK_THAT(read({"-o", wrong, "h"}), Contains("is no value of"));
   CHECK_THAT(read({"--socket", "x", "h"}), Contains("options of moorage stand before ssh"));
 }

@@ -32,7 +32,7 @@ struct opener {
     return delay() > 0s ? "later, for: " + policy.hindrance(now).text : "at once";
   }
   bool retries(ssh_failure kind, std::uint32_t attempt) {
-    return policy.retry_at(now, kind, attempt, random).has_value();
+    return policy.retry_at(now, kind, attempt, 3, random).has_value();
   }
 };
 
@@ -212,8 +212,22 @@ TEST_CASE("an opening has three tries for what may pass, one for what may not, a
   CHECK(l.retries(ssh_failure::reset, 2));
   CHECK_FALSE(l.retries(ssh_failure::reset, 3));
   CHECK_FALSE(l.retries(ssh_failure::denied, 1));
-  CHECK(about(*l.policy.retry_at(l.now, ssh_failure::reset, 1, l.random) - l.now, 1s));
-  CHECK(about(*l.policy.retry_at(l.now, ssh_failure::reset, 2, l.random) - l.now, 2s));
+  CHECK(about(*l.policy.retry_at(l.now, ssh_failure::reset, 1, 5, l.random) - l.now, 1s));
+  CHECK(about(*l.policy.retry_at(l.now, ssh_failure::reset, 2, 5, l.random) - l.now, 2s));
   l.denied("wrong key");
   CHECK_FALSE(l.retries(ssh_failure::reset, 1));
+}
+
+TEST_CASE("an opening has as many tries as connect_tries says, no two of them more than ten seconds apart") {
+  opener l;
+  auto next = [&l](std::uint32_t attempt, std::uint32_t most) {
+    return l.policy.retry_at(l.now, ssh_failure::reset, attempt, most, l.random);
+  };
+  CHECK_FALSE(next(1, 1));
+  CHECK(next(1, 2));
+  for (std::uint32_t attempt = 4; attempt < 10; ++attempt)
+    CHECK(about(*next(attempt, 10) - l.now, 8s));
+  CHECK_FALSE(next(10, 10));
+  l.fails();
+  CHECK_FALSE(next(1, 10)); // on trial
 }

@@ -81,6 +81,17 @@ TEST_CASE("what waits for its jump host leaves that its log-in, however few ther
     CHECK(each.get().value().run("true").ended.succeeded());
 }
 
+TEST_CASE("who waits for a cluster behind a jump host that does not answer is told which host that is") {
+  support::real_sshd outer, inner;
+  auto silent = settings_for(outer, gate);
+  silent.connect_timeout = 20s;
+  runtime rt{quiet_configuration({silent, behind(inner, "inner")})};
+  outer.freeze();
+  auto refused = rt.try_acquire("inner", {3s, {}, {}});
+  CHECK(refused.error().code == errc::acquire_timeout);
+  CHECK_THAT(refused.error().text, Contains("1 opening (try 1 of 3, by the jump host 'gate')"));
+}
+
 TEST_CASE(
     "a command that dies with its jump host's connection is told so, and the next one has another way") {
   support::real_sshd outer, inner;

@@ -79,6 +79,12 @@ TEST_CASE("a list of which nothing is known here is refused by name, unless the 
   CHECK(own.settings().macs == "+hmac-sha1");
 }
 
+TEST_CASE("how often a Host is tried is ConnectionAttempts, ten at most, and three where nothing is said") {
+  CHECK(lumi_of_ssh{"ConnectionAttempts 2\n"}.settings().connect_tries == 2);
+  CHECK(lumi_of_ssh{"ConnectionAttempts 400\n"}.settings().connect_tries == 10);
+  CHECK(lumi_of_ssh{"User me\n"}.settings().connect_tries == 3);
+}
+
 TEST_CASE("a Host's methods of log-in: their order, those that are switched off, and those not known here") {
   struct host {
     const char* lines;

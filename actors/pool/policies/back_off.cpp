@@ -21,10 +21,10 @@ std::chrono::nanoseconds delay_after(std::uint32_t failures) {
 } // namespace
 
 std::optional<time_point> back_off::retry_at(time_point now, ssh_failure kind, std::uint32_t attempt,
-                                             seeded_random& random) const {
-  if (latched() || !is_transient(kind) || attempt >= tries())
+                                             std::uint32_t connect_tries, seeded_random& random) const {
+  if (latched() || !is_transient(kind) || attempt >= tries(connect_tries))
     return {};
-  return after(now, random.around(retry_delay * (1u << (attempt - 1)), spread));
+  return after(now, random.around(retry_delay * (1u << std::min(attempt - 1, retry_doublings)), spread));
 }
 
 bool back_off::failed(time_point now, time_point began, failure reason, reach how_far,

@@ -19,10 +19,10 @@ namespace moorage {
 
 class back_off {
 public:
-  /// Tries in one opening; after a try that failed for a passing cause the next one follows 1 s, then 2 s
-  /// later (± 20 %).
-  static constexpr std::uint32_t opening_tries = 3;
+  /// After a try that failed for a passing cause the next one of the same opening follows 1 s later, then 2 s
+  /// and so on (± 20 %).
   static constexpr std::chrono::seconds retry_delay{1};
+  static constexpr std::uint32_t retry_doublings = 3;
   /// After an opening was given up the next one begins this much later, growing up to the maximum (± 20 %); a
   /// connection that proved itself resets it.
   static constexpr std::chrono::seconds delay_first{1};
@@ -44,11 +44,11 @@ public:
   }
   /// Half-open: one opening at a time, with one try, shows whether others may follow.
   bool on_trial() const { return trial_; }
-  std::uint32_t tries() const { return trial_ ? 1 : opening_tries; }
+  std::uint32_t tries(std::uint32_t connect_tries) const { return trial_ ? 1 : connect_tries; }
   /// When the try that follows the failed `attempt` (the first is 1) of the same opening is due; none: it is
   /// given up.
   std::optional<time_point> retry_at(time_point now, ssh_failure kind, std::uint32_t attempt,
-                                     seeded_random& random) const;
+                                     std::uint32_t connect_tries, seeded_random& random) const;
   bool latched() const { return latch_.code != errc::none; }
   const failure& latch() const { return latch_; }
   /// Of the last failure, until an opening succeeds.
