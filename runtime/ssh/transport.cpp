@@ -212,6 +212,8 @@ void ssh_transport::fail(ssh_error error) {
                                : std::vector<key_considered>{};
     told.machines = std::move(o->seen);
     told.files = o->preparing ? o->preparing->files() : o->ready ? std::move(o->ready->files) : files_used{};
+    if (o->logging_in && !told.files.credentials.empty())
+      told.files.credentials += o->logging_in->agent_state();
   }
   release();
   shared_.events->emplace_back(std::move(told));

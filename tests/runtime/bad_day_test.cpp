@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/runtime/embedding_fixture.hpp"
+#include "tests/support/agents.hpp"
 #include "tests/support/fake_sshd.hpp"
 #include "tests/support/scratch_folder.hpp"
 #include "tests/support/watched_process.hpp"
@@ -160,6 +161,27 @@ TEST_CASE("a denied key, or a host key that has changed, is no obstacle any more
     sshd.wait_for_log("Accepted", 1, 100ms);
     got = rt.try_acquire("alpha", {20s, {}, {}});
   }
+  REQUIRE(got);
+  CHECK(got->run("true").ended.succeeded());
+  CHECK(sshd.connects() == 2);
+}
+
+TEST_CASE("a log-in that was denied is tried again once the agent has another key, and not before") {
+  support::real_sshd sshd;
+  support::ssh_agent agent{{sshd.unauthorised_client_key()}};
+  auto settings = settings_for(sshd, "alpha");
+  settings.agent = true;
+  settings.agent_socket = agent.socket();
+  settings.key_files = {};
+  runtime rt{quiet_configuration({settings})};
+  for (int i = 0; i < 2; ++i)
+    CHECK(rt.try_acquire("alpha", {20s, {}, {}}).error().code == errc::auth_denied);
+  CHECK(sshd.connects() == 1);
+  agent.add(sshd.client_key());
+  auto until = steady::now() + 40s; // it is looked at every second at most
+  auto got = rt.try_acquire("alpha", {20s, {}, {}});
+  while (!got && steady::now() < until)
+    got = rt.try_acquire("alpha", {20s, {}, {}});
   REQUIRE(got);
   CHECK(got->run("true").ended.succeeded());
   CHECK(sshd.connects() == 2);

@@ -62,6 +62,8 @@ TEST_CASE("a proxy that ends at once says how, and what it said", "[proxy]") {
       {"sh -c 'echo one >&2; printf \"two\\033\\r\\n\" >&2; kill -KILL $$'",
        "tester@login.example: the proxy command was ended by signal 9 (Killed): one\ntwo\\x1b"},
       {"sh -c 'exit 3'", "tester@login.example: the proxy command exited with 3"},
+      // What it says itself is no word of a server's that turns us away.
+      {"sh -c 'echo vpn down >&2'", "tester@login.example: the proxy command exited with 0: vpn down"},
       // Nothing but its end tells of it: another holds the socket.
       {"sh -c 'sleep 1000 & echo gone >&2; exit 3'",
        "tester@login.example: the proxy command exited with 3: gone"},

@@ -249,6 +249,27 @@ TEST_CASE("a certificate that is in the agent alone is renewed there, and the ne
   CHECK(us.runs() == 1);
 }
 
+TEST_CASE("a certificate in the agent that is not valid now is not shown, and said to be so") {
+  certified_key us;
+  const bool ended = GENERATE(true, false);
+  us.certify(ended ? "-2h:-1h" : "+1h:+2h");
+  ssh_agent agent{{us.key}};
+  ::unlink((us.key + "-cert.pub").c_str());
+  test::world around;
+  around.around.agent_socket = agent.socket();
+  auto settings = us.settings_in(around, {});
+  settings.key_files = {};
+  settings.agent = true;
+  test::driven link{around, settings};
+  CHECK_FALSE(link.open());
+  REQUIRE(link.failed);
+  CHECK_THAT(link.failed->text, Contains(ended ? "is not offered: the certificate has expired"
+                                               : "is not offered: the certificate is not valid yet"));
+  // The key by itself is tried; no certificate came to the server.
+  CHECK(us.server.log_count("Failed publickey") == 1);
+  CHECK(us.server.log_count("ED25519-CERT") == 0);
+}
+
 TEST_CASE("an agent's certificate that lasts asks for no renewal, and one that is of no use is told of") {
   certified_key us;
   test::world around;

@@ -63,6 +63,22 @@ TEST_CASE("while known_hosts is locked log-ins go on, tell of it every time, and
   CHECK(support::contents_of(file).empty());
 }
 
+TEST_CASE("that a new key is trusted from now on is told, once", "[transport]") {
+  fake_sshd server;
+  world around;
+  const auto file = around.home / "new";
+  auto settings = meeting_anew(around, server, file);
+  driven first{around, settings};
+  REQUIRE(first.open());
+  REQUIRE(first.warnings.size() == 1);
+  CHECK_THAT(first.warnings[0],
+             Contains(server.host_key_fingerprint()) &&
+                 Contains("was not known; it is trusted from now on, and written to " + file));
+  driven second{around, settings};
+  REQUIRE(second.open());
+  CHECK(second.warnings.empty());
+}
+
 TEST_CASE("a log-in that is refused tells what its files were like before they were read", "[transport]") {
   fake_faults faults;
   SECTION("denied") {

@@ -2,7 +2,7 @@
 // known_hosts.
 //
 // A value of few numbers: it is told what was seen, and is asked. What is seen is a text that says nothing
-// but whether it is the same.
+// but whether it is the same; behind a newline, what an agent holds, if it has told.
 #pragma once
 
 #include <chrono>
@@ -38,12 +38,17 @@ public:
     return true;
   }
   /// What the look brought; empty: nothing could be seen. Whether it is another than what the log-in saw.
-  /// Where that is unknown, the first look stands for it.
-  bool seen(std::string state) {
+  /// Where that is unknown, the first look stands for it, for files and agent each.
+  bool seen(const std::string& state) {
     until_ = time_point::min();
-    if (known_.empty())
-      known_ = std::move(state);
-    return !known_.empty() && !state.empty() && state != known_;
+    if (state.empty())
+      return false;
+    const auto end = state.find('\n'), known_end = known_.find('\n');
+    if (!known_.empty() && state.substr(0, end) != known_.substr(0, known_end))
+      return true;
+    if (known_.empty() || known_end == std::string::npos)
+      known_ = state;
+    return end != std::string::npos && state.substr(end) != known_.substr(known_.find('\n'));
   }
 
   /// Those who asked wait for a look, until then; in the past: for none.

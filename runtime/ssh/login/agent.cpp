@@ -62,7 +62,7 @@ agent_connection connect_agent(const std::string& path, std::chrono::millisecond
 agent_listing list_agent(const std::string& path, std::chrono::milliseconds patience) {
   auto connection = connect_agent(path, patience);
   if (!connection.socket)
-    return {{}, std::move(connection.problem)};
+    return {{}, std::move(connection.problem), false};
   agent_client client{std::move(connection.socket)};
   const auto deadline = std::chrono::steady_clock::now() + patience;
   client.request_keys(deadline);
@@ -78,11 +78,18 @@ agent_listing list_agent(const std::string& path, std::chrono::milliseconds pati
       return result;
     }
     default:
-      return {{}, client.problem()};
+      return {{}, client.problem(), true};
     }
     pollfd one{client.fd(), static_cast<short>(client.wants_write() ? POLLOUT : POLLIN), 0};
     ::poll(&one, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count()));
   }
+}
+
+std::string agent_state(const std::vector<agent_key>& keys) {
+  std::string all;
+  for (const auto& key : keys)
+    all += std::to_string(key.blob.size()) + ":" + key.blob;
+  return "\n" + std::to_string(keys.size()) + "/" + std::to_string(std::hash<std::string>{}(all));
 }
 
 agent_client::state agent_client::fail(std::string why) {

@@ -46,7 +46,13 @@ struct agent_key {
 struct agent_listing {
   std::vector<agent_key> keys;
   std::string problem;
+  bool reached = true; ///< somebody listens there
 };
+
+/// A text that another set of keys has not, behind a newline; of an agent that is not there, too. Compared
+/// with others of this process.
+std::string agent_state(const std::vector<agent_key>& keys);
+constexpr const char* no_agent_state = "\nnone";
 
 /// Blocks for `patience` at most, and for as long to connect: run it on a thread for blocking calls.
 agent_listing list_agent(const std::string& path, std::chrono::milliseconds patience = agent_patience);

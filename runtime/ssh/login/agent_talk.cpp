@@ -64,8 +64,10 @@ agent_talk::state agent_talk::pump(time_point now) {
     auto connection = connect_.take();
     if (!connection)
       return now < deadline_ ? state_ : give_up("the agent did not take a connection in time");
-    if (!connection->socket)
+    if (!connection->socket) {
+      told_state_ = no_agent_state;
       return give_up(connection->problem);
+    }
     client_.emplace(std::move(connection->socket));
     line_up({}, now);
   }
@@ -81,7 +83,8 @@ agent_talk::state agent_talk::pump(time_point now) {
   case agent_client::state::failed:
     if (behind_ && now >= deadline_) {
       turn_missed_ = true;
-      return give_up("the agent did not answer: it still asks for another log-in, which has given up");
+      return give_up(
+          "the agent did not answer: it still asks for another log-in, which has given up, or hangs");
     }
     if (now < deadline_)
       asked_to_sign_ = false; // it has ended that itself
@@ -94,6 +97,8 @@ agent_talk::state agent_talk::pump(time_point now) {
   leave();
   if (!listed_ && !client_->keys(keys_))
     return give_up("the agent did not list its keys (is it locked?)");
+  if (!listed_)
+    told_state_ = agent_state(keys_);
   listed_ = true;
   return state_ = state::ready;
 }

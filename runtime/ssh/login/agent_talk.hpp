@@ -44,6 +44,8 @@ public:
   state pump(time_point now);
 
   const std::vector<agent_key>& keys() const { return keys_; }
+  /// `agent_state` of what it has listed, or of its not being there; empty: it has not told.
+  const std::string& told_state() const { return told_state_; }
   void ask_signature(std::string request, time_point now);
   const std::string& signature_answer() const { return client_->answer(); }
 
@@ -80,6 +82,7 @@ private:
   std::optional<agent_client> client_;
   std::vector<agent_key> keys_;
   bool listed_ = false;
+  std::string told_state_;
   std::string problem_;
   std::chrono::milliseconds timeout_;
   agent_line line_;

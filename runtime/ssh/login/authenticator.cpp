@@ -164,6 +164,13 @@ bool authenticator::machine::choose_agent_key() {
         with_.problems.push_back(describe(known.get()) + " (agent" + offer.from + ") is not offered: " + why);
         continue;
       }
+      // A server would deny it, and count that; the key by itself is another offer.
+      if (auto why = why_not_valid(offer.shown); !why.empty()) {
+        considered_.not_offered(from, describe(known.get()), "the certificate " + why, "ask for a new one");
+        with_.problems.push_back(describe(known.get()) + " (agent" + offer.from +
+                                 ") is not offered: the certificate " + why);
+        continue;
+      }
       if (!signer_)
         signer_.emplace(session_, user_);
       if (!signer_->usable())
@@ -259,6 +266,10 @@ void authenticator::hear(const std::function<void()>& poll) {
 
 std::vector<key_considered> authenticator::keys() const {
   return machine_->keys();
+}
+
+std::string authenticator::agent_state() const {
+  return machine_->agent_state();
 }
 
 std::string authenticator::banner() const {

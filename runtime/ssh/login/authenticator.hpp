@@ -62,6 +62,8 @@ public:
   ssh_error overdue(const std::string& begun) const;
   /// Which keys were considered, and what has become of each so far.
   std::vector<key_considered> keys() const;
+  /// What the agent had, for `files_used::credentials`; empty: it has not told, or was not asked.
+  std::string agent_state() const;
   /// Has what the server says read, by `poll` of its link, while only the agent is waited for: nothing else
   /// would.
   void hear(const std::function<void()>& poll);

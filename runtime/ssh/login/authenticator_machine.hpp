@@ -40,6 +40,7 @@ public:
   void hear(const std::function<void()>& poll);
   std::string banner() const { return banner_.text(); }
   std::vector<key_considered> keys() const;
+  std::string agent_state() const { return agent_.told_state(); }
 
 private:
   enum class phase { none, choosing, file, agent_pass, agent_signature, password, questions };

@@ -111,6 +111,14 @@ std::optional<certificate_parts> parse_certificate(std::string_view blob) {
   return parts;
 }
 
+std::string why_not_valid(std::string_view blob) {
+  const auto parts = parse_certificate(blob);
+  const auto now = static_cast<std::uint64_t>(std::time(nullptr));
+  if (!parts || (now >= parts->valid_after && now < parts->valid_before))
+    return {};
+  return now < parts->valid_after ? "is not valid yet" : "has expired";
+}
+
 bool near_its_end(const certificate_parts& parts, nanoseconds lead, system_clock::time_point now) {
   const auto end = up_to_longest(parts.valid_before);
   return end != nanoseconds::max() && end - wall(now) <= std::min(lead, life_of(parts) / 2);

@@ -23,6 +23,9 @@ struct certificate_parts {
 /// Nothing: no certificate for a user's key of a kind that we know.
 std::optional<certificate_parts> parse_certificate(std::string_view blob);
 
+/// "has expired", "is not valid yet", now; empty: it is valid, or no certificate.
+std::string why_not_valid(std::string_view blob);
+
 /// Whether it has ended at this time, or ends within `lead`; not before half of its life is over.
 bool near_its_end(const certificate_parts& parts, std::chrono::nanoseconds lead,
                   std::chrono::system_clock::time_point now);

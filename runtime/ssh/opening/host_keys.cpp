@@ -266,6 +266,11 @@ ssh_error unreadable_known_hosts(const known_hosts& known) {
   return matters ? judge_unreadable(known).error : ssh_error{};
 }
 
+std::string newly_trusted(const known_hosts& known, const host_key& shown, const std::string& file) {
+  return "the key of " + known_hosts_name(known.host, known.port) + ", " + described(shown) +
+         ", was not known; it is trusted from now on, and written to " + file;
+}
+
 std::string not_written_down(const known_hosts& known, const host_key& shown, const std::string& problem) {
   // No command that adds the key: what has kept us from it would keep the user from it too.
   return "the new key of " + known_hosts_name(known.host, known.port) + ", " + described(shown) +

@@ -147,6 +147,8 @@ void check_address(const known_hosts& known, const host_key& shown, host_key_pol
                    const std::string& address, std::uint16_t port, std::chrono::milliseconds patience,
                    key_written& result);
 
+/// For people, once it is written down: they may be glad to find when that was.
+std::string newly_trusted(const known_hosts& known, const host_key& shown, const std::string& file);
 /// For people, when that failed: which key, why not, what holds now and what to do.
 std::string not_written_down(const known_hosts& known, const host_key& shown, const std::string& problem);
 

@@ -312,6 +312,7 @@ bool ssh_transport::remember() {
     if (written->problem.empty() && o.key_is_new) {
       o.world.host_keys->forget(o.ready->known);
       o.host_key_text += ", written to " + file;
+      o.warnings.push_back(newly_trusted(o.ready->known, o.shown, file));
     } else if (o.key_is_new) {
       o.host_key_text += ", not written down: " + written->problem;
       o.warnings.push_back(not_written_down(o.ready->known, o.shown, written->problem));

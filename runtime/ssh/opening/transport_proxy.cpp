@@ -91,8 +91,9 @@ ssh_error ssh_transport::proxy_error(const char* doing) const {
       kind = ssh_failure::turned_away;
     if (opening_ && !said.for_people().empty())
       text += "; the server said \"" + printable(said.for_people()) + "\"";
-  } else if (proxy_->content()) {
-    // It did what it was to do: the server hung up, as one does that turns us away.
+  } else if (proxy_->content() && proxy_->words().empty()) {
+    // It did what it was to do: the server hung up, as one does that turns us away. One that has something to
+    // say of it speaks for itself.
     kind = ssh_failure::turned_away;
     text += " before the server had said anything";
   } else {
