@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <moorage/version.hpp>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "deploy/moorage/commands.hpp"
@@ -266,6 +267,18 @@ failure settle(const ssh_call& call, configuration& config, std::string& name, c
   return {};
 }
 
+/// A node of another user's, or of another machine, has the clusters of its own files: a bare name that ours
+/// do not have is one of those.
+bool is_the_nodes(const ssh_call& call, const options& from, const configuration& config) {
+  auto others = !distant_node(from, config).empty();
+  struct stat socket {};
+  if (!others && !from.embedded && ::stat(node_socket(from, config).c_str(), &socket) == 0)
+    others = socket.st_uid != ::geteuid();
+  return others && config.find(call.destination) == nullptr && config.find(call.host) == nullptr &&
+         call.user.empty() && call.port.empty() && call.jump.empty() && call.ssh_config.empty() &&
+         overriding_settings(call).empty();
+}
+
 /// False: it cannot be written, which was said.
 bool complain_in(const ssh_call& call) {
   if (call.log_file.empty()) {
@@ -350,7 +363,9 @@ ending run_ssh(const options& from) {
     return {exec_failed, 0};
   if (!call.log_file.empty())
     config->log_file = call.log_file;
-  if (auto ended = settle_until_signal(call, *config, how.cluster))
+  if (is_the_nodes(call, how, *config))
+    how.cluster = call.host;
+  else if (auto ended = settle_until_signal(call, *config, how.cluster))
     return *ended;
   return run_command(how, *config);
 }

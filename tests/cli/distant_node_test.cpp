@@ -98,6 +98,7 @@ TEST_CASE("commands on other machines share a node's connections, each within wh
   CHECK_THAT(home.as("watch", {"admin", "connections", "here"}).output, Contains("idle"));
   CHECK(home.as("boss", {"admin", "pause", "here"}).code == 0);
   CHECK(home.as("boss", {"admin", "resume", "here"}).code == 0);
+  CHECK(home.as("jobs", {"ssh", "here", "echo by ssh"}).output == "by ssh\n");
   auto nobody = home.as("nobody", {"exec", "here", "--", "true"});
   CHECK(nobody.code == 255);
   CHECK_THAT(nobody.error_output, Contains("not permitted"));

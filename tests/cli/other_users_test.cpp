@@ -113,6 +113,10 @@ TEST_CASE(
   auto hello = home.said_by(alice, {"exec", "here", "--", "echo through the node"});
   INFO(hello.error_output);
   CHECK(hello.output == "through the node\n");
+  // A bare name that their own files do not have is the node's cluster for ssh's words, too.
+  auto as_ssh = home.said_by(alice, {"ssh", "here", "echo through ssh"});
+  INFO(as_ssh.error_output);
+  CHECK(as_ssh.output == "through ssh\n");
   CHECK(home.exec("true").code == 0); // of the node's own user
   CHECK(home.sshd.logins() == 1);
   // What each may not do is refused, and says who could give it.
