@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/actors.hpp"
+#include "runtime/node/socket.hpp"
+#include "runtime/node/vocabulary.hpp"
 #include "runtime/runtime.hpp"
 #include "tests/cli/clusters.hpp"
 
@@ -227,4 +230,43 @@ TEST_CASE("another user's node is trusted only by who names that user") {
   REQUIRE_FALSE(host);
   CHECK(host.error().code == errc::local_failure);
   CHECK(moorage::runtime::try_connect(socket, 5s, {.socket_user = alice}));
+}
+
+TEST_CASE("a node that root runs is given no environment of its clients', though it asks for all of it") {
+  if (!may_become_others())
+    return;
+  open_folder place;
+  moorage::support::real_sshd_settings accepting;
+  accepting.config = {"AcceptEnv LC_*"};
+  home_with_cluster home{accepting};
+  home.write_config("[defaults]\nsend_env = \"*\"\n");
+  // A node that tells everybody what its settings say, as one that gathers variables would.
+  moorage::configuration config;
+  config.log_level = "off";
+  config.clusters = moorage::load_config(home.config()).clusters;
+  moorage::runtime pools{config};
+  auto session = caf::actor_cast<caf::strong_actor_ptr>(moorage::session_of(pools, nullptr));
+  moorage::node_service service;
+  service.open = [session](const std::string&) { return session; };
+  service.open_other = [session](const moorage::other_user&) { return session; };
+  service.others = true;
+  service.interface = moorage::vocabulary::ours().greeting();
+  const auto socket = place.path() + "/run/node.sock";
+  std::filesystem::create_directory(place.path() + "/run");
+  auto published = moorage::publish_node(moorage::system_of(pools), std::move(service), socket);
+  REQUIRE(published);
+  std::ofstream{place.path() + "/asking.toml"} << "[node]\nsocket = \"" << socket << "\"\n";
+  const auto libraries = libraries_for_others(place.path());
+  const std::string shown = "echo \"[$LC_MINE]\"";
+  auto by = [&](const std::string& user, std::vector<std::string> words) {
+    auto spec = as(user, place.path(), std::move(words), place.path() + "/asking.toml", libraries);
+    spec.environment["LC_MINE"] = "mine";
+    auto ended = run(spec);
+    INFO(ended.error_output);
+    CHECK(ended.code == 0);
+    return ended.output;
+  };
+  CHECK(by(alice, {"exec", "here", "--", shown}) == "[]\n");
+  CHECK(by(alice, {"exec", "--env", "LC_MINE=told", "here", "--", shown}) == "[told]\n");
+  CHECK(by("0", {"exec", "here", "--", shown}) == "[mine]\n"); // its own user's
 }
