@@ -52,7 +52,11 @@ void keep_seen(const access_rights& rights, pool_list& answer) {
 
 void keep_seen(const access_rights& rights, failure& reason) {
   if (reason.code == errc::unknown_cluster && !rights.is_everything())
-    reason.text = in_words(reason.code);
+    reason.text =
+        in_words(reason.code) +
+        "; clients that are not the node's own user bring none: have it added to the node's "
+        "configuration ([clusters.NAME]; with ssh_host, where it is a Host of ~/.ssh/config) and to "
+        "what this client may use ([[access]])";
 }
 
 } // namespace moorage

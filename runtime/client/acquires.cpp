@@ -1,6 +1,7 @@
 // The client's acquires: each is kept under its number until its session tells what came of it.
 #include <utility>
 
+#include "messages/environment.hpp"
 #include "runtime/client/client.hpp"
 
 namespace moorage {
@@ -61,6 +62,13 @@ void client_state::tell(acquire_refused& refusal) {
     node.mapped().answer(node.mapped(), std::move(refusal.reason));
 }
 
+/// Once, to who has the cluster's first lease.
+void client_state::tell_what_is_left_out(machine_grant& grant) {
+  auto words = left_out_in_words(grant.set_env, grant.send_env, gate_->environment());
+  if (!words.empty() && told_of_environment_.insert(grant.cluster).second)
+    grant.warnings.push_back(std::move(words));
+}
+
 lease client_state::hold(const asked_acquire& asked, machine_grant grant) {
   lease made;
   made.gate_ = gate_;
@@ -70,6 +78,7 @@ lease client_state::hold(const asked_acquire& asked, machine_grant grant) {
   made.cluster_ = grant.cluster;
   made.notes_ = std::make_shared<log_in_notes>();
   made.notes_->is_on(grant.machine);
+  tell_what_is_left_out(grant);
   made.notes_->add({std::move(grant.banner), std::move(grant.warnings)});
   held_lease held;
   held.notes = made.notes_;

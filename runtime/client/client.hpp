@@ -268,6 +268,7 @@ private:
   void tell(stream_chunk& chunk) override;
   void tell(stream_room& room) override;
   void tell(stream_end& end) override { finish(end.call, std::move(end.ended)); }
+  void tell_what_is_left_out(machine_grant& grant);
   lease hold(const asked_acquire& asked, machine_grant grant);
 
   struct watcher_books;
@@ -352,7 +353,8 @@ private:
   std::unordered_map<std::uint64_t, stream_entry> streams_;
   bool says_arrived_ = false; ///< to this node
   bool saying_soon_ = false;
-  std::uint64_t arrived_ = 0; ///< of streams' output, and not said yet
+  std::set<std::string> told_of_environment_; ///< clusters, of whose send_env something is left out
+  std::uint64_t arrived_ = 0;                 ///< of streams' output, and not said yet
   bool watching_parked_ = false;
   struct watcher_entry {
     caf::actor actor;

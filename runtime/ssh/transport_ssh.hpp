@@ -45,9 +45,10 @@ struct opening_state {
   std::string banner; ///< what the server said to people during the log-in
   certificate_used certificate;
   host_key shown;
+  std::string address_to_compare;       ///< `check_host_ip`; empty: there is none
   bool key_is_new = false;              ///< it is to be written down
   blocking_answer<key_written> writing; ///< that, and the address being compared
-  time_point writing_due;               ///< then the log-in goes on without
+  time_point writing_due;               ///< then the log-in goes on without, or not at all
   std::vector<std::string> warnings;
   std::unique_ptr<authenticator> logging_in;
   watch agent_watch; ///< before `logging_in` goes
@@ -134,6 +135,7 @@ private:
   bool exchange_keys();
   bool pass_over();
   bool verify();
+  ssh_error not_compared(const call_refusal& why, const std::string& problem) const;
   bool remember();
   bool log_in();
   void enter_open();

@@ -156,6 +156,25 @@ TEST_CASE("who may use a cluster has leases and commands there, and does not see
   CHECK(host.heard->runs.at(1).result.ended.cause.code == errc::not_permitted);
 }
 
+TEST_CASE("variables that settings give are told to those who may do anything, and set by others' sessions") {
+  auto cluster = named("alpha");
+  cluster.set_env = "TOKEN=secret";
+  cluster.send_env = "LC_*";
+  virtual_world world{cluster};
+  guest owner{world}, host{world, {}, {}, rights({{use, "*"}, {observe, "*"}, {admin, "*"}})};
+  owner.acquire();
+  REQUIRE(owner.heard->grants.size() == 1);
+  CHECK(owner.heard->grants[0].set_env == "TOKEN=secret");
+  CHECK(owner.heard->grants[0].send_env == "LC_*");
+  owner.release();
+  host.acquire();
+  REQUIRE(host.heard->grants.size() == 1);
+  CHECK(host.heard->grants[0].set_env.empty());
+  CHECK(host.heard->grants[0].send_env.empty());
+  host.run(1, "hello");
+  REQUIRE(host.heard->runs.size() == 1);
+}
+
 TEST_CASE("lists hold the clusters that may be seen, and no refusal names the others") {
   virtual_world world{named("alpha")};
   for (const auto* name : {"beta", "gamma", "me@alpha:22"})

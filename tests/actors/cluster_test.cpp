@@ -53,6 +53,19 @@ TEST_CASE("the defaults are those that users are told") {
   CHECK(settings.proving_time == 10s);
 }
 
+TEST_CASE("hosts are compared as a name server takes them, so that no machine is there twice") {
+  auto with = [](const std::string& third) {
+    return wrong_after([&third](cluster_settings& x) {
+      x.host.clear();
+      x.hosts = {"login1.example.org", "login2.example.org", third};
+    });
+  };
+  for (const std::string same : {"login1.example.org", "Login1.Example.ORG", "login1.example.org."})
+    CHECK(with(same) == "hosts: '" + same + "' is there twice");
+  for (const auto* another : {"login1", "login1.example.or", "login11.example.org"})
+    CHECK(with(another).empty());
+}
+
 TEST_CASE("every setting out of its range is named, with what is allowed") {
   using s = cluster_settings;
   CHECK_THAT(wrong_after([](s& x) { x.name = "a b"; }), Contains("name"));

@@ -10,7 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/actors.hpp"
+#include "runtime/node/socket.hpp"
+#include "runtime/node/vocabulary.hpp"
 #include "runtime/runtime.hpp"
+#include "tests/cli/another_user.hpp"
 #include "tests/cli/clusters.hpp"
 
 using namespace moorage::cli_tests;
@@ -19,13 +23,6 @@ using Catch::Contains;
 using moorage::errc;
 
 namespace {
-
-bool may_become_others() {
-  if (::geteuid() == 0)
-    return true;
-  WARN("only root can become other users: nothing was tested");
-  return false;
-}
 
 std::string allowing(const std::string& whom, const std::string& clusters, const std::string& rights) {
   return "[[access]]\n" + whom + "\nclusters = [\"" + clusters + "\"]\nallow = [" + rights + "]\n";
@@ -40,20 +37,6 @@ constexpr const char* staff = "62001";
 struct open_folder : moorage::support::scratch_folder {
   open_folder() { std::filesystem::permissions(path(), std::filesystem::perms{0755}); }
 };
-
-/// Where other users find the libraries that a sanitizer needs, which may lie where they may not look; copied
-/// to `place`. Empty: the system's will do.
-std::string libraries_for_others(const std::string& place) {
-  const std::filesystem::path instrumented{MOORAGE_INSTRUMENTED};
-  if (instrumented.empty())
-    return {};
-  const auto folder = place + "/lib";
-  std::filesystem::create_directory(folder);
-  for (const auto& each : std::filesystem::directory_iterator{instrumented / "lib"})
-    if (auto name = each.path().filename().string(); name.find(".so") != std::string::npos)
-      std::filesystem::copy(each.path(), folder + "/" + name, std::filesystem::copy_options::copy_symlinks);
-  return folder;
-}
 
 /// A program as another user runs it, with a home of that user's. The programs of a build may lie where
 /// nobody else may look.
@@ -98,7 +81,7 @@ struct shared_home : home_with_cluster {
   }
 
   open_folder place;
-  std::string libraries = libraries_for_others(place.path());
+  std::string libraries = libraries_for_others(MOORAGE_INSTRUMENTED, place.path());
   std::optional<program> node;
 };
 
@@ -208,7 +191,7 @@ TEST_CASE("another user's node is trusted only by who names that user") {
   std::ofstream{serving} << node_section
                          << allowing(std::string{"user = \""} + bob + "\"", "*", "\"observe\"")
                          << "[clusters.here]\nhost = \"127.0.0.1\"\n";
-  const auto libraries = libraries_for_others(place.path());
+  const auto libraries = libraries_for_others(MOORAGE_INSTRUMENTED, place.path());
   program node{as(alice, run_folder, {"serve"}, serving, libraries)};
   REQUIRE(node.wrote("serving 1 cluster on "));
   std::ofstream{asking} << node_section;
@@ -231,4 +214,43 @@ TEST_CASE("another user's node is trusted only by who names that user") {
   REQUIRE_FALSE(host);
   CHECK(host.error().code == errc::local_failure);
   CHECK(moorage::runtime::try_connect(socket, 5s, {.socket_user = alice}));
+}
+
+TEST_CASE("a node that root runs is given no environment of its clients', though it asks for all of it") {
+  if (!may_become_others())
+    return;
+  open_folder place;
+  moorage::support::real_sshd_settings accepting;
+  accepting.config = {"AcceptEnv LC_*"};
+  home_with_cluster home{accepting};
+  home.write_config("[defaults]\nsend_env = \"*\"\n");
+  // A node that tells everybody what its settings say, as one that gathers variables would.
+  moorage::configuration config;
+  config.log_level = "off";
+  config.clusters = moorage::load_config(home.config()).clusters;
+  moorage::runtime pools{config};
+  auto session = caf::actor_cast<caf::strong_actor_ptr>(moorage::session_of(pools, nullptr));
+  moorage::node_service service;
+  service.open = [session](const std::string&) { return session; };
+  service.open_other = [session](const moorage::other_user&) { return session; };
+  service.others = true;
+  service.interface = moorage::vocabulary::ours().greeting();
+  const auto socket = place.path() + "/run/node.sock";
+  std::filesystem::create_directory(place.path() + "/run");
+  auto published = moorage::publish_node(moorage::system_of(pools), std::move(service), socket);
+  REQUIRE(published);
+  std::ofstream{place.path() + "/asking.toml"} << "[node]\nsocket = \"" << socket << "\"\n";
+  const auto libraries = libraries_for_others(MOORAGE_INSTRUMENTED, place.path());
+  const std::string shown = "echo \"[$LC_MINE]\"";
+  auto by = [&](const std::string& user, std::vector<std::string> words) {
+    auto spec = as(user, place.path(), std::move(words), place.path() + "/asking.toml", libraries);
+    spec.environment["LC_MINE"] = "mine";
+    auto ended = run(spec);
+    INFO(ended.error_output);
+    CHECK(ended.code == 0);
+    return ended.output;
+  };
+  CHECK(by(alice, {"exec", "here", "--", shown}) == "[]\n");
+  CHECK(by(alice, {"exec", "--env", "LC_MINE=told", "here", "--", shown}) == "[told]\n");
+  CHECK(by("0", {"exec", "here", "--", shown}) == "[mine]\n"); // its own user's
 }

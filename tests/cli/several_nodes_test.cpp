@@ -24,9 +24,9 @@ std::string files_lines(const moorage::node_files& files) {
 }
 
 /// gw1 with the cluster `lumi`, gw2 with `puhti`, and an operator elsewhere.
-class site {
+class site_of_nodes {
 public:
-  site() {
+  site_of_nodes() {
     auto portal = authority_.client("boss");
     std::ofstream{operators_ / "moorage.toml"} << nodes() << "[client]\n" << files_lines(portal);
     for (std::size_t index : {0u, 1u})
@@ -77,7 +77,7 @@ private:
 } // namespace
 
 TEST_CASE("commands reach the node of a site that has their cluster, and follow when an admin moves it") {
-  site nodes;
+  site_of_nodes nodes;
   CHECK(nodes.operators({"exec", "lumi", "--", "echo first"}).output == "first\n");
   CHECK(nodes.operators({"exec", "puhti", "--", "echo second"}).output == "second\n");
   CHECK(nodes.operators({"--node", "gw2", "exec", "lumi", "--", "exit 3"}).code == 3); // led back
@@ -101,7 +101,7 @@ TEST_CASE("commands reach the node of a site that has their cluster, and follow 
 }
 
 TEST_CASE("of a node that is down the clusters are told as such, and the rest of the site is as it was") {
-  site nodes;
+  site_of_nodes nodes;
   REQUIRE(nodes.operators({"exec", "lumi", "--", "true"}).code == 0);
   nodes.kill(1);
   CHECK(nodes.operators({"exec", "lumi", "--", "true"}).code == 0);
@@ -124,7 +124,7 @@ TEST_CASE("of a node that is down the clusters are told as such, and the rest of
 }
 
 TEST_CASE("a move whose node is killed under it opens nothing, and is finished by the same order later") {
-  site nodes;
+  site_of_nodes nodes;
   program busy{nodes.operators_words({"exec", "lumi", "--", "echo begun; sleep 300"})};
   REQUIRE(busy.wrote("begun"));
   program move{nodes.operators_words({"admin", "move", "lumi", "gw2", "5min"})};

@@ -65,7 +65,7 @@ struct home_of_programs : node_home {
 
 } // namespace
 
-TEST_CASE("scp -O copies files both ways through the pool, with moorage-ssh as its ssh") {
+TEST_CASE("scp -O copies files both ways through the pool, with moorage-ssh as its ssh", "[programs]") {
   home_of_programs home;
   auto text = large_text();
   write_file(home.folder / "sent", text);
@@ -79,7 +79,7 @@ TEST_CASE("scp -O copies files both ways through the pool, with moorage-ssh as i
   CHECK_THAT(missing.error_output, Contains("No such file"));
 }
 
-TEST_CASE("sftp, and scp by it, go through the pool as a subsystem") {
+TEST_CASE("sftp, and scp by it, go through the pool as a subsystem", "[programs]") {
   home_of_programs home;
   auto text = large_text();
   write_file(home.folder / "sent", text);
@@ -95,7 +95,7 @@ TEST_CASE("sftp, and scp by it, go through the pool as a subsystem") {
   CHECK_THAT(none.error_output, Contains("the server refused the subsystem"));
 }
 
-TEST_CASE("rsync copies folders both ways through the pool") {
+TEST_CASE("rsync copies folders both ways through the pool", "[programs]") {
   home_of_programs home;
   std::filesystem::create_directories(home.folder / "run/deep");
   write_file(home.folder / "run/deep/large", large_text());
@@ -111,7 +111,7 @@ TEST_CASE("rsync copies folders both ways through the pool") {
   }
 }
 
-TEST_CASE("git clones and pushes through the pool") {
+TEST_CASE("git clones and pushes through the pool", "[programs]") {
   home_of_programs home;
   auto git = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {"-c", "user.name=me", "-c", "user.email=me@example.org"});
@@ -130,7 +130,8 @@ TEST_CASE("git clones and pushes through the pool") {
   CHECK(missing.code == 128);
 }
 
-TEST_CASE("ClusterShell runs its commands through the pool, with their exit codes and output apart") {
+TEST_CASE("ClusterShell runs its commands through the pool, with their exit codes and output apart",
+          "[programs]") {
   home_of_programs home;
   auto clush = [&](const std::string& command) {
     return home.another("clush", {"-S", "-O", "ssh_path=" + moorage_ssh, "-w", "here", command});
@@ -142,7 +143,7 @@ TEST_CASE("ClusterShell runs its commands through the pool, with their exit code
   CHECK_THAT(failed.error_output, Contains("here: bad"));
 }
 
-TEST_CASE("Ansible runs a module through the pool, without a terminal") {
+TEST_CASE("Ansible runs a module through the pool, without a terminal", "[programs]") {
   home_of_programs home;
   auto ended = home.another("ansible", {"all", "-i", "here,", "-m", "command", "-a", "echo hello"},
                             {{"ANSIBLE_SSH_EXECUTABLE", moorage_ssh},

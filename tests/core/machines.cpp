@@ -115,6 +115,20 @@ TEST_CASE("what was held back for somebody is granted again once nobody waits so
   CHECK(s.refusal.starts_with("no lease for 'lumi' on b after 10 s"));
 }
 
+TEST_CASE("what is held back for another machine carries nobody either") {
+  auto settings = of_two(1);
+  settings.channels_per_connection = 2;
+  auto s = with_one_on_a(settings);
+  REQUIRE(s.acquire(r2, h1) == "grant r2 l2 c1 h1 on a");
+  CHECK(ask_for(s, r3, h2, "b", 1h) == "");
+  acquire_requested to_carry{r4, h3, s.now + 1h, {}};
+  to_carry.carries = true;
+  CHECK(s.step(to_carry) == ""); // or it would stay for as long as that lasts
+  CHECK(s.release(l2, h1) == "end l2 c1, close c1 made_room");
+  CHECK(s.step(connection_closed{c1}) == "open c2 on b");
+  CHECK(s.step(open_on(c2, "b")) == "carry r4 c2, grant r3 l3 c2 h2 on b");
+}
+
 TEST_CASE("those who come first are served before room is made") {
   auto s = with_one_on_a(of_two(1));
   REQUIRE(s.acquire(r2, h1) == "grant r2 l2 c1 h1 on a");

@@ -6,12 +6,9 @@
 #include <fstream>
 #include <sstream>
 
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netdb.h>
-
 #include "runtime/system/program_output.hpp"
 #include "tests/runtime/embedding_fixture.hpp"
+#include "tests/support/own_address.hpp"
 #include "tests/support/scratch_folder.hpp"
 
 using namespace moorage;
@@ -19,22 +16,6 @@ using namespace moorage::test;
 using Catch::Matchers::Contains;
 
 namespace {
-
-std::string own_address() {
-  std::string result;
-  ifaddrs* all = nullptr;
-  if (getifaddrs(&all) != 0)
-    return {};
-  for (auto* each = all; each != nullptr && result.empty(); each = each->ifa_next) {
-    char text[NI_MAXHOST];
-    if (each->ifa_addr != nullptr && each->ifa_addr->sa_family == AF_INET &&
-        (each->ifa_flags & IFF_LOOPBACK) == 0 && (each->ifa_flags & IFF_UP) != 0 &&
-        getnameinfo(each->ifa_addr, sizeof(sockaddr_in), text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0)
-      result = text;
-  }
-  freeifaddrs(all);
-  return result;
-}
 
 support::real_sshd_settings at(const std::string& address) {
   support::real_sshd_settings result;
@@ -110,7 +91,7 @@ struct addressed {
 } // namespace
 
 TEST_CASE("check_host_ip lets in whom ssh's CheckHostIP lets in, and writes down the address that it does") {
-  auto address = own_address();
+  auto address = support::own_address();
   if (address.empty()) {
     WARN("this machine has loopback's addresses alone, which are not compared");
     return;
@@ -136,7 +117,7 @@ TEST_CASE("check_host_ip lets in whom ssh's CheckHostIP lets in, and writes down
 }
 
 TEST_CASE("another key of the address is refused as by ssh, with its line, or warned of with the check off") {
-  auto address = own_address();
+  auto address = support::own_address();
   if (address.empty()) {
     WARN("this machine has loopback's addresses alone, which are not compared");
     return;
@@ -159,7 +140,7 @@ TEST_CASE("another key of the address is refused as by ssh, with its line, or wa
 }
 
 TEST_CASE("a new address is written down under a hashed name where names are") {
-  auto address = own_address();
+  auto address = support::own_address();
   if (address.empty()) {
     WARN("this machine has loopback's addresses alone, which are not compared");
     return;

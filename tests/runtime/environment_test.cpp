@@ -2,6 +2,10 @@
 #include <catch2/catch.hpp>
 
 #include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <caf/all.hpp>
 
@@ -18,9 +22,13 @@ using Catch::Matchers::Contains;
 namespace {
 
 struct own_variable {
-  own_variable(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
-  ~own_variable() { unsetenv(name_); }
-  const char* name_;
+  own_variable(std::string name, const char* value) : name_(std::move(name)) {
+    setenv(name_.c_str(), value, 1);
+  }
+  ~own_variable() { unsetenv(name_.c_str()); }
+  own_variable(const own_variable&) = delete;
+  own_variable& operator=(const own_variable&) = delete;
+  const std::string name_;
 };
 
 support::real_sshd_settings accepting(const std::string& names) {
@@ -56,6 +64,11 @@ TEST_CASE("set_env and send_env add variables: a request's own first, then set_e
   std::vector<environment_variable> to;
   add_variables(to, "", "*", std::make_shared<const std::vector<std::string>>(many));
   CHECK(to.size() == 250);
+  CHECK(left_out_in_words("V1=mine", "*", std::make_shared<const std::vector<std::string>>(many)) ==
+        "749 of the variables that send_env names are left out: at most 250 are sent, of 128 KiB together; "
+        "have it name fewer");
+  CHECK(left_out_in_words("", "V1*", std::make_shared<const std::vector<std::string>>(many)).empty());
+  CHECK(left_out_in_words("", "*", {}).empty());
   CHECK(added({}, "", "*", {"A=" + std::string(200'000, 'x'), "B=1"}) == "B=1?");
   add_variables(to, "", "*", {});
   CHECK(to.size() == 250);
@@ -122,6 +135,23 @@ TEST_CASE("what AcceptEnv turns down of set_env and send_env is left out, withou
   // A request's own is set all the same.
   auto lease = pools.acquire("alpha", 20s);
   CHECK(lease.run({.command = shown, .environment = {{"SITE", "mine"}}}).output == "[mine] [] [] []\n");
+}
+
+TEST_CASE("what of send_env is more than is sent is told once, with the first lease of its cluster") {
+  std::vector<std::unique_ptr<own_variable>> many;
+  for (auto i = 0; i < 300; ++i)
+    many.push_back(std::make_unique<own_variable>("MO_" + std::to_string(i), "x"));
+  support::real_sshd sshd{accepting("MO_1*")};
+  auto all = settings_for(sshd, "alpha"), some = settings_for(sshd, "beta");
+  all.send_env = "MO_*";
+  some.send_env = "MO_1*";
+  runtime pools{quiet_configuration({all, some})};
+  auto first = pools.acquire("alpha", 20s);
+  REQUIRE(first.warnings().size() == 1);
+  CHECK_THAT(first.warnings()[0], Contains("50 of the variables that send_env names are left out"));
+  CHECK(first.run("true").ended.succeeded());
+  CHECK(pools.acquire("alpha", 20s).warnings().empty());
+  CHECK(pools.acquire("beta", 20s).warnings().empty());
 }
 
 TEST_CASE("a host's actor has the variables of its process as well") {

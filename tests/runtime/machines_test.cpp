@@ -2,6 +2,7 @@
 // asks for one, and what a machine costs that is down.
 #include <catch2/catch.hpp>
 
+#include <fstream>
 #include <map>
 #include <memory>
 #include <set>
@@ -10,6 +11,7 @@
 
 #include "tests/runtime/embedding_fixture.hpp"
 #include "tests/runtime/node_of_other_version.hpp"
+#include "tests/support/own_network.hpp"
 #include "tests/support/raw_peer.hpp"
 
 using namespace moorage;
@@ -50,6 +52,17 @@ public:
     return settings;
   }
 
+  /// All of them are a host of this name.
+  cluster_settings settings_of_name(const std::string& name) {
+    auto result = settings({});
+    result.host = name;
+    result.known_hosts_files = {folder_ / "known_hosts"};
+    std::ofstream known{result.known_hosts_files.front()};
+    for (const auto& [address, sshd] : sshds_)
+      known << "[" << name << "]:" << sshd->port() << " " << sshd->host_key() << "\n";
+    return result;
+  }
+
 private:
   support::real_sshd& add(const std::string& address, std::uint16_t port) {
     support::real_sshd_settings wanted;
@@ -61,6 +74,20 @@ private:
     return *sshds_.emplace(address, std::move(made)).first->second;
   }
   std::map<std::string, std::unique_ptr<support::real_sshd>> sshds_;
+  support::scratch_folder folder_;
+};
+
+/// A name of several addresses in a network of the test's own. False: it cannot be had here, which is told.
+struct named_site {
+  support::own_network network;
+  support::name_service names{"login.site.test", {first, second, third}};
+
+  explicit operator bool() const {
+    if (network && names)
+      return true;
+    WARN("not tested: " + network.why_not() + names.why_not());
+    return false;
+  }
 };
 
 acquire_options on(const std::string& machine, std::chrono::nanoseconds patience = 30s) {
@@ -118,6 +145,67 @@ TEST_CASE("without it a pool stays on the machine that it uses, and who asks for
   REQUIRE_FALSE(none);
   CHECK(none.error().code == errc::unknown_machine);
   CHECK_THAT(none.error().text, Contains("it has 127.0.0.1, 127.0.0.2, 127.0.0.3"));
+}
+
+TEST_CASE("of a name's addresses spread uses all, each lease says which, and who asks for one has it again") {
+  named_site named;
+  if (!named)
+    return;
+  site all;
+  auto settings = all.settings_of_name("login.site.test");
+  settings.spread = true;
+  settings.connects_at_once = 0;
+  runtime rt{quiet_configuration({settings})};
+  std::map<std::string, int> on_each;
+  {
+    std::vector<lease> held;
+    for (int i = 0; i < 6; ++i) {
+      held.push_back(rt.acquire("lumi", 30s));
+      CHECK(server_of(held.back()) == held.back().machine());
+      ++on_each[held.back().machine()];
+    }
+  }
+  CHECK(on_each == std::map<std::string, int>{{first, 2}, {second, 2}, {third, 2}});
+  for (const auto& machine : {third, first, second, third}) {
+    auto again = rt.try_acquire("lumi", on(machine)).value();
+    CHECK(again.machine() == machine);
+    CHECK(server_of(again) == machine);
+  }
+  CHECK(all.log_ins() == 6);
+  // A name is no address of a name's.
+  auto none = rt.try_acquire("lumi", on("login2.site.test"));
+  REQUIRE_FALSE(none);
+  CHECK(none.error().code == errc::unknown_machine);
+  for (const auto& address : {first, second, third})
+    CHECK_THAT(none.error().text, Contains(address));
+}
+
+TEST_CASE("without spread a pool stays on one of a name's addresses, and who asks for another has that") {
+  named_site named;
+  if (!named)
+    return;
+  site all;
+  runtime rt{quiet_configuration({all.settings_of_name("login.site.test")})};
+  std::vector<lease> held;
+  for (int i = 0; i < 3; ++i)
+    held.push_back(rt.acquire("lumi", 30s));
+  const auto used = held.front().machine();
+  for (auto& each : held)
+    CHECK(server_of(each) == used);
+  CHECK(all.at(used).logins() == 3);
+  const auto other = used == third ? first : third;
+  for (int i = 0; i < 2; ++i) {
+    auto there = rt.try_acquire("lumi", on(other)).value();
+    CHECK(there.machine() == other);
+    CHECK(server_of(there) == other);
+  }
+  CHECK(all.at(other).logins() == 1);
+  // One that is down costs nobody else, and is named.
+  all.at(other).stop();
+  auto down = rt.try_acquire("lumi", on(other));
+  REQUIRE_FALSE(down);
+  CHECK_THAT(down.error().text, Contains(other) && Contains("Connection refused"));
+  CHECK(rt.acquire("lumi", 30s).machine() == used);
 }
 
 TEST_CASE("a full pool makes room for who asks for another machine, and pools of one change place") {

@@ -86,8 +86,8 @@ int own_network::counted(const std::string& name) const {
   return at == std::string::npos ? -1 : std::atoi(said.c_str() + at + 8);
 }
 
-name_service::name_service(std::string name)
-    : name_(std::move(name)), before_(namespace_now("mnt")),
+name_service::name_service(std::string name, std::vector<std::string> addresses)
+    : name_(std::move(name)), addresses_(std::move(addresses)), before_(namespace_now("mnt")),
       socket_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
   std::ofstream{folder_ / "resolv"} << "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
   std::ofstream{folder_ / "nsswitch"} << "hosts: dns\npasswd: files\ngroup: files\nshadow: files\n";
@@ -109,8 +109,9 @@ name_service::name_service(std::string name)
 }
 
 name_service::~name_service() {
-  // Threads that the test has started share the view with this one, and are gone by now.
-  if (before_)
+  // Threads that this one has started share the view with it, and may linger: they keep it, and the way back
+  // is this one's alone.
+  if (before_ && unshare(CLONE_FS) == 0)
     static_cast<void>(setns(before_.get(), CLONE_NEWNS));
 }
 
@@ -133,7 +134,7 @@ void name_service::answer_all(const std::stop_token& stop) {
   }
 }
 
-/// RFC 1035, section 4: the question comes back, with an address of type A behind it.
+/// RFC 1035, section 4: the question comes back, with each address, of type A, behind it.
 std::string name_service::answer_to(std::string question) const {
   std::string asked;
   std::size_t at = 12;
@@ -154,9 +155,13 @@ std::string name_service::answer_to(std::string question) const {
   question[3] = static_cast<char>(0x80 + code);
   for (std::size_t count = 6; count < 12; ++count)
     question[count] = 0;
-  question[7] = found ? 1 : 0;
-  if (found)
-    question += std::string{"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04\x7f\0\0\x01", 16};
+  question[7] = found ? static_cast<char>(addresses_.size()) : '\0';
+  for (const auto& each : found ? addresses_ : std::vector<std::string>{}) {
+    in_addr address{};
+    inet_pton(AF_INET, each.c_str(), &address);
+    question += std::string{"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04", 12};
+    question.append(reinterpret_cast<const char*>(&address), sizeof address);
+  }
   return question;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "runtime/system/descriptors.hpp"
 #include "tests/support/scratch_folder.hpp"
@@ -42,7 +43,8 @@ private:
 };
 
 /// The name service of an `own_network`: /etc/resolv.conf and /etc/nsswitch.conf, as this thread and all that
-/// it starts see them, lead to a server that knows one name, as 127.0.0.1, and answers as it is told.
+/// it starts see them, lead to a server that knows one name, as 127.0.0.1 or as the addresses of IPv4 that it
+/// is given, and answers as it is told.
 class name_service {
 public:
   enum class manner {
@@ -52,7 +54,7 @@ public:
     fails    ///< it has no answer itself
   };
 
-  explicit name_service(std::string name);
+  explicit name_service(std::string name, std::vector<std::string> addresses = {"127.0.0.1"});
   ~name_service();
   name_service(const name_service&) = delete;
   name_service& operator=(const name_service&) = delete;
@@ -67,6 +69,7 @@ private:
   std::string answer_to(std::string question) const;
 
   const std::string name_;
+  const std::vector<std::string> addresses_;
   scratch_folder folder_;
   unique_fd before_;
   unique_fd socket_;

@@ -13,10 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// How long a new host key waits for its file's lock before the log-in goes on without: whoever has it for
-/// longer is stuck itself. A short `connect_timeout` shortens it.
-constexpr std::chrono::milliseconds lock_patience{1'000};
-
 /// Sent bytes that stay unacknowledged for so long mean that the peer or the way to it is gone. Longer than
 /// the keep-alive takes to find out in an orderly way.
 std::chrono::milliseconds silence_max(const cluster_settings& settings) {
@@ -246,87 +242,6 @@ bool ssh_transport::pass_over() {
   o.stage_began -= o.steps.back().took; // the step "connect" is made anew, all addresses together
   o.steps.pop_back();
   phase_ = phase::connecting;
-  return true;
-}
-
-bool ssh_transport::verify() {
-  auto& o = *opening_;
-  o.shown = shown_host_key(link_.session());
-  auto verdict = o.world.host_keys->judge(o.ready->known, o.shown, o.settings.strict_host_keys);
-  if (!verdict.accepted) {
-    if (o.of_hosts || o.seen.size() > 1)
-      verdict.error.text = where() + ": " + verdict.error.text;
-    if (other_address(verdict.error))
-      return false;
-    fail(std::move(verdict.error));
-    return false;
-  }
-  o.host_key_text = std::move(verdict.text);
-  phase_ = phase::remembering;
-  o.key_is_new = verdict.to_write;
-  // With the check off, a new key stands nowhere, and its address is not written down either.
-  const bool trusted = verdict.to_write || verdict.state == host_key_state::known;
-  auto address = o.settings.check_host_ip && trusted
-                     ? address_to_check(link_.socket(), o.settings.port, o.ready->known)
-                     : std::string{};
-  if (!verdict.to_write && address.empty())
-    return true;
-  // A key that could not be written down before is not waited for again.
-  auto patience = verdict.to_write && verdict.state == host_key_state::known
-                      ? 0ms
-                      : std::min<std::chrono::milliseconds>(lock_patience, o.settings.connect_timeout / 4);
-  // What it may take to get a thread, and to open the file.
-  o.writing_due =
-      shared_.now + patience + std::min<std::chrono::milliseconds>(2s, o.settings.connect_timeout / 8);
-  o.writing = o.world.threads.ask(
-      {o.settings.name, "writing the new host key to " + o.ready->known.files.front()},
-      [known = o.ready->known, shown = o.shown, patience, is_new = o.key_is_new, address,
-       policy = o.settings.strict_host_keys, port = o.settings.port](const abandonment&) {
-        auto result = is_new ? write_known_host(known, shown, patience) : key_written{};
-        if (!address.empty() && !result.error)
-          check_address(known, shown, policy, address, port, patience, result);
-        return result;
-      },
-      wake_);
-  return true;
-}
-
-bool ssh_transport::remember() {
-  auto& o = *opening_;
-  if (o.writing.asked()) {
-    const auto& file = o.ready->known.files.front();
-    auto written = o.writing.take();
-    if (auto why = o.writing.refusal(); why && !written)
-      written = key_written{why.text, {}};
-    if (!written && shared_.now >= o.writing_due)
-      written = key_written{file + " could not be opened or locked in time", {}};
-    if (!written)
-      return false;
-    o.writing = {};
-    if (written->error) {
-      fail(std::move(written->error));
-      return false;
-    }
-    // As ssh(1) does: a key that cannot be written down is trusted, here for as long as this process
-    // remembers it.
-    if (written->problem.empty() && o.key_is_new) {
-      o.world.host_keys->forget(o.ready->known);
-      o.host_key_text += ", written to " + file;
-      o.warnings.push_back(newly_trusted(o.ready->known, o.shown, file));
-    } else if (o.key_is_new) {
-      o.host_key_text += ", not written down: " + written->problem;
-      o.warnings.push_back(not_written_down(o.ready->known, o.shown, written->problem));
-    } else if (!written->problem.empty()) {
-      o.warnings.push_back(destination_ +
-                           ": the known keys of its address were not compared: " + written->problem);
-    }
-    o.host_key_text += written->text;
-    for (auto& each : written->warnings)
-      o.warnings.push_back(destination_ + ": " + each);
-  }
-  step_done(ssh_stage::host_key, o.host_key_text);
-  o.logging_in = std::make_unique<authenticator>(link_.session(), o.ready->user, std::move(o.ready->keys));
-  phase_ = phase::logging_in;
   return true;
 }
 
