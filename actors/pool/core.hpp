@@ -175,7 +175,7 @@ private:
   bool servable_on(const std::string& machine) const;
   void know_machines(), refuse_in_vain();
   std::vector<std::string> machines_that_grant() const, machines_lacking() const;
-  std::size_t wanted_for_machines() const, opening_for(const std::string&machine) const;
+  std::size_t needed_on(const std::string&machine) const, opening_for(const std::string&machine) const;
   bool may_wait_for(const acquire_requested& event);
   void given_up_on(const std::string& machine, failure reason, bool may_pass);
   bool make_room(), hold_back(connection_id which);
@@ -209,8 +209,9 @@ private:
   void on(const connection_lost& event);
   void on(const connection_closed& event);
   std::vector<std::string> warn(connection_id connection, const std::vector<std::string>& warnings);
-  std::uint32_t wanted() const;
+  std::uint32_t wanted_anywhere() const, wanted() const;
   time_point may_open_at() const;
+  openings_balance balance() const;
   std::size_t openings_lacking() const;
   void open_new(permit_id permit);
   void retry_due();
@@ -238,8 +239,7 @@ private:
   std::size_t permits_needed() const;
   time_point permits_due() const;
   void use_permits();
-  void ask_for_permits();
-  void withdraw_wishes();
+  void ask_for_permits(), withdraw_wishes();
   void permit_over(connection& c, permit_use use);
   void verify_permits() const;
 

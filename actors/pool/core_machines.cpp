@@ -84,25 +84,18 @@ std::size_t pool_core::opening_for(const std::string& machine) const {
   return count;
 }
 
-/// Connections that those need who ask for a machine, as many as are being opened for them at least.
-std::size_t pool_core::wanted_for_machines() const {
-  std::size_t all = 0;
+/// Connections that those need who ask for this machine; while it may not be gone to, no more than are being
+/// opened for them.
+std::size_t pool_core::needed_on(const std::string& machine) const {
   auto channels = channels_.of(settings_.channels_per_connection);
-  for (const auto& machine : waiters_.machines_asked_for()) {
-    auto needed = (waiters_.asking_for(machine) + channels - 1) / channels;
-    all += machines_.may_open_at(machine) <= now_ ? needed : std::min(needed, opening_for(machine));
-  }
-  return all;
+  auto needed = (waiters_.asking_for(machine) + channels - 1) / channels;
+  return machines_.may_open_at(machine) <= now_ ? needed : std::min(needed, opening_for(machine));
 }
 
 /// Those that are asked for where one more connection is needed than is being opened, and may be opened.
 std::vector<std::string> pool_core::machines_lacking() const {
-  std::vector<std::string> lacking;
-  auto channels = channels_.of(settings_.channels_per_connection);
-  for (const auto& machine : waiters_.machines_asked_for())
-    if (machines_.may_open_at(machine) <= now_ &&
-        opening_for(machine) * channels < waiters_.asking_for(machine))
-      lacking.push_back(machine);
+  auto lacking = waiters_.machines_asked_for();
+  std::erase_if(lacking, [this](const auto& each) { return needed_on(each) <= opening_for(each); });
   return lacking;
 }
 

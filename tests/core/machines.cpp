@@ -233,3 +233,26 @@ TEST_CASE("one that is not known, and cannot be reached, backs off no pool") {
   s.step(connection_closed{c2});
   CHECK(s.acquire(r3, h3) == "open c3 first 192.0.2.1"); // at once
 }
+
+TEST_CASE("who waits for a machine keeps their tries, whoever else gives up") {
+  auto s = with_one_on_a(of_two(4));
+  REQUIRE(s.acquire(r2, h1) == "grant r2 l2 c1 h1 on a");
+  CHECK(s.acquire(r3, h3, 1h) == "open c2 first a");
+  CHECK(ask_for(s, r4, h2, "b", 1h, true) == "open c3 on b");
+  CHECK(s.step(is_down(c3, "b")) == "");
+  CHECK(s.step(acquire_cancelled{r3}) == "refuse r3 cancelled"); // c2 is on its way for nobody
+  CHECK(s.next() == "open c3 try 2 on b");
+  CHECK(s.step(is_down(c2, "a")) == "");
+  CHECK(s.next() == "close c2 not_opened"); // though c3 is the newer one
+  CHECK(s.step(open_on(c3, "b")) == "grant r4 l3 c3 h2 on b");
+}
+
+TEST_CASE("what is opened for nobody any more holds up nobody who asks for another machine") {
+  auto s = with_one_on_a(of_two(4));
+  REQUIRE(s.acquire(r2, h1) == "grant r2 l2 c1 h1 on a");
+  CHECK(ask_for(s, r3, h3, "a", 1h) == "open c2 on a");
+  CHECK(s.step(acquire_cancelled{r3}) == "refuse r3 cancelled");
+  CHECK(ask_for(s, r4, h2, "b", 1h) == "open c3 on b");
+  CHECK(s.acquire(r5, h3, 1h) == ""); // c2 is as good as any
+  CHECK(s.step(open_on(c2, "a")) == "grant r5 l3 c2 h3 on a");
+}
