@@ -119,7 +119,7 @@ time_point pool_core::next_due() const {
   at(drain_due());
   if (openings_lacking() > 0 && may_open_at() > now_)
     at(may_open_at());
-  if (!gone_.empty() || doomed_ || shrinking_ || shorten_from_ || doubt_from_ || next_to_ask())
+  if (!gone_.empty() || !dooms_.empty() || shrinking_ || shorten_from_ || doubt_from_ || next_to_ask())
     at(now_);
   return due;
 }

@@ -163,9 +163,9 @@ private:
   void refuse_waiter(ticket place, failure reason);
   void refuse_waiters(failure reason, whom which = whom::all, std::string machine = {});
   void refuse_doomed();
+  bool dooms_all() const, dooms(const std::string&machine) const;
   void reclaim_from_gone();
-  void expire_waiters();
-  void expire_grants();
+  void expire_waiters(), expire_grants();
 
   // --- core_machines.cpp: on which machine a connection is, and those who ask for one
   void move_to(connection& c, const std::string& machine);
@@ -379,7 +379,7 @@ private:
   waiter_queue waiters_;
   overload overload_;
   bool overload_told_ = false;    ///< that it lasts
-  std::optional<doom> doomed_;    ///< until they are refused a slot may still come
+  std::vector<doom> dooms_;       ///< until they are refused a slot may still come; each kind once
   bool more_expired_ = false;     ///< than one step refuses
   bool more_unconfirmed_ = false; ///< than one step takes back
   bool more_leaks_ = false;       ///< than one step tells

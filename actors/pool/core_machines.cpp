@@ -36,11 +36,12 @@ void pool_core::move_to(connection& c, const std::string& machine) {
 }
 
 void pool_core::found_machines(const std::vector<machine_seen>& machines, const files_used& files) {
-  auto seen = machines;
-  if (seen.size() > machines_max)
-    seen.resize(machines_max);
-  for (auto& each : seen)
-    each.text = printable(each.text, printable_whole);
+  // Of each machine that the name stands for, and of each that failed: what failed is told last.
+  std::size_t listed = 0, failed = 0;
+  std::vector<machine_seen> seen;
+  for (const auto& each : machines)
+    if (++(each.found == machine_finding::listed ? listed : failed) <= machines_max)
+      seen.push_back({each.machine, each.found, printable(each.text, printable_whole)});
   machines_.found(now_, seen, files.host_keys);
 }
 
@@ -130,8 +131,8 @@ bool pool_core::may_wait_for(const acquire_requested& event) {
 void pool_core::given_up_on(const std::string& machine, failure reason, bool may_pass) {
   if (waiters_.asking_for(machine) == 0 || servable_on(machine) || opening_for(machine) > 0)
     return;
-  if (doomed_ && doomed_->which != whom::of_machine && doomed_->which != whom::impatient_of_machine)
-    return; // they are being refused with all others
+  if (dooms(machine))
+    return; // they are being refused already
   refuse_waiters(std::move(reason), may_pass ? whom::impatient_of_machine : whom::of_machine, machine);
 }
 
@@ -139,10 +140,10 @@ void pool_core::given_up_on(const std::string& machine, failure reason, bool may
 void pool_core::refuse_in_vain() {
   if (!back_off_.latched() || waiters_.empty() || latch_watch_.until() > now_)
     return;
-  if (!doomed_ && !servable())
+  if (!servable() && !dooms_all())
     return refuse_waiters(in_vain());
   for (const auto& machine : waiters_.machines_asked_for())
-    if (!doomed_ && !servable_on(machine))
+    if (!servable_on(machine) && !dooms(machine))
       refuse_waiters(in_vain(), whom::of_machine, machine);
 }
 

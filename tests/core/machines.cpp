@@ -1,6 +1,8 @@
 // Promises: a lease says on which machine it is; who asks for one machine has a connection there or none,
 // holds up nobody, and is not starved: where the pool is full another machine's connection makes room in its
 // turn; a machine that is down is no reason for others to wait.
+#include <algorithm>
+
 #include "tests/core/story.hpp"
 
 using namespace moorage;
@@ -255,4 +257,52 @@ TEST_CASE("what is opened for nobody any more holds up nobody who asks for anoth
   CHECK(ask_for(s, r4, h2, "b", 1h) == "open c3 on b");
   CHECK(s.acquire(r5, h3, 1h) == ""); // c2 is as good as any
   CHECK(s.step(open_on(c2, "a")) == "grant r5 l3 c2 h3 on a");
+}
+
+TEST_CASE("that one of a name's 64 machines failed is known however many others it has") {
+  story s{lumi(2)};
+  s.acquire(r1, h1);
+  connection_failed event{c1, error_of(ssh_failure::refused)};
+  for (std::size_t i = 1; i <= machines_max; ++i)
+    event.machines.push_back({"192.0.2." + std::to_string(i), machine_finding::listed, {}});
+  event.machines.push_back({"192.0.2.1", machine_finding::failed, "it is down"});
+  s.step(event);
+  auto machines = s.status().machines;
+  REQUIRE(machines.size() == machines_max);
+  CHECK(machines[0].failures == 1);
+  CHECK(machines[0].trouble == "it is down");
+  CHECK(s.next() == "open c1 try 2 first 192.0.2.2");
+}
+
+TEST_CASE("no more than 64 machines that are not known are waited for, and those that are known besides") {
+  auto settings = lumi(1);
+  settings.connects_at_once = 0;
+  story s{settings};
+  s.acquire(r1, h1);
+  auto opened = open_on(c1, "192.0.2.1");
+  opened.machines = {{"192.0.2.1", machine_finding::listed, {}}, {"192.0.2.2", machine_finding::listed, {}}};
+  REQUIRE(s.step(opened) == "grant r1 l1 c1 h1 on 192.0.2.1");
+  for (std::size_t i = 1; i <= machines_max; ++i)
+    REQUIRE(ask_for(s, request_id{1'000 + i}, h2, "198.51.100." + std::to_string(i), 1h) == "");
+  CHECK(ask_for(s, r2, h2, "203.0.113.1", 1h) == "refuse r2 queue_full");
+  CHECK(s.refusal.find("64 other machines are waited for already") != std::string::npos);
+  CHECK(ask_for(s, r3, h2, "198.51.100.7", 1h) == "");
+  CHECK(ask_for(s, r4, h2, "192.0.2.2", 1h) == "");
+  CHECK(s.acquire(r5, h2, 1h) == "");
+}
+
+TEST_CASE("a refusal of many who ask for one machine is carried out, whoever else is refused meanwhile") {
+  auto settings = of_two(2);
+  settings.hosts.push_back("c");
+  settings.queue_depth = 10'000;
+  story s{settings};
+  for (std::uint64_t i = 1; i <= 600; ++i) {
+    ask_for(s, request_id{2 * i}, h1, "b", 1h);
+    ask_for(s, request_id{2 * i + 1}, h2, "c", 1h);
+  }
+  s.step(is_down(c1, "b", ssh_failure::protocol));
+  s.step(is_down(c2, "c", ssh_failure::protocol));
+  CHECK(s.status().waiters > 0); // in portions
+  s.wait(1s);
+  CHECK(s.status().waiters == 0);
 }
