@@ -89,6 +89,7 @@ void pool_core::settle() {
   said_ = {};
   refuse_doomed();
   refuse_in_vain();
+  refuse_distrusted();
   refuse_overloaded();
   retry_due();
   use_permits();
@@ -116,6 +117,8 @@ time_point pool_core::next_due() const {
   at(certificate_due());
   at(permits_due());
   at(machines_due());
+  if (waiters_.asking() > 0 && machines_.looks_until() > now_)
+    at(machines_.looks_until());
   at(drain_due());
   if (openings_lacking() > 0 && may_open_at() > now_)
     at(may_open_at());

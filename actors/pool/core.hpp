@@ -150,7 +150,7 @@ private:
   void discarded(connection& c, const std::string& reason);
   void on(const lease_cleared& event);
   void on(const holder_lost& event);
-  failure in_vain() const;
+  failure in_vain() const, distrusted(const std::string&machine) const;
   void give(connection& c, request_id request, holder_id holder, std::string label, time_point asked);
   bool may_grant() const { return works() && !grantable_.empty(); }
   void serve();
@@ -173,7 +173,7 @@ private:
   machine_choice choose_machine(connection& c);
   connection_id grantable_on(const std::string& machine) const;
   bool servable_on(const std::string& machine) const;
-  void know_machines(), refuse_in_vain();
+  void know_machines(), refuse_in_vain(), refuse_distrusted();
   std::vector<std::string> machines_that_grant() const, machines_lacking() const;
   std::size_t needed_on(const std::string&machine) const, opening_for(const std::string&machine) const;
   bool may_wait_for(const acquire_requested& event);

@@ -119,12 +119,39 @@ bool pool_core::may_wait_for(const acquire_requested& event) {
     return wrong(errc::unknown_machine,
                  "'" + settings_.name + "' has no machine " + named +
                      (machines_.in_words().empty() ? "" : "; it has " + machines_.in_words()));
-  if (machines_.distrusts(event.machine) && !servable_on(event.machine))
-    return wrong(errc::host_key_changed,
-                 "no connection is opened to " + named + " of '" + settings_.name +
-                     "' until the files of known host keys change, or the pool is reset: " +
-                     machines_.trouble_of(event.machine));
-  return true;
+  // A latched pool looks itself.
+  if (!machines_.distrusts(event.machine) || servable_on(event.machine) || back_off_.latched())
+    return true;
+  if (machines_.ask(now_))
+    emit(look_at_credentials{true, true});
+  if (machines_.looks_until() > now_ && (event.deadline == cluster_deadline || event.deadline > now_))
+    return true;
+  refuse_acquire(event.request, distrusted(event.machine));
+  return false;
+}
+
+failure pool_core::distrusted(const std::string& machine) const {
+  return {errc::host_key_changed, "no connection is opened to '" + printable(machine) + "' of '" +
+                                      settings_.name +
+                                      "' until the files of known host keys change, or the pool is reset: " +
+                                      machines_.trouble_of(machine)};
+}
+
+/// Those who wait for a machine whose host key is not trusted: another's opening may have found that out, or
+/// it was seen that nothing was mended.
+void pool_core::refuse_distrusted() {
+  if (waiters_.asking() == 0 || machines_.looks_until() > now_ || back_off_.latched())
+    return;
+  for (const auto& machine : waiters_.machines_asked_for()) {
+    if (!machines_.distrusts(machine) || servable_on(machine) || dooms(machine))
+      continue;
+    auto tried = std::any_of(openings_.begin(), openings_.end(), [this, &machine](connection_id id) {
+      const auto& c = connections_.at(id);
+      return c.asked_for == machine && c.has_actor; // which tells them itself
+    });
+    if (!tried)
+      refuse_waiters(distrusted(machine), whom::of_machine, machine);
+  }
 }
 
 /// An opening for those who ask for this machine was given up: no reason for others to wait.

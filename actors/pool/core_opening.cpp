@@ -342,6 +342,12 @@ bool pool_core::latched_for_host_keys() const {
 }
 
 void pool_core::on(const credentials_seen& event) {
+  auto of_host_keys = event.machines || (back_off_.latched() && latched_for_host_keys());
+  if (of_host_keys && machines_.looked(now_, event.state))
+    note(event_kind::changed, {}, {},
+         "the files of known host keys have changed, so machines that were not trusted are tried again");
+  if (event.machines)
+    return;
   if (!latch_watch_.seen(event.state) || !back_off_.latched() || stopping_)
     return;
   back_off_.lift();

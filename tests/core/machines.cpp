@@ -168,7 +168,8 @@ TEST_CASE("a machine whose host key is not trusted latches no pool that has anot
   CHECK(s.step(changed) == "close c2 not_opened, refuse r2 host_key_changed");
   s.step(connection_closed{c2});
   CHECK(s.status().latched.code == errc::none);
-  CHECK(ask_for(s, r3, h2, "b") == "refuse r3 host_key_changed");
+  CHECK(ask_for(s, r3, h2, "b") == ""); // waits for a look
+  CHECK(s.step(credentials_seen{"as they were", true}) == "refuse r3 host_key_changed");
   CHECK(s.acquire(r4, h1) == "grant r4 l2 c1 h1 on a");
   s.step(ordered<reset_pool>{r5, {}});
   CHECK(ask_for(s, r6, h2, "b") == "open c3 on b");
@@ -305,4 +306,75 @@ TEST_CASE("a refusal of many who ask for one machine is carried out, whoever els
   CHECK(s.status().waiters > 0); // in portions
   s.wait(1s);
   CHECK(s.status().waiters == 0);
+}
+
+namespace {
+
+/// c1 is idle on a; the log-in that met b's host key has seen the files as they were.
+story with_b_distrusted() {
+  auto s = with_one_on_a(of_two(3));
+  s.looks = true;
+  CHECK(ask_for(s, r2, h2, "b") == "open c2 on b");
+  connection_failed changed{c2, error_of(ssh_failure::host_key_changed, "b shows another key")};
+  changed.machines = {{"b", machine_finding::refused, "b shows another key"}};
+  changed.files.host_keys = "as they were";
+  CHECK(s.step(changed) == "close c2 not_opened, refuse r2 host_key_changed");
+  s.step(connection_closed{c2});
+  return s;
+}
+
+} // namespace
+
+TEST_CASE(
+    "a machine whose host key was not trusted is looked after when somebody asks, as a latched pool is") {
+  auto s = with_b_distrusted();
+  CHECK(s.wait(10s) == ""); // for nobody not at all
+  CHECK(ask_for(s, r3, h2, "b") == "look host keys of machines");
+  CHECK(ask_for(s, r4, h1, "b") == ""); // waits for the same look
+  CHECK(ask_for(s, r5, h1, "b", 0s) == "refuse r5 host_key_changed");
+  CHECK(s.step(credentials_seen{"as they were", true}) ==
+        "refuse r3 host_key_changed, refuse r4 host_key_changed");
+  CHECK(ask_for(s, r6, h2, "b") == "refuse r6 host_key_changed"); // within the second
+  s.now += 1s;
+  CHECK(ask_for(s, r7, h2, "b") == "look host keys of machines");
+  CHECK(s.step(credentials_seen{"otherwise"}) == ""); // another look's
+  CHECK(s.step(credentials_seen{"otherwise", true}) == "open c3 on b");
+  CHECK(s.step(open_on(c3, "b")) == "grant r7 l2 c3 h2 on b");
+}
+
+TEST_CASE("a look for a machine that hangs in the file system costs who asks two seconds") {
+  auto s = with_b_distrusted();
+  CHECK(ask_for(s, r3, h2, "b") == "look host keys of machines");
+  CHECK(s.next() == "refuse r3 host_key_changed");
+  CHECK(s.took == 2s);
+}
+
+TEST_CASE("a latch that ends since a file of host keys changed leaves no machine distrusted") {
+  auto settings = of_two(2);
+  settings.hosts = {"a"};
+  story s{settings};
+  s.looks = true;
+  s.acquire(r1, h1);
+  connection_failed changed{c1, error_of(ssh_failure::host_key_changed, "a shows another key")};
+  changed.machines = {{"a", machine_finding::refused, "a shows another key"}};
+  changed.files.host_keys = "as they were";
+  CHECK(s.step(changed) == "close c1 not_opened, refuse r1 host_key_changed");
+  s.step(connection_closed{c1});
+  CHECK(ask_for(s, r2, h2, "a") == "look host keys");
+  CHECK(s.step(credentials_seen{"otherwise"}) == "open c2 on a");
+}
+
+TEST_CASE(
+    "who waits for a machine is told at once when another's opening finds that it is not to be trusted") {
+  auto settings = of_two(2);
+  settings.spread = true;
+  auto s = with_one_on_a(settings);
+  REQUIRE(s.acquire(r2, h1) == "grant r2 l2 c1 h1 on a");
+  CHECK(s.acquire(r3, h3, 1h) == "open c2 first b");
+  CHECK(ask_for(s, r4, h2, "b", 1h, true) == ""); // the pool is full
+  auto opened = open_on(c2, "a");
+  opened.machines = {{"b", machine_finding::refused, "b shows another key"}};
+  opened.files.host_keys = "as they were";
+  CHECK(s.step(opened) == "grant r3 l3 c2 h3 on a, refuse r4 host_key_changed");
+  CHECK(s.refusal.find("b shows another key") != std::string::npos);
 }
