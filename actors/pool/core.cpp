@@ -89,6 +89,7 @@ void pool_core::settle() {
   said_ = {};
   refuse_doomed();
   refuse_in_vain();
+  refuse_distrusted();
   refuse_overloaded();
   retry_due();
   use_permits();
@@ -116,10 +117,12 @@ time_point pool_core::next_due() const {
   at(certificate_due());
   at(permits_due());
   at(machines_due());
+  if (waiters_.asking() > 0 && machines_.looks_until() > now_)
+    at(machines_.looks_until());
   at(drain_due());
   if (openings_lacking() > 0 && may_open_at() > now_)
     at(may_open_at());
-  if (!gone_.empty() || doomed_ || shrinking_ || shorten_from_ || doubt_from_ || next_to_ask())
+  if (!gone_.empty() || !dooms_.empty() || shrinking_ || shorten_from_ || doubt_from_ || next_to_ask())
     at(now_);
   return due;
 }

@@ -150,7 +150,7 @@ private:
   void discarded(connection& c, const std::string& reason);
   void on(const lease_cleared& event);
   void on(const holder_lost& event);
-  failure in_vain() const;
+  failure in_vain() const, distrusted(const std::string&machine) const;
   void give(connection& c, request_id request, holder_id holder, std::string label, time_point asked);
   bool may_grant() const { return works() && !grantable_.empty(); }
   void serve();
@@ -163,9 +163,9 @@ private:
   void refuse_waiter(ticket place, failure reason);
   void refuse_waiters(failure reason, whom which = whom::all, std::string machine = {});
   void refuse_doomed();
+  bool dooms_all() const, dooms(const std::string&machine) const;
   void reclaim_from_gone();
-  void expire_waiters();
-  void expire_grants();
+  void expire_waiters(), expire_grants();
 
   // --- core_machines.cpp: on which machine a connection is, and those who ask for one
   void move_to(connection& c, const std::string& machine);
@@ -173,9 +173,9 @@ private:
   machine_choice choose_machine(connection& c);
   connection_id grantable_on(const std::string& machine) const;
   bool servable_on(const std::string& machine) const;
-  void know_machines(), refuse_in_vain();
+  void know_machines(), refuse_in_vain(), refuse_distrusted();
   std::vector<std::string> machines_that_grant() const, machines_lacking() const;
-  std::size_t wanted_for_machines() const, opening_for(const std::string&machine) const;
+  std::size_t needed_on(const std::string&machine) const, opening_for(const std::string&machine) const;
   bool may_wait_for(const acquire_requested& event);
   void given_up_on(const std::string& machine, failure reason, bool may_pass);
   bool make_room(), hold_back(connection_id which);
@@ -209,8 +209,9 @@ private:
   void on(const connection_lost& event);
   void on(const connection_closed& event);
   std::vector<std::string> warn(connection_id connection, const std::vector<std::string>& warnings);
-  std::uint32_t wanted() const;
+  std::uint32_t wanted_anywhere() const, wanted() const;
   time_point may_open_at() const;
+  openings_balance balance() const;
   std::size_t openings_lacking() const;
   void open_new(permit_id permit);
   void retry_due();
@@ -238,8 +239,7 @@ private:
   std::size_t permits_needed() const;
   time_point permits_due() const;
   void use_permits();
-  void ask_for_permits();
-  void withdraw_wishes();
+  void ask_for_permits(), withdraw_wishes();
   void permit_over(connection& c, permit_use use);
   void verify_permits() const;
 
@@ -379,7 +379,7 @@ private:
   waiter_queue waiters_;
   overload overload_;
   bool overload_told_ = false;    ///< that it lasts
-  std::optional<doom> doomed_;    ///< until they are refused a slot may still come
+  std::vector<doom> dooms_;       ///< until they are refused a slot may still come; each kind once
   bool more_expired_ = false;     ///< than one step refuses
   bool more_unconfirmed_ = false; ///< than one step takes back
   bool more_leaks_ = false;       ///< than one step tells

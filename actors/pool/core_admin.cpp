@@ -207,7 +207,7 @@ void pool_core::on(const stop_requested& event) {
 
 void pool_core::close_everything(const failure& reason) {
   refuse_waiters(reason);
-  while (doomed_)
+  while (!dooms_.empty())
     refuse_doomed();
   for (auto& [id, c] : connections_) {
     if (c.state == connection_state::closing)

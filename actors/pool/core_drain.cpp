@@ -93,7 +93,7 @@ void pool_core::undo_drains() {
 
 void pool_core::verify_drain() const {
   ensure(!drains() || (idle_.empty() && openings_.empty()), "a pool that drains keeps only what is leased");
-  ensure(!drains() || waiters_.empty() || doomed_, "nobody waits for a pool that drains");
+  ensure(!drains() || waiters_.empty() || dooms_all(), "nobody waits for a pool that drains");
   ensure(state_ != pool_state::drained || (connections_.empty() && waiters_.empty()),
          "a drained pool has nothing left");
   ensure(drains() || std::none_of(pending_.begin(), pending_.end(), [](const auto& p) { return p.drains; }),

@@ -16,7 +16,7 @@ opening_cause pool_core::why_not_opened() const {
     return opening_cause::latched;
   if (wanted() == 0)
     return opening_cause::not_needed;
-  if (under_way >= wanted())
+  if (balance().missing == 0)
     return opening_cause::under_way;
   if (connections_.size() >= settings_.pool_size)
     return opening_cause::full;

@@ -60,6 +60,11 @@ void pool_core::on(const acquire_requested& event) {
                           {errc::queue_full, lacking(event.carries) + ": " + std::to_string(waiters_.size()) +
                                                  " wait already, which is its queue_depth; " + situation() +
                                                  "; try later, or raise queue_depth or pool_size"});
+  if (!machines_.knows(w.machine) && waiters_.asks_beyond(w.machine, machines_max))
+    return refuse_acquire(event.request,
+                          {errc::queue_full, lacking(false) + ": " + std::to_string(machines_max) +
+                                                 " other machines are waited for already, and " +
+                                                 printable(w.machine) + " is not known; try later"});
   if (w.carries && !is_to_carry())
     hurry_for_carriers();
   waiters_.join(std::move(w));
@@ -313,27 +318,44 @@ void pool_core::refuse_waiter(ticket place, failure reason) {
   refuse_acquire(waiters_.leave(place).request, std::move(reason));
 }
 
-/// Of those who wait now; in portions.
+/// Of those who wait now; in portions. Others who are being refused still are, unless these are all.
 void pool_core::refuse_waiters(failure reason, whom which, std::string machine) {
-  doomed_ = doom{std::move(reason), waiters_.newest(), which, 0, std::move(machine)};
+  std::erase_if(dooms_, [&](const doom& each) {
+    auto over = !each.machine.empty() && waiters_.asking_for(each.machine) == 0;
+    return over || which == whom::all || (each.which == which && each.machine == machine);
+  });
+  dooms_.push_back(doom{std::move(reason), waiters_.newest(), which, 0, std::move(machine)});
   refuse_doomed();
 }
 
+/// The oldest first.
 void pool_core::refuse_doomed() {
-  for (std::size_t seen = 0; doomed_; ++seen) {
-    auto place = waiters_.next(doomed_->next);
-    if (place == 0 || place > doomed_->last)
-      return doomed_.reset();
-    if (seen == ends_per_step)
+  for (std::size_t seen = 0; !dooms_.empty(); ++seen) {
+    auto& next = dooms_.front();
+    auto place = waiters_.next(next.next);
+    if (place == 0 || place > next.last) {
+      dooms_.erase(dooms_.begin());
+      continue;
+    }
+    if (seen >= ends_per_step)
       return;
-    doomed_->next = place + 1;
+    next.next = place + 1;
     const auto& w = waiters_.at(place);
-    auto which = doomed_->which;
-    auto impatient = which == whom::impatient || which == whom::impatient_of_machine;
-    auto of_machine = which == whom::of_machine || which == whom::impatient_of_machine;
-    if ((!impatient || !w.wait_for_ready) && (!of_machine || w.machine == doomed_->machine))
-      refuse_waiter(place, doomed_->reason);
+    auto impatient = next.which == whom::impatient || next.which == whom::impatient_of_machine;
+    auto of_machine = next.which == whom::of_machine || next.which == whom::impatient_of_machine;
+    if ((!impatient || !w.wait_for_ready) && (!of_machine || w.machine == next.machine))
+      refuse_waiter(place, next.reason);
   }
+}
+
+bool pool_core::dooms_all() const {
+  return std::any_of(dooms_.begin(), dooms_.end(), [](const doom& d) { return d.which == whom::all; });
+}
+
+bool pool_core::dooms(const std::string& machine) const {
+  return std::any_of(dooms_.begin(), dooms_.end(), [&machine](const doom& d) {
+    return d.which == whom::all || (d.which == whom::of_machine && d.machine == machine);
+  });
 }
 
 void pool_core::expire_waiters() {

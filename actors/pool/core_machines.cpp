@@ -36,11 +36,12 @@ void pool_core::move_to(connection& c, const std::string& machine) {
 }
 
 void pool_core::found_machines(const std::vector<machine_seen>& machines, const files_used& files) {
-  auto seen = machines;
-  if (seen.size() > machines_max)
-    seen.resize(machines_max);
-  for (auto& each : seen)
-    each.text = printable(each.text, printable_whole);
+  // Of each machine that the name stands for, and of each that failed: what failed is told last.
+  std::size_t listed = 0, failed = 0;
+  std::vector<machine_seen> seen;
+  for (const auto& each : machines)
+    if (++(each.found == machine_finding::listed ? listed : failed) <= machines_max)
+      seen.push_back({each.machine, each.found, printable(each.text, printable_whole)});
   machines_.found(now_, seen, files.host_keys);
 }
 
@@ -84,25 +85,18 @@ std::size_t pool_core::opening_for(const std::string& machine) const {
   return count;
 }
 
-/// Connections that those need who ask for a machine, as many as are being opened for them at least.
-std::size_t pool_core::wanted_for_machines() const {
-  std::size_t all = 0;
+/// Connections that those need who ask for this machine; while it may not be gone to, no more than are being
+/// opened for them.
+std::size_t pool_core::needed_on(const std::string& machine) const {
   auto channels = channels_.of(settings_.channels_per_connection);
-  for (const auto& machine : waiters_.machines_asked_for()) {
-    auto needed = (waiters_.asking_for(machine) + channels - 1) / channels;
-    all += machines_.may_open_at(machine) <= now_ ? needed : std::min(needed, opening_for(machine));
-  }
-  return all;
+  auto needed = (waiters_.asking_for(machine) + channels - 1) / channels;
+  return machines_.may_open_at(machine) <= now_ ? needed : std::min(needed, opening_for(machine));
 }
 
 /// Those that are asked for where one more connection is needed than is being opened, and may be opened.
 std::vector<std::string> pool_core::machines_lacking() const {
-  std::vector<std::string> lacking;
-  auto channels = channels_.of(settings_.channels_per_connection);
-  for (const auto& machine : waiters_.machines_asked_for())
-    if (machines_.may_open_at(machine) <= now_ &&
-        opening_for(machine) * channels < waiters_.asking_for(machine))
-      lacking.push_back(machine);
+  auto lacking = waiters_.machines_asked_for();
+  std::erase_if(lacking, [this](const auto& each) { return needed_on(each) <= opening_for(each); });
   return lacking;
 }
 
@@ -125,20 +119,47 @@ bool pool_core::may_wait_for(const acquire_requested& event) {
     return wrong(errc::unknown_machine,
                  "'" + settings_.name + "' has no machine " + named +
                      (machines_.in_words().empty() ? "" : "; it has " + machines_.in_words()));
-  if (machines_.distrusts(event.machine) && !servable_on(event.machine))
-    return wrong(errc::host_key_changed,
-                 "no connection is opened to " + named + " of '" + settings_.name +
-                     "' until the files of known host keys change, or the pool is reset: " +
-                     machines_.trouble_of(event.machine));
-  return true;
+  // A latched pool looks itself.
+  if (!machines_.distrusts(event.machine) || servable_on(event.machine) || back_off_.latched())
+    return true;
+  if (machines_.ask(now_))
+    emit(look_at_credentials{true, true});
+  if (machines_.looks_until() > now_ && (event.deadline == cluster_deadline || event.deadline > now_))
+    return true;
+  refuse_acquire(event.request, distrusted(event.machine));
+  return false;
+}
+
+failure pool_core::distrusted(const std::string& machine) const {
+  return {errc::host_key_changed, "no connection is opened to '" + printable(machine) + "' of '" +
+                                      settings_.name +
+                                      "' until the files of known host keys change, or the pool is reset: " +
+                                      machines_.trouble_of(machine)};
+}
+
+/// Those who wait for a machine whose host key is not trusted: another's opening may have found that out, or
+/// it was seen that nothing was mended.
+void pool_core::refuse_distrusted() {
+  if (waiters_.asking() == 0 || machines_.looks_until() > now_ || back_off_.latched())
+    return;
+  for (const auto& machine : waiters_.machines_asked_for()) {
+    if (!machines_.distrusts(machine) || servable_on(machine) || dooms(machine))
+      continue;
+    auto tried = std::any_of(openings_.begin(), openings_.end(), [this, &machine](connection_id id) {
+      const auto& c = connections_.at(id);
+      return c.asked_for == machine && c.has_actor; // which tells them itself
+    });
+    if (!tried)
+      refuse_waiters(distrusted(machine), whom::of_machine, machine);
+  }
 }
 
 /// An opening for those who ask for this machine was given up: no reason for others to wait.
 void pool_core::given_up_on(const std::string& machine, failure reason, bool may_pass) {
   if (waiters_.asking_for(machine) == 0 || servable_on(machine) || opening_for(machine) > 0)
     return;
-  if (doomed_ && doomed_->which != whom::of_machine && doomed_->which != whom::impatient_of_machine)
-    return; // they are being refused with all others
+  if (dooms(machine))
+    return; // they are being refused already
   refuse_waiters(std::move(reason), may_pass ? whom::impatient_of_machine : whom::of_machine, machine);
 }
 
@@ -146,10 +167,10 @@ void pool_core::given_up_on(const std::string& machine, failure reason, bool may
 void pool_core::refuse_in_vain() {
   if (!back_off_.latched() || waiters_.empty() || latch_watch_.until() > now_)
     return;
-  if (!doomed_ && !servable())
+  if (!servable() && !dooms_all())
     return refuse_waiters(in_vain());
   for (const auto& machine : waiters_.machines_asked_for())
-    if (!doomed_ && !servable_on(machine))
+    if (!servable_on(machine) && !dooms(machine))
       refuse_waiters(in_vain(), whom::of_machine, machine);
 }
 

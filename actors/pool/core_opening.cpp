@@ -11,16 +11,41 @@
 
 namespace moorage {
 
-/// Connections that somebody needs and that are not open: for the waiters, and to have `min_idle` in reserve.
-std::uint32_t pool_core::wanted() const {
+/// Connections that are needed, and not open, on whichever machine: for the waiters, and to have `min_idle`
+/// in reserve.
+std::uint32_t pool_core::wanted_anywhere() const {
   auto channels = channels_.of(settings_.channels_per_connection);
   auto for_leases = (waiters_.for_leases() - waiters_.asking() + channels - 1) / channels;
   auto to_carry = (waiters_.to_be_carried() + settings_.carried_max - 1) / settings_.carried_max;
   // The same connections serve both.
-  auto for_waiters = static_cast<std::uint32_t>(std::max(for_leases, to_carry) + wanted_for_machines());
+  auto for_waiters = static_cast<std::uint32_t>(std::max(for_leases, to_carry));
   auto ready = static_cast<std::uint32_t>(idle_.size() - outlived_.size());
   auto in_reserve = !keeps_reserve() || ready >= settings_.min_idle ? 0 : settings_.min_idle - ready;
   return for_waiters + in_reserve;
+}
+
+/// With those of the waiters who ask for a machine.
+std::uint32_t pool_core::wanted() const {
+  std::size_t all = wanted_anywhere();
+  for (const auto& machine : waiters_.machines_asked_for())
+    all += needed_on(machine);
+  return static_cast<std::uint32_t>(all);
+}
+
+/// What is opened for a machine is for those who ask for that, and what they do not need for all others; but
+/// nothing else is for them.
+openings_balance pool_core::balance() const {
+  openings_balance result;
+  auto anywhere = openings_.size();
+  for (const auto& machine : waiters_.machines_asked_for()) {
+    auto needed = needed_on(machine), under_way = std::min(needed, opening_for(machine));
+    result.missing += needed - under_way;
+    anywhere -= under_way;
+  }
+  std::size_t needed = wanted_anywhere();
+  result.missing += needed - std::min(needed, anywhere);
+  result.spare = anywhere - std::min(needed, anywhere);
+  return result;
 }
 
 /// When an opening may begin, whoever needs it; `time_point::max()`: not before something else happens.
@@ -31,13 +56,15 @@ time_point pool_core::may_open_at() const {
 
 /// How many more somebody needs than are under way, without being too many at once.
 std::size_t pool_core::openings_lacking() const {
-  std::size_t enough = wanted();
+  std::size_t room = settings_.pool_size - std::min<std::size_t>(connections_.size(), settings_.pool_size);
+  auto no_more_than = [&](std::size_t at_once) {
+    room = std::min(room, at_once - std::min(openings_.size(), at_once));
+  };
   if (settings_.connects_at_once > 0)
-    enough = std::min<std::size_t>(enough, settings_.connects_at_once);
+    no_more_than(settings_.connects_at_once);
   if (back_off_.on_trial())
-    enough = std::min<std::size_t>(enough, 1);
-  auto room = settings_.pool_size - std::min<std::size_t>(connections_.size(), settings_.pool_size);
-  return std::min(enough - std::min(openings_.size(), enough), room);
+    no_more_than(1);
+  return room == 0 ? 0 : std::min(balance().missing, room);
 }
 
 void pool_core::open_new(permit_id permit) {
@@ -70,8 +97,16 @@ void pool_core::retry_due() {
     c.awaits_permit = true;
     refresh(c);
   }
-  while (works() && !awaiting_.empty() && openings_.size() > wanted())
-    give_up(need(awaiting_.last()), {});
+  while (works() && !awaiting_.empty() && balance().spare > 0) {
+    // The newest; but none that somebody waits for who asks for its machine, whoever else gave up.
+    auto spare = std::find_if(awaiting_.rbegin(), awaiting_.rend(), [this](connection_id id) {
+      const auto& machine = connections_.at(id).asked_for;
+      return machine.empty() || opening_for(machine) > needed_on(machine);
+    });
+    if (spare == awaiting_.rend())
+      return;
+    give_up(need(*spare), {});
+  }
 }
 
 /// Each becomes an event. As they may be shown.
@@ -307,6 +342,12 @@ bool pool_core::latched_for_host_keys() const {
 }
 
 void pool_core::on(const credentials_seen& event) {
+  auto of_host_keys = event.machines || (back_off_.latched() && latched_for_host_keys());
+  if (of_host_keys && machines_.looked(now_, event.state))
+    note(event_kind::changed, {}, {},
+         "the files of known host keys have changed, so machines that were not trusted are tried again");
+  if (event.machines)
+    return;
   if (!latch_watch_.seen(event.state) || !back_off_.latched() || stopping_)
     return;
   back_off_.lift();

@@ -27,7 +27,7 @@ void pool_core::inspect_books(Inspector& f) {
 /// step, and no more knowledge than the time.
 template <class Inspector>
 void pool_core::inspect_work(Inspector& f) {
-  f(overload_told_, doomed_, more_expired_, more_unconfirmed_, more_leaks_, shrinking_, idle_limit_,
+  f(overload_told_, dooms_, more_expired_, more_unconfirmed_, more_leaks_, shrinking_, idle_limit_,
     doubt_from_, shorten_from_, probe_wait_, probing_, checking_, asked_doubt_, checking_all_, said_, gone_);
   f(state_, pauses_, drain_by_, stopping_, removed_, dormant_, pending_);
 }

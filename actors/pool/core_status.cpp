@@ -221,7 +221,7 @@ void pool_core::verify_waiters() const {
              waiters_.at(waiters_.first_to_be_carried()).deadline <= now_,
          "nobody waits to be carried while a connection has room");
   ensure(!stopping_ || waiters_.empty(), "nobody waits for a pool that is stopping");
-  ensure(waiters_.empty() || doomed_ || !back_off_.latched() || servable() || latch_watch_.until() > now_,
+  ensure(waiters_.empty() || dooms_all() || !back_off_.latched() || servable() || latch_watch_.until() > now_,
          "nobody waits for a pool that cannot serve");
   ensure(!overload_.lasts() || (waiters_.for_leases() > waiters_.asking() && works() && servable()),
          "a pool is overloaded only while somebody waits that it could serve");

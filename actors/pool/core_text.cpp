@@ -149,7 +149,7 @@ struct effect_line {
     return line("return", to_string(e.permit), to_string(e.use));
   }
   std::string operator()(const look_at_credentials& e) const {
-    return e.host_keys ? "look host keys" : "look";
+    return e.machines ? "look host keys of machines" : e.host_keys ? "look host keys" : "look";
   }
   std::string operator()(const open_connection& e) const {
     const auto& w = e.where;
@@ -285,7 +285,9 @@ struct event_line {
     return line("permit_delayed", to_string(e.permit), e.why);
   }
   std::string operator()(const permits_forgotten&) const { return "permits_forgotten"; }
-  std::string operator()(const credentials_seen& e) const { return line("credentials_seen", e.state); }
+  std::string operator()(const credentials_seen& e) const {
+    return line("credentials_seen", e.state, std::string{e.machines ? "for machines" : ""});
+  }
   std::string operator()(const time_passed&) const { return "time_passed"; }
   std::string operator()(const machine_slept& e) const { return line("machine_slept", to_text(e.how_long)); }
   std::string operator()(const settings_changed& e) const {

@@ -50,6 +50,8 @@ public:
   const Key& last() const { return *keys_.rbegin(); }
   auto begin() const { return keys_.begin(); }
   auto end() const { return keys_.end(); }
+  auto rbegin() const { return keys_.rbegin(); }
+  auto rend() const { return keys_.rend(); }
 
   /// Whether what ought to stand under this key does, and nowhere else. For tests.
   bool agrees(const place& at, const std::optional<Key>& key) const {

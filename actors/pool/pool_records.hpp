@@ -77,6 +77,12 @@ struct doom {
   friend bool operator==(const doom&, const doom&) = default;
 };
 
+/// How the openings that are under way compare with those that are needed.
+struct openings_balance {
+  std::size_t missing = 0; ///< are needed, and not under way
+  std::size_t spare = 0;   ///< are under way for nobody
+};
+
 /// What people are to know of a log-in.
 struct words_of_opening {
   connection_id connection = {};

@@ -93,6 +93,7 @@ struct permits_forgotten {};
 /// What the files that log-ins use are like, in answer to `look_at_credentials`: a text to be compared.
 struct credentials_seen {
   std::string state;
+  bool machines = false; ///< as was asked
 };
 
 /// The time that `next_due` named has come (or any other: a spurious one is harmless).
@@ -151,6 +152,8 @@ struct request_permit {
 /// Look at the files that log-ins use, or at those of known host keys; `credentials_seen` follows.
 struct look_at_credentials {
   bool host_keys = false;
+  bool machines =
+      false; ///< those of machines that are not trusted, while others are; else the pool is latched
 };
 /// Try to open this connection: a new one when `attempt` is 1, the same id again otherwise. Its time begins
 /// now.

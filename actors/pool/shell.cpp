@@ -189,7 +189,7 @@ void pool_actor_state::take(const wake_up& wake) {
     if (!seen)
       return;
     look_ = nullptr;
-    return step(credentials_seen{std::move(*seen)});
+    return step(credentials_seen{std::move(*seen), look_for_machines_});
   }
   if (wake.generation == timer_generation_)
     timer_due_ = time_point::max();
@@ -254,6 +254,7 @@ void pool_actor_state::apply(const look_at_credentials& effect) {
     if (auto owner = caf::actor_cast<caf::strong_actor_ptr>(address))
       caf::anon_send(caf::actor_cast<caf::actor>(owner), wake_up{0});
   };
+  look_for_machines_ = effect.machines; // the one before has its end in time alone
   if (looker_)
     look_ = looker_(settings(), effect.host_keys, std::move(wake));
   else

@@ -162,6 +162,7 @@ private:
   transport_factory transports_;
   credentials_looker looker_;
   std::unique_ptr<credentials_look> look_; ///< that is under way
+  bool look_for_machines_ = false;         ///< as the core asked
   turns_actor turns_, probe_turns_;
   permits_actor permits_;
   caf::actor manager_;

@@ -228,7 +228,7 @@ const std::vector<surgeon::operation>& surgeon::on_a_queue() {
       {"a drained pool has nothing left",
        [](pool_core& p) {
          p.state_ = pool_state::drained;
-         p.doomed_.emplace();
+         p.dooms_.emplace_back();
        }},
       {"nobody waits for the end of a drain that was undone",
        [](pool_core& p) {

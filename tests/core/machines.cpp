@@ -1,6 +1,8 @@
 // Promises: a lease says on which machine it is; who asks for one machine has a connection there or none,
 // holds up nobody, and is not starved: where the pool is full another machine's connection makes room in its
 // turn; a machine that is down is no reason for others to wait.
+#include <algorithm>
+
 #include "tests/core/story.hpp"
 
 using namespace moorage;
@@ -180,7 +182,8 @@ TEST_CASE("a machine whose host key is not trusted latches no pool that has anot
   CHECK(s.step(changed) == "close c2 not_opened, refuse r2 host_key_changed");
   s.step(connection_closed{c2});
   CHECK(s.status().latched.code == errc::none);
-  CHECK(ask_for(s, r3, h2, "b") == "refuse r3 host_key_changed");
+  CHECK(ask_for(s, r3, h2, "b") == ""); // waits for a look
+  CHECK(s.step(credentials_seen{"as they were", true}) == "refuse r3 host_key_changed");
   CHECK(s.acquire(r4, h1) == "grant r4 l2 c1 h1 on a");
   s.step(ordered<reset_pool>{r5, {}});
   CHECK(ask_for(s, r6, h2, "b") == "open c3 on b");
@@ -246,4 +249,146 @@ TEST_CASE("one that is not known, and cannot be reached, backs off no pool") {
         "close c2 not_opened, refuse r2 connect_failed");
   s.step(connection_closed{c2});
   CHECK(s.acquire(r3, h3) == "open c3 first 192.0.2.1"); // at once
+}
+
+TEST_CASE("who waits for a machine keeps their tries, whoever else gives up") {
+  auto s = with_one_on_a(of_two(4));
+  REQUIRE(s.acquire(r2, h1) == "grant r2 l2 c1 h1 on a");
+  CHECK(s.acquire(r3, h3, 1h) == "open c2 first a");
+  CHECK(ask_for(s, r4, h2, "b", 1h, true) == "open c3 on b");
+  CHECK(s.step(is_down(c3, "b")) == "");
+  CHECK(s.step(acquire_cancelled{r3}) == "refuse r3 cancelled"); // c2 is on its way for nobody
+  CHECK(s.next() == "open c3 try 2 on b");
+  CHECK(s.step(is_down(c2, "a")) == "");
+  CHECK(s.next() == "close c2 not_opened"); // though c3 is the newer one
+  CHECK(s.step(open_on(c3, "b")) == "grant r4 l3 c3 h2 on b");
+}
+
+TEST_CASE("what is opened for nobody any more holds up nobody who asks for another machine") {
+  auto s = with_one_on_a(of_two(4));
+  REQUIRE(s.acquire(r2, h1) == "grant r2 l2 c1 h1 on a");
+  CHECK(ask_for(s, r3, h3, "a", 1h) == "open c2 on a");
+  CHECK(s.step(acquire_cancelled{r3}) == "refuse r3 cancelled");
+  CHECK(ask_for(s, r4, h2, "b", 1h) == "open c3 on b");
+  CHECK(s.acquire(r5, h3, 1h) == ""); // c2 is as good as any
+  CHECK(s.step(open_on(c2, "a")) == "grant r5 l3 c2 h3 on a");
+}
+
+TEST_CASE("that one of a name's 64 machines failed is known however many others it has") {
+  story s{lumi(2)};
+  s.acquire(r1, h1);
+  connection_failed event{c1, error_of(ssh_failure::refused)};
+  for (std::size_t i = 1; i <= machines_max; ++i)
+    event.machines.push_back({"192.0.2." + std::to_string(i), machine_finding::listed, {}});
+  event.machines.push_back({"192.0.2.1", machine_finding::failed, "it is down"});
+  s.step(event);
+  auto machines = s.status().machines;
+  REQUIRE(machines.size() == machines_max);
+  CHECK(machines[0].failures == 1);
+  CHECK(machines[0].trouble == "it is down");
+  CHECK(s.next() == "open c1 try 2 first 192.0.2.2");
+}
+
+TEST_CASE("no more than 64 machines that are not known are waited for, and those that are known besides") {
+  auto settings = lumi(1);
+  settings.connects_at_once = 0;
+  story s{settings};
+  s.acquire(r1, h1);
+  auto opened = open_on(c1, "192.0.2.1");
+  opened.machines = {{"192.0.2.1", machine_finding::listed, {}}, {"192.0.2.2", machine_finding::listed, {}}};
+  REQUIRE(s.step(opened) == "grant r1 l1 c1 h1 on 192.0.2.1");
+  for (std::size_t i = 1; i <= machines_max; ++i)
+    REQUIRE(ask_for(s, request_id{1'000 + i}, h2, "198.51.100." + std::to_string(i), 1h) == "");
+  CHECK(ask_for(s, r2, h2, "203.0.113.1", 1h) == "refuse r2 queue_full");
+  CHECK(s.refusal.find("64 other machines are waited for already") != std::string::npos);
+  CHECK(ask_for(s, r3, h2, "198.51.100.7", 1h) == "");
+  CHECK(ask_for(s, r4, h2, "192.0.2.2", 1h) == "");
+  CHECK(s.acquire(r5, h2, 1h) == "");
+}
+
+TEST_CASE("a refusal of many who ask for one machine is carried out, whoever else is refused meanwhile") {
+  auto settings = of_two(2);
+  settings.hosts.push_back("c");
+  settings.queue_depth = 10'000;
+  story s{settings};
+  for (std::uint64_t i = 1; i <= 600; ++i) {
+    ask_for(s, request_id{2 * i}, h1, "b", 1h);
+    ask_for(s, request_id{2 * i + 1}, h2, "c", 1h);
+  }
+  s.step(is_down(c1, "b", ssh_failure::protocol));
+  s.step(is_down(c2, "c", ssh_failure::protocol));
+  CHECK(s.status().waiters > 0); // in portions
+  s.wait(1s);
+  CHECK(s.status().waiters == 0);
+}
+
+namespace {
+
+/// c1 is idle on a; the log-in that met b's host key has seen the files as they were.
+story with_b_distrusted() {
+  auto s = with_one_on_a(of_two(3));
+  s.looks = true;
+  CHECK(ask_for(s, r2, h2, "b") == "open c2 on b");
+  connection_failed changed{c2, error_of(ssh_failure::host_key_changed, "b shows another key")};
+  changed.machines = {{"b", machine_finding::refused, "b shows another key"}};
+  changed.files.host_keys = "as they were";
+  CHECK(s.step(changed) == "close c2 not_opened, refuse r2 host_key_changed");
+  s.step(connection_closed{c2});
+  return s;
+}
+
+} // namespace
+
+TEST_CASE(
+    "a machine whose host key was not trusted is looked after when somebody asks, as a latched pool is") {
+  auto s = with_b_distrusted();
+  CHECK(s.wait(10s) == ""); // for nobody not at all
+  CHECK(ask_for(s, r3, h2, "b") == "look host keys of machines");
+  CHECK(ask_for(s, r4, h1, "b") == ""); // waits for the same look
+  CHECK(ask_for(s, r5, h1, "b", 0s) == "refuse r5 host_key_changed");
+  CHECK(s.step(credentials_seen{"as they were", true}) ==
+        "refuse r3 host_key_changed, refuse r4 host_key_changed");
+  CHECK(ask_for(s, r6, h2, "b") == "refuse r6 host_key_changed"); // within the second
+  s.now += 1s;
+  CHECK(ask_for(s, r7, h2, "b") == "look host keys of machines");
+  CHECK(s.step(credentials_seen{"otherwise"}) == ""); // another look's
+  CHECK(s.step(credentials_seen{"otherwise", true}) == "open c3 on b");
+  CHECK(s.step(open_on(c3, "b")) == "grant r7 l2 c3 h2 on b");
+}
+
+TEST_CASE("a look for a machine that hangs in the file system costs who asks two seconds") {
+  auto s = with_b_distrusted();
+  CHECK(ask_for(s, r3, h2, "b") == "look host keys of machines");
+  CHECK(s.next() == "refuse r3 host_key_changed");
+  CHECK(s.took == 2s);
+}
+
+TEST_CASE("a latch that ends since a file of host keys changed leaves no machine distrusted") {
+  auto settings = of_two(2);
+  settings.hosts = {"a"};
+  story s{settings};
+  s.looks = true;
+  s.acquire(r1, h1);
+  connection_failed changed{c1, error_of(ssh_failure::host_key_changed, "a shows another key")};
+  changed.machines = {{"a", machine_finding::refused, "a shows another key"}};
+  changed.files.host_keys = "as they were";
+  CHECK(s.step(changed) == "close c1 not_opened, refuse r1 host_key_changed");
+  s.step(connection_closed{c1});
+  CHECK(ask_for(s, r2, h2, "a") == "look host keys");
+  CHECK(s.step(credentials_seen{"otherwise"}) == "open c2 on a");
+}
+
+TEST_CASE(
+    "who waits for a machine is told at once when another's opening finds that it is not to be trusted") {
+  auto settings = of_two(2);
+  settings.spread = true;
+  auto s = with_one_on_a(settings);
+  REQUIRE(s.acquire(r2, h1) == "grant r2 l2 c1 h1 on a");
+  CHECK(s.acquire(r3, h3, 1h) == "open c2 first b");
+  CHECK(ask_for(s, r4, h2, "b", 1h, true) == ""); // the pool is full
+  auto opened = open_on(c2, "a");
+  opened.machines = {{"b", machine_finding::refused, "b shows another key"}};
+  opened.files.host_keys = "as they were";
+  CHECK(s.step(opened) == "grant r3 l3 c2 h3 on a, refuse r4 host_key_changed");
+  CHECK(s.refusal.find("b shows another key") != std::string::npos);
 }

@@ -62,7 +62,7 @@ public:
 
 private:
   std::string known_;
-  time_point looked_at_;
+  time_point looked_at_ = time_point::min();
   time_point until_ = time_point::min();
 };
 

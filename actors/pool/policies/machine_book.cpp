@@ -78,14 +78,31 @@ void machine_book::left(time_point now, const std::string& machine) {
   forget_surplus();
 }
 
+/// Where it is unknown what the log-in saw that met such a machine, the first look stands for it.
+bool machine_book::changed(time_point now, const std::string& host_keys) {
+  bool any = false;
+  for (auto& each : entries_) {
+    if (!each.distrusted || host_keys.empty())
+      continue;
+    if (each.distrusted_by.empty())
+      each.distrusted_by = host_keys;
+    if (each.distrusted_by == host_keys)
+      continue;
+    each.distrusted = false;
+    each.retry_at = now;
+    any = true;
+  }
+  return any;
+}
+
+bool machine_book::looked(time_point now, const std::string& host_keys) {
+  look_.seen({});
+  return changed(now, host_keys);
+}
+
 void machine_book::found(time_point now, const std::vector<machine_seen>& machines,
                          const std::string& host_keys) {
-  if (!host_keys.empty())
-    for (auto& each : entries_)
-      if (each.distrusted && each.distrusted_by != host_keys) {
-        each.distrusted = false;
-        each.retry_at = now;
-      }
+  changed(now, host_keys);
   for (const auto& seen : machines) {
     if (whole_ && find(seen.machine) == nullptr)
       continue; // under settings that no longer hold

@@ -5,7 +5,8 @@
 // last resort of an opening, so that one that is down costs the log-ins at the others nothing. After that one
 // opening begins with it, if it is its turn; who asks for this machine and no other does so within 12.5 s.
 // One whose host key is not trusted is never gone to by itself, until the files of known host keys have
-// changed. A value of few numbers: it is told what happened and when, and is asked. One for each pool.
+// changed, which is looked at when somebody asks for it. A value of few numbers: it is told what happened and
+// when, and is asked. One for each pool.
 #pragma once
 
 #include <chrono>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "actors/durations.hpp"
+#include "actors/pool/policies/latch_watch.hpp"
 #include "messages/machines.hpp"
 
 namespace moorage {
@@ -38,6 +40,11 @@ public:
   void tried(time_point now, const std::string& machine);
   /// What failed may be mended: counts stay.
   void forgive();
+  /// Somebody asks for one whose host key is not trusted. Whether it is time to look at the files of known
+  /// host keys, as for a latched pool.
+  bool ask(time_point now) { return look_.ask(now); }
+  /// What such a look brought; empty: nothing. Whether any may be gone to again.
+  bool looked(time_point now, const std::string& host_keys);
 
   // --- asked
   /// Where to open: by itself the machine with the most connections, or to `spread` them that with the
@@ -51,6 +58,8 @@ public:
   /// trusted.
   time_point may_open_at(const std::string& machine) const;
   bool distrusts(const std::string& machine) const;
+  /// Those who asked wait for a look, until then.
+  time_point looks_until() const { return look_.until(); }
   /// Why it was not reached lately; empty: it was.
   std::string trouble_of(const std::string& machine) const;
   /// More than one is known.
@@ -65,7 +74,7 @@ public:
   friend bool operator==(const machine_book&, const machine_book&) = default;
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, machine_book& x) {
-    return f(x.entries_, x.whole_);
+    return f(x.entries_, x.whole_, x.look_);
   }
 
 private:
@@ -93,9 +102,11 @@ private:
   const entry* find(const std::string& machine) const;
   entry& need(const std::string& machine);
   void forget_surplus();
+  bool changed(time_point now, const std::string& host_keys);
 
   std::vector<entry> entries_; ///< in the order in which they were named
   bool whole_ = false;         ///< there are no others
+  latch_watch look_;
 };
 
 } // namespace moorage

@@ -83,6 +83,10 @@ public:
   /// And those that ask for this one.
   std::size_t asking_for(const std::string& machine) const;
   std::vector<std::string> machines_asked_for() const;
+  /// Whether who joins would have more than `most` of them asked for.
+  bool asks_beyond(const std::string& machine, std::size_t most) const {
+    return !machine.empty() && asking_.size() >= most && !asking_.contains(machine);
+  }
   std::size_t to_be_carried() const { return carriers_.size(); }
   const waiter& at(ticket place) const { return waiters_.at(place); }
   /// Who is granted the next lease, of those that take one on any machine.
