@@ -76,7 +76,7 @@ failure take_over(cluster_config& target, const both_answers& answers, std::stri
   const auto& host = target.settings.ssh_host;
   auto self = user_account_of(::getuid());
   // As ssh, which asks the password database and not $HOME.
-  ssh_config_reader who{host, self.home, self.name, this_machine(), key_there};
+  ssh_config_reader who{host, self.home, self.name, this_machine(), unusable_key_file, key_there};
   auto reading = read_ssh_options(answers.with_files.options, answers.without.options, who);
   if (!reading.wrong.empty())
     return {errc::invalid_settings, "ssh_host " + host + ": " + reading.wrong};
@@ -92,6 +92,10 @@ failure take_over(cluster_config& target, const both_answers& answers, std::stri
     result.note_origin(name, {setting_origin::source::ssh_config, 0});
   }
   result.not_followed = std::move(reading.not_followed);
+  if (!said_elsewhere(target, "key_files")) {
+    result.named_by = std::move(reading.named_by);
+    result.passed_over = std::move(reading.passed_over);
+  }
   if (auto wrong = check_settings(result.settings); wrong.code != errc::none)
     return {wrong.code, "ssh_host " + host + ": " + wrong.text};
   result.asked_openssh = true;

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/config/openssh.hpp"
@@ -151,6 +152,38 @@ TEST_CASE("keys of a Host: those that are there, in ssh's order, with their toke
   CHECK_THAT(files.refusal("odd").text, Contains("IdentityFile: %C is not known here"));
   CHECK_THAT(files.refusal("unset").text, Contains("IdentityFile: the variable NO_SUCH_VARIABLE is not set"));
   CHECK_FALSE(files.host("agentless").settings.agent);
+}
+
+TEST_CASE(
+    "a key or certificate of a Host that cannot be read is passed over by its option, while another may do") {
+  ssh_files files{""};
+  auto key = [&](const std::string& name) { return files.folder / name; };
+  write_text(key("good"), "");
+  REQUIRE(mkdir(key("folder").c_str(), 0700) == 0);
+  const auto bad = " IdentityFile " + key("folder") + "\n CertificateFile " + key("gone") + "\n";
+  write_text(files.file(), "Host some\n IdentitiesOnly yes\n" + bad + " IdentityFile " + key("good") +
+                               "\nHost none\n" + bad + "Host only\n IdentitiesOnly yes\n" + bad);
+  auto told = [&](const std::string& host) {
+    return strings{"CertificateFile of '" + host + "' in ssh's configuration: " + key("gone") +
+                       " is not there (No such file or directory)",
+                   "IdentityFile of '" + host + "' in ssh's configuration: " + key("folder") +
+                       " is not a regular file"};
+  };
+  auto some = files.host("some");
+  CHECK(some.settings.key_files == strings{key("good")});
+  CHECK(some.passed_over == told("some"));
+  CHECK(check_files({}, some).empty());
+  // Without any of them there is the agent.
+  CHECK(files.host("none").settings.key_files.empty());
+  CHECK(files.host("none").passed_over == told("none"));
+  // Where no other may be tried, each is what is wrong.
+  auto only = files.host("only");
+  CHECK(only.passed_over.empty());
+  strings refused;
+  for (const auto& each : check_files({}, only))
+    refused.push_back(to_string(each));
+  auto allowed = "; allowed: a file that can be read";
+  CHECK(refused == strings{told("only")[1] + allowed, told("only")[0] + allowed});
 }
 
 TEST_CASE("Match, Include, patterns and negation are ssh's own, since ssh reads them") {
