@@ -169,17 +169,17 @@ failure find_host(const ssh_call& call, configuration& config, cluster_config& b
     config.defaults.note_origin("ssh_config", {setting_origin::source::command_line, 0});
   }
   auto unknown = find_cluster(config, call.host, base, stop);
-  if (unknown.code == errc::none) {
+  if (unknown.code == errc::none && !base.settings.ssh_host.empty()) {
     meant = base;
-    if (base.settings.ssh_host.empty() || (call.user.empty() && call.port.empty()))
+    if (call.user.empty() && call.port.empty())
       return {};
     meant = config.defaults;
     meant.settings.name = meant.settings.ssh_host = call.host;
     note_words(call, meant);
     return ask_openssh(config, meant, stop);
   }
-  // With its address it is known; but what ssh complains of its own files is worth more than that.
-  if (unknown.code != errc::unknown_cluster)
+  // With its address it is known, and an address of IPv6 by itself; but what ssh complains of its own files is worth more than that.
+  if (unknown.code != errc::none && unknown.code != errc::unknown_cluster)
     return unknown;
   if (auto wrong = resolve_cluster(config, destination_of(call, config), base); wrong.code != errc::none)
     return wrong;

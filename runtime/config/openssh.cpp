@@ -5,6 +5,7 @@
 #include <future>
 #include <thread>
 
+#include <arpa/inet.h>
 #include <limits.h>
 #include <unistd.h>
 
@@ -49,6 +50,12 @@ std::string complaints_of(const std::string& error_output) {
 
 std::string file_of(const cluster_settings& settings) {
   return settings.ssh_config == "none" ? "none" : expand_home(settings.ssh_config);
+}
+
+/// An address that needs nobody to be known, and that a Host may be named as well as by any name.
+bool bare_address(const std::string& name) {
+  in6_addr address{};
+  return inet_pton(AF_INET6, name.c_str(), &address) == 1;
 }
 
 struct both_answers {
@@ -198,9 +205,11 @@ failure find_cluster(const configuration& from, const std::string& name, cluster
     if (unusable == name)
       return why;
   auto unknown = resolve_cluster(from, name, result);
-  if (unknown.code == errc::none)
+  const bool address = unknown.code == errc::none && from.find(name) == nullptr && bare_address(name);
+  if (unknown.code == errc::none && !address)
     return ask_openssh(from, result, stop);
-  if (unknown.code != errc::unknown_cluster || !check_value(*find_cluster_field("ssh_host"), name).empty())
+  if (!address &&
+      (unknown.code != errc::unknown_cluster || !check_value(*find_cluster_field("ssh_host"), name).empty()))
     return unknown;
   auto host = from.defaults;
   host.settings.name = host.settings.ssh_host = name;
@@ -211,10 +220,14 @@ failure find_cluster(const configuration& from, const std::string& name, cluster
   auto of_nobody = other.get();
   for (const auto* each : {&answers.with_files, &answers.without, &of_nobody})
     if (each->problem.code != errc::none) {
+      if (address) // where there is no ssh there are no files of it
+        return each->problem.code == errc::local_failure ? failure{} : each->problem;
       unknown.text += "; " + each->problem.text;
       return unknown;
     }
   if (!says_more(answers.with_files.options, name, of_nobody.options)) {
+    if (address)
+      return {};
     unknown.text += "; nor does " + (file.empty() ? "~/.ssh/config" : file) + " have a Host of that name";
     return unknown;
   }

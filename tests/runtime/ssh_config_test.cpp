@@ -186,6 +186,21 @@ TEST_CASE(
   CHECK(refused == strings{told("only")[1] + allowed, told("only")[0] + allowed});
 }
 
+TEST_CASE("an address of IPv6 may be a Host, and what holds for every name makes it none") {
+  ssh_files files{"Host ::1\n  Port 2222\nHost fd00::* !fd00::2\n  User deep\nHost *\n  User me\n"};
+  auto own = files.host("::1");
+  CHECK(own.settings.ssh_host == "::1");
+  CHECK(own.settings.host == "::1");
+  CHECK(own.settings.port == 2222);
+  CHECK(own.settings.user == "me");
+  CHECK(files.host("fd00::1").settings.user == "deep");
+  auto other = files.host("fd00::2");
+  CHECK(other.settings.ssh_host.empty());
+  CHECK(other.settings.host == "fd00::2");
+  CHECK(other.settings.user.empty());
+  CHECK_THAT(ssh_files{"Frobnicate yes\n"}.refusal("::1").text, Contains("Bad configuration option"));
+}
+
 TEST_CASE("Match, Include, patterns and negation are ssh's own, since ssh reads them") {
   ssh_files files{""};
   write_text(files.folder / "more", "Host *.deep\n  Port 2300\n");
