@@ -162,7 +162,7 @@ failure ask_openssh(const configuration& from, cluster_config& cluster, const st
 
 failure go_by_jumps(const configuration& from, cluster_config& cluster, const std::string& hops,
                     const std::stop_token& stop) {
-  return proxy_jumps{from, stop}.lead(cluster, hops);
+  return proxy_jumps{from, stop}.lead_by(cluster, hops);
 }
 
 std::vector<config_problem> ask_openssh(configuration& of, const std::stop_token& stop) {

@@ -49,6 +49,14 @@ struct both_programs {
 
 } // namespace
 
+TEST_CASE("a host through itself, and one twice on the way, are reached as by ssh, with a pool for each") {
+  both_programs programs;
+  programs.write("Host a\n  RekeyLimit 16M\nHost b\n  RekeyLimit 17M\n");
+  CHECK(programs.both({"-J", "a", "a"}) == "in\n");
+  CHECK(programs.both({"-J", "a,a", "b"}) == "in\n");
+  CHECK(programs.both({"-J", "a,b,a", "a"}) == "in\n");
+}
+
 TEST_CASE("an address of IPv6 as ssh's destination has what its files say, as any other") {
   both_programs programs;
   for (const std::vector<std::string>& words : {std::vector<std::string>{"::1"},
