@@ -133,6 +133,10 @@ openssh_answer ask_openssh_about(const openssh_question& about, const std::strin
   }
   auto text = "ssh_config cannot be read for '" + printable(about.host) + "': ";
   text += result.complaints.empty() ? said.problem : result.complaints;
+  if (said.late)
+    text +=
+        " (a Match exec in its files, a host name that is looked up for them, or a file of theirs does not "
+        "answer)";
   if (!said.begun)
     text += " (ssh -G reads it; install OpenSSH's client, or set host and the rest in the configuration)";
   result.problem = {said.begun ? errc::invalid_settings : errc::local_failure, std::move(text)};
@@ -222,6 +226,9 @@ failure find_cluster(const configuration& from, const std::string& name, cluster
     if (each->problem.code != errc::none) {
       if (address) // where there is no ssh there are no files of it
         return each->problem.code == errc::local_failure ? failure{} : each->problem;
+      // ssh is there, and what is wrong with its files comes before what may be no matter.
+      if (each->problem.code != errc::local_failure)
+        return {each->problem.code, each->problem.text + "; and there is " + unknown.text};
       unknown.text += "; " + each->problem.text;
       return unknown;
     }

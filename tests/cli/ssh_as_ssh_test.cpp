@@ -57,6 +57,24 @@ TEST_CASE("a host through itself, and one twice on the way, are reached as by ss
   CHECK(programs.both({"-J", "a,b,a", "a"}) == "in\n");
 }
 
+TEST_CASE("files of ssh's that it has no answer for are not asked about again, by ssh no more than by exec") {
+  both_programs programs;
+  const auto count = programs.folder / "count";
+  auto asked = [&](std::vector<std::string> words) {
+    std::ofstream{programs.file()} << "Match exec \"echo x >> " << count
+                                   << "\"\n  User me\nHost *\n  Frobnicate yes\n";
+    std::ofstream{count} << "";
+    auto ended = run({std::move(words), programs.folder.path()});
+    CHECK(ended.code == 255);
+    CHECK_THAT(ended.error_output, Catch::StartsWith("moorage: ssh_config cannot be read for 'x': ") &&
+                                       Contains("Bad configuration option: frobnicate"));
+    return support::contents_of(count).size();
+  };
+  auto by_ssh = asked({"ssh", "-F", programs.file(), "x", "true"});
+  CHECK(by_ssh > 0);
+  CHECK(by_ssh == asked({"-F", programs.file(), "exec", "x", "--", "true"}));
+}
+
 TEST_CASE("an address of IPv6 as ssh's destination has what its files say, as any other") {
   both_programs programs;
   for (const std::vector<std::string>& words : {std::vector<std::string>{"::1"},

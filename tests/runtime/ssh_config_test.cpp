@@ -20,6 +20,7 @@ using namespace moorage;
 using namespace moorage::test;
 using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
+using Catch::Matchers::StartsWith;
 
 namespace {
 
@@ -240,6 +241,21 @@ TEST_CASE("what ssh complains of is told as it says it, with file and line") {
   auto wrong = files.refusal("lumi");
   CHECK_THAT(wrong.text, Contains("config: line 3: Bad configuration option: frobnicate") &&
                              Contains("line 4: Bad port 'none'"));
+}
+
+TEST_CASE("what is wrong with ssh's files is told before what may be no matter, and what hangs by its likely "
+          "cause") {
+  ssh_files bad{"Frobnicate yes\n"};
+  auto wrong = bad.refusal("lumi");
+  CHECK(wrong.code == errc::invalid_settings);
+  CHECK_THAT(wrong.text,
+             StartsWith("ssh_config cannot be read for 'lumi': ") && Contains("no cluster 'lumi'"));
+  ssh_files hanging{"Match exec \"sleep 60\"\n  User me\n"};
+  auto late = ask_openssh_about({"lumi"}, hanging.file(), 300ms, {});
+  CHECK(late.problem.code == errc::invalid_settings);
+  CHECK_THAT(late.problem.text,
+             StartsWith("ssh_config cannot be read for 'lumi': ssh had not answered after") &&
+                 Contains("a Match exec"));
 }
 
 TEST_CASE("a name that ssh or a shell would read as something else never gets to them") {
