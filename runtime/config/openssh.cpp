@@ -83,7 +83,15 @@ failure take_over(cluster_config& target, const both_answers& answers, std::stri
   const auto& host = target.settings.ssh_host;
   auto self = user_account_of(::getuid());
   // As ssh, which asks the password database and not $HOME.
-  ssh_config_reader who{host, self.home, self.name, this_machine(), unusable_key_file, key_there};
+  ssh_config_reader who{.alias = host,
+                        .home = self.home,
+                        .user = self.name,
+                        .other_home =
+                            home_folder() != self.home && !self.home.empty() &&
+                            target.origin_of("known_hosts_files").from == setting_origin::source::built_in,
+                        .machine = this_machine(),
+                        .wrong_with = unusable_key_file,
+                        .there = key_there};
   auto reading = read_ssh_options(answers.with_files.options, answers.without.options, who);
   if (!reading.wrong.empty())
     return {errc::invalid_settings, "ssh_host " + host + ": " + reading.wrong};

@@ -130,7 +130,8 @@ private:
       set("host_key_alias", alias, "hostkeyalias");
     auto own = files_on_line(said("userknownhostsfile"));
     auto shared = files_on_line(said("globalknownhostsfile"));
-    if (!differs("userknownhostsfile") && !differs("globalknownhostsfile"))
+    // What ssh names by itself is in the same home as its files.
+    if (!differs("userknownhostsfile") && !differs("globalknownhostsfile") && !who_.other_home)
       return;
     own.insert(own.end(), shared.begin(), shared.end());
     std::erase(own, "none");

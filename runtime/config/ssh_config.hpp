@@ -26,6 +26,7 @@ struct ssh_config_reader {
   std::string alias = {}; ///< as it was asked about
   std::string home = {};
   std::string user = {};    ///< who runs this process
+  bool other_home = false;  ///< $HOME is another than this, which is no home of ssh's
   std::string machine = {}; ///< this machine's name
   /// What is wrong with a key file or certificate; empty: nothing, or its public part is there.
   std::string (*wrong_with)(const std::string& file) = nullptr;

@@ -258,6 +258,28 @@ TEST_CASE("what is wrong with ssh's files is told before what may be no matter, 
                  Contains("a Match exec"));
 }
 
+TEST_CASE(
+    "with another $HOME than the password database's, the known hosts that ssh takes by itself are its own") {
+  ssh_files files{"Host lumi\n  User me\nHost told\n  UserKnownHostsFile /of/told\n"};
+  const std::string before = getenv("HOME");
+  auto table = parsed(
+      "[defaults]\nknown_hosts_files = [\"/of/mine\"]\n[clusters.a]\nssh_host = \"lumi\"\nssh_config = \"" +
+      files.file() + "\"\n");
+  setenv("HOME", files.folder.path().c_str(), 1);
+  auto lumi = files.host("lumi"), told = files.host("told");
+  auto problems = ask_openssh(table);
+  setenv("HOME", own_home().c_str(), 1);
+  auto usual = files.host("lumi");
+  setenv("HOME", before.c_str(), 1);
+  CHECK(lumi.settings.known_hosts_files == strings{own_home() + "/.ssh/known_hosts",
+                                                   own_home() + "/.ssh/known_hosts2",
+                                                   "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"});
+  CHECK(told.settings.known_hosts_files.front() == "/of/told");
+  CHECK(problems.empty());
+  CHECK(table.clusters.at(0).settings.known_hosts_files == strings{"/of/mine"});
+  CHECK(usual.settings.known_hosts_files.empty());
+}
+
 TEST_CASE("a name that ssh or a shell would read as something else never gets to them") {
   ssh_files files{"Host *\n  User me\n  ProxyCommand echo %n\n"};
   for (const char* name : {"-oProxyCommand=true", "a;b", "$(x)", "a b", "`x`", "a'b"})
