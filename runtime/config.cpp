@@ -150,16 +150,25 @@ std::vector<config_problem> check_files(const configuration& from, const cluster
     auto origin = of.origin_of(field.name);
     auto in_file = origin.from == source::defaults || origin.from == source::cluster;
     auto section = origin.from == source::defaults ? std::string{"defaults"} : "clusters." + of.settings.name;
-    auto by_ssh = origin.from == source::ssh_config;
+    // By the name that whoever wrote it knows it by.
+    auto ssh_name = [&](const std::string& file) {
+      auto by = std::find_if(of.named_by.begin(), of.named_by.end(),
+                             [&](const auto& each) { return each.first == file; });
+      return by == of.named_by.end() ? std::string{} : by->second;
+    };
     auto value = field.get(of.settings);
     const auto& files = std::get<std::vector<std::string>>(value);
-    for (std::size_t i = 0; i < files.size(); ++i)
-      if (auto wrong = check_file(field, files[i]); !wrong.empty())
-        problems.push_back(
-            {in_file ? from.file : "", in_file ? origin.line : 0, 0,
-             by_ssh ? std::string{field.ssh_name} + " of '" + of.settings.name + "' in ssh's configuration"
-                    : section + "." + std::string{field.name} + "[" + std::to_string(i) + "]",
-             std::move(wrong)});
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      auto wrong = check_file(field, files[i]);
+      if (wrong.empty())
+        continue;
+      if (auto named = ssh_name(files[i]); !named.empty())
+        problems.push_back({"", 0, 0, std::move(named), std::move(wrong)});
+      else
+        problems.push_back({in_file ? from.file : "", in_file ? origin.line : 0, 0,
+                            section + "." + std::string{field.name} + "[" + std::to_string(i) + "]",
+                            std::move(wrong)});
+    }
   }
   return problems;
 }

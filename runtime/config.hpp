@@ -99,6 +99,12 @@ struct cluster_config {
   bool asked_openssh = false;               ///< what its `ssh_host` says is in the settings
   /// Options of ssh_config(5) that its `ssh_host` has and that are not followed here.
   std::vector<std::string> not_followed = {};
+  /// Of `key_files` that ssh's configuration or words named, or would have: as whoever wrote them knows them,
+  /// such as "IdentityFile of 'lumi' in ssh's configuration". By file.
+  std::vector<std::pair<std::string, std::string>> named_by = {};
+  /// What of those cannot be used, and so is left out, as ssh does; such as "CertificateFile of 'lumi' in
+  /// ssh's configuration: /home/me/x is not there (No such file or directory)".
+  std::vector<std::string> passed_over = {};
   /// The jump hosts that ssh's ProxyJump names and that are in no table, the nearest first, and none of them
   /// with jumps here of its own.
   std::vector<cluster_config> jumps = {};

@@ -65,6 +65,8 @@ failure usable_cluster(const options& how, const configuration& from, const sign
     return wrong;
   if (how.verbose > 0)
     tell_not_followed(result);
+  if (how.quiet < 2 && !how.exec.as_ssh) // who has told of them
+    tell_passed_over(result);
   auto problems = check_files(from, result);
   if (problems.empty())
     return {};

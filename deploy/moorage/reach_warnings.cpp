@@ -12,13 +12,26 @@ void warn_of_files(const options& from, const configuration& config,
   if (from.quiet > 1)
     return;
   std::set<std::string> told; // what stands in [defaults] is every cluster's
-  for (const auto& cluster : clusters)
+  auto tell = [&told](const std::string& text) {
+    if (told.insert(text).second)
+      complain("warning: " + text);
+  };
+  for (const auto& cluster : clusters) {
+    for (const auto& each : cluster.passed_over)
+      tell(each);
     for (const auto& each : check_files(config, cluster)) {
       if (unwanted && unwanted())
         return;
-      if (auto text = to_string(each); told.insert(text).second)
-        complain("warning: " + text);
+      tell(to_string(each));
     }
+  }
+}
+
+void tell_passed_over(const cluster_config& of) {
+  for (const auto& each : of.passed_over)
+    complain("warning: " + each);
+  for (const auto& jump : of.jumps)
+    tell_passed_over(jump);
 }
 
 void tell_unreachable(const runtime& nodes) {

@@ -18,6 +18,7 @@
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
+#include "deploy/moorage/ssh_keys.hpp"
 #include "deploy/moorage/ssh_words.hpp"
 #include "messages/environment.hpp"
 #include "messages/printable.hpp"
@@ -52,47 +53,9 @@ ending become_ssh(const std::vector<std::string>& words) {
   return {exec_failed, 0};
 }
 
-/// A node is in another folder than we are, and so is whoever else has the same files.
-std::string from_root(const std::string& file) {
-  std::error_code unknown;
-  return file.starts_with('/') || file.starts_with('~') ? file
-                                                        : std::filesystem::absolute(file, unknown).string();
-}
-
 /// A file of ssh's configuration as it was named: "none" and nothing are none.
 std::string named_file(const std::string& file) {
   return file.empty() || file == "none" ? file : from_root(file);
-}
-
-std::string in_home(const std::string& file) {
-  const char* home = std::getenv("HOME");
-  return file.starts_with("~/") && home != nullptr ? home + file.substr(1) : file;
-}
-
-bool is_there(const std::string& file) {
-  return access(in_home(file).c_str(), F_OK) == 0;
-}
-
-void add_identities(const ssh_call& call, std::vector<std::string>& settings) {
-  auto count = 0;
-  auto add = [&](const std::string& file) {
-    settings.push_back("key_files=" + from_root(file));
-    ++count;
-  };
-  for (const auto& [file, by_letter] : call.identities)
-    if (!by_letter || is_there(file))
-      add(file);
-    else
-      complain("warning: the key file " + file + " is not there");
-  // The agent offers all of its keys unless some are named; a certificate stands beside its key.
-  if ((call.identities_only || !call.certificates.empty()) && count == 0)
-    for (const auto* usual : {"~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"})
-      if (is_there(usual))
-        add(usual);
-  for (const auto& each : call.certificates)
-    add(each);
-  if (call.no_agent || (call.identities_only && count == 0))
-    settings.emplace_back("agent=false");
 }
 
 /// One list of ours for ssh's two, each of which has a default.
@@ -151,7 +114,6 @@ std::vector<std::string> overriding_settings(const ssh_call& call) {
   }
   if (!call.host_name.empty())
     result.push_back("host=" + with_host(call.host_name, call.host));
-  add_identities(call, result);
   add_known_hosts(call, result);
   return result;
 }
@@ -208,17 +170,17 @@ failure find_host(const ssh_call& call, configuration& config, cluster_config& b
     config.defaults.note_origin("ssh_config", {setting_origin::source::command_line, 0});
   }
   auto unknown = find_cluster(config, call.host, base, stop);
-  if (unknown.code == errc::none) {
+  if (unknown.code == errc::none && !base.settings.ssh_host.empty()) {
     meant = base;
-    if (base.settings.ssh_host.empty() || (call.user.empty() && call.port.empty()))
+    if (call.user.empty() && call.port.empty())
       return {};
     meant = config.defaults;
     meant.settings.name = meant.settings.ssh_host = call.host;
     note_words(call, meant);
     return ask_openssh(config, meant, stop);
   }
-  // With its address it is known; but what ssh complains of its own files is worth more than that.
-  if (unknown.code != errc::unknown_cluster)
+  // With its address it is known, and an address of IPv6 by itself; but what ssh complains of its own files is worth more than that.
+  if (unknown.code != errc::none && unknown.code != errc::unknown_cluster)
     return unknown;
   if (auto wrong = resolve_cluster(config, destination_of(call, config), base); wrong.code != errc::none)
     return wrong;
@@ -233,9 +195,16 @@ failure find_host(const ssh_call& call, configuration& config, cluster_config& b
                                            : wrong; // where there is no ssh there are no files of it
 }
 
+void take_passed_over(const cluster_config& of, std::vector<std::string>& warnings) {
+  warnings.insert(warnings.end(), of.passed_over.begin(), of.passed_over.end());
+  for (const auto& jump : of.jumps)
+    take_passed_over(jump, warnings);
+}
+
 /// The cluster that is meant, in the configuration under the name of its pool, which is another for each set
-/// of settings.
-failure settle(const ssh_call& call, configuration& config, std::string& name, const std::stop_token& stop) {
+/// of settings. `warnings`: of keys that are left out; whoever begins the process anew says them twice.
+failure settle(const ssh_call& call, configuration& config, std::string& name,
+               std::vector<std::string>& warnings, const std::stop_token& stop) {
   auto settings = overriding_settings(call);
   auto usual_file = config.defaults.settings.ssh_config;
   cluster_config base;
@@ -254,9 +223,12 @@ failure settle(const ssh_call& call, configuration& config, std::string& name, c
   name = base.settings.name;
   if (auto problems = override_settings(meant, settings); !problems.empty())
     return {errc::invalid_settings, to_string(problems.front())};
+  if (auto wrong = set_keys(call, meant); wrong.code != errc::none)
+    return wrong;
   if (!call.jump.empty())
     if (auto wrong = go_by_jumps(config, meant, call.jump, stop); wrong.code != errc::none)
       return wrong;
+  take_passed_over(meant, warnings);
   auto same = same_settings(meant.settings, base.settings);
   if (same && config.find(name) != nullptr)
     return {};
@@ -317,9 +289,9 @@ std::string not_followed(const ssh_call& call, int verbose) {
 }
 
 /// Ctrl-C ends what ssh is asked for, and what its configuration runs with it.
-std::optional<ending> settle_until_signal(const ssh_call& call, configuration& config, std::string& name) {
+std::optional<ending> settle_until_signal(const ssh_call& call, configuration& config, options& how) {
   signal_watch signals;
-  auto wrong = settle(call, config, name, signals.token());
+  auto wrong = settle(call, config, how.cluster, how.exec.warnings, signals.token());
   if (signals.caught() != 0) {
     complain(call.destination + ": interrupted; the command did not run");
     return ending{exec_failed, signals.caught()};
@@ -365,7 +337,7 @@ ending run_ssh(const options& from) {
     config->log_file = call.log_file;
   if (is_the_nodes(call, how, *config))
     how.cluster = call.host;
-  else if (auto ended = settle_until_signal(call, *config, how.cluster))
+  else if (auto ended = settle_until_signal(call, *config, how))
     return *ended;
   return run_command(how, *config);
 }

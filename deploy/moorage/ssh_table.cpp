@@ -154,7 +154,7 @@ constexpr std::array letters{
     ssh_letter{'e', "CHARACTER", idle, "Nothing: without a terminal there is no escape"},
     ssh_letter{'f', "", refused, "the command does not go to the background; let the shell do it, with &"},
     ssh_letter{'g', "", idle, "Nothing: no port is forwarded"},
-    ssh_letter{'i', "FILE", honoured, "A private key; may be repeated. One that is not there is left out"},
+    ssh_letter{'i', "FILE", honoured, "A private key; may be repeated. One that cannot be read is left out"},
     ssh_letter{'k', "", idle, "Nothing: there is no log-in by GSSAPI"},
     ssh_letter{'l', "USER", honoured, "User on the cluster"},
     ssh_letter{'m', "MACS", honoured, "MACs that may be agreed on, the preferred first"},

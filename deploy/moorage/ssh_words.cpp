@@ -38,7 +38,7 @@ private:
   bool take_value(const std::string& name, const std::string& written,
                   const std::vector<std::string>& values);
   bool take_last(const std::string& name, const std::string& written, const std::string& value);
-  bool take_texts(const std::string& name, const std::string& value);
+  bool take_texts(const std::string& name, const std::string& written, const std::string& value);
   void settle_methods();
   bool take_switches(const std::string& name, const std::string& value);
   bool take_log_level(const std::string& value);
@@ -260,13 +260,13 @@ bool reading::take_value(const std::string& name, const std::string& written,
     call_.settings.insert(call_.settings.end(), taken->settings.begin(), taken->settings.end());
     return true;
   }
-  if (take_texts(name, value))
+  if (take_texts(name, written, value))
     return true;
   return complaint_.empty() && (take_switches(name, value) || wrong_value(written, value));
 }
 
 /// False: it was none of these, or was wrong, which was said.
-bool reading::take_texts(const std::string& name, const std::string& value) {
+bool reading::take_texts(const std::string& name, const std::string& written, const std::string& value) {
   if (name == "user") {
     call_.user = value;
     return !value.empty();
@@ -281,6 +281,8 @@ bool reading::take_texts(const std::string& name, const std::string& value) {
     // Whichever comes first counts, as with ssh.
     if (!seen_.insert("a way").second)
       return true;
+    if (name == "proxyjump" && ("," + value + ",").find(",,") != std::string::npos)
+      return wrong("invalid " + written + " argument '" + value + "': it is hosts, with commas between them");
     if (lower(value) == "none")
       call_.command_between = "";
     else if (name == "proxyjump")

@@ -56,7 +56,7 @@ struct ssh_call {
 
   struct identity {
     std::string file;
-    bool by_letter = false; ///< -i, which warns where an option is refused
+    bool by_letter = false; ///< -i, and not the option
   };
   std::vector<identity> identities;
   std::vector<std::string> known_hosts; ///< the user's; empty: not given

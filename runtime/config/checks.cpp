@@ -41,20 +41,22 @@ setting_rules node_idle_end_rules() {
 }
 
 std::string check_file(const setting_rules& rules, const std::string& name) {
-  if (!rules.must_exist)
-    return {};
-  const std::string allowed = "; allowed: a file that can be read";
+  auto wrong = rules.must_exist ? unusable_key_file(name) : std::string{};
+  return wrong.empty() ? wrong : wrong + "; allowed: a file that can be read";
+}
+
+std::string unusable_key_file(const std::string& name) {
   auto path = expand_home(name);
   struct stat status {};
   // A key whose public part alone is on disk is one that the agent holds.
   if (stat(path.c_str(), &status) != 0 && stat((path + ".pub").c_str(), &status) == 0)
     path += ".pub";
   else if (stat(path.c_str(), &status) != 0)
-    return path + " is not there (" + std::generic_category().message(errno) + ")" + allowed;
+    return path + " is not there (" + std::generic_category().message(errno) + ")";
   if (!S_ISREG(status.st_mode))
-    return path + " is not a regular file" + allowed;
+    return path + " is not a regular file";
   if (access(path.c_str(), R_OK) != 0)
-    return path + " cannot be read (" + std::generic_category().message(errno) + ")" + allowed;
+    return path + " cannot be read (" + std::generic_category().message(errno) + ")";
   return {};
 }
 

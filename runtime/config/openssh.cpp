@@ -5,6 +5,7 @@
 #include <future>
 #include <thread>
 
+#include <arpa/inet.h>
 #include <limits.h>
 #include <unistd.h>
 
@@ -51,6 +52,12 @@ std::string file_of(const cluster_settings& settings) {
   return settings.ssh_config == "none" ? "none" : expand_home(settings.ssh_config);
 }
 
+/// An address that needs nobody to be known, and that a Host may be named as well as by any name.
+bool bare_address(const std::string& name) {
+  in6_addr address{};
+  return inet_pton(AF_INET6, name.c_str(), &address) == 1;
+}
+
 struct both_answers {
   openssh_answer with_files;
   openssh_answer without;
@@ -76,7 +83,15 @@ failure take_over(cluster_config& target, const both_answers& answers, std::stri
   const auto& host = target.settings.ssh_host;
   auto self = user_account_of(::getuid());
   // As ssh, which asks the password database and not $HOME.
-  ssh_config_reader who{host, self.home, self.name, this_machine(), key_there};
+  ssh_config_reader who{.alias = host,
+                        .home = self.home,
+                        .user = self.name,
+                        .other_home =
+                            home_folder() != self.home && !self.home.empty() &&
+                            target.origin_of("known_hosts_files").from == setting_origin::source::built_in,
+                        .machine = this_machine(),
+                        .wrong_with = unusable_key_file,
+                        .there = key_there};
   auto reading = read_ssh_options(answers.with_files.options, answers.without.options, who);
   if (!reading.wrong.empty())
     return {errc::invalid_settings, "ssh_host " + host + ": " + reading.wrong};
@@ -92,6 +107,10 @@ failure take_over(cluster_config& target, const both_answers& answers, std::stri
     result.note_origin(name, {setting_origin::source::ssh_config, 0});
   }
   result.not_followed = std::move(reading.not_followed);
+  if (!said_elsewhere(target, "key_files")) {
+    result.named_by = std::move(reading.named_by);
+    result.passed_over = std::move(reading.passed_over);
+  }
   if (auto wrong = check_settings(result.settings); wrong.code != errc::none)
     return {wrong.code, "ssh_host " + host + ": " + wrong.text};
   result.asked_openssh = true;
@@ -122,6 +141,10 @@ openssh_answer ask_openssh_about(const openssh_question& about, const std::strin
   }
   auto text = "ssh_config cannot be read for '" + printable(about.host) + "': ";
   text += result.complaints.empty() ? said.problem : result.complaints;
+  if (said.late)
+    text +=
+        " (a Match exec in its files, a host name that is looked up for them, or a file of theirs does not "
+        "answer)";
   if (!said.begun)
     text += " (ssh -G reads it; install OpenSSH's client, or set host and the rest in the configuration)";
   result.problem = {said.begun ? errc::invalid_settings : errc::local_failure, std::move(text)};
@@ -151,7 +174,7 @@ failure ask_openssh(const configuration& from, cluster_config& cluster, const st
 
 failure go_by_jumps(const configuration& from, cluster_config& cluster, const std::string& hops,
                     const std::stop_token& stop) {
-  return proxy_jumps{from, stop}.lead(cluster, hops);
+  return proxy_jumps{from, stop}.lead_by(cluster, hops);
 }
 
 std::vector<config_problem> ask_openssh(configuration& of, const std::stop_token& stop) {
@@ -194,9 +217,11 @@ failure find_cluster(const configuration& from, const std::string& name, cluster
     if (unusable == name)
       return why;
   auto unknown = resolve_cluster(from, name, result);
-  if (unknown.code == errc::none)
+  const bool address = unknown.code == errc::none && from.find(name) == nullptr && bare_address(name);
+  if (unknown.code == errc::none && !address)
     return ask_openssh(from, result, stop);
-  if (unknown.code != errc::unknown_cluster || !check_value(*find_cluster_field("ssh_host"), name).empty())
+  if (!address &&
+      (unknown.code != errc::unknown_cluster || !check_value(*find_cluster_field("ssh_host"), name).empty()))
     return unknown;
   auto host = from.defaults;
   host.settings.name = host.settings.ssh_host = name;
@@ -207,10 +232,17 @@ failure find_cluster(const configuration& from, const std::string& name, cluster
   auto of_nobody = other.get();
   for (const auto* each : {&answers.with_files, &answers.without, &of_nobody})
     if (each->problem.code != errc::none) {
+      if (address) // where there is no ssh there are no files of it
+        return each->problem.code == errc::local_failure ? failure{} : each->problem;
+      // ssh is there, and what is wrong with its files comes before what may be no matter.
+      if (each->problem.code != errc::local_failure)
+        return {each->problem.code, each->problem.text + "; and there is " + unknown.text};
       unknown.text += "; " + each->problem.text;
       return unknown;
     }
   if (!says_more(answers.with_files.options, name, of_nobody.options)) {
+    if (address)
+      return {};
     unknown.text += "; nor does " + (file.empty() ? "~/.ssh/config" : file) + " have a Host of that name";
     return unknown;
   }

@@ -82,6 +82,15 @@ failure proxy_jumps::lead(cluster_config& cluster, const std::string& hops) {
   return lead(cluster, hops, followed);
 }
 
+failure proxy_jumps::lead_by(cluster_config& cluster, const std::string& hops) {
+  hosts followed;
+  auto name = cluster.settings.name;
+  cluster.settings.name += "-by-jumps";
+  auto wrong = lead(cluster, hops, followed);
+  cluster.settings.name = std::move(name);
+  return wrong;
+}
+
 failure proxy_jumps::lead(cluster_config& cluster, const std::string& hops, hosts& followed) {
   hop nearest;
   const hop* before = nullptr;
@@ -151,6 +160,9 @@ failure proxy_jumps::find(const std::string& text, const hop* before, const clus
 // Its Host, and the way there.
 failure proxy_jumps::follow(cluster_config& jump, const hop* before, hosts& followed) {
   if (before != nullptr) {
+    // A host behind itself is another cluster than the one that it stands behind.
+    if (jump.settings.name == before->cluster.settings.name)
+      jump.settings.name += "-behind";
     jump.settings.jump = before->cluster.settings.name;
     jump.settings.proxy_command.clear();
     jump.note_origin("jump", {setting_origin::source::ssh_config, 0});

@@ -20,6 +20,9 @@ public:
 
   /// Has the cluster go by these hosts, the last the nearest to it.
   failure lead(cluster_config& cluster, const std::string& hops);
+  /// The same in the place of its own way, so that it may be among them itself: no circle, since they are a
+  /// list that ends.
+  failure lead_by(cluster_config& cluster, const std::string& hops);
 
 private:
   struct hop {

@@ -133,7 +133,8 @@ private:
       set("host_key_alias", alias, "hostkeyalias");
     auto own = files_on_line(said("userknownhostsfile"));
     auto shared = files_on_line(said("globalknownhostsfile"));
-    if (!differs("userknownhostsfile") && !differs("globalknownhostsfile"))
+    // What ssh names by itself is in the same home as its files.
+    if (!differs("userknownhostsfile") && !differs("globalknownhostsfile") && !who_.other_home)
       return;
     own.insert(own.end(), shared.begin(), shared.end());
     std::erase(own, "none");
@@ -149,22 +150,45 @@ private:
     else if (!agent.empty() && agent != "SSH_AUTH_SOCK")
       set("agent_socket", agent, "identityagent");
     said("certificatefile");
-    auto certificates = files_of("certificatefile");
+    const auto written_certificates = files_of("certificatefile");
+    auto certificates = written_certificates;
+    std::erase_if(certificates, [this](const auto& file) { return pass_over(file, "certificatefile"); });
     auto only = value_of(said_, "identitiesonly") == "yes";
     if (!differs("identityfile") && certificates.empty() && !only)
-      return;
+      return; // a certificate is no identity by itself
     auto keys = files_of("identityfile");
     if (value_of(said_, "identityfile") != "none")
       said("identityfile"); // of no key at all there is no such setting
     // As ssh does, of files that are not there. Of no key at all there is no such setting: where none is, the
     // agent's are tried, and the usual ones; where no others may be, that is worth a complaint.
     auto found = keys;
-    std::erase_if(found, [this](const std::string& file) { return who_.there && !who_.there(file); });
-    if (!found.empty() || !only)
+    std::erase_if(found, [this](const std::string& file) {
+      return (who_.there && !who_.there(file)) || pass_over(file, "identityfile");
+    });
+    if (!found.empty() || !only) {
       keys = std::move(found);
+    } else {
+      result_.passed_over.clear(); // each is refused by name
+      certificates = written_certificates;
+    }
+    for (const auto& [files, option] : {std::pair{&keys, "identityfile"}, {&certificates, "certificatefile"}})
+      for (const auto& each : *files)
+        result_.named_by.emplace_back(each, named(option));
     keys.insert(keys.end(), certificates.begin(), certificates.end());
     if (!keys.empty())
       set("key_files", keys, "identityfile");
+  }
+
+  std::string named(const std::string& option) const {
+    return as_written(option) + " of '" + who_.alias + "' in ssh's configuration";
+  }
+
+  // As ssh does, of a file that cannot be read, since another one may do.
+  bool pass_over(const std::string& file, const std::string& option) {
+    auto why = who_.wrong_with ? who_.wrong_with(file) : std::string{};
+    if (!why.empty())
+      result_.passed_over.push_back(named(option) + ": " + why);
+    return !why.empty();
   }
 
   strings files_of(std::string_view option) {

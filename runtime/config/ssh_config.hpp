@@ -26,7 +26,10 @@ struct ssh_config_reader {
   std::string alias = {}; ///< as it was asked about
   std::string home = {};
   std::string user = {};    ///< who runs this process
+  bool other_home = false;  ///< $HOME is another than this, which is no home of ssh's
   std::string machine = {}; ///< this machine's name
+  /// What is wrong with a key file or certificate; empty: nothing, or its public part is there.
+  std::string (*wrong_with)(const std::string& file) = nullptr;
   /// Whether a file, or its public part, is there.
   bool (*there)(const std::string& file) = nullptr;
 };
@@ -37,6 +40,8 @@ struct ssh_config_reading {
   std::string hops = {};
   /// Options that say something and are not followed, as ssh_config(5) writes them.
   std::vector<std::string> not_followed = {};
+  std::vector<std::pair<std::string, std::string>> named_by = {}; ///< as a cluster's (runtime/config.hpp)
+  std::vector<std::string> passed_over = {};                      ///< likewise
   std::string wrong = {}; ///< why the host cannot be a cluster; empty: it can
 };
 

@@ -94,7 +94,8 @@ std::string listen(pid_t pid, pipe_ends& out, pipe_ends& err, program_output& re
   auto too_much = false;
   for (;;) {
     auto left = std::chrono::ceil<std::chrono::milliseconds>(due - clock::now());
-    if (left.count() <= 0)
+    result.late = left.count() <= 0;
+    if (result.late)
       return "had not answered after " + format_duration(timeout);
     std::array<pollfd, 4> all{pollfd{out.ours.get(), POLLIN, 0}, pollfd{err.ours.get(), POLLIN, 0},
                               pollfd{ended.get(), POLLIN, 0}, pollfd{stopped.get(), POLLIN, 0}};

@@ -84,6 +84,53 @@ TEST_CASE(
                                             (home.folder / "nope") + " is not there"));
 }
 
+TEST_CASE("a bad key or certificate beside a Host's good key keeps neither ssh nor moorage from logging in") {
+  hosts_home home;
+  const auto gone = home.folder / "gone", folder = home.folder / "folder", garbage = home.folder / "garbage";
+  std::filesystem::create_directory(folder);
+  std::ofstream{garbage} << "no key at all\n";
+  std::filesystem::permissions(garbage, std::filesystem::perms::owner_read);
+  const auto lumi = host_of("lumi", home.sshd) + "  IdentitiesOnly yes\n";
+  auto both = [&home](std::vector<std::string> words) {
+    words.insert(words.begin(), {"ssh", "-F", home.ssh_config()});
+    words.insert(words.end(), {"lumi", "echo", "in"});
+    auto ended = home.moorage(words);
+    INFO(ended.error_output);
+    CHECK(ended.output == "in\n");
+    auto ssh = home.spec(words);
+    ssh.executable = "/usr/bin/env";
+    ssh.arguments.insert(ssh.arguments.begin() + 1, {"-o", "BatchMode=yes"});
+    CHECK(run(ssh).output == "in\n");
+    return ended.error_output;
+  };
+  home.write(lumi);
+  for (const auto& certificate : {gone, folder, garbage})
+    for (const auto& words : {std::vector<std::string>{"-o", "CertificateFile=" + certificate},
+                              {"-i", home.sshd.client_key(), "-o", "CertificateFile=" + certificate}}) {
+      auto told = both(words);
+      CHECK((certificate == garbage ? told.empty()
+                                    : told.starts_with("moorage: warning: CertificateFile: " + certificate)));
+    }
+  for (const auto& key : {gone, folder, garbage})
+    CHECK_THAT(both({"-i", key, "-i", home.sshd.client_key()}), !Contains("key_files"));
+  // One that is not there is told of once, though the process begins anew to have a pool.
+  CHECK(both({"-i", gone}) ==
+        "moorage: warning: -i: " + gone + " is not there (No such file or directory)\n");
+  for (const auto& line : {"IdentityFile " + folder, "CertificateFile " + gone, "IdentityFile " + garbage}) {
+    home.write(lumi + "  " + line + "\n");
+    CHECK_THAT(both({}), !Contains("lumi-"));
+    auto exec = home.moorage({"exec", "lumi", "--", "echo", "in"});
+    CHECK(exec.output == "in\n");
+    auto file = line.substr(line.find(' ') + 1);
+    if (file != garbage)
+      CHECK_THAT(exec.error_output,
+                 Catch::Matchers::StartsWith("moorage: warning: " + line.substr(0, line.find(' ')) +
+                                             " of 'lumi' in ssh's configuration: " + file));
+    CHECK_THAT(home.moorage({"config", "lumi"}).error_output,
+               Contains(file == garbage ? "" : "warning: " + line.substr(0, line.find(' '))));
+  }
+}
+
 TEST_CASE("a user and a port that ssh's words name are ssh's own to match and to put into names") {
   hosts_home home;
   std::filesystem::copy_file(home.sshd.client_key(), home.folder / ("key-" + home.sshd.user()));

@@ -123,6 +123,16 @@ TEST_CASE("what is no option of ssh's, or is incomplete, is told in one line") {
   CHECK_THAT(read({"--socket", "x", "h"}), Contains("options of moorage stand before ssh"));
 }
 
+TEST_CASE("hosts to go by that are none at all are refused, as by ssh, and never left out") {
+  for (const auto* hosts : {"", ",", "a,", ",a", "a,,b"})
+    CHECK_THAT(read({"-J", hosts, "h"}), Contains("invalid -J argument '" + std::string{hosts} + "'"));
+  CHECK_THAT(read({"-oProxyJump=a,", "h"}), Contains("invalid ProxyJump argument 'a,'"));
+  CHECK(parse_ssh({"-J", "a,b", "h"}).call.jump == "a,b");
+  for (const auto* hosts : {"", ",", "a,", "a,,b"})
+    CHECK_FALSE(
+        moorage::output_of({"ssh", "-G", "-F", "none", "-J", hosts, "h"}, std::chrono::seconds{10}).done);
+}
+
 TEST_CASE("algorithms and the address to come from are settings, by option and by letter") {
   CHECK(read({"-c", "aes256-ctr", "-m", "hmac-sha1", "-b::1", "-oKexAlgorithms=+diffie-hellman-group14-sha1",
               "-o", "HostKeyAlgorithms=ssh-ed25519", "-oPubkeyAcceptedAlgorithms=-rsa-sha2-256", "h"}) ==

@@ -184,6 +184,43 @@ TEST_CASE("a cluster's own way stands in the place of its Host's ProxyJump") {
   CHECK(by_nothing.jumps.empty());
 }
 
+TEST_CASE("a host may be behind itself, where a list says so and ends") {
+  jumping_files files{
+      "Host a\n  HostName a.example\n  ProxyJump gate\nHost twice\n  ProxyJump plain,plain,plain\n"
+      "Host plain\n  User me\nHost self\n  ProxyJump self\nHost ring\n  ProxyJump back\n"
+      "Host back\n  ProxyJump ring\n"};
+  auto way = [](const cluster_config& of) {
+    std::string result;
+    for (auto next = of.settings.jump; !next.empty();) {
+      auto found = std::find_if(of.jumps.begin(), of.jumps.end(),
+                                [&](const auto& each) { return each.settings.name == next; });
+      result += result.empty() ? "" : " ";
+      if (found == of.jumps.end() || result.size() > 100)
+        return result + "?";
+      result += found->settings.host;
+      next = found->settings.jump;
+    }
+    return result;
+  };
+  auto twice = files.host("twice");
+  CHECK(way(twice) == "plain plain plain");
+  CHECK(twice.jumps.back().settings.name == "plain"); // the first is what a command would call it
+  std::vector<cluster_config> jumps;
+  CHECK(find_jumps(files.from(), twice, jumps).text == "");
+  CHECK(jumps.size() == 3);
+  auto by_itself = [&](const std::string& host, const std::string& hops) {
+    auto cluster = files.host(host);
+    auto wrong = go_by_jumps(files.from(), cluster, hops);
+    CHECK(cluster.settings.name == host);
+    return wrong.code == errc::none ? way(cluster) : wrong.text;
+  };
+  CHECK(by_itself("a", "a") == "a.example gate");
+  CHECK(by_itself("plain", "plain") == "plain");
+  // Circles are what ssh's files make for ever; the shortest ssh sees itself.
+  CHECK_THAT(files.refusal("self"), Contains("loop via self"));
+  CHECK_THAT(by_itself("plain", "ring"), Contains("a circle: "));
+}
+
 TEST_CASE("jump hosts that lead back to one another are refused by name") {
   jumping_files files{"Host a\n  ProxyJump b\nHost b\n  ProxyJump a\n"
                       "Host every\n  HostName every.example\n"

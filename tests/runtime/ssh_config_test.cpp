@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/config/openssh.hpp"
@@ -19,6 +20,7 @@ using namespace moorage;
 using namespace moorage::test;
 using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
+using Catch::Matchers::StartsWith;
 
 namespace {
 
@@ -153,6 +155,53 @@ TEST_CASE("keys of a Host: those that are there, in ssh's order, with their toke
   CHECK_FALSE(files.host("agentless").settings.agent);
 }
 
+TEST_CASE(
+    "a key or certificate of a Host that cannot be read is passed over by its option, while another may do") {
+  ssh_files files{""};
+  auto key = [&](const std::string& name) { return files.folder / name; };
+  write_text(key("good"), "");
+  REQUIRE(mkdir(key("folder").c_str(), 0700) == 0);
+  const auto bad = " IdentityFile " + key("folder") + "\n CertificateFile " + key("gone") + "\n";
+  write_text(files.file(), "Host some\n IdentitiesOnly yes\n" + bad + " IdentityFile " + key("good") +
+                               "\nHost none\n" + bad + "Host only\n IdentitiesOnly yes\n" + bad);
+  auto told = [&](const std::string& host) {
+    return strings{"CertificateFile of '" + host + "' in ssh's configuration: " + key("gone") +
+                       " is not there (No such file or directory)",
+                   "IdentityFile of '" + host + "' in ssh's configuration: " + key("folder") +
+                       " is not a regular file"};
+  };
+  auto some = files.host("some");
+  CHECK(some.settings.key_files == strings{key("good")});
+  CHECK(some.passed_over == told("some"));
+  CHECK(check_files({}, some).empty());
+  // Without any of them there is the agent.
+  CHECK(files.host("none").settings.key_files.empty());
+  CHECK(files.host("none").passed_over == told("none"));
+  // Where no other may be tried, each is what is wrong.
+  auto only = files.host("only");
+  CHECK(only.passed_over.empty());
+  strings refused;
+  for (const auto& each : check_files({}, only))
+    refused.push_back(to_string(each));
+  auto allowed = "; allowed: a file that can be read";
+  CHECK(refused == strings{told("only")[1] + allowed, told("only")[0] + allowed});
+}
+
+TEST_CASE("an address of IPv6 may be a Host, and what holds for every name makes it none") {
+  ssh_files files{"Host ::1\n  Port 2222\nHost fd00::* !fd00::2\n  User deep\nHost *\n  User me\n"};
+  auto own = files.host("::1");
+  CHECK(own.settings.ssh_host == "::1");
+  CHECK(own.settings.host == "::1");
+  CHECK(own.settings.port == 2222);
+  CHECK(own.settings.user == "me");
+  CHECK(files.host("fd00::1").settings.user == "deep");
+  auto other = files.host("fd00::2");
+  CHECK(other.settings.ssh_host.empty());
+  CHECK(other.settings.host == "fd00::2");
+  CHECK(other.settings.user.empty());
+  CHECK_THAT(ssh_files{"Frobnicate yes\n"}.refusal("::1").text, Contains("Bad configuration option"));
+}
+
 TEST_CASE("Match, Include, patterns and negation are ssh's own, since ssh reads them") {
   ssh_files files{""};
   write_text(files.folder / "more", "Host *.deep\n  Port 2300\n");
@@ -192,6 +241,43 @@ TEST_CASE("what ssh complains of is told as it says it, with file and line") {
   auto wrong = files.refusal("lumi");
   CHECK_THAT(wrong.text, Contains("config: line 3: Bad configuration option: frobnicate") &&
                              Contains("line 4: Bad port 'none'"));
+}
+
+TEST_CASE("what is wrong with ssh's files is told before what may be no matter, and what hangs by its likely "
+          "cause") {
+  ssh_files bad{"Frobnicate yes\n"};
+  auto wrong = bad.refusal("lumi");
+  CHECK(wrong.code == errc::invalid_settings);
+  CHECK_THAT(wrong.text,
+             StartsWith("ssh_config cannot be read for 'lumi': ") && Contains("no cluster 'lumi'"));
+  ssh_files hanging{"Match exec \"sleep 60\"\n  User me\n"};
+  auto late = ask_openssh_about({"lumi"}, hanging.file(), 300ms, {});
+  CHECK(late.problem.code == errc::invalid_settings);
+  CHECK_THAT(late.problem.text,
+             StartsWith("ssh_config cannot be read for 'lumi': ssh had not answered after") &&
+                 Contains("a Match exec"));
+}
+
+TEST_CASE(
+    "with another $HOME than the password database's, the known hosts that ssh takes by itself are its own") {
+  ssh_files files{"Host lumi\n  User me\nHost told\n  UserKnownHostsFile /of/told\n"};
+  const std::string before = getenv("HOME");
+  auto table = parsed(
+      "[defaults]\nknown_hosts_files = [\"/of/mine\"]\n[clusters.a]\nssh_host = \"lumi\"\nssh_config = \"" +
+      files.file() + "\"\n");
+  setenv("HOME", files.folder.path().c_str(), 1);
+  auto lumi = files.host("lumi"), told = files.host("told");
+  auto problems = ask_openssh(table);
+  setenv("HOME", own_home().c_str(), 1);
+  auto usual = files.host("lumi");
+  setenv("HOME", before.c_str(), 1);
+  CHECK(lumi.settings.known_hosts_files == strings{own_home() + "/.ssh/known_hosts",
+                                                   own_home() + "/.ssh/known_hosts2",
+                                                   "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"});
+  CHECK(told.settings.known_hosts_files.front() == "/of/told");
+  CHECK(problems.empty());
+  CHECK(table.clusters.at(0).settings.known_hosts_files == strings{"/of/mine"});
+  CHECK(usual.settings.known_hosts_files.empty());
 }
 
 TEST_CASE("a name that ssh or a shell would read as something else never gets to them") {

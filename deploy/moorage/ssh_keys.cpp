@@ -1,0 +1,79 @@
+#include "deploy/moorage/ssh_keys.hpp"
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include <unistd.h>
+
+#include "messages/settings_table.hpp"
+#include "runtime/config/fields.hpp"
+#include "runtime/system/account.hpp"
+
+namespace moorage::cli {
+
+namespace {
+
+using files = std::vector<std::string>;
+
+/// Whether it may be used; else that was told.
+bool usable(const std::string& file, const char* written, cluster_config& meant) {
+  auto why = unusable_key_file(file);
+  if (why.empty())
+    meant.named_by.emplace_back(file, written);
+  else
+    meant.passed_over.push_back(std::string{written} + ": " + why);
+  return why.empty();
+}
+
+files usual_keys() {
+  files result;
+  for (const auto* usual : {"~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"})
+    if (access(expand_home(usual).c_str(), F_OK) == 0)
+      result.emplace_back(usual);
+  return result;
+}
+
+} // namespace
+
+std::string from_root(const std::string& file) {
+  std::error_code unknown;
+  return file.starts_with('/') || file.starts_with('~') ? file
+                                                        : std::filesystem::absolute(file, unknown).string();
+}
+
+failure set_keys(const ssh_call& call, cluster_config& meant) {
+  auto& settings = meant.settings;
+  files keys, certificates;
+  for (const auto& [file, by_letter] : call.identities)
+    if (auto whole = from_root(file); usable(whole, by_letter ? "-i" : "IdentityFile", meant))
+      keys.push_back(std::move(whole));
+  for (const auto& file : call.certificates)
+    if (auto whole = from_root(file); usable(whole, "CertificateFile", meant))
+      certificates.push_back(std::move(whole));
+  const bool of_words = !keys.empty();
+  if (keys.empty())
+    keys = settings.key_files;
+  // The agent offers all of its keys unless some are named; a certificate stands beside its key.
+  if (keys.empty() && (call.identities_only || !certificates.empty()))
+    keys = usual_keys();
+  if (call.no_agent || (call.identities_only && keys.empty()))
+    settings.agent = false;
+  if (keys.empty() && !settings.agent && usual_keys().empty() && !meant.passed_over.empty()) {
+    std::string all;
+    for (const auto& each : meant.passed_over)
+      all += (all.empty() ? "" : "; ") + each;
+    return {errc::invalid_settings, "there is no key to log in with: " + all};
+  }
+  if (!of_words && certificates.empty() && keys == settings.key_files)
+    return {};
+  keys.insert(keys.end(), certificates.begin(), certificates.end());
+  if (auto wrong = check_value(*find_cluster_field("key_files"), keys); !wrong.empty())
+    return {errc::invalid_settings, "-i: " + wrong};
+  settings.key_files = std::move(keys);
+  if (of_words)
+    meant.note_origin("key_files", {setting_origin::source::command_line, 0});
+  return {};
+}
+
+} // namespace moorage::cli

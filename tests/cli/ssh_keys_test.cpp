@@ -1,0 +1,77 @@
+// Keys and certificates that the words of `moorage ssh` name, beside those of the cluster.
+#include <catch2/catch.hpp>
+
+#include <fstream>
+
+#include "deploy/moorage/ssh_keys.hpp"
+#include "tests/support/scratch_folder.hpp"
+
+using namespace moorage;
+using namespace moorage::cli;
+using Catch::Contains;
+
+namespace {
+
+using texts = std::vector<std::string>;
+
+struct keys_of_words {
+  keys_of_words() {
+    for (const auto* each : {"own", "mine", "mine-cert.pub"})
+      std::ofstream{folder / each};
+    meant.settings.key_files = {folder / "own"};
+  }
+  failure set(const texts& words) {
+    auto all = words;
+    all.emplace_back("lumi");
+    auto [call, complaint] = parse_ssh(all);
+    REQUIRE(complaint.empty());
+    return set_keys(call, meant);
+  }
+  std::string file(const std::string& name) const { return folder / name; }
+
+  support::scratch_folder folder;
+  cluster_config meant;
+};
+
+} // namespace
+
+TEST_CASE("a certificate among ssh's words is added to the cluster's keys, whatever it is worth") {
+  keys_of_words keys;
+  CHECK(keys.set({"-o", "CertificateFile=" + keys.file("mine-cert.pub")}).code == errc::none);
+  CHECK(keys.meant.settings.key_files == texts{keys.file("own"), keys.file("mine-cert.pub")});
+  CHECK(keys.meant.passed_over.empty());
+  keys_of_words without;
+  CHECK(without.set({"-o", "CertificateFile=" + without.file("gone")}).code == errc::none);
+  CHECK(without.meant.settings.key_files == texts{without.file("own")});
+  CHECK(without.meant.passed_over ==
+        texts{"CertificateFile: " + without.file("gone") + " is not there (No such file or directory)"});
+}
+
+TEST_CASE("keys among ssh's words stand in the place of the cluster's, once one of them can be read") {
+  keys_of_words keys;
+  CHECK(
+      keys.set({"-i", keys.file("gone"), "-o", "IdentityFile=" + keys.folder.path(), "-i", keys.file("mine")})
+          .code == errc::none);
+  CHECK(keys.meant.settings.key_files == texts{keys.file("mine")});
+  CHECK(keys.meant.passed_over ==
+        texts{"-i: " + keys.file("gone") + " is not there (No such file or directory)",
+              "IdentityFile: " + keys.folder.path() + " is not a regular file"});
+  keys_of_words own;
+  CHECK(own.set({"-i", own.file("gone"), "-o", "IdentitiesOnly=yes"}).code == errc::none);
+  CHECK(own.meant.settings.key_files == texts{own.file("own")});
+  CHECK(own.meant.settings.agent);
+}
+
+TEST_CASE("when nothing is left to log in with, ssh's words are refused with each that they name") {
+  support::scratch_folder home;
+  const std::string before = getenv("HOME");
+  setenv("HOME", home.path().c_str(), 1);
+  keys_of_words keys;
+  keys.meant.settings.key_files.clear();
+  auto refused = keys.set(
+      {"-i", keys.file("gone"), "-o", "CertificateFile=" + keys.file("lost"), "-o", "IdentityAgent=none"});
+  setenv("HOME", before.c_str(), 1);
+  CHECK(refused.code == errc::invalid_settings);
+  CHECK_THAT(refused.text, Contains("no key to log in with: -i: " + keys.file("gone") + " is not there") &&
+                               Contains("; CertificateFile: " + keys.file("lost") + " is not there"));
+}
