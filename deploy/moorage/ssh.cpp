@@ -178,7 +178,8 @@ failure find_host(const ssh_call& call, configuration& config, cluster_config& b
     note_words(call, meant);
     return ask_openssh(config, meant, stop);
   }
-  // With its address it is known, and an address of IPv6 by itself; but what ssh complains of its own files is worth more than that.
+  // With its address it is known, and an address of IPv6 by itself; but what ssh complains of its own files
+  // is worth more than that.
   if (unknown.code != errc::none && unknown.code != errc::unknown_cluster)
     return unknown;
   if (auto wrong = resolve_cluster(config, destination_of(call, config), base); wrong.code != errc::none)
