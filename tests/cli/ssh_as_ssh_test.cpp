@@ -15,7 +15,10 @@ namespace {
 
 /// A configuration of ssh's that is said of every name: how it gets to the sshd.
 struct both_programs {
-  explicit both_programs(support::real_sshd_settings settings = {}) : sshd(std::move(settings)) { write(""); }
+  both_programs() {
+    write("");
+    std::ofstream{folder / "moorage.toml"} << "[defaults]\nssh_config = \"ssh_config\"\n";
+  }
 
   void write(const std::string& before) const {
     std::ofstream{file()} << before << "Host *\n  HostName " << sshd.host() << "\n  Port " << sshd.port()
@@ -24,8 +27,8 @@ struct both_programs {
   }
   std::string file() const { return folder / "ssh_config"; }
   finished moorage(std::vector<std::string> words) const {
-    words.insert(words.begin(), {"ssh", "-F", file()});
-    return run({std::move(words), folder.path()});
+    words.insert(words.begin(), "ssh");
+    return run({std::move(words), folder.path(), {}, {{"MOORAGE_CONFIG", folder / "moorage.toml"}}});
   }
   finished ssh(std::vector<std::string> words) const {
     words.insert(words.begin(), {"ssh", "-F", file(), "-o", "BatchMode=yes"});
