@@ -13,6 +13,7 @@
 #include "messages/machines.hpp"
 #include "messages/printable.hpp"
 #include "messages/settings_table.hpp"
+#include "messages/settings_words.hpp"
 
 namespace moorage {
 
@@ -34,10 +35,14 @@ std::string wrong_name(const std::string& name) {
     return "longer than 300 characters";
   auto fits = [](unsigned char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view{"-_.@:[]%,"}.find(static_cast<char>(c)) != std::string_view::npos;
+           std::string_view{"-_.@:[]%,"}.find(static_cast<char>(c)) != std::string_view::npos ||
+           inside_names.find(static_cast<char>(c)) != std::string_view::npos;
   };
-  if (!std::all_of(name.begin(), name.end(), fits))
-    return "'" + name + "' may hold letters, digits, '-', '_', '.', '@', ':', '[', ']', '%' and ',' only";
+  if (!std::all_of(name.begin(), name.end(), fits) || !begins_as_name(name))
+    return "'" + name +
+           "' may hold letters, digits, '-', '_', '.', '@', ':', '[', ']', '%' and ',', and but at its "
+           "beginning "
+           "'+', '/', '=' and '~', only";
   return {};
 }
 

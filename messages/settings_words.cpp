@@ -43,6 +43,10 @@ std::string wrong_words(const std::string& text, std::string (*wrong_word)(const
 
 } // namespace
 
+bool begins_as_name(std::string_view name) {
+  return name.empty() || inside_names.find(name.front()) == std::string_view::npos;
+}
+
 std::string wrong_host(const std::string& host) {
   if (host.empty())
     return "a cluster needs a host: a name or an address";
@@ -81,11 +85,15 @@ std::string wrong_ssh_host(const std::string& host) {
     return {};
   // ssh would take the first for an option, and a ProxyCommand's shell may be given the others.
   in6_addr address{};
+  // Nor has a shell a meaning for `inside_names` within a word.
   auto right = host.size() <= 255 && host.front() != '-' &&
-               (made_of(host, "-_.") || inet_pton(AF_INET6, host.c_str(), &address) == 1);
+               ((made_of(host, std::string{"-_."}.append(inside_names)) && begins_as_name(host)) ||
+                inet_pton(AF_INET6, host.c_str(), &address) == 1);
   return right
              ? ""
-             : "'" + host + "' is no name of a Host (letters, digits, '-', '_' and '.'; or an IPv6 address)";
+             : "'" + host +
+                   "' is no name of a Host (letters, digits, '-', '_' and '.'; '+', '/', '=' and '~' but at "
+                   "its beginning; or an IPv6 address)";
 }
 
 std::string wrong_optional_file(const std::string& file) {
@@ -113,8 +121,9 @@ std::string wrong_secret(const std::string& entry) {
 
 /// As the name of a cluster (messages/settings.cpp).
 std::string wrong_jump(const std::string& cluster) {
-  return cluster.size() <= 300 && made_of(cluster, "-_.@:[]%,") ? ""
-                                                                : "'" + cluster + "' is no cluster's name";
+  auto right = cluster.size() <= 300 && begins_as_name(cluster) &&
+               made_of(cluster, std::string{"-_.@:[]%,"}.append(inside_names));
+  return right ? "" : "'" + cluster + "' is no cluster's name";
 }
 
 std::string wrong_node(const std::string& node) {

@@ -228,7 +228,9 @@ std::vector<config_problem> ask_openssh(configuration& of, const std::stop_token
 void add_jumps(configuration& to);
 
 /// `resolve_cluster`, and `ask_openssh`. A name that is in no configuration may be one that ssh's files have
-/// something to say of: a Host, or a pattern that does not match every name.
+/// something to say of: a Host, or a pattern that does not match every name. So may an address of IPv6 be,
+/// which is a destination besides. Where ssh has no answer for a name that is in no configuration: as
+/// `ask_openssh`, but `unknown_cluster` where there is no program ssh.
 failure find_cluster(const configuration& from, const std::string& name, cluster_config& result,
                      const std::stop_token& stop = {});
 /// The clusters by which it jumps, found likewise, one by another; the one that it jumps by itself is first.

@@ -183,6 +183,8 @@ failure find_host(const ssh_call& call, configuration& config, cluster_config& b
   // is worth more than that.
   if (unknown.code != errc::none && unknown.code != errc::unknown_cluster)
     return unknown;
+  if (auto why = check_value(*find_cluster_field("host"), call.host); !why.empty())
+    return {errc::invalid_settings, why + "; nor is it a Host of ssh's configuration"};
   if (auto wrong = resolve_cluster(config, destination_of(call, config), base); wrong.code != errc::none)
     return wrong;
   meant = base;

@@ -1,6 +1,7 @@
 #include "runtime/config/proxy_jumps.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "messages/printable.hpp"
 #include "messages/settings_table.hpp"
@@ -41,10 +42,26 @@ bool names_port(const std::string& text, const std::string& host) {
   return after_user.size() > host.size() + (after_user.starts_with('[') ? 2 : 0);
 }
 
+/// The host's place in the text, where a Host may be called as no host is: "a+b". Else nothing.
+std::optional<std::pair<std::size_t, std::size_t>> name_of_host_alone(const std::string& text) {
+  auto from = text.rfind('@') + 1; // npos + 1 is 0
+  auto host = text.substr(from, text.find(':', from) - from);
+  auto may = [&host](const char* field) { return check_value(*find_cluster_field(field), host).empty(); };
+  return may("ssh_host") && !may("host") ? std::optional{std::pair{from, host.size()}} : std::nullopt;
+}
+
 failure parse_hop(const std::string& text, cluster_config& result) {
-  auto wrong = parse_destination(text, result.settings);
+  auto parsed = text;
+  auto name = name_of_host_alone(text);
+  if (name)
+    parsed.replace(name->first, name->second, "a");
+  auto wrong = parse_destination(parsed, result.settings);
   if (wrong.code != errc::none)
     return no_jump(text, wrong.text);
+  if (name) {
+    result.settings.name = text;
+    result.settings.host = text.substr(name->first, name->second);
+  }
   const auto& host = result.settings.host;
   // What it says itself stays, whatever its Host says; ssh gives it to the other ssh as options.
   if (text.find('@') != std::string::npos)

@@ -78,6 +78,28 @@ TEST_CASE("files of ssh's that it has no answer for are not asked about again, b
   CHECK(by_ssh == asked({"-F", programs.file(), "exec", "x", "--", "true"}));
 }
 
+TEST_CASE(
+    "names that no host has are Hosts, on the way as well, and the refusal of one says it once, as written") {
+  both_programs programs;
+  for (const std::string name : {"a+b", "x/y", "a=b", "a~b"}) {
+    CAPTURE(name);
+    programs.write("Host " + name + "\n  RekeyLimit 16M\n" +
+                   (name == "x/y" ? "" : "Host far\n  ProxyJump " + name + "\n"));
+    CHECK(programs.both({name}) == "in\n");
+    CHECK(programs.both({"-l", programs.sshd.user(), name}) == "in\n");
+    if (name == "x/y") // no hop's name for ssh
+      continue;
+    CHECK(programs.both({"far"}) == "in\n");
+    CHECK(programs.both({"-J", programs.sshd.user() + "@" + name, "b"}) == "in\n");
+  }
+  for (const std::string name : {"c+d", "a|b", "a;b"}) {
+    auto refused = programs.moorage({"-F", "none", name, "true"});
+    CHECK(refused.code == 255);
+    CHECK_THAT(refused.error_output,
+               Catch::StartsWith("moorage: '" + name + "' is no host name") && !Contains(":22"));
+  }
+}
+
 TEST_CASE("an address of IPv6 as ssh's destination has what its files say, as any other") {
   both_programs programs;
   for (const std::vector<std::string>& words : {std::vector<std::string>{"::1"},

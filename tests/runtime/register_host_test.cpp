@@ -44,7 +44,7 @@ TEST_CASE("a Host that was registered is a cluster of a runtime, and so are the 
   CHECK(pools.register_host("far", config));
   auto refused = pools.register_host("farther", config);
   REQUIRE_FALSE(refused);
-  CHECK(refused.error().code == errc::unknown_cluster);
+  CHECK(refused.error().code == errc::invalid_settings);
   CHECK_THAT(refused.error().text, Contains("config: line 1: Bad configuration option: nonsense"));
 }
 

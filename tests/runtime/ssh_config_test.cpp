@@ -280,6 +280,33 @@ TEST_CASE(
   CHECK(usual.settings.known_hosts_files.empty());
 }
 
+TEST_CASE("a Host may have a name that no host has, also on the way, as ssh takes it") {
+  for (const std::string name : {"a+b", "a=b", "a~b", "x/y", "a/../b"}) {
+    CAPTURE(name);
+    const bool hop = name.find('/') == std::string::npos; // as ssh has it
+    ssh_files files{
+        "Host " + name + "\n  HostName h.example\n  User me\n" +
+        (hop ? "Host far\n  ProxyJump you@" + name + ":2222\nHost near\n  ProxyJump " + name + "\n" : "")};
+    CHECK(output_of({"ssh", "-G", "-F", files.file(), name}, 10s).done);
+    auto host = files.host(name);
+    CHECK(host.settings.name == name);
+    CHECK(host.settings.host == "h.example");
+    if (!hop)
+      continue;
+    auto far = files.host("far");
+    REQUIRE(far.jumps.size() == 1);
+    CHECK(far.jumps[0].settings.host == "h.example");
+    CHECK(far.jumps[0].settings.user == "you");
+    CHECK(far.jumps[0].settings.port == 2222);
+    CHECK(files.host("near").settings.jump == name);
+  }
+  // Without a HostName it is a host, which it cannot be.
+  CHECK_THAT(ssh_files{"Host a+b\n  User me\n"}.refusal("a+b").text,
+             Contains("ssh_host a+b: HostName a+b: 'a+b' is no host name"));
+  for (const std::string name : {"+a", "/a", "=a", "~a", "a|b", "a&b", "a>b", "a(b"})
+    CHECK(ssh_files{"Host *\n  User me\n"}.refusal(name).code == errc::unknown_cluster);
+}
+
 TEST_CASE("a name that ssh or a shell would read as something else never gets to them") {
   ssh_files files{"Host *\n  User me\n  ProxyCommand echo %n\n"};
   for (const char* name : {"-oProxyCommand=true", "a;b", "$(x)", "a b", "`x`", "a'b"})
@@ -288,7 +315,8 @@ TEST_CASE("a name that ssh or a shell would read as something else never gets to
   REQUIRE(told.problems.size() == 1);
   CHECK(to_string(told.problems[0]) ==
         "m.toml:2:12: clusters.a.ssh_host: '-oProxyCommand=true' is no name of "
-        "a Host (letters, digits, '-', '_' and '.'; or an IPv6 address)");
+        "a Host (letters, digits, '-', '_' and '.'; '+', '/', '=' and '~' but at its beginning; or an IPv6 "
+        "address)");
 }
 
 TEST_CASE("a cluster's table comes before its ssh_host, and that before [defaults]") {
