@@ -40,9 +40,8 @@ std::string wrong_name(const std::string& name) {
   };
   if (!std::all_of(name.begin(), name.end(), fits) || !begins_as_name(name))
     return "'" + name +
-           "' may hold letters, digits, '-', '_', '.', '@', ':', '[', ']', '%' and ',', and but at its "
-           "beginning "
-           "'+', '/', '=' and '~', only";
+           "' may hold letters, digits, '-', '_', '.', '@', ':', '[', ']', '%' and ',', and "
+           "except at its beginning '+', '/', '=' and '~', only";
   return {};
 }
 

@@ -89,11 +89,10 @@ std::string wrong_ssh_host(const std::string& host) {
   auto right = host.size() <= 255 && host.front() != '-' &&
                ((made_of(host, std::string{"-_."}.append(inside_names)) && begins_as_name(host)) ||
                 inet_pton(AF_INET6, host.c_str(), &address) == 1);
-  return right
-             ? ""
-             : "'" + host +
-                   "' is no name of a Host (letters, digits, '-', '_' and '.'; '+', '/', '=' and '~' but at "
-                   "its beginning; or an IPv6 address)";
+  return right ? ""
+               : "'" + host +
+                     "' is no name of a Host (letters, digits, '-', '_' and '.'; '+', '/', '=' and '~' "
+                     "except at its beginning; or an IPv6 address)";
 }
 
 std::string wrong_optional_file(const std::string& file) {

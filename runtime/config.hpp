@@ -105,6 +105,9 @@ struct cluster_config {
   /// What of those cannot be used, and so is left out, as ssh does; such as "CertificateFile of 'lumi' in
   /// ssh's configuration: /home/me/x is not there (No such file or directory)".
   std::vector<std::string> passed_over = {};
+  /// What ssh said of its files where it went on all the same, as it said it, such as "… line 3: Unsupported
+  /// option". Empty: nothing.
+  std::string complaints = {};
   /// The jump hosts that ssh's ProxyJump names and that are in no table, the nearest first, and none of them
   /// with jumps here of its own.
   std::vector<cluster_config> jumps = {};

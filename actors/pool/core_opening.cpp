@@ -273,15 +273,21 @@ void pool_core::given_up(time_point began, failure reason, const ssh_error& erro
   // An address that the name has not got does not come to it by waiting.
   auto passes =
       is_transient(error.kind) && (error.kind != ssh_failure::name_not_found || !settings_.hosts.empty());
-  if (!asked_for.empty() && (machines_.several() || !machines_.knows(asked_for)) && !denied)
+  // Nor does the failure of a jump host say anything of the machines behind it, which none of them is booked.
+  auto of_machine = machines_.several() && !machines_.trouble_of(asked_for).empty();
+  if (!asked_for.empty() && (of_machine || !machines_.knows(asked_for)) && !denied)
     return given_up_on(asked_for, std::move(reason), passes);
+  auto of_asked = reason;
   auto how_far = use_of(error) == permit_use::unreached ? back_off::reach::nobody : back_off::reach::site;
   if (is_latching(error.kind))
     latch(std::move(reason), files);
   else if (!back_off_.latched())
     delay_openings(began, std::move(reason), how_far, {});
-  if (servable() || !openings_.empty() || waiters_.empty())
+  if (servable() || !openings_.empty() || waiters_.empty()) {
+    if (!asked_for.empty() && !back_off_.latched())
+      given_up_on(asked_for, std::move(of_asked), passes);
     return;
+  }
   if (back_off_.latched())
     return refuse_waiters(back_off_.latch());
   refuse_waiters(back_off_.reason(), is_transient(error.kind) ? whom::impatient : whom::all);

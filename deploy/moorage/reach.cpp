@@ -66,7 +66,8 @@ failure usable_cluster(const options& how, const configuration& from, const sign
   if (how.verbose > 0)
     tell_not_followed(result);
   if (how.quiet < 2 && !how.exec.as_ssh) // who has told of them
-    tell_passed_over(result);
+    for (const auto& each : told_of_ssh(result))
+      complain("warning: " + each);
   auto problems = check_files(from, result);
   if (problems.empty())
     return {};

@@ -25,8 +25,9 @@ bool ask_openssh_of_all(const options& from, configuration& config, const signal
 void warn_of_files(const options& from, const configuration& config,
                    const std::vector<cluster_config>& clusters, const std::function<bool()>& unwanted = {});
 
-/// Warns of the key files that ssh's configuration names and that are left out, and of its jumps' ones.
-void tell_passed_over(const cluster_config& of);
+/// What is to be told of ssh's configuration of a cluster and of its jumps: key files that are left out, and
+/// what ssh complains of.
+std::vector<std::string> told_of_ssh(const cluster_config& of);
 
 /// The socket that the options, the configuration or habit name.
 std::string node_socket(const options& from, const configuration& config);

@@ -1,4 +1,5 @@
 // What is told of what can be reached, and of what cannot, beside going on.
+#include <algorithm>
 #include <set>
 
 #include "deploy/moorage/output.hpp"
@@ -17,7 +18,7 @@ void warn_of_files(const options& from, const configuration& config,
       complain("warning: " + text);
   };
   for (const auto& cluster : clusters) {
-    for (const auto& each : cluster.passed_over)
+    for (const auto& each : told_of_ssh(cluster))
       tell(each);
     for (const auto& each : check_files(config, cluster)) {
       if (unwanted && unwanted())
@@ -27,11 +28,15 @@ void warn_of_files(const options& from, const configuration& config,
   }
 }
 
-void tell_passed_over(const cluster_config& of) {
-  for (const auto& each : of.passed_over)
-    complain("warning: " + each);
+std::vector<std::string> told_of_ssh(const cluster_config& of) {
+  auto result = of.passed_over;
+  if (!of.complaints.empty())
+    result.push_back("ssh says of '" + of.settings.ssh_host + "': " + of.complaints);
   for (const auto& jump : of.jumps)
-    tell_passed_over(jump);
+    for (auto& each : told_of_ssh(jump))
+      if (std::find(result.begin(), result.end(), each) == result.end())
+        result.push_back(std::move(each));
+  return result;
 }
 
 void tell_unreachable(const runtime& nodes) {

@@ -198,12 +198,6 @@ failure find_host(const ssh_call& call, configuration& config, cluster_config& b
                                            : wrong; // where there is no ssh there are no files of it
 }
 
-void take_passed_over(const cluster_config& of, std::vector<std::string>& warnings) {
-  warnings.insert(warnings.end(), of.passed_over.begin(), of.passed_over.end());
-  for (const auto& jump : of.jumps)
-    take_passed_over(jump, warnings);
-}
-
 /// The cluster that is meant, in the configuration under the name of its pool, which is another for each set
 /// of settings. `warnings`: of keys that are left out; whoever begins the process anew says them twice.
 failure settle(const ssh_call& call, configuration& config, std::string& name,
@@ -231,7 +225,7 @@ failure settle(const ssh_call& call, configuration& config, std::string& name,
   if (!call.jump.empty())
     if (auto wrong = go_by_jumps(config, meant, call.jump, stop); wrong.code != errc::none)
       return wrong;
-  take_passed_over(meant, warnings);
+  warnings = told_of_ssh(meant);
   auto same = same_settings(meant.settings, base.settings);
   if (same && config.find(name) != nullptr)
     return {};
@@ -251,6 +245,7 @@ bool is_the_nodes(const ssh_call& call, const options& from, const configuration
     others = socket.st_uid != ::geteuid();
   return others && config.find(call.destination) == nullptr && config.find(call.host) == nullptr &&
          call.user.empty() && call.port.empty() && call.jump.empty() && call.ssh_config.empty() &&
+         call.identities.empty() && call.certificates.empty() && !call.no_agent && !call.identities_only &&
          overriding_settings(call).empty();
 }
 

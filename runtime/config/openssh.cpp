@@ -107,6 +107,7 @@ failure take_over(cluster_config& target, const both_answers& answers, std::stri
     result.note_origin(name, {setting_origin::source::ssh_config, 0});
   }
   result.not_followed = std::move(reading.not_followed);
+  result.complaints = answers.with_files.complaints;
   if (!said_elsewhere(target, "key_files")) {
     result.named_by = std::move(reading.named_by);
     result.passed_over = std::move(reading.passed_over);

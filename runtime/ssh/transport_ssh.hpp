@@ -116,6 +116,7 @@ private:
     unique_fd held;                             ///< until our first words are written
     bool heard;                                 ///< something has come
     bool step_told;                             ///< among the opening's
+    bool share_begun;                           ///< the machine's, of the time
     std::optional<moorage::carrier_waits> told; ///< of what is to carry it, and not looked at yet
     person_wait wait;
   };
@@ -177,6 +178,8 @@ private:
   bool awaits_jump();
   void mind_carrier();
   ssh_error jump_error() const;
+  bool jump_failed(const ssh_error& error) const;
+  bool share_anew();
   ssh_error jump_overdue() const;
 
   // runtime/ssh/channels/transport_streams.cpp

@@ -243,6 +243,12 @@ TEST_CASE("what ssh complains of is told as it says it, with file and line") {
                              Contains("line 4: Bad port 'none'"));
 }
 
+TEST_CASE("what ssh says of files that it reads all the same is kept to be told") {
+  ssh_files files{"Host lumi\n  User me\n  RSAAuthentication yes\n"};
+  CHECK_THAT(files.host("lumi").complaints, Contains("line 3: Unsupported option \"rsaauthentication\""));
+  CHECK(ssh_files{"Host lumi\n  User me\n"}.host("lumi").complaints.empty());
+}
+
 TEST_CASE("what is wrong with ssh's files is told before what may be no matter, and what hangs by its likely "
           "cause") {
   ssh_files bad{"Frobnicate yes\n"};
@@ -313,10 +319,11 @@ TEST_CASE("a name that ssh or a shell would read as something else never gets to
     CHECK(files.refusal(name).code == errc::unknown_cluster);
   auto told = parse_config("[clusters.a]\nssh_host = \"-oProxyCommand=true\"\n", "m.toml");
   REQUIRE(told.problems.size() == 1);
-  CHECK(to_string(told.problems[0]) ==
-        "m.toml:2:12: clusters.a.ssh_host: '-oProxyCommand=true' is no name of "
-        "a Host (letters, digits, '-', '_' and '.'; '+', '/', '=' and '~' but at its beginning; or an IPv6 "
-        "address)");
+  CHECK(
+      to_string(told.problems[0]) ==
+      "m.toml:2:12: clusters.a.ssh_host: '-oProxyCommand=true' is no name of "
+      "a Host (letters, digits, '-', '_' and '.'; '+', '/', '=' and '~' except at its beginning; or an IPv6 "
+      "address)");
 }
 
 TEST_CASE("a cluster's table comes before its ssh_host, and that before [defaults]") {

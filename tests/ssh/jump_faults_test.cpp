@@ -136,6 +136,40 @@ TEST_CASE("who is not carried in time says so, and the reason that came before i
   CHECK(inner.pumps < 40);
 }
 
+TEST_CASE("a jump host's failure is none of the machines behind it, and is asked for once", "[jump]") {
+  journey trip;
+  fake_sshd server;
+  auto settings = trip.around.settings_for(server);
+  settings.hosts = {settings.host, "127.0.0.2", "127.0.0.3"};
+  settings.host.clear();
+  settings.jump = "gate";
+  auto& inner = trip.add(settings);
+  inner.it->open();
+  REQUIRE(trip.until([&] { return inner.wanted.size() == 1; }));
+  inner.wanted[0].what->end({errc::connect_failed, "it is down"});
+  REQUIRE(trip.until([&] { return inner.failed.has_value(); }));
+  CHECK(inner.wanted.size() == 1);
+  CHECK(inner.failed_machines.empty());
+  CHECK_THAT(inner.failed->text, EndsWith(": the jump host 'gate': it is down"));
+}
+
+TEST_CASE("whoever waits for a jump host's log-in has each machine behind it wait its share later",
+          "[jump]") {
+  journey trip;
+  fake_sshd server;
+  auto settings = trip.around.settings_for(server);
+  settings.hosts = {settings.host, "127.0.0.2", "127.0.0.3"};
+  settings.host.clear();
+  settings.jump = "gate";
+  settings.connect_timeout = 600ms;
+  auto& inner = trip.add(settings);
+  inner.it->open();
+  REQUIRE(trip.until([&] { return inner.failed.has_value(); }, patient, 1s));
+  CHECK(inner.wanted.size() == 1);
+  CHECK(inner.failed_machines.empty());
+  CHECK_THAT(inner.failed->text, EndsWith(": was not carried by the jump host 'gate' within 600ms"));
+}
+
 TEST_CASE("whose jump host waits for a person says so, and its own time stands still", "[jump]") {
   real_sshd gate, server;
   journey trip;

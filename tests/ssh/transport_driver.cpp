@@ -110,6 +110,7 @@ void driven::take(std::vector<transport_event> events) {
       waited_for.push_back(e->for_what);
     } else if (auto* e = std::get_if<transport_failed>(&event)) {
       failed = e->error;
+      failed_machines = e->machines;
       steps = e->steps;
       warnings = e->warnings;
       files = e->files;

@@ -107,6 +107,7 @@ public:
   bool opened = false;
   bool closed = false;
   std::optional<ssh_error> failed;
+  std::vector<machine_seen> failed_machines;
   std::vector<opening_step> steps;
   std::vector<std::string> warnings;
   files_used files; ///< by the opening that failed

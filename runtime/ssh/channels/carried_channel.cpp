@@ -32,7 +32,9 @@ carried_channel::carried_channel(stream_id id, std::shared_ptr<carried_socket> w
                                  libssh_session& link, readiness& loop, waker wake)
     : id_(id), what_(std::move(what)), to_(std::move(to)), link_(link),
       channel_(std::make_unique<session_channel>(link, this, to_)),
-      watch_(loop.add(what_->fd(), std::move(wake))) {}
+      watch_(loop.add(what_->fd(), std::move(wake))) {
+  what_->ask();
+}
 
 void carried_channel::advance(time_point now, std::size_t& share) {
   if (over_)
@@ -85,6 +87,7 @@ void carried_channel::refused() {
     text = "it cannot reach " + there + ": " + words;
   const failure why{channel_->refusal_code() == prohibited ? errc::channel_refused : errc::connect_failed,
                     text};
+  what_->refuse();
   finish(text, &why);
 }
 

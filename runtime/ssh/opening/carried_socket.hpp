@@ -19,6 +19,12 @@ public:
   /// From now on its bytes go to the machine that it was to be carried to, and come from there.
   void begin() { begun_.store(true, std::memory_order_release); }
   bool begun() const { return begun_.load(std::memory_order_acquire); }
+  /// The jump host is open, and is asked for the machine behind it.
+  void ask() { asked_.store(true, std::memory_order_release); }
+  bool asked() const { return asked_.load(std::memory_order_acquire); }
+  /// It said no: so it is that one's failure.
+  void refuse() { refused_.store(true, std::memory_order_release); }
+  bool refused() const { return refused_.load(std::memory_order_acquire); }
   /// The first reason stands. `for_good`: another try would be told the same.
   void end(const std::string& why, bool for_good = false);
   bool ended() const { return ended_.load(std::memory_order_acquire); }
@@ -30,6 +36,8 @@ private:
   std::string reason_;    ///< before `ended_`, and never again
   bool for_good_ = false; ///< as that
   std::atomic<bool> begun_{false};
+  std::atomic<bool> asked_{false};
+  std::atomic<bool> refused_{false};
   std::atomic<bool> ended_{false};
 };
 
@@ -43,6 +51,8 @@ public:
   /// The end without a reason of our own.
   void close();
   void begin() { note_->begin(); }
+  void ask() { note_->ask(); }
+  void refuse() { note_->refuse(); }
   int fd() const { return far_.get(); } ///< -1: it has ended
 
 private:

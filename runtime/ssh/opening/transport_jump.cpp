@@ -24,7 +24,8 @@ bool ssh_transport::begin_jump() {
     return false;
   }
   const auto left = o.deadline - shared_.now;
-  way_ = carried_way{o.settings.jump, std::move(ends.note), std::move(ends.held), false, false, {}, {}};
+  way_ =
+      carried_way{o.settings.jump, std::move(ends.note), std::move(ends.held), false, false, false, {}, {}};
   shared_.events->emplace_back(
       carriage_wanted{std::move(ends.far),
                       {o.settings.host, o.settings.port},
@@ -86,12 +87,35 @@ ssh_error ssh_transport::jump_error() const {
           destination_ + ": the connection to the jump host '" + way_->jump + "' has ended"};
 }
 
+/// It, or the way by it, and not the machine behind: which none of that machine's neighbours would be spared.
+bool ssh_transport::jump_failed(const ssh_error& error) const {
+  if (!way_)
+    return false;
+  const auto& note = *way_->note;
+  if (note.ended())
+    return !note.refused();
+  return !note.begun() && (error.kind != ssh_failure::timed_out || !note.asked());
+}
+
+/// A machine's share of the time begins when its jump host was asked for it: that one's own log-in is paid
+/// for by the opening. True: it has a new one.
+bool ssh_transport::share_anew() {
+  auto& o = *opening_;
+  if (!way_ || way_->note->begun() || way_->note->ended() || way_->share_begun)
+    return false;
+  way_->share_begun = way_->note->asked();
+  const auto share = (o.deadline - shared_.now) / static_cast<std::int64_t>(o.left.size() + 1);
+  o.machine_due = shared_.now + share;
+  o.patience = std::chrono::duration_cast<std::chrono::milliseconds>(share);
+  return true;
+}
+
 ssh_error ssh_transport::jump_overdue() const {
   if (way_->note->ended())
     return jump_error();
   return {stage(), ssh_failure::timed_out,
           destination_ + ": was not carried by the jump host '" + way_->jump + "' within " +
-              format_duration(opening_->settings.connect_timeout)};
+              format_duration(way_->note->asked() ? opening_->patience : opening_->settings.connect_timeout)};
 }
 
 } // namespace moorage

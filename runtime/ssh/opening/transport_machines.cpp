@@ -149,7 +149,7 @@ void ssh_transport::note_failure(const ssh_error& error) {
   // A name that was not found, or has not the address that is asked for, is no machine.
   const bool proxied = !o.settings.proxy_command.empty() || !o.settings.jump.empty();
   const bool reached = o.of_hosts || phase_ > phase::connecting || proxied;
-  if (error && reached && is_the_machines(error))
+  if (error && reached && is_the_machines(error) && !jump_failed(error))
     o.seen.push_back({machine(), is_distrust(error.kind) ? machine_finding::refused : machine_finding::failed,
                       error.text});
 }
@@ -192,7 +192,8 @@ bool ssh_transport::other_address(const ssh_error& error) {
 bool ssh_transport::other_machine(const ssh_error& error) {
   auto* o = opening_.get();
   if (o == nullptr || o->left.empty() || phase_ < phase::preparing || phase_ >= phase::open ||
-      !is_the_machines(error) || error.kind == ssh_failure::turned_away || shared_.now >= o->deadline)
+      !is_the_machines(error) || jump_failed(error) || error.kind == ssh_failure::turned_away ||
+      shared_.now >= o->deadline)
     return false;
   note_failure(error);
   if (is_distrust(error.kind))

@@ -49,7 +49,8 @@ bool ssh_transport::pump_opening() {
     } else if (shared_.now >= opening_->deadline) {
       fail(overdue());
       return false;
-    } else if (shared_.now >= opening_->machine_due && phase_ < phase::logging_in && !opening_->time_left) {
+    } else if (shared_.now >= opening_->machine_due && phase_ < phase::logging_in && !opening_->time_left &&
+               !share_anew()) {
       fail(overdue());
       return false;
     }
