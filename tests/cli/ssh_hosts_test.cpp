@@ -241,6 +241,15 @@ TEST_CASE("what ssh's configuration has and is not followed is told: by config, 
   auto told = home.moorage({"-v", "exec", "lumi", "--", "true"}).error_output;
   CHECK_THAT(told, Contains(named));
   CHECK(told.find(named, told.find(named) + 1) == std::string::npos);
+  home.configure("[clusters.own]\nssh_host = \"lumi\"\n");
+  program node{home.spec({"serve"})};
+  REQUIRE(node.wrote("serving 1 cluster on "));
+  CHECK(home.moorage({"exec", "own", "--", "true"}).code == 0);
+  node.signal(SIGTERM);
+  auto by_node = node.wait(20s).error_output;
+  auto line = "own" + named.substr(named.find(':')) + "\n";
+  CHECK_THAT(by_node, Contains(line));
+  CHECK(by_node.find(line, by_node.find(line) + 1) == std::string::npos);
 }
 
 TEST_CASE("Ctrl-C ends a command whose ssh configuration waits for something") {
