@@ -17,8 +17,8 @@ namespace {
 
 using values = std::vector<std::string>;
 
-constexpr std::pair<std::string_view, std::string_view> as_written[] = {{"bindaddress", "bind_address"},
-                                                                        {"hostkeyalias", "host_key_alias"}};
+constexpr std::pair<std::string_view, std::string_view> named_alike[] = {{"bindaddress", "bind_address"},
+                                                                         {"hostkeyalias", "host_key_alias"}};
 constexpr std::pair<std::string_view, std::string_view> switches[] = {
     {"checkhostip", "check_host_ip"}, {"compression", "compression"}, {"hashknownhosts", "hash_known_hosts"}};
 
@@ -112,7 +112,7 @@ constexpr std::pair<std::string_view, translating> others[] = {
 std::optional<ssh_settings> settings_of_ssh(std::string_view option, const values& written) {
   ssh_settings result;
   const auto& value = written.front();
-  for (auto [name, setting] : as_written)
+  for (auto [name, setting] : named_alike)
     if (name == option) {
       result.settings.push_back(std::string{setting} + "=" + value);
       return result;

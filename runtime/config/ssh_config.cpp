@@ -143,10 +143,11 @@ private:
 
   void read_keys() {
     auto agent = said("identityagent");
-    if (agent == "none")
+    auto named = agent.starts_with('$') ? environment(agent.substr(1).c_str()) : agent;
+    if (agent == "none" || (named.empty() && !agent.empty())) // as ssh, which asks no other one then
       set("agent", false, "identityagent");
     else if (agent.starts_with('$'))
-      set("agent_socket", environment(agent.substr(1).c_str()), "identityagent");
+      set("agent_socket", named, "identityagent");
     else if (!agent.empty() && agent != "SSH_AUTH_SOCK")
       set("agent_socket", agent, "identityagent");
     said("certificatefile");

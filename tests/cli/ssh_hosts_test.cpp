@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <thread>
 
-#include "tests/cli/node_home.hpp"
+#include "tests/cli/hosts_home.hpp"
 #include "tests/support/agents.hpp"
 #include "tests/support/watched_process.hpp"
 
@@ -12,36 +12,6 @@ using namespace moorage::cli_tests;
 using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
 using support::real_sshd;
-
-namespace {
-
-// How ssh gets to that sshd: a Host of its configuration.
-std::string host_of(const std::string& name, const real_sshd& sshd) {
-  return "Host " + name + "\n  HostName " + sshd.host() + "\n  Port " + std::to_string(sshd.port()) +
-         "\n  User " + sshd.user() + "\n  IdentityFile " + sshd.client_key() +
-         "\n  IdentityAgent none\n  UserKnownHostsFile " + sshd.known_hosts() + "\n";
-}
-
-struct hosts_home {
-  explicit hosts_home(support::real_sshd_settings settings = {}) : sshd(std::move(settings)) {
-    write(host_of("lumi", sshd));
-    configure("");
-  }
-  std::string ssh_config() const { return folder / "ssh_config"; }
-  void write(const std::string& text) const { std::ofstream{ssh_config()} << text; }
-  void configure(const std::string& more) const {
-    std::ofstream{folder / "moorage.toml"} << "[defaults]\nssh_config = \"ssh_config\"\n" << more;
-  }
-  program_spec spec(std::vector<std::string> arguments) const {
-    return {std::move(arguments), folder.path(), {}, {{"MOORAGE_CONFIG", folder / "moorage.toml"}}};
-  }
-  finished moorage(std::vector<std::string> arguments) const { return run(spec(std::move(arguments))); }
-
-  real_sshd sshd;
-  support::scratch_folder folder;
-};
-
-} // namespace
 
 TEST_CASE("a Host of ssh's configuration is a cluster without more ado, with a node and without") {
   hosts_home home;
@@ -318,6 +288,15 @@ TEST_CASE("what ssh's configuration has and is not followed is told: by config, 
   auto told = home.moorage({"-v", "exec", "lumi", "--", "true"}).error_output;
   CHECK_THAT(told, Contains(named));
   CHECK(told.find(named, told.find(named) + 1) == std::string::npos);
+  home.configure("[clusters.own]\nssh_host = \"lumi\"\n");
+  program node{home.spec({"serve"})};
+  REQUIRE(node.wrote("serving 1 cluster on "));
+  CHECK(home.moorage({"exec", "own", "--", "true"}).code == 0);
+  node.signal(SIGTERM);
+  auto by_node = node.wait(20s).error_output;
+  auto line = "own" + named.substr(named.find(':')) + "\n";
+  CHECK_THAT(by_node, Contains(line));
+  CHECK(by_node.find(line, by_node.find(line) + 1) == std::string::npos);
 }
 
 TEST_CASE("Ctrl-C ends a command whose ssh configuration waits for something") {

@@ -225,7 +225,7 @@ TEST_CASE("the table of ssh's options is in order, each once") {
     std::transform(result.begin(), result.end(), result.begin(), ::tolower);
     return result;
   };
-  for (auto options = ssh_options(); const auto& each : options.subspan(1))
+  for (auto options = moorage::cli::ssh_options(); const auto& each : options.subspan(1))
     CHECK(lower((&each - 1)->name) < lower(each.name));
   for (auto letters = ssh_letters(); const auto& each : letters.subspan(1))
     CHECK((&each - 1)->letter < each.letter);

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <atomic>
+#include <cstdlib>
 #include <future>
 
 #include <poll.h>
@@ -30,6 +31,29 @@ std::string waited_for(const runtime& pools, const std::string& cluster) {
 }
 
 } // namespace
+
+TEST_CASE("the agent is the one of SSH_AUTH_SOCK as it is at each opening") {
+  support::real_sshd server;
+  auto settings = test::settings_for(server, "lumi");
+  settings.key_files = {};
+  settings.agent = true;
+  auto second = server.add_client_key("second");
+  runtime pools{test::quiet_configuration({settings})};
+  auto log_in = [&](const std::string& key) {
+    support::ssh_agent agent{{key}};
+    ::setenv("SSH_AUTH_SOCK", agent.socket().c_str(), 1);
+    auto got = pools.try_acquire("lumi", {20s, {}, {}});
+    ::unsetenv("SSH_AUTH_SOCK");
+    INFO(got.error().text);
+    REQUIRE(got);
+    CHECK(got->run("true").ended.succeeded());
+  };
+  log_in(server.client_key());
+  REQUIRE(bool{pools.disconnect("lumi")});
+  log_in(second);
+  CHECK(server.logins() == 2);
+  CHECK(server.connects() == 2);
+}
 
 TEST_CASE("a pool tells that a log-in waits for its user, and for what") {
   support::real_sshd server;

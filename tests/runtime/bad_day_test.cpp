@@ -27,6 +27,18 @@ void warm_up(runtime& rt, const std::string& cluster, int count) {
     REQUIRE(bool{each.release()});
 }
 
+/// A certificate of that key for the sshd's user, as a file; copied there under a name of its own.
+std::string certificate(const support::real_sshd& sshd, const std::string& authority, const std::string& name,
+                        const std::string& key, const std::string& validity) {
+  std::filesystem::copy(key, name);
+  support::process_spec spec;
+  spec.argv = {"sh", "-c",
+               "ssh-keygen -y -f " + name + " > " + name + ".pub && ssh-keygen -q -s " + authority +
+                   " -I us -n " + sshd.user() + " -V " + validity + " " + name + ".pub"};
+  REQUIRE(support::run_to_end(spec) == 0);
+  return name + "-cert.pub";
+}
+
 } // namespace
 
 TEST_CASE(
@@ -119,7 +131,9 @@ TEST_CASE("a denied key is refused once, latched, and works after the settings a
   CHECK(rt.acquire("alpha", 20s).run("true").ended.succeeded());
 }
 
-TEST_CASE("a denied key, or a host key that has changed, is no obstacle any more once its file was mended") {
+TEST_CASE(
+    "a denied key, a certificate that has ended, or a host key that has changed, is no obstacle any more "
+    "once its file was mended") {
   support::real_sshd sshd;
   support::scratch_folder folder;
   auto settings = settings_for(sshd, "alpha");
@@ -140,6 +154,17 @@ TEST_CASE("a denied key, or a host key that has changed, is no obstacle any more
     sshd.change_host_keys();
     file = folder / "known_hosts";
     settings.known_hosts_files = {file};
+  }
+  SECTION("certificate") {
+    expected = errc::auth_denied;
+    auto key = folder / "key";
+    std::filesystem::copy(sshd.unauthorised_client_key(), key);
+    settings.key_files = {key};
+    file = key + "-cert.pub";
+    auto authority = sshd.add_client_key("authority");
+    sshd.reconfigure({"TrustedUserCAKeys " + authority + ".pub", "AuthorizedKeysFile none"});
+    wrong = certificate(sshd, authority, folder / "ended", key, "-2h:-1h");
+    right = certificate(sshd, authority, folder / "renewed", key, "-1h:+1h");
   }
   auto put = [&file](const std::string& from) {
     std::filesystem::copy(from, file + ".new");

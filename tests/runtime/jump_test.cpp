@@ -149,6 +149,36 @@ TEST_CASE("why a jump host carries nothing is told to whoever waits behind it") 
   }
 }
 
+TEST_CASE(
+    "what keeps one out behind a jump host is its own: neither the jump nor another behind it heeds it") {
+  support::real_sshd outer, changed, denying, sound;
+  changed.change_host_keys();
+  auto denied = behind(denying, "denied");
+  denied.key_files = {denying.unauthorised_client_key()};
+  runtime rt{quiet_configuration(
+      {settings_for(outer, gate), behind(changed, "changed"), denied, behind(sound, "sound")})};
+  auto held = rt.acquire("sound", 30s);
+  for (int i = 0; i < 2; ++i) {
+    CHECK(rt.try_acquire("changed", 20s).error().code == errc::host_key_changed);
+    CHECK(rt.try_acquire("denied", 20s).error().code == errc::auth_denied);
+  }
+  CHECK(changed.connects() == 1);
+  CHECK(denying.connects() == 1);
+  for (const char* name : {"changed", "denied"}) {
+    CHECK(rt.pool(name)->latched.code != errc::none);
+    CHECK(rt.pool(name)->counters.open_failures == 1);
+  }
+  auto jump = rt.pool(gate).value();
+  CHECK(jump.counters.open_failures == 0);
+  CHECK(jump.latched.code == errc::none);
+  CHECK(jump.backing_off.code == errc::none);
+  CHECK(held.run("echo went on").output == "went on\n");
+  CHECK(run_on(rt, gate, "echo so did the jump").output == "so did the jump\n");
+  REQUIRE(bool{rt.disconnect("sound")});
+  CHECK(run_on(rt, "sound", "echo anew").output == "anew\n");
+  CHECK(outer.logins() == 1);
+}
+
 TEST_CASE("jumps that lead in a circle are refused by their names") {
   runtime rt{quiet_configuration({unreachable("a")})};
   auto b = unreachable("b");

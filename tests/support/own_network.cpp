@@ -86,34 +86,44 @@ int own_network::counted(const std::string& name) const {
   return at == std::string::npos ? -1 : std::atoi(said.c_str() + at + 8);
 }
 
+own_files::own_files() : before_(namespace_now("mnt")) {
+  if (!before_ || unshare(CLONE_NEWNS) != 0 ||
+      mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    why_not_ = in_words("files of the test's own cannot take the place of others");
+}
+
+own_files::~own_files() {
+  // Threads that this one has started share the view with it, and may linger: they keep it, and the way back
+  // is this one's alone.
+  if (before_ && unshare(CLONE_FS) == 0)
+    static_cast<void>(setns(before_.get(), CLONE_NEWNS));
+}
+
+void own_files::place(const std::string& ours, const std::string& theirs) {
+  if (why_not_.empty() && mount(ours.c_str(), theirs.c_str(), nullptr, MS_BIND, nullptr) != 0)
+    why_not_ = in_words("no file of the test's own in the place of " + theirs);
+}
+
 name_service::name_service(std::string name, std::vector<std::string> addresses)
-    : name_(std::move(name)), addresses_(std::move(addresses)), before_(namespace_now("mnt")),
+    : name_(std::move(name)), addresses_(std::move(addresses)),
       socket_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
   std::ofstream{folder_ / "resolv"} << "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
   std::ofstream{folder_ / "nsswitch"} << "hosts: dns\npasswd: files\ngroup: files\nshadow: files\n";
-  auto lead = [this](const char* ours, const char* theirs) {
-    return mount((folder_ / ours).c_str(), theirs, nullptr, MS_BIND, nullptr) == 0;
-  };
+  files_.place(folder_ / "resolv", "/etc/resolv.conf");
+  files_.place(folder_ / "nsswitch", "/etc/nsswitch.conf");
   sockaddr_in here{};
   here.sin_family = AF_INET;
   here.sin_port = htons(53);
   here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (bind(socket_.get(), reinterpret_cast<sockaddr*>(&here), sizeof here) != 0)
     why_not_ = in_words("no name service at 127.0.0.1:53");
-  else if (!before_ || unshare(CLONE_NEWNS) != 0 ||
-           mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-           !lead("resolv", "/etc/resolv.conf") || !lead("nsswitch", "/etc/nsswitch.conf"))
-    why_not_ = in_words("files of the test's own cannot take the place of those in /etc");
+  else if (!files_)
+    why_not_ = files_.why_not();
   else
     server_ = std::jthread{[this](const std::stop_token& stop) { answer_all(stop); }};
 }
 
-name_service::~name_service() {
-  // Threads that this one has started share the view with it, and may linger: they keep it, and the way back
-  // is this one's alone.
-  if (before_ && unshare(CLONE_FS) == 0)
-    static_cast<void>(setns(before_.get(), CLONE_NEWNS));
-}
+name_service::~name_service() = default;
 
 void name_service::answer_all(const std::stop_token& stop) {
   while (!stop.stop_requested()) {

@@ -42,6 +42,26 @@ private:
   std::string why_not_;
 };
 
+/// Files that stand in the place of others, as this thread and all that it starts from now on see them, until
+/// this object goes. It takes the rights that root has; where it cannot be done nothing is changed, and
+/// `why_not` says so.
+class own_files {
+public:
+  own_files();
+  ~own_files();
+  own_files(const own_files&) = delete;
+  own_files& operator=(const own_files&) = delete;
+
+  explicit operator bool() const { return why_not_.empty(); }
+  const std::string& why_not() const { return why_not_; }
+  /// `theirs` must be there.
+  void place(const std::string& ours, const std::string& theirs);
+
+private:
+  unique_fd before_;
+  std::string why_not_;
+};
+
 /// The name service of an `own_network`: /etc/resolv.conf and /etc/nsswitch.conf, as this thread and all that
 /// it starts see them, lead to a server that knows one name, as 127.0.0.1 or as the addresses of IPv4 that it
 /// is given, and answers as it is told.
@@ -71,7 +91,7 @@ private:
   const std::string name_;
   const std::vector<std::string> addresses_;
   scratch_folder folder_;
-  unique_fd before_;
+  own_files files_;
   unique_fd socket_;
   std::string why_not_;
   std::atomic<manner> how_ = manner::answers;
