@@ -174,13 +174,13 @@ private:
     }
     for (const auto& [files, option] : {std::pair{&keys, "identityfile"}, {&certificates, "certificatefile"}})
       for (const auto& each : *files)
-        result_.named_by.emplace_back(each, named(option));
+        result_.named_by.emplace_back(each, named_as(option));
     keys.insert(keys.end(), certificates.begin(), certificates.end());
     if (!keys.empty())
       set("key_files", keys, "identityfile");
   }
 
-  std::string named(const std::string& option) const {
+  std::string named_as(const std::string& option) const {
     return as_written(option) + " of '" + who_.alias + "' in ssh's configuration";
   }
 
@@ -188,7 +188,7 @@ private:
   bool pass_over(const std::string& file, const std::string& option) {
     auto why = who_.wrong_with ? who_.wrong_with(file) : std::string{};
     if (!why.empty())
-      result_.passed_over.push_back(named(option) + ": " + why);
+      result_.passed_over.push_back(named_as(option) + ": " + why);
     return !why.empty();
   }
 
