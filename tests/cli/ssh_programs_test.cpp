@@ -143,14 +143,34 @@ TEST_CASE("ClusterShell runs its commands through the pool, with their exit code
   CHECK_THAT(failed.error_output, Contains("here: bad"));
 }
 
+namespace {
+
+finished ansible(const home_of_programs& home, const std::string& module, const std::string& arguments) {
+  return home.another("ansible", {"all", "-i", "here,", "-m", module, "-a", arguments},
+                      {{"ANSIBLE_SSH_EXECUTABLE", moorage_ssh},
+                       {"ANSIBLE_SSH_USETTY", "0"},
+                       {"ANSIBLE_PIPELINING", "1"},
+                       {"ANSIBLE_SSH_TRANSFER_METHOD", "piped"},
+                       {"ANSIBLE_PYTHON_INTERPRETER", "/usr/bin/python3"},
+                       {"LC_ALL", "C.UTF-8"}});
+}
+
+} // namespace
+
 TEST_CASE("Ansible runs a module through the pool, without a terminal", "[programs]") {
   home_of_programs home;
-  auto ended = home.another("ansible", {"all", "-i", "here,", "-m", "command", "-a", "echo hello"},
-                            {{"ANSIBLE_SSH_EXECUTABLE", moorage_ssh},
-                             {"ANSIBLE_SSH_USETTY", "0"},
-                             {"ANSIBLE_PIPELINING", "1"},
-                             {"ANSIBLE_PYTHON_INTERPRETER", "/usr/bin/python3"},
-                             {"LC_ALL", "C.UTF-8"}});
+  auto ended = ansible(home, "command", "echo hello");
   home.went_well(ended);
   CHECK_THAT(ended.output, Contains("here | CHANGED | rc=0") && Contains("hello"));
+}
+
+TEST_CASE("Ansible copies files both ways through the pool, piped", "[programs]") {
+  home_of_programs home;
+  auto text = large_text();
+  write_file(home.folder / "sent", text);
+  auto there = home.folder / "there";
+  home.went_well(ansible(home, "copy", "src=" + home.folder / "sent" + " dest=" + there));
+  CHECK(read_file(there) == text);
+  home.went_well(ansible(home, "fetch", "src=" + there + " dest=" + home.folder / "back" + " flat=yes"));
+  CHECK(read_file(home.folder / "back") == text);
 }

@@ -220,3 +220,58 @@ TEST_CASE("a jump host that stands still for a while costs nobody the session be
   CHECK(outer.logins() == 1);
   CHECK(inner.logins() == 1);
 }
+
+TEST_CASE(
+    "a jump host that stands still costs nobody a session for as long as keep-alives allow, and no longer") {
+  support::real_sshd outer, inner;
+  auto hasty = [](cluster_settings settings) {
+    settings.probe_interval = 100ms;
+    settings.probe_interval_unhealthy = 100ms;
+    settings.probe_timeout = 100ms; // what is in use is not probed
+    settings.keep_alive_count_max = 1;
+    return settings;
+  };
+  auto jump = hasty(settings_for(outer, gate)), carried = hasty(behind(inner, "inner"));
+  std::string cause;
+  int outer_logins = 1;
+  SECTION("while neither's are over") {}
+  SECTION("until the jump host's own are over") {
+    jump.keep_alive_interval = 1s;
+    cause = "the jump host 'gate'";
+    outer_logins = 2;
+  }
+  SECTION("until those of what it carries are over, which is nothing to the jump host") {
+    carried.keep_alive_interval = 1s;
+    cause = "1 keep-alive question unanswered";
+  }
+  runtime rt{quiet_configuration({jump, carried})};
+  auto lease = rt.acquire("inner", 30s);
+  support::scratch_folder folder;
+  auto running = lease.async()
+                     .run("touch " + folder / "begun" + "; until test -e " + folder / "go" +
+                          "; do sleep 0.1; done; echo went on")
+                     .to_future();
+  while (!std::filesystem::exists(folder / "begun"))
+    REQUIRE(running.wait_for(10ms) == std::future_status::timeout);
+  outer.freeze();
+  if (cause.empty()) {
+    CHECK(running.wait_for(3s) == std::future_status::timeout);
+  } else {
+    auto ended = running.get().ended;
+    CHECK(ended.kind == outcome_kind::maybe_ran);
+    CHECK_THAT(ended.cause.text, Contains(cause));
+  }
+  std::filesystem::create_directory(folder / "go");
+  outer.thaw();
+  if (cause.empty()) {
+    CHECK(running.get().output == "went on\n");
+    CHECK(lease.run("echo still here").output == "still here\n");
+    CHECK(rt.pool(gate)->counters.probes_failed + rt.pool("inner")->counters.probes_failed == 0);
+  } else {
+    CHECK(run_on(rt, "inner", "echo anew").output == "anew\n");
+  }
+  for (const char* name : {gate, "inner"})
+    CHECK(rt.pool(name)->latched.code == errc::none);
+  CHECK(outer.logins() == outer_logins);
+  CHECK(inner.logins() == (cause.empty() ? 1 : 2));
+}
