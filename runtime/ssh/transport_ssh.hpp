@@ -47,6 +47,7 @@ struct opening_state {
   host_key shown;
   std::string address_to_compare;       ///< `check_host_ip`; empty: there is none
   bool key_is_new = false;              ///< it is to be written down
+  bool key_was_told = false;            ///< it was trusted by this process before
   blocking_answer<key_written> writing; ///< that, and the address being compared
   time_point writing_due;               ///< then the log-in goes on without, or not at all
   std::vector<std::string> warnings;

@@ -32,6 +32,7 @@ bool ssh_transport::verify() {
   o.host_key_text = std::move(verdict.text);
   phase_ = phase::remembering;
   o.key_is_new = verdict.to_write;
+  o.key_was_told = verdict.state == host_key_state::known;
   // With the check off, a new key stands nowhere, and its address is not written down either.
   const bool trusted = verdict.to_write || verdict.state == host_key_state::known;
   auto address = o.settings.check_host_ip && trusted
@@ -94,7 +95,8 @@ bool ssh_transport::remember() {
     if (written->problem.empty() && o.key_is_new) {
       o.world.host_keys->forget(o.ready->known);
       o.host_key_text += ", written to " + file;
-      o.warnings.push_back(newly_trusted(o.ready->known, o.shown, file));
+      if (!o.key_was_told)
+        o.warnings.push_back(newly_trusted(o.ready->known, o.shown, file));
     } else if (o.key_is_new) {
       o.host_key_text += ", not written down: " + written->problem;
       o.warnings.push_back(not_written_down(o.ready->known, o.shown, written->problem));
