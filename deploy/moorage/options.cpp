@@ -164,7 +164,8 @@ void command_line::add_exec() {
             "root's, "
             "nor to forced ones.",
             "With --wait the command rides out an outage: while the cluster cannot be reached for a "
-            "cause that may pass, it goes on trying until the time is up. Without it, three tries must do.",
+            "cause that may pass, it goes on trying until the time is up. Without it, the tries of "
+            "connect_tries (three) must do.",
             std::string{exec_exit_codes}},
        .examples = {{"moorage exec lumi -- squeue --me", "one command"},
                     {"moorage exec lumi -- 'cd run7 && tail -f log' | head", "a shell line; ends with head"},

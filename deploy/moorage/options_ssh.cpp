@@ -44,8 +44,11 @@ void command_line::add_ssh() {
             "all calls with the same settings share; its name ends in a few letters and digits.",
             "A program that wants a path and no words is given moorage-ssh, which is the same as moorage "
             "ssh.",
-            "It ends with the command's own exit code, and with 255 for everything else. The command has no "
-            "terminal: -t is refused, and so is a call without a command.",
+            "It ends with the command's own exit code, and with 255 for everything else, but by the signal "
+            "that "
+            "interrupts it. The command has no terminal: -t is refused, and so is a call without a command.",
+            "A log-in is tried three times where the cause may pass, each within ConnectTimeout; -o "
+            "ConnectionAttempts=1 is for who wants one try, as ssh makes it.",
             "Options of ssh_config(5) (-o) that have their effect: " + listed(ssh_treatment::honoured) + ".",
             "Accepted as what is so anyway: " + listed(ssh_treatment::fixed) + "; other values are refused.",
             "Accepted, and change nothing: " + listed(ssh_treatment::idle) + ".",

@@ -58,7 +58,8 @@ void observer::see(const open_connection& effect) {
   promise(!latched_, "a latched pool knocks no more");
   if (effect.attempt > 1) {
     promise(c.now == phase::between_tries, "only a failed try is repeated");
-    promise(effect.attempt == c.attempt + 1 && effect.attempt <= 3, "an opening has three tries");
+    promise(effect.attempt == c.attempt + 1 && effect.attempt <= settings_.connect_tries,
+            "an opening has three tries");
     promise(is_transient(c.failure), "only a passing failure is tried again");
     promise(now_ - c.failed >= (effect.attempt == 2 ? 800ms : 1600ms), "tries keep their distance");
   } else {
