@@ -38,7 +38,7 @@ std::string wrong_name(const std::string& name) {
            std::string_view{"-_.@:[]%,"}.find(static_cast<char>(c)) != std::string_view::npos ||
            inside_names.find(static_cast<char>(c)) != std::string_view::npos;
   };
-  if (!std::all_of(name.begin(), name.end(), fits) || !begins_as_name(name))
+  if (!std::all_of(name.begin(), name.end(), fits) || !fits_a_shell(name))
     return "'" + name +
            "' may hold letters, digits, '-', '_', '.', '@', ':', '[', ']', '%' and ',', and "
            "except at its beginning '+', '/', '=' and '~', only";

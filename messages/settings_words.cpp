@@ -43,8 +43,9 @@ std::string wrong_words(const std::string& text, std::string (*wrong_word)(const
 
 } // namespace
 
-bool begins_as_name(std::string_view name) {
-  return name.empty() || inside_names.find(name.front()) == std::string_view::npos;
+bool fits_a_shell(std::string_view name) {
+  return name.empty() || (inside_names.find(name.front()) == std::string_view::npos &&
+                          name.find("=~") == std::string_view::npos);
 }
 
 std::string wrong_host(const std::string& host) {
@@ -85,9 +86,9 @@ std::string wrong_ssh_host(const std::string& host) {
     return {};
   // ssh would take the first for an option, and a ProxyCommand's shell may be given the others.
   in6_addr address{};
-  // Nor has a shell a meaning for `inside_names` within a word.
+  // Nor has a shell a meaning for `inside_names` within a word, but for "=~".
   auto right = host.size() <= 255 && host.front() != '-' &&
-               ((made_of(host, std::string{"-_."}.append(inside_names)) && begins_as_name(host)) ||
+               ((made_of(host, std::string{"-_."}.append(inside_names)) && fits_a_shell(host)) ||
                 inet_pton(AF_INET6, host.c_str(), &address) == 1);
   return right ? ""
                : "'" + host +
@@ -120,7 +121,7 @@ std::string wrong_secret(const std::string& entry) {
 
 /// As the name of a cluster (messages/settings.cpp).
 std::string wrong_jump(const std::string& cluster) {
-  auto right = cluster.size() <= 300 && begins_as_name(cluster) &&
+  auto right = cluster.size() <= 300 && fits_a_shell(cluster) &&
                made_of(cluster, std::string{"-_.@:[]%,"}.append(inside_names));
   return right ? "" : "'" + cluster + "' is no cluster's name";
 }

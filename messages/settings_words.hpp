@@ -7,9 +7,9 @@
 namespace moorage {
 
 /// What names of clusters and Hosts may hold, but not at their beginning, where it would mean something to a
-/// shell or as a path.
+/// shell or as a path; nor "=~", which some shells read as the beginning of a path.
 inline constexpr std::string_view inside_names = "+/=~";
-bool begins_as_name(std::string_view name);
+bool fits_a_shell(std::string_view name);
 
 std::string wrong_host(const std::string& host);
 std::string wrong_host_or_none(const std::string& host);

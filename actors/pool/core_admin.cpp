@@ -69,8 +69,10 @@ void pool_core::on(const settings_changed& event) {
   }
   auto new_pace = pace() != pace_before;
   withdraw_wishes();
-  if (mended) // else what log-ins failed of is as it was
+  if (mended) { // else what log-ins failed of is as it was
     back_off_.lift();
+    latch_watch_.forgive();
+  }
   if (mended)
     machines_.forgive();
   dormant_ = false;
@@ -145,6 +147,7 @@ void pool_core::on(const ordered<reset_pool>& event) {
   if (refused_for_stopping(event.request))
     return;
   back_off_.lift();
+  latch_watch_.forgive();
   machines_.forgive();
   withdraw_wishes(); // asked for anew
   anew_ = true;

@@ -140,6 +140,7 @@ void pool_core::on(const connection_opened& event) {
   ++counters_.opened;
   openings_rate_.add(true);
   back_off_.opened(c->tried);
+  latch_watch_.forgive();
   becomes_idle(*c);
   auto words = event.banner.empty() ? std::string{} : "the server says: " + event.banner;
   note(announce{event_kind::opened,

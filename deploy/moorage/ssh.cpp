@@ -241,7 +241,8 @@ failure settle(const ssh_call& call, configuration& config, std::string& name,
 bool is_the_nodes(const ssh_call& call, const options& from, const configuration& config) {
   auto others = !distant_node(from, config).empty();
   struct stat socket {};
-  if (!others && !from.embedded && ::stat(node_socket(from, config).c_str(), &socket) == 0)
+  if (!others && !from.embedded && from.settings.empty() &&
+      ::stat(node_socket(from, config).c_str(), &socket) == 0)
     others = socket.st_uid != ::geteuid();
   return others && config.find(call.destination) == nullptr && config.find(call.host) == nullptr &&
          call.user.empty() && call.port.empty() && call.jump.empty() && call.ssh_config.empty() &&

@@ -45,9 +45,16 @@ std::string from_root(const std::string& file) {
 failure set_keys(const ssh_call& call, cluster_config& meant) {
   auto& settings = meant.settings;
   files keys, certificates;
-  for (const auto& [file, by_letter] : call.identities)
-    if (auto whole = from_root(file); usable(whole, by_letter ? "-i" : "IdentityFile", meant))
+  // ssh forgets an -i that is not there, and no other: with that alone it tries no key that was not named.
+  bool no_others = false;
+  for (const auto& [file, by_letter] : call.identities) {
+    auto whole = from_root(file);
+    if (usable(whole, by_letter ? "-i" : "IdentityFile", meant))
       keys.push_back(std::move(whole));
+    else
+      no_others = no_others ||
+                  (call.identities_only && (!by_letter || access(expand_home(whole).c_str(), F_OK) == 0));
+  }
   for (const auto& file : call.certificates)
     if (auto whole = from_root(file); usable(whole, "CertificateFile", meant))
       certificates.push_back(std::move(whole));
@@ -55,11 +62,13 @@ failure set_keys(const ssh_call& call, cluster_config& meant) {
   if (keys.empty())
     keys = settings.key_files;
   // The agent offers all of its keys unless some are named; a certificate stands beside its key.
-  if (keys.empty() && (call.identities_only || !certificates.empty()))
+  if (keys.empty() && !no_others && (call.identities_only || !certificates.empty()))
     keys = usual_keys();
   if (call.no_agent || (call.identities_only && keys.empty()))
     settings.agent = false;
-  if (keys.empty() && !settings.agent && usual_keys().empty() && !meant.passed_over.empty()) {
+  const bool none =
+      keys.empty() && !settings.agent && usual_keys().empty() && settings.password_secret.empty();
+  if (!meant.passed_over.empty() && (none || (keys.empty() && no_others))) {
     std::string all;
     for (const auto& each : meant.passed_over)
       all += (all.empty() ? "" : "; ") + each;

@@ -1,6 +1,7 @@
 // Keys and certificates that the words of `moorage ssh` name, beside those of the cluster.
 #include <catch2/catch.hpp>
 
+#include <filesystem>
 #include <fstream>
 
 #include "deploy/moorage/ssh_keys.hpp"
@@ -68,8 +69,28 @@ TEST_CASE("when nothing is left to log in with, ssh's words are refused with eac
   setenv("HOME", home.path().c_str(), 1);
   keys_of_words keys;
   keys.meant.settings.key_files.clear();
-  auto refused = keys.set(
-      {"-i", keys.file("gone"), "-o", "CertificateFile=" + keys.file("lost"), "-o", "IdentityAgent=none"});
+  const texts words{"-i", keys.file("gone"),   "-o", "CertificateFile=" + keys.file("lost"),
+                    "-o", "IdentityAgent=none"};
+  auto refused = keys.set(words);
+  keys_of_words with_password;
+  with_password.meant.settings.key_files.clear();
+  with_password.meant.settings.password_secret = "lumi";
+  CHECK(with_password.set(words).code == errc::none);
+  // ssh forgets an -i that is not there, and no other file: under IdentitiesOnly no other key is tried.
+  std::filesystem::create_directory(home / ".ssh");
+  std::ofstream{home / ".ssh/id_ed25519"};
+  for (const auto& [named, others] :
+       {std::pair{"-i=gone", true}, {"-i=", false}, {"IdentityFile=gone", false}}) {
+    INFO(named);
+    keys_of_words only;
+    only.meant.settings.key_files.clear();
+    const std::string text{named};
+    const auto file = only.file(text.substr(text.find('=') + 1));
+    auto set = text.starts_with("-i") ? only.set({"-i", file, "-o", "IdentitiesOnly=yes"})
+                                      : only.set({"-o", "IdentityFile=" + file, "-o", "IdentitiesOnly=yes"});
+    CHECK((set.code == errc::none) == others);
+    CHECK(only.meant.settings.key_files == (others ? texts{"~/.ssh/id_ed25519"} : texts{}));
+  }
   setenv("HOME", before.c_str(), 1);
   CHECK(refused.code == errc::invalid_settings);
   CHECK_THAT(refused.text, Contains("no key to log in with: -i: " + keys.file("gone") + " is not there") &&

@@ -7,10 +7,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <utility>
 
+#include "runtime/ssh/login/certificate.hpp"
 #include "runtime/ssh/wire.hpp"
 
 namespace moorage {
@@ -50,6 +53,7 @@ agent_connection connect_agent(const std::string& path, std::chrono::millisecond
   do {
     connected = ::connect(result.socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
   } while (connected != 0 && errno == EINTR);
+  result.absent = connected != 0 && (errno == ENOENT || errno == ECONNREFUSED);
   if (connected != 0)
     return failed(errno == EAGAIN ? "did not take a connection in time"
                                   : "cannot be reached: " + error_text(errno));
@@ -62,7 +66,7 @@ agent_connection connect_agent(const std::string& path, std::chrono::millisecond
 agent_listing list_agent(const std::string& path, std::chrono::milliseconds patience) {
   auto connection = connect_agent(path, patience);
   if (!connection.socket)
-    return {{}, std::move(connection.problem), false};
+    return {{}, std::move(connection.problem), connection.absent};
   agent_client client{std::move(connection.socket)};
   const auto deadline = std::chrono::steady_clock::now() + patience;
   client.request_keys(deadline);
@@ -78,7 +82,7 @@ agent_listing list_agent(const std::string& path, std::chrono::milliseconds pati
       return result;
     }
     default:
-      return {{}, client.problem(), true};
+      return {{}, client.problem()};
     }
     pollfd one{client.fd(), static_cast<short>(client.wants_write() ? POLLOUT : POLLIN), 0};
     ::poll(&one, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count()));
@@ -86,9 +90,20 @@ agent_listing list_agent(const std::string& path, std::chrono::milliseconds pati
 }
 
 std::string agent_state(const std::vector<agent_key>& keys) {
+  std::vector<std::string> each;
+  for (const auto& key : keys) {
+    auto text = key.blob;
+    if (auto parts = parse_certificate(key.blob)) {
+      text = parts->key_blob + (why_not_valid(key.blob).empty() ? " valid for" : " not valid for");
+      for (const auto& name : parts->principals)
+        text += " " + name;
+    }
+    each.push_back(std::to_string(text.size()) + ":" + text);
+  }
+  std::sort(each.begin(), each.end());
   std::string all;
-  for (const auto& key : keys)
-    all += std::to_string(key.blob.size()) + ":" + key.blob;
+  for (const auto& text : each)
+    all += text;
   return "\n" + std::to_string(keys.size()) + "/" + std::to_string(std::hash<std::string>{}(all));
 }
 

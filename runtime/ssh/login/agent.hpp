@@ -31,6 +31,7 @@ constexpr std::chrono::milliseconds agent_patience{5'000};
 struct agent_connection {
   unique_fd socket;
   std::string problem;
+  bool absent = false; ///< nobody listens there
 };
 
 /// Blocks for `patience` at most (a path on a dead file server aside): run it on a thread for blocking calls.
@@ -46,11 +47,12 @@ struct agent_key {
 struct agent_listing {
   std::vector<agent_key> keys;
   std::string problem;
-  bool reached = true; ///< somebody listens there
+  bool absent = false; ///< nobody listens there
 };
 
-/// A text that another set of keys has not, behind a newline; of an agent that is not there, too. Compared
-/// with others of this process.
+/// A text that another set of keys has not, behind a newline; of an agent that is not there, too. In which
+/// order they are listed is no matter, nor is until when a certificate lasts, but whether it is valid now.
+/// Compared with others of this process.
 std::string agent_state(const std::vector<agent_key>& keys);
 constexpr const char* no_agent_state = "\nnone";
 

@@ -3,12 +3,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "actors/pool/policies/latch_watch.hpp"
+
 namespace moorage {
 
 agent_talk::agent_talk(bool wanted, blocking_answer<agent_connection> connect,
                        std::chrono::milliseconds timeout, agent_line line)
     : state_(wanted && connect.asked() ? state::waiting : state::none), connect_(std::move(connect)),
-      timeout_(timeout), line_(std::move(line)) {}
+      timeout_(timeout), line_(std::move(line)) {
+  if (state_ == state::waiting)
+    told_state_ = latch_watch::agent_untold;
+}
 
 agent_talk::state agent_talk::give_up(std::string why) {
   problem_ = std::move(why);
@@ -65,7 +70,8 @@ agent_talk::state agent_talk::pump(time_point now) {
     if (!connection)
       return now < deadline_ ? state_ : give_up("the agent did not take a connection in time");
     if (!connection->socket) {
-      told_state_ = no_agent_state;
+      if (connection->absent)
+        told_state_ = no_agent_state;
       return give_up(connection->problem);
     }
     client_.emplace(std::move(connection->socket));

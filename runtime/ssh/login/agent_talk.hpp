@@ -44,7 +44,8 @@ public:
   state pump(time_point now);
 
   const std::vector<agent_key>& keys() const { return keys_; }
-  /// `agent_state` of what it has listed, or of its not being there; empty: it has not told.
+  /// `agent_state` of what it has listed, or of its not being there; `latch_watch::agent_untold`: it has not
+  /// told. Empty: it is not asked.
   const std::string& told_state() const { return told_state_; }
   void ask_signature(std::string request, time_point now);
   const std::string& signature_answer() const { return client_->answer(); }

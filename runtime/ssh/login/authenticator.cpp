@@ -86,10 +86,18 @@ bool authenticator::machine::choose() {
 
 /// `awaited`: the agent's keys are worth waiting for, up to its deadline.
 bool authenticator::machine::choose_key(bool& awaited) {
+  // A certificate that was named comes before all keys, as by ssh, and its key may be the agent's.
+  if (names_certificate_of_agent(with_)) {
+    awaited = agent_.waiting();
+    if (awaited)
+      return false;
+    if (choose_agent_key(true))
+      return true;
+  }
   if (choose_file())
     return true;
   awaited = agent_.waiting() && !unlisted_spent(with_.any_listed());
-  return !awaited && choose_agent_key();
+  return !awaited && choose_agent_key(false);
 }
 
 bool authenticator::machine::unlisted_spent(bool listed) const {
@@ -142,7 +150,7 @@ bool authenticator::machine::choose_file() {
   return false;
 }
 
-bool authenticator::machine::choose_agent_key() {
+bool authenticator::machine::choose_agent_key(bool named_certificates_alone) {
   const bool listed_only = with_.any_listed();
   if (agent_keys_.empty())
     agent_keys_ = most_likely_first(agent_.keys(), with_, user_);
@@ -150,6 +158,8 @@ bool authenticator::machine::choose_agent_key() {
     for (auto& offer : offers_of_agent(key.blob, with_)) {
       if (unlisted_spent(listed_only))
         return false;
+      if (named_certificates_alone && (!offer.listed || !parse_certificate(offer.shown)))
+        continue;
       if ((listed_only && !offer.listed) || !blobs_tried_.insert(offer.shown).second)
         continue;
       auto known = import_blob(offer.shown);

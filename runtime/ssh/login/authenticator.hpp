@@ -1,11 +1,11 @@
 // Logs in over a session that has exchanged keys and whose host key is verified, without one blocking call.
 //
-// Order: "none" (it lists the methods), key files, the agent's keys, keyboard-interactive or password; what
-// the server does not offer is left out. A partial success goes on with what the server then asks for. Each
-// key is tried with its signature at once: an offer first would cost a round trip more, and servers count
-// both alike (MaxAuthTries 6). A listed key that is locked is asked of the agent; without listed keys all of
-// the agent's are tried, the usual files before them. Unlisted keys stop at three when a password is to
-// follow, so that the server does not cut us off first.
+// Order: "none" (it lists the methods), certificates that are named, key files, the agent's keys,
+// keyboard-interactive or password; what the server does not offer is left out. A partial success goes on
+// with what the server then asks for. Each key is tried with its signature at once: an offer first would cost
+// a round trip more, and servers count both alike (MaxAuthTries 6). A listed key that is locked is asked of
+// the agent; without listed keys all of the agent's are tried, the usual files before them. Unlisted keys
+// stop at three when a password is to follow, so that the server does not cut us off first.
 #pragma once
 
 #include <libssh/libssh.h>
@@ -62,7 +62,7 @@ public:
   ssh_error overdue(const std::string& begun) const;
   /// Which keys were considered, and what has become of each so far.
   std::vector<key_considered> keys() const;
-  /// What the agent had, for `files_used::credentials`; empty: it has not told, or was not asked.
+  /// What the agent had, for `files_used::credentials`; empty: it is not asked.
   std::string agent_state() const;
   /// Has what the server says read, by `poll` of its link, while only the agent is waited for: nothing else
   /// would.

@@ -49,7 +49,7 @@ private:
   bool advance(time_point now);
   bool choose();
   bool choose_file();
-  bool choose_agent_key();
+  bool choose_agent_key(bool named_certificates_alone);
   bool choose_key(bool& awaited);
   void allow_signatures(std::string_view blob);
   bool choose_password(int methods);

@@ -21,6 +21,8 @@ constexpr std::string_view certificate_suffix = "-cert-v01@openssh.com";
 constexpr std::size_t principals_max = 256;
 /// In a text for people.
 constexpr std::size_t principals_told = 5;
+/// Seconds, by which ours may be behind an authority's.
+constexpr std::uint64_t clocks_differ = 300;
 /// What a count of nanoseconds can hold.
 constexpr std::uint64_t longest = nanoseconds::max().count() / 1'000'000'000;
 
@@ -114,9 +116,9 @@ std::optional<certificate_parts> parse_certificate(std::string_view blob) {
 std::string why_not_valid(std::string_view blob) {
   const auto parts = parse_certificate(blob);
   const auto now = static_cast<std::uint64_t>(std::time(nullptr));
-  if (!parts || (now >= parts->valid_after && now < parts->valid_before))
+  if (!parts || (now + clocks_differ >= parts->valid_after && now < parts->valid_before))
     return {};
-  return now < parts->valid_after ? "is not valid yet" : "has expired";
+  return now < parts->valid_before && now < parts->valid_after ? "is not valid yet" : "has expired";
 }
 
 bool near_its_end(const certificate_parts& parts, nanoseconds lead, system_clock::time_point now) {

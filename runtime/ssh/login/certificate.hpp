@@ -23,7 +23,8 @@ struct certificate_parts {
 /// Nothing: no certificate for a user's key of a kind that we know.
 std::optional<certificate_parts> parse_certificate(std::string_view blob);
 
-/// "has expired", "is not valid yet", now; empty: it is valid, or no certificate.
+/// "has expired", "is not valid yet", now; empty: it is valid, or no certificate. One that begins within some
+/// minutes is: clocks differ, and the server's counts.
 std::string why_not_valid(std::string_view blob);
 
 /// Whether it has ended at this time, or ends within `lead`; not before half of its life is over.

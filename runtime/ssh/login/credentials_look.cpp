@@ -21,8 +21,8 @@ private:
   blocking_answer<std::string> answer_;
 };
 
-/// One that asks its user is not waited for.
-constexpr std::chrono::milliseconds look_patience{1'000};
+/// For its connection, and for its list: one that asks its user is not waited for.
+constexpr std::chrono::milliseconds look_patience{500};
 
 std::string agent_state_of(const cluster_settings& settings, const surroundings& around,
                            const std::string& home) {
@@ -30,7 +30,7 @@ std::string agent_state_of(const cluster_settings& settings, const surroundings&
   if (!settings.agent || socket.empty())
     return {};
   auto listing = list_agent(expand_home(socket, home), look_patience);
-  if (!listing.reached)
+  if (listing.absent)
     return no_agent_state;
   return listing.problem.empty() ? agent_state(listing.keys) : std::string{};
 }

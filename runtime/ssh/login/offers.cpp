@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -55,14 +56,15 @@ void newest_first(std::vector<std::pair<int, agent_key>>& ranked) {
 } // namespace
 
 std::vector<file_key> offers_of_files(const credentials& with) {
-  std::vector<file_key> keys;
+  std::vector<file_key> certificates, keys;
   for (const auto& file : with.files) {
-    if (file.certificate)
-      keys.push_back(
-          {file.certificate.get(),
-           "publickey " + describe(file.certificate.get()) + " (" + file.path + " with its certificate)",
-           file.listed, offered_from(public_blob(file.certificate.get()), file.certificate_path),
-           from_certificate(file.certificate_path)});
+    if (file.certificate) // one with a file of its own before all keys, as by ssh: it was asked for by name
+      (file.certificate_blob.empty() ? keys : certificates)
+          .push_back(
+              {file.certificate.get(),
+               "publickey " + describe(file.certificate.get()) + " (" + file.path + " with its certificate)",
+               file.listed, offered_from(public_blob(file.certificate.get()), file.certificate_path),
+               from_certificate(file.certificate_path)});
     if (file.private_key)
       keys.push_back({file.private_key.get(),
                       "publickey " + describe(file.private_key.get()) + " (" + file.path + ")",
@@ -70,7 +72,15 @@ std::vector<file_key> offers_of_files(const credentials& with) {
                       {},
                       from_file(file.path)});
   }
-  return keys;
+  std::move(keys.begin(), keys.end(), std::back_inserter(certificates));
+  return certificates;
+}
+
+bool names_certificate_of_agent(const credentials& with) {
+  return std::any_of(with.files.begin(), with.files.end(), [](const key_file& file) {
+    return file.listed && !file.certificate_blob.empty() && !file.certificate &&
+           file.certificate_problem.empty();
+  });
 }
 
 std::vector<agent_offer> offers_of_agent(const std::string& blob, const credentials& with) {

@@ -17,8 +17,11 @@ struct file_key {
   std::string from = {}; ///< for the account
 };
 
-/// In the order to try; a key's certificate before the key. They point into `with`.
+/// In the order to try; certificates with a file of their own before all keys, others before their key. They
+/// point into `with`.
 std::vector<file_key> offers_of_files(const credentials& with);
+/// Whether a certificate is named whose key only an agent may have.
+bool names_certificate_of_agent(const credentials& with);
 
 /// What one of the agent's keys may be shown to the server as.
 struct agent_offer {
