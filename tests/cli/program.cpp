@@ -38,10 +38,12 @@ std::vector<std::string> environment_of(const program_spec& spec) {
   std::vector<std::string> result{"HOME=" + spec.home, "XDG_RUNTIME_DIR=" + spec.home,
                                   std::string{"PATH="} + (path == nullptr ? "/usr/bin:/bin" : path),
                                   "TERM=dumb"};
-  // What the sanitizer is not to report, and where reports go.
-  for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"})
-    if (const char* sanitizer = std::getenv(name))
-      result.push_back(std::string{name} + "=" + sanitizer);
+  // What the sanitizer is not to report, and where reports go; and its libraries, where we are a user who may
+  // not look where they are.
+  for (const char* name :
+       {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "LD_LIBRARY_PATH"})
+    if (const char* ours = std::getenv(name); ours != nullptr && !spec.environment.contains(name))
+      result.push_back(std::string{name} + "=" + ours);
   for (const auto& [name, value] : spec.environment)
     result.push_back(name + "=" + value);
   return result;
