@@ -28,6 +28,17 @@ exec_result run_on(runtime& rt, const std::string& cluster, const std::string& c
   return rt.acquire(cluster, 30s).run(command);
 }
 
+/// Runs until somebody makes "go" in the folder; has begun.
+std::future<exec_result> begins_and_waits(lease& on, const support::scratch_folder& folder) {
+  auto running = on.async()
+                     .run("touch " + folder / "begun" + "; until test -e " + folder / "go" +
+                          "; do sleep 0.1; done; echo went on")
+                     .to_future();
+  while (!std::filesystem::exists(folder / "begun"))
+    REQUIRE(running.wait_for(10ms) == std::future_status::timeout);
+  return running;
+}
+
 } // namespace
 
 TEST_CASE("twenty clusters behind one jump host cost one log-in there") {
@@ -205,12 +216,7 @@ TEST_CASE("a jump host that stands still for a while costs nobody the session be
   runtime rt{quiet_configuration({settings_for(outer, gate), behind(inner, "inner")})};
   auto lease = rt.acquire("inner", 30s);
   support::scratch_folder folder;
-  auto running = lease.async()
-                     .run("touch " + folder / "begun" + "; until test -e " + folder / "go" +
-                          "; do sleep 0.1; done; echo went on")
-                     .to_future();
-  while (!std::filesystem::exists(folder / "begun"))
-    REQUIRE(running.wait_for(10ms) == std::future_status::timeout);
+  auto running = begins_and_waits(lease, folder);
   outer.freeze();
   std::filesystem::create_directory(folder / "go");
   CHECK(running.wait_for(3s) == std::future_status::timeout);
@@ -247,12 +253,7 @@ TEST_CASE(
   runtime rt{quiet_configuration({jump, carried})};
   auto lease = rt.acquire("inner", 30s);
   support::scratch_folder folder;
-  auto running = lease.async()
-                     .run("touch " + folder / "begun" + "; until test -e " + folder / "go" +
-                          "; do sleep 0.1; done; echo went on")
-                     .to_future();
-  while (!std::filesystem::exists(folder / "begun"))
-    REQUIRE(running.wait_for(10ms) == std::future_status::timeout);
+  auto running = begins_and_waits(lease, folder);
   outer.freeze();
   if (cause.empty()) {
     CHECK(running.wait_for(3s) == std::future_status::timeout);

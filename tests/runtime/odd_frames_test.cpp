@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -12,13 +11,10 @@
 
 #include "messages/settings_table.hpp"
 #include "messages/type_ids.hpp"
-#include "runtime/node/tls/dial.hpp"
 #include "tests/node/hand_client.hpp"
 #include "tests/node/odd_values.hpp"
-#include "tests/runtime/embedding_fixture.hpp"
 #include "tests/runtime/node_holdings.hpp"
-#include "tests/support/made_certificates.hpp"
-#include "tests/support/scratch_folder.hpp"
+#include "tests/runtime/visited_node.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
@@ -55,22 +51,17 @@ constexpr kind heard[] = {MOORAGE_HEARD_BY_OUTSIDERS(MOORAGE_KIND)};
 /// What a visitor does besides saying what clients say.
 enum class manner : std::uint8_t { nothing, nothing_either, nonsense, spoils };
 
+/// Before the node, which is told of it.
+struct own_sshd {
+  support::real_sshd sshd;
+};
+
 /// A node in this process: with a pool that such clients may use and order about, and one that is not theirs.
-struct tried_node {
-  tried_node() {
-    serving how{.socket = folder / "node.sock", .listen = {"127.0.0.1:0"}, .files = authority.node()};
-    how.access.push_back({.certificate = "uri:moorage:visitor",
-                          .clusters = {"here"},
-                          .allow = {access_right::use, access_right::observe, access_right::admin}});
-    REQUIRE(rt.serve(how));
-    address = rt.listens_on().front();
-  }
-  unique_fd dial(bool over_tls) {
-    auto deadline = steady::now() + 30s;
-    if (over_tls)
-      return dial_tls(*carries, address, files, deadline, {}).value();
-    return std::move(*connect_to(folder / "node.sock", deadline));
-  }
+struct tried_node : own_sshd, visited_node {
+  tried_node()
+      : visited_node(quiet_configuration({unreachable("here"), settings_for(sshd, "theirs")}),
+                     {.clusters = {"here"},
+                      .allow = {access_right::use, access_right::observe, access_right::admin}}) {}
 
   /// Says some such messages, one of which may be no message, and goes. What it says is the number's alone.
   void visit(std::uint64_t number, bool over_tls) {
@@ -101,14 +92,7 @@ struct tried_node {
       client.say(node_tests::header(frame_kind::direct_message, 100, 0, 9, client.session()));
   }
 
-  support::made_authority authority{"authority"};
-  node_files files = authority.client("visitor");
-  support::scratch_folder folder;
-  support::real_sshd sshd;
   std::vector<std::string> words = odd_words();
-  runtime rt{quiet_configuration({unreachable("here"), settings_for(sshd, "theirs")})};
-  std::shared_ptr<tls_front> carries = front_of_process();
-  std::string address;
   std::size_t answers = 0;
 
 private:

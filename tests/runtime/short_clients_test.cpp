@@ -3,15 +3,11 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <memory>
 #include <string>
 
-#include "runtime/node/tls/dial.hpp"
 #include "tests/node/hand_client.hpp"
-#include "tests/runtime/embedding_fixture.hpp"
 #include "tests/runtime/node_holdings.hpp"
-#include "tests/support/made_certificates.hpp"
-#include "tests/support/scratch_folder.hpp"
+#include "tests/runtime/visited_node.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
@@ -21,20 +17,10 @@ using steady = std::chrono::steady_clock;
 namespace {
 
 /// A node in this process with a pool that nobody uses, and those who come to it.
-struct visited_node {
-  visited_node() {
-    serving how{.socket = folder / "node.sock", .listen = {"127.0.0.1:0"}, .files = authority.node()};
-    how.access.push_back(
-        {.certificate = "uri:moorage:visitor", .clusters = {"*"}, .allow = {access_right::use}});
-    REQUIRE(rt.serve(how));
-    address = rt.listens_on().front();
-  }
-  unique_fd dial(bool over_tls) {
-    auto deadline = steady::now() + 30s;
-    if (over_tls)
-      return dial_tls(*carries, address, files, deadline, {}).value();
-    return std::move(*connect_to(folder / "node.sock", deadline));
-  }
+struct often_visited_node : visited_node {
+  often_visited_node()
+      : visited_node(quiet_configuration({unreachable("here")}),
+                     {.clusters = {"*"}, .allow = {access_right::use}}) {}
   /// Greets, asks how a pool does, hears it, and is gone: every third over TLS, every fifth without a word
   /// after its greeting, every seventh in the middle of a frame.
   void visit() {
@@ -59,12 +45,6 @@ struct visited_node {
     return true;
   }
 
-  support::made_authority authority{"authority"};
-  node_files files = authority.client("visitor");
-  support::scratch_folder folder;
-  runtime rt{quiet_configuration({unreachable("here")})};
-  std::shared_ptr<tls_front> carries = front_of_process();
-  std::string address;
   std::uint32_t visits = 0;
 };
 
@@ -75,7 +55,7 @@ TEST_CASE("of clients that come one after another and go nothing is left, whatev
           "[long]") {
   const auto* more = std::getenv("MOORAGE_CLIENTS");
   auto clients = static_cast<std::uint32_t>(more == nullptr ? 2'000 : std::stoul(more));
-  visited_node node;
+  often_visited_node node;
   auto before = node_holdings::of(node.rt);
   node.visit(500); // what is made once is made
   node.settles(before);

@@ -56,6 +56,15 @@ struct hostile_gate {
   driven& outer;
 };
 
+/// Of which the server is the first.
+cluster_settings three_machines(journey& trip, const fake_sshd& server) {
+  auto settings = trip.around.settings_for(server);
+  settings.hosts = {settings.host, "127.0.0.2", "127.0.0.3"};
+  settings.host.clear();
+  settings.jump = "gate";
+  return settings;
+}
+
 } // namespace
 
 TEST_CASE("a jump host that forbids forwarding is named with where that stands", "[jump]") {
@@ -139,10 +148,7 @@ TEST_CASE("who is not carried in time says so, and the reason that came before i
 TEST_CASE("a jump host's failure is none of the machines behind it, and is asked for once", "[jump]") {
   journey trip;
   fake_sshd server;
-  auto settings = trip.around.settings_for(server);
-  settings.hosts = {settings.host, "127.0.0.2", "127.0.0.3"};
-  settings.host.clear();
-  settings.jump = "gate";
+  auto settings = three_machines(trip, server);
   auto& inner = trip.add(settings);
   inner.it->open();
   REQUIRE(trip.until([&] { return inner.wanted.size() == 1; }));
@@ -157,10 +163,7 @@ TEST_CASE("whoever waits for a jump host's log-in has each machine behind it wai
           "[jump]") {
   journey trip;
   fake_sshd server;
-  auto settings = trip.around.settings_for(server);
-  settings.hosts = {settings.host, "127.0.0.2", "127.0.0.3"};
-  settings.host.clear();
-  settings.jump = "gate";
+  auto settings = three_machines(trip, server);
   settings.connect_timeout = 600ms;
   auto& inner = trip.add(settings);
   inner.it->open();
