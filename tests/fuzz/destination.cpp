@@ -40,7 +40,7 @@ void check_destination(const std::string& text, const cluster_settings& settings
 }
 
 /// A value that is taken is written in a way that is taken for the same, where TOML can hold it: it holds
-/// UTF-8 only.
+/// UTF-8 only. A configuration in no folder has none that a file's name could be taken from.
 void check_setting(const cluster_config& changed, const std::string& key) {
   const auto* field = find_cluster_field(key);
   require(field != nullptr, "a setting that is taken exists");
@@ -48,7 +48,7 @@ void check_setting(const cluster_config& changed, const std::string& key) {
           "a setting that is taken says where it comes from");
   auto text = "[clusters.a]\n" + (key == "host" ? "" : std::string{"host = \"a.example\"\n"}) + key + " = " +
               format_value(*field, field->get(changed.settings)) + "\n";
-  auto again = parse_config(text, "/etc/fuzz.toml");
+  auto again = parse_config(text, "fuzz.toml");
   for (const auto& each : again.problems) // which other settings may have with it
     require(each.text.find("wrong type") == std::string::npos, "a setting is written as its type");
   if (again.problems.empty() && text.find("\\uFFFD") == std::string::npos)
