@@ -11,6 +11,13 @@
 
 namespace moorage {
 
+namespace {
+
+/// Of a server's words, in bytes: the events that were last are kept.
+constexpr std::size_t banner_in_event_max = 16u << 10;
+
+} // namespace
+
 /// Connections that are needed, and not open, on whichever machine: for the waiters, and to have `min_idle`
 /// in reserve.
 std::uint32_t pool_core::wanted_anywhere() const {
@@ -142,7 +149,9 @@ void pool_core::on(const connection_opened& event) {
   back_off_.opened(c->tried);
   latch_watch_.forgive();
   becomes_idle(*c);
-  auto words = event.banner.empty() ? std::string{} : "the server says: " + event.banner;
+  auto words = event.banner.empty()
+                   ? std::string{}
+                   : "the server says: " + printable(event.banner, banner_in_event_max, lines::many);
   note(announce{event_kind::opened,
                 c->id,
                 {},

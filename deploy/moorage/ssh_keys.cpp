@@ -1,13 +1,16 @@
 #include "deploy/moorage/ssh_keys.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include <unistd.h>
 
+#include "messages/printable.hpp"
 #include "messages/settings_table.hpp"
 #include "runtime/config/fields.hpp"
+#include "runtime/config/ssh_tokens.hpp"
 #include "runtime/system/account.hpp"
 
 namespace moorage::cli {
@@ -34,6 +37,24 @@ files usual_keys() {
   return result;
 }
 
+void add(files& to, const std::string& file) {
+  if (std::find(to.begin(), to.end(), file) == to.end())
+    to.push_back(file);
+}
+
+/// What is wrong with it; empty: nothing.
+std::string expand(std::string& file, const ssh_call& call, const cluster_settings& settings) {
+  auto tokens = tokens_of_this_process();
+  tokens.host = settings.host;
+  tokens.host_key_alias = settings.host_key_alias;
+  tokens.alias = call.host;
+  tokens.port = std::to_string(settings.port);
+  tokens.remote_user = settings.user.empty() ? tokens.user : settings.user;
+  auto [text, wrong] = expand_file_name(file, tokens);
+  file = std::move(text);
+  return wrong;
+}
+
 } // namespace
 
 std::string from_root(const std::string& file) {
@@ -44,23 +65,32 @@ std::string from_root(const std::string& file) {
 
 failure set_keys(const ssh_call& call, cluster_config& meant) {
   auto& settings = meant.settings;
+  const auto own = settings.key_files;
   files keys, certificates;
   // ssh forgets an -i that is not there, and no other: with that alone it tries no key that was not named.
   bool no_others = false;
   for (const auto& [file, by_letter] : call.identities) {
-    auto whole = from_root(file);
+    std::string whole = file;
+    if (auto wrong = by_letter ? std::string{} : expand(whole, call, settings); !wrong.empty())
+      return {errc::invalid_settings, "IdentityFile " + printable(file) + ": " + wrong};
+    whole = from_root(whole);
     if (usable(whole, by_letter ? "-i" : "IdentityFile", meant))
       keys.push_back(std::move(whole));
     else
       no_others = no_others ||
                   (call.identities_only && (!by_letter || access(expand_home(whole).c_str(), F_OK) == 0));
   }
-  for (const auto& file : call.certificates)
-    if (auto whole = from_root(file); usable(whole, "CertificateFile", meant))
+  for (const auto& file : call.certificates) {
+    std::string whole = file;
+    if (auto wrong = expand(whole, call, settings); !wrong.empty())
+      return {errc::invalid_settings, "CertificateFile " + printable(file) + ": " + wrong};
+    whole = from_root(whole);
+    if (usable(whole, "CertificateFile", meant))
       certificates.push_back(std::move(whole));
+  }
   const bool of_words = !keys.empty();
-  if (keys.empty())
-    keys = settings.key_files;
+  for (const auto& each : own)
+    add(keys, each);
   // The agent offers all of its keys unless some are named; a certificate stands beside its key.
   if (keys.empty() && !no_others && (call.identities_only || !certificates.empty()))
     keys = usual_keys();
@@ -74,9 +104,10 @@ failure set_keys(const ssh_call& call, cluster_config& meant) {
       all += (all.empty() ? "" : "; ") + each;
     return {errc::invalid_settings, "there is no key to log in with: " + all};
   }
-  if (!of_words && certificates.empty() && keys == settings.key_files)
+  for (const auto& each : certificates)
+    add(keys, each);
+  if (keys == own)
     return {};
-  keys.insert(keys.end(), certificates.begin(), certificates.end());
   if (auto wrong = check_value(*find_cluster_field("key_files"), keys); !wrong.empty())
     return {errc::invalid_settings, "-i: " + wrong};
   settings.key_files = std::move(keys);

@@ -1,18 +1,17 @@
 #include "runtime/config/openssh.hpp"
 
 #include <algorithm>
-#include <array>
 #include <future>
 #include <thread>
 
 #include <arpa/inet.h>
-#include <limits.h>
 #include <unistd.h>
 
 #include "messages/printable.hpp"
 #include "runtime/config.hpp"
 #include "runtime/config/fields.hpp"
 #include "runtime/config/proxy_jumps.hpp"
+#include "runtime/config/ssh_tokens.hpp"
 #include "runtime/system/account.hpp"
 #include "runtime/system/program_output.hpp"
 
@@ -25,11 +24,6 @@ constexpr const char* nobody = "moorage--no-such-host";
 
 /// Names at once: each is a process for some milliseconds, unless it asks a name server.
 constexpr std::size_t asked_at_once = 8;
-
-std::string this_machine() {
-  std::array<char, HOST_NAME_MAX + 1> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
-}
 
 bool key_there(const std::string& file) {
   return access(file.c_str(), F_OK) == 0 || access((file + ".pub").c_str(), F_OK) == 0;
@@ -81,15 +75,12 @@ bool said_elsewhere(const cluster_config& of, const std::string& field) {
 
 failure take_over(cluster_config& target, const both_answers& answers, std::string& hops) {
   const auto& host = target.settings.ssh_host;
-  auto self = user_account_of(::getuid());
-  // As ssh, which asks the password database and not $HOME.
-  ssh_config_reader who{.alias = host,
-                        .home = self.home,
-                        .user = self.name,
+  auto self = tokens_of_this_process();
+  self.alias = host;
+  ssh_config_reader who{.tokens = self,
                         .other_home =
                             home_folder() != self.home && !self.home.empty() &&
                             target.origin_of("known_hosts_files").from == setting_origin::source::built_in,
-                        .machine = this_machine(),
                         .wrong_with = unusable_key_file,
                         .there = key_there};
   auto reading = read_ssh_options(answers.with_files.options, answers.without.options, who);

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include <unistd.h>
-
 #include "messages/printable.hpp"
 #include "messages/written_values.hpp"
 #include "runtime/config/ssh_names.hpp"
@@ -181,7 +179,7 @@ private:
   }
 
   std::string named_as(const std::string& option) const {
-    return as_written(option) + " of '" + who_.alias + "' in ssh's configuration";
+    return as_written(option) + " of '" + who_.tokens.alias + "' in ssh's configuration";
   }
 
   // As ssh does, of a file that cannot be read, since another one may do.
@@ -200,59 +198,23 @@ private:
     return result;
   }
 
-  // TOKENS of ssh_config(5) that may stand in a file's name, and ${VARIABLES}.
   std::string expanded(const std::string& file, std::string_view option) {
-    std::string result;
-    for (std::size_t i = 0; i < file.size(); ++i) {
-      if (file.compare(i, 2, "${") == 0 && file.find('}', i) != std::string::npos) {
-        auto end = file.find('}', i);
-        auto variable = file.substr(i + 2, end - i - 2);
-        auto value = environment(variable.c_str());
-        if (value.empty())
-          wrong(as_written(std::string{option}) + ": the variable " + variable + " is not set");
-        result += value;
-        i = end;
-      } else if (file[i] == '%' && i + 1 < file.size()) {
-        result += token(file[++i], option);
-      } else {
-        result += file[i];
-      }
-    }
-    return expand_home(result, who_.home);
+    return taken(expand_file_name(file, tokens()), option);
   }
 
-  std::string token(char which, std::string_view option) {
-    auto user = value_of(said_, "user");
-    switch (which) {
-    case '%':
-      return "%";
-    case 'd':
-      return who_.home;
-    case 'h':
-      return value_of(said_, "hostname");
-    case 'i':
-      return std::to_string(::getuid());
-    case 'k': {
-      auto alias = value_of(said_, "hostkeyalias");
-      return alias.empty() ? value_of(said_, "hostname") : alias;
-    }
-    case 'L':
-      return who_.machine.substr(0, who_.machine.find('.'));
-    case 'l':
-      return who_.machine;
-    case 'n':
-      return who_.alias;
-    case 'p':
-      return value_of(said_, "port");
-    case 'r':
-      return user;
-    case 'u':
-      return who_.user;
-    default:
-      wrong(as_written(std::string{option}) + ": %" + which +
-            " is not known here; write the file's name, or set key_files");
-      return {};
-    }
+  std::string taken(ssh_text text, std::string_view option) {
+    if (!text.wrong.empty())
+      wrong(as_written(std::string{option}) + ": " + text.wrong);
+    return std::move(text.text);
+  }
+
+  ssh_tokens tokens() const {
+    auto result = who_.tokens;
+    result.host = value_of(said_, "hostname");
+    result.host_key_alias = value_of(said_, "hostkeyalias");
+    result.port = value_of(said_, "port");
+    result.remote_user = value_of(said_, "user");
+    return result;
   }
 
   void read_way() {
@@ -263,22 +225,12 @@ private:
     if (!command.empty() && command != "none") {
       for (auto at = command.find('%'); at != std::string::npos; at = command.find('%', at + 2))
         if (at + 1 < command.size() && command[at + 1] == 'n')
-          command.replace(at, 2, who_.alias);
+          command.replace(at, 2, who_.tokens.alias);
       set("proxy_command", command, "proxycommand");
     } else if (!jump.empty() && jump != "none") {
-      result_.hops = expanded_hops(jump);
+      // ssh has them in the command of another ssh, and expands what ProxyCommand knows.
+      result_.hops = taken(expand_tokens(jump, tokens()), "proxyjump");
     }
-  }
-
-  // ssh has them in the command of another ssh, and expands what ProxyCommand knows.
-  std::string expanded_hops(const std::string& jump) {
-    std::string result;
-    for (std::size_t i = 0; i < jump.size(); ++i)
-      if (jump[i] == '%' && i + 1 < jump.size())
-        result += token(jump[++i], "proxyjump");
-      else
-        result += jump[i];
-    return result;
   }
 
   void read_names() {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "messages/settings_table.hpp"
+#include "runtime/config/ssh_tokens.hpp"
 
 namespace moorage {
 
@@ -23,11 +24,8 @@ bool says_more(const ssh_options& of_host, const std::string& host, const ssh_op
 
 /// Who asks: for the tokens and the ~ that ssh leaves in file names.
 struct ssh_config_reader {
-  std::string alias = {}; ///< as it was asked about
-  std::string home = {};
-  std::string user = {};    ///< who runs this process
-  bool other_home = false;  ///< $HOME is another than this, which is no home of ssh's
-  std::string machine = {}; ///< this machine's name
+  ssh_tokens tokens = {};  ///< of this process, and the alias as it was asked about
+  bool other_home = false; ///< $HOME is another than the tokens', which is no home of ssh's
   /// What is wrong with a key file or certificate; empty: nothing, or its public part is there.
   std::string (*wrong_with)(const std::string& file) = nullptr;
   /// Whether a file, or its public part, is there.

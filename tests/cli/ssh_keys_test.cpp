@@ -48,12 +48,12 @@ TEST_CASE("a certificate among ssh's words is added to the cluster's keys, whate
         texts{"CertificateFile: " + without.file("gone") + " is not there (No such file or directory)"});
 }
 
-TEST_CASE("keys among ssh's words stand in the place of the cluster's, once one of them can be read") {
+TEST_CASE("keys among ssh's words come before the cluster's own, those of them that can be read, each once") {
   keys_of_words keys;
   CHECK(
       keys.set({"-i", keys.file("gone"), "-o", "IdentityFile=" + keys.folder.path(), "-i", keys.file("mine")})
           .code == errc::none);
-  CHECK(keys.meant.settings.key_files == texts{keys.file("mine")});
+  CHECK(keys.meant.settings.key_files == texts{keys.file("mine"), keys.file("own")});
   CHECK(keys.meant.passed_over ==
         texts{"-i: " + keys.file("gone") + " is not there (No such file or directory)",
               "IdentityFile: " + keys.folder.path() + " is not a regular file"});
@@ -61,6 +61,39 @@ TEST_CASE("keys among ssh's words stand in the place of the cluster's, once one 
   CHECK(own.set({"-i", own.file("gone"), "-o", "IdentitiesOnly=yes"}).code == errc::none);
   CHECK(own.meant.settings.key_files == texts{own.file("own")});
   CHECK(own.meant.settings.agent);
+}
+
+TEST_CASE("a key that is the cluster's, too, comes where the words have it") {
+  keys_of_words keys;
+  keys.meant.settings.key_files.push_back(keys.file("mine"));
+  CHECK(keys.set({"-i", keys.file("mine"), "-o", "CertificateFile=" + keys.file("mine")}).code == errc::none);
+  CHECK(keys.meant.settings.key_files == texts{keys.file("mine"), keys.file("own")});
+}
+
+TEST_CASE("tokens and variables of an option's file are expanded as in ssh's files, of -i they are not") {
+  keys_of_words keys;
+  keys.meant.settings.host = "login.example";
+  keys.meant.settings.port = 2200;
+  keys.meant.settings.user = "sci";
+  keys.meant.settings.host_key_alias = "lumi.alias";
+  const std::string name = "lumi login.example 2200 sci lumi.alias %";
+  for (const auto& each : {name, name + "-cert.pub", std::string{"%n"}})
+    std::ofstream{keys.folder / each};
+  setenv("MOORAGE_TEST_FOLDER", keys.folder.path().c_str(), 1);
+  const std::string tokens = "${MOORAGE_TEST_FOLDER}/%n %h %p %r %k %%";
+  CHECK(keys.set({"-o", "IdentityFile=\"" + tokens + "\"", "-o",
+                  "CertificateFile=\"" + tokens + "-cert.pub\"", "-i", keys.file("%n")})
+            .text == "");
+  CHECK(keys.meant.settings.key_files ==
+        texts{keys.file(name), keys.file("%n"), keys.file("own"), keys.file(name + "-cert.pub")});
+  unsetenv("MOORAGE_TEST_FOLDER");
+  for (const auto& [file, why] : {std::pair{"%C", "%C is not known here"},
+                                  {"${MOORAGE_TEST_FOLDER}", "MOORAGE_TEST_FOLDER is not set"}})
+    for (const auto& option : {"IdentityFile", "CertificateFile"}) {
+      auto refused = keys_of_words{}.set({"-o", std::string{option} + "=" + file});
+      CHECK(refused.code == errc::invalid_settings);
+      CHECK_THAT(refused.text, Contains(std::string{option} + " " + file + ": ") && Contains(why));
+    }
 }
 
 TEST_CASE("when nothing is left to log in with, ssh's words are refused with each that they name") {

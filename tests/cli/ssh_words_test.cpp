@@ -264,7 +264,7 @@ TEST_CASE("options mean to us what they mean to ssh itself, as its own ssh -G te
     ours.settings.name = ours.settings.host = theirs.settings.name = "h";
     INFO(with.front() << " …");
     CHECK(moorage::override_settings(ours, call.settings).empty());
-    auto by_ssh = moorage::read_ssh_options(said(with), usual, {.alias = "h"});
+    auto by_ssh = moorage::read_ssh_options(said(with), usual, {.tokens = {.alias = "h"}});
     CHECK(by_ssh.wrong.empty());
     for (const auto& [name, value] : by_ssh.settings)
       moorage::find_cluster_field(name)->set(theirs.settings, value);

@@ -33,6 +33,24 @@ TEST_CASE("a label stays within its line wherever it is shown, and is no longer 
     CHECK(misleading_in_line(line) == "");
 }
 
+TEST_CASE("whoever waited for a log-in gets all that the server said, and the event, which is kept, has its "
+          "begin") {
+  story s{lumi(1)};
+  s.acquire(r1, h1);
+  const std::string banner(100'000, 'b');
+  const auto effects = s.core.step(s.now, connection_opened{c1, {}, {}, banner});
+  std::size_t granted = 0, told = 0;
+  for (const auto& each : effects) {
+    if (const auto* grant_of = std::get_if<grant>(&each))
+      granted = grant_of->banner.size();
+    if (const auto* event = std::get_if<announce>(&each);
+        event != nullptr && event->what == event_kind::opened)
+      told = event->text.size();
+  }
+  CHECK(granted == banner.size());
+  CHECK((told > 1'000 && told < 20'000));
+}
+
 TEST_CASE("a lease that ended otherwise than by its release is told with the reason, however late") {
   story s{lumi(1)};
   s.acquire(r1, h1);

@@ -58,7 +58,7 @@ TEST_CASE("sshd's banner is passed on whole, with its lines") {
 
 TEST_CASE("a hostile banner shows nothing but its characters, and a huge one is cut") {
   fake_faults faults;
-  faults.banners = {hostile_text + std::string(2 * banner_max, 'x')};
+  faults.banners = {hostile_text + std::string(banner_max, 'x'), std::string(banner_max, 'y')};
   fake_sshd server{faults};
   test::world around;
   test::driven link{around, around.settings_for(server)};

@@ -1,6 +1,7 @@
 #include "runtime/ssh/opening/banner.hpp"
 
 #include <cstring>
+#include <string_view>
 
 #include "messages/printable.hpp"
 
@@ -38,30 +39,32 @@ void banner_collector::on_line(int, const char* function, const char* line, void
   collector.another_ = true;
 }
 
+// Nothing is copied where nothing came: libssh hands out all of its banner, and each piece read asks.
 void banner_collector::take() {
-  char* banner = ssh_get_issue_banner(session_);
+  char* banner = another_ ? ssh_get_issue_banner(session_) : nullptr;
   if (banner == nullptr)
     return;
-  if (another_ || last_ != banner) {
-    last_ = banner;
-    another_ = false;
-    if (heard_.size() <= banner_max) // one byte more tells that it was cut
-      heard_ += last_.substr(0, banner_max + 1 - heard_.size());
-    if (!heard_.ends_with('\n'))
-      heard_ += '\n';
-  }
+  another_ = false;
+  if (heard_.size() <= banner_max) // one byte more tells that it was cut
+    heard_ += std::string_view{banner}.substr(0, banner_max + 1 - heard_.size());
+  if (!heard_.ends_with('\n'))
+    heard_ += '\n';
   ssh_string_free_char(banner);
 }
 
-std::string banner_collector::text() const {
+std::string banner_collector::shown(std::size_t length_max) const {
   std::string_view all{heard_};
   while (!all.empty() && (all.back() == '\n' || all.back() == '\r' || all.back() == ' '))
     all.remove_suffix(1);
-  return printable(all, banner_max, lines::many);
+  return printable(all, length_max, lines::many);
+}
+
+std::string banner_collector::text() const {
+  return shown(banner_max);
 }
 
 std::string banner_collector::quoted() const {
-  auto said = text();
+  auto said = shown(quoted_max);
   return said.empty() ? said : "; the server says \"" + said + "\"";
 }
 

@@ -8,8 +8,11 @@
 
 namespace moorage {
 
-/// Kept of all that one log-in is told; a site's legal notice has some two thousand.
-constexpr std::size_t banner_max = 16u << 10;
+/// Kept of all that one log-in is told, in bytes. A site's legal notice has some two thousand; OpenSSH's own
+/// tests send 100,000, and libssh takes no packet of more than 256 KiB.
+constexpr std::size_t banner_max = 128u << 10;
+/// And of it in an error.
+constexpr std::size_t quoted_max = 16u << 10;
 
 /// Gathers every banner of one session. libssh keeps the last one only, and two may come in one read: it says
 /// in a line of its log when one comes, and what it had can be taken before it is thrown away.
@@ -36,16 +39,16 @@ public:
 
   /// Fit to be printed, with its lines; without the last one's end. Cut at `banner_max`.
   std::string text() const;
-  /// "; the server says \"…\"", for the end of an error; empty when it said nothing.
+  /// "; the server says \"…\"", for the end of an error; empty when it said nothing. Cut at `quoted_max`.
   std::string quoted() const;
 
 private:
   static void on_line(int, const char* function, const char*, void* self);
   void take();
+  std::string shown(std::size_t length_max) const;
 
   ssh_session session_;
-  std::string heard_; ///< as they came, each ended by a line's end
-  std::string last_;
+  std::string heard_;    ///< as they came, each ended by a line's end
   bool another_ = false; ///< libssh has one that was not taken
 };
 

@@ -1,0 +1,87 @@
+#include "runtime/config/ssh_tokens.hpp"
+
+#include <array>
+#include <optional>
+
+#include <limits.h>
+#include <unistd.h>
+
+#include "runtime/system/account.hpp"
+
+namespace moorage {
+
+namespace {
+
+std::optional<std::string> meaning_of(char token, const ssh_tokens& of) {
+  switch (token) {
+  case '%':
+    return "%";
+  case 'd':
+    return of.home;
+  case 'h':
+    return of.host;
+  case 'i':
+    return std::to_string(::getuid());
+  case 'k':
+    return of.host_key_alias.empty() ? of.host : of.host_key_alias;
+  case 'L':
+    return of.machine.substr(0, of.machine.find('.'));
+  case 'l':
+    return of.machine;
+  case 'n':
+    return of.alias;
+  case 'p':
+    return of.port;
+  case 'r':
+    return of.remote_user;
+  case 'u':
+    return of.user;
+  default:
+    return std::nullopt;
+  }
+}
+
+ssh_text expand(const std::string& text, const ssh_tokens& tokens, bool variables) {
+  ssh_text result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (auto end = text.find('}', i);
+        variables && text.compare(i, 2, "${") == 0 && end != std::string::npos) {
+      auto variable = text.substr(i + 2, end - i - 2);
+      auto value = environment(variable.c_str());
+      if (value.empty())
+        result.wrong = "the variable " + variable + " is not set";
+      result.text += value;
+      i = end;
+    } else if (text[i] == '%' && i + 1 < text.size()) {
+      auto meaning = meaning_of(text[++i], tokens);
+      if (!meaning)
+        result.wrong =
+            std::string{"%"} + text[i] + " is not known here; write the file's name, or set key_files";
+      result.text += meaning.value_or("");
+    } else {
+      result.text += text[i];
+    }
+  }
+  return result;
+}
+
+} // namespace
+
+ssh_tokens tokens_of_this_process() {
+  auto self = user_account_of(::getuid());
+  std::array<char, HOST_NAME_MAX + 1> machine{};
+  const bool named = ::gethostname(machine.data(), machine.size() - 1) == 0;
+  return {.home = self.home, .machine = named ? machine.data() : "", .user = self.name};
+}
+
+ssh_text expand_tokens(const std::string& text, const ssh_tokens& tokens) {
+  return expand(text, tokens, false);
+}
+
+ssh_text expand_file_name(const std::string& file, const ssh_tokens& tokens) {
+  auto result = expand(file, tokens, true);
+  result.text = expand_home(result.text, tokens.home);
+  return result;
+}
+
+} // namespace moorage
