@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <regex>
 #include <set>
+#include <sstream>
 
 #include <poll.h>
 #include <sys/stat.h>
@@ -122,10 +124,13 @@ private:
   std::size_t calls_ = 0;
 };
 
+/// Where it is not installed the test fails; where nobody may trace, it is left out.
 bool strace_works() {
-  support::process_spec spec;
-  spec.argv = {"strace", "-f", "-o", "/dev/null", "true"};
-  return traceable && support::run_to_end(spec) == 0;
+  if (!traceable)
+    return false;
+  INFO("deploy/install-packages test");
+  REQUIRE(support::run_to_end({{"strace", "-V"}}) == 0);
+  return support::run_to_end({{"strace", "-f", "-o", "/dev/null", "true"}}) == 0;
 }
 
 /// In front of the real one: never ends, as far as anybody waits for it.
@@ -159,31 +164,87 @@ bool soon(const std::function<bool()>& holds) {
 
 } // namespace
 
+namespace {
+
+/// A cluster's table with other values, and more of them, whose log-ins take 3 s at most.
+std::string hung_table(const home_with_cluster& home, const std::string& name,
+                       std::map<std::string, std::string> values) {
+  values.insert({"connect_timeout", "\"3s\""});
+  std::string result;
+  std::istringstream lines{home.cluster(name)};
+  for (std::string line; std::getline(lines, line);) {
+    auto other = values.extract(line.substr(0, line.find(' ')));
+    if (other.empty())
+      result += line + "\n";
+    else if (!other.mapped().empty())
+      result += other.key() + " = " + other.mapped() + "\n";
+  }
+  for (const auto& [key, value] : values)
+    result += key + " = " + value + "\n";
+  return result;
+}
+
+std::string in_quotes(const std::string& text) {
+  return "\"" + text + "\"";
+}
+
+/// A key whose certificate has run out.
+std::string key_out_of_date(const home_with_cluster& home) {
+  auto key = home.folder / "old";
+  auto authority = home.folder / "authority";
+  for (const auto& each : {key, authority})
+    REQUIRE(support::run_to_end({{"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", each}}) == 0);
+  REQUIRE(support::run_to_end({{"ssh-keygen", "-q", "-s", authority, "-I", "us", "-n", home.sshd.user(), "-V",
+                                "-2h:-1h", key + ".pub"}}) == 0);
+  return key;
+}
+
+/// What was run beside our own programs, by the lines of strace.
+std::set<std::string> programs_run(const std::string& trace) {
+  std::set<std::string> result;
+  static const std::regex run{R"re(execve\("([^"]*)")re"};
+  std::ifstream lines{trace};
+  std::smatch part;
+  for (std::string line; std::getline(lines, line);)
+    if (std::regex_search(line, part, run))
+      if (auto name = std::filesystem::path{std::string{part[1]}}.filename().string();
+          !name.starts_with("moorage"))
+        result.insert(name);
+  return result;
+}
+
+} // namespace
+
 TEST_CASE("nothing that hangs keeps a worker of a node's in a system call") {
   support::hung_folder files;
   if (!strace_works() || !files) {
-    WARN("not traced: strace is missing, or this is a sanitizer's build, or " + files.why_not());
+    WARN("not traced: strace cannot, or this is a sanitizer's build, or " + files.why_not());
     return;
   }
   home_with_cluster home;
   real_sshd outer;
   support::hung_agent agent;
+  support::confirming_agent asking{{home.sshd.client_key()}};
   put_hung_ssh(home.folder);
-  auto hung = [&home](const std::string& name, const std::string& how) {
-    auto table = home.cluster(name);
-    auto cut = table.find("connect_timeout");
-    return table.substr(0, cut) + "connect_timeout = \"3s\"" + table.substr(table.find('\n', cut)) + how +
-           "\n";
+  const std::map<std::string, std::string> by_agent{
+      {"agent", "true"}, {"key_files", ""}, {"agent_timeout", in_quotes("3s")}};
+  auto with = [](std::map<std::string, std::string> values, const std::string& key,
+                 const std::string& value) {
+    values[key] = in_quotes(value);
+    return values;
   };
-  auto by_agent = hung("agent", "agent_socket = \"" + agent.socket() + "\"");
-  by_agent.replace(by_agent.find("agent = false"), 13, "agent = true");
-  const auto keys = by_agent.find("key_files");
-  by_agent.erase(keys, by_agent.find('\n', keys) + 1 - keys);
-  auto by_files = hung("files", "");
-  by_files.replace(by_files.find(home.sshd.known_hosts()), home.sshd.known_hosts().size(),
-                   files / "known_hosts");
-  const auto clusters = by_agent + by_files + hung("proxy", "proxy_command = \"sleep 600\"") +
-                        hung("jump", "jump = \"gate\"") + cluster_table("gate", outer);
+  const auto clusters =
+      hung_table(home, "agent", with(by_agent, "agent_socket", agent.socket())) +
+      hung_table(home, "touch", with(by_agent, "agent_socket", asking.socket())) +
+      hung_table(home, "files", {{"known_hosts_files", "[\"" + files / "known_hosts" + "\"]"}}) +
+      hung_table(home, "keys", {{"key_files", "[\"" + files / "id" + "\"]"}}) +
+      hung_table(home, "renewal",
+                 {{"key_files", "[\"" + key_out_of_date(home) + "\"]"},
+                  {"renew_command", in_quotes("sleep 600")},
+                  {"renew_timeout", in_quotes("3s")}}) +
+      hung_table(home, "proxy", {{"proxy_command", in_quotes("sleep 600")}}) +
+      hung_table(home, "jump", {{"jump", in_quotes("gate")}}) +
+      hung_table(home, "behind", {{"jump", in_quotes("agent")}}) + cluster_table("gate", outer);
   home.write_config(clusters);
 
   support::process_spec spec;
@@ -195,13 +256,13 @@ TEST_CASE("nothing that hangs keeps a worker of a node's in a system call") {
   spec.output = home.folder / "said";
   support::process_tree node{spec};
   auto said = [&home] { return support::contents_of(home.folder / "said"); };
-  REQUIRE(soon([&] { return said().find("serving 6 clusters") != std::string::npos; }));
+  REQUIRE(soon([&] { return said().find("serving 10 clusters") != std::string::npos; }));
   REQUIRE(home.exec("echo well").output == "well\n");
   REQUIRE(home.moorage({"exec", "gate", "--", "true"}).code == 0);
   outer.freeze();
 
   // One after the other, and somebody else is served while each hangs.
-  for (const char* each : {"agent", "files", "proxy", "jump"}) {
+  for (const char* each : {"agent", "touch", "files", "keys", "renewal", "proxy", "jump", "behind"}) {
     INFO(each);
     const auto began = std::chrono::steady_clock::now();
     program waits{home.spec({"exec", each, "--", "true"})};
@@ -209,6 +270,7 @@ TEST_CASE("nothing that hangs keeps a worker of a node's in a system call") {
     CHECK(waits.wait().code == 255);
     CHECK(std::chrono::steady_clock::now() - began > hangs_for / 2);
   }
+  CHECK(asking.asked() > 0);
   home.write_config(clusters + "[clusters.lumi]\nssh_host = \"lumi\"\n");
   program reload{home.spec({"admin", "reload"})};
   REQUIRE(soon([&] { return support::contents_of(home.folder / "asked") == "asked\n"; }));
@@ -221,6 +283,8 @@ TEST_CASE("nothing that hangs keeps a worker of a node's in a system call") {
   REQUIRE(soon([&] { return !node.running(); }));
 
   judge(home.folder / "trace");
+  // For a jump host, and for an agent, none.
+  CHECK(programs_run(home.folder / "trace") == std::set<std::string>{"bash", "sleep", "ssh"});
 }
 
 TEST_CASE("the reader of workers' calls sees a long one where there is one") {
