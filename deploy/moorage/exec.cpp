@@ -149,12 +149,13 @@ std::string about(const options& from, const std::string& cause) {
 // What is to be mended first stands on a line of its own, since it may end with a command to copy.
 void explain_never_sent(const options& from, errc code, const std::string& cause, const std::string& advice) {
   auto cluster = from.cluster + ": ";
-  if (needs_mending(code)) {
+  auto mend = "the command did not run; " + (advice.empty() ? "once that is mended, run it again" : advice);
+  if (is_latched(code)) {
     complain(about(from, cause), lines::many);
-    complain(cluster + "the command did not run; " +
-             (advice.empty() ? "once that is mended, run it again" : advice));
-    return;
+    return complain(cluster + mend);
   }
+  if (needs_mending(code))
+    return complain(about(from, cause) + "; " + mend, lines::many);
   // That may be an address that is wrong, or a jump host's log-in.
   auto unless = code == errc::connect_failed ? " once that has passed or is mended" : "";
   complain(about(from, cause) + "; the command did not run: it is safe to run it again" + unless,
