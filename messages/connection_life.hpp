@@ -69,6 +69,18 @@ struct carrier_waits {
   std::chrono::nanoseconds lasts{0}; ///< at most, from now on
 };
 
+/// From the pool of a jump host to a connection that waits there to be carried: why it waits, when nobody is
+/// waited for.
+struct carrier_hindered {
+  std::string why; ///< "its log-in is not done (try 2 of 3, last failure: …)"; empty: it is not, any more
+};
+
+/// The same, from that connection to its own pool.
+struct connection_hindered {
+  connection_id connection;
+  std::string why;
+};
+
 /// One try to open has failed; the connection's actor has released everything and ended.
 struct connection_failed {
   connection_id connection;
@@ -170,6 +182,14 @@ typename Inspector::result_type inspect(Inspector& f, connection_waits& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, carrier_waits& x) {
   return f(x.for_what, x.lasts);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, carrier_hindered& x) {
+  return f(x.why);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, connection_hindered& x) {
+  return f(x.connection, x.why);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, files_used& x) {

@@ -53,7 +53,7 @@ using pool_actor = announcer_actor::extend<
     caf::reacts_to<connection_closed>, caf::reacts_to<lease_cleared>, caf::reacts_to<probe_passed>,
     caf::reacts_to<probe_failed>, caf::reacts_to<connection_doubted>, caf::reacts_to<connection_answered>,
     caf::reacts_to<channel_refused>, caf::reacts_to<channel_late>, caf::reacts_to<connection_waits>,
-    caf::reacts_to<carriage_ended>,
+    caf::reacts_to<connection_hindered>, caf::reacts_to<carriage_ended>,
     // From its connections, for the manager; from the manager, for itself.
     caf::reacts_to<carry_for>,
     // From its own timer.
@@ -69,8 +69,8 @@ using connection_actor = caf::typed_actor<
     caf::replies_to<probe_request>::with<probe_answer>,
     // From its pool.
     caf::reacts_to<begin_lease>, caf::reacts_to<end_lease>, caf::reacts_to<give_up_channel>,
-    caf::reacts_to<carry_connection>, caf::reacts_to<carrier_waits>, caf::reacts_to<change_probes>,
-    caf::reacts_to<close_connection>, caf::reacts_to<turns_replaced>,
+    caf::reacts_to<carry_connection>, caf::reacts_to<carrier_waits>, caf::reacts_to<carrier_hindered>,
+    caf::reacts_to<change_probes>, caf::reacts_to<close_connection>, caf::reacts_to<turns_replaced>,
     // From `turns_actor`.
     caf::reacts_to<turn_given>,
     // From the readiness loop and its own timer.

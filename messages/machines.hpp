@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "messages/errors.hpp"
+
 #pragma GCC visibility push(default)
 
 namespace moorage {
@@ -37,7 +39,8 @@ enum class machine_finding : std::uint8_t {
 struct machine_seen {
   std::string machine;
   machine_finding found = machine_finding::listed;
-  std::string text = {}; ///< for people: why
+  std::string text = {};  ///< for people: why
+  errc code = errc::none; ///< what is said to who asks for one whose host key is not trusted
 
   friend bool operator==(const machine_seen&, const machine_seen&) = default;
 };
@@ -61,7 +64,7 @@ typename Inspector::result_type inspect(Inspector& f, machine_choice& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, machine_seen& x) {
-  return f(x.machine, x.found, x.text);
+  return f(x.machine, x.found, x.text, x.code);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, machine_status& x) {

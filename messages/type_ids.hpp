@@ -79,7 +79,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::carry_connection)
   add(connection_lost) add(connection_closed) add(connection_doubted) add(connection_answered) add(channel_refused) add(connection_waits) add(certificate_used) add(channel_late) add(give_up_channel) add(change_probes) \
   add(carry_for) add(carry_connection) add(carriage_ended) add(carrier_waits) add(probe_request) add(probe_passed) add(probe_failed) add(turn_request) add(turn_given) add(turn_over) add(turns_replaced) \
   add(permit_request) add(return_permit) add(permit_given) add(permit_delayed) add(permits_replaced) add(get_budget) add(site_budget) add(join_budget) add(wake_up) add(stop_all) \
-  add(local_call)
+  add(local_call) add(carrier_hindered) add(connection_hindered)
 
 /// What is sent.
 #define MOORAGE_MESSAGES(add) MOORAGE_OUTSIDERS_MESSAGES(add) MOORAGE_INTERNAL_MESSAGES(add)

@@ -9,8 +9,8 @@ namespace moorage {
 
 namespace {
 
+/// Anonymous on purpose: a receiver that does not know the message must not end this connection.
 void tell(const caf::strong_actor_ptr& whom, caf::message what) {
-  // Anonymous on purpose: a receiver that does not know the message must not end this connection.
   if (whom)
     caf::anon_send(caf::actor_cast<caf::actor>(whom), std::move(what));
 }
@@ -343,8 +343,7 @@ void connection_actor_state::be_over() {
   self->quit();
 }
 
-namespace {
-/// Apart from the actor's function: see the pool's.
+namespace { // apart from the actor's function: see the pool's
 connection_actor::behavior_type behaviour_of(connection_actor_state* state) {
   return {
       [state](run_command& request) { state->run(request, state->self->current_sender()); },
@@ -364,6 +363,7 @@ connection_actor::behavior_type behaviour_of(connection_actor_state* state) {
       [state](const change_probes& order) { state->change(order); },
       [state](carry_connection& order) { state->carry(order); },
       [state](const carrier_waits& told) { state->take(told); },
+      [state](carrier_hindered& told) { state->take(told); },
       [state](const close_connection&) { state->close(); },
       [state](const turns_replaced& order) { state->ask_anew(order); },
       [state](const turn_given&) { state->take_turn(); },

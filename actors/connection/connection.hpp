@@ -77,6 +77,7 @@ struct connection_actor_state {
   void change(const change_probes& order);
   void carry(carry_connection& order);
   void take(const carrier_waits& told);
+  void take(carrier_hindered& told);
   void wake(std::uint64_t generation);
   void take_turn();
   void ask_anew(const turns_replaced& order);

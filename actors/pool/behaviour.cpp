@@ -73,6 +73,7 @@ pool_actor::behavior_type behaviour_of(pool_actor_state* state) {
       [state](const channel_refused& refusal) { state->step(refusal); },
       [state](const channel_late& late) { state->step(late); },
       [state](connection_waits& wait) { state->step(std::move(wait)); },
+      [state](connection_hindered& told) { state->step(std::move(told)); },
       [state](const wake_up& wake) { state->take(wake); },
   };
 #undef MOORAGE_TAKE

@@ -96,6 +96,7 @@ void pool_core::settle() {
   ask_for_permits();
   watch_overload(); // an opening that was given up may have had them refused
   pass_on_waits();  // likewise
+  pass_on_hindrances();
 }
 
 time_point pool_core::next_due() const {
@@ -163,6 +164,7 @@ void pool_core::enter(connection& c, connection_state state) {
   c.state = state;
   waits_changed_ = waits_changed_ || !c.waits_for.empty();
   c.waits_for.clear();
+  c.hindered.clear();
   refresh(c);
 }
 

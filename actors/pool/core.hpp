@@ -186,13 +186,13 @@ private:
   // --- core_carrying.cpp: connections of other clusters, which have this one as their jump
   bool may_carry() const { return works() && !carriers_.empty(); }
   void carry(connection& c, request_id request, time_point asked);
-  void serve_carriers();
-  void hurry_for_carriers();
+  void serve_carriers(), hurry_for_carriers();
   void on(const carriage_ended& event);
   void drop_carried(connection& c);
   const connection* asking_opening() const;
   void tell_of(const connection& asks, ticket place);
-  void pass_on_waits();
+  void pass_on_waits(), pass_on_hindrances();
+  std::string why_not_carried() const;
 
   // --- core_overload.cpp: who is refused when everybody waits too long
   overload::bounds overload_bounds() const;
@@ -205,6 +205,7 @@ private:
   // --- core_opening.cpp: openings, and what becomes of them
   void on(const connection_opened& event);
   void on(const connection_waits& event);
+  void on(const connection_hindered& event);
   void on(const connection_failed& event);
   void on(const connection_lost& event);
   void on(const connection_closed& event);
@@ -223,7 +224,7 @@ private:
   std::string which_try(const connection& c) const;
   std::string opening_in_words(const connection& c) const;
   void given_up(time_point began, failure reason, const ssh_error& error, const files_used& files,
-                const std::string& asked_for);
+                const std::string& asked_for, bool of_machine);
   void delay_openings(time_point began, failure reason, back_off::reach how_far, const std::string& more);
   void latch(failure reason, const files_used& files);
   bool latched_for_host_keys() const;
@@ -238,8 +239,7 @@ private:
   void on(const permits_forgotten& event);
   std::size_t permits_needed() const;
   time_point permits_due() const;
-  void use_permits();
-  void ask_for_permits(), withdraw_wishes();
+  void use_permits(), ask_for_permits(), withdraw_wishes();
   void permit_over(connection& c, permit_use use);
   void verify_permits() const;
 
@@ -317,7 +317,7 @@ private:
   static std::string plural(std::size_t count, const char* word);
   std::string situation() const;
   std::string in_words(const permit_delay& delay) const;
-  std::string advice() const;
+  std::string advice(bool waited) const;
   failure trouble() const;
   std::string lacking(bool carries) const;
   failure timed_out(const waiter& w, const std::string& situation, std::size_t ahead) const;

@@ -29,6 +29,8 @@ void pool_core::serve_carriers() {
     auto w = waiters_.leave(place);
     if (w.left.count() >= 0)
       emit(tell_of_wait{w.request, {}, {}});
+    if (!hindrance_.empty() && place <= hindrance_told_to_)
+      emit(tell_of_hindrance{w.request, {}});
     carry(need(carriers_.first().connection), w.request, w.asked);
   }
 }
@@ -83,6 +85,46 @@ void pool_core::pass_on_waits() {
       waiters_.run_clock(place, now_);
       emit(tell_of_wait{waiters_.at(place).request, {}, {}});
     }
+}
+
+/// For people at the other end, who do not see this pool.
+std::string pool_core::why_not_carried() const {
+  std::string why;
+  auto add = [&why](const std::string& part) { why += (why.empty() || part.empty() ? "" : "; ") + part; };
+  if (!works())
+    add(stopping_ ? why_stopping().text
+                  : "its pool is " + (paused() ? "paused by " + pausers() : to_string(state_)));
+  if (!openings_.empty()) {
+    const auto& c = connections_.at(openings_.first());
+    add("its log-in is not done (" + opening_in_words(c) +
+        (c.last_error ? ", last failure: " + in_words(c.last_error) : "") + ")");
+  } else if (const auto& last = back_off_.latched() ? back_off_.latch() : back_off_.reason();
+             last.code != errc::none) {
+    add(last.text);
+  } else if (servable()) {
+    add("each of its connections carries as many as its carried_max allows");
+  }
+  if (!delay_.why.empty())
+    add(delay_.why);
+  return why;
+}
+
+/// Those who wait have deadlines of their own, and what they are told then is to name the cause. All of them
+/// when it changes, else whoever has come since.
+void pool_core::pass_on_hindrances() {
+  if (waiters_.to_be_carried() == 0) {
+    hindrance_.clear();
+    return;
+  }
+  const auto& places = waiters_.carriers();
+  auto why = why_not_carried();
+  auto new_ones = places.upper_bound(hindrance_told_to_);
+  auto from = why == hindrance_ ? new_ones : places.begin();
+  auto to = why.empty() ? new_ones : places.end(); // who came since was told nothing
+  hindrance_ = std::move(why);
+  for (; from != to; ++from)
+    emit(tell_of_hindrance{waiters_.at(*from).request, hindrance_});
+  hindrance_told_to_ = waiters_.newest();
 }
 
 /// They end with the connection, which ends now.

@@ -76,7 +76,11 @@ void pool_core::on(const acquire_requested& event) {
 /// What a latched pool refuses with.
 failure pool_core::in_vain() const {
   return {back_off_.latch().code,
-          "not tried again (that takes other files, new settings or a reset): " + back_off_.latch().text};
+          "not tried again (that takes other files, new settings or a reset): " + back_off_.latch().text +
+              (latch_watch_.overdue(now_)
+                   ? "; the look whether those files have changed has had no answer yet "
+                     "(a file system or an agent hangs?): ask again to see what it finds"
+                   : "")};
 }
 
 void pool_core::give(connection& c, request_id request, holder_id holder, std::string label,

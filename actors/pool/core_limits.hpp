@@ -32,6 +32,9 @@ struct pool_core_limits {
   /// Ended leases that are remembered, so that a late or double release is told apart from a wrong one.
   static constexpr std::size_t ended_leases_kept = 1024;
 
+  /// Of what a jump host tells of its trouble, which may be that of its own jump.
+  static constexpr std::size_t hindrance_bytes_max = 2000;
+
   friend bool operator==(const pool_core_limits&, const pool_core_limits&) = default;
 };
 

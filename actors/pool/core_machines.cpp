@@ -41,7 +41,7 @@ void pool_core::found_machines(const std::vector<machine_seen>& machines, const 
   std::vector<machine_seen> seen;
   for (const auto& each : machines)
     if (++(each.found == machine_finding::listed ? listed : failed) <= machines_max)
-      seen.push_back({each.machine, each.found, printable(each.text, printable_whole)});
+      seen.push_back({each.machine, each.found, printable(each.text, printable_whole), each.code});
   machines_.found(now_, seen, files.host_keys);
 }
 
@@ -131,10 +131,10 @@ bool pool_core::may_wait_for(const acquire_requested& event) {
 }
 
 failure pool_core::distrusted(const std::string& machine) const {
-  return {errc::host_key_changed, "no connection is opened to '" + printable(machine) + "' of '" +
-                                      settings_.name +
-                                      "' until the files of known host keys change, or the pool is reset: " +
-                                      machines_.trouble_of(machine)};
+  return {machines_.distrusted_as(machine),
+          "no connection is opened to '" + printable(machine) + "' of '" + settings_.name +
+              "' until the files of known host keys change, or the pool is reset: " +
+              machines_.trouble_of(machine)};
 }
 
 /// Those who wait for a machine whose host key is not trusted: another's opening may have found that out, or

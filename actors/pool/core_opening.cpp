@@ -176,6 +176,13 @@ void pool_core::on(const connection_waits& event) {
     note(event_kind::asking, c->id, {}, "waiting for " + c->waits_for);
 }
 
+/// By its jump. One after the other may pass it on, so it is cut.
+void pool_core::on(const connection_hindered& event) {
+  auto* c = find(event.connection);
+  if (c != nullptr && c->state == connection_state::opening && c->has_actor)
+    c->hindered = printable(event.why, hindrance_bytes_max);
+}
+
 void pool_core::on(const connection_failed& event) {
   auto* c = find(event.connection);
   if (c == nullptr)
@@ -210,7 +217,7 @@ void pool_core::on(const connection_lost& event) {
     auto reason = cannot_connect(c->attempt, event.error);
     auto asked_for = c->asked_for;
     remove(*c, removal_reason::not_opened);
-    return given_up(began, std::move(reason), event.error, {}, asked_for);
+    return given_up(began, std::move(reason), event.error, {}, asked_for, false);
   }
   note(announce{event_kind::lost, c->id, {}, to_string(event.error), removal_reason::lost, {}, event.error});
   auto why = in_words(event.error);
@@ -237,10 +244,14 @@ void pool_core::try_failed(connection& c, const ssh_error& error, const connecti
   c.has_actor = false;
   waits_changed_ = waits_changed_ || !c.waits_for.empty();
   c.waits_for.clear();
+  c.hindered.clear();
   permit_over(c, use_of(error));
   found_machines(told.machines, told.files);
   move_to(c, {});
   c.last_error = error;
+  c.failed_there = std::any_of(told.machines.begin(), told.machines.end(), [&c](const machine_seen& seen) {
+    return seen.machine == c.asked_for && seen.found != machine_finding::listed;
+  });
   // What latches the pool is told whole by the latch.
   auto what =
       is_latching(error.kind) && !back_off_.latched() ? ssh_error{error.stage, error.kind, {}} : error;
@@ -268,14 +279,15 @@ void pool_core::give_up(connection& c, const files_used& files) {
   auto reason = cannot_connect(c.attempt, c.last_error);
   auto error = c.last_error;
   auto asked_for = c.asked_for;
+  auto of_machine = c.failed_there;
   close(c, removal_reason::not_opened);
-  given_up(began, std::move(reason), error, files, asked_for);
+  given_up(began, std::move(reason), error, files, asked_for, of_machine);
 }
 
 /// One opening's end is no reason to refuse waiters whom another connection can still serve, nor, when the
 /// cause may pass, those who wait until it has.
 void pool_core::given_up(time_point began, failure reason, const ssh_error& error, const files_used& files,
-                         const std::string& asked_for) {
+                         const std::string& asked_for, bool of_machine) {
   // One machine of several says nothing of the others, unless it would not have us log in.
   auto denied = error.kind == ssh_failure::denied || error.kind == ssh_failure::denied_too_often ||
                 error.kind == ssh_failure::no_credentials ||
@@ -283,8 +295,9 @@ void pool_core::given_up(time_point began, failure reason, const ssh_error& erro
   // An address that the name has not got does not come to it by waiting.
   auto passes =
       is_transient(error.kind) && (error.kind != ssh_failure::name_not_found || !settings_.hosts.empty());
-  // Nor does the failure of a jump host say anything of the machines behind it, which none of them is booked.
-  auto of_machine = machines_.several() && !machines_.trouble_of(asked_for).empty();
+  // Nor does the failure of a jump host say anything of the machines behind it, which none of them is booked,
+  // whatever became of earlier tries there.
+  of_machine = of_machine && machines_.several();
   if (!asked_for.empty() && (of_machine || !machines_.knows(asked_for)) && !denied)
     return given_up_on(asked_for, std::move(reason), passes);
   auto of_asked = reason;

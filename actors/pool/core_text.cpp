@@ -31,7 +31,10 @@ std::string pool_core::which_try(const connection& c) const {
 std::string pool_core::opening_in_words(const connection& c) const {
   auto where = machines_.several() && !c.machine.empty() ? " at " + printable(c.machine) : std::string{};
   auto by = settings_.jump.empty() ? std::string{} : ", by the jump host '" + printable(settings_.jump) + "'";
-  return which_try(c) + where + by + (c.waits_for.empty() ? "" : ", waiting for " + c.waits_for);
+  auto why = c.hindered.empty() || in_words(c.last_error).find(c.hindered) != std::string::npos
+                 ? std::string{}
+                 : ": " + c.hindered;
+  return which_try(c) + where + by + why + (c.waits_for.empty() ? "" : ", waiting for " + c.waits_for);
 }
 
 /// How the pool goes on is not said: that is for whoever can steer it, and a command that has ended has no
@@ -85,12 +88,12 @@ std::string pool_core::situation() const {
   return text.empty() ? "no connection was open" : text;
 }
 
-std::string pool_core::advice() const {
+std::string pool_core::advice(bool waited) const {
   if (paused())
     return "wait until it is resumed";
-  if (count(connection_state::leased) >= settings_.pool_size)
-    return "raise pool_size, or wait longer";
-  return "wait longer";
+  auto full = count(connection_state::leased) >= settings_.pool_size;
+  return (full ? "raise pool_size, or " : std::string{}) +
+         (waited ? "wait longer" : "ask with some patience");
 }
 
 /// What keeps the cluster from being reached; code `none`: nothing does, as far as is known.
@@ -100,6 +103,9 @@ failure pool_core::trouble() const {
   if (back_off_.reason().code != errc::none || openings_.empty())
     return back_off_.reason();
   const auto& c = connections_.at(openings_.first());
+  if (!c.last_error && !c.hindered.empty())
+    return {errc::connect_failed, "cannot connect to '" + settings_.name + "': the jump host '" +
+                                      printable(settings_.jump) + "': " + c.hindered};
   return c.last_error ? cannot_connect(c.attempt, c.last_error) : failure{};
 }
 
@@ -113,14 +119,16 @@ std::string pool_core::lacking(bool carries) const {
 failure pool_core::timed_out(const waiter& w, const std::string& situation, std::size_t ahead) const {
   if (auto last = w.wait_for_ready ? trouble() : failure{}; last.code != errc::none)
     return {last.code, last.text + "; it did not pass within " + to_text(between(w.asked, now_))};
-  auto text = lacking(w.carries) + machine_in_words(w) + " after " + to_text(between(w.asked, now_)) + ": " +
-              situation;
+  auto took = between(w.asked, now_);
+  auto waited = static_cast<bool>(waiters_.of(w.request)) || took >= std::chrono::seconds{1};
+  auto text = lacking(w.carries) + machine_in_words(w) +
+              (waited ? " after " + to_text(took) : " was free at once") + ": " + situation;
   auto more = ahead > ahead_counted_max;
   ahead = std::min(ahead, ahead_counted_max);
   if (ahead > 0)
     text += "; " + std::string{more ? "more than " : ""} + plural(ahead, "waiter") +
             (ahead == 1 ? " was" : " were") + " ahead of you";
-  return {errc::acquire_timeout, text + "; " + advice()};
+  return {errc::acquire_timeout, text + "; " + advice(waited)};
 }
 
 namespace {
@@ -168,6 +176,9 @@ struct effect_line {
   }
   std::string operator()(const tell_of_wait& e) const {
     return line("tell_of_wait", to_string(e.request), e.for_what);
+  }
+  std::string operator()(const tell_of_hindrance& e) const {
+    return line("tell_of_hindrance", to_string(e.request), e.why);
   }
   std::string operator()(const begin_carriage& e) const {
     return line("carry", to_string(e.request), to_string(e.connection));
@@ -251,6 +262,9 @@ struct event_line {
   }
   std::string operator()(const connection_waits& e) const {
     return line("connection_waits", to_string(e.connection), e.for_what);
+  }
+  std::string operator()(const connection_hindered& e) const {
+    return line("connection_hindered", to_string(e.connection), e.why);
   }
   std::string operator()(const connection_failed& e) const {
     return line("connection_failed", to_string(e.connection), to_string(e.error));

@@ -42,11 +42,13 @@ struct pool_connection {
   permit_id permit; ///< of the try under way, until its end is known
   time_point tried; ///< when that began
   time_point retry_at;
-  ssh_error last_error;  ///< of the opening's last try
-  std::string machine;   ///< that it is on, or heads for; empty: unknown
-  std::string asked_for; ///< by whom it is opened: the machine that it must be on
-  std::string waits_for; ///< what a person has to do for the opening to go on; empty: nothing
+  ssh_error last_error;      ///< of the opening's last try
+  std::string machine;       ///< that it is on, or heads for; empty: unknown
+  std::string asked_for;     ///< by whom it is opened: the machine that it must be on
+  bool failed_there = false; ///< its last try, of that machine, which was booked as a failure of it
+  std::string waits_for;     ///< what a person has to do for the opening to go on; empty: nothing
   time_point waits_until = time_point::min(); ///< at most
+  std::string hindered;                       ///< why its jump does not carry it yet; empty: nothing was said
   bool condemned = false;
   removal_reason reason = removal_reason::lost; ///< why it is condemned or closing
   time_point began;                             ///< the opening; from then on when it was opened
@@ -91,9 +93,10 @@ struct pool_connection {
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, pool_connection& x) {
     return f(x.id, x.state, x.attempt, x.has_actor, x.awaits_permit, x.permit, x.tried, x.retry_at,
-             x.last_error, x.machine, x.asked_for, x.waits_for, x.waits_until, x.condemned, x.reason, x.began,
-             x.age, x.renew_at, x.leases, x.ending, x.carried, x.leases_served, x.stamp, x.idle_since,
-             x.health, x.checks, x.channels, x.past, x.probe_queued, x.silent_meanwhile, x.checking);
+             x.last_error, x.machine, x.asked_for, x.failed_there, x.waits_for, x.waits_until, x.hindered,
+             x.condemned, x.reason, x.began, x.age, x.renew_at, x.leases, x.ending, x.carried,
+             x.leases_served, x.stamp, x.idle_since, x.health, x.checks, x.channels, x.past, x.probe_queued,
+             x.silent_meanwhile, x.checking);
   }
 };
 

@@ -2,7 +2,9 @@
 // nothing else.
 #pragma once
 
+#include <cstdint>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "actors/pool/latency_histogram.hpp"
@@ -27,6 +29,9 @@ protected:
   std::vector<pending_request> pending_;
 
   std::set<holder_id> gone_; ///< holders whose leases and waiters are still being taken off the books
+
+  std::string hindrance_;               ///< as it was told to those who wait to be carried
+  std::uint64_t hindrance_told_to_ = 0; ///< the newest of them
 
   pool_counters counters_;
   success_rate openings_rate_;

@@ -134,9 +134,9 @@ using pool_event =
     std::variant<acquire_requested, acquire_cancelled, lease_confirmed, lease_released, holder_lost,
                  lease_cleared, carriage_ended, connection_opened, connection_failed, connection_lost,
                  connection_closed, probe_passed, probe_failed, connection_doubted, connection_answered,
-                 channel_refused, channel_late, connection_waits, permit_given, permit_delayed,
-                 permits_forgotten, credentials_seen, time_passed, machine_slept, settings_changed,
-                 MOORAGE_ORDERS(MOORAGE_ORDERED, MOORAGE_COMMA), stop_requested>;
+                 channel_refused, channel_late, connection_waits, connection_hindered, permit_given,
+                 permit_delayed, permits_forgotten, credentials_seen, time_passed, machine_slept,
+                 settings_changed, MOORAGE_ORDERS(MOORAGE_ORDERED, MOORAGE_COMMA), stop_requested>;
 #undef MOORAGE_ORDERED
 
 // --- effects
@@ -191,6 +191,11 @@ struct tell_of_wait {
   std::string for_what;              ///< empty: nobody is waited for
   std::chrono::nanoseconds lasts{0}; ///< at most, from now on
 };
+/// Tell whoever waits to be carried why it waits.
+struct tell_of_hindrance {
+  request_id request;
+  std::string why; ///< empty: it does so no more
+};
 /// Answer a request with an error.
 struct refuse {
   request_id request;
@@ -234,8 +239,8 @@ struct announce {
 
 using pool_effect =
     std::variant<request_permit, return_permit, look_at_credentials, open_connection, close_connection, grant,
-                 begin_carriage, tell_of_wait, refuse, acknowledge, write_recording, end_lease,
-                 give_up_channel, notify_holder, start_probe, change_probes, announce>;
+                 begin_carriage, tell_of_wait, tell_of_hindrance, refuse, acknowledge, write_recording,
+                 end_lease, give_up_channel, notify_holder, start_probe, change_probes, announce>;
 
 using pool_effects = std::vector<pool_effect>;
 

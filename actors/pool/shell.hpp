@@ -139,6 +139,7 @@ private:
   void apply(grant& effect);
   void apply(const begin_carriage& effect);
   void apply(const tell_of_wait& effect);
+  void apply(const tell_of_hindrance& effect);
   void apply(const refuse& effect);
   void apply(const acknowledge& effect);
   void apply(const write_recording& effect);

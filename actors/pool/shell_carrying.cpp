@@ -31,6 +31,11 @@ void pool_actor_state::apply(const tell_of_wait& effect) {
     tell(found->second.holder, carrier_waits{effect.for_what, effect.lasts});
 }
 
+void pool_actor_state::apply(const tell_of_hindrance& effect) {
+  if (auto found = askers_.find(effect.request); found != askers_.end())
+    tell(found->second.holder, carrier_hindered{effect.why});
+}
+
 void pool_actor_state::apply(const begin_carriage& effect) {
   auto found = askers_.find(effect.request);
   if (found == askers_.end())

@@ -1,7 +1,10 @@
 #include "deploy/moorage/advice.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
+
+#include "messages/settings_table.hpp"
 
 namespace moorage::cli {
 
@@ -33,6 +36,42 @@ bool is_latched(errc reason) {
          reason == errc::known_hosts_unreadable;
 }
 
+bool needs_mending(errc reason) {
+  switch (reason) {
+  case errc::no_credentials:
+  case errc::unknown_cluster:
+  case errc::unknown_machine:
+  case errc::invalid_settings:
+  case errc::invalid_request:
+  case errc::not_permitted:
+  case errc::other_version:
+  case errc::local_failure:
+  case errc::cluster_removed:
+  case errc::drained:
+  case errc::suspended:
+    return true;
+  default:
+    return is_latched(reason);
+  }
+}
+
+/// Names of one word are left: they may be words.
+std::string in_ssh_words(const std::string& text) {
+  auto in_names = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+  std::string result;
+  for (std::size_t at = 0; at < text.size();) {
+    auto end = std::find_if_not(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), in_names);
+    auto word = text.substr(at, static_cast<std::size_t>(end - text.begin()) - at);
+    const auto* setting = word.find('_') == std::string::npos ? nullptr : find_cluster_field(word);
+    if (setting != nullptr && !setting->ssh_name.empty())
+      result += std::string{setting->ssh_name} + " (" + word + ")";
+    else
+      result += word.empty() ? text.substr(at, 1) : word;
+    at += std::max<std::size_t>(word.size(), 1);
+  }
+  return result;
+}
+
 std::string same_node(const options& from, const std::string& words) {
   auto config = from.config_file;
   if (const char* named = std::getenv("MOORAGE_CONFIG"); config.empty() && named != nullptr)
@@ -53,6 +92,8 @@ std::string advice_for(const options& from, const failure& reason, pools_at_hand
   // Secrets come from an application that embeds the library; neither the program nor its node has any.
   if (no_log_in && asks_for_secrets(*reached.pools, from.cluster))
     add("moorage holds no passwords or passphrases: use a key file without one, or an agent");
+  if (reason.code == errc::acquire_timeout && from.patience.count() == 0)
+    add("it was not to wait (--wait 0): --wait SECONDS waits that long");
   if (!reached.of_node)
     return result;
   if (is_latched(reason.code))

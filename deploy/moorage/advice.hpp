@@ -21,6 +21,12 @@ std::string same_node(const options& from, const std::string& words);
 /// "moorage admin ACTION CLUSTER" for the same node.
 std::string admin_command(const options& from, const std::string& action, const std::string& cluster);
 
+/// Running a command that was refused so once more helps only when something else was done before.
+bool needs_mending(errc reason);
+
+/// For who knows ssh's options: with their names before those of the settings that do the same.
+std::string in_ssh_words(const std::string& text);
+
 /// The refusals that a pool gives from then on without another try, until it is reset.
 bool is_latched(errc reason);
 

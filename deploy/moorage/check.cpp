@@ -1,13 +1,12 @@
 // `moorage check`: whether a cluster can be used, and how long each step takes.
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 
 #include <nlohmann/json.hpp>
 
 #include "deploy/moorage/advice.hpp"
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/openings.hpp"
 #include "deploy/moorage/present.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
@@ -22,49 +21,6 @@ using json = nlohmann::ordered_json;
 
 namespace {
 
-// Openings as the pools tell of them: the cluster's, and those of the jump hosts on the way there.
-class openings {
-public:
-  explicit openings(std::string cluster) : cluster_(std::move(cluster)) {}
-
-  void add(const event_record& event) {
-    std::lock_guard guard{mutex_};
-    if (event.what == event_kind::opened || event.what == event_kind::open_failed)
-      events_.push_back(event);
-    refused_ = refused_ || (event.what == event_kind::refused && event.cluster == cluster_);
-    changed_.notify_one();
-  }
-  // Waits until the cluster's connection is among them or the time is up. Word of an opening may come after
-  // the lease that it made possible.
-  void wait_for(connection_id connection, std::chrono::milliseconds patience) {
-    std::unique_lock guard{mutex_};
-    changed_.wait_for(guard, patience, [&] {
-      return std::any_of(events_.begin(), events_.end(),
-                         [&](const auto& x) { return x.connection == connection && x.cluster == cluster_; });
-    });
-  }
-  // Waits until the pool has told of a refusal, which may come after the refusal itself.
-  void wait_for_refusal(std::chrono::milliseconds patience) {
-    std::unique_lock guard{mutex_};
-    changed_.wait_for(guard, patience, [&] { return refused_; });
-  }
-  std::vector<event_record> of(const std::string& cluster) {
-    std::lock_guard guard{mutex_};
-    std::vector<event_record> result;
-    std::copy_if(events_.begin(), events_.end(), std::back_inserter(result),
-                 [&cluster](const auto& x) { return x.cluster == cluster; });
-    return result;
-  }
-
-private:
-  std::string cluster_;
-  // edge: the runtime's threads put events in, this one takes them out.
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<event_record> events_;
-  bool refused_ = false;
-};
-
 struct finding {
   std::string step;
   std::chrono::nanoseconds took{0};
@@ -73,6 +29,8 @@ struct finding {
   std::string hop = {};     ///< the jump host whose step it is; empty: the cluster itself
   std::string machine = {}; ///< of the cluster's, where it has several
   std::string brief = {};   ///< for people, of what the error at the end tells whole; empty: `text`
+  bool again = false;       ///< of a try that failed as one before did, which people are told once
+  std::size_t times = 1;    ///< that one, and those after it
 };
 
 /// A key that a log-in considered, and whose log-in that was.
@@ -87,8 +45,9 @@ struct findings {
   bool was_open = false;
   std::vector<finding> steps;
   std::vector<key_found> keys;
-  std::vector<std::string> causes; ///< jump hosts' errors that `trouble` tells
-  failure trouble;                 ///< code `none`: all is well
+  std::vector<std::string> causes;      ///< jump hosts' errors that `trouble` tells
+  std::vector<std::string> jump_errors; ///< all of them
+  failure trouble;                      ///< code `none`: all is well
   bool interrupted = false;
 };
 
@@ -109,9 +68,25 @@ void add_keys(findings& found, const std::vector<event_record>& events, const st
     }
 }
 
+/// Of the steps from `begin` on, which are one try's and end with its failure.
+void tell_once(std::vector<finding>& steps, std::size_t begin) {
+  auto tried = steps.begin() + static_cast<std::ptrdiff_t>(begin);
+  const auto& last = steps.back();
+  auto same = std::find_if(steps.begin(), tried, [&last](const finding& each) {
+    return each.failed && each.hop == last.hop && each.machine == last.machine && each.step == last.step &&
+           each.brief == last.brief;
+  });
+  if (same == tried)
+    return;
+  ++same->times;
+  for (; tried != steps.end(); ++tried)
+    tried->again = true;
+}
+
 void add_openings(findings& found, const std::vector<event_record>& events, const std::string& hop = {}) {
   add_keys(found, events, hop);
   for (const auto& event : events) {
+    auto before = found.steps.size();
     for (const auto& step : event.steps)
       found.steps.push_back({in_words(step.stage), step.took, step.text, false, hop});
     if (event.what != event_kind::open_failed)
@@ -120,18 +95,24 @@ void add_openings(findings& found, const std::vector<event_record>& events, cons
     auto within = [](const std::string& text, const std::string& part) {
       return text.find(part) != std::string::npos;
     };
-    auto told = within(found.trouble.text, event.error.text) ||
-                (hop.empty() && events.back().error.text == event.error.text) ||
-                std::any_of(found.causes.begin(), found.causes.end(),
-                            [&](const auto& cause) { return within(event.error.text, cause); });
+    auto tells_any = [&](const std::vector<std::string>& of) {
+      return std::any_of(of.begin(), of.end(),
+                         [&](const auto& cause) { return within(event.error.text, cause); });
+    };
+    auto of_jump = hop.empty() && tells_any(found.jump_errors);
+    auto told = within(found.trouble.text, event.error.text) || of_jump || tells_any(found.causes) ||
+                (hop.empty() && events.back().error.text == event.error.text);
+    if (!hop.empty())
+      found.jump_errors.push_back(event.error.text);
     if (told && !hop.empty())
       found.causes.push_back(event.error.text);
     // That one is found out while the log-in is prepared, which says nothing to people.
-    auto what = event.error.kind == ssh_failure::no_credentials
-                    ? std::string{"nothing to log in with"}
-                    : in_words(event.error.stage) + ": " + in_words(event.error.kind);
+    auto what = event.error.kind == ssh_failure::no_credentials ? std::string{"nothing to log in with"}
+                : of_jump                                       ? std::string{"not carried by its jump host"}
+                          : in_words(event.error.stage) + ": " + in_words(event.error.kind);
     found.steps.push_back(
         {"try failed", {}, event.text, true, hop, {}, told ? what : what + ": " + event.error.text});
+    tell_once(found.steps, before);
   }
 }
 
@@ -326,12 +307,16 @@ std::string text_of(const options& from, const findings& found, std::chrono::nan
   result += found.of_node ? ", by the node" : ", by a connection of our own";
   result += found.was_open ? ", which was open already\n" : "\n";
   table steps{{"STEP", ">TOOK", "RESULT"}};
-  for (const auto& each : found.steps)
+  for (const auto& each : found.steps) {
+    if (each.again)
+      continue;
+    auto what = each.times > 1 ? std::to_string(each.times) + " tries failed" : each.step;
     steps.add({{(each.hop.empty() ? "" : printable(each.hop) + ": ") +
-                    (each.machine.empty() ? "" : printable(each.machine) + ": ") + each.step,
+                    (each.machine.empty() ? "" : printable(each.machine) + ": ") + what,
                 each.failed ? colour::bad : colour::none},
                each.took.count() == 0 ? std::string{"-"} : measured(each.took),
                {each.brief.empty() ? each.text : each.brief, each.failed ? colour::bad : colour::none}});
+  }
   if (!steps.empty())
     result += steps.text(colours);
   result += keys_text(found, colours);

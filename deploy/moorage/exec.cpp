@@ -142,19 +142,24 @@ bool ended_by_itself(const outcome& ended) {
 // The cluster is named once: most of the pool's own texts name it.
 std::string about(const options& from, const std::string& cause) {
   auto named = cause.find("'" + from.cluster + "'") != std::string::npos;
-  return named ? cause : from.cluster + ": " + cause;
+  auto text = named ? cause : from.cluster + ": " + cause;
+  return from.exec.as_ssh ? in_ssh_words(text) : text;
 }
 
 // What is to be mended first stands on a line of its own, since it may end with a command to copy.
 void explain_never_sent(const options& from, errc code, const std::string& cause, const std::string& advice) {
   auto cluster = from.cluster + ": ";
+  auto mend = "the command did not run; " + (advice.empty() ? "once that is mended, run it again" : advice);
   if (is_latched(code)) {
     complain(about(from, cause), lines::many);
-    complain(cluster + "the command did not run; " +
-             (advice.empty() ? "once that is mended, run it again" : advice));
-    return;
+    return complain(cluster + mend);
   }
-  complain(about(from, cause) + "; the command did not run: it is safe to run it again", lines::many);
+  if (needs_mending(code))
+    return complain(about(from, cause) + "; " + mend, lines::many);
+  // That may be an address that is wrong, or a jump host's log-in.
+  auto unless = code == errc::connect_failed ? " once that has passed or is mended" : "";
+  complain(about(from, cause) + "; the command did not run: it is safe to run it again" + unless,
+           lines::many);
   if (!advice.empty())
     complain(cluster + advice);
 }

@@ -79,6 +79,27 @@ TEST_CASE("check tells the keys of a log-in that failed, and those of the jump h
   CHECK(key_from(failed, "file " + home.sshd.client_key())["fate"] == "denied");
 }
 
+TEST_CASE("check tells once that a jump host is down, however often that was tried") {
+  home_with_cluster home;
+  auto gate = home.cluster("gate");
+  auto port = "port = " + std::to_string(home.sshd.port());
+  gate.replace(gate.find(port), port.size(), "port = 1\nconnect_tries = 2");
+  home.write_config(gate + home.cluster("inner") + "connect_tries = 2\njump = \"gate\"\n");
+  auto ended = home.moorage({"check", "inner"});
+  CHECK(ended.code == 5);
+  INFO(ended.output);
+  auto times = [&](const std::string& what) {
+    std::size_t count = 0;
+    for (auto at = ended.output.find(what); at != std::string::npos; at = ended.output.find(what, at + 1))
+      ++count;
+    return count;
+  };
+  CHECK_THAT(ended.output, Contains(" tries failed") && Contains("not carried by its jump host"));
+  CHECK(times("ries failed") + times("ry failed") == 2);
+  CHECK(times("Connection refused") <= 1);
+  CHECK_THAT(ended.error_output, Contains("the jump host 'gate'") && Contains("Connection refused"));
+}
+
 TEST_CASE("exec tells that a touch is waited for at the jump host") {
   home_with_cluster home;
   moorage::support::confirming_agent agent{{home.sshd.client_key()}};

@@ -96,6 +96,20 @@ TEST_CASE("a link that is lost is 255 with a line that says whether the command 
   CHECK_THAT(refused.error_output, Contains("the command did not run: it is safe to run it again"));
 }
 
+TEST_CASE("a refusal says whether to run the command again, to mend something first, or to wait") {
+  home_with_cluster home;
+  auto nowhere = home.moorage({"exec", "here", "--machine", "other", "--", "true"});
+  CHECK_THAT(nowhere.error_output, Contains("has no machine 'other'") && !Contains("safe to run") &&
+                                       Contains("did not run; once that is mended, run it again"));
+  home.sshd.stop();
+  auto at_once = home.moorage({"exec", "here", "--wait", "0", "--", "true"});
+  CHECK_THAT(at_once.error_output, Contains("no lease for 'here' was free at once") &&
+                                       Contains("(--wait 0): --wait SECONDS waits") &&
+                                       !Contains("wait longer"));
+  auto refused = home.moorage({"exec", "here", "--", "true"});
+  CHECK_THAT(refused.error_output, Contains("safe to run it again once that has passed or is mended"));
+}
+
 TEST_CASE("exec waits for all output as ssh does, and with a linger time says when more may come") {
   home_with_cluster home;
   auto sorted = home.moorage({"exec", "here", "--", "bash -c 'exec > >(sleep 0.6; sort); echo b; echo a'"});

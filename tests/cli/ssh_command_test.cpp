@@ -68,6 +68,10 @@ TEST_CASE("ssh ends with 255 for everything but the command's own code, and -q s
   }
   CHECK(home.moorage({"--nosuch", "ssh", "here", "true"}).code == 255);
   CHECK(home.moorage({"--json", "ssh", "here", "true"}).code == 255);
+  CHECK_THAT(denied.error_output, Contains("IdentityFile (key_files)"));
+  auto by_exec =
+      home.moorage({"exec", "-o", "key_files=" + home.sshd.unauthorised_client_key(), "here", "true"});
+  CHECK_THAT(by_exec.error_output, Contains("key_files") && !Contains("IdentityFile"));
   home.sshd.stop();
   auto quiet = home.ssh({"-q", home.destination(), "true"});
   CHECK(quiet.code == 255);

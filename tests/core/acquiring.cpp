@@ -116,6 +116,7 @@ TEST_CASE("a waiter is told that the pool is paused") {
 TEST_CASE("without patience one gets an idle slot or a refusal, at once") {
   story s{lumi()};
   CHECK(s.acquire(r1, h1, 0s) == "refuse r1 acquire_timeout");
+  CHECK(s.refusal == "no lease for 'lumi' was free at once: no connection was open; ask with some patience");
   s.open_idle(1);
   s.release(l1, h3);
   CHECK(s.acquire(r2, h1, 0s) == "grant r2 l2 c1 h1");

@@ -5,6 +5,7 @@
 
 using namespace moorage;
 using namespace moorage::test;
+using Catch::Matchers::Contains;
 
 namespace {
 
@@ -105,6 +106,75 @@ TEST_CASE("who waits to be carried is told of the person that the jump waits for
     CHECK(s.step(connection_failed{c1, error_of(ssh_failure::timed_out)}) ==
           "tell_of_wait r1, tell_of_wait r2");
   }
+}
+
+TEST_CASE("who waits to be carried is told why its jump is not there, and who comes later as well") {
+  story s{lumi(1)};
+  s.hindrances = true;
+  REQUIRE(carry(s, r1, h1) == "open c1, tell_of_hindrance r1 its log-in is not done (try 1 of 3)");
+  CHECK(s.step(time_passed{}) == ""); // once
+  CHECK(s.step(connection_failed{c1, error_of(ssh_failure::timed_out, "no answer")}) ==
+        "tell_of_hindrance r1 its log-in is not done (try 1 of 3, last failure: no answer)");
+  CHECK(carry(s, r2, h2) ==
+        "tell_of_hindrance r2 its log-in is not done (try 1 of 3, last failure: no answer)");
+  CHECK(s.wait(2s) ==
+        "open c1 try 2, tell_of_hindrance r1 its log-in is not done (try 2 of 3, last failure: no answer), "
+        "tell_of_hindrance r2 its log-in is not done (try 2 of 3, last failure: no answer)");
+  SECTION("and that it is, when it is carried") {
+    CHECK(s.step(connection_opened{c1}) ==
+          "tell_of_hindrance r1, carry r1 c1, tell_of_hindrance r2, carry r2 c1");
+    CHECK(carry(s, r3, h3) == "carry r3 c1");
+  }
+  SECTION("or that it is paused") {
+    CHECK_THAT(s.step(ordered<pause_pool>{r5}), Contains("tell_of_hindrance r1 its pool is paused by "));
+  }
+  SECTION("or that what it logs in with was denied, when it is refused") {
+    s.step(connection_failed{c1, error_of(ssh_failure::denied, "no key was taken")});
+    CHECK_THAT(s.refusal, Contains("cannot log in to 'lumi'") && Contains("no key was taken"));
+  }
+}
+
+TEST_CASE("what hinders a jump is told, cut and harmless, to who waits for what is behind it") {
+  auto settings = lumi(1);
+  settings.jump = "gate";
+  story s{settings};
+  s.acquire(r1, h1, 3s);
+  s.hindrances = true;
+  carry(s, r2, h2);
+  const std::string why = "its log-in is not done (try 1 of 3, last failure: log-in\\x1b denied)";
+  CHECK(s.step(connection_hindered{c1,
+                                   "its log-in is not done (try 1 of 3, last failure: log-in\x1b denied)"}) ==
+        "tell_of_hindrance r2 its log-in is not done (try 1 of 3, by the jump host 'gate': " + why + ")");
+  SECTION("as an administrator is") {
+    CHECK_THAT(s.core.explain(s.now).opening.text, Contains("by the jump host 'gate': " + why));
+    CHECK_THAT(s.core.explain(s.now).waiters.front().text, Contains("by the jump host 'gate': " + why));
+  }
+  SECTION("at its deadline") {
+    CHECK(s.wait(3s) == "refuse r1 acquire_timeout");
+    CHECK_THAT(s.refusal, Contains("1 opening (try 1 of 3, by the jump host 'gate': " + why + ")"));
+  }
+  SECTION("if that is patient") {
+    s.step(acquire_requested{r3, h3, s.now + 3s, {}, true});
+    CHECK(s.wait(3s) == "refuse r1 acquire_timeout, refuse r3 connect_failed");
+    CHECK_THAT(s.refusal, Contains("cannot connect to 'lumi': the jump host 'gate': " + why));
+  }
+  SECTION("in no more than some 2,000 bytes") {
+    s.step(connection_hindered{c1, std::string(100'000, 'x')});
+    s.wait(3s);
+    CHECK(s.refusal.size() < 3000);
+  }
+  SECTION("until it has said that nothing does") {
+    s.step(connection_hindered{c1, ""});
+    s.wait(3s);
+    CHECK_THAT(s.refusal, Contains("(try 1 of 3, by the jump host 'gate')"));
+  }
+  SECTION("until the try has failed, which says more") {
+    s.step(connection_failed{c1, error_of(ssh_failure::unreachable, "the jump host 'gate': " + why)});
+    s.wait(3s);
+    CHECK(s.refusal.find(why) == s.refusal.rfind(why));
+    CHECK_THAT(s.refusal, Contains(why));
+  }
+  CHECK(s.step(connection_hindered{c2, "nobody"}) == "");
 }
 
 TEST_CASE("the person that a jump's own jump waits for is told by that one's name") {

@@ -70,6 +70,8 @@ void add_connections(const watched_pool& pool, bool openings, bool probes, event
         all.push_back(connection_opened{c, {}, {}, {}, {"id-cert.pub", "jane", "today", 10s, 1h}});
       if (book.now == phase::trying || i == 1)
         all.push_back(connection_waits{c, "a touch"});
+      if (book.now == phase::trying && i == 1)
+        all.push_back(connection_hindered{c, "it is down"});
       if (book.opening() || i == 1) { // the first one long after, too
         all.push_back(connection_opened{c});
         all.push_back(connection_failed{c, failing(ssh_failure::timed_out)});
@@ -218,6 +220,7 @@ void add_out_of_place(const watched_pool& pool, events& all) {
                                   carriage_ended{c, request_id{1}},
                                   connection_opened{c},
                                   connection_waits{c, "a touch"},
+                                  connection_hindered{c, "it is down"},
                                   connection_failed{c, failing(ssh_failure::timed_out)},
                                   connection_lost{c, failing(ssh_failure::reset)},
                                   connection_closed{c},

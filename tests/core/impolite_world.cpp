@@ -211,6 +211,8 @@ void impolite_world::be_rude() {
   case 15:
     if (persons)
       step(connection_waits{some_connection, chance(0.5) ? "nobody" : "", up_to(5s)});
+    if (persons)
+      step(connection_hindered{some_connection, "a jump host that is down"});
     return step(credentials_seen{chance(0.5) ? "as they were" : ""});
   case 14:
     return step(channel_refused{some_connection, some_lease, static_cast<std::uint32_t>(below(4)),

@@ -48,6 +48,7 @@ private:
   void answer(const grant& effect);
   void answer(const begin_carriage& effect);
   void answer(const tell_of_wait&) {}
+  void answer(const tell_of_hindrance&) {}
   void answer(const refuse&) {}
   void answer(const acknowledge&) {}
   void answer(const write_recording&) {}

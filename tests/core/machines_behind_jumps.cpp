@@ -1,4 +1,5 @@
-// Promises: what fails on the way to all of a cluster's machines is none of theirs.
+// Promises: what fails on the way to all of a cluster's machines is none of theirs; why one of them is not
+// trusted is told as it was.
 #include "tests/core/story.hpp"
 
 using namespace moorage;
@@ -28,4 +29,48 @@ TEST_CASE("a failure that is no machine's, as a jump host's, backs the pool off 
   s.step(connection_closed{c1});
   CHECK(ask_for_b(r5, h1, true) == ""); // backs off: no knocking without end
   CHECK(s.status().machines[1].failures == 0);
+}
+
+TEST_CASE("a jump host's failure backs the pool off also where the machine behind it has failed before") {
+  auto settings = lumi(3);
+  settings.host.clear();
+  settings.hosts = {"a", "b"};
+  settings.connect_tries = 1;
+  story s{settings};
+  auto ask_for_b = [&s](request_id request, bool wait_for_ready) {
+    acquire_requested event{request, h1, s.now + 1h, {}, wait_for_ready};
+    event.machine = "b";
+    return s.step(event);
+  };
+  CHECK(ask_for_b(r1, false) == "open c1 on b");
+  connection_failed down{c1, error_of(ssh_failure::refused, "b is down")};
+  down.machines = {{"b", machine_finding::failed, "b is down"}};
+  CHECK(s.step(down) == "close c1 not_opened, refuse r1 connect_failed");
+  s.step(connection_closed{c1});
+  CHECK(s.status().backing_off.code == errc::none); // a may be well
+  CHECK(ask_for_b(r2, true) == "");
+  CHECK(s.next() == "open c2 on b");
+  CHECK(s.step(connection_failed{c2, error_of(ssh_failure::unreachable, "the jump host 'gate': x")}) ==
+        "close c2 not_opened");
+  s.step(connection_closed{c2});
+  CHECK(s.status().backing_off.code == errc::connect_failed);
+  CHECK(s.acquire(r3, h2) == ""); // and for whoever takes any machine
+  CHECK(s.status().machines[1].failures == 1);
+}
+
+TEST_CASE("who asks for a machine that is not trusted is told why, whatever the reason was") {
+  auto code = GENERATE(errc::host_key_unknown, errc::host_key_changed, errc::host_key_revoked);
+  auto settings = lumi(3);
+  settings.host.clear();
+  settings.hosts = {"a", "b"};
+  story s{settings};
+  s.acquire(r1, h1);
+  connection_opened opened{c1};
+  opened.machine = "a";
+  opened.machines = {{"b", machine_finding::refused, "b's key is not to be trusted", code}};
+  s.step(opened);
+  acquire_requested event{r2, h2, s.now, {}};
+  event.machine = "b";
+  CHECK(s.step(event) == "refuse r2 " + to_string(code));
+  CHECK(s.refusal.ends_with("or the pool is reset: b's key is not to be trusted"));
 }

@@ -85,6 +85,7 @@ TEST_CASE("a look that hangs in the file system costs who asks two seconds") {
   CHECK(s.acquire(r2, h2) == "look");
   CHECK(s.next() == "refuse r2 auth_denied");
   CHECK(s.took == 2s);
+  CHECK(s.refusal.ends_with("ask again to see what it finds"));
   CHECK(s.step(credentials_seen{"otherwise"}) == ""); // late, but true
   CHECK(s.acquire(r3, h2) == "open c2");
 }

@@ -74,6 +74,7 @@ public:
     std::vector<request_id> carriages; ///< connections of other clusters
     std::string waits_for;             ///< what a person has to do; empty: nothing
     time_point waits_until;
+    std::string hindered, trouble; ///< why its jump does not carry it; what its last try failed with
 
     std::size_t in_use() const { return live.size() + asked.size(); }
     bool busy() const { return in_use() > 0 || !carriages.empty(); }
@@ -103,7 +104,7 @@ public:
     holder_id holder;
     std::string identity;
     time_point deadline, asked;
-    std::string waits_for;            ///< as it was told, to be carried
+    std::string waits_for, hindered;  ///< as it was told, to be carried
     std::chrono::nanoseconds left{0}; ///< of its deadline, which stands still meanwhile
     bool yields = false;              ///< named no patience, and does not wait until the cluster is ready
     std::uint64_t step = 0;
@@ -181,6 +182,7 @@ private:
   void hear(const carriage_ended& event);
   void hear(const connection_opened& event);
   void hear(const connection_waits& event);
+  void hear(const connection_hindered& event);
   void hear(const connection_failed& event);
   void hear(const connection_lost& event);
   void hear(const connection_closed& event);
@@ -231,6 +233,7 @@ private:
   void see(const grant& effect);
   void see(const begin_carriage& effect);
   void see(const tell_of_wait& effect);
+  void see(const tell_of_hindrance& effect);
   void see(const refuse& effect);
   void see(const acknowledge& effect);
   void see(const write_recording& effect);
@@ -242,7 +245,7 @@ private:
   void see(const announce& effect);
   void tells_of_persons(const announce& effect);
   void let_in_with(const certificate_used& certificate);
-  void check_persons() const;
+  void check_persons() const, check_hindrances() const;
   void tells_of_overload(const announce& effect);
   void tells_of_renewals(const announce& effect);
   void tells_who_ordered(const announce& effect) const;

@@ -81,6 +81,7 @@ void observer::see(const open_connection& effect) {
   c.tried = now_;
   c.now = phase::trying;
   c.waits_for.clear();
+  c.hindered.clear();
 }
 
 void observer::see(const close_connection& effect) {

@@ -171,6 +171,7 @@ void observer::hear(const connection_failed& event) {
   c.now = phase::between_tries;
   c.failed = now_;
   c.files = event.files;
+  c.trouble = event.error.text;
   failed_try(c, event.error);
 }
 

@@ -140,6 +140,7 @@ void observer::see(const begin_carriage& effect) {
   promise(effect.connection.value < connections_.size(), "what is carried is carried by a known connection");
   auto& c = connections_[effect.connection.value];
   promise(works(), "a pool that is paused, drained or stopping carries nothing more");
+  promise(requests_[effect.request.value].hindered.empty(), "who is carried is told that nothing hinders it");
   promise(takes_carriage(c), "what is carried is carried by an open connection that has room for it");
   c.carriages.push_back(effect.request);
   c.carried = true;

@@ -32,6 +32,12 @@ void observer::hear(const connection_waits& event) {
   c.waits_until = now_ + event.lasts;
 }
 
+void observer::hear(const connection_hindered& event) {
+  if (event.connection.value < connections_.size())
+    if (auto& c = connections_[event.connection.value]; c.now == phase::trying)
+      c.hindered = event.why;
+}
+
 /// The first opening that waits for a person; none: none does.
 const observer::connection_book* observer::asking() const {
   for (const auto& c : connections_)
@@ -92,6 +98,27 @@ void observer::check_persons() const {
   for (auto request : to_be_carried_)
     person_promise(requests_[request.value].waits_for == expected,
                    "who waits to be carried knows which person that waits for");
+}
+
+void observer::see(const tell_of_hindrance& effect) {
+  person_promise(std::count(to_be_carried_.begin(), to_be_carried_.end(), effect.request) == 1,
+                 "only who waits to be carried is told what hinders that");
+  requests_[effect.request.value].hindered = effect.why;
+}
+
+/// Of the first opening.
+void observer::check_hindrances() const {
+  auto first =
+      std::find_if(connections_.begin(), connections_.end(), [](const auto& c) { return c.opening(); });
+  if (first == connections_.end())
+    return;
+  for (auto request : to_be_carried_) {
+    const auto& told = requests_[request.value].hindered;
+    person_promise(told.find("log-in is not") != std::string::npos &&
+                       told.find(first->trouble) != std::string::npos &&
+                       (first->now != phase::trying || told.find(first->hindered) != std::string::npos),
+                   "who waits to be carried knows why its jump is not there yet");
+  }
 }
 
 } // namespace moorage::test

@@ -67,6 +67,16 @@ TEST_CASE("an observer notices what is told wrong of persons and certificates", 
        })},
       {"who waits to be carried knows which person that waits for",
        drop<tell_of_wait>([](auto&, const tell_of_wait& e) { return !e.for_what.empty(); })},
+      {"only who waits to be carried is told what hinders that",
+       add<tell_of_hindrance>([](watched_pool& pool, tell_of_hindrance& e) {
+         e = {pool.watch.waiting().empty() ? request_id{} : pool.watch.waiting().front(), "trouble"};
+         return static_cast<bool>(e.request);
+       })},
+      {"who waits to be carried knows why its jump is not there yet",
+       drop<tell_of_hindrance>(
+           [](auto&, const tell_of_hindrance& e) { return e.why.starts_with("its log-in"); })},
+      {"who is carried is told that nothing hinders it",
+       drop<tell_of_hindrance>([](auto&, const tell_of_hindrance& e) { return e.why.empty(); })},
   };
   for (const auto& bug : bugs)
     CHECK(complaint(bug.falsify, true, true) == bug.promise);

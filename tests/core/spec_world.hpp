@@ -57,6 +57,7 @@ private:
   void saw(const grant& effect);
   void saw(const begin_carriage&) {}
   void saw(const tell_of_wait&) {}
+  void saw(const tell_of_hindrance&) {}
   void saw(const refuse& effect);
   void saw(const acknowledge& effect);
   void saw(const write_recording&) {}

@@ -119,6 +119,8 @@ public:
   bool permitted = true;
   /// Looks at credentials are told of.
   bool looks = false;
+  /// Whoever is to be carried is told why it waits.
+  bool hindrances = false;
   time_point now{1h};
   std::string refusal; ///< the text of the last one
   std::chrono::nanoseconds took{0};
@@ -128,7 +130,8 @@ private:
   bool is_unsaid(const pool_effect& effect) const {
     auto of_permits =
         std::holds_alternative<request_permit>(effect) || std::holds_alternative<return_permit>(effect);
-    return (permitted && of_permits) || (!looks && std::holds_alternative<look_at_credentials>(effect));
+    return (permitted && of_permits) || (!hindrances && std::holds_alternative<tell_of_hindrance>(effect)) ||
+           (!looks && std::holds_alternative<look_at_credentials>(effect));
   }
 };
 

@@ -100,7 +100,38 @@ TEST_CASE("who waits for a cluster behind a jump host that does not answer is to
   outer.freeze();
   auto refused = rt.try_acquire("inner", {3s, {}, {}});
   CHECK(refused.error().code == errc::acquire_timeout);
-  CHECK_THAT(refused.error().text, Contains("1 opening (try 1 of 3, by the jump host 'gate')"));
+  CHECK_THAT(
+      refused.error().text,
+      Contains("1 opening (try 1 of 3, by the jump host 'gate': its log-in is not done (try 1 of 3))"));
+}
+
+TEST_CASE("who waits behind a jump host that cannot be reached is told why before that gives up") {
+  support::real_sshd between, inner;
+  auto down = unreachable(gate);
+  down.connect_tries = 10;
+  runtime rt{quiet_configuration({down, behind(between, "between"), behind(inner, "inner", "between")})};
+  auto refused = rt.try_acquire("between", {1s, {}, {}}).error();
+  CHECK(refused.code == errc::acquire_timeout);
+  CHECK_THAT(refused.text, Contains("by the jump host 'gate': its log-in is not done (try ") &&
+                               Contains("Connection refused"));
+  SECTION("also where another is in between") {
+    auto inner_refused = rt.try_acquire("inner", {1s, {}, {}}).error();
+    CHECK_THAT(inner_refused.text, Contains("by the jump host 'between': ") && Contains("'gate': ") &&
+                                       Contains("Connection refused"));
+  }
+  SECTION("or is patient") {
+    auto patient = rt.try_acquire("between", {.patience = 1s, .wait_for_ready = true}).error();
+    CHECK(patient.code == errc::connect_failed);
+    CHECK_THAT(patient.text, Contains("the jump host 'gate': ") && Contains("Connection refused"));
+  }
+  SECTION("and an administrator sees it") {
+    auto waiting = rt.async().acquire("between", 5s);
+    std::string told;
+    for (auto until = std::chrono::steady_clock::now() + 4s;
+         told.find("Connection refused") == std::string::npos && std::chrono::steady_clock::now() < until;)
+      told = rt.explain("between").value().opening.text;
+    CHECK_THAT(told, Contains("by the jump host 'gate': its log-in is not done (try "));
+  }
 }
 
 TEST_CASE(

@@ -291,6 +291,19 @@ TEST_CASE(
   CHECK(rt.try_acquire("lumi", on(first)).value().machine() == first);
 }
 
+TEST_CASE("who asks for a machine whose host key is not known is told that, and not of another key") {
+  site all;
+  auto settings = all.settings();
+  settings.strict_host_keys = host_key_policy::strict;
+  std::erase(settings.known_hosts_files, all.at(first).known_hosts());
+  runtime rt{quiet_configuration({settings})};
+  CHECK(rt.acquire("lumi", 30s).machine() == second);
+  auto refused = rt.try_acquire("lumi", on(first));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::host_key_unknown);
+  CHECK_THAT(refused.error().text, Contains("no connection is opened to '" + first + "'"));
+}
+
 TEST_CASE("where no machine can be trusted the pool is latched, as one of one host is") {
   site all;
   for (const auto& address : {first, second, third})

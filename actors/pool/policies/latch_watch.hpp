@@ -63,6 +63,9 @@ public:
   /// Those who asked wait for a look, until then; in the past: for none.
   time_point until() const { return until_; }
 
+  /// A look has not been answered in that time.
+  bool overdue(time_point now) const { return until_ != time_point::min() && until_ <= now; }
+
   friend bool operator==(const latch_watch&, const latch_watch&) = default;
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, latch_watch& x) {

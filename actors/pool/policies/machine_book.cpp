@@ -116,6 +116,7 @@ void machine_book::found(time_point now, const std::vector<machine_seen>& machin
     at.trouble = seen.text;
     if (seen.found == machine_finding::refused) {
       at.distrusted = true;
+      at.distrusted_as = seen.code == errc::none ? errc::host_key_changed : seen.code;
       at.distrusted_by = host_keys;
     }
   }
@@ -197,6 +198,11 @@ time_point machine_book::may_open_at(const std::string& machine) const {
 bool machine_book::distrusts(const std::string& machine) const {
   const auto* at = find(machine);
   return at != nullptr && at->distrusted;
+}
+
+errc machine_book::distrusted_as(const std::string& machine) const {
+  const auto* at = find(machine);
+  return at == nullptr ? errc::host_key_changed : at->distrusted_as;
 }
 
 std::string machine_book::trouble_of(const std::string& machine) const {

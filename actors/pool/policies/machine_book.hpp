@@ -58,6 +58,8 @@ public:
   /// trusted.
   time_point may_open_at(const std::string& machine) const;
   bool distrusts(const std::string& machine) const;
+  /// What who asks for such a one is told.
+  errc distrusted_as(const std::string& machine) const;
   /// Those who asked wait for a look, until then.
   time_point looks_until() const { return look_.until(); }
   /// Why it was not reached lately; empty: it was.
@@ -88,6 +90,7 @@ private:
     time_point retry_at = time_point::min();
     time_point used_at = time_point::min();
     bool distrusted = false;
+    errc distrusted_as = errc::host_key_changed;
     std::string distrusted_by; ///< what the files of host keys were like
     std::string trouble, host_key;
 
@@ -95,7 +98,7 @@ private:
     template <class Inspector>
     friend typename Inspector::result_type inspect(Inspector& f, entry& x) {
       return f(x.name, x.given, x.listed, x.connections, x.failures, x.failed_at, x.retry_at, x.used_at,
-               x.distrusted, x.distrusted_by, x.trouble, x.host_key);
+               x.distrusted, x.distrusted_as, x.distrusted_by, x.trouble, x.host_key);
     }
   };
   entry* find(const std::string& machine);

@@ -151,7 +151,7 @@ void ssh_transport::note_failure(const ssh_error& error) {
   const bool reached = o.of_hosts || phase_ > phase::connecting || proxied;
   if (error && reached && is_the_machines(error) && !jump_failed(error))
     o.seen.push_back({machine(), is_distrust(error.kind) ? machine_finding::refused : machine_finding::failed,
-                      error.text});
+                      error.text, refusal_for(error.kind)});
 }
 
 /// Everything that was begun with it.
@@ -178,7 +178,7 @@ bool ssh_transport::other_address(const ssh_error& error) {
     return false;
   o.distrust.push_back(error.text + left_aside);
   if (!o.of_hosts)
-    o.seen.push_back({machine(), machine_finding::refused, error.text});
+    o.seen.push_back({machine(), machine_finding::refused, error.text, refusal_for(error.kind)});
   o.connecting->pass_over("its host key is not trusted");
   forget_machine();
   o.stage_began = shared_.now;
