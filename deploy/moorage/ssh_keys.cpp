@@ -1,5 +1,6 @@
 #include "deploy/moorage/ssh_keys.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -59,8 +60,11 @@ failure set_keys(const ssh_call& call, cluster_config& meant) {
     if (auto whole = from_root(file); usable(whole, "CertificateFile", meant))
       certificates.push_back(std::move(whole));
   const bool of_words = !keys.empty();
-  if (keys.empty())
-    keys = settings.key_files;
+  // ssh tries a Host's keys after those of its words, and knows of no table's.
+  if (!of_words || meant.origin_of("key_files").from == setting_origin::source::ssh_config)
+    for (const auto& each : settings.key_files)
+      if (std::find(keys.begin(), keys.end(), each) == keys.end())
+        keys.push_back(each);
   // The agent offers all of its keys unless some are named; a certificate stands beside its key.
   if (keys.empty() && !no_others && (call.identities_only || !certificates.empty()))
     keys = usual_keys();

@@ -11,9 +11,9 @@ namespace moorage::cli {
 /// A node is in another folder than we are, and so is whoever else has the same files.
 std::string from_root(const std::string& file);
 
-/// Keys of the words stand in the place of the cluster's; certificates are added to what there is, since one
-/// is no identity by itself. What cannot be read is left out, as ssh does, and told in `passed_over`. Refused
-/// when no key is left and no other may be tried. Looks at the files.
+/// Keys of the words come before a Host's and stand in the place of a table's; certificates are added to what
+/// there is, since one is no identity by itself. What cannot be read is left out, as ssh does, and told in
+/// `passed_over`. Refused when no key is left and no other may be tried. Looks at the files.
 failure set_keys(const ssh_call& call, cluster_config& meant);
 
 } // namespace moorage::cli

@@ -48,7 +48,9 @@ TEST_CASE("a certificate among ssh's words is added to the cluster's keys, whate
         texts{"CertificateFile: " + without.file("gone") + " is not there (No such file or directory)"});
 }
 
-TEST_CASE("keys among ssh's words stand in the place of the cluster's, once one of them can be read") {
+TEST_CASE(
+    "keys among ssh's words stand in the place of a table's, once one of them can be read, and before a "
+    "Host's") {
   keys_of_words keys;
   CHECK(
       keys.set({"-i", keys.file("gone"), "-o", "IdentityFile=" + keys.folder.path(), "-i", keys.file("mine")})
@@ -61,6 +63,14 @@ TEST_CASE("keys among ssh's words stand in the place of the cluster's, once one 
   CHECK(own.set({"-i", own.file("gone"), "-o", "IdentitiesOnly=yes"}).code == errc::none);
   CHECK(own.meant.settings.key_files == texts{own.file("own")});
   CHECK(own.meant.settings.agent);
+  keys_of_words host;
+  host.meant.note_origin("key_files", {setting_origin::source::ssh_config, 0});
+  CHECK(host.set({"-i", host.file("mine"), "-i", host.file("own")}).code == errc::none);
+  CHECK(host.meant.settings.key_files == texts{host.file("mine"), host.file("own")});
+  keys_of_words first;
+  first.meant.note_origin("key_files", {setting_origin::source::ssh_config, 0});
+  CHECK(first.set({"-i", first.file("mine")}).code == errc::none);
+  CHECK(first.meant.settings.key_files == texts{first.file("mine"), first.file("own")});
 }
 
 TEST_CASE("when nothing is left to log in with, ssh's words are refused with each that they name") {
