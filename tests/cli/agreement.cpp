@@ -49,6 +49,14 @@ int knock(const std::string& host, std::uint16_t port) {
   return ntohs(here.sin_port);
 }
 
+/// "/..", for each folder that leads there: what follows is from the root again.
+std::string way_up_from(const std::filesystem::path& folder) {
+  std::string result;
+  for (const auto& each : folder.relative_path())
+    result += each.empty() ? "" : "/..";
+  return result;
+}
+
 std::string this_machine() {
   std::array<char, HOST_NAME_MAX + 1> name{};
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
@@ -204,6 +212,7 @@ std::string agreement::written(std::string text) const {
   const auto machine = this_machine();
   const auto* self = getpwuid(geteuid());
   const std::pair<const char*, std::string> ours[] = {
+      {"<up>", way_up_from(self->pw_dir)},
       {"<k>", folder_.path()},
       {"<entered>", "ended with 0: " + far.user() + " at " + there + ", from 127.0.0.1"},
       {"<reached>", "far: from 127.0.0.1 to " + there},

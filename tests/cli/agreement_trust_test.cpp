@@ -67,7 +67,7 @@ TEST_CASE("the files that hosts' keys are looked for in are ssh's, at real serve
       {.config = to_far + " UserKnownHostsFile <k>/of-%n-%h-%p-%r\n StrictHostKeyChecking yes\n",
        .known = "",
        .files = {{"of-lumi-<far:host>-<far:port>-<far:user>", "<far:known>"}}},
-      {.config = to_far + " UserKnownHostsFile %d/..<k>/mine\n",
+      {.config = to_far + " UserKnownHostsFile %d<up><k>/mine\n",
        .known = "",
        .files = {{"mine", "<far:known>"}}},
       {.config = to_far + " UserKnownHostsFile ${KNOWN}\n",
