@@ -89,8 +89,10 @@ failure set_keys(const ssh_call& call, cluster_config& meant) {
       certificates.push_back(std::move(whole));
   }
   const bool of_words = !keys.empty();
-  for (const auto& each : own)
-    add(keys, each);
+  // ssh tries a Host's keys after those of its words, and knows of no table's.
+  if (!of_words || meant.origin_of("key_files").from == setting_origin::source::ssh_config)
+    for (const auto& each : own)
+      add(keys, each);
   // The agent offers all of its keys unless some are named; a certificate stands beside its key.
   if (keys.empty() && !no_others && (call.identities_only || !certificates.empty()))
     keys = usual_keys();

@@ -188,6 +188,15 @@ std::string in_quotes(const std::string& text) {
   return "\"" + text + "\"";
 }
 
+/// One whose log-ins have nothing but an agent.
+std::string agent_table(const home_with_cluster& home, const std::string& name, const std::string& socket) {
+  return hung_table(home, name,
+                    {{"agent", "true"},
+                     {"key_files", ""},
+                     {"agent_timeout", in_quotes("3s")},
+                     {"agent_socket", in_quotes(socket)}});
+}
+
 /// A key whose certificate has run out.
 std::string key_out_of_date(const home_with_cluster& home) {
   auto key = home.folder / "old";
@@ -226,16 +235,8 @@ TEST_CASE("nothing that hangs keeps a worker of a node's in a system call") {
   support::hung_agent agent;
   support::confirming_agent asking{{home.sshd.client_key()}};
   put_hung_ssh(home.folder);
-  const std::map<std::string, std::string> by_agent{
-      {"agent", "true"}, {"key_files", ""}, {"agent_timeout", in_quotes("3s")}};
-  auto with = [](std::map<std::string, std::string> values, const std::string& key,
-                 const std::string& value) {
-    values[key] = in_quotes(value);
-    return values;
-  };
   const auto clusters =
-      hung_table(home, "agent", with(by_agent, "agent_socket", agent.socket())) +
-      hung_table(home, "touch", with(by_agent, "agent_socket", asking.socket())) +
+      agent_table(home, "agent", agent.socket()) + agent_table(home, "touch", asking.socket()) +
       hung_table(home, "files", {{"known_hosts_files", "[\"" + files / "known_hosts" + "\"]"}}) +
       hung_table(home, "keys", {{"key_files", "[\"" + files / "id" + "\"]"}}) +
       hung_table(home, "renewal",
@@ -250,13 +251,14 @@ TEST_CASE("nothing that hangs keeps a worker of a node's in a system call") {
   support::process_spec spec;
   spec.argv = {"strace",        "-f",   "-ttt", "-T", "-s", "64", "-o", home.folder / "trace",
                MOORAGE_PROGRAM, "serve"};
-  spec.environment = {"HOME=" + home.folder.path(), "XDG_RUNTIME_DIR=" + home.folder.path(),
+  spec.environment = {"SHELL=/bin/sh", "HOME=" + home.folder.path(), "XDG_RUNTIME_DIR=" + home.folder.path(),
                       "MOORAGE_CONFIG=" + home.config(),
                       "PATH=" + home.folder / "bin" + ":" + std::getenv("PATH")};
   spec.output = home.folder / "said";
   support::process_tree node{spec};
-  auto said = [&home] { return support::contents_of(home.folder / "said"); };
-  REQUIRE(soon([&] { return said().find("serving 10 clusters") != std::string::npos; }));
+  REQUIRE(soon([&] {
+    return support::contents_of(home.folder / "said").find("serving 10 clusters") != std::string::npos;
+  }));
   REQUIRE(home.exec("echo well").output == "well\n");
   REQUIRE(home.moorage({"exec", "gate", "--", "true"}).code == 0);
   outer.freeze();
@@ -284,7 +286,7 @@ TEST_CASE("nothing that hangs keeps a worker of a node's in a system call") {
 
   judge(home.folder / "trace");
   // For a jump host, and for an agent, none.
-  CHECK(programs_run(home.folder / "trace") == std::set<std::string>{"bash", "sleep", "ssh"});
+  CHECK(programs_run(home.folder / "trace") == std::set<std::string>{"sh", "sleep", "ssh"});
 }
 
 TEST_CASE("the reader of workers' calls sees a long one where there is one") {

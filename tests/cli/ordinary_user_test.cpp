@@ -41,5 +41,5 @@ TEST_CASE("scp, sftp, rsync, git, ClusterShell and Ansible run through an ordina
   auto ended = run(spec, 200s);
   INFO(ended.output << ended.error_output);
   CHECK(ended.code == 0);
-  CHECK_THAT(ended.output, Contains("All tests passed") && Contains("in 7 test cases"));
+  CHECK_THAT(ended.output, Contains("All tests passed") && Contains("in 8 test cases"));
 }

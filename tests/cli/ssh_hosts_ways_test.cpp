@@ -3,6 +3,8 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 #include "tests/cli/hosts_home.hpp"
@@ -63,6 +65,59 @@ TEST_CASE(
     CHECK(each->connects() == 1);
     CHECK(each->log_count("-CERT ") == (each == &second ? 0 : 1));
   }
+}
+
+TEST_CASE(
+    "ssh is asked once about each host on the way, when a cluster is made known, and never in an acquire") {
+  hosts_home home;
+  real_sshd first, second;
+  home.write(host_of("first", first) + host_of("second", second) + "  ProxyJump first\n" +
+             host_of("far", home.sshd) + "  ProxyJump second\n");
+  home.configure("[clusters.own]\nssh_host = \"far\"\n");
+  const auto bin = home.folder / "bin", asked = home.folder / "asked";
+  std::filesystem::create_directory(bin);
+  auto ssh_is = [&bin](const std::string& script) {
+    std::ofstream{bin + "/new"} << "#!/bin/sh\n" << script;
+    std::filesystem::permissions(bin + "/new", std::filesystem::perms::owner_all);
+    std::filesystem::rename(bin + "/new", bin + "/ssh");
+  };
+  ssh_is("echo \"$*\" >> " + asked + "\nexec /usr/bin/ssh \"$@\"\n");
+  // Of each host once with the files, and once without, to see what is of the files.
+  auto of_each = [&](int times) {
+    std::vector<std::string> result;
+    for (const char* host : {"far", "second", "first"})
+      for (const auto& file : {home.ssh_config(), std::string{"none"}})
+        result.insert(result.end(), times, "-G -T -F " + file + " -- " + host);
+    std::sort(result.begin(), result.end());
+    return result;
+  };
+  auto questions = [&asked] {
+    std::vector<std::string> result;
+    std::ifstream in{asked};
+    for (std::string line; std::getline(in, line);)
+      result.push_back(line);
+    std::sort(result.begin(), result.end());
+    return result;
+  };
+  auto serve = home.spec({"PATH=" + bin + ":" + std::getenv("PATH"),
+                          "MOORAGE_CONFIG=" + home.folder / "moorage.toml", MOORAGE_PROGRAM, "serve"});
+  serve.executable = "/usr/bin/env";
+  program node{serve};
+  REQUIRE(node.wrote("serving 3 clusters on "));
+  CHECK(questions() == of_each(1));
+  CHECK(home.moorage({"exec", "own", "--", "echo", "in"}).output == "in\n");
+  // Log-ins anew at each, while whoever asked ssh would wait for ever.
+  ssh_is("echo \"$*\" >> " + asked + "\nexec sleep 600\n");
+  CHECK(home.moorage({"admin", "disconnect", "@all"}).code == 0);
+  auto again = home.moorage({"exec", "own", "--", "echo", "again"});
+  INFO(again.error_output);
+  CHECK(again.output == "again\n");
+  CHECK(first.logins() == 2);
+  CHECK(home.sshd.logins() == 2);
+  CHECK(questions() == of_each(1));
+  ssh_is("echo \"$*\" >> " + asked + "\nexec /usr/bin/ssh \"$@\"\n");
+  CHECK(home.moorage({"admin", "reload"}).code == 0);
+  CHECK(questions() == of_each(2));
 }
 
 TEST_CASE("exec, check and config look for a Host in the file that -F names, and in no other") {

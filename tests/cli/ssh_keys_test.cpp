@@ -48,12 +48,14 @@ TEST_CASE("a certificate among ssh's words is added to the cluster's keys, whate
         texts{"CertificateFile: " + without.file("gone") + " is not there (No such file or directory)"});
 }
 
-TEST_CASE("keys among ssh's words come before the cluster's own, those of them that can be read, each once") {
+TEST_CASE(
+    "keys among ssh's words stand in the place of a table's, once one of them can be read, and before a "
+    "Host's") {
   keys_of_words keys;
   CHECK(
       keys.set({"-i", keys.file("gone"), "-o", "IdentityFile=" + keys.folder.path(), "-i", keys.file("mine")})
           .code == errc::none);
-  CHECK(keys.meant.settings.key_files == texts{keys.file("mine"), keys.file("own")});
+  CHECK(keys.meant.settings.key_files == texts{keys.file("mine")});
   CHECK(keys.meant.passed_over ==
         texts{"-i: " + keys.file("gone") + " is not there (No such file or directory)",
               "IdentityFile: " + keys.folder.path() + " is not a regular file"});
@@ -61,13 +63,14 @@ TEST_CASE("keys among ssh's words come before the cluster's own, those of them t
   CHECK(own.set({"-i", own.file("gone"), "-o", "IdentitiesOnly=yes"}).code == errc::none);
   CHECK(own.meant.settings.key_files == texts{own.file("own")});
   CHECK(own.meant.settings.agent);
-}
-
-TEST_CASE("a key that is the cluster's, too, comes where the words have it") {
-  keys_of_words keys;
-  keys.meant.settings.key_files.push_back(keys.file("mine"));
-  CHECK(keys.set({"-i", keys.file("mine"), "-o", "CertificateFile=" + keys.file("mine")}).code == errc::none);
-  CHECK(keys.meant.settings.key_files == texts{keys.file("mine"), keys.file("own")});
+  keys_of_words host;
+  host.meant.note_origin("key_files", {setting_origin::source::ssh_config, 0});
+  CHECK(host.set({"-i", host.file("mine"), "-i", host.file("own")}).code == errc::none);
+  CHECK(host.meant.settings.key_files == texts{host.file("mine"), host.file("own")});
+  keys_of_words first;
+  first.meant.note_origin("key_files", {setting_origin::source::ssh_config, 0});
+  CHECK(first.set({"-i", first.file("mine")}).code == errc::none);
+  CHECK(first.meant.settings.key_files == texts{first.file("mine"), first.file("own")});
 }
 
 TEST_CASE("tokens and variables of an option's file are expanded as in ssh's files, of -i they are not") {
@@ -85,7 +88,7 @@ TEST_CASE("tokens and variables of an option's file are expanded as in ssh's fil
                   "CertificateFile=\"" + tokens + "-cert.pub\"", "-i", keys.file("%n")})
             .text == "");
   CHECK(keys.meant.settings.key_files ==
-        texts{keys.file(name), keys.file("%n"), keys.file("own"), keys.file(name + "-cert.pub")});
+        texts{keys.file(name), keys.file("%n"), keys.file(name + "-cert.pub")});
   unsetenv("MOORAGE_TEST_FOLDER");
   for (const auto& [file, why] : {std::pair{"%C", "%C is not known here"},
                                   {"${MOORAGE_TEST_FOLDER}", "MOORAGE_TEST_FOLDER is not set"}})

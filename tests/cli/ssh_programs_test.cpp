@@ -1,4 +1,5 @@
-// Programs that run ssh, told to run `moorage ssh`. They go to `here`, a name that moorage alone knows.
+// Programs that run ssh, told to run `moorage ssh`. They go to `here`, a name that moorage alone knows, or to
+// a Host of ssh's configuration.
 #include <catch2/catch.hpp>
 
 #include <cstdlib>
@@ -7,7 +8,7 @@
 #include <sstream>
 #include <utility>
 
-#include "tests/cli/node_home.hpp"
+#include "tests/cli/hosts_home.hpp"
 
 using namespace moorage::cli_tests;
 using namespace std::chrono_literals;
@@ -128,6 +129,63 @@ TEST_CASE("git clones and pushes through the pool", "[programs]") {
   CHECK(read_file(second + "/file") == large_text());
   auto missing = git({"clone", "-q", "here:/no/such/repository", home.folder / "third"});
   CHECK(missing.code == 128);
+}
+
+TEST_CASE("scp, sftp, rsync and git go to a Host behind a ProxyJump, all by one log-in at each of the two",
+          "[programs]") {
+  hosts_home home;
+  moorage::support::real_sshd gate;
+  home.write(host_of("gate", gate) + host_of("far", home.sshd) + "  ProxyJump gate\n");
+  program node{home.spec({"serve"})};
+  REQUIRE(node.wrote("serving 0 clusters on "));
+  auto goes_well = [&](const std::string& program, std::vector<std::string> arguments) {
+    auto how = home.spec(std::move(arguments));
+    how.executable = program;
+    how.environment.insert({"GIT_SSH_COMMAND", moorage_ssh});
+    auto ended = run(how, 60s);
+    INFO(ended.output << ended.error_output);
+    CHECK(ended.code == 0);
+  };
+  auto text = large_text();
+  auto sent = home.folder / "sent", there = home.folder / "there", back = home.folder / "back";
+  auto came_back = [&](const std::string& file) {
+    CHECK(read_file(file) == text);
+    std::filesystem::remove(file);
+  };
+  write_file(sent, text);
+  for (const auto& by : {std::vector<std::string>{"-O", "-S", moorage_ssh}, {"-S", moorage_ssh}}) {
+    auto words = by;
+    words.insert(words.end(), {sent, "far:" + there});
+    goes_well("scp", words);
+    words = by;
+    words.insert(words.end(), {"far:" + there, back});
+    goes_well("scp", words);
+    came_back(back);
+    came_back(there);
+  }
+  write_file(home.folder / "batch", "put " + sent + " " + there + "\nget " + there + " " + back + "\n");
+  goes_well("sftp", {"-S", moorage_ssh, "-b", home.folder / "batch", "far"});
+  came_back(back);
+  came_back(there);
+  goes_well("rsync", {"-a", "-e", MOORAGE_PROGRAM " ssh", sent, "far:" + there});
+  goes_well("rsync", {"-a", "-e", moorage_ssh, "far:" + there, back});
+  came_back(back);
+  auto bare = home.folder / "bare.git", clone = home.folder / "clone", second = home.folder / "second";
+  auto me = std::vector<std::string>{"-c", "user.name=me", "-c", "user.email=me@example.org", "-C", clone};
+  auto git = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), me.begin(), me.end());
+    goes_well("git", words);
+  };
+  goes_well("git", {"init", "-q", "--bare", bare});
+  goes_well("git", {"clone", "-q", "ssh://far" + bare, clone});
+  std::filesystem::rename(sent, clone + "/file");
+  git({"add", "file"});
+  git({"commit", "-q", "-m", "one"});
+  git({"push", "-q", "origin", "HEAD:refs/heads/main"});
+  goes_well("git", {"clone", "-q", "-b", "main", "far:" + bare, second});
+  came_back(second + "/file");
+  CHECK(gate.logins() == 1);
+  CHECK(home.sshd.logins() == 1);
 }
 
 TEST_CASE("ClusterShell runs its commands through the pool, with their exit codes and output apart",

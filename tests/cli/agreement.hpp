@@ -1,0 +1,92 @@
+// What `ssh` and `moorage ssh` do with one configuration: both really log in, at sshds that tell whom they
+// saw, and the two accounts are compared.
+#pragma once
+
+#include <catch2/catch.hpp>
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/cli/program.hpp"
+#include "tests/support/agents.hpp"
+#include "tests/support/real_sshd.hpp"
+#include "tests/support/scratch_folder.hpp"
+
+namespace moorage::cli_tests {
+
+using lines = std::vector<std::string>;
+
+/// One configuration and the words that go with it. In every text <k> stands for the folder that keys and
+/// files are in; <gate>, <second> and <far> for the lines that lead to an sshd (HostName, Port, User);
+/// <far:host>, <far:port>, <far:user>, <far:key> (a line's end in known_hosts) and <far:known> (such a line)
+/// for parts; <agent>, <machine>, <short>, <me> and <uid> for what is ours, <up> for the way from our home to
+/// the root. In lines of an account <reached> is somebody at `far`, <took> and <turned down> what it made of
+/// a key, and <entered> how a log-in there ends.
+struct trial {
+  std::string config;
+  lines words = {"lumi"};
+  /// How it ends for both: "in"; "changed", "revoked", "unknown" (of host keys); "denied"; "nothing in
+  /// common" (of kinds of host keys); "bad" (configuration).
+  std::string ends = "in";
+  std::string known = "<gate:known><second:known><far:known>"; ///< everybody's file, `known`
+  lines agent = {}; ///< keys that it holds, in order; none: there is no agent
+  std::vector<std::pair<std::string, std::string>> files = {};  ///< further ones, with their text
+  std::vector<std::pair<std::string, std::string>> copies = {}; ///< of keys, under which names
+  std::map<std::string, std::string> environment = {};
+  /// Why moorage means to differ, and in which lines of the account it does: "ssh: …", "moorage: …".
+  std::string because = {};
+  lines differing = {};
+};
+
+/// Three sshds (at 127.0.0.1, .2 and .3; `gate` has a user of its own, where we are root), which let in the
+/// keys k1, k2, rsa, ecdsa and locked (which has a passphrase, and `unlocked` has none), and certificates of
+/// their authority. Nobody lets in w1 (which is also in `open`, for all to read), w2 and lockedw, nor c1 and
+/// c2 without their certificates: c2's is beside it, c1's is `apart.pub`, and `ended.pub` is one of k2 that
+/// has run out.
+class agreement {
+public:
+  agreement();
+
+  /// Has both do it, and compares what came of it: where from and whereto each sshd was connected to, as
+  /// whom, which keys and certificates it was shown in which order and which it took; the command's output
+  /// and exit code; and what known_hosts holds afterwards.
+  void compare(const std::vector<trial>& all);
+
+  /// From now on `far` has a certificate of the same authority, <authority>, for its host key.
+  void certify_far();
+
+private:
+  struct server {
+    std::string name;
+    std::unique_ptr<support::real_sshd> sshd;
+    std::size_t read = 0; ///< of its log
+  };
+  struct account {
+    std::string ends;
+    lines told;
+    int queries = 0;   ///< keys that servers were shown
+    std::string words; ///< all of the program's own
+  };
+
+  void compare_one(const trial& of);
+  void make_keys();
+  std::string written(std::string text) const;
+  void prepare(const trial& of);
+  account account_of(const trial& of, bool moorage);
+  void settle();
+  void add_log(server& of, account& to) const;
+  std::string named(std::string text) const;
+
+  support::scratch_folder folder_;
+  std::vector<server> servers_;
+  std::vector<std::pair<std::string, std::string>> fingerprints_; ///< and the keys' names
+  std::map<lines, std::unique_ptr<support::ssh_agent>> agents_;
+  std::string agent_;     ///< this trial's socket
+  std::set<int> knocked_; ///< the ports that `settle` came from
+};
+
+} // namespace moorage::cli_tests
