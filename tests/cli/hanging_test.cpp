@@ -166,10 +166,10 @@ bool soon(const std::function<bool()>& holds) {
 
 namespace {
 
-/// A cluster's table with other values, and more of them, whose log-ins take 3 s at most.
+/// A cluster's table with other values, and more of them. Its log-ins take 3 s at most, and who asks waits 4.
 std::string hung_table(const home_with_cluster& home, const std::string& name,
                        std::map<std::string, std::string> values) {
-  values.insert({"connect_timeout", "\"3s\""});
+  values.insert({{"connect_timeout", "\"3s\""}, {"acquire_timeout", "\"4s\""}});
   std::string result;
   std::istringstream lines{home.cluster(name)};
   for (std::string line; std::getline(lines, line);) {
