@@ -72,13 +72,12 @@ void add_keys(findings& found, const std::vector<event_record>& events, const st
 void tell_once(std::vector<finding>& steps, std::size_t begin) {
   auto tried = steps.begin() + static_cast<std::ptrdiff_t>(begin);
   const auto& last = steps.back();
-  auto same = std::find_if(steps.begin(), tried, [&last](const finding& each) {
-    return each.failed && each.hop == last.hop && each.machine == last.machine && each.step == last.step &&
-           each.brief == last.brief;
-  });
-  if (same == tried)
+  auto before = std::find_if(std::make_reverse_iterator(tried), steps.rend(),
+                             [](const finding& each) { return each.failed && !each.again; });
+  if (before == steps.rend() || before->hop != last.hop || before->machine != last.machine ||
+      before->step != last.step || before->brief != last.brief)
     return;
-  ++same->times;
+  ++before->times;
   for (; tried != steps.end(); ++tried)
     tried->again = true;
 }
@@ -96,8 +95,9 @@ void add_openings(findings& found, const std::vector<event_record>& events, cons
       return text.find(part) != std::string::npos;
     };
     auto tells_any = [&](const std::vector<std::string>& of) {
-      return std::any_of(of.begin(), of.end(),
-                         [&](const auto& cause) { return within(event.error.text, cause); });
+      return std::any_of(of.begin(), of.end(), [&](const auto& cause) {
+        return !cause.empty() && within(event.error.text, cause);
+      });
     };
     auto of_jump = hop.empty() && tells_any(found.jump_errors);
     auto told = within(found.trouble.text, event.error.text) || of_jump || tells_any(found.causes) ||

@@ -157,9 +157,8 @@ void explain_never_sent(const options& from, errc code, const std::string& cause
   if (needs_mending(code))
     return complain(about(from, cause) + "; " + mend, lines::many);
   // That may be an address that is wrong, or a jump host's log-in.
-  auto unless = code == errc::connect_failed ? " once that has passed or is mended" : "";
-  complain(about(from, cause) + "; the command did not run: it is safe to run it again" + unless,
-           lines::many);
+  auto when = code == errc::connect_failed ? ", which helps once that has passed or is mended" : "";
+  complain(about(from, cause) + "; the command did not run: it is safe to run it again" + when, lines::many);
   if (!advice.empty())
     complain(cluster + advice);
 }

@@ -58,18 +58,6 @@ std::string named_file(const std::string& file) {
   return file.empty() || file == "none" ? file : from_root(file);
 }
 
-/// One list of ours for ssh's two, each of which has a default.
-void add_known_hosts(const ssh_call& call, std::vector<std::string>& settings) {
-  if (call.known_hosts.empty() && call.site_known_hosts.empty())
-    return;
-  auto add = [&](const std::vector<std::string>& given, std::vector<std::string> usual) {
-    for (const auto& each : given.empty() ? usual : given)
-      settings.push_back("known_hosts_files=" + from_root(each));
-  };
-  add(call.known_hosts, {"~/.ssh/known_hosts", "~/.ssh/known_hosts2"});
-  add(call.site_known_hosts, {"/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"});
-}
-
 /// Of our own environment what the patterns name, and what was given, which comes first.
 std::vector<std::string> variables(const ssh_call& call) {
   auto words = [](const std::vector<std::string>& all) {
@@ -114,7 +102,6 @@ std::vector<std::string> overriding_settings(const ssh_call& call) {
   }
   if (!call.host_name.empty())
     result.push_back("host=" + with_host(call.host_name, call.host));
-  add_known_hosts(call, result);
   return result;
 }
 
@@ -220,6 +207,9 @@ failure settle(const ssh_call& call, configuration& config, std::string& name,
   name = base.settings.name;
   if (auto problems = override_settings(meant, settings); !problems.empty())
     return {errc::invalid_settings, to_string(problems.front())};
+  // Once it is known whose names their tokens stand for.
+  if (auto wrong = set_files(call, meant); wrong.code != errc::none)
+    return wrong;
   if (auto wrong = set_keys(call, meant); wrong.code != errc::none)
     return wrong;
   if (!call.jump.empty())
@@ -246,7 +236,8 @@ bool is_the_nodes(const ssh_call& call, const options& from, const configuration
     others = socket.st_uid != ::geteuid();
   return others && config.find(call.destination) == nullptr && config.find(call.host) == nullptr &&
          call.user.empty() && call.port.empty() && call.jump.empty() && call.ssh_config.empty() &&
-         call.identities.empty() && call.certificates.empty() && !call.no_agent && !call.identities_only &&
+         call.identities.empty() && call.certificates.empty() && !call.no_agent && call.agent.empty() &&
+         call.known_hosts.empty() && call.site_known_hosts.empty() && !call.identities_only &&
          overriding_settings(call).empty();
 }
 

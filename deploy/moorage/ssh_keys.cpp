@@ -42,17 +42,36 @@ void add(files& to, const std::string& file) {
     to.push_back(file);
 }
 
-/// What is wrong with it; empty: nothing.
-std::string expand(std::string& file, const ssh_call& call, const cluster_settings& settings) {
-  auto tokens = tokens_of_this_process();
-  tokens.host = settings.host;
-  tokens.host_key_alias = settings.host_key_alias;
-  tokens.alias = call.host;
-  tokens.port = std::to_string(settings.port);
-  tokens.remote_user = settings.user.empty() ? tokens.user : settings.user;
-  auto [text, wrong] = expand_file_name(file, tokens);
-  file = std::move(text);
-  return wrong;
+/// Files of options, from the root.
+class file_names {
+public:
+  file_names(const ssh_call& call, const cluster_settings& settings) : tokens_(tokens_of_this_process()) {
+    tokens_.host = settings.host;
+    tokens_.host_key_alias = settings.host_key_alias;
+    tokens_.alias = call.host;
+    tokens_.port = std::to_string(settings.port);
+    tokens_.remote_user = settings.user.empty() ? tokens_.user : settings.user;
+  }
+  std::string whole(const std::string& file, const char* option) {
+    auto name = expand_file_name(file, tokens_);
+    if (!name.wrong.empty() && wrong_.code == errc::none)
+      wrong_ = {errc::invalid_settings, std::string{option} + " " + printable(file) + ": " + name.wrong};
+    return from_root(name.text);
+  }
+  /// The first token that is not known, or variable that is not set.
+  const failure& wrong() const { return wrong_; }
+
+private:
+  ssh_tokens tokens_;
+  failure wrong_;
+};
+
+/// What is wrong with one of the cluster's own, by who named it.
+std::string wrong_with(const std::string& file, const cluster_config& of) {
+  auto why = unusable_key_file(file);
+  auto named = std::find_if(of.named_by.begin(), of.named_by.end(),
+                            [&file](const auto& each) { return each.first == file; });
+  return why.empty() || named == of.named_by.end() ? why : named->second + ": " + why;
 }
 
 } // namespace
@@ -63,36 +82,67 @@ std::string from_root(const std::string& file) {
                                                         : std::filesystem::absolute(file, unknown).string();
 }
 
+failure set_files(const ssh_call& call, cluster_config& meant) {
+  file_names names{call, meant.settings};
+  std::vector<std::string> settings;
+  // One list of ours for ssh's two, each of which has a default.
+  if (!call.known_hosts.empty() || !call.site_known_hosts.empty()) {
+    auto users = call.known_hosts;
+    auto sites = call.site_known_hosts;
+    if (users.empty())
+      users = {"~/.ssh/known_hosts", "~/.ssh/known_hosts2"};
+    if (sites.empty())
+      sites = {"/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"};
+    for (const auto& each : users)
+      settings.push_back("known_hosts_files=" + names.whole(each, "UserKnownHostsFile"));
+    for (const auto& each : sites)
+      settings.push_back("known_hosts_files=" + from_root(each));
+  }
+  const bool by_variable = call.agent.starts_with('$') && !call.agent.starts_with("${");
+  auto socket = by_variable ? environment(call.agent.substr(1).c_str()) : call.agent;
+  if (by_variable && socket.empty()) // as ssh, which asks no other one then
+    settings.emplace_back("agent=false");
+  else if (!socket.empty())
+    settings.insert(
+        settings.end(),
+        {"agent=true", "agent_socket=" + (by_variable ? socket : names.whole(socket, "IdentityAgent"))});
+  if (names.wrong().code != errc::none)
+    return names.wrong();
+  auto problems = override_settings(meant, settings);
+  return problems.empty() ? failure{} : failure{errc::invalid_settings, to_string(problems.front())};
+}
+
 failure set_keys(const ssh_call& call, cluster_config& meant) {
   auto& settings = meant.settings;
   const auto own = settings.key_files;
+  file_names names{call, settings};
   files keys, certificates;
   // ssh forgets an -i that is not there, and no other: with that alone it tries no key that was not named.
   bool no_others = false;
   for (const auto& [file, by_letter] : call.identities) {
-    std::string whole = file;
-    if (auto wrong = by_letter ? std::string{} : expand(whole, call, settings); !wrong.empty())
-      return {errc::invalid_settings, "IdentityFile " + printable(file) + ": " + wrong};
-    whole = from_root(whole);
+    auto whole = by_letter ? from_root(file) : names.whole(file, "IdentityFile");
     if (usable(whole, by_letter ? "-i" : "IdentityFile", meant))
       keys.push_back(std::move(whole));
     else
       no_others = no_others ||
                   (call.identities_only && (!by_letter || access(expand_home(whole).c_str(), F_OK) == 0));
   }
-  for (const auto& file : call.certificates) {
-    std::string whole = file;
-    if (auto wrong = expand(whole, call, settings); !wrong.empty())
-      return {errc::invalid_settings, "CertificateFile " + printable(file) + ": " + wrong};
-    whole = from_root(whole);
-    if (usable(whole, "CertificateFile", meant))
+  for (const auto& file : call.certificates)
+    if (auto whole = names.whole(file, "CertificateFile"); usable(whole, "CertificateFile", meant))
       certificates.push_back(std::move(whole));
-  }
+  if (names.wrong().code != errc::none)
+    return names.wrong();
   const bool of_words = !keys.empty();
-  // ssh tries a Host's keys after those of its words, and knows of no table's.
+  // ssh tries a Host's keys after those of its words, and knows of no table's. One that cannot be read is no
+  // matter where another may do.
   if (!of_words || meant.origin_of("key_files").from == setting_origin::source::ssh_config)
-    for (const auto& each : own)
-      add(keys, each);
+    for (const auto& each : own) {
+      auto why = of_words ? wrong_with(each, meant) : std::string{};
+      if (why.empty())
+        add(keys, each);
+      else
+        meant.passed_over.push_back(std::move(why));
+    }
   // The agent offers all of its keys unless some are named; a certificate stands beside its key.
   if (keys.empty() && !no_others && (call.identities_only || !certificates.empty()))
     keys = usual_keys();

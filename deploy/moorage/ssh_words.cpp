@@ -300,7 +300,7 @@ bool reading::take_switches(const std::string& name, const std::string& value) {
   if (name == "identityagent") {
     call_.no_agent = lower(value) == "none";
     if (!call_.no_agent && value != "SSH_AUTH_SOCK")
-      call_.settings.push_back("agent_socket=" + value);
+      call_.agent = value;
     return true;
   }
   if (name == "sessiontype") {

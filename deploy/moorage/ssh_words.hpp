@@ -66,6 +66,7 @@ struct ssh_call {
   std::optional<std::string> command_between; ///< ProxyCommand; empty: none, whatever a Host says
   std::string jump;                           ///< hosts to go by, as they were written; empty: not given
   bool no_agent = false;
+  std::string agent; ///< IdentityAgent as it was written; empty: not given, or the usual one
   bool identities_only = false;
   std::vector<std::string> settings;    ///< further ones, as KEY=VALUE of the configuration
   std::vector<std::string> passed_on;   ///< patterns of variables (SendEnv)

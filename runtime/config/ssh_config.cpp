@@ -199,7 +199,10 @@ private:
   }
 
   std::string expanded(const std::string& file, std::string_view option) {
-    return taken(expand_file_name(file, tokens()), option);
+    auto name = expand_file_name(file, tokens());
+    if (!name.wrong.empty())
+      name.wrong += "; write the file's name, or set key_files";
+    return taken(std::move(name), option);
   }
 
   std::string taken(ssh_text text, std::string_view option) {
@@ -229,7 +232,7 @@ private:
       set("proxy_command", command, "proxycommand");
     } else if (!jump.empty() && jump != "none") {
       // ssh has them in the command of another ssh, and expands what ProxyCommand knows.
-      result_.hops = taken(expand_tokens(jump, tokens()), "proxyjump");
+      result_.hops = taken(expand_way(jump, tokens()), "proxyjump");
     }
   }
 

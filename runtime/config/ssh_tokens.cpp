@@ -2,6 +2,7 @@
 
 #include <array>
 #include <optional>
+#include <string_view>
 
 #include <limits.h>
 #include <unistd.h>
@@ -23,7 +24,7 @@ std::optional<std::string> meaning_of(char token, const ssh_tokens& of) {
   case 'i':
     return std::to_string(::getuid());
   case 'k':
-    return of.host_key_alias.empty() ? of.host : of.host_key_alias;
+    return of.host_key_alias.empty() ? of.alias : of.host_key_alias;
   case 'L':
     return of.machine.substr(0, of.machine.find('.'));
   case 'l':
@@ -41,22 +42,24 @@ std::optional<std::string> meaning_of(char token, const ssh_tokens& of) {
   }
 }
 
-ssh_text expand(const std::string& text, const ssh_tokens& tokens, bool variables) {
+ssh_text expand(const std::string& text, const ssh_tokens& tokens, std::string_view known, bool variables) {
   ssh_text result;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (auto end = text.find('}', i);
-        variables && text.compare(i, 2, "${") == 0 && end != std::string::npos) {
+    auto end = variables && text.compare(i, 2, "${") == 0 ? text.find('}', i) : std::string::npos;
+    if (end != std::string::npos) {
       auto variable = text.substr(i + 2, end - i - 2);
       auto value = environment(variable.c_str());
       if (value.empty())
         result.wrong = "the variable " + variable + " is not set";
       result.text += value;
       i = end;
-    } else if (text[i] == '%' && i + 1 < text.size()) {
-      auto meaning = meaning_of(text[++i], tokens);
+    } else if (text[i] == '%') {
+      auto token = text.substr(i++, 2);
+      auto meaning = token.size() < 2 || known.find(token[1]) == std::string_view::npos
+                         ? std::nullopt
+                         : meaning_of(token[1], tokens);
       if (!meaning)
-        result.wrong =
-            std::string{"%"} + text[i] + " is not known here; write the file's name, or set key_files";
+        result.wrong = token + " is not known here";
       result.text += meaning.value_or("");
     } else {
       result.text += text[i];
@@ -74,14 +77,12 @@ ssh_tokens tokens_of_this_process() {
   return {.home = self.home, .machine = named ? machine.data() : "", .user = self.name};
 }
 
-ssh_text expand_tokens(const std::string& text, const ssh_tokens& tokens) {
-  return expand(text, tokens, false);
+ssh_text expand_way(const std::string& text, const ssh_tokens& tokens) {
+  return expand(text, tokens, "hnpr%", false);
 }
 
 ssh_text expand_file_name(const std::string& file, const ssh_tokens& tokens) {
-  auto result = expand(file, tokens, true);
-  result.text = expand_home(result.text, tokens.home);
-  return result;
+  return expand(expand_home(file, tokens.home), tokens, "dhikLlnpru%", true);
 }
 
 } // namespace moorage

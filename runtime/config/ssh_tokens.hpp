@@ -9,7 +9,7 @@ namespace moorage {
 struct ssh_tokens {
   std::string home = {};           ///< %d, and `~`
   std::string host = {};           ///< %h
-  std::string host_key_alias = {}; ///< %k; empty: as the host
+  std::string host_key_alias = {}; ///< %k; empty: as the alias
   std::string machine = {};        ///< %l, and up to its first dot %L: where this process is
   std::string alias = {};          ///< %n: the host as it was given
   std::string port = {};           ///< %p
@@ -26,9 +26,9 @@ struct ssh_text {
   std::string wrong = {}; ///< a token that is not known, or a variable that is not set; empty: nothing
 };
 
-/// The tokens alone; a lone % at the end stays.
-ssh_text expand_tokens(const std::string& text, const ssh_tokens& tokens);
-/// With ${VARIABLES} of this process's environment and a leading `~`.
+/// The tokens alone, those of ProxyJump and ProxyCommand: %h, %n, %p, %r and %%.
+ssh_text expand_way(const std::string& text, const ssh_tokens& tokens);
+/// All of them, a leading `~` and ${VARIABLES} of this process's environment.
 ssh_text expand_file_name(const std::string& file, const ssh_tokens& tokens);
 
 } // namespace moorage

@@ -107,7 +107,8 @@ TEST_CASE("a refusal says whether to run the command again, to mend something fi
                                        Contains("(--wait 0): --wait SECONDS waits") &&
                                        !Contains("wait longer"));
   auto refused = home.moorage({"exec", "here", "--", "true"});
-  CHECK_THAT(refused.error_output, Contains("safe to run it again once that has passed or is mended"));
+  CHECK_THAT(refused.error_output,
+             Contains("safe to run it again, which helps once that has passed or is mended"));
 }
 
 TEST_CASE("exec waits for all output as ssh does, and with a linger time says when more may come") {

@@ -78,8 +78,9 @@ TEST_CASE("tokens and variables of an option's file are expanded as in ssh's fil
   keys.meant.settings.host = "login.example";
   keys.meant.settings.port = 2200;
   keys.meant.settings.user = "sci";
-  keys.meant.settings.host_key_alias = "lumi.alias";
-  const std::string name = "lumi login.example 2200 sci lumi.alias %";
+  keys.meant.settings.host_key_alias = GENERATE("lumi.alias", "");
+  const auto alias = keys.meant.settings.host_key_alias.empty() ? "lumi" : "lumi.alias";
+  const auto name = std::string{"lumi login.example 2200 sci "} + alias + " %";
   for (const auto& each : {name, name + "-cert.pub", std::string{"%n"}})
     std::ofstream{keys.folder / each};
   setenv("MOORAGE_TEST_FOLDER", keys.folder.path().c_str(), 1);
@@ -97,6 +98,54 @@ TEST_CASE("tokens and variables of an option's file are expanded as in ssh's fil
       CHECK(refused.code == errc::invalid_settings);
       CHECK_THAT(refused.text, Contains(std::string{option} + " " + file + ": ") && Contains(why));
     }
+}
+
+TEST_CASE("known hosts and the agent of ssh's words are files with tokens and variables, too") {
+  keys_of_words keys;
+  keys.meant.settings.host = "login.example";
+  keys.meant.settings.agent = false;
+  auto set = [&keys](const texts& words) {
+    auto all = words;
+    all.emplace_back("lumi");
+    return set_files(parse_ssh(all).call, keys.meant);
+  };
+  setenv("MOORAGE_TEST_AGENT", keys.file("agent").c_str(), 1);
+  CHECK(set({}).code == errc::none);
+  CHECK(keys.meant.settings.known_hosts_files.empty());
+  CHECK_FALSE(keys.meant.settings.agent);
+  CHECK(set({"-o", "UserKnownHostsFile=/k/%h /k/%n", "-o", "IdentityAgent=/run/%h"}).text == "");
+  CHECK(keys.meant.settings.known_hosts_files ==
+        texts{"/k/login.example", "/k/lumi", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"});
+  CHECK(keys.meant.settings.agent_socket == "/run/login.example");
+  CHECK(keys.meant.settings.agent);
+  for (const auto* variable : {"$MOORAGE_TEST_AGENT", "${MOORAGE_TEST_AGENT}"}) {
+    keys.meant.settings.agent_socket.clear();
+    CHECK(set({"-o", std::string{"IdentityAgent="} + variable}).text == "");
+    CHECK(keys.meant.settings.agent_socket == keys.file("agent"));
+  }
+  unsetenv("MOORAGE_TEST_AGENT");
+  CHECK_THAT(set({"-o", "IdentityAgent=${MOORAGE_TEST_AGENT}"}).text,
+             Contains("IdentityAgent ") && Contains("is not set"));
+  CHECK_THAT(set({"-o", "UserKnownHostsFile=%Z"}).text, Contains("UserKnownHostsFile %Z: %Z is not known"));
+  CHECK(set({"-o", "IdentityAgent=$MOORAGE_TEST_AGENT"}).text == "");
+  CHECK_FALSE(keys.meant.settings.agent); // as ssh, which asks no other one then
+}
+
+TEST_CASE("a key of a Host that cannot be read is passed over once the words name one that can") {
+  keys_of_words keys;
+  keys.meant.settings.key_files = {keys.file("gone"), keys.file("own")};
+  keys.meant.named_by = {{keys.file("gone"), "IdentityFile of 'lumi'"}};
+  keys.meant.note_origin("key_files", {setting_origin::source::ssh_config, 0});
+  auto without_words = keys.meant;
+  CHECK(keys.set({"-i", keys.file("mine")}).code == errc::none);
+  CHECK(keys.meant.settings.key_files == texts{keys.file("mine"), keys.file("own")});
+  REQUIRE(keys.meant.passed_over.size() == 1);
+  CHECK_THAT(keys.meant.passed_over.front(),
+             Contains("IdentityFile of 'lumi': " + keys.file("gone") + " is not there"));
+  // Else it is refused by its name, when the cluster is used.
+  keys.meant = without_words;
+  CHECK(keys.set({"-i", keys.file("lost")}).code == errc::none);
+  CHECK(keys.meant.settings.key_files == texts{keys.file("gone"), keys.file("own")});
 }
 
 TEST_CASE("when nothing is left to log in with, ssh's words are refused with each that they name") {

@@ -209,7 +209,9 @@ TEST_CASE("of ssh's files, proxies and jumps the first that is named counts") {
   CHECK_FALSE(jump.command_between);
   CHECK(parse_ssh({"-oProxyJump=none", "h"}).call.command_between == "");
   CHECK(parse_ssh({"-oCertificateFile=/c", "h"}).call.certificates == words{"/c"});
-  CHECK(read({"-oIdentityAgent=/run/agent", "h"}) == "h | agent_socket=/run/agent");
+  CHECK(parse_ssh({"-oIdentityAgent=%d/agent", "h"}).call.agent == "%d/agent");
+  CHECK(parse_ssh({"-oIdentityAgent=SSH_AUTH_SOCK", "h"}).call.agent.empty());
+  CHECK(parse_ssh({"-oIdentityAgent=none", "h"}).call.no_agent);
 }
 
 TEST_CASE("of ssh's options -G, -Q and -V are seen before anything that follows them") {
