@@ -106,7 +106,7 @@ const sayings ends_of_ssh{{"marked as revoked", "revoked"},
                           {"percent_expand: ", "bad"}};
 const sayings ends_of_moorage{{", which is revoked at ", "revoked"},
                               {". Somebody may be intercepting the connection", "changed"},
-                              {"have one for this host", "unknown"},
+                              {" one for this host", "unknown"},
                               {" denied", "denied"},
                               {"there is nothing to log in with", "denied"},
                               {"in ssh's configuration: ", "denied"},
