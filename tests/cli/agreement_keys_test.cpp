@@ -86,6 +86,39 @@ TEST_CASE("keys that cannot be used, of other kinds, or of the words are shown a
   });
 }
 
+TEST_CASE("a key of the words beside a Host's that is missing, and tokens in words, are as with ssh, at real "
+          "servers") {
+  agreement both;
+  const std::string far = "Host lumi\n<far> IdentityFile <k>/k1\n";
+  const std::map<std::string, std::string> elsewhere{{"MINE", "<agent>"}, {"SSH_AUTH_SOCK", "<k>/nobody"}};
+  both.compare({
+      {.config = "Host lumi\n<far> IdentitiesOnly yes\n IdentityFile <k>/missing\n",
+       .words = {"-i", "<k>/k1", "lumi"}},
+      {.config = "Host lumi\n<far> IdentityFile <k>/by/%k\n", .copies = {{"k1", "by/lumi"}}},
+      {.config = far,
+       .words = {"-o", "UserKnownHostsFile=<k>/known_%h", "lumi"},
+       .known = "",
+       .files = {{"known_<far:host>", "<far:known>"}}},
+      {.config = far,
+       .words = {"-o", "UserKnownHostsFile=${KNOWN}", "lumi"},
+       .known = "",
+       .files = {{"mine", "<far:known>"}},
+       .environment = {{"KNOWN", "<k>/mine"}}},
+      {.config = "Host lumi\n<far>",
+       .words = {"-o", "IdentityAgent=%d<up><agent>", "lumi"},
+       .agent = {"k2"},
+       .environment = elsewhere},
+      {.config = "Host lumi\n<far>",
+       .words = {"-o", "IdentityAgent=$MINE", "lumi"},
+       .agent = {"k2"},
+       .environment = elsewhere},
+      {.config = "Host lumi\n<far>",
+       .words = {"-o", "IdentityAgent=${MINE}", "lumi"},
+       .agent = {"k2"},
+       .environment = elsewhere},
+  });
+}
+
 TEST_CASE("an agent's keys are shown as by ssh, at real servers, IdentitiesOnly and IdentityAgent too") {
   agreement both;
   const std::string only = "Host lumi\n<far> IdentitiesOnly yes\n";
