@@ -106,7 +106,7 @@ const sayings ends_of_ssh{{"marked as revoked", "revoked"},
                           {"percent_expand: ", "bad"}};
 const sayings ends_of_moorage{{", which is revoked at ", "revoked"},
                               {". Somebody may be intercepting the connection", "changed"},
-                              {"have one for this host", "unknown"},
+                              {" one for this host", "unknown"},
                               {" denied", "denied"},
                               {"there is nothing to log in with", "denied"},
                               {"in ssh's configuration: ", "denied"},
@@ -133,6 +133,23 @@ void add_missing(const lines& from, const lines& other, const std::string& whose
       left.erase(found);
     else
       to.push_back(whose + line);
+}
+
+/// A key that ssh shows without being told to; empty: there is none.
+std::string usual_key() {
+  for (const char* kind : {"rsa", "dsa", "ecdsa", "ecdsa_sk", "ed25519", "ed25519_sk", "xmss"}) {
+    auto file = std::string{getpwuid(geteuid())->pw_dir} + "/.ssh/id_" + kind;
+    if (std::filesystem::exists(std::filesystem::symlink_status(file)))
+      return file;
+  }
+  return {};
+}
+
+bool names_a_key(const trial& of) {
+  auto text = of.config;
+  for (const auto& each : of.words)
+    text += " " + each;
+  return has(text, "IdentityFile") || has(text, "IDENTITYFILE") || has(text, " -i ");
 }
 
 lines difference(const lines& ssh, const lines& ours) {
@@ -229,7 +246,18 @@ std::string agreement::written(std::string text) const {
   return text;
 }
 
+/// Where a trial's file of that name goes, which is gone before the next trial.
+std::filesystem::path agreement::place(const std::string& name) {
+  const std::filesystem::path within = written(name), result = folder_ / within.string();
+  placed_.insert(folder_ / within.begin()->string());
+  std::filesystem::create_directories(result.parent_path());
+  return result;
+}
+
 void agreement::prepare(const trial& of) {
+  for (const auto& each : placed_)
+    std::filesystem::remove_all(each);
+  placed_.clear();
   agent_.clear();
   knocked_.clear();
   if (!of.agent.empty()) {
@@ -242,20 +270,14 @@ void agreement::prepare(const trial& of) {
     }
     agent_ = agent->socket();
   }
-  for (const auto& [from, to] : of.copies) {
-    const std::filesystem::path there = folder_ / written(to);
-    std::filesystem::create_directories(there.parent_path());
-    std::filesystem::copy_file(folder_ / from, there, std::filesystem::copy_options::overwrite_existing);
-  }
+  for (const auto& [from, to] : of.copies)
+    std::filesystem::copy_file(folder_ / from, place(to));
   std::ofstream{folder_ / "config"} << written(of.config) << "\nHost *\n GlobalKnownHostsFile none\n"
                                     << " UserKnownHostsFile " << folder_ / "known"
                                     << "\n";
   std::ofstream{folder_ / "known"} << written(of.known);
-  for (const auto& [name, text] : of.files) {
-    const std::filesystem::path there = folder_ / written(name);
-    std::filesystem::create_directories(there.parent_path());
-    std::ofstream{there} << written(text);
-  }
+  for (const auto& [name, text] : of.files)
+    std::ofstream{place(name)} << written(text);
 }
 
 /// Who hangs up at once leaves a server that has yet to tell of them: wait until it has told of us, who come
@@ -263,8 +285,8 @@ void agreement::prepare(const trial& of) {
 void agreement::settle() {
   for (auto& each : servers_) {
     const auto ours = knock(each.sshd->host(), each.sshd->port());
-    CHECK(each.sshd->wait_for_log("Connection from 127.0.0.1 port " + std::to_string(ours) + " ", 1, 20s));
-    CHECK(each.sshd->wait_for_connections(0, 20s));
+    REQUIRE(each.sshd->wait_for_log("Connection from 127.0.0.1 port " + std::to_string(ours) + " ", 1, 20s));
+    REQUIRE(each.sshd->wait_for_connections(0, 20s));
     knocked_.insert(ours);
   }
 }
@@ -303,7 +325,9 @@ agreement::account agreement::account_of(const trial& of, bool moorage) {
   how.environment["MOORAGE_CONFIG"] = folder_ / "moorage.toml";
   if (!agent_.empty())
     how.environment.emplace("SSH_AUTH_SOCK", agent_);
-  auto ended = run(how, 60s);
+  auto ended = run(how, 20s);
+  INFO((moorage ? "moorage" : "ssh") << " says:\n" << ended.error_output);
+  REQUIRE(ended.signal == 0); // that it hangs need not be seen in each further trial
   if (ended.code != 0)
     settle();
   account result{end_of(ended, moorage ? ends_of_moorage : ends_of_ssh), {}, 0, ended.error_output};
@@ -352,9 +376,8 @@ void agreement::compare_one(const trial& of) {
   lines meant;
   for (const auto& each : of.differing)
     meant.push_back(written(each));
-  if (of.differing.empty())
-    CHECK(ours.ends == ssh.ends);
-  CHECK(of.because.empty() == of.differing.empty());
+  CHECK(ours.ends == (of.ends_here.empty() ? of.ends : of.ends_here));
+  CHECK(of.because.empty() == (of.differing.empty() && of.ends_here.empty()));
   CHECK(difference(ssh.told, ours.told) == meant);
   if (of.ends == "bad") // of a file's lines one is told ssh's own complaint
     for (const auto& each : lines_of(without_debug(ssh.words)))
@@ -363,8 +386,12 @@ void agreement::compare_one(const trial& of) {
 }
 
 void agreement::compare(const std::vector<trial>& all) {
+  const auto usual = usual_key();
   for (const auto& each : all)
-    compare_one(each);
+    if (usual.empty() || names_a_key(each))
+      compare_one(each);
+    else
+      WARN("skipped, since there is " << usual << ": " << each.config);
 }
 
 } // namespace moorage::cli_tests

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <set>
@@ -29,8 +30,8 @@ using lines = std::vector<std::string>;
 struct trial {
   std::string config;
   lines words = {"lumi"};
-  /// How it ends for both: "in"; "changed", "revoked", "unknown" (of host keys); "denied"; "nothing in
-  /// common" (of kinds of host keys); "bad" (configuration).
+  /// How it ends for ssh, and for moorage where it does not mean to differ: "in"; "changed", "revoked",
+  /// "unknown" (of host keys); "denied"; "nothing in common" (of kinds of host keys); "bad" (configuration).
   std::string ends = "in";
   std::string known = "<gate:known><second:known><far:known>"; ///< everybody's file, `known`
   lines agent = {}; ///< keys that it holds, in order; none: there is no agent
@@ -40,6 +41,7 @@ struct trial {
   /// Why moorage means to differ, and in which lines of the account it does: "ssh: …", "moorage: …".
   std::string because = {};
   lines differing = {};
+  std::string ends_here = {}; ///< how it ends for moorage; empty: as for ssh
 };
 
 /// Three sshds (at 127.0.0.1, .2 and .3; `gate` has a user of its own, where we are root), which let in the
@@ -53,7 +55,8 @@ public:
 
   /// Has both do it, and compares what came of it: where from and whereto each sshd was connected to, as
   /// whom, which keys and certificates it was shown in which order and which it took; the command's output
-  /// and exit code; and what known_hosts holds afterwards.
+  /// and exit code; and what known_hosts holds afterwards. Where the user has keys of ssh's usual names,
+  /// trials that name none are left out: both would look for them in the real home.
   void compare(const std::vector<trial>& all);
 
   /// From now on `far` has a certificate of the same authority, <authority>, for its host key.
@@ -76,6 +79,7 @@ private:
   void make_keys();
   std::string written(std::string text) const;
   void prepare(const trial& of);
+  std::filesystem::path place(const std::string& name);
   account account_of(const trial& of, bool moorage);
   void settle();
   void add_log(server& of, account& to) const;
@@ -85,8 +89,9 @@ private:
   std::vector<server> servers_;
   std::vector<std::pair<std::string, std::string>> fingerprints_; ///< and the keys' names
   std::map<lines, std::unique_ptr<support::ssh_agent>> agents_;
-  std::string agent_;     ///< this trial's socket
-  std::set<int> knocked_; ///< the ports that `settle` came from
+  std::string agent_;                      ///< this trial's socket
+  std::set<std::filesystem::path> placed_; ///< what the trial before put into the folder
+  std::set<int> knocked_;                  ///< the ports that `settle` came from
 };
 
 } // namespace moorage::cli_tests

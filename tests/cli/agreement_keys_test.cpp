@@ -33,8 +33,8 @@ TEST_CASE("the keys of a Host are shown as by ssh, at real servers: several, tok
        .copies = {{"k2", "on/<machine>/<short>/<me>/<uid>/al/100%"}}},
       {.config = "Host lumi\n<far> IdentityFile <k>/of/%C\n IdentityFile <k>/k1\n",
        .because = "%C, a digest of other tokens, is not known here, which is told before anything is done",
-       .differing = {"ssh: <entered>", "ssh: <reached>", "ssh: <took> ED25519 k1",
-                     "moorage: ended with 255"}},
+       .differing = {"ssh: <entered>", "ssh: <reached>", "ssh: <took> ED25519 k1", "moorage: ended with 255"},
+       .ends_here = "bad"},
       {.config = "Host lumi\n<far> IdentityFile %d<up><k>/w1\n IdentityFile ~<up><k>/k1\n"},
       {.config = "Host lumi\n<far> IdentityFile ${KEYS}/w1\n IdentityFile ${KEYS}/${KEY}\n",
        .environment = {{"KEYS", "<k>"}, {"KEY", "k2"}}},
@@ -52,7 +52,8 @@ TEST_CASE("keys that cannot be used, of other kinds, or of the words are shown a
   agreement both;
   both.compare({
       {.config = "Host lumi\n<far> IdentityFile <k>/missing\n IdentityFile <k>/known\n IdentityFile <k>/by\n"
-                 " IdentityFile <k>/k1\n"},
+                 " IdentityFile <k>/k1\n",
+       .copies = {{"w1", "by/w1"}}},
       {.config = "Host lumi\n<far> IdentityFile <k>/open\n IdentityFile <k>/k2\n",
        .because = "a key that others can read is not shown, as it cannot be used",
        .differing = {"ssh: <turned down> ED25519 w1"}},
@@ -82,6 +83,39 @@ TEST_CASE("keys that cannot be used, of other kinds, or of the words are shown a
        .because = "no key is shown twice",
        .differing = {"ssh: <turned down> ED25519 w1"}},
       {.config = "Host lumi\n<far>", .words = {"-i", "<k>/w1", "-i", "<k>/k2", "lumi"}},
+  });
+}
+
+TEST_CASE("a key of the words beside a Host's that is missing, and tokens in words, are as with ssh, at real "
+          "servers") {
+  agreement both;
+  const std::string far = "Host lumi\n<far> IdentityFile <k>/k1\n";
+  const std::map<std::string, std::string> elsewhere{{"MINE", "<agent>"}, {"SSH_AUTH_SOCK", "<k>/nobody"}};
+  both.compare({
+      {.config = "Host lumi\n<far> IdentitiesOnly yes\n IdentityFile <k>/missing\n",
+       .words = {"-i", "<k>/k1", "lumi"}},
+      {.config = "Host lumi\n<far> IdentityFile <k>/by/%k\n", .copies = {{"k1", "by/lumi"}}},
+      {.config = far,
+       .words = {"-o", "UserKnownHostsFile=<k>/known_%h", "lumi"},
+       .known = "",
+       .files = {{"known_<far:host>", "<far:known>"}}},
+      {.config = far,
+       .words = {"-o", "UserKnownHostsFile=${KNOWN}", "lumi"},
+       .known = "",
+       .files = {{"mine", "<far:known>"}},
+       .environment = {{"KNOWN", "<k>/mine"}}},
+      {.config = "Host lumi\n<far>",
+       .words = {"-o", "IdentityAgent=%d<up><agent>", "lumi"},
+       .agent = {"k2"},
+       .environment = elsewhere},
+      {.config = "Host lumi\n<far>",
+       .words = {"-o", "IdentityAgent=$MINE", "lumi"},
+       .agent = {"k2"},
+       .environment = elsewhere},
+      {.config = "Host lumi\n<far>",
+       .words = {"-o", "IdentityAgent=${MINE}", "lumi"},
+       .agent = {"k2"},
+       .environment = elsewhere},
   });
 }
 
@@ -117,7 +151,8 @@ TEST_CASE("an agent's keys are shown as by ssh, at real servers, IdentitiesOnly 
        .agent = {"w1", "k1"},
        .because = named_alone,
        .differing = {"ssh: <entered>", "ssh: <turned down> ED25519 w1", "ssh: <took> ED25519 k1",
-                     "moorage: ended with 255", "moorage: <turned down> ED25519 w2"}},
+                     "moorage: ended with 255", "moorage: <turned down> ED25519 w2"},
+       .ends_here = "denied"},
       {.config = "Host lumi\n<far> IdentityFile <k>/missing\n", .agent = {"w1", "k1"}},
       {.config = "Host lumi\n<far> IdentityFile <k>/locked\n", .agent = {"unlocked"}},
       {.config = "Host lumi\n<far> IdentityFile <k>/k1\n IdentityAgent none\n", .agent = {"w1"}},

@@ -8,13 +8,13 @@ namespace {
 const std::string gate_host = "Host gate\n<gate> IdentityFile <k>/w2\n IdentityFile <k>/k2\n";
 const std::string second_host = "Host second\n<second> IdentityFile <k>/k1\n";
 const std::string host_behind = "Host lumi\n<far> IdentityFile <k>/w1\n IdentityFile <k>/k1\n";
+const std::string key = " IdentityFile <k>/k1\n";
 const std::string by_ssh_itself = "ssh -v -F <k>/config -o BatchMode=yes -W %h:%p ";
 
 } // namespace
 
-TEST_CASE("where Host, Match, negation and Include lead to is where ssh goes, at real servers") {
+TEST_CASE("where Host, Match and negation lead to is where ssh goes, at real servers") {
   agreement both;
-  const std::string key = " IdentityFile <k>/k1\n";
   both.compare({
       {.config = "Host lumi\n<far>" + key},
       {.config =
@@ -34,6 +34,13 @@ TEST_CASE("where Host, Match, negation and Include lead to is where ssh goes, at
                  "Match final host <far:host>\n Port <far:port>\nMatch final host lumi\n Port 1\n"},
       {.config = "CanonicalizeHostname always\nHost lumi\n HostName <far:host>\n" + key +
                  "Match canonical all\n Port <far:port>\n User <far:user>\n"},
+  });
+}
+
+TEST_CASE("where files that a file includes lead to, and lines however written, is where ssh goes, at real "
+          "servers") {
+  agreement both;
+  both.compare({
       {.config = "Include <k>/of.d/*.conf <k>/more\n" + key,
        .files = {{"of.d/20.conf", "Host lumi\n<gate>"},
                  {"of.d/10.conf", "Host lumi\n HostName <far:host>\n"},
@@ -50,6 +57,12 @@ TEST_CASE("where Host, Match, negation and Include lead to is where ssh goes, at
       {.config = "Host other \"lumi\" 'third'\r\n HostName <far:host>\r\n Port \"<far:port>\"\r\n User "
                  "'<far:user>'\r\n" +
                  key},
+  });
+}
+
+TEST_CASE("where the words of a command lead to is where ssh goes, at real servers") {
+  agreement both;
+  both.compare({
       {.config = "Host <far:host>\n User <far:user>\n Port <far:port>\n" + key, .words = {"<far:host>"}},
       {.config = "Host lumi\n HostName <far:host>\n Port 1\n User nobody\n" + key,
        .words = {"-p", "<far:port>", "<far:user>@lumi"}},
@@ -74,6 +87,13 @@ TEST_CASE(
                  " ProxyJump ssh://<gate:user>@<gate:host>:<gate:port>\nMatch all\n IdentityFile <k>/k2\n"},
       {.config = host_behind + " ProxyJump gate,second\n" + gate_host + second_host},
       {.config = host_behind + " ProxyJump second\n" + gate_host + second_host + " ProxyJump gate\n"},
+  });
+}
+
+TEST_CASE("the hosts on the way that words and ProxyCommand lead over are those by which ssh goes, at real "
+          "servers") {
+  agreement both;
+  both.compare({
       {.config = host_behind + gate_host, .words = {"-J", "gate", "lumi"}},
       {.config = host_behind + " ProxyJump gate\n" + gate_host + second_host,
        .words = {"-J", "second", "lumi"}},

@@ -105,8 +105,8 @@ TEST_CASE("a Host of the client's alone is refused by a node that is not its use
       CHECK(refused.code == (words.front() == "exec" || words.front() == "ssh" ? 255 : 3));
       CHECK_THAT(refused.error_output,
                  Contains("no such cluster is registered") && Contains("are not the node's own user") &&
-                     Contains("added to the node's configuration ([clusters.NAME]; with ssh_host") &&
-                     Contains("[[access]]"));
+                     Contains("added to the node's configuration ([clusters.NAME]; with ") &&
+                     Contains("ssh_host") && Contains("[[access]]"));
     }
   CHECK(home.sshd.connects() == 0);
   // And doing that helps.

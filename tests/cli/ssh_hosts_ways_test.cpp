@@ -99,25 +99,37 @@ TEST_CASE(
     std::sort(result.begin(), result.end());
     return result;
   };
-  auto serve = home.spec({"PATH=" + bin + ":" + std::getenv("PATH"),
-                          "MOORAGE_CONFIG=" + home.folder / "moorage.toml", MOORAGE_PROGRAM, "serve"});
-  serve.executable = "/usr/bin/env";
-  program node{serve};
+  // The node and its clients, all with that one.
+  auto with_that_ssh = [&](const std::vector<std::string>& words) {
+    auto spec = home.spec({"PATH=" + bin + ":" + std::getenv("PATH"),
+                           "MOORAGE_CONFIG=" + home.folder / "moorage.toml", MOORAGE_PROGRAM});
+    spec.arguments.insert(spec.arguments.end(), words.begin(), words.end());
+    spec.executable = "/usr/bin/env";
+    return spec;
+  };
+  auto moorage = [&](const std::vector<std::string>& words) { return run(with_that_ssh(words)); };
+  program node{with_that_ssh({"serve"})};
   REQUIRE(node.wrote("serving 3 clusters on "));
   CHECK(questions() == of_each(1));
-  CHECK(home.moorage({"exec", "own", "--", "echo", "in"}).output == "in\n");
+  CHECK(moorage({"exec", "own", "--", "echo", "in"}).output == "in\n");
   // Log-ins anew at each, while whoever asked ssh would wait for ever.
   ssh_is("echo \"$*\" >> " + asked + "\nexec sleep 600\n");
-  CHECK(home.moorage({"admin", "disconnect", "@all"}).code == 0);
-  auto again = home.moorage({"exec", "own", "--", "echo", "again"});
+  CHECK(moorage({"admin", "disconnect", "@all"}).code == 0);
+  auto again = moorage({"exec", "own", "--", "echo", "again"});
   INFO(again.error_output);
   CHECK(again.output == "again\n");
   CHECK(first.logins() == 2);
   CHECK(home.sshd.logins() == 2);
   CHECK(questions() == of_each(1));
   ssh_is("echo \"$*\" >> " + asked + "\nexec /usr/bin/ssh \"$@\"\n");
-  CHECK(home.moorage({"admin", "reload"}).code == 0);
+  CHECK(moorage({"admin", "reload"}).code == 0);
   CHECK(questions() == of_each(2));
+  // What no table names is its client's to ask about, and what is said of every name.
+  CHECK(moorage({"exec", "far", "--", "echo", "far"}).output == "far\n");
+  auto with_client = of_each(3);
+  with_client.push_back("-G -T -F " + home.ssh_config() + " -- moorage--no-such-host");
+  std::sort(with_client.begin(), with_client.end());
+  CHECK(questions() == with_client);
 }
 
 TEST_CASE("exec, check and config look for a Host in the file that -F names, and in no other") {
