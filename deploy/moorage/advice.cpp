@@ -74,7 +74,8 @@ std::string in_ssh_words(const std::string& text) {
       --end;
     auto word = text.substr(at, end - at);
     const auto* setting = word.find('_') == std::string::npos ? nullptr : find_cluster_field(word);
-    if (setting != nullptr && !setting->ssh_name.empty() && text.find(setting->ssh_name) == std::string::npos)
+    if (setting != nullptr && !setting->ssh_name.empty() && !setting->own &&
+        text.find(setting->ssh_name) == std::string::npos)
       result += std::string{setting->ssh_name} + " (" + word + ")";
     else
       result += word.empty() ? text.substr(at, 1) : word;
