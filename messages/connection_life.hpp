@@ -73,12 +73,14 @@ struct carrier_waits {
 /// waited for.
 struct carrier_hindered {
   std::string why; ///< "its log-in is not done (try 2 of 3, last failure: …)"; empty: it is not, any more
+  bool failed = false; ///< something has failed there; else it is paused or busy, or in its first try
 };
 
 /// The same, from that connection to its own pool.
 struct connection_hindered {
   connection_id connection;
   std::string why;
+  bool failed = false;
 };
 
 /// One try to open has failed; the connection's actor has released everything and ended.
@@ -185,11 +187,11 @@ typename Inspector::result_type inspect(Inspector& f, carrier_waits& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, carrier_hindered& x) {
-  return f(x.why);
+  return f(x.why, x.failed);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_hindered& x) {
-  return f(x.connection, x.why);
+  return f(x.connection, x.why, x.failed);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, files_used& x) {

@@ -59,7 +59,7 @@ pool_actor::behavior_type behaviour_of(pool_actor_state* state) {
       [state](const permits_replaced& order) { state->take(order); },
       [state](const permit_given& given) { state->step(given); },
       [state](permit_delayed& delay) { state->step(std::move(delay)); },
-      [state](connection_opened& report) { state->step(std::move(report)); },
+      [state](connection_opened& report) { state->take(report); },
       [state](connection_failed& report) { state->take(report); },
       [state](connection_lost& report) { state->take(report); },
       [state](const connection_closed& report) { state->take(report); },

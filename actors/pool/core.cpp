@@ -123,7 +123,8 @@ time_point pool_core::next_due() const {
   at(drain_due());
   if (openings_lacking() > 0 && may_open_at() > now_)
     at(may_open_at());
-  if (!gone_.empty() || !dooms_.empty() || shrinking_ || shorten_from_ || doubt_from_ || next_to_ask())
+  if (!gone_.empty() || !dooms_.empty() || shrinking_ || shorten_from_ || doubt_from_ || next_to_ask() ||
+      more_to_tell_of_hindrance())
     at(now_);
   return due;
 }
@@ -165,6 +166,7 @@ void pool_core::enter(connection& c, connection_state state) {
   waits_changed_ = waits_changed_ || !c.waits_for.empty();
   c.waits_for.clear();
   c.hindered.clear();
+  c.jump_failed = false;
   refresh(c);
 }
 

@@ -192,7 +192,7 @@ private:
   const connection* asking_opening() const;
   void tell_of(const connection& asks, ticket place);
   void pass_on_waits(), pass_on_hindrances();
-  std::string why_not_carried() const;
+  hindrance why_not_carried() const;
 
   // --- core_overload.cpp: who is refused when everybody waits too long
   overload::bounds overload_bounds() const;
@@ -318,9 +318,9 @@ private:
   std::string situation() const;
   std::string in_words(const permit_delay& delay) const;
   std::string advice(bool waited) const;
-  failure trouble() const;
+  bool in_trouble() const, more_to_tell_of_hindrance() const;
   std::string lacking(bool carries) const;
-  failure timed_out(const waiter& w, const std::string& situation, std::size_t ahead) const;
+  failure trouble() const, timed_out(const waiter&w, const std::string&situation, std::size_t ahead) const;
 
   // --- core_explain.cpp
   opening_cause why_not_opened() const;

@@ -6,6 +6,7 @@
 #include "actors/durations.hpp"
 #include "actors/pool/core.hpp"
 #include "messages/ensure.hpp"
+#include "messages/printable.hpp"
 
 namespace moorage {
 
@@ -29,7 +30,7 @@ void pool_core::serve_carriers() {
     auto w = waiters_.leave(place);
     if (w.left.count() >= 0)
       emit(tell_of_wait{w.request, {}, {}});
-    if (!hindrance_.empty() && place <= hindrance_told_to_)
+    if (place <= hindrance_told_to_ ? !hindrance_.why.empty() : place <= hindrance_stale_to_)
       emit(tell_of_hindrance{w.request, {}});
     carry(need(carriers_.first().connection), w.request, w.asked);
   }
@@ -87,8 +88,9 @@ void pool_core::pass_on_waits() {
     }
 }
 
-/// For people at the other end, who do not see this pool.
-std::string pool_core::why_not_carried() const {
+/// For people at the other end, who do not see this pool. Of a permit that is awaited only where there is
+/// nothing else to say: each that is given and spent would be told twice to all.
+hindrance pool_core::why_not_carried() const {
   std::string why;
   auto add = [&why](const std::string& part) { why += (why.empty() || part.empty() ? "" : "; ") + part; };
   if (!works())
@@ -97,34 +99,49 @@ std::string pool_core::why_not_carried() const {
   if (!openings_.empty()) {
     const auto& c = connections_.at(openings_.first());
     add("its log-in is not done (" + opening_in_words(c) +
-        (c.last_error ? ", last failure: " + in_words(c.last_error) : "") + ")");
+        (c.last_error ? ", last failure: " + printable(in_words(c.last_error), hindrance_failure_max) : "") +
+        ")");
   } else if (const auto& last = back_off_.latched() ? back_off_.latch() : back_off_.reason();
              last.code != errc::none) {
     add(last.text);
   } else if (servable()) {
     add("each of its connections carries as many as its carried_max allows");
   }
-  if (!delay_.why.empty())
+  if (why.empty())
     add(delay_.why);
-  return why;
+  // Escaped, then cut: the bound is of what is passed on.
+  return {printable(printable(why, hindrance_bytes_max), hindrance_bytes_max), in_trouble()};
 }
 
 /// Those who wait have deadlines of their own, and what they are told then is to name the cause. All of them
-/// when it changes, else whoever has come since.
+/// when it changes, else whoever has come since; a portion in each step.
 void pool_core::pass_on_hindrances() {
   if (waiters_.to_be_carried() == 0) {
-    hindrance_.clear();
+    hindrance_ = {};
+    hindrance_told_to_ = hindrance_stale_to_ = 0;
     return;
   }
+  if (auto now = why_not_carried(); now != hindrance_) {
+    if (!hindrance_.why.empty())
+      hindrance_stale_to_ = std::max(hindrance_stale_to_, hindrance_told_to_);
+    hindrance_ = std::move(now);
+    hindrance_told_to_ = 0;
+  }
   const auto& places = waiters_.carriers();
-  auto why = why_not_carried();
-  auto new_ones = places.upper_bound(hindrance_told_to_);
-  auto from = why == hindrance_ ? new_ones : places.begin();
-  auto to = why.empty() ? new_ones : places.end(); // who came since was told nothing
-  hindrance_ = std::move(why);
-  for (; from != to; ++from)
-    emit(tell_of_hindrance{waiters_.at(*from).request, hindrance_});
-  hindrance_told_to_ = waiters_.newest();
+  auto next = places.upper_bound(hindrance_told_to_);
+  for (std::size_t told = 0; told < ends_per_step && more_to_tell_of_hindrance(); ++told, ++next) {
+    hindrance_told_to_ = *next;
+    emit(tell_of_hindrance{waiters_.at(*next).request, hindrance_.why, hindrance_.failed});
+  }
+  if (!more_to_tell_of_hindrance())
+    hindrance_stale_to_ = 0;
+}
+
+/// That nothing hinders is told to those alone who were told what did.
+bool pool_core::more_to_tell_of_hindrance() const {
+  const auto& places = waiters_.carriers();
+  auto next = places.upper_bound(hindrance_told_to_);
+  return next != places.end() && (!hindrance_.why.empty() || *next <= hindrance_stale_to_);
 }
 
 /// They end with the connection, which ends now.

@@ -22,9 +22,9 @@ struct pool_core_limits {
   /// Permits asked for and not given, at most; the rest follows.
   static constexpr std::size_t permits_asked_max = 32;
   /// What falls due or ends at once, of each kind, in one step at most, so that no acquire waits a
-  /// millisecond for it: waiters refused, leases and waiters of holders that have gone, grants that nobody
-  /// confirmed, idle connections past their time, and those of a pool made smaller. The rest follows at once
-  /// in steps of their own.
+  /// millisecond for it: waiters refused, or told what hinders those who are to carry them, leases and
+  /// waiters of holders that have gone, grants that nobody confirmed, idle connections past their time, and
+  /// those of a pool made smaller. The rest follows at once in steps of their own.
   static constexpr std::size_t ends_per_step = 128;
   /// Those ahead of a waiter are counted so far for the text of its refusal: that is for people, and the
   /// queue may be long.
@@ -32,8 +32,10 @@ struct pool_core_limits {
   /// Ended leases that are remembered, so that a late or double release is told apart from a wrong one.
   static constexpr std::size_t ended_leases_kept = 1024;
 
-  /// Of what a jump host tells of its trouble, which may be that of its own jump.
+  /// Of what is told of a jump host's trouble, which may be that of its own jump; and what its last failure
+  /// may take of that.
   static constexpr std::size_t hindrance_bytes_max = 2000;
+  static constexpr std::size_t hindrance_failure_max = 1000;
 
   friend bool operator==(const pool_core_limits&, const pool_core_limits&) = default;
 };

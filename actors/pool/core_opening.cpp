@@ -14,7 +14,6 @@ namespace moorage {
 namespace {
 
 /// Of a server's words, in bytes: the events that were last are kept.
-constexpr std::size_t banner_in_event_max = 16u << 10;
 
 } // namespace
 
@@ -126,6 +125,11 @@ std::vector<std::string> pool_core::warn(connection_id connection, const std::ve
   return shown;
 }
 
+std::string banner_in_words(const std::string& banner) {
+  return banner.empty() ? std::string{}
+                        : "the server says: " + printable(banner, banner_in_event_max, lines::many);
+}
+
 void pool_core::on(const connection_opened& event) {
   auto* c = find(event.connection);
   if (c == nullptr)
@@ -149,13 +153,10 @@ void pool_core::on(const connection_opened& event) {
   back_off_.opened(c->tried);
   latch_watch_.forgive();
   becomes_idle(*c);
-  auto words = event.banner.empty()
-                   ? std::string{}
-                   : "the server says: " + printable(event.banner, banner_in_event_max, lines::many);
   note(announce{event_kind::opened,
                 c->id,
                 {},
-                std::move(words),
+                banner_in_words(event.banner),
                 removal_reason::none,
                 event.steps,
                 {},
@@ -179,8 +180,10 @@ void pool_core::on(const connection_waits& event) {
 /// By its jump. One after the other may pass it on, so it is cut.
 void pool_core::on(const connection_hindered& event) {
   auto* c = find(event.connection);
-  if (c != nullptr && c->state == connection_state::opening && c->has_actor)
-    c->hindered = printable(event.why, hindrance_bytes_max);
+  if (c == nullptr || c->state != connection_state::opening || !c->has_actor)
+    return;
+  c->hindered = printable(event.why, hindrance_bytes_max);
+  c->jump_failed = event.failed && !event.why.empty();
 }
 
 void pool_core::on(const connection_failed& event) {
@@ -245,6 +248,7 @@ void pool_core::try_failed(connection& c, const ssh_error& error, const connecti
   waits_changed_ = waits_changed_ || !c.waits_for.empty();
   c.waits_for.clear();
   c.hindered.clear();
+  c.jump_failed = false;
   permit_over(c, use_of(error));
   found_machines(told.machines, told.files);
   move_to(c, {});

@@ -29,7 +29,7 @@ template <class Inspector>
 void pool_core::inspect_work(Inspector& f) {
   f(overload_told_, dooms_, more_expired_, more_unconfirmed_, more_leaks_, shrinking_, idle_limit_,
     doubt_from_, shorten_from_, probe_wait_, probing_, checking_, asked_doubt_, checking_all_, said_, gone_);
-  f(hindrance_, hindrance_told_to_);
+  f(hindrance_, hindrance_told_to_, hindrance_stale_to_);
   f(state_, pauses_, drain_by_, stopping_, removed_, dormant_, pending_);
 }
 

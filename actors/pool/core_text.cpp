@@ -96,6 +96,18 @@ std::string pool_core::advice(bool waited) const {
          (waited ? "wait longer" : "ask with some patience");
 }
 
+/// Something has failed, and nothing has helped since.
+bool pool_core::in_trouble() const {
+  if (servable() || !works())
+    return false;
+  if (back_off_.latched() || back_off_.reason().code != errc::none)
+    return true;
+  if (openings_.empty())
+    return false;
+  const auto& c = connections_.at(openings_.first());
+  return c.last_error || c.jump_failed;
+}
+
 /// What keeps the cluster from being reached; code `none`: nothing does, as far as is known.
 failure pool_core::trouble() const {
   if (servable() || paused())
@@ -103,7 +115,7 @@ failure pool_core::trouble() const {
   if (back_off_.reason().code != errc::none || openings_.empty())
     return back_off_.reason();
   const auto& c = connections_.at(openings_.first());
-  if (!c.last_error && !c.hindered.empty())
+  if (!c.last_error && c.jump_failed)
     return {errc::connect_failed, "cannot connect to '" + settings_.name + "': the jump host '" +
                                       printable(settings_.jump) + "': " + c.hindered};
   return c.last_error ? cannot_connect(c.attempt, c.last_error) : failure{};
@@ -178,7 +190,7 @@ struct effect_line {
     return line("tell_of_wait", to_string(e.request), e.for_what);
   }
   std::string operator()(const tell_of_hindrance& e) const {
-    return line("tell_of_hindrance", to_string(e.request), e.why);
+    return line("tell_of_hindrance", to_string(e.request), std::string{e.failed ? "failed:" : ""}, e.why);
   }
   std::string operator()(const begin_carriage& e) const {
     return line("carry", to_string(e.request), to_string(e.connection));
@@ -264,7 +276,8 @@ struct event_line {
     return line("connection_waits", to_string(e.connection), e.for_what);
   }
   std::string operator()(const connection_hindered& e) const {
-    return line("connection_hindered", to_string(e.connection), e.why);
+    return line("connection_hindered", to_string(e.connection), std::string{e.failed ? "failed:" : ""},
+                e.why);
   }
   std::string operator()(const connection_failed& e) const {
     return line("connection_failed", to_string(e.connection), to_string(e.error));

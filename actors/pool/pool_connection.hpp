@@ -49,6 +49,7 @@ struct pool_connection {
   std::string waits_for;     ///< what a person has to do for the opening to go on; empty: nothing
   time_point waits_until = time_point::min(); ///< at most
   std::string hindered;                       ///< why its jump does not carry it yet; empty: nothing was said
+  bool jump_failed = false;                   ///< something failed there, as was said with it
   bool condemned = false;
   removal_reason reason = removal_reason::lost; ///< why it is condemned or closing
   time_point began;                             ///< the opening; from then on when it was opened
@@ -94,7 +95,7 @@ struct pool_connection {
   friend typename Inspector::result_type inspect(Inspector& f, pool_connection& x) {
     return f(x.id, x.state, x.attempt, x.has_actor, x.awaits_permit, x.permit, x.tried, x.retry_at,
              x.last_error, x.machine, x.asked_for, x.failed_there, x.waits_for, x.waits_until, x.hindered,
-             x.condemned, x.reason, x.began, x.age, x.renew_at, x.leases, x.ending, x.carried,
+             x.jump_failed, x.condemned, x.reason, x.began, x.age, x.renew_at, x.leases, x.ending, x.carried,
              x.leases_served, x.stamp, x.idle_since, x.health, x.checks, x.channels, x.past, x.probe_queued,
              x.silent_meanwhile, x.checking);
   }

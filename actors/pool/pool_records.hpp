@@ -83,6 +83,23 @@ struct openings_balance {
   std::size_t spare = 0;   ///< are under way for nobody
 };
 
+/// Why those who wait to be carried are not.
+struct hindrance {
+  std::string why = {}; ///< empty: nothing hinders
+  bool failed = false;  ///< something has failed: not only a pause, fullness or a first try
+
+  friend bool operator==(const hindrance&, const hindrance&) = default;
+  template <class Inspector>
+  friend typename Inspector::result_type inspect(Inspector& f, hindrance& x) {
+    return f(x.why, x.failed);
+  }
+};
+
+/// Of a server's banner in an event; in bytes.
+constexpr std::size_t banner_in_event_max = 16u << 10;
+/// As the event of an opening has it; empty: the server said nothing.
+std::string banner_in_words(const std::string& banner);
+
 /// What people are to know of a log-in.
 struct words_of_opening {
   connection_id connection = {};

@@ -30,8 +30,9 @@ protected:
 
   std::set<holder_id> gone_; ///< holders whose leases and waiters are still being taken off the books
 
-  std::string hindrance_;               ///< as it was told to those who wait to be carried
-  std::uint64_t hindrance_told_to_ = 0; ///< the newest of them
+  hindrance hindrance_;                  ///< as it is told to those who wait to be carried
+  std::uint64_t hindrance_told_to_ = 0;  ///< up to this one of them
+  std::uint64_t hindrance_stale_to_ = 0; ///< up to this one they were told an earlier one, and may hold it
 
   pool_counters counters_;
   success_rate openings_rate_;

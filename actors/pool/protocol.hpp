@@ -194,7 +194,8 @@ struct tell_of_wait {
 /// Tell whoever waits to be carried why it waits.
 struct tell_of_hindrance {
   request_id request;
-  std::string why; ///< empty: it does so no more
+  std::string why;     ///< empty: it does so no more
+  bool failed = false; ///< something has failed; else it would be told "not yet"
 };
 /// Answer a request with an error.
 struct refuse {

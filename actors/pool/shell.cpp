@@ -291,6 +291,8 @@ void pool_actor_state::apply(grant& effect) {
   auto found = askers_.find(effect.request);
   if (found == askers_.end())
     return;
+  if (!effect.banner.empty() && !whole_banner_.empty())
+    effect.banner = std::move(whole_banner_); // one grant at most has it, after the event
   auto who = forget(found);
   tell(who.holder,
        lease_granted{{{settings().name, who.call, effect.lease, effect.connection, std::move(effect.banner),

@@ -80,6 +80,7 @@ public:
   void take(const release_lease_for& request, caf::typed_response_promise<done> promise);
   void take(const turns_replaced& order);
   void take(const permits_replaced& order);
+  void take(connection_opened& report);
   void take(connection_failed& report);
   void take(connection_lost& report);
   void take(const connection_closed& report);
@@ -154,6 +155,8 @@ private:
   void set_timer();
 
   // --- shell_recording.cpp
+  /// Of a longer banner the core, and with it the recording, has the beginning.
+  static constexpr std::size_t banner_recorded_max = 1u << 10;
   void step_core(const pool_event& event);
   recording_header header_of(std::string why) const;
   void recording_is_written();
@@ -178,6 +181,7 @@ private:
   std::vector<subscriber> subscribers_;
   std::deque<event_record> errors_; ///< the latest
   pool_effects effects_;
+  std::string whole_banner_; ///< only while an opening is told whose banner the core has cut
   recording_writer writer_;
   flight_recorder recorder_;
   /// A recording that is being written, and who waits for that.

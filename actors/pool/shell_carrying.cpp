@@ -33,7 +33,7 @@ void pool_actor_state::apply(const tell_of_wait& effect) {
 
 void pool_actor_state::apply(const tell_of_hindrance& effect) {
   if (auto found = askers_.find(effect.request); found != askers_.end())
-    tell(found->second.holder, carrier_hindered{effect.why});
+    tell(found->second.holder, carrier_hindered{effect.why, effect.failed});
 }
 
 void pool_actor_state::apply(const begin_carriage& effect) {

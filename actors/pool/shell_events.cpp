@@ -33,6 +33,8 @@ void pool_actor_state::apply(announce& effect) {
   auto is_error = event_rows[static_cast<std::size_t>(effect.what)].matters >= severity::warning;
   if (!is_error && std::none_of(subscribers_.begin(), subscribers_.end(), hears))
     return;
+  if (effect.what == event_kind::opened && !whole_banner_.empty())
+    effect.text = banner_in_words(whole_banner_);
   auto record = recorded(effect);
   for (auto& entry : subscribers_)
     if (hears(entry) && entry.credit.spend(record.missed))

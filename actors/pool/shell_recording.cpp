@@ -4,9 +4,11 @@
 
 #include <chrono>
 #include <exception>
+#include <utility>
 
 #include "actors/pool/shell.hpp"
 #include "messages/ensure.hpp"
+#include "messages/printable.hpp"
 
 namespace moorage {
 
@@ -27,6 +29,17 @@ void pool_actor_state::step_core(const pool_event& event) {
     throw broken_invariant{text.c_str()};
   }
   recorder_.after(effects_);
+}
+
+/// A few long ones would leave a recording no room for anything else. What becomes of a banner does so in the
+/// same step, and is given the whole of it.
+void pool_actor_state::take(connection_opened& report) {
+  if (report.banner.size() > banner_recorded_max) {
+    auto beginning = printable(report.banner, banner_recorded_max, lines::many);
+    whole_banner_ = std::exchange(report.banner, std::move(beginning));
+  }
+  step(std::move(report));
+  whole_banner_.clear();
 }
 
 recording_header pool_actor_state::header_of(std::string why) const {

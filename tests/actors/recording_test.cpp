@@ -90,6 +90,23 @@ TEST_CASE("who orders a recording is answered with its path once it is written, 
   CHECK(replayed(world.recordings->begun[0]) == "1");
 }
 
+TEST_CASE("a long banner leaves a recording its room, which can be replayed all the same") {
+  virtual_world world{plain_cluster(1)};
+  world.network->banner = std::string(100'000, 'x');
+  holder user{world};
+  user.acquire();
+  REQUIRE(user.heard->grants.size() == 1);
+  CHECK(user.heard->grants.at(0).banner == world.network->banner);
+  order any{world};
+  REQUIRE(world.recordings->begun.size() == 1);
+  const auto& written = world.recordings->begun[0];
+  std::size_t bytes = 0;
+  for (const auto& leg : written.legs)
+    bytes += leg.events.size();
+  CHECK(bytes < 4'000);
+  CHECK(replayed(written) == "1");
+}
+
 TEST_CASE("who orders a recording is told when it cannot be written, and may order another") {
   virtual_world world{plain_cluster()};
   world.recordings->fails = {errc::local_failure, "the disk is full"};

@@ -60,6 +60,18 @@ TEST_CASE("what the server says in a log-in goes to the acquire that waited for 
   CHECK(second.heard->grants.at(0).banner.empty()); // it did not cause the log-in
 }
 
+TEST_CASE("a long banner is told whole with the lease, and more than its beginning by the event") {
+  virtual_world world{plain_cluster(1)};
+  world.network->banner = std::string(100'000, 'x');
+  listener log{world};
+  holder user{world};
+  user.acquire();
+  REQUIRE(user.heard->grants.size() == 1);
+  CHECK(user.heard->grants.at(0).banner == world.network->banner);
+  CHECK(log.text_of(event_kind::opened) == banner_in_words(world.network->banner));
+  CHECK(log.text_of(event_kind::opened).size() > 16'000);
+}
+
 TEST_CASE(
     "what people should know of a log-in goes to the acquire that waited for it, once, and to the event") {
   virtual_world world{plain_cluster(1)};

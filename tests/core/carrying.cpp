@@ -1,11 +1,15 @@
 // Promises: connections of other clusters are carried beside leases and take no slot of theirs; as many as
 // carried_max by one connection; a connection that carries is neither idle nor closed for its age; they end
 // with it, and are refused as an acquire is.
+#include <map>
+#include <set>
+
 #include "tests/core/story.hpp"
 
 using namespace moorage;
 using namespace moorage::test;
 using Catch::Matchers::Contains;
+using Catch::Matchers::StartsWith;
 
 namespace {
 
@@ -114,12 +118,13 @@ TEST_CASE("who waits to be carried is told why its jump is not there, and who co
   REQUIRE(carry(s, r1, h1) == "open c1, tell_of_hindrance r1 its log-in is not done (try 1 of 3)");
   CHECK(s.step(time_passed{}) == ""); // once
   CHECK(s.step(connection_failed{c1, error_of(ssh_failure::timed_out, "no answer")}) ==
-        "tell_of_hindrance r1 its log-in is not done (try 1 of 3, last failure: no answer)");
+        "tell_of_hindrance r1 failed: its log-in is not done (try 1 of 3, last failure: no answer)");
   CHECK(carry(s, r2, h2) ==
-        "tell_of_hindrance r2 its log-in is not done (try 1 of 3, last failure: no answer)");
+        "tell_of_hindrance r2 failed: its log-in is not done (try 1 of 3, last failure: no answer)");
   CHECK(s.wait(2s) ==
-        "open c1 try 2, tell_of_hindrance r1 its log-in is not done (try 2 of 3, last failure: no answer), "
-        "tell_of_hindrance r2 its log-in is not done (try 2 of 3, last failure: no answer)");
+        "open c1 try 2, tell_of_hindrance r1 failed: its log-in is not done (try 2 of 3, last failure: no "
+        "answer), "
+        "tell_of_hindrance r2 failed: its log-in is not done (try 2 of 3, last failure: no answer)");
   SECTION("and that it is, when it is carried") {
     CHECK(s.step(connection_opened{c1}) ==
           "tell_of_hindrance r1, carry r1 c1, tell_of_hindrance r2, carry r2 c1");
@@ -142,9 +147,10 @@ TEST_CASE("what hinders a jump is told, cut and harmless, to who waits for what 
   s.hindrances = true;
   carry(s, r2, h2);
   const std::string why = "its log-in is not done (try 1 of 3, last failure: log-in\\x1b denied)";
-  CHECK(s.step(connection_hindered{c1,
-                                   "its log-in is not done (try 1 of 3, last failure: log-in\x1b denied)"}) ==
-        "tell_of_hindrance r2 its log-in is not done (try 1 of 3, by the jump host 'gate': " + why + ")");
+  CHECK(s.step(connection_hindered{c1, "its log-in is not done (try 1 of 3, last failure: log-in\x1b denied)",
+                                   true}) ==
+        "tell_of_hindrance r2 failed: its log-in is not done (try 1 of 3, by the jump host 'gate': " + why +
+            ")");
   SECTION("as an administrator is") {
     CHECK_THAT(s.core.explain(s.now).opening.text, Contains("by the jump host 'gate': " + why));
     CHECK_THAT(s.core.explain(s.now).waiters.front().text, Contains("by the jump host 'gate': " + why));
@@ -153,7 +159,7 @@ TEST_CASE("what hinders a jump is told, cut and harmless, to who waits for what 
     CHECK(s.wait(3s) == "refuse r1 acquire_timeout");
     CHECK_THAT(s.refusal, Contains("1 opening (try 1 of 3, by the jump host 'gate': " + why + ")"));
   }
-  SECTION("if that is patient") {
+  SECTION("if that is patient, as a failure") {
     s.step(acquire_requested{r3, h3, s.now + 3s, {}, true});
     CHECK(s.wait(3s) == "refuse r1 acquire_timeout, refuse r3 connect_failed");
     CHECK_THAT(s.refusal, Contains("cannot connect to 'lumi': the jump host 'gate': " + why));
@@ -175,6 +181,113 @@ TEST_CASE("what hinders a jump is told, cut and harmless, to who waits for what 
     CHECK_THAT(s.refusal, Contains(why));
   }
   CHECK(s.step(connection_hindered{c2, "nobody"}) == "");
+}
+
+TEST_CASE("a jump that has not failed is no failure of what is behind it") {
+  auto settings = lumi(1);
+  settings.jump = "gate";
+  story s{settings};
+  s.hindrances = true;
+  s.step(acquire_requested{r1, h1, s.now + 3s, {}, true});
+  const std::string why = "its pool is paused by alice";
+  s.step(connection_hindered{c1, why});
+  CHECK(carry(s, r2, h2) ==
+        "tell_of_hindrance r2 its log-in is not done (try 1 of 3, by the jump host 'gate': " + why + ")");
+  SECTION("so who waits until it is ready waited in vain") {
+    CHECK(s.wait(3s) == "refuse r1 acquire_timeout");
+    CHECK_THAT(s.refusal, Contains("by the jump host 'gate': " + why));
+  }
+  SECTION("until it has, though nothing else is said") {
+    CHECK_THAT(s.step(connection_hindered{c1, why, true}), StartsWith("tell_of_hindrance r2 failed: its"));
+    CHECK(s.wait(3s) == "refuse r1 connect_failed");
+  }
+  SECTION("nor while it is paused, whatever failed before") {
+    s.step(connection_failed{c1, error_of(ssh_failure::timed_out, "no answer")});
+    CHECK_THAT(s.step(ordered<pause_pool>{r5}), Contains("tell_of_hindrance r2 its pool is paused by "));
+    CHECK_THAT(s.step(ordered<resume_pool>{r6}), Contains("tell_of_hindrance r2 failed: its log-in"));
+  }
+}
+
+TEST_CASE("what a jump host's server says at length is passed on cut") {
+  story s{lumi(1)};
+  s.hindrances = true;
+  carry(s, r1, h1);
+  auto letter = GENERATE('x', '\x1b');
+  auto told = s.step(connection_failed{c1, error_of(ssh_failure::timed_out, std::string(100'000, letter))});
+  CHECK_THAT(told, StartsWith("tell_of_hindrance r1 failed: its log-in is not done (try 1 of 3, last"));
+  CHECK(told.size() < 2100);
+}
+
+TEST_CASE("a permit that is delayed is told where nothing else is, and not with each that is given") {
+  story s{lumi(1)};
+  s.hindrances = true;
+  s.permitted = false;
+  REQUIRE(carry(s, r1, h1) == "ask q1");
+  CHECK(s.step(permit_delayed{permit_id{1}, s.now + 9s, "the site has its fill"}) ==
+        "tell_of_hindrance r1 the site has its fill");
+  CHECK(s.step(permit_given{permit_id{1}}) ==
+        "open c1, tell_of_hindrance r1 its log-in is not done (try 1 of 3)");
+  s.step(connection_failed{c1, error_of(ssh_failure::timed_out, "no answer")});
+  CHECK(s.wait(2s) == "ask q2");
+  CHECK(s.step(permit_delayed{permit_id{2}, s.now + 9s, "the site has its fill"}) == "");
+}
+
+TEST_CASE("a thousand that wait behind a jump are told in portions, and none that has gone") {
+  constexpr std::uint64_t many = 1000;
+  story s{lumi(1)};
+  std::map<request_id, std::string> told;
+  std::set<request_id> gone;
+  std::size_t in_step = 0;
+  auto step = [&](const pool_event& event) {
+    in_step = 0;
+    for (const auto& effect : s.core.step(s.now, event)) {
+      if (const auto* e = std::get_if<tell_of_hindrance>(&effect)) {
+        CHECK(gone.count(e->request) == 0);
+        told[e->request] = e->why;
+        ++in_step;
+      } else if (const auto* carried = std::get_if<begin_carriage>(&effect)) {
+        CHECK(told[carried->request].empty());
+        gone.insert(carried->request);
+      }
+    }
+  };
+  auto all_know = [&](const std::string& what) {
+    for (int steps = 0; s.core.next_due() <= s.now; ++steps) {
+      step(time_passed{});
+      CHECK(in_step <= pool_core::ends_per_step);
+      REQUIRE(steps < 20);
+    }
+    for (std::uint64_t i = 1; i <= many; ++i)
+      if (gone.count(request_id{i}) == 0)
+        CHECK_THAT(told[request_id{i}], Contains(what));
+  };
+  for (std::uint64_t i = 1; i <= many; ++i)
+    step(to_carry(request_id{i}, holder_id{i}, s.now + 30s));
+  step(permit_given{permit_id{1}});
+  all_know("(try 1 of 3)");
+  step(connection_failed{c1, error_of(ssh_failure::timed_out, "no answer")});
+  CHECK(in_step == pool_core::ends_per_step);
+  for (auto leaving : {request_id{1}, request_id{500}, request_id{many}}) {
+    gone.insert(leaving);
+    step(acquire_cancelled{leaving});
+  }
+  SECTION("in the end all") {
+    all_know("no answer");
+  }
+  SECTION("and what has changed meanwhile as it is then") {
+    step(ordered<pause_pool>{r5});
+    CHECK(in_step == pool_core::ends_per_step);
+    all_know("its pool is paused by ");
+  }
+  SECTION("or are carried") {
+    s.now += 2s;
+    step(time_passed{});
+    step(permit_given{permit_id{2}});
+    step(connection_opened{c1});
+    CHECK(gone.size() == 3 + s.core.settings().carried_max);
+    all_know("as many as its carried_max allows");
+  }
+  s.core.verify();
 }
 
 TEST_CASE("the person that a jump's own jump waits for is told by that one's name") {

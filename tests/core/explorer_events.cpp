@@ -71,7 +71,7 @@ void add_connections(const watched_pool& pool, bool openings, bool probes, event
       if (book.now == phase::trying || i == 1)
         all.push_back(connection_waits{c, "a touch"});
       if (book.now == phase::trying && i == 1)
-        all.push_back(connection_hindered{c, "it is down"});
+        all.push_back(connection_hindered{c, "it is down", true});
       if (book.opening() || i == 1) { // the first one long after, too
         all.push_back(connection_opened{c});
         all.push_back(connection_failed{c, failing(ssh_failure::timed_out)});

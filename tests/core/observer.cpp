@@ -49,7 +49,7 @@ void observer::did(const pool_effects& effects, const pool_status& status, time_
   check_drain(next_due);
   check_renewals(next_due);
   check_persons();
-  check_hindrances();
+  check_hindrances(next_due);
   check_overload(next_due);
   check_status(status);
 }

@@ -245,7 +245,7 @@ private:
   void see(const announce& effect);
   void tells_of_persons(const announce& effect);
   void let_in_with(const certificate_used& certificate);
-  void check_persons() const, check_hindrances() const;
+  void check_persons() const, check_hindrances(time_point next_due) const;
   void tells_of_overload(const announce& effect);
   void tells_of_renewals(const announce& effect);
   void tells_who_ordered(const announce& effect) const;

@@ -106,18 +106,25 @@ void observer::see(const tell_of_hindrance& effect) {
   requests_[effect.request.value].hindered = effect.why;
 }
 
-/// Of the first opening.
-void observer::check_hindrances() const {
+/// Many are told in portions, each in a step that follows at once.
+void observer::check_hindrances(time_point next_due) const {
+  if (next_due <= now_)
+    return;
   auto first =
       std::find_if(connections_.begin(), connections_.end(), [](const auto& c) { return c.opening(); });
-  if (first == connections_.end())
-    return;
   for (auto request : to_be_carried_) {
     const auto& told = requests_[request.value].hindered;
-    person_promise(told.find("log-in is not") != std::string::npos &&
-                       told.find(first->trouble) != std::string::npos &&
-                       (first->now != phase::trying || told.find(first->hindered) != std::string::npos),
-                   "who waits to be carried knows why its jump is not there yet");
+    auto says = [&told](const std::string& what) { return told.find(what) != std::string::npos; };
+    person_promise(!paused() || stopping_ || says("its pool is paused"),
+                   "who waits to be carried knows of a pause");
+    person_promise(paused() || !says("its pool is paused"),
+                   "who waits to be carried is told when a pause is over");
+    if (first == connections_.end())
+      person_promise(!says("log-in is not"), "who waits to be carried is told of no log-in that is over");
+    else // of the first opening
+      person_promise(says("log-in is not") && says(first->trouble) &&
+                         (first->now != phase::trying || says(first->hindered)),
+                     "who waits to be carried knows why its jump is not there yet");
   }
 }
 

@@ -17,6 +17,19 @@ bool expires(const announce& what) {
   return what.what == event_kind::expiring;
 }
 
+bool says_paused(const std::string& why) {
+  return why.find("its pool is paused") != std::string::npos;
+}
+
+bool says_log_in(const std::string& why) {
+  return why.find("log-in is not") != std::string::npos;
+}
+
+/// What it was told before.
+const std::string& held(const watched_pool& pool, const tell_of_hindrance& told) {
+  return pool.watch.requests()[told.request.value].hindered;
+}
+
 falsifier repeat_announcement(bool (*which)(const announce&)) {
   return [which](watched_pool& pool) {
     for (const auto& effect : pool.effects)
@@ -69,12 +82,22 @@ TEST_CASE("an observer notices what is told wrong of persons and certificates", 
        drop<tell_of_wait>([](auto&, const tell_of_wait& e) { return !e.for_what.empty(); })},
       {"only who waits to be carried is told what hinders that",
        add<tell_of_hindrance>([](watched_pool& pool, tell_of_hindrance& e) {
-         e = {pool.watch.waiting().empty() ? request_id{} : pool.watch.waiting().front(), "trouble"};
+         e = {pool.watch.waiting().empty() ? request_id{} : pool.watch.waiting().front(), "trouble", true};
          return static_cast<bool>(e.request);
        })},
       {"who waits to be carried knows why its jump is not there yet",
        drop<tell_of_hindrance>(
            [](auto&, const tell_of_hindrance& e) { return e.why.starts_with("its log-in"); })},
+      {"who waits to be carried knows of a pause",
+       drop<tell_of_hindrance>([](auto&, const tell_of_hindrance& e) { return says_paused(e.why); })},
+      {"who waits to be carried is told when a pause is over",
+       drop<tell_of_hindrance>([](auto& pool, const tell_of_hindrance& e) {
+         return !e.why.empty() && !says_paused(e.why) && says_paused(held(pool, e));
+       })},
+      {"who waits to be carried is told of no log-in that is over",
+       drop<tell_of_hindrance>([](auto& pool, const tell_of_hindrance& e) {
+         return !e.why.empty() && !says_paused(e.why) && !says_log_in(e.why) && says_log_in(held(pool, e));
+       })},
       {"who is carried is told that nothing hinders it",
        drop<tell_of_hindrance>([](auto&, const tell_of_hindrance& e) { return e.why.empty(); })},
   };
