@@ -317,10 +317,10 @@ private:
   static std::string plural(std::size_t count, const char* word);
   std::string situation() const;
   std::string in_words(const permit_delay& delay) const;
-  std::string advice(bool waited) const;
   bool in_trouble() const, more_to_tell_of_hindrance() const;
-  std::string lacking(bool carries) const;
-  failure trouble() const, timed_out(const waiter&w, const std::string&situation, std::size_t ahead) const;
+  std::string lacking(bool carries) const, advice(bool waited) const;
+  failure trouble() const;
+  failure timed_out(const waiter& w, const std::string& situation, std::size_t ahead) const;
 
   // --- core_explain.cpp
   opening_cause why_not_opened() const;

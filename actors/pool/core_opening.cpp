@@ -11,12 +11,6 @@
 
 namespace moorage {
 
-namespace {
-
-/// Of a server's words, in bytes: the events that were last are kept.
-
-} // namespace
-
 /// Connections that are needed, and not open, on whichever machine: for the waiters, and to have `min_idle`
 /// in reserve.
 std::uint32_t pool_core::wanted_anywhere() const {

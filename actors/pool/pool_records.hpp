@@ -95,7 +95,7 @@ struct hindrance {
   }
 };
 
-/// Of a server's banner in an event; in bytes.
+/// Of a server's banner in an event, in bytes: those that were last are kept.
 constexpr std::size_t banner_in_event_max = 16u << 10;
 /// As the event of an opening has it; empty: the server said nothing.
 std::string banner_in_words(const std::string& banner);

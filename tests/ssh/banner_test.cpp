@@ -65,7 +65,24 @@ TEST_CASE("a hostile banner shows nothing but its characters, and a huge one is 
   REQUIRE(link.open());
   CHECK(misleading(link.banner) == "");
   CHECK_THAT(link.banner, Contains("evil\\x1b[2J") && EndsWith("…"));
-  CHECK(link.banner.size() < 2 * banner_max);
+  CHECK(link.banner.size() < banner_max + 10);
+}
+
+TEST_CASE("what is cut of a banner is cut as it is shown, escapes and all") {
+  fake_faults faults;
+  faults.banners = {std::string(banner_max / 2, '\x1b')};
+  faults.auth = GENERATE(reply::normal, reply::refuse);
+  fake_sshd server{faults};
+  test::world around;
+  test::driven link{around, around.settings_for(server)};
+  if (link.open()) {
+    CHECK_THAT(link.banner, EndsWith("…"));
+    CHECK(link.banner.size() < banner_max + 10);
+  } else {
+    REQUIRE(link.failed);
+    CHECK_THAT(link.failed->text, EndsWith("…\""));
+    CHECK(link.failed->text.size() < quoted_max + 1'000);
+  }
 }
 
 TEST_CASE("the words with which a server turns a log-in away stand in the error, which is not latched") {

@@ -56,7 +56,8 @@ std::string banner_collector::shown(std::size_t length_max) const {
   std::string_view all{heard_};
   while (!all.empty() && (all.back() == '\n' || all.back() == '\r' || all.back() == ' '))
     all.remove_suffix(1);
-  return printable(all, length_max, lines::many);
+  // Escaped, then cut: control characters grow to four times their size.
+  return printable(printable(all, length_max, lines::many), length_max, lines::many);
 }
 
 std::string banner_collector::text() const {
