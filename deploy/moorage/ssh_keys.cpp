@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -42,18 +43,15 @@ void add(files& to, const std::string& file) {
     to.push_back(file);
 }
 
-/// Files of options, from the root.
+/// Files of options, from the root. Who this process's user is, which a directory service may have to say, is
+/// asked for the first of them.
 class file_names {
 public:
-  file_names(const ssh_call& call, const cluster_settings& settings) : tokens_(tokens_of_this_process()) {
-    tokens_.host = settings.host;
-    tokens_.host_key_alias = settings.host_key_alias;
-    tokens_.alias = call.host;
-    tokens_.port = std::to_string(settings.port);
-    tokens_.remote_user = settings.user.empty() ? tokens_.user : settings.user;
-  }
+  file_names(const ssh_call& call, const cluster_settings& settings) : call_(call), settings_(settings) {}
   std::string whole(const std::string& file, const char* option) {
-    auto name = expand_file_name(file, tokens_);
+    if (!tokens_)
+      tokens_ = tokens();
+    auto name = expand_file_name(file, *tokens_);
     if (!name.wrong.empty() && wrong_.code == errc::none)
       wrong_ = {errc::invalid_settings, std::string{option} + " " + printable(file) + ": " + name.wrong};
     return from_root(name.text);
@@ -62,7 +60,19 @@ public:
   const failure& wrong() const { return wrong_; }
 
 private:
-  ssh_tokens tokens_;
+  ssh_tokens tokens() const {
+    auto result = tokens_of_this_process();
+    result.host = settings_.host;
+    result.host_key_alias = settings_.host_key_alias;
+    result.alias = call_.host;
+    result.port = std::to_string(settings_.port);
+    result.remote_user = settings_.user.empty() ? result.user : settings_.user;
+    return result;
+  }
+
+  const ssh_call& call_;
+  const cluster_settings& settings_;
+  std::optional<ssh_tokens> tokens_;
   failure wrong_;
 };
 
