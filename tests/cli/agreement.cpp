@@ -14,23 +14,17 @@
 #include <unistd.h>
 
 #include "runtime/system/descriptors.hpp"
+#include "tests/support/between.hpp"
 
 namespace moorage::cli_tests {
 
 using namespace std::chrono_literals;
+using support::between;
 
 namespace {
 
 /// What a command tells that ran there.
 constexpr const char* who_and_where = "set -- $SSH_CONNECTION; echo \"$USER at $3 port $4, from $1\"";
-
-std::string between(const std::string& text, const std::string& before, const std::string& after) {
-  auto at = text.find(before);
-  if (at == std::string::npos)
-    return {};
-  at += before.size();
-  return text.substr(at, text.find(after, at) - at);
-}
 
 bool has(const std::string& text, const char* part) {
   return text.find(part) != std::string::npos;

@@ -14,10 +14,12 @@
 #include "runtime/config.hpp"
 #include "runtime/ssh/opening/host_keys.hpp"
 #include "runtime/system/program_output.hpp"
+#include "tests/support/between.hpp"
 #include "tests/support/real_sshd.hpp"
 
 using namespace moorage;
 using namespace std::chrono_literals;
+using support::between;
 
 namespace {
 
@@ -57,14 +59,6 @@ struct agreement {
   support::scratch_folder folder;
   support::real_sshd sshd;
 };
-
-std::string between(const std::string& text, const std::string& before, const std::string& after) {
-  auto at = text.find(before);
-  if (at == std::string::npos)
-    return {};
-  at += before.size();
-  return text.substr(at, text.find(after, at) - at);
-}
 
 // `ssh [-l USER] [-p PORT] [-J HOPS] … -W '[%h]:%p' HOST` as the hops that it goes by.
 std::string hops_of(const std::string& command) {
