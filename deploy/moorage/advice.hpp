@@ -24,9 +24,6 @@ std::string admin_command(const options& from, const std::string& action, const 
 /// Running a command that was refused so once more helps only when something else was done before.
 bool needs_mending(errc reason);
 
-/// For who knows ssh's options: with their names before those of the settings that do the same.
-std::string in_ssh_words(const std::string& text);
-
 /// The refusals that a pool gives from then on without another try, until it is reset.
 bool is_latched(errc reason);
 

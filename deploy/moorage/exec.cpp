@@ -17,6 +17,7 @@
 #include "deploy/moorage/present.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
+#include "deploy/moorage/ssh_wording.hpp"
 #include "deploy/moorage/waiting.hpp"
 #include "messages/error_words.hpp"
 #include "messages/printable.hpp"
