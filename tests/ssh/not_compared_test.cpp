@@ -1,6 +1,7 @@
 // `check_host_ip` where the known keys of the address cannot be compared.
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <future>
 #include <vector>
 
@@ -18,8 +19,10 @@ using Catch::Matchers::Contains;
 /// the cluster's threads are taken once its files have been read.
 class busy_log_in {
 public:
-  busy_log_in(const std::string& address, std::chrono::milliseconds stuck_after, const cluster_settings& more)
-      : around_(stuck_after), server_(at(address)), settings_(around_.settings_for(server_)) {
+  /// `refused`: further calls are refused at once, else they wait.
+  busy_log_in(const std::string& address, bool refused, const cluster_settings& more)
+      : refused_(refused), around_(refused ? std::chrono::milliseconds{1} : std::chrono::hours{1}),
+        server_(at(address)), settings_(around_.settings_for(server_)) {
     settings_.strict_host_keys = more.strict_host_keys;
     settings_.connect_timeout = more.connect_timeout;
     settings_.check_host_ip = more.check_host_ip;
@@ -40,15 +43,14 @@ public:
 
   /// True: it is open.
   bool open() {
-    const auto over = gate_.get_future().share(), files_turn = files_.get_future().share();
-    // The calls of a cluster take their turns in order.
-    wait_for(over);
-    wait_for(files_turn);
     link.emplace(around_, settings_);
     link->it->open();
-    link->pump();
-    wait_for(over);
-    files_.set_value();
+    link->pump(); // asks for its files, and nothing goes on until the next
+    while (running_->load() < blocking_threads::threads_a_cluster)
+      take_a_thread();
+    if (refused_)
+      while (!ask_what_waits().refused())
+        ;
     return link->open();
   }
 
@@ -60,15 +62,31 @@ private:
     result.address = address;
     return result;
   }
-  void wait_for(const std::shared_future<void>& what) {
-    taken_.push_back(around_.threads.ask({settings_.name, "a dead file server"},
-                                         [what](const abandonment&) { return what.wait(), 1; }, {}));
+
+  /// Behind the files, if those take as long.
+  void take_a_thread() {
+    const auto before = running_->load();
+    auto taken = ask_what_waits();
+    while (!taken.refused() && running_->load() == before)
+      ;
+    taken_.push_back(std::move(taken));
+  }
+  blocking_answer<int> ask_what_waits() {
+    return around_.threads.ask({settings_.name, "a dead file server"},
+                               [over = over_, running = running_](const abandonment&) {
+                                 running->fetch_add(1);
+                                 return over.wait(), 1;
+                               },
+                               {});
   }
 
+  const bool refused_;
   world around_;
   support::real_sshd server_;
   cluster_settings settings_;
-  std::promise<void> gate_, files_;
+  std::promise<void> gate_;
+  std::shared_future<void> over_ = gate_.get_future().share();
+  std::shared_ptr<std::atomic<std::size_t>> running_ = std::make_shared<std::atomic<std::size_t>>(0);
   std::vector<blocking_answer<int>> taken_;
 };
 
@@ -81,13 +99,13 @@ TEST_CASE("a log-in whose address could not be compared is refused, or warned of
     WARN("this machine has loopback's addresses alone, which are not compared");
     return;
   }
-  auto stuck_after = blocking_threads::stuck_after_default;
+  bool refused = false;
   cluster_settings settings;
   settings.connect_timeout = 10s; // of which the comparison has a part
   std::string why = "could not be opened or locked in time";
   SECTION("in time") {}
   SECTION("since no thread is free") {
-    stuck_after = 1ms;
+    refused = true;
     why = "a dead file server";
     settings.connect_timeout = 30s;
   }
@@ -95,7 +113,7 @@ TEST_CASE("a log-in whose address could not be compared is refused, or warned of
     INFO(to_string(policy));
     settings.strict_host_keys = policy;
     settings.check_host_ip = true;
-    busy_log_in one{address, stuck_after, settings};
+    busy_log_in one{address, refused, settings};
     CHECK(one.open() == (policy == host_key_policy::off));
     if (policy == host_key_policy::off) {
       REQUIRE(one.link->warnings.size() == 1);
@@ -114,7 +132,7 @@ TEST_CASE("a log-in whose address could not be compared is refused, or warned of
   settings.strict_host_keys = host_key_policy::strict;
   settings.check_host_ip = false;
   settings.connect_timeout = 30s;
-  CHECK(busy_log_in{address, stuck_after, settings}.open());
+  CHECK(busy_log_in{address, refused, settings}.open());
 }
 
 } // namespace moorage::test
