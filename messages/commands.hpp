@@ -76,6 +76,16 @@ typename Inspector::result_type inspect(Inspector& f, open_stream& x) {
   return f(x.cluster, x.lease, x.call, x.what, x.credit);
 }
 
+/// The same, and the lease ends with the command: it is given back before the `stream_end` is told, so that
+/// nobody need ask for that and wait. The lease of a command that was `never_sent` stays.
+struct open_last_stream {
+  open_stream what = {};
+};
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, open_last_stream& x) {
+  return f(x.what);
+}
+
 struct stream_chunk {
   std::uint64_t call = 0;
   output_kind kind = output_kind::output;

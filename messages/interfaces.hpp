@@ -65,6 +65,8 @@ using session_actor = admin_actor::extend<
     // Starts a command as a stream: `stream_chunk`s within the credit, `stream_room` for input, one
     // `stream_end`.
     caf::reacts_to<open_stream>,
+    // The same, and gives the lease back when the command has ended.
+    caf::reacts_to<open_last_stream>,
     // Ends either early. What names nothing under way of the sender's is ignored, here and in the next three.
     caf::reacts_to<cancel_command>,
     // Takes more of a stream's output; writes its standard input, within the room; ends it.

@@ -57,7 +57,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(moorage::carry_connection)
 
 /// What outsiders say to their session: nothing in it names an actor.
 #define MOORAGE_SAID_BY_OUTSIDERS(add) \
-  add(acquire) add(acquire_machine) add(cancel_acquire) add(release_lease) add(run_command) add(run_once) add(open_stream) add(cancel_command) \
+  add(acquire) add(acquire_machine) add(cancel_acquire) add(release_lease) add(run_command) add(run_once) add(open_stream) add(open_last_stream) add(cancel_command) \
   add(grant_stream_credit) add(took_stream_output) add(send_stream_input) add(end_stream_input) add(probe_lease) add(register_cluster) \
   add(remove_cluster) add(shut_down_pools) add(reload_configuration) add(list_clusters) add(get_pools) add(get_pool) add(get_connections) add(get_leases) \
   add(get_waiters) add(get_explanation) add(get_errors) MOORAGE_ORDERS(add, ) add(subscribe) add(grant_event_credit) \

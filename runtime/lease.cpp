@@ -192,6 +192,14 @@ exec_result lease::run(exec_request request, std::stop_token stop) {
 }
 
 stream lease::open(exec_request request, std::uint64_t window) {
+  return open(std::move(request), window, false);
+}
+
+stream lease::open_last(exec_request request, std::uint64_t window) {
+  return open(std::move(request), window, true);
+}
+
+stream lease::open(exec_request request, std::uint64_t window, bool is_last) {
   if (!gate_)
     return {};
   auto call = gate_->next_call();
@@ -206,11 +214,13 @@ stream lease::open(exec_request request, std::uint64_t window) {
     pipe->finish(outcome_of(client_gate::too_many()));
     return moorage::stream{std::move(pipe)};
   }
-  gate_->post([key = key(), call, request = std::move(request), pipe, window](
-                  client_state& client) mutable { client.open(key, call, std::move(request), pipe, window); },
-              [pipe](failure reason) {
-                pipe->finish({outcome_kind::never_sent, 0, {}, std::move(reason)});
-              });
+  gate_->post(
+      [key = key(), call, request = std::move(request), pipe, window, is_last](client_state& client) mutable {
+        client.open(key, call, std::move(request), pipe, window, is_last);
+      },
+      [pipe](failure reason) {
+        pipe->finish({outcome_kind::never_sent, 0, {}, std::move(reason)});
+      });
   return moorage::stream{std::move(pipe)};
 }
 

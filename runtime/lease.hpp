@@ -148,6 +148,11 @@ public:
   moorage::stream open(Text&& command, std::uint64_t window = stream_window) {
     return open(exec_request{.command = std::string{std::forward<Text>(command)}}, window);
   }
+  /// The same, and the lease is given back as the command ends, just before the stream tells of that, without
+  /// a `release` of its own, which through a node is a round trip more. A command that was `never_sent`
+  /// leaves the lease as it is. Other commands under the lease end with it; what is asked of it afterwards is
+  /// answered `lease_ended`.
+  moorage::stream open_last(exec_request request, std::uint64_t window = stream_window);
 
   /// Gives it back and waits for the answer: `already_released` and `lease_ended` tell a second release and a
   /// late one apart. The lease is empty afterwards, whatever the answer.
@@ -181,6 +186,7 @@ private:
   friend class client_gate;
   friend class client_state;
   lease_key key() const;
+  moorage::stream open(exec_request request, std::uint64_t window, bool is_last);
   /// From now on the lease is given back when all that it was handed to are done with it.
   void be_shared();
   void let_go();

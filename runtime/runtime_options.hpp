@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -33,6 +34,11 @@ struct runtime_options {
   /// For a runtime of `connect`: it comes back by itself when its node does. Off, it ends with its link, as a
   /// program wants that runs one command and would rather say so than wait.
   bool reconnect = true;
+  /// Threads of the scheduler in the actor system that the runtime brings; of no use with a system of the
+  /// host's. 0: half the processors, at least 2 and at most 8, since more only wake each other. With 1 the
+  /// system has as few threads altogether as it can, and a program that runs one command on a node starts
+  /// sooner.
+  std::size_t threads = 0;
   /// What the host is called where its orders are told of (`event_record::by`, `pause_status::by`), such as
   /// "portal, alice". 100 bytes of it are kept, fit to be printed; a node adds the process that it sees.
   /// Empty: the program's name.

@@ -28,7 +28,7 @@ constexpr std::chrono::milliseconds stop_patience{600};
 /// Half the processors, and between 2 and 8. Each message that finds a thread asleep wakes it: with CAF's
 /// default (all processors, at least 4) on two processors an acquire takes twice as long. The host's own
 /// threads need some too.
-std::size_t scheduler_threads() {
+std::size_t usual_threads() {
   constexpr std::size_t fewest = 2;
   constexpr std::size_t most = 8;
   return std::clamp<std::size_t>(std::thread::hardware_concurrency() / 2, fewest, most);
@@ -68,7 +68,7 @@ void runtime::configure(caf::actor_system_config& config) {
 runtime_parts::runtime_parts(runtime_options options)
     : callbacks(std::make_shared<callback_threads>(std::move(options.executor))),
       gate(std::make_shared<client_gate>(callbacks, host_name(options.name), whole_environment())),
-      reconnect(options.reconnect), reload(std::move(options.reload)),
+      scheduler_threads(options.threads), reconnect(options.reconnect), reload(std::move(options.reload)),
       shut_down(std::move(options.shut_down)) {}
 
 runtime_parts::~runtime_parts() {
@@ -79,10 +79,14 @@ void runtime_parts::make_own_system() {
   auto own_config = std::make_shared<caf::actor_system_config>();
   // The default policy, stealing, polls: ten times the latency from a host thread, and never quite idle.
   own_config->set("scheduler.policy", caf::atom("sharing"));
-  own_config->set("scheduler.max-threads", scheduler_threads());
+  own_config->set("scheduler.max-threads", scheduler_threads > 0 ? scheduler_threads : usual_threads());
   runtime::configure(*own_config);
   own_config->load<caf::io::middleman>();
   configure_node(*own_config);
+  if (scheduler_threads == 1) { // as few threads altogether: each is made and ended, and wakes another
+    own_config->set("middleman.workers", 0);
+    own_config->set("middleman.attach-utility-actors", true);
+  }
   own_system = {new caf::actor_system(*own_config),
                 [own_config](caf::actor_system* ended) { end_node_system(ended); }};
   system = own_system.get();

@@ -77,6 +77,7 @@ struct runtime_parts {
   caf::actor_system* system = nullptr;
   std::shared_ptr<callback_threads> callbacks;
   std::shared_ptr<client_gate> gate;
+  std::size_t scheduler_threads = 0; ///< of a system of our own; 0: as many as suit the machine
   bool reconnect = true;
   decltype(runtime_options::reload) reload;
   decltype(runtime_options::shut_down) shut_down;

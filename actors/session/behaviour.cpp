@@ -41,6 +41,7 @@ inner_session_actor::behavior_type behaviour_of(session_actor_state* state) {
       [state](run_command& request) { state->take(request); },
       [state](run_once& request) { state->take(request); },
       [state](open_stream& request) { state->take(request); },
+      [state](open_last_stream& request) { state->take(request); },
       [state](cancel_command& request) { state->take(request); },
       [state](grant_stream_credit& request) { state->take(request); },
       [state](const took_stream_output& said) { state->take(said); },

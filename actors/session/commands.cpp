@@ -79,11 +79,12 @@ void session_actor_state::take(cancel_command& order) {
     tell_last(*end);
 }
 
-void session_actor_state::take(open_stream& order) {
+void session_actor_state::open(open_stream& order, bool is_last) {
   if (!self_->current_sender())
     return;
   auto wrong = begin_command(order);
   if (wrong.code == errc::none) {
+    commands_.at(order.call).is_last = is_last;
     if (auto* share = share_of(self_->current_sender()))
       order.credit = share->open(order.call, order.credit);
     return state_.open(std::move(order));
@@ -159,6 +160,15 @@ void session_actor_state::tell_last(Message& what) {
     share->end(what.call);
   what.call = who.call;
   send(who.whom, what);
+}
+
+void session_actor_state::tell(stream_end& end) {
+  auto found = commands_.find(end.call);
+  if (found != commands_.end() && found->second.is_last && end.ended.kind != outcome_kind::never_sent) {
+    leases_.erase(found->second.lease);
+    state_.release(found->second.lease);
+  }
+  tell_last(end);
 }
 
 /// To another process goes what fits into a message.

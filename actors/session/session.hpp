@@ -65,7 +65,8 @@ public:
   void take(const cancel_acquire& request);
   void take(run_command& order);
   void take(run_once& order);
-  void take(open_stream& order);
+  void take(open_stream& order) { open(order, false); }
+  void take(open_last_stream& order) { open(order.what, true); }
   void take(cancel_command& order);
   void take(grant_stream_credit& order);
   void take(const took_stream_output& said);
@@ -133,7 +134,7 @@ public:
   void tell(run_ended& end) override;
   void tell(stream_chunk& chunk) override;
   void tell(stream_room& room) override { tell_more(room); }
-  void tell(stream_end& end) override { tell_last(end); }
+  void tell(stream_end& end) override;
 
 private:
   /// Under which number of its own who asked for it.
@@ -142,6 +143,7 @@ private:
     std::uint64_t call = 0;
     lease_key lease;            ///< of a command
     bool tells_machine = false; ///< of an acquire
+    bool is_last = false;       ///< of a command: its lease ends with it
   };
   using theirs = std::pair<caf::actor_addr, std::uint64_t>;
   using asked_by_number = std::unordered_map<std::uint64_t, asked>;
@@ -168,6 +170,7 @@ private:
   failure begin_command(run_once& order);
   /// Under a number of the session's own, if the sender gave one that names nothing else.
   failure name_command(std::uint64_t& call, lease_key lease);
+  void open(open_stream& order, bool is_last);
   void refuse(std::uint64_t call, failure why);
   bool may_acquire() const {
     return state_.leases() + acquires_.size() + one_shots_.waiting() < bounds_.leases_max;

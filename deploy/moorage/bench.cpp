@@ -117,7 +117,7 @@ failure warm_up(runtime& pools, const options& from, std::uint32_t slots, std::u
   failure trouble;
   std::set<std::string> told; // each of the connections may have the same to say
   for (auto& each : asked) {
-    auto granted = each.get();
+    auto granted = words.wait(std::move(each));
     if (!granted) {
       trouble = granted.error();
       continue;

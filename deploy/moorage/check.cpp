@@ -250,10 +250,8 @@ findings look(const options& from, pools_at_hand& reached, const signal_watch& s
   for (const auto& each : way)
     subscribed.push_back(pools.subscribe(each, hear));
   subscribed.push_back(pools.subscribe(from.cluster, hear));
-  auto lease = [&] {
-    waiting_words words{from, pools};
-    return pools.try_acquire(from.cluster, {from.patience, "check", signals.token()});
-  }();
+  auto lease = waiting_words{from, pools}.wait(
+      pools.async().acquire(from.cluster, {from.patience, "check", signals.token()}));
   if (!lease) {
     found.trouble = lease.error();
     if (subscribed.back())

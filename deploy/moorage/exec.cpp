@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "deploy/moorage/advice.hpp"
@@ -72,6 +74,12 @@ private:
   int wake_;
   std::jthread thread_;
 };
+
+// Standard input is /dev/null, as scripts and timers have it: it needs no thread to read that.
+bool has_no_input() {
+  struct stat input {};
+  return fstat(STDIN_FILENO, &input) == 0 && S_ISCHR(input.st_mode) && input.st_rdev == makedev(1, 3);
+}
 
 std::string quoted(const std::string& word) {
   std::string result = "'";
@@ -232,8 +240,7 @@ result<lease> acquire(const options& from, runtime& pools, const signal_watch& s
   acquire_options how{patience, label_of(from.exec), signals.token()};
   how.wait_for_ready = from.patience.count() > 0; // whoever says how long means it
   how.machine = from.exec.machine;
-  waiting_words words{from, pools};
-  return pools.try_acquire(from.cluster, std::move(how));
+  return waiting_words{from, pools}.wait(pools.async().acquire(from.cluster, std::move(how)));
 }
 
 ending work(const options& from, const configuration& config, pools_at_hand& reached, signal_watch& signals,
@@ -255,13 +262,13 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
   sent = true;
   std::set<std::string> told;
   tell_of_log_in(from, *lease, told);
-  auto stream = lease->open(std::move(request));
+  auto stream = lease->open_last(std::move(request));
   collected kept;
   auto begun = false;
   {
     std::stop_callback cancel{signals.token(), [&stream] { stream.cancel(leave_after); }};
     std::optional<input_pump> input;
-    if (from.exec.no_input)
+    if (from.exec.no_input || has_no_input())
       stream.end_input();
     else
       input.emplace(stream);
@@ -275,10 +282,11 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
   }
   auto ended = stream.ended();
   tell_of_log_in(from, *lease, told);
-  // Waits for the answer, so that the pool does not stop with the lease still out. What became of it changes
-  // nothing.
   auto machine = lease->machine();
-  static_cast<void>(lease->release());
+  // What was sent took the lease with it. Else this waits for the answer, so that the pool does not stop with
+  // the lease still out; what became of it changes nothing.
+  if (ended.kind == outcome_kind::never_sent)
+    static_cast<void>(lease->release());
   return report(from, ended, kept, signals.caught(), {}, machine);
 }
 

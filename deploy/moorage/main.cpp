@@ -9,11 +9,13 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <moorage/version.hpp>
 #include <unistd.h>
 
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/pools.hpp"
 #include "deploy/moorage/signals.hpp"
 
 namespace moorage::cli {
@@ -68,9 +70,21 @@ int run_program(int argc, const char* const* argv) {
   for (int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
     if (fcntl(standard, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
       return failed;
+  // A heap for each thread would be a third of a millisecond of a command through a node, which has no use
+  // for it.
+  if (!makes_pools_here())
+    mallopt(M_ARENA_MAX, 1);
   // A reader that has gone is an answer of write(2), not the end of a process that has connections to close.
   std::signal(SIGPIPE, SIG_IGN);
-  command_line line;
+  // As a program's path that takes no words beside it (scp -S): the same as `moorage ssh`.
+  std::vector<const char*> words{argv, argv + argc};
+  if (argc > 0 && std::filesystem::path{argv[0]}.filename() == "moorage-ssh") {
+    words.insert(words.begin() + 1, "ssh");
+    words.push_back(nullptr);
+    argc += 1;
+    argv = words.data();
+  }
+  command_line line{argc > 1 ? argv[1] : ""};
   // Apart from the commands, since the words that follow are no command line as long as they are being
   // written.
   if (argc > 1 && std::string_view{argv[1]} == "__complete") {
@@ -81,14 +95,6 @@ int run_program(int argc, const char* const* argv) {
     auto typed = read_bash_line(argv[2], {argv + 3, argv + argc});
     say(completions(line.page(), std::move(typed.words), typed.apart));
     return success;
-  }
-  // As a program's path that takes no words beside it (scp -S): the same as `moorage ssh`.
-  std::vector<const char*> words{argv, argv + argc};
-  if (argc > 0 && std::filesystem::path{argv[0]}.filename() == "moorage-ssh") {
-    words.insert(words.begin() + 1, "ssh");
-    words.push_back(nullptr);
-    argc += 1;
-    argv = words.data();
   }
   ending end;
   if (auto parsing = line.parse(argc, argv); parsing.finished) {

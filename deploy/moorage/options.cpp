@@ -28,7 +28,7 @@ milliseconds duration_of(const std::string& name, const std::string& written) {
 
 } // namespace
 
-command_line::command_line()
+command_line::command_line(std::string_view first_word)
     : app_(std::make_unique<CLI::App>("SSH connections to clusters, kept ready and shared", "moorage")) {
   app_->require_subcommand(1);
   app_->fallthrough();
@@ -50,8 +50,13 @@ command_line::command_line()
                    {"moorage config", "see the settings in force, and where each comes from"}};
   text.exit_codes = true;
   add_globals();
-  add_exec();
-  add_ssh();
+  const auto alone = first_word == "exec" || first_word == "ssh";
+  if (!alone || first_word == "exec")
+    add_exec();
+  if (!alone || first_word == "ssh")
+    add_ssh();
+  if (alone)
+    return;
   add_questions();
   add_bench();
   add_config();

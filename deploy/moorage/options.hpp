@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "deploy/moorage/pages.hpp"
@@ -115,7 +116,10 @@ struct options {
 
 class command_line {
 public:
-  command_line();
+  /// The whole tree of commands; or, where the first word is `exec` or `ssh`, that one alone, with what is
+  /// every command's: scripts call those again and again, and the others would be half a millisecond of each
+  /// start. What is said of wrong words is the same.
+  explicit command_line(std::string_view first_word = {});
   ~command_line();
   command_line(const command_line&) = delete;
   command_line& operator=(const command_line&) = delete;

@@ -98,7 +98,7 @@ void tell_version(const options& from, const runtime& node) {
 result<runtime> connected(const options& from, const configuration& config, const std::string& path) {
   auto node = runtime::try_connect(
       path, node_patience(from),
-      {.reconnect = false, .name = own_name(from), .socket_user = config.client_socket_user});
+      {.reconnect = false, .threads = 1, .name = own_name(from), .socket_user = config.client_socket_user});
   if (node)
     tell_version(from, *node);
   return node;

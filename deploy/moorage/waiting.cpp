@@ -39,35 +39,30 @@ void tell_of_log_in(const options& from, const lease& granted, std::set<std::str
   }
 }
 
-waiting_words::waiting_words(const options& from, runtime& pools) : cluster_(from.cluster), pools_(pools) {
-  if (from.quiet > 0)
-    return;
-  thread_ = std::jthread{[this](const std::stop_token& end) {
-    std::unique_lock guard{mutex_};
-    for (auto waited = 0s;
-         !over_.wait_for(guard, end, between_looks, [&end] { return end.stop_requested(); });)
-      tell((waited += between_looks) >= first_look);
-  }};
+result<lease> waiting_words::wait(pending<result<lease>> asked) {
+  while (from_.quiet == 0 && !asked.wait_for(between_looks))
+    tell((waited_ += between_looks) >= first_look);
+  return asked.get();
 }
 
 /// Nobody else can go on with it, so it is told at the first look.
 void waiting_words::tell_of_persons(const pool_status& pool) {
-  auto listed = pool.opening > 0 ? pools_.connections(cluster_) : std::vector<connection_status>{};
+  auto listed = pool.opening > 0 ? pools_.connections(from_.cluster) : std::vector<connection_status>{};
   if (listed)
     for (const auto& each : *listed)
       if (!each.waits_for.empty() && told_.insert(each.waits_for).second)
-        complain(cluster_ + ": waiting for " + each.waits_for);
+        complain(from_.cluster + ": waiting for " + each.waits_for);
 }
 
 void waiting_words::tell(bool all) {
-  auto pool = pools_.pool(cluster_);
+  auto pool = pools_.pool(from_.cluster);
   if (!pool)
     return; // whatever it is, the acquire tells it
   tell_of_persons(*pool);
   if (!all)
     return;
   if (auto state = lasting_state(*pool); !state.empty() && told_.insert(state).second)
-    complain(cluster_ + ": " + state);
+    complain(from_.cluster + ": " + state);
 }
 
 } // namespace moorage::cli

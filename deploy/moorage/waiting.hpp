@@ -1,11 +1,9 @@
 // What somebody who waits for a lease is told meanwhile, and with it.
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
+#include <chrono>
 #include <set>
 #include <string>
-#include <thread>
 
 #include "deploy/moorage/options.hpp"
 #include "runtime/lease.hpp"
@@ -18,26 +16,23 @@ namespace moorage::cli {
 /// say. Once more when something has run under the lease: it may have gone on with another connection.
 void tell_of_log_in(const options& from, const lease& granted, std::set<std::string>& told);
 
-/// While it lives it says on stderr what keeps the pool of the options' cluster from giving a lease: a short
-/// line for each state that lasts, the first after five seconds. The cause is left to the error at the end,
-/// if it comes to that. With -q it says nothing. The runtime must outlive it.
+/// Waits for leases of the options' cluster, and says on stderr meanwhile what keeps its pool from giving
+/// them: a short line for each state that lasts, the first after five seconds. The cause is left to the error
+/// at the end, if it comes to that. With -q it says nothing. The runtime must outlive it.
 class waiting_words {
 public:
-  waiting_words(const options& from, runtime& pools);
-  waiting_words(const waiting_words&) = delete;
-  waiting_words& operator=(const waiting_words&) = delete;
+  waiting_words(const options& from, runtime& pools) : from_(from), pools_(pools) {}
+
+  result<lease> wait(pending<result<lease>> asked);
 
 private:
   void tell_of_persons(const pool_status& pool);
   void tell(bool all);
 
-  const std::string cluster_;
+  const options& from_;
   runtime& pools_;
+  std::chrono::seconds waited_{0};
   std::set<std::string> told_;
-  // edge: only to be woken when the wait is over.
-  std::mutex mutex_;
-  std::condition_variable_any over_;
-  std::jthread thread_; ///< last: it ends first
 };
 
 } // namespace moorage::cli

@@ -134,7 +134,7 @@ public:
            std::function<void(exec_result)> answer);
   void cancel_run(std::uint64_t call);
   void open(const lease_key& lease, std::uint64_t call, exec_request request,
-            std::shared_ptr<stream_pipe> pipe, std::uint64_t credit);
+            std::shared_ptr<stream_pipe> pipe, std::uint64_t credit, bool is_last);
   void grant_credit(std::uint64_t call, std::uint64_t bytes);
   void send_input(std::uint64_t call, std::string bytes);
   void end_input(std::uint64_t call);
@@ -237,6 +237,8 @@ private:
     bool room_given = false;  ///< the pipe has had the first room
     std::string unsent_input; ///< what came of it while it may have to be sent once more
     bool input_ended = false;
+    bool is_last = false;       ///< its lease ends with it
+    bool is_last_there = false; ///< and the node gives that back
   };
 
   /// Instantiated in client.cpp, for each type of answer: what CAF makes of a request takes a compiler
@@ -252,6 +254,7 @@ private:
     else
       what(session_);
   }
+  void end_lease_of(const stream_entry& last);
   template <class Order>
   void pass(Order order) {
     at_door([&order](auto& door) { door.pass(std::move(order)); });

@@ -42,12 +42,13 @@ void client_state::run(const lease_key& lease, std::uint64_t call, exec_request 
 }
 
 void client_state::open(const lease_key& lease, std::uint64_t call, exec_request request,
-                        std::shared_ptr<stream_pipe> pipe, std::uint64_t credit) {
+                        std::shared_ptr<stream_pipe> pipe, std::uint64_t credit, bool is_last) {
   stream_entry entry;
   entry.lease = lease;
   entry.request = std::move(request);
   entry.pipe = std::move(pipe);
   entry.credit = credit;
+  entry.is_last = is_last;
   begin(call, streams_.insert_or_assign(call, std::move(entry)).first->second);
 }
 
@@ -89,8 +90,13 @@ void client_state::send(std::uint64_t call, command& what) {
   auto input_ended = entry.input_ended;
   lease_key under{cluster, what.under};
   say_what_arrives();
-  at_door([&](auto& door) {
-    door.open({cluster, what.under, call, std::move(request), entry.credit}); // may be its end
+  open_stream order{cluster, what.under, call, std::move(request), entry.credit};
+  entry.is_last_there = entry.is_last && remote_ && node_.lacks({"open_last_stream"}).code == errc::none;
+  if (entry.is_last_there)
+    node_.pass(open_last_stream{std::move(order)});
+  at_door([&, there = entry.is_last_there](auto& door) {
+    if (!there)
+      door.open(std::move(order)); // may be its end
     if (!input.empty())
       door.pass(send_stream_input{under.cluster, under.lease, call, std::move(input)});
     if (input_ended)
@@ -239,8 +245,20 @@ void client_state::cancel_stream_of(std::uint64_t call) {
 
 void client_state::finish(std::uint64_t call, outcome ended) {
   auto found = streams_.find(call);
-  if (found != streams_.end() && !goes_on(call, found->second, ended))
-    end(call, std::move(ended));
+  if (found == streams_.end() || goes_on(call, found->second, ended))
+    return;
+  if (found->second.is_last && ended.kind != outcome_kind::never_sent)
+    end_lease_of(found->second);
+  end(call, std::move(ended));
+}
+
+/// As if its holder gave it back now, unless the node has done that.
+void client_state::end_lease_of(const stream_entry& last) {
+  auto lease = last.lease;
+  if (!last.is_last_there)
+    return release(lease, {});
+  if (auto held = leases_.extract(lease); !held.empty())
+    let_go(held.mapped(), "; and the lease was given back");
 }
 
 } // namespace moorage

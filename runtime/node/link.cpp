@@ -3,6 +3,7 @@
 #include "runtime/node/network.hpp"
 #include "runtime/node/servants.hpp"
 #include "runtime/node/socket.hpp"
+#include "runtime/node/vocabulary.hpp"
 
 #include <caf/scoped_actor.hpp>
 #include <caf/sec.hpp>
@@ -44,6 +45,7 @@ bool announce(const node_network& net, caf::io::connection_handle handle, clock:
     }
     done->set_value();
   });
+  vocabulary::ours(); // takes as long to make as the wait, and is needed for what comes next
   return done->get_future().wait_until(deadline) == std::future_status::ready;
 }
 

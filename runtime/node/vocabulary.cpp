@@ -5,8 +5,8 @@
 #include <charconv>
 #include <cstdio>
 #include <moorage/version.hpp>
-#include <sstream>
 #include <utility>
+#include <vector>
 
 #include "messages/printable.hpp"
 #include "runtime/node/schema.hpp"
@@ -57,6 +57,23 @@ std::array<unsigned, 3> numbers_of(const std::string& version) {
   return result;
 }
 
+/// The next word of a line, which is taken off; empty: there is none. Not by a stream of the library's: a
+/// command through a node reads some hundred words before it does anything.
+std::string_view take_word(std::string_view& line) {
+  constexpr std::string_view blanks = " \t\r\n\v\f";
+  line.remove_prefix(std::min(line.find_first_not_of(blanks), line.size()));
+  auto word = line.substr(0, line.find_first_of(blanks));
+  line.remove_prefix(word.size());
+  return word;
+}
+
+std::vector<std::string> words_of(std::string_view line) {
+  std::vector<std::string> result;
+  for (auto word = take_word(line); !word.empty(); word = take_word(line))
+    result.emplace_back(word);
+  return result;
+}
+
 /// "moorage 0.2.0, which is newer than this program's 0.1.0", as the end of "the node is …".
 std::string in_words(const std::string& node, const std::string& client) {
   auto theirs = printable(node, 32);
@@ -82,18 +99,15 @@ const vocabulary& vocabulary::ours() {
 }
 
 vocabulary::vocabulary(std::string version, std::string_view schema) : version_(std::move(version)) {
-  std::istringstream lines{std::string{schema}};
-  for (std::string line; std::getline(lines, line);) {
+  while (!schema.empty()) {
+    auto line = schema.substr(0, schema.find('\n'));
+    schema.remove_prefix(std::min(line.size() + 1, schema.size()));
     auto end = std::min(line.find_first_of("( "), line.size());
-    auto name = line.substr(0, end);
-    if (end < line.size() && line[end] == ' ') {
-      std::istringstream words{line.substr(end)};
-      auto& list = lists_[name];
-      for (std::string word; words >> word;)
-        list.push_back(word);
-    } else {
+    std::string name{line.substr(0, end)};
+    if (end < line.size() && line[end] == ' ')
+      lists_[name] = words_of(line.substr(end));
+    else
       messages_[name] = sum_of(line);
-    }
   }
 }
 
@@ -117,26 +131,22 @@ std::set<std::string> vocabulary::greeting() const {
 std::optional<vocabulary> vocabulary::read(const std::set<std::string>& greeting) {
   vocabulary result;
   for (const auto& line : greeting) {
-    std::istringstream words{line};
-    std::string word;
-    words >> word;
+    std::string_view words{line};
+    auto first = take_word(words);
     if (line.starts_with(version_word)) {
-      words >> result.version_;
-    } else if (word == messages_word) {
-      while (words >> word) {
+      result.version_ = take_word(words);
+    } else if (first == messages_word) {
+      for (auto word = take_word(words); !word.empty(); word = take_word(words)) {
         auto end = std::min(word.find(':'), word.size());
-        auto sum = std::string_view{word}.substr(std::min(end + 1, word.size()));
+        auto sum = word.substr(std::min(end + 1, word.size()));
         std::uint32_t value = 0;
         auto [rest, wrong] = std::from_chars(sum.data(), sum.data() + sum.size(), value, 16);
         if (wrong == std::errc{} && rest == sum.data() + sum.size())
-          result.messages_[word.substr(0, end)] = value;
+          result.messages_[std::string{word.substr(0, end)}] = value;
       }
     } else if (line.starts_with(list_word)) {
-      std::string name;
-      words >> name;
-      auto& list = result.lists_[name];
-      while (words >> word)
-        list.push_back(word);
+      auto& list = result.lists_[std::string{take_word(words)}];
+      list = words_of(words);
     }
   }
   if (result.version_.empty() || result.messages_.empty())

@@ -12,7 +12,9 @@ failure check_descriptors(std::size_t wanted) {
   std::vector<unique_fd> taken; // all at once, or the same one would be counted again and again
   taken.reserve(wanted);
   while (taken.size() < wanted) {
-    unique_fd next{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+    // A duplicate takes a number as a file does, in a fraction of the time.
+    unique_fd next{taken.empty() ? ::open("/dev/null", O_RDONLY | O_CLOEXEC)
+                                 : ::fcntl(taken.front().get(), F_DUPFD_CLOEXEC, 0)};
     if (!next)
       break;
     taken.push_back(std::move(next));

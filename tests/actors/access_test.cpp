@@ -121,9 +121,10 @@ TEST_CASE("an outsider without rights is refused all that it may say, but about 
   MOORAGE_SAID_BY_OUTSIDERS(MOORAGE_SAY)
 #undef MOORAGE_SAY
   CHECK(unrefused == std::vector<std::string>{"cancel_acquire", "release_lease", "run_command", "open_stream",
-                                              "cancel_command", "grant_stream_credit", "took_stream_output",
-                                              "send_stream_input", "end_stream_input", "probe_lease",
-                                              "list_clusters", "get_pools", "grant_event_credit"});
+                                              "open_last_stream", "cancel_command", "grant_stream_credit",
+                                              "took_stream_output", "send_stream_input", "end_stream_input",
+                                              "probe_lease", "list_clusters", "get_pools",
+                                              "grant_event_credit"});
 }
 
 TEST_CASE("who may use a cluster has leases and commands there, and does not see what others do") {

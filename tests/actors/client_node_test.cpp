@@ -39,6 +39,44 @@ TEST_CASE("a client of a node acquires, runs and gives back through its session 
   CHECK(world.status().idle == 1);
 }
 
+TEST_CASE("a lease ends with its last command, without a word more, through a node or not") {
+  auto through_node = GENERATE(false, true);
+  client_world world{plain_cluster(1), through_node};
+  world.network->run_takes = 1s;
+  world.ask();
+  auto last = world.held.at(0).open_last({.command = "hello"});
+  world.settle();
+  CHECK(world.status().leased == 1);
+  auto next = world.ask();
+  world.pass(2s);
+  CHECK(last.ended().succeeded());
+  CHECK(world.answered[next] == 1);
+  REQUIRE(world.held.size() == 2); // and the first has not been given back
+  std::vector<errc> told;
+  world.held.at(0).async().release().then(
+      [&told](const result<void>& answer) { told.push_back(answer ? errc::none : answer.error().code); });
+  world.settle();
+  CHECK(told == std::vector<errc>{errc::lease_ended});
+  CHECK(world.status().leased == 1);
+}
+
+TEST_CASE("the lease of a last command that was never sent stays its holder's, through a node or not") {
+  auto through_node = GENERATE(false, true);
+  client_world world{plain_cluster(1), through_node};
+  world.ask();
+  world.network->silent = {0};
+  auto last = world.held.at(0).open_last({.command = "hello"});
+  world.settle();
+  last.cancel();
+  world.settle();
+  CHECK(last.ended().kind == outcome_kind::never_sent);
+  CHECK(world.status().leased == 1);
+  world.network->silent = {};
+  world.held.clear();
+  world.settle();
+  CHECK(world.status().leased == 0);
+}
+
 TEST_CASE("a lease that is discarded is given back, and its connection closes, through a node or not") {
   auto through_node = GENERATE(false, true);
   client_world world{plain_cluster(1), through_node};

@@ -80,6 +80,26 @@ TEST_CASE("a stream goes through the session: room, input, output, end") {
   CHECK(host.heard->chunks.at(0).call == 5);
 }
 
+TEST_CASE("who hears of the end of a lease's last stream finds the lease given back") {
+  virtual_world world{plain_cluster(1)};
+  world.network->run_takes = 1s;
+  guest host{world}, next{world};
+  host.acquire();
+  const auto& grant = host.heard->grants.at(0);
+  open_last_stream order{{grant.cluster, grant.lease, 5, {}, 1'000}};
+  order.what.what.command = "echo";
+  host.tell(order);
+  next.acquire();
+  world.pass(2s);
+  REQUIRE(host.heard->ends.size() == 1);
+  CHECK(host.heard->ends.at(0).ended.succeeded());
+  CHECK(next.heard->grants.size() == 1);
+  host.tell(open_stream{grant.cluster, grant.lease, 6, {}, 1'000});
+  REQUIRE(host.heard->ends.size() == 2);
+  CHECK(host.heard->ends.at(1).ended.kind == outcome_kind::never_sent);
+  CHECK(host.heard->ends.at(1).ended.cause.code == errc::lease_ended);
+}
+
 TEST_CASE("senders of one session may use the same numbers, and none can end what another runs") {
   virtual_world world{plain_cluster(2)};
   world.network->run_takes = 1s;

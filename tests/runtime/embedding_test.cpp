@@ -5,7 +5,9 @@
 #include <atomic>
 #include <caf/all.hpp>
 #include <filesystem>
+#include <fstream>
 #include <future>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -22,6 +24,18 @@ namespace {
 std::size_t entries_of(const char* folder) {
   auto all = std::filesystem::directory_iterator{folder};
   return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+/// Of all actor systems in this process.
+std::size_t threads_of_actors() {
+  std::size_t count = 0;
+  for (const auto& each : std::filesystem::directory_iterator{"/proc/self/task"}) {
+    std::ifstream file{each.path() / "comm"};
+    std::string name;
+    if (std::getline(file, name) && name.starts_with("caf."))
+      ++count;
+  }
+  return count;
 }
 
 } // namespace
@@ -286,4 +300,28 @@ TEST_CASE("after a subscription's end no call to its callback begins, and it may
   }
   CHECK(late == 0);
   heard.get_future().get();
+}
+
+TEST_CASE("a runtime that is linked with one thread has fewer altogether, and does the same") {
+  support::real_sshd sshd;
+  support::scratch_folder folder;
+  runtime node{quiet_configuration({settings_for(sshd, "alpha")})};
+  auto path = node.serve(folder / "socket").value();
+  auto taken_with = [&](std::size_t threads) {
+    auto before = threads_of_actors();
+    auto linked = runtime::connect(path, 20s, {.reconnect = false, .threads = threads});
+    CHECK(linked.run("alpha", "echo hello").output == "hello\n");
+    auto lease = linked.acquire("alpha", 20s);
+    auto last = lease.open_last({.command = "cat"});
+    last.write("last");
+    last.end_input();
+    std::string read;
+    for (stream::chunk chunk; last.read(chunk);)
+      read += chunk.bytes;
+    CHECK(read == "last");
+    CHECK(linked.pool("alpha").value().leased == 0);
+    return threads_of_actors() - before;
+  };
+  auto usual = taken_with(0);
+  CHECK(taken_with(1) + 2 <= usual);
 }
