@@ -13,21 +13,31 @@ using namespace std::chrono_literals;
 
 caf::behavior administrator(caf::event_based_actor* self, moorage::runtime* old, std::string cluster) {
   auto asked = std::make_shared<bool>(false);
+  // Events and answers come on ways of their own, so that either may be the last.
+  auto still = std::make_shared<int>(2);
+  auto one_less = [self, still] {
+    if (--*still == 0)
+      self->quit();
+  };
   return {[=](const std::string& node, const moorage::event_record& event) {
             std::cout << node << ": " << event.cluster << ' ' << to_string(event.what) << ' ' << event.text
                       << std::endl;
+            if (node == "old" && event.cluster == cluster && event.what == moorage::event_kind::drained)
+              one_less();
             auto serves =
                 node == "new" && event.cluster == cluster && event.what == moorage::event_kind::granted;
             if (!serves || std::exchange(*asked, true))
               return;
             // An actor waits for nothing: the answer is a message to it as well.
             old->async().drain(cluster, 60s).then([admin = caf::actor{self}](const auto& end) {
-              caf::anon_send(admin, end ? *end : end.error().text);
+              caf::anon_send(admin, end ? *end : end.error().text, bool{end});
             });
           },
-          [self](const std::string& end) {
+          [=](const std::string& end, bool drained) {
             std::cout << "the old node: " << end << std::endl;
-            self->quit();
+            one_less();
+            if (!drained) // so that no event will say it
+              one_less();
           }};
 }
 
