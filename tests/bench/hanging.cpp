@@ -1,10 +1,16 @@
 // Acquires beside a pool that waits for something on this machine, or on the way, that never answers.
+#include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
 
 #include "tests/bench/figures.hpp"
 #include "tests/bench/pools.hpp"
@@ -27,18 +33,26 @@ struct hanging {
   std::function<bool()> hangs;
 };
 
-/// An ssh in front of the real one, which never ends.
+/// An ssh in front of the real one, which notes that it has begun and never ends.
 class hung_ssh {
 public:
   hung_ssh() : path_(std::getenv("PATH")) {
-    std::ofstream{folder_ / "ssh"} << "#!/bin/sh\nexec sleep 600\n";
+    std::ofstream{folder_ / "ssh"} << "#!/bin/sh\necho $$ >> " << begun_ << "\nexec sleep 600\n";
     ::chmod((folder_ / "ssh").c_str(), 0700);
     ::setenv("PATH", (folder_.path() + ":" + path_).c_str(), 1);
   }
   ~hung_ssh() { ::setenv("PATH", path_.c_str(), 1); }
 
+  /// Those that have begun since the last `forget`, by their process ids.
+  std::vector<pid_t> begun() const {
+    std::ifstream from{begun_};
+    return {std::istream_iterator<pid_t>{from}, {}};
+  }
+  void forget() { ::unlink(begun_.c_str()); }
+
 private:
   support::scratch_folder folder_;
+  std::string begun_ = folder_ / "begun";
   std::string path_;
 };
 
@@ -87,28 +101,46 @@ void acquire_beside(runtime& rt, const hanging& one, const effort& effort, figur
 }
 
 /// Reads a configuration with a Host of ssh's in it, as a node's reload does.
-result<std::string> read_hosts() {
+result<std::string> read_hosts(const std::stop_token& stop) {
   configuration config;
   cluster_config cluster;
   cluster.settings.name = cluster.settings.ssh_host = "lumi";
   config.clusters.push_back(std::move(cluster));
-  return std::to_string(ask_openssh(config).size());
+  return std::to_string(ask_openssh(config, stop).size());
 }
 
+/// Each pair has a reload of its own: one that several share ends amid one of them (`openssh_patience`).
 void beside_hung_ssh(const fake_cluster& healthy, const effort& effort, figures& into) {
   hung_ssh in_front;
+  auto unwanted = std::make_shared<std::stop_source>();
   runtime_options options;
-  options.reload = [](const std::string&) { return read_hosts(); };
+  options.reload = [unwanted](const std::string&) { return read_hosts(unwanted->get_token()); };
   runtime rt{quiet({still(healthy.at(), "alpha", 5)}), std::move(options)};
   wait_idle(rt, "alpha", 5);
-  // One reload hangs for `openssh_patience`, and those that come meanwhile hear of its end.
   std::optional<pending<result<std::string>>> reload;
-  hanging ssh{"ssh-config", "an `ssh -G` that does not end, of a reload",
-              [&] {
-                if (!reload || reload->wait_for(0s))
-                  reload.emplace(rt.async().reload());
-              },
-              [] {}, [&] { return !reload->wait_for(0s); }};
+  auto begin = [&] {
+    in_front.forget();
+    *unwanted = {};
+    reload.emplace(rt.async().reload());
+    for (auto until = steady::now() + 20s;; let_pass(5ms)) {
+      auto over = reload->wait_for(0s) || steady::now() > until;
+      if (!in_front.begun().empty())
+        return;
+      if (over)
+        throw std::runtime_error("ssh-config: a reload began no ssh");
+    }
+  };
+  auto end = [&] {
+    unwanted->request_stop();
+    if (!reload->wait_for(20s))
+      throw std::runtime_error("ssh-config: a reload did not end with its ssh");
+  };
+  auto hangs = [&] {
+    auto all = in_front.begun();
+    return !all.empty() && !reload->wait_for(0s) &&
+           std::all_of(all.begin(), all.end(), [](pid_t each) { return ::kill(each, 0) == 0; });
+  };
+  hanging ssh{"ssh-config", "an `ssh -G` that does not end, of a reload", begin, end, hangs};
   acquire_beside(rt, ssh, effort, into);
 }
 

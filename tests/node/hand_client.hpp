@@ -16,6 +16,7 @@
 
 #include "runtime/system/descriptors.hpp"
 #include "tests/node/frames.hpp"
+#include "tests/support/fair_patience.hpp"
 
 namespace node_tests {
 
@@ -29,7 +30,9 @@ public:
   };
 
   /// `link`: a connected socket, or the plain end of one over TLS. `process`: its number in its node id.
-  hand_client(moorage::unique_fd link, std::uint32_t process) : link_(std::move(link)), process_(process) {}
+  /// `work`: how much of a processor the node must have been able to have, besides, before it is too late.
+  hand_client(moorage::unique_fd link, std::uint32_t process, std::chrono::milliseconds work = {})
+      : link_(std::move(link)), process_(process), work_(work) {}
 
   /// As CAF's broker does: its name, again once the node has greeted, and that it watches its session. False:
   /// no node greeted in time.
@@ -51,12 +54,12 @@ public:
     auto number = usual | ++asked_;
     if (!send(type, value, number))
       return std::nullopt;
-    auto deadline = std::chrono::steady_clock::now() + patience;
-    for (;;) {
-      auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-      auto came = left.count() > 0 ? next(left) : std::nullopt;
+    for (fair_patience wait{patience, work_};;) {
+      auto came = next(wait);
       if (!came || (came->kind == frame_kind::direct_message && came->data == (number | answer)))
         return came;
+      if (wait.over()) // of other things there may be no end
+        return std::nullopt;
     }
   }
   bool send(std::string_view type, const std::string& value, std::uint64_t number = std::uint64_t{1} << 60) {
@@ -69,7 +72,7 @@ public:
       auto sent = ::send(link_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
       if (sent >= 0)
         rest.remove_prefix(static_cast<std::size_t>(sent));
-      else if (errno == EAGAIN && !ready(POLLOUT, std::chrono::seconds{30}))
+      else if (errno == EAGAIN && !takes_more())
         return false;
       else if (errno != EAGAIN && errno != EINTR)
         return false;
@@ -78,13 +81,8 @@ public:
   }
   /// The next frame. None: the time is up, or the node has hung up.
   std::optional<heard> next(std::chrono::milliseconds patience) {
-    auto header = take(header_size, patience);
-    if (header.size() < header_size)
-      return std::nullopt;
-    heard result{static_cast<frame_kind>(header[0]), read(header, 8), read(header, 24), {}};
-    auto announced = read(header, 4, 4);
-    result.payload = take(announced, patience);
-    return result.payload.size() == announced ? std::optional{std::move(result)} : std::nullopt;
+    fair_patience wait{patience, work_};
+    return next(wait);
   }
 
   std::uint64_t session() const { return session_; }
@@ -97,6 +95,7 @@ public:
   static constexpr std::uint64_t self = 9;
 
 private:
+  using fair_patience = moorage::support::fair_patience;
   static constexpr std::size_t header_size = 32, flags_place = 3, node_size = 32;
 
   static std::uint64_t read(std::string_view from, std::size_t place, std::size_t size = 8) {
@@ -129,25 +128,48 @@ private:
     session_ = from.size() < 8 ? 0 : read(from, 0);
     return session_ != 0;
   }
-  bool ready(short what, std::chrono::milliseconds patience) const {
-    pollfd state{link_.get(), what, 0};
-    return ::poll(&state, 1, static_cast<int>(patience.count())) == 1;
+  std::optional<heard> next(fair_patience& wait) {
+    if (!has(header_size, wait))
+      return std::nullopt;
+    auto announced = read(buffered_, 4, 4);
+    if (!has(header_size + announced, wait))
+      return std::nullopt;
+    heard result{static_cast<frame_kind>(buffered_[0]), read(buffered_, 8), read(buffered_, 24),
+                 buffered_.substr(header_size, announced)};
+    buffered_.erase(0, header_size + announced);
+    return result;
   }
-  std::string take(std::size_t size, std::chrono::milliseconds patience) {
+  /// While it waits it says that it lives, as CAF does, so that nobody hangs up on it for its silence.
+  bool ready(short what, fair_patience& wait) const {
+    pollfd state{link_.get(), what, 0};
+    const auto sign_of_life = header(frame_kind::heartbeat, 0);
+    do {
+      if (::poll(&state, 1, static_cast<int>(wait.slice(std::chrono::seconds{1}).count())) == 1)
+        return true;
+      if (session_ != 0 && what == POLLIN)
+        ::send(link_.get(), sign_of_life.data(), sign_of_life.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (!wait.over());
+    return false;
+  }
+  bool takes_more() const {
+    fair_patience wait{std::chrono::seconds{30}, work_};
+    return ready(POLLOUT, wait);
+  }
+  /// False: the time is up, or the node has hung up; what came is kept.
+  bool has(std::size_t size, fair_patience& wait) {
     std::array<char, 4096> piece{};
-    while (buffered_.size() < size && ready(POLLIN, patience)) {
+    while (buffered_.size() < size && ready(POLLIN, wait)) {
       auto got = ::recv(link_.get(), piece.data(), piece.size(), MSG_DONTWAIT);
       if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
         break;
       buffered_.append(piece.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
     }
-    auto result = buffered_.substr(0, size);
-    buffered_.erase(0, result.size());
-    return result;
+    return buffered_.size() >= size;
   }
 
   moorage::unique_fd link_;
   std::uint32_t process_;
+  std::chrono::milliseconds work_;
   std::uint64_t asked_ = 0;
   std::uint64_t session_ = 0;
   std::string node_;
