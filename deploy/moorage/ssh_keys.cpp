@@ -11,6 +11,7 @@
 #include "messages/printable.hpp"
 #include "messages/settings_table.hpp"
 #include "runtime/config/fields.hpp"
+#include "runtime/config/openssh.hpp"
 #include "runtime/config/ssh_tokens.hpp"
 #include "runtime/system/account.hpp"
 
@@ -51,6 +52,8 @@ public:
   std::string whole(const std::string& file, const char* option) {
     if (!tokens_)
       tokens_ = tokens();
+    if (tokens_->digest.empty() && file.find("%C") != std::string::npos)
+      tokens_->digest = digest_by_openssh({settings_.host, tokens_->remote_user, settings_.port});
     auto name = expand_file_name(file, *tokens_);
     if (!name.wrong.empty() && wrong_.code == errc::none)
       wrong_ = {errc::invalid_settings, std::string{option} + " " + printable(file) + ": " + name.wrong};

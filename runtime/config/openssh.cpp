@@ -77,6 +77,7 @@ failure take_over(cluster_config& target, const both_answers& answers, std::stri
   const auto& host = target.settings.ssh_host;
   auto self = tokens_of_this_process();
   self.alias = host;
+  self.digest = answers.with_files.digest;
   ssh_config_reader who{.tokens = self,
                         .other_home =
                             home_folder() != self.home && !self.home.empty() &&
@@ -116,7 +117,8 @@ failure take_over(cluster_config& target, const both_answers& answers, std::stri
 
 openssh_answer ask_openssh_about(const openssh_question& about, const std::string& file,
                                  std::chrono::milliseconds timeout, const std::stop_token& stop) {
-  std::vector<std::string> words{"ssh", "-G", "-T"};
+  // The one option that is never followed and has its tokens expanded: so ssh tells %C.
+  std::vector<std::string> words{"ssh", "-G", "-T", "-o", "ControlPath=%C"};
   if (!file.empty())
     words.insert(words.end(), {"-F", file});
   if (!about.user.empty())
@@ -128,7 +130,11 @@ openssh_answer ask_openssh_about(const openssh_question& about, const std::strin
   openssh_answer result;
   result.complaints = complaints_of(said.error_output);
   if (said.done) {
-    result.options = parse_ssh_options(said.output);
+    for (auto& [option, value] : parse_ssh_options(said.output))
+      if (option == "controlpath")
+        result.digest = std::move(value);
+      else
+        result.options.emplace_back(std::move(option), std::move(value));
     return result;
   }
   auto text = "ssh_config cannot be read for '" + printable(about.host) + "': ";
@@ -141,6 +147,10 @@ openssh_answer ask_openssh_about(const openssh_question& about, const std::strin
     text += " (ssh -G reads it; install OpenSSH's client, or set host and the rest in the configuration)";
   result.problem = {said.begun ? errc::invalid_settings : errc::local_failure, std::move(text)};
   return result;
+}
+
+std::string digest_by_openssh(const openssh_question& about) {
+  return ask_openssh_about(about, "none", openssh_patience, {}).digest;
 }
 
 failure ask_openssh_alone(cluster_config& cluster, std::string& hops, const std::stop_token& stop) {

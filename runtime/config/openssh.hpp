@@ -22,11 +22,15 @@ struct openssh_question {
 /// the timeout at most.
 struct openssh_answer {
   ssh_options options;
+  std::string digest;     ///< %C of ssh_config(5), TOKENS: which others it is of goes by ssh's version
   std::string complaints; ///< on its standard error: what it made of lines that it did not understand
   failure problem;        ///< code `none`: it has answered
 };
 openssh_answer ask_openssh_about(const openssh_question& about, const std::string& file,
                                  std::chrono::milliseconds timeout, const std::stop_token& stop);
+
+/// %C of who goes there, whatever files say of it; "": ssh does not tell. Blocks.
+std::string digest_by_openssh(const openssh_question& about);
 
 /// `ask_openssh` of a cluster without its jumps. `hops`: what ProxyJump says, where that is its way.
 failure ask_openssh_alone(cluster_config& cluster, std::string& hops, const std::stop_token& stop);

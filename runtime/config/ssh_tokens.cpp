@@ -17,6 +17,8 @@ std::optional<std::string> meaning_of(char token, const ssh_tokens& of) {
   switch (token) {
   case '%':
     return "%";
+  case 'C':
+    return of.digest.empty() ? std::nullopt : std::optional{of.digest};
   case 'd':
     return of.home;
   case 'h':
@@ -82,7 +84,7 @@ ssh_text expand_way(const std::string& text, const ssh_tokens& tokens) {
 }
 
 ssh_text expand_file_name(const std::string& file, const ssh_tokens& tokens) {
-  return expand(expand_home(file, tokens.home), tokens, "dhikLlnpru%", true);
+  return expand(expand_home(file, tokens.home), tokens, "CdhikLlnpru%", true);
 }
 
 } // namespace moorage

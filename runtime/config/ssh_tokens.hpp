@@ -7,6 +7,7 @@ namespace moorage {
 
 /// What each token stands for.
 struct ssh_tokens {
+  std::string digest = {};         ///< %C: of the others, as ssh makes it (openssh.hpp); empty: not asked for
   std::string home = {};           ///< %d, and `~`
   std::string host = {};           ///< %h
   std::string host_key_alias = {}; ///< %k; empty: as the alias

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/system/descriptors.hpp"
+#include "runtime/system/program_output.hpp"
 #include "tests/support/between.hpp"
 
 namespace moorage::cli_tests {
@@ -221,6 +222,12 @@ std::string agreement::written(std::string text) const {
   const auto& far = *servers_.back().sshd;
   const auto there = far.host() + " port " + std::to_string(far.port());
   const auto machine = this_machine();
+  std::string digest;
+  if (has(text, "<digest>"))
+    digest = output_of({"sh", "-c", "printf %s \"$@\" | sha1sum", "sh",
+                        machine + far.host() + std::to_string(far.port()) + far.user()},
+                       10s)
+                 .output.substr(0, 40);
   const auto* self = getpwuid(geteuid());
   const std::pair<const char*, std::string> ours[] = {
       {"<up>", way_up_from(self->pw_dir)},
@@ -231,6 +238,7 @@ std::string agreement::written(std::string text) const {
       {"<turned down>", "far: Failed for " + far.user() + ": publickey"},
       {"<authority>", public_key(folder_ / "authority.pub")},
       {"<agent>", agent_},
+      {"<digest>", digest},
       {"<machine>", machine},
       {"<short>", machine.substr(0, machine.find('.'))},
       {"<me>", self->pw_name},

@@ -24,9 +24,9 @@ using lines = std::vector<std::string>;
 /// One configuration and the words that go with it. In every text <k> stands for the folder that keys and
 /// files are in; <gate>, <second> and <far> for the lines that lead to an sshd (HostName, Port, User);
 /// <far:host>, <far:port>, <far:user>, <far:key> (a line's end in known_hosts) and <far:known> (such a line)
-/// for parts; <agent>, <machine>, <short>, <me> and <uid> for what is ours, <up> for the way from our home to
-/// the root. In lines of an account <reached> is somebody at `far`, <took> and <turned down> what it made of
-/// a key, and <entered> how a log-in there ends.
+/// for parts, <digest> for %C of it; <agent>, <machine>, <short>, <me> and <uid> for what is ours, <up> for
+/// the way from our home to the root. In lines of an account <reached> is somebody at `far`, <took> and
+/// <turned down> what it made of a key, and <entered> how a log-in there ends.
 struct trial {
   std::string config;
   lines words = {"lumi"};

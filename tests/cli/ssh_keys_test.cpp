@@ -5,6 +5,8 @@
 #include <fstream>
 
 #include "deploy/moorage/ssh_keys.hpp"
+#include "runtime/system/program_output.hpp"
+#include "tests/support/between.hpp"
 #include "tests/support/scratch_folder.hpp"
 
 using namespace moorage;
@@ -91,13 +93,33 @@ TEST_CASE("tokens and variables of an option's file are expanded as in ssh's fil
   CHECK(keys.meant.settings.key_files ==
         texts{keys.file(name), keys.file("%n"), keys.file(name + "-cert.pub")});
   unsetenv("MOORAGE_TEST_FOLDER");
-  for (const auto& [file, why] : {std::pair{"%C", "%C is not known here"},
+  for (const auto& [file, why] : {std::pair{"%T", "%T is not known here"},
                                   {"${MOORAGE_TEST_FOLDER}", "MOORAGE_TEST_FOLDER is not set"}})
     for (const auto& option : {"IdentityFile", "CertificateFile"}) {
       auto refused = keys_of_words{}.set({"-o", std::string{option} + "=" + file});
       CHECK(refused.code == errc::invalid_settings);
       CHECK_THAT(refused.text, Contains(std::string{option} + " " + file + ": ") && Contains(why));
     }
+}
+
+TEST_CASE("%C in the name of an option's file is the digest that ssh makes of where it goes") {
+  for (const auto& [host, user, port] :
+       {std::tuple{"login.example", "sci", 2200}, {"login.example", "sci", 22}, {"10.0.0.7", "", 22}}) {
+    INFO(host << ' ' << port);
+    keys_of_words keys;
+    keys.meant.settings.host = host;
+    keys.meant.settings.user = user;
+    keys.meant.settings.port = static_cast<std::uint16_t>(port);
+    const auto to = (*user != 0 ? std::string{user} + "@" : "") + host;
+    const auto said = output_of(
+        {"ssh", "-F", "none", "-o", "ControlPath=/<%C>", "-O", "check", "-p", std::to_string(port), to},
+        std::chrono::seconds{10});
+    const auto digest = support::between(said.error_output, "<", ">");
+    REQUIRE(digest.size() == 40);
+    std::ofstream{keys.folder / ("to-" + digest)};
+    CHECK(keys.set({"-o", "IdentityFile=" + keys.file("to-%C")}).text == "");
+    CHECK(keys.meant.settings.key_files == texts{keys.file("to-" + digest)});
+  }
 }
 
 TEST_CASE("known hosts and the agent of ssh's words are files with tokens and variables, too") {

@@ -141,7 +141,7 @@ TEST_CASE("keys of a Host: those that are there, in ssh's order, with their toke
                                key("%r@%h") + "\n IdentityFile ${KEYS_HERE}/%n\n" + " CertificateFile " +
                                key("cert.pub") + "\nHost none\n IdentityFile " + key("not-there") +
                                "\nHost only\n IdentitiesOnly yes\n IdentityFile " + key("not-there-%i") +
-                               "\nHost odd\n IdentityFile /keys/%C\nHost unset\n IdentityFile "
+                               "\nHost odd\n IdentityFile /keys/%T\nHost unset\n IdentityFile "
                                "${NO_SUCH_VARIABLE}/id\nHost agentless\n IdentityAgent none\n");
   setenv("KEYS_HERE", files.folder.path().c_str(), 1);
   CHECK(files.host("lumi").settings.key_files ==
@@ -150,7 +150,7 @@ TEST_CASE("keys of a Host: those that are there, in ssh's order, with their toke
   // Where nothing of a list is there, ssh asks the agent; may it not, that is somebody's mistake, and told.
   CHECK(files.host("none").settings.key_files.empty());
   CHECK(files.host("only").settings.key_files == strings{key("not-there-" + std::to_string(::getuid()))});
-  CHECK_THAT(files.refusal("odd").text, Contains("IdentityFile: %C is not known here"));
+  CHECK_THAT(files.refusal("odd").text, Contains("IdentityFile: %T is not known here"));
   CHECK_THAT(files.refusal("unset").text, Contains("IdentityFile: the variable NO_SUCH_VARIABLE is not set"));
   CHECK_FALSE(files.host("agentless").settings.agent);
 }

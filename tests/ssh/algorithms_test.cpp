@@ -269,6 +269,42 @@ TEST_CASE("an RSA key signs in the ways that pubkey_accepted_algorithms has, by 
   }
 }
 
+TEST_CASE("a certificate of RSA signs in the ways that pubkey_accepted_algorithms has, by file and by agent",
+          "[transport]") {
+  real_sshd server;
+  const auto authority = server.add_client_key("authority");
+  const auto key = server.folder() + "/certified";
+  REQUIRE(support::run_to_end({{"ssh-keygen", "-q", "-t", "rsa", "-N", "", "-f", key}}) == 0);
+  REQUIRE(support::run_to_end(
+              {{"ssh-keygen", "-q", "-s", authority, "-I", "us", "-n", server.user(), key + ".pub"}}) == 0);
+  support::ssh_agent agent;
+  agent.add(key); // and the certificate beside it
+  world around;
+  around.around.agent_socket = agent.socket();
+  auto settings = around.settings_for(server);
+  auto log_in = [&](bool by_agent, const std::string& accepted) {
+    settings.agent = by_agent;
+    settings.key_files = {by_agent ? key + "-cert.pub" : key};
+    settings.pubkey_accepted_algorithms = accepted;
+    driven link{around, settings};
+    return link.open() ? "" : link.failed ? link.failed->text : "neither";
+  };
+  const std::string of_certificates = "-cert-v01@openssh.com";
+  for (const auto& [way, other] : {std::pair<std::string, std::string>{"rsa-sha2-256", "rsa-sha2-512"},
+                                   std::pair<std::string, std::string>{"rsa-sha2-512", "rsa-sha2-256"}})
+    for (bool by_agent : {false, true}) {
+      INFO(way << (by_agent ? " by agent" : " by file"));
+      server.reconfigure(
+          {"TrustedUserCAKeys " + authority + ".pub", "PubkeyAcceptedAlgorithms " + way + of_certificates});
+      CHECK(log_in(by_agent, way + of_certificates) == "");
+      // What is said of plain keys is no matter.
+      CHECK(log_in(by_agent, other + "," + way + of_certificates) == "");
+      CHECK(log_in(by_agent, "-" + other + of_certificates) == "");
+      CHECK_THAT(log_in(by_agent, other + of_certificates), Contains("denied; the server offers publickey"));
+      CHECK_THAT(log_in(by_agent, way + "," + other), Contains("pubkey_accepted_algorithms does not have"));
+    }
+}
+
 TEST_CASE("where a server takes no way in which an RSA key may sign nothing is sent, and so nothing denied",
           "[transport]") {
   std::atomic<int> tries = 0; // set by the server's thread

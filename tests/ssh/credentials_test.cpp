@@ -7,7 +7,10 @@
 
 #include <catch2/catch.hpp>
 
+#include "runtime/ssh/login/accepted.hpp"
+#include "runtime/ssh/login/attempts.hpp"
 #include "runtime/ssh/login/credentials.hpp"
+#include "runtime/ssh/login/offers.hpp"
 #include "runtime/system/account.hpp"
 #include "runtime/system/base64.hpp"
 #include "tests/support/process_tree.hpp"
@@ -216,6 +219,25 @@ TEST_CASE("a certificate beside its key is used, unless it has run out or certif
     write_file(path + "-cert.pub", "ssh-ed25519-cert-v01@openssh.com AAAA");
     CHECK_THAT(load_key(path, true, nullptr).certificate_problem, Contains("no user's certificate"));
   }
+}
+
+TEST_CASE(
+    "where certificates alone are accepted there is something to log in with, and the key is left out") {
+  scratch_folder folder;
+  auto type = GENERATE(as<std::string>(), "ed25519", "ecdsa", "rsa");
+  auto path = make_key(folder / "key", type);
+  certify(make_key(folder / "ca", "ed25519"), path, "-1h:+1h");
+  credentials with;
+  with.files.push_back(load_key(path, true, nullptr));
+  std::erase_if(with.accepted,
+                [](const std::string& each) { return each.find("-cert-") == std::string::npos; });
+  leave_out_unaccepted(with);
+  CHECK(with.files[0].trouble == key_trouble::not_accepted);
+  CHECK(nothing_to_offer(with).text == "");
+  CHECK(offers_of_files(with).size() == 1);
+  with.accepted = {"ssh-dss"};
+  leave_out_unaccepted(with);
+  CHECK_THAT(nothing_to_offer(with).text, Contains("does not have"));
 }
 
 TEST_CASE("only the usual key files that exist are loaded when none is listed") {

@@ -46,7 +46,7 @@ ssh_error nothing_to_offer(const credentials& with) {
   // A question that needs no password is only answered after something else was accepted.
   bool any = with.agent || with.password;
   for (const auto& file : with.files)
-    any = any || file.private_key;
+    any = any || file.private_key || file.certificate; // which may sign where the key by itself may not
   if (any)
     return {};
   auto why = hindrances(with, {});

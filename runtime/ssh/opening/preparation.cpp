@@ -358,7 +358,7 @@ prepared preparation::take() {
   prepared result;
   std::size_t usable = 0;
   for (const auto& file : files_->keys.files)
-    usable += file.private_key != nullptr;
+    usable += file.private_key || file.certificate;
   result.steps.push_back(
       {ssh_stage::prepare, files_->took,
        std::to_string(usable) + (usable == 1 ? " key file" : " key files") + ", " +
