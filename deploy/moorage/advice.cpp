@@ -2,8 +2,13 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
+#include <optional>
 
+#include "messages/printable.hpp"
 #include "messages/settings_table.hpp"
+#include "runtime/node/socket.hpp"
+#include "runtime/system/account.hpp"
 
 namespace moorage::cli {
 
@@ -25,6 +30,41 @@ bool asks_for_secrets(runtime& pools, const std::string& cluster) {
   return known && std::any_of(known->begin(), known->end(), [&cluster](const cluster_settings& each) {
            return each.name == cluster && !(each.password_secret.empty() && each.passphrase_secret.empty());
          });
+}
+
+// Whether the cluster asks the agent that its process's environment names.
+bool asks_usual_agent(runtime& pools, const std::string& cluster) {
+  auto known = pools.clusters();
+  return known && std::any_of(known->begin(), known->end(), [&cluster](const cluster_settings& each) {
+           return each.name == cluster && each.agent && each.agent_socket.empty();
+         });
+}
+
+// $SSH_AUTH_SOCK as the node had it when it began, which is what it asks; nothing: that is not ours to know.
+std::optional<std::string> agent_of_node(const std::string& socket) {
+  constexpr std::string_view name = "SSH_AUTH_SOCK=";
+  auto process = node_process(socket);
+  std::ifstream file{"/proc/" + (process ? std::to_string(*process) : "none") + "/environ", std::ios::binary};
+  if (!file.is_open() || file.peek() == std::ifstream::traits_type::eof())
+    return std::nullopt;
+  for (std::string each; std::getline(file, each, '\0');)
+    if (each.starts_with(name))
+      return each.substr(name.size());
+  return std::string{};
+}
+
+// To whoever has an agent that the node knows nothing of: it may be older than this session's.
+std::string advice_about_agent(const options& from, pools_at_hand& reached) {
+  auto ours = environment("SSH_AUTH_SOCK");
+  if (ours.empty() || reached.socket.empty() || !asks_usual_agent(*reached.pools, from.cluster))
+    return {};
+  auto theirs = agent_of_node(reached.socket);
+  if (!theirs || *theirs == ours)
+    return {};
+  return "the node asks the agent of its own environment (" +
+         (theirs->empty() ? "there is none" : printable(*theirs)) +
+         "); have it ask yours with: " + admin_command(from, "set", from.cluster) + " agent_socket " +
+         fit_for_shell(ours);
 }
 
 } // namespace
@@ -79,6 +119,8 @@ std::string advice_for(const options& from, const failure& reason, pools_at_hand
     add("it was not to wait (--wait 0): --wait SECONDS waits that long");
   if (!reached.of_node)
     return result;
+  if (auto agent = no_log_in ? advice_about_agent(from, reached) : std::string{}; !agent.empty())
+    add(agent);
   if (is_latched(reason.code))
     add("once that is mended, ask again, since files that have changed are seen; or have the node try again "
         "with: " +

@@ -353,6 +353,7 @@ pools_at_hand reach_pools(const options& from, const configuration& config, sign
       result.reason = node.error().code == errc::no_node ? no_node_on(path, from) : node.error();
       result.reason.text = printable(result.reason.text, printable_whole); // it may name a path
       result.of_node = true;
+      result.socket = path;
       if (node)
         result.pools = std::move(*node);
       return result;
@@ -384,6 +385,7 @@ pools_at_hand reach_node(const options& from, const configuration& config, signa
   auto path = node_socket(from, config);
   auto node = connected(from, config, path);
   result.of_node = true;
+  result.socket = path;
   if (node)
     result.pools = std::move(*node);
   else

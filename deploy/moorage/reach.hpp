@@ -43,6 +43,7 @@ std::string distant_node(const options& from, const configuration& config);
 struct pools_at_hand {
   std::optional<runtime> pools; ///< nothing: `reason`
   bool of_node = false;
+  std::string socket;   ///< the node's, on this machine
   bool distant = false; ///< the node's, and it knows the clusters of its own configuration only
   failure reason;
   std::chrono::milliseconds took{0}; ///< to reach them
