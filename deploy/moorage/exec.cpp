@@ -283,9 +283,9 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
   auto ended = stream.ended();
   tell_of_log_in(from, *lease, told);
   auto machine = lease->machine();
-  // What was sent took the lease with it. Else this waits for the answer, so that the pool does not stop with
-  // the lease still out; what became of it changes nothing.
-  if (ended.kind == outcome_kind::never_sent)
+  // What was seen to end took the lease with it. Else this waits for the answer, so that the pool does not
+  // stop with the lease still out, nor takes it for one whose holder died; what became of it changes nothing.
+  if (ended.kind == outcome_kind::never_sent || ended.kind == outcome_kind::maybe_ran)
     static_cast<void>(lease->release());
   return report(from, ended, kept, signals.caught(), {}, machine);
 }

@@ -91,6 +91,22 @@ TEST_CASE("the command of a client that is killed, or interrupted, ends where it
   }
 }
 
+TEST_CASE(
+    "whoever gives a command up before it has ended leaves no lease behind, and is not taken for dead") {
+  moorage::support::real_sshd_settings settings;
+  settings.ordinary_user = true;
+  node_home home{settings};
+  program client{
+      home.spec({"exec", "here", "-n", "--", "trap '' TERM; echo started; while :; do sleep 1; done"})};
+  REQUIRE(client.wrote("started\n"));
+  client.signal(SIGINT);
+  CHECK(client.wait().signal == SIGINT);
+  auto pool = home.pool();
+  CHECK(pool["leases"] == 0);
+  CHECK(pool["leased"] == 0);
+  CHECK(pool["counters"]["removed"]["abandoned"] == 0);
+}
+
 TEST_CASE("a node that goes away ends every command with an honest error") {
   node_home home;
   program client{home.spec({"exec", "here", "--", "echo started; sleep 600"})};
