@@ -359,8 +359,15 @@ ending run_check(const options& from) {
     return {wrong_config, 0};
   auto begin = clock::now();
   auto reached = reach_cluster(from, *config, signals);
-  if (!reached.pools)
-    return signals.caught() != 0 ? ending{failed, signals.caught()} : refuse(reached.reason);
+  if (!reached.pools && signals.caught() != 0)
+    return {failed, signals.caught()};
+  if (!reached.pools) {
+    findings none;
+    none.trouble = reached.reason;
+    if (from.json)
+      say(json_of(from, none, clock::now() - begin));
+    return refuse(reached.reason);
+  }
   auto found = look(from, reached, signals);
   auto took = clock::now() - begin;
   found.interrupted = signals.caught() != 0;

@@ -311,8 +311,9 @@ ending run_command(const options& from, const configuration& config) {
     return {exec_failed, 0};
   }
   auto reached = reach_pools(from, config, signals);
-  for (const auto& each : from.exec.warnings)
-    complain("warning: " + each);
+  if (from.quiet < 2)
+    for (const auto& each : from.exec.warnings)
+      complain("warning: " + each);
   if (!reached.pools) {
     if (signals.caught() != 0) {
       complain(from.cluster + ": interrupted; the command did not run");

@@ -259,7 +259,7 @@ bool complain_in(const ssh_call& call) {
 options for_exec(const options& from, const ssh_call& call) {
   auto result = from;
   result.verbose += call.verbose;
-  if (call.quiet)
+  if (call.quiet || call.errors_only)
     result.quiet = 2;
   result.exec.words = {call.command};
   result.exec.no_input = call.no_input;

@@ -330,6 +330,7 @@ void reading::settle_methods() {
 
 bool reading::take_log_level(const std::string& value) {
   call_.quiet = call_.quiet || ssh_one_of(value, "quiet");
+  call_.errors_only = call_.errors_only || ssh_one_of(value, "fatal|error");
   auto verbose = ssh_one_of(value, "verbose|debug|debug1") ? 1 : ssh_one_of(value, "debug2|debug3") ? 2 : 0;
   call_.verbose = std::max(call_.verbose, verbose);
   return verbose > 0 || ssh_one_of(value, "quiet|fatal|error|info");

@@ -77,6 +77,7 @@ struct ssh_call {
   bool subsystem = false; ///< the command is the name of one
   bool no_input = false;
   bool quiet = false;
+  bool errors_only = false; ///< neither warnings nor the server's banner
   int verbose = 0;
   std::string log_file; ///< where complaints go; empty: stderr
 };

@@ -127,6 +127,9 @@ private:
                                      : strict == "false"    ? host_key_policy::off
                                                             : host_key_policy::strict),
           "stricthostkeychecking");
+    if (auto revoked = said("revokedhostkeys"); !revoked.empty() && revoked != "none")
+      wrong("RevokedHostKeys is not supported, and without it a host that it revokes would be let in: write "
+            "those keys as @revoked lines into a known_hosts file");
     if (auto alias = said("hostkeyalias"); !alias.empty())
       set("host_key_alias", alias, "hostkeyalias");
     auto own = files_on_line(said("userknownhostsfile"));
@@ -164,15 +167,20 @@ private:
     std::erase_if(found, [this](const std::string& file) {
       return (who_.there && !who_.there(file)) || pass_over(file, "identityfile");
     });
+    // Of the usual names nobody wrote any: that there is none of them is one matter.
+    const auto lacks_usual = found.empty() && only && !differs("identityfile");
     if (!found.empty() || !only) {
       keys = std::move(found);
     } else {
+      keys.resize(lacks_usual ? std::min<std::size_t>(keys.size(), 1) : keys.size());
       result_.passed_over.clear(); // each is refused by name
       certificates = written_certificates;
     }
     for (const auto& [files, option] : {std::pair{&keys, "identityfile"}, {&certificates, "certificatefile"}})
       for (const auto& each : *files)
-        result_.named_by.emplace_back(each, named_as(option));
+        result_.named_by.emplace_back(each, lacks_usual && files == &keys
+                                                ? named_as("identitiesonly") + ", where no usual key is there"
+                                                : named_as(option));
     keys.insert(keys.end(), certificates.begin(), certificates.end());
     if (!keys.empty())
       set("key_files", keys, "identityfile");

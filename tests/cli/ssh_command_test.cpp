@@ -99,7 +99,7 @@ TEST_CASE("ssh -v logs what the pools do") {
   CHECK_THAT(home.ssh({"-v", home.destination(), "true"}).error_output, Contains("opened"));
 }
 
-TEST_CASE("ssh's banner is on stderr, unless -q was said") {
+TEST_CASE("ssh's banner is on stderr, unless -q or a LogLevel of errors was said") {
   moorage::support::scratch_folder folder;
   std::ofstream{folder / "banner"} << "be nice\n";
   moorage::support::real_sshd_settings settings;
@@ -107,6 +107,11 @@ TEST_CASE("ssh's banner is on stderr, unless -q was said") {
   ssh_home home{settings};
   CHECK(home.ssh({home.destination(), "true"}).error_output == "be nice\n");
   CHECK(home.ssh({"-q", home.destination(), "true"}).error_output.empty());
+  for (const auto* level : {"QUIET", "FATAL", "ERROR"})
+    CHECK(home.ssh({"-oLogLevel=" + std::string{level}, home.destination(), "true"}).error_output.empty());
+  CHECK(home.ssh({"-oLogLevel=INFO", home.destination(), "true"}).error_output == "be nice\n");
+  CHECK_THAT(home.ssh({"-oLogLevel=ERROR", "nobody@" + home.sshd.host() + ":1", "true"}).error_output,
+             Contains("refused"));
 }
 
 TEST_CASE("ssh sends the variables that SendEnv and SetEnv name, where the server takes them") {

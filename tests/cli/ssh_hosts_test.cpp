@@ -274,6 +274,24 @@ TEST_CASE("check tells of each hop on the way, and which one failed") {
   CHECK(all.find(cause) == all.rfind(cause));
 }
 
+TEST_CASE(
+    "a Host whose revoked keys would be let in is refused by every command, and in JSON by check --json") {
+  hosts_home home;
+  std::ofstream{home.folder / "revoked"} << home.sshd.host_key() << "\n";
+  home.write(host_of("lumi", home.sshd) + "  RevokedHostKeys " + (home.folder / "revoked") + "\n");
+  for (const auto& words : {std::vector<std::string>{"exec", "lumi", "--", "echo", "in"},
+                            {"ssh", "lumi", "echo", "in"},
+                            {"check", "lumi"}}) {
+    auto refused = home.moorage(words);
+    CHECK(refused.code != 0);
+    CHECK(refused.output == "");
+    CHECK_THAT(refused.error_output, Contains("RevokedHostKeys is not supported") && Contains("@revoked"));
+  }
+  auto told = nlohmann::json::parse(home.moorage({"check", "lumi", "--json"}).output);
+  CHECK(told["well"] == false);
+  CHECK_THAT(told["trouble"]["text"], Contains("RevokedHostKeys"));
+}
+
 TEST_CASE("what ssh's configuration has and is not followed is told: by config, by a node, and with -v") {
   hosts_home home;
   home.write(host_of("lumi", home.sshd) + "  HostbasedAuthentication yes\n  VerifyHostKeyDNS yes\n");

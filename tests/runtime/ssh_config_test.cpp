@@ -142,7 +142,8 @@ TEST_CASE("keys of a Host: those that are there, in ssh's order, with their toke
                                key("cert.pub") + "\nHost none\n IdentityFile " + key("not-there") +
                                "\nHost only\n IdentitiesOnly yes\n IdentityFile " + key("not-there-%i") +
                                "\nHost odd\n IdentityFile /keys/%T\nHost unset\n IdentityFile "
-                               "${NO_SUCH_VARIABLE}/id\nHost agentless\n IdentityAgent none\n");
+                               "${NO_SUCH_VARIABLE}/id\nHost agentless\n IdentityAgent none\n"
+                               "Host bare\n IdentitiesOnly yes\n");
   setenv("KEYS_HERE", files.folder.path().c_str(), 1);
   CHECK(files.host("lumi").settings.key_files ==
         strings{key("2222"), key("me@login.example"), key("lumi"), key("cert.pub")});
@@ -153,6 +154,12 @@ TEST_CASE("keys of a Host: those that are there, in ssh's order, with their toke
   CHECK_THAT(files.refusal("odd").text, Contains("IdentityFile: %T is not known here"));
   CHECK_THAT(files.refusal("unset").text, Contains("IdentityFile: the variable NO_SUCH_VARIABLE is not set"));
   CHECK_FALSE(files.host("agentless").settings.agent);
+  setenv("HOME", (files.folder / "home").c_str(), 1);
+  auto bare = files.host("bare");
+  setenv("HOME", own_home().c_str(), 1);
+  REQUIRE(bare.named_by.size() == 1); // of seven usual names, which nobody wrote
+  CHECK(bare.named_by[0].second ==
+        "IdentitiesOnly of 'bare' in ssh's configuration, where no usual key is there");
 }
 
 TEST_CASE(
