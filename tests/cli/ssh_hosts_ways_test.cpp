@@ -87,7 +87,7 @@ TEST_CASE(
     std::vector<std::string> result;
     for (const char* host : {"far", "second", "first"})
       for (const auto& file : {home.ssh_config(), std::string{"none"}})
-        result.insert(result.end(), times, "-G -T -F " + file + " -- " + host);
+        result.insert(result.end(), times, "-G -T -o ControlPath=%C -F " + file + " -- " + host);
     std::sort(result.begin(), result.end());
     return result;
   };
@@ -127,7 +127,7 @@ TEST_CASE(
   // What no table names is its client's to ask about, and what is said of every name.
   CHECK(moorage({"exec", "far", "--", "echo", "far"}).output == "far\n");
   auto with_client = of_each(3);
-  with_client.push_back("-G -T -F " + home.ssh_config() + " -- moorage--no-such-host");
+  with_client.push_back("-G -T -o ControlPath=%C -F " + home.ssh_config() + " -- moorage--no-such-host");
   std::sort(with_client.begin(), with_client.end());
   CHECK(questions() == with_client);
 }
