@@ -132,7 +132,7 @@ openssh_answer ask_openssh_about(const openssh_question& about, const std::strin
   if (said.done) {
     for (auto& [option, value] : parse_ssh_options(said.output))
       if (option == "controlpath")
-        result.digest = std::move(value);
+        result.digest = value.find('%') == std::string::npos ? std::move(value) : std::string{};
       else
         result.options.emplace_back(std::move(option), std::move(value));
     return result;

@@ -178,9 +178,8 @@ private:
     }
     for (const auto& [files, option] : {std::pair{&keys, "identityfile"}, {&certificates, "certificatefile"}})
       for (const auto& each : *files)
-        result_.named_by.emplace_back(each, lacks_usual && files == &keys
-                                                ? named_as("identitiesonly") + ", where no usual key is there"
-                                                : named_as(option));
+        result_.named_by.emplace_back(
+            each, named_as(lacks_usual && files == &keys ? "IdentitiesOnly, without a usual key," : option));
     keys.insert(keys.end(), certificates.begin(), certificates.end());
     if (!keys.empty())
       set("key_files", keys, "identityfile");

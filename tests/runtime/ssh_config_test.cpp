@@ -158,8 +158,7 @@ TEST_CASE("keys of a Host: those that are there, in ssh's order, with their toke
   auto bare = files.host("bare");
   setenv("HOME", own_home().c_str(), 1);
   REQUIRE(bare.named_by.size() == 1); // of seven usual names, which nobody wrote
-  CHECK(bare.named_by[0].second ==
-        "IdentitiesOnly of 'bare' in ssh's configuration, where no usual key is there");
+  CHECK(bare.named_by[0].second == "IdentitiesOnly, without a usual key, of 'bare' in ssh's configuration");
 }
 
 TEST_CASE(
