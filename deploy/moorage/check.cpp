@@ -363,10 +363,10 @@ ending run_check(const options& from) {
     return {failed, signals.caught()};
   if (!reached.pools) {
     findings none;
+    none.of_node = reached.of_node;
     none.trouble = reached.reason;
-    if (from.json)
-      say(json_of(from, none, clock::now() - begin));
-    return refuse(reached.reason);
+    auto end = from.json ? say(json_of(from, none, clock::now() - begin)) : ending{};
+    return end.signal != 0 ? end : refuse(reached.reason);
   }
   auto found = look(from, reached, signals);
   auto took = clock::now() - begin;

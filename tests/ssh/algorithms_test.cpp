@@ -47,6 +47,17 @@ bool library_takes(ssh_options_e option, const std::string& name) {
   return taken;
 }
 
+/// Empty: it is open.
+std::string why_no_log_in(world& around, const real_sshd& server, const std::string& file, bool by_agent,
+                          const std::string& accepted) {
+  auto settings = around.settings_for(server);
+  settings.agent = by_agent;
+  settings.key_files = {file};
+  settings.pubkey_accepted_algorithms = accepted;
+  driven link{around, settings};
+  return link.open() ? "" : link.failed ? link.failed->text : "neither";
+}
+
 } // namespace
 
 TEST_CASE("the SSH library has each algorithm that settings may name, and none else of ssh's") {
@@ -242,13 +253,8 @@ TEST_CASE("an RSA key signs in the ways that pubkey_accepted_algorithms has, by 
   agent.add(key);
   world around;
   around.around.agent_socket = agent.socket();
-  auto settings = around.settings_for(server);
   auto log_in = [&](bool by_agent, const std::string& accepted) {
-    settings.agent = by_agent;
-    settings.key_files = {by_agent ? key + ".pub" : key};
-    settings.pubkey_accepted_algorithms = accepted;
-    driven link{around, settings};
-    return link.open() ? "" : link.failed ? link.failed->text : "neither";
+    return why_no_log_in(around, server, by_agent ? key + ".pub" : key, by_agent, accepted);
   };
   auto seen = [&](const std::string& algorithm) {
     return server.log_count("publickey have " + algorithm + " signature");
@@ -281,13 +287,8 @@ TEST_CASE("a certificate of RSA signs in the ways that pubkey_accepted_algorithm
   agent.add(key); // and the certificate beside it
   world around;
   around.around.agent_socket = agent.socket();
-  auto settings = around.settings_for(server);
   auto log_in = [&](bool by_agent, const std::string& accepted) {
-    settings.agent = by_agent;
-    settings.key_files = {by_agent ? key + "-cert.pub" : key};
-    settings.pubkey_accepted_algorithms = accepted;
-    driven link{around, settings};
-    return link.open() ? "" : link.failed ? link.failed->text : "neither";
+    return why_no_log_in(around, server, by_agent ? key + "-cert.pub" : key, by_agent, accepted);
   };
   const std::string of_certificates = "-cert-v01@openssh.com";
   for (const auto& [way, other] : {std::pair<std::string, std::string>{"rsa-sha2-256", "rsa-sha2-512"},
