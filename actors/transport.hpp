@@ -144,6 +144,9 @@ public:
   virtual time_point computes_until() const = 0;
   /// When to pump at the latest; `time_point::max()`: only when woken.
   virtual time_point next_due() const = 0;
+  /// While it opens: what it waits for now, for people; empty: nothing that is worth a word. A jump host's
+  /// delay is that one's to tell, and a person is told of as `opening_waits`.
+  virtual std::string awaited() const { return {}; }
   /// When the peer was last heard of: any packet counts.
   virtual time_point last_heard() const = 0;
   /// Since when, without a pause, the peer has owed an answer: to the opening of a channel, to a request or

@@ -76,7 +76,8 @@ struct carrier_hindered {
   bool failed = false; ///< something has failed there; else it is paused or busy, or in its first try
 };
 
-/// The same, from that connection to its own pool.
+/// From a connection that is not open yet to its own pool: the same, or what it waits for itself, such as a
+/// server that says nothing. Half a second and more after it began, and whenever that changes.
 struct connection_hindered {
   connection_id connection;
   std::string why;

@@ -96,7 +96,9 @@ struct connection_status {
   /// last.
   bool suspect = false;
   std::string waits_for; ///< of an opening that waits for a person: "a touch (…)"; else empty
-  std::string machine;   ///< that it is on, or heads for; empty: unknown
+  /// Of an opening: what keeps it from being open, once that has lasted half a second; else empty.
+  std::string hindered;
+  std::string machine;                      ///< that it is on, or heads for; empty: unknown
   std::vector<connection_outcome> outcomes; ///< the last 20, the oldest first
 };
 
@@ -226,7 +228,7 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_status& x) {
   return f(x.connection, x.state, x.leases, x.carried, x.probe_failures, x.probing, x.condemned,
            x.leases_served, x.age, x.idle, x.last_rtt, x.usual_rtt, x.success_percent, x.score, x.suspect,
-           x.waits_for, x.machine, x.outcomes);
+           x.waits_for, x.hindered, x.machine, x.outcomes);
 }
 
 template <class Inspector>

@@ -15,6 +15,7 @@
 #include "runtime/system/account.hpp"
 #include "runtime/system/awaited_threads.hpp"
 #include "runtime/system/descriptors.hpp"
+#include "runtime/system/io_scheduler.hpp"
 #include "runtime/system/scheduler_thread.hpp"
 
 namespace moorage {
@@ -84,6 +85,7 @@ void runtime_parts::make_own_system() {
   own_config->load<caf::io::middleman>();
   configure_node(*own_config);
   if (scheduler_threads == 1) { // as few threads altogether: each is made and ended, and wakes another
+    schedule_on_io_thread(*own_config);
     own_config->set("middleman.workers", 0);
     own_config->set("middleman.attach-utility-actors", true);
   }

@@ -40,12 +40,6 @@ void connection_actor_state::take(const carrier_waits& told) {
   drive();
 }
 
-/// Whoever waits behind it is told by its own pool.
-void connection_actor_state::take(carrier_hindered& told) {
-  if (now_in == phase::opening)
-    caf::anon_send(pool, connection_hindered{id, std::move(told.why), told.failed});
-}
-
 void connection_actor_state::fold(carriage_over& event) {
   if (auto over = carried_.extract(event.stream); !over.empty())
     caf::anon_send(pool, carriage_ended{id, over.mapped()});

@@ -178,6 +178,7 @@ void connection_actor_state::drive() {
   if (now_in == phase::over)
     return;
   auto now = self->clock().now();
+  watch_opening(now);
   if (waits_for_turn(now)) {
     set_timer(now);
     return;
@@ -205,21 +206,6 @@ void connection_actor_state::drive() {
     caf::anon_send(self, wake_up{0});
   }
   set_timer(now);
-}
-
-void connection_actor_state::fold(transport_opened& event) {
-  if (now_in != phase::opening)
-    return;
-  now_in = phase::open;
-  caf::anon_send(
-      pool, connection_opened{id, std::move(event.steps), std::move(event.warnings), std::move(event.banner),
-                              std::move(event.certificate), std::move(event.keys), std::move(event.machine),
-                              std::move(event.host_key), std::move(event.machines), std::move(event.files)});
-}
-
-void connection_actor_state::fold(opening_waits& event) {
-  if (now_in == phase::opening)
-    caf::anon_send(pool, connection_waits{id, std::move(event.for_what), event.lasts});
 }
 
 void connection_actor_state::fold(transport_failed& event) {
@@ -327,6 +313,8 @@ void connection_actor_state::set_timer(time_point now) {
   auto due = turn_ == turn::asked && now < until
                  ? until
                  : std::min({link->next_due(), silence_due_, answer_due_, late_due_});
+  if (now_in == phase::opening)
+    due = std::min(due, hindrance_due_);
   if (due >= timer_due_)
     return; // the timer that runs comes earlier and sets the next
   timer_due_ = due;

@@ -119,6 +119,10 @@ private:
   void set_timer(time_point now);
   void be_over();
 
+  // opening.cpp
+  void watch_opening(time_point now);
+  void tell_hindrance();
+
   // carrying.cpp
   bool serves() const { return !leases_.empty() || !carried_.empty(); }
   void begin_to_serve();
@@ -169,6 +173,10 @@ private:
   std::uint64_t kept_alive_ = 0;                    ///< the last keep-alive question
   std::chrono::nanoseconds alive_within_{0};        ///< its answer came with this pump, after so long
   std::deque<std::pair<lease_id, failure>> fenced_; ///< the latest, and why they ended
+  time_point hindrance_due_{};                      ///< while it opens
+  std::string awaited_;                             ///< of the transport, as of the last look
+  carrier_hindered carrier_;                        ///< as its jump told it
+  carrier_hindered hindered_;                       ///< as the pool was told
   std::string why_gone_;                            ///< the link's end, for those who hear of nothing else
   time_point timer_due_ = time_point::max();
   std::uint64_t timer_generation_ = 0;
@@ -179,6 +187,8 @@ private:
 /// Answers of one kind that nobody doubted are told to the pool no more often, so that commands by the
 /// hundred cost it nothing.
 constexpr std::chrono::seconds answers_told_every{1};
+/// An opening says so often at most what it waits for; before the first time nobody wants to know.
+constexpr std::chrono::milliseconds hindrances_told_every{500};
 /// For runs and probes: output is capped by what is kept, and the rest must be drained for the command to
 /// end.
 constexpr std::uint64_t unlimited_credit = std::uint64_t{1} << 62;

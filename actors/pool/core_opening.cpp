@@ -171,7 +171,7 @@ void pool_core::on(const connection_waits& event) {
     note(event_kind::asking, c->id, {}, "waiting for " + c->waits_for);
 }
 
-/// By its jump. One after the other may pass it on, so it is cut.
+/// By its jump, or by a server that is slow. One jump after the other may pass it on, so it is cut.
 void pool_core::on(const connection_hindered& event) {
   auto* c = find(event.connection);
   if (c == nullptr || c->state != connection_state::opening || !c->has_actor)

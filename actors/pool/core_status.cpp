@@ -74,8 +74,8 @@ std::vector<connection_status> pool_core::connections(time_point now) const {
                       static_cast<std::uint32_t>(c.carried.size()), c.health.failures(),
                       static_cast<bool>(c.health.probe()), c.condemned, c.leases_served,
                       between(c.began, now), idle, c.health.last_rtt(), c.past.usual_rtt(),
-                      c.past.success_percent(), c.past.score(), suspect, c.waits_for, c.machine,
-                      c.past.outcomes(now)});
+                      c.past.success_percent(), c.past.score(), suspect, c.waits_for, hindrance_of(c),
+                      c.machine, c.past.outcomes(now)});
   }
   return result;
 }

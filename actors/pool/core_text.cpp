@@ -37,6 +37,14 @@ std::string pool_core::opening_in_words(const connection& c) const {
   return which_try(c) + where + by + why + (c.waits_for.empty() ? "" : ", waiting for " + c.waits_for);
 }
 
+/// What it says of itself names its jump host already.
+std::string pool_core::hindrance_of(const connection& c) const {
+  auto by = "jump host '" + printable(settings_.jump) + "'";
+  return c.hindered.empty() || settings_.jump.empty() || c.hindered.find(by) != std::string::npos
+             ? c.hindered
+             : "the " + by + ": " + c.hindered;
+}
+
 /// How the pool goes on is not said: that is for whoever can steer it, and a command that has ended has no
 /// pool.
 failure pool_core::cannot_connect(std::uint32_t tries, const ssh_error& error) const {
@@ -116,8 +124,7 @@ failure pool_core::trouble() const {
     return back_off_.reason();
   const auto& c = connections_.at(openings_.first());
   if (!c.last_error && c.jump_failed)
-    return {errc::connect_failed, "cannot connect to '" + settings_.name + "': the jump host '" +
-                                      printable(settings_.jump) + "': " + c.hindered};
+    return {errc::connect_failed, "cannot connect to '" + settings_.name + "': " + hindrance_of(c)};
   return c.last_error ? cannot_connect(c.attempt, c.last_error) : failure{};
 }
 

@@ -48,7 +48,7 @@ struct pool_connection {
   bool failed_there = false; ///< its last try, of that machine, which was booked as a failure of it
   std::string waits_for;     ///< what a person has to do for the opening to go on; empty: nothing
   time_point waits_until = time_point::min(); ///< at most
-  std::string hindered;                       ///< why its jump does not carry it yet; empty: nothing was said
+  std::string hindered;                       ///< what keeps it from being open; empty: nothing was said
   bool jump_failed = false;                   ///< something failed there, as was said with it
   bool condemned = false;
   removal_reason reason = removal_reason::lost; ///< why it is condemned or closing

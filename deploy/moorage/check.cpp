@@ -1,9 +1,8 @@
 // `moorage check`: whether a cluster can be used, and how long each step takes.
 #include <algorithm>
 
-#include <nlohmann/json.hpp>
-
 #include "deploy/moorage/advice.hpp"
+#include "deploy/moorage/check.hpp"
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/openings.hpp"
@@ -17,46 +16,8 @@
 namespace moorage::cli {
 
 using clock = std::chrono::steady_clock;
-using json = nlohmann::ordered_json;
 
 namespace {
-
-struct finding {
-  std::string step;
-  std::chrono::nanoseconds took{0};
-  std::string text;
-  bool failed = false;
-  std::string hop = {};     ///< the jump host whose step it is; empty: the cluster itself
-  std::string machine = {}; ///< of the cluster's, where it has several
-  std::string brief = {};   ///< for people, of what the error at the end tells whole; empty: `text`
-  bool again = false;       ///< of a try that failed as one before did, which people are told once
-  std::size_t times = 1;    ///< that one, and those after it
-};
-
-/// A key that a log-in considered, and whose log-in that was.
-struct key_found {
-  std::string hop; ///< the jump host; empty: the cluster itself
-  key_considered key;
-};
-
-struct findings {
-  std::string destination;
-  bool of_node = false;
-  bool was_open = false;
-  std::vector<finding> steps;
-  std::vector<key_found> keys;
-  std::vector<std::string> causes;      ///< jump hosts' errors that `trouble` tells
-  std::vector<std::string> jump_errors; ///< all of them
-  failure trouble;                      ///< code `none`: all is well
-  bool interrupted = false;
-};
-
-template <class Named>
-std::string in_words(Named what) {
-  auto result = to_string(what);
-  std::replace(result.begin(), result.end(), '_', ' ');
-  return result;
-}
 
 /// Of a hop's last log-in: another try considers the same ones again.
 void add_keys(findings& found, const std::vector<event_record>& events, const std::string& hop) {
@@ -87,7 +48,7 @@ void add_openings(findings& found, const std::vector<event_record>& events, cons
   for (const auto& event : events) {
     auto before = found.steps.size();
     for (const auto& step : event.steps)
-      found.steps.push_back({in_words(step.stage), step.took, step.text, false, hop});
+      found.steps.push_back({words_of(step.stage), step.took, step.text, false, hop});
     if (event.what != event_kind::open_failed)
       continue;
     // By the error at the end, which may be of the cluster's last try or of its jump host's.
@@ -109,7 +70,7 @@ void add_openings(findings& found, const std::vector<event_record>& events, cons
     // That one is found out while the log-in is prepared, which says nothing to people.
     auto what = event.error.kind == ssh_failure::no_credentials ? std::string{"nothing to log in with"}
                 : of_jump                                       ? std::string{"not carried by its jump host"}
-                          : in_words(event.error.stage) + ": " + in_words(event.error.kind);
+                          : words_of(event.error.stage) + ": " + words_of(event.error.kind);
     found.steps.push_back(
         {"try failed", {}, event.text, true, hop, {}, told ? what : what + ": " + event.error.text});
     tell_once(found.steps, before);
@@ -149,6 +110,27 @@ void add_way(findings& found, runtime& pools, openings& opened, const std::vecto
     if (events.empty() && was_open_before(pools, hop, open) && !open.empty())
       found.steps.push_back({"connection", {}, "was open already", false, hop});
   }
+}
+
+// What has not come to an end within our patience, and so has told no step: the first hop of them, for which
+// the others wait.
+void add_unfinished(findings& found, runtime& pools, std::vector<std::string> way,
+                    const std::string& cluster) {
+  way.push_back(cluster);
+  for (const auto& hop : way)
+    if (auto listed = pools.connections(hop))
+      for (const auto& each : *listed)
+        if (!each.hindered.empty()) {
+          auto told = found.trouble.text.find(each.hindered) != std::string::npos;
+          found.steps.push_back({"opening",
+                                 each.age,
+                                 each.hindered,
+                                 true,
+                                 hop == cluster ? std::string{} : hop,
+                                 {},
+                                 told ? "not done yet" : std::string{}});
+          return;
+        }
 }
 
 bool probes_by_exec(runtime& pools, const std::string& cluster) {
@@ -258,6 +240,7 @@ findings look(const options& from, pools_at_hand& reached, const signal_watch& s
       opened->wait_for_refusal(std::chrono::milliseconds{500});
     add_way(found, pools, *opened, way);
     add_openings(found, opened->of(from.cluster));
+    add_unfinished(found, pools, way, from.cluster);
     return found;
   }
   std::set<std::string> told;
@@ -277,77 +260,6 @@ findings look(const options& from, pools_at_hand& reached, const signal_watch& s
   if (!machine.empty())
     look_at_others(found, from, pools, *opened, machine, signals);
   return found;
-}
-
-std::string keys_text(const findings& found, bool colours) {
-  table keys{{"KEY", "FROM", "WHAT BECAME OF IT"}};
-  for (const auto& [hop, key] : found.keys) {
-    auto fate = in_words(key.fate);
-    if (!key.why.empty())
-      fate += ": " + printable(key.why, printable_whole);
-    if (!key.advice.empty())
-      fate += "; to do: " + printable(key.advice, printable_whole);
-    auto with = key.fate == key_fate::accepted ? colour::good
-                : key.fate == key_fate::denied ? colour::bad
-                                               : colour::none;
-    keys.add({key.key.empty() ? std::string{"-"} : printable(key.key, printable_whole),
-              (hop.empty() ? "" : printable(hop) + ": ") + printable(key.from, printable_whole),
-              {std::move(fate), with}});
-  }
-  return keys.empty() ? std::string{} : keys.text(colours);
-}
-
-std::string text_of(const options& from, const findings& found, std::chrono::nanoseconds took) {
-  auto colours = has_colours(1);
-  auto result = printable(from.cluster);
-  if (!found.destination.empty() && found.destination != from.cluster)
-    result += " (" + printable(found.destination) + ")";
-  result += found.of_node ? ", by the node" : ", by a connection of our own";
-  result += found.was_open ? ", which was open already\n" : "\n";
-  table steps{{"STEP", ">TOOK", "RESULT"}};
-  for (const auto& each : found.steps) {
-    if (each.again)
-      continue;
-    auto what = each.times > 1 ? std::to_string(each.times) + " tries failed" : each.step;
-    steps.add({{(each.hop.empty() ? "" : printable(each.hop) + ": ") +
-                    (each.machine.empty() ? "" : printable(each.machine) + ": ") + what,
-                each.failed ? colour::bad : colour::none},
-               each.took.count() == 0 ? std::string{"-"} : measured(each.took),
-               {each.brief.empty() ? each.text : each.brief, each.failed ? colour::bad : colour::none}});
-  }
-  if (!steps.empty())
-    result += steps.text(colours);
-  result += keys_text(found, colours);
-  auto verdict = found.trouble.code == errc::none ? painted("all is well", colour::good, colours)
-                 : found.interrupted              ? painted("interrupted", colour::busy, colours)
-                                                  : painted("not well", colour::bad, colours);
-  return result + verdict + " after " + measured(took) + "\n";
-}
-
-std::string json_of(const options& from, const findings& found, std::chrono::nanoseconds took) {
-  auto steps = json::array();
-  for (const auto& each : found.steps)
-    steps.push_back({{"cluster", each.hop.empty() ? from.cluster : each.hop},
-                     {"machine", each.machine.empty() ? json{} : json(each.machine)},
-                     {"step", each.step},
-                     {"took_seconds", seconds_of(each.took)},
-                     {"text", each.text},
-                     {"failed", each.failed}});
-  auto keys = json::array();
-  for (const auto& [hop, key] : found.keys) {
-    auto one = to_json(key);
-    one["cluster"] = hop.empty() ? from.cluster : hop;
-    keys.push_back(std::move(one));
-  }
-  return json_text({{"cluster", from.cluster},
-                    {"destination", found.destination},
-                    {"well", found.trouble.code == errc::none},
-                    {"by_node", found.of_node},
-                    {"was_open", found.was_open},
-                    {"took_seconds", seconds_of(took)},
-                    {"steps", steps},
-                    {"keys", keys},
-                    {"trouble", found.trouble.code == errc::none ? json{} : to_json(found.trouble)}});
 }
 
 } // namespace

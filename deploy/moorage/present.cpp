@@ -42,6 +42,8 @@ table::cell state_of(const connection_status& connection) {
   auto text = to_string(connection.state);
   if (!connection.waits_for.empty())
     text += ", waiting for " + printable(connection.waits_for, printable_whole);
+  if (!connection.hindered.empty())
+    text += ": " + printable(connection.hindered, printable_whole);
   if (connection.probing)
     text += ", probing";
   else if (connection.suspect)

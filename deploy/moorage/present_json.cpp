@@ -175,6 +175,7 @@ json to_json(const connection_status& connection) {
           {"suspect", connection.suspect},
           {"machine", connection.machine.empty() ? json{} : json(connection.machine)},
           {"waits_for", connection.waits_for.empty() ? json{} : json(connection.waits_for)},
+          {"hindered", connection.hindered.empty() ? json{} : json(connection.hindered)},
           {"success_percent", connection.success_percent},
           {"last_round_trip_seconds", seconds_or_null(connection.last_rtt)},
           {"usual_round_trip_seconds", seconds_or_null(connection.usual_rtt)},

@@ -256,3 +256,38 @@ TEST_CASE("a pool keeps its latest errors, a bounded number of them, though nobo
   }
   CHECK(world.ask<error_list>(get_errors{"alpha"}).value().errors.size() == errors_kept);
 }
+
+TEST_CASE("an opening that lasts says what it waits for, when that changes, and no more once it is open") {
+  virtual_world world{plain_cluster(1)};
+  world.network->open_takes = 10s;
+  world.network->awaited = "the server has said nothing since";
+  holder impatient{world}, patient{world};
+  impatient.acquire(2s);
+  patient.acquire(1min);
+  auto told = [&] { return world.connections().at(0).hindered; };
+  world.pass(450ms);
+  CHECK(told() == "");
+  world.pass(100ms);
+  CHECK(told() == world.network->awaited);
+  world.network->awaited = "waiting for the server's answer to a key";
+  world.pass(500ms);
+  CHECK(told() == world.network->awaited);
+  world.pass(1s);
+  REQUIRE(impatient.heard->refusals.size() == 1);
+  CHECK_THAT(impatient.heard->refusals.at(0).text,
+             Contains("1 opening (try 1 of 3: waiting for the server's answer to a key)"));
+  world.pass(10s);
+  REQUIRE(patient.heard->grants.size() == 1);
+  CHECK(told() == "");
+}
+
+TEST_CASE("an opening that takes no longer than openings do says nothing of what it waits for") {
+  virtual_world world{plain_cluster(1)};
+  world.network->open_takes = 400ms;
+  world.network->awaited = "the server has said nothing since";
+  holder user{world};
+  user.acquire(200ms);
+  world.pass(300ms);
+  REQUIRE(user.heard->refusals.size() == 1);
+  CHECK_THAT(user.heard->refusals.at(0).text, Contains("1 opening (try 1 of 3)"));
+}

@@ -22,6 +22,7 @@ struct scripted_network {
   std::chrono::nanoseconds open_takes{0};
   ssh_error open_fails; ///< none: it succeeds
   bool open_hangs = false;
+  std::string awaited;                        ///< by an opening
   std::string banner;                         ///< of the log-in
   std::vector<std::string> warnings;          ///< of the opening, whatever becomes of it
   std::size_t computes = 0;                   ///< pumps of an opening that compute
@@ -114,6 +115,7 @@ public:
     return opening_ && !open_ && !closing_ && computed_ < network_->computes ? deadline_ : time_point::min();
   }
   time_point next_due() const override { return due_; }
+  std::string awaited() const override { return network_->awaited; }
   time_point last_heard() const override { return heard_; }
   time_point owed_since() const override { return owed_since_; }
   std::uint64_t answers() const override { return answers_; }

@@ -195,12 +195,15 @@ std::string connector::text() const {
   return peer().text + (failures_.empty() ? "" : " (after " + failures_ + ")");
 }
 
+std::string connector::awaited() const {
+  return (failures_.empty() ? "" : failures_ + "; ") +
+         (at_ < endpoints_.size() ? endpoints_[at_].text + ": no answer; " : "") +
+         "check the address, the firewall and the VPN";
+}
+
 ssh_error connector::overdue(std::chrono::milliseconds patience) const {
-  std::string text = destination_ + ": no connection within " + format_duration(patience) + ": ";
-  text += failures_.empty() ? "" : failures_ + "; ";
-  if (at_ < endpoints_.size())
-    text += endpoints_[at_].text + ": no answer; ";
-  return {reached_, ssh_failure::timed_out, text + "check the address, the firewall and the VPN"};
+  return {reached_, ssh_failure::timed_out,
+          destination_ + ": no connection within " + format_duration(patience) + ": " + awaited()};
 }
 
 } // namespace moorage

@@ -59,6 +59,8 @@ public:
   const ssh_error& error() const { return error_; }
   /// The failure to report when the opening's deadline passes while this waits.
   ssh_error overdue(std::chrono::milliseconds patience) const;
+  /// What this waits for, and what became of the addresses before.
+  std::string awaited() const;
   time_point next_due() const { return due_; }
 
 private:

@@ -379,16 +379,18 @@ prepared preparation::take() {
   return result;
 }
 
-ssh_error preparation::overdue() const {
+std::string preparation::awaited() const {
   auto stuck = threads_.held_up_by(cluster_);
   if (!stuck.empty())
     stuck = "; the calls that block, of which a cluster makes " +
             std::to_string(blocking_threads::threads_a_cluster) + " at once, are in: " + stuck;
-  if (!look_up_)
-    return {ssh_stage::look_up, ssh_failure::timed_out,
-            "the look-up of the name '" + host_ + "' was not answered" + stuck};
-  return {ssh_stage::prepare, ssh_failure::timed_out,
-          "key files, known_hosts files or the secret store could not be read in time" + stuck};
+  return (look_up_ ? "key files, known_hosts files or the secret store could not be read in time"
+                   : "the look-up of the name '" + host_ + "' was not answered") +
+         stuck;
+}
+
+ssh_error preparation::overdue() const {
+  return {look_up_ ? ssh_stage::prepare : ssh_stage::look_up, ssh_failure::timed_out, awaited()};
 }
 
 } // namespace moorage

@@ -108,6 +108,8 @@ public:
 
   /// The failure to report when the opening's deadline passes while this waits: says which call is stuck.
   ssh_error overdue() const;
+  /// Which call is waited for.
+  std::string awaited() const;
 
 private:
   struct read_files {

@@ -77,6 +77,29 @@ bool ssh_transport::says_too_much() {
   return true;
 }
 
+std::string ssh_transport::awaited() const {
+  if (!opening_ || opening_->began == time_point{} || opening_->time_left)
+    return {};
+  const auto& o = *opening_;
+  switch (phase_) {
+  case phase::preparing:
+    return destination_ + ": " + o.preparing->awaited();
+  case phase::connecting:
+    return destination_ + ": " +
+           (o.connecting ? o.connecting->awaited() : "the proxy command is being started");
+  case phase::exchanging_keys:
+    if (link_.bytes_out() == 0 || (way_ && !way_->note->begun()))
+      return {};
+    return where() + ": " + silence() + said_by_proxy() + tried_before();
+  case phase::remembering:
+    return where() + ": the new host key is being written to known_hosts";
+  case phase::logging_in:
+    return where() + ": waiting for " + o.logging_in->waiting_for();
+  default:
+    return {};
+  }
+}
+
 /// The opening's deadline has passed: who kept us waiting?
 ssh_error ssh_transport::overdue() const {
   const auto& o = *opening_;

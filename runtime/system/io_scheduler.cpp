@@ -1,0 +1,92 @@
+#include "runtime/system/io_scheduler.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/detail/thread_safe_actor_clock.hpp>
+#include <caf/io/middleman.hpp>
+#include <caf/resumable.hpp>
+#include <caf/scheduler/abstract_coordinator.hpp>
+
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace moorage {
+
+namespace {
+
+class io_scheduler final : public caf::scheduler::abstract_coordinator {
+public:
+  using abstract_coordinator::abstract_coordinator;
+
+  static caf::actor_system::module* make(caf::actor_system& system, caf::detail::type_list<>) {
+    return new io_scheduler{system};
+  }
+
+  void enqueue(caf::resumable* what) override {
+    if (add(what))
+      io().post([this] { run(); });
+  }
+
+  caf::detail::thread_safe_actor_clock& clock() noexcept override { return clock_; }
+
+protected:
+  void start() override {
+    timer_ = std::thread{[this] {
+      system().thread_started();
+      clock_.run_dispatch_loop();
+      system().thread_terminates();
+    }};
+  }
+
+  /// The middleman has been stopped, and its thread with it: what is told to end now does so here.
+  void stop() override {
+    clock_.cancel_dispatch_loop();
+    timer_.join();
+    {
+      std::lock_guard guard{mutex_};
+      ended_ = true;
+    }
+    while (run())
+      ;
+  }
+
+private:
+  caf::io::network::multiplexer& io() { return system().middleman().backend(); }
+
+  /// True: the thread is to be told that there are some.
+  bool add(caf::resumable* what) {
+    std::lock_guard guard{mutex_};
+    waiting_.push_back(what);
+    return waiting_.size() == 1 && !ended_;
+  }
+
+  /// Those that wait now; the others after the next look at the sockets. False: there were none.
+  bool run() {
+    std::unique_lock guard{mutex_};
+    const auto turn = std::exchange(waiting_, {});
+    guard.unlock();
+    for (auto* each : turn)
+      if (each->resume(&io(), max_throughput_) == caf::resumable::resume_later)
+        enqueue(each);
+      else
+        caf::intrusive_ptr_release(each);
+    return !turn.empty();
+  }
+
+  caf::detail::thread_safe_actor_clock clock_;
+  std::thread timer_;
+  // edge: host threads and the clock's enqueue, the thread of input and output runs.
+  std::mutex mutex_;
+  std::vector<caf::resumable*> waiting_;
+  bool ended_ = false; ///< the thread
+};
+
+} // namespace
+
+void schedule_on_io_thread(caf::actor_system_config& config) {
+  config.load<io_scheduler>();
+}
+
+} // namespace moorage

@@ -1,0 +1,86 @@
+// What an opening says that it waits for, while it does: the cause, for who gives up before it has failed.
+#include <catch2/catch.hpp>
+
+#include <future>
+
+#include "tests/ssh/transport_driver.hpp"
+#include "tests/support/listener.hpp"
+
+using namespace moorage;
+using namespace moorage::test;
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
+using support::breakage;
+using support::fake_faults;
+using support::fake_sshd;
+using support::phase;
+
+namespace {
+
+/// True: the opening has come to say so, and is not over.
+bool comes_to_say(driven& link, const std::string& words) {
+  link.it->open();
+  link.until(
+      [&] { return link.it->awaited().find(words) != std::string::npos || link.opened || link.failed; });
+  UNSCOPED_INFO("it waits for: " << link.it->awaited());
+  return !link.opened && !link.failed;
+}
+
+} // namespace
+
+TEST_CASE("an opening says what it waits for at each stage, and of which server", "[transport]") {
+  auto [at, words] = GENERATE(table<phase, const char*>({
+      {phase::accepted, "the server took the connection and has said nothing since"},
+      {phase::key_exchange, "fell silent in the key exchange"},
+      {phase::authentication, "waiting for the server's answer to "},
+  }));
+  fake_faults faults;
+  faults.break_at = at;
+  faults.break_how = breakage::silence;
+  fake_sshd server{faults};
+  world around;
+  driven link{around, around.settings_for(server)};
+  REQUIRE(comes_to_say(link, words));
+  auto name = "tester@[127.0.0.1]:" + std::to_string(server.port());
+  CHECK_THAT(link.it->awaited(), Contains(name + " (127.0.0.1:" + std::to_string(server.port()) + "): "));
+}
+
+TEST_CASE("an opening says of which address it awaits an answer", "[transport]") {
+  support::listener deaf{"127.0.0.2", 0}; // its backlog is full: further connects get no answer
+  unique_fd fillers[4];
+  for (auto& each : fillers)
+    each = deaf.connect();
+  world around;
+  fake_sshd server;
+  auto settings = around.settings_for(server);
+  settings.host = deaf.host();
+  settings.port = deaf.port();
+  driven link{around, settings};
+  CHECK(comes_to_say(link, "127.0.0.2:" + std::to_string(deaf.port()) + ": no answer; check the address"));
+}
+
+TEST_CASE("an opening says that a name is not looked up yet", "[transport]") {
+  std::promise<void> answered;
+  world around;
+  around.resolve = [gate = answered.get_future().share()](const std::string&, std::uint16_t) {
+    gate.wait();
+    return resolution{};
+  };
+  fake_sshd server;
+  auto settings = around.settings_for(server);
+  settings.host = "login.example";
+  {
+    driven link{around, settings};
+    CHECK(comes_to_say(link, "the look-up of the name 'login.example' was not answered"));
+  }
+  answered.set_value();
+}
+
+TEST_CASE("what is open waits for nothing", "[transport]") {
+  fake_sshd server;
+  world around;
+  driven link{around, around.settings_for(server)};
+  CHECK(link.it->awaited() == "");
+  REQUIRE(link.open());
+  CHECK(link.it->awaited() == "");
+}
