@@ -4,6 +4,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <functional>
+#include <future>
+#include <memory>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -232,37 +235,67 @@ std::string label_of(const exec_options& from) {
   return from.label.empty() ? "exec " + std::to_string(getpid()) : from.label;
 }
 
-// `spent`: of the patience, on a node that had to be started first.
-result<lease> acquire(const options& from, runtime& pools, const signal_watch& signals,
-                      std::chrono::milliseconds spent) {
+struct begun_command {
+  lease held;
+  stream output;
+};
+
+// What is to be run as soon as there is a lease.
+struct command_to_begin {
+  exec_request request;
+  std::atomic<bool>& sent;
+  std::promise<result<begun_command>> begun = {};
+
+  void take(result<lease> granted) {
+    if (!granted)
+      return begun.set_value(granted.error());
+    sent = true;
+    auto output = granted->open_last(std::move(request));
+    begun.set_value(begun_command{std::move(*granted), std::move(output)});
+  }
+};
+
+// The thread that hears of the lease begins the command, so that none has to wake for it. `spent`: of the
+// patience, on a node that had to be started first.
+result<begun_command> begin(const options& from, runtime& pools, const signal_watch& signals,
+                            std::chrono::milliseconds spent, const std::shared_ptr<command_to_begin>& what) {
   auto patience = from.patience.count() > 0 ? std::max(from.patience - spent, std::chrono::milliseconds{0})
                                             : from.patience;
   acquire_options how{patience, label_of(from.exec), signals.token()};
   how.wait_for_ready = from.patience.count() > 0; // whoever says how long means it
   how.machine = from.exec.machine;
-  return waiting_words{from, pools}.wait(pools.async().acquire(from.cluster, std::move(how)));
+  what->begun = {};
+  auto begun = what->begun.get_future();
+  pools.async()
+      .acquire(from.cluster, std::move(how))
+      .then([what](result<lease> granted) { what->take(std::move(granted)); },
+            [](const std::function<void()>& at_once) { at_once(); });
+  waiting_words{from, pools}.until([&begun](std::chrono::milliseconds patience) {
+    return begun.wait_for(patience) == std::future_status::ready;
+  });
+  return begun.get();
 }
 
 ending work(const options& from, const configuration& config, pools_at_hand& reached, signal_watch& signals,
             std::atomic<bool>& sent, exec_request request) {
   auto& pools = *reached.pools;
-  auto lease = acquire(from, pools, signals, reached.took);
-  if (!lease && reached.of_node && !reached.distant && lease.error().code == errc::unknown_cluster) {
-    if (auto unknown = make_known(pools, from, config, signals, lease.error()); unknown.code != errc::none) {
+  auto what = std::make_shared<command_to_begin>(std::move(request), sent);
+  auto ran = begin(from, pools, signals, reached.took, what);
+  if (!ran && reached.of_node && !reached.distant && ran.error().code == errc::unknown_cluster) {
+    if (auto unknown = make_known(pools, from, config, signals, ran.error()); unknown.code != errc::none) {
       refuse(unknown);
       return {exec_failed, 0};
     }
-    lease = acquire(from, pools, signals, reached.took);
+    ran = begin(from, pools, signals, reached.took, what);
   }
-  if (!lease) {
-    outcome never{outcome_kind::never_sent, 0, {}, lease.error()};
-    auto advice = advice_for(from, lease.error(), reached);
+  if (!ran) {
+    outcome never{outcome_kind::never_sent, 0, {}, ran.error()};
+    auto advice = advice_for(from, ran.error(), reached);
     return report(from, never, {}, signals.caught(), advice);
   }
-  sent = true;
+  auto& [lease, stream] = *ran;
   std::set<std::string> told;
-  tell_of_log_in(from, *lease, told);
-  auto stream = lease->open_last(std::move(request));
+  tell_of_log_in(from, lease, told);
   collected kept;
   auto begun = false;
   {
@@ -274,19 +307,19 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
       input.emplace(stream);
     for (stream::chunk chunk; stream.read(chunk);) {
       if (!std::exchange(begun, true))
-        tell_of_log_in(from, *lease, told);
+        tell_of_log_in(from, lease, told);
       if (kept.unwritten == 0 && !take(chunk, from.json, kept))
         stream.cancel(leave_after);
     }
     stream.cancel(leave_after);
   }
   auto ended = stream.ended();
-  tell_of_log_in(from, *lease, told);
-  auto machine = lease->machine();
+  tell_of_log_in(from, lease, told);
+  auto machine = lease.machine();
   // What was seen to end took the lease with it. Else this waits for the answer, so that the pool does not
   // stop with the lease still out, nor takes it for one whose holder died; what became of it changes nothing.
   if (ended.kind == outcome_kind::never_sent || ended.kind == outcome_kind::maybe_ran)
-    static_cast<void>(lease->release());
+    static_cast<void>(lease.release());
   return report(from, ended, kept, signals.caught(), {}, machine);
 }
 

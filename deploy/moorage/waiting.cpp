@@ -40,9 +40,13 @@ void tell_of_log_in(const options& from, const lease& granted, std::set<std::str
 }
 
 result<lease> waiting_words::wait(pending<result<lease>> asked) {
-  while (from_.quiet == 0 && !asked.wait_for(between_looks))
-    tell((waited_ += between_looks) >= first_look);
+  until([&asked](std::chrono::milliseconds patience) { return asked.wait_for(patience); });
   return asked.get();
+}
+
+void waiting_words::until(const std::function<bool(std::chrono::milliseconds)>& over) {
+  while (from_.quiet == 0 && !over(between_looks))
+    tell((waited_ += between_looks) >= first_look);
 }
 
 /// Nobody else can go on with it, so it is told at the first look.

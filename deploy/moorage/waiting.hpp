@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <set>
 #include <string>
 
@@ -24,6 +25,8 @@ public:
   waiting_words(const options& from, runtime& pools) : from_(from), pools_(pools) {}
 
   result<lease> wait(pending<result<lease>> asked);
+  /// The same for whoever waits otherwise: `over` waits so long at most; true: there is nothing to wait for.
+  void until(const std::function<bool(std::chrono::milliseconds)>& over);
 
 private:
   void tell_of_persons(const pool_status& pool);
