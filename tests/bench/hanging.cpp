@@ -86,13 +86,20 @@ void acquire_beside(runtime& rt, const hanging& one, const effort& effort, figur
   };
   auto beside_p99 = [&] {
     one.begin();
-    let_pass(200ms); // until all that can be done has been done
-    auto result = quiet_p99();
-    const bool hung = one.hangs();
+    double result = 0;
+    bool hung = false;
+    try {
+      let_pass(200ms); // until all that can be done has been done
+      result = quiet_p99();
+      hung = one.hangs();
+    } catch (...) {
+      one.end(); // other rows come after it
+      throw;
+    }
     one.end();
     let_pass(50ms);
     if (!hung)
-      throw std::runtime_error(one.name + ": it did not hang");
+      throw std::runtime_error("it did not hang");
     return result;
   };
   beside_p99(); // what is allocated once
@@ -127,13 +134,13 @@ void beside_hung_ssh(const fake_cluster& healthy, const effort& effort, figures&
       if (!in_front.begun().empty())
         return;
       if (over)
-        throw std::runtime_error("ssh-config: a reload began no ssh");
+        throw std::runtime_error("a reload began no ssh");
     }
   };
   auto end = [&] {
     unwanted->request_stop();
     if (!reload->wait_for(20s))
-      throw std::runtime_error("ssh-config: a reload did not end with its ssh");
+      throw std::runtime_error("a reload did not end with its ssh");
   };
   auto hangs = [&] {
     auto all = in_front.begun();
@@ -144,59 +151,93 @@ void beside_hung_ssh(const fake_cluster& healthy, const effort& effort, figures&
   acquire_beside(rt, ssh, effort, into);
 }
 
+void beside_hung_agent(runtime& rt, cluster_settings settings, const effort& effort, figures& into) {
+  support::hung_agent agent;
+  settings.key_files.clear();
+  settings.agent = true;
+  settings.agent_socket = agent.socket();
+  acquire_beside(rt, of_pool(rt, "agent", "an agent that answers nothing", settings), effort, into);
+}
+
+void beside_hung_proxy(runtime& rt, cluster_settings settings, const effort& effort, figures& into) {
+  settings.proxy_command = "sleep 600";
+  acquire_beside(rt, of_pool(rt, "proxy", "a proxy command that says nothing", settings), effort, into);
+}
+
+void beside_hung_files(runtime& rt, const cluster_settings& five, const effort& effort, figures& into) {
+  // Another one each time: the threads that are stuck in one come back when it goes.
+  std::optional<support::hung_folder> files;
+  auto in_files = of_pool(rt, "files", "a file system that hangs in open", five);
+  in_files.begin = [&rt, &files, settings = five]() mutable {
+    if (!files.emplace())
+      throw std::runtime_error(files->why_not());
+    settings.name = "hung";
+    settings.known_hosts_files = {*files / "known_hosts"};
+    rt.register_cluster(settings).value();
+  };
+  in_files.end = [&files, end = in_files.end] {
+    end();
+    files.reset();
+  };
+  acquire_beside(rt, in_files, effort, into);
+}
+
+void beside_hung_jump(const cluster_settings& five, const effort& effort, figures& into) {
+  support::real_sshd outer;
+  auto gate = still(address_of(outer), "gate", 1);
+  runtime rt{quiet({five, gate})};
+  wait_idle(rt, "alpha", hung_connections);
+  wait_idle(rt, "gate", 1);
+  auto settings = five;
+  settings.jump = "gate";
+  auto jump = of_pool(rt, "jump", "a jump host that stands still", settings);
+  jump.begin = [&outer, begin = jump.begin] {
+    outer.freeze();
+    begin();
+  };
+  jump.end = [&outer, end = jump.end] {
+    end();
+    outer.thaw();
+  };
+  acquire_beside(rt, jump, effort, into);
+}
+
+/// Rows of which one that cannot be measured keeps none of the others from it.
+class rows_apart {
+public:
+  void measure(const std::string& name, const std::function<void()>& row) {
+    try {
+      row();
+    } catch (const std::exception& problem) {
+      why_not_ += fmt::format("{}{}: {}", why_not_.empty() ? "" : "; ", name, problem.what());
+    }
+  }
+  /// Throws what was wrong with all of them.
+  void end() const {
+    if (!why_not_.empty())
+      throw std::runtime_error(why_not_);
+  }
+
+private:
+  std::string why_not_;
+};
+
 } // namespace
 
 void acquire_beside_hanging(const effort& effort, figures& into) {
   fake_cluster healthy;
   auto five = still(healthy.at(), "alpha", hung_connections);
+  rows_apart rows;
   {
     runtime rt{quiet({five})};
     wait_idle(rt, "alpha", hung_connections);
-    auto settings = five;
-    support::hung_agent agent;
-    settings.key_files.clear();
-    settings.agent = true;
-    settings.agent_socket = agent.socket();
-    acquire_beside(rt, of_pool(rt, "agent", "an agent that answers nothing", settings), effort, into);
-    settings = five;
-    settings.proxy_command = "sleep 600";
-    acquire_beside(rt, of_pool(rt, "proxy", "a proxy command that says nothing", settings), effort, into);
-    // Another one each time: the threads that are stuck in one come back when it goes.
-    std::optional<support::hung_folder> files;
-    auto in_files = of_pool(rt, "files", "a file system that hangs in open", five);
-    in_files.begin = [&rt, &files, settings = five]() mutable {
-      if (!files.emplace())
-        throw std::runtime_error(files->why_not());
-      settings.name = "hung";
-      settings.known_hosts_files = {*files / "known_hosts"};
-      rt.register_cluster(settings).value();
-    };
-    in_files.end = [&files, end = in_files.end] {
-      end();
-      files.reset();
-    };
-    acquire_beside(rt, in_files, effort, into);
+    rows.measure("agent", [&] { beside_hung_agent(rt, five, effort, into); });
+    rows.measure("proxy", [&] { beside_hung_proxy(rt, five, effort, into); });
+    rows.measure("files", [&] { beside_hung_files(rt, five, effort, into); });
   }
-  {
-    support::real_sshd outer;
-    auto gate = still(address_of(outer), "gate", 1);
-    runtime rt{quiet({five, gate})};
-    wait_idle(rt, "alpha", hung_connections);
-    wait_idle(rt, "gate", 1);
-    auto settings = five;
-    settings.jump = "gate";
-    auto jump = of_pool(rt, "jump", "a jump host that stands still", settings);
-    jump.begin = [&outer, begin = jump.begin] {
-      outer.freeze();
-      begin();
-    };
-    jump.end = [&outer, end = jump.end] {
-      end();
-      outer.thaw();
-    };
-    acquire_beside(rt, jump, effort, into);
-  }
-  beside_hung_ssh(healthy, effort, into);
+  rows.measure("jump", [&] { beside_hung_jump(five, effort, into); });
+  rows.measure("ssh-config", [&] { beside_hung_ssh(healthy, effort, into); });
+  rows.end();
 }
 
 } // namespace moorage::bench

@@ -44,6 +44,22 @@ struct trial {
   std::string ends_here = {}; ///< how it ends for moorage; empty: as for ssh
 };
 
+/// Without their ends.
+lines lines_of(const std::string& text);
+
+/// Whether `moorage exec` and `moorage config` are compared by it, too: every third by the alias alone.
+inline bool is_tried_by_others(const trial& of, std::size_t place_in_list) {
+  return place_in_list % 3 == 0 && of.words == lines{"lumi"};
+}
+
+/// What is compared, each list by the test of its name's file.
+namespace trials {
+std::vector<trial> keys_of_a_host(), keys_of_no_use(), keys_of_words(), keys_of_agents(), certificates();
+std::vector<trial> keys_of_hosts(), files_of_known_hosts(), certified_hosts(), bad_lines();
+std::vector<trial> hosts_and_matches(), included_files(), destinations_in_words(), jumps(), jumps_of_words(),
+    keys_of_jumps();
+} // namespace trials
+
 /// Three sshds (at 127.0.0.1, .2 and .3; `gate` has a user of its own, where we are root), which let in the
 /// keys k1, k2, rsa, ecdsa and locked (which has a passphrase, and `unlocked` has none), and certificates of
 /// their authority. Nobody lets in w1 (which is also in `open`, for all to read), w2 and lockedw, nor c1 and
@@ -55,8 +71,9 @@ public:
 
   /// Has both do it, and compares what came of it: where from and whereto each sshd was connected to, as
   /// whom, which keys and certificates it was shown in which order and which it took; the command's output
-  /// and exit code; and what known_hosts holds afterwards. Where the user has keys of ssh's usual names,
-  /// trials that name none are left out: both would look for them in the real home.
+  /// and exit code; and what known_hosts holds afterwards. Some are tried by `moorage exec` as well, and
+  /// their `moorage config` is compared with `ssh -G`. Where the user has keys of ssh's usual names, trials
+  /// that name none are left out: both would look for them in the real home.
   void compare(const std::vector<trial>& all);
 
   /// From now on `far` has a certificate of the same authority, <authority>, for its host key.
@@ -75,12 +92,17 @@ private:
     std::string words; ///< all of the program's own
   };
 
-  void compare_one(const trial& of);
+  enum class client { ssh, moorage_ssh, moorage_exec };
+
+  void compare_one(const trial& of, bool by_others_too);
+  void compare_settings(const trial& of);
+  void check(const trial& of, const account& ssh, client whose);
   void make_keys();
   std::string written(std::string text) const;
   void prepare(const trial& of);
   std::filesystem::path place(const std::string& name);
-  account account_of(const trial& of, bool moorage);
+  program_spec asking(const trial& of, client who) const;
+  account account_of(const trial& of, client who);
   void settle();
   void add_log(server& of, account& to) const;
   std::string named(std::string text) const;

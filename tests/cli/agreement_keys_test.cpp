@@ -16,9 +16,8 @@ const std::string likeliest =
 
 } // namespace
 
-TEST_CASE("the keys of a Host are shown as by ssh, at real servers: several, tokens, variables, quotes") {
-  agreement both;
-  both.compare({
+std::vector<trial> trials::keys_of_a_host() {
+  return {
       {.config = "Host lumi\n<far> IdentityFile <k>/w1\n IdentityFile <k>/w2\n IdentityFile <k>/k1\n"
                  " IdentityFile <k>/k2\n"},
       {.config = "Host lumi\n<far> IdentityFile <k>/w1\n IdentityFile <k>/w2\n", .ends = "denied"},
@@ -42,13 +41,16 @@ TEST_CASE("the keys of a Host are shown as by ssh, at real servers: several, tok
        .differing = {"ssh: <reached>"}},
       {.config = "Host lumi\n<far> identityfile=\"<k>/with blank/k\"\n\tIDENTITYFILE\t=  <k>/k1  \n",
        .copies = {{"w1", "with blank/k"}}},
-  });
+  };
 }
 
-TEST_CASE("keys that cannot be used, of other kinds, or of the words are shown as by ssh, or not, at real "
-          "servers") {
+TEST_CASE("the keys of a Host are shown as by ssh, at real servers: several, tokens, variables, quotes") {
   agreement both;
-  both.compare({
+  both.compare(trials::keys_of_a_host());
+}
+
+std::vector<trial> trials::keys_of_no_use() {
+  return {
       {.config = "Host lumi\n<far> IdentityFile <k>/missing\n IdentityFile <k>/known\n IdentityFile <k>/by\n"
                  " IdentityFile <k>/k1\n",
        .copies = {{"w1", "by/w1"}}},
@@ -81,15 +83,19 @@ TEST_CASE("keys that cannot be used, of other kinds, or of the words are shown a
        .because = "no key is shown twice",
        .differing = {"ssh: <turned down> ED25519 w1"}},
       {.config = "Host lumi\n<far>", .words = {"-i", "<k>/w1", "-i", "<k>/k2", "lumi"}},
-  });
+  };
 }
 
-TEST_CASE("a key of the words beside a Host's that is missing, and tokens in words, are as with ssh, at real "
+TEST_CASE("keys that cannot be used, of other kinds, or of the words are shown as by ssh, or not, at real "
           "servers") {
   agreement both;
+  both.compare(trials::keys_of_no_use());
+}
+
+std::vector<trial> trials::keys_of_words() {
   const std::string far = "Host lumi\n<far> IdentityFile <k>/k1\n";
   const std::map<std::string, std::string> elsewhere{{"MINE", "<agent>"}, {"SSH_AUTH_SOCK", "<k>/nobody"}};
-  both.compare({
+  return {
       {.config = "Host lumi\n<far> IdentitiesOnly yes\n IdentityFile <k>/missing\n",
        .words = {"-i", "<k>/k1", "lumi"}},
       {.config = "Host lumi\n<far> IdentityFile <k>/by/%k\n", .copies = {{"k1", "by/lumi"}}},
@@ -114,14 +120,19 @@ TEST_CASE("a key of the words beside a Host's that is missing, and tokens in wor
        .words = {"-o", "IdentityAgent=${MINE}", "lumi"},
        .agent = {"k2"},
        .environment = elsewhere},
-  });
+  };
 }
 
-TEST_CASE("an agent's keys are shown as by ssh, at real servers, IdentitiesOnly and IdentityAgent too") {
+TEST_CASE("a key of the words beside a Host's that is missing, and tokens in words, are as with ssh, at real "
+          "servers") {
   agreement both;
+  both.compare(trials::keys_of_words());
+}
+
+std::vector<trial> trials::keys_of_agents() {
   const std::string only = "Host lumi\n<far> IdentitiesOnly yes\n";
   const std::string three = " IdentityFile <k>/w2\n IdentityFile <k>/w1\n IdentityFile <k>/k1\n";
-  both.compare({
+  return {
       {.config = "Host lumi\n<far>", .agent = {"w1", "w2", "k1"}},
       {.config = only,
        .ends = "denied",
@@ -173,14 +184,18 @@ TEST_CASE("an agent's keys are shown as by ssh, at real servers, IdentitiesOnly 
       {.config = "Host lumi\n<far> IdentityAgent <agent>\n",
        .agent = {"k2"},
        .environment = {{"SSH_AUTH_SOCK", "<k>/nobody"}}},
-  });
+  };
 }
 
-TEST_CASE("certificates are shown as by ssh, at real servers: beside a key, named, in the agent, run out") {
+TEST_CASE("an agent's keys are shown as by ssh, at real servers, IdentitiesOnly and IdentityAgent too") {
   agreement both;
+  both.compare(trials::keys_of_agents());
+}
+
+std::vector<trial> trials::certificates() {
   const std::string apart = " CertificateFile <k>/apart.pub\n";
   const std::string c2 = "ssh: <turned down> ED25519 c2";
-  both.compare({
+  return {
       {.config = "Host lumi\n<far> IdentityFile <k>/c2\n", .because = likeliest, .differing = {c2}},
       {.config = "Host lumi\n<far> IdentityFile <k>/w1\n IdentityFile <k>/c2\n",
        .because = likeliest,
@@ -219,5 +234,10 @@ TEST_CASE("certificates are shown as by ssh, at real servers: beside a key, name
       {.config = "Host lumi\n<far>", .words = {"-i", "<k>/c1", "-oCertificateFile=<k>/apart.pub", "lumi"}},
       {.config = "Host lumi\n<far> IdentityFile <k>/c1\n IdentityFile <k>/k1\n" + apart +
                  " PubkeyAcceptedAlgorithms ssh-ed25519\n"},
-  });
+  };
+}
+
+TEST_CASE("certificates are shown as by ssh, at real servers: beside a key, named, in the agent, run out") {
+  agreement both;
+  both.compare(trials::certificates());
 }

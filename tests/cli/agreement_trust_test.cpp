@@ -16,9 +16,8 @@ const std::string never_taken = "changed and revoked keys are refused under ever
 
 } // namespace
 
-TEST_CASE("a host's key is taken, written down or refused as by ssh, at real servers") {
-  agreement both;
-  both.compare({
+std::vector<trial> trials::keys_of_hosts() {
+  return {
       {.config = to_far, .ends = "unknown", .known = ""},
       {.config = to_far + " StrictHostKeyChecking yes\n", .ends = "unknown", .known = "<gate:known>"},
       {.config = to_far + " StrictHostKeyChecking accept-new\n", .known = "<gate:known>"},
@@ -53,13 +52,16 @@ TEST_CASE("a host's key is taken, written down or refused as by ssh, at real ser
        .ends = "unknown",
        .known = "[127.0.0.*]:<far:port>,![<far:host>]:<far:port> <far:key>\n"},
       {.config = to_far, .known = "# all\n\nnonsense\nx ssh-ed25519 AAAA\n<far:known>"},
-  });
+  };
 }
 
-TEST_CASE("the files that hosts' keys are looked for in are ssh's, at real servers: several, tokens, quotes, "
-          "shared") {
+TEST_CASE("a host's key is taken, written down or refused as by ssh, at real servers") {
   agreement both;
-  both.compare({
+  both.compare(trials::keys_of_hosts());
+}
+
+std::vector<trial> trials::files_of_known_hosts() {
+  return {
       {.config = to_far + " UserKnownHostsFile <k>/none <k>/mine\n",
        .known = "",
        .files = {{"mine", "<far:known>"}}},
@@ -95,14 +97,17 @@ TEST_CASE("the files that hosts' keys are looked for in are ssh's, at real serve
        .because = "KnownHostsCommand is not followed",
        .differing = {"ssh: <entered>", "ssh: <took> ED25519 k1", "moorage: ended with 255"},
        .ends_here = "unknown"},
-  });
+  };
 }
 
-TEST_CASE(
-    "of a host that has a certificate the key by itself is taken or refused as by ssh, at a real server") {
+TEST_CASE("the files that hosts' keys are looked for in are ssh's, at real servers: several, tokens, quotes, "
+          "shared") {
   agreement both;
-  both.certify_far();
-  both.compare({
+  both.compare(trials::files_of_known_hosts());
+}
+
+std::vector<trial> trials::certified_hosts() {
+  return {
       {.config = to_far},
       {.config = to_far, .ends = "unknown", .known = ""},
       {.config = to_far, .ends = "revoked", .known = "<far:known>@revoked * <far:key>\n"},
@@ -111,16 +116,21 @@ TEST_CASE(
        .because = "the SSH library knows no certificates of hosts",
        .differing = {"ssh: <entered>", "ssh: <took> ED25519 k1", "moorage: ended with 255"},
        .ends_here = "unknown"},
-  });
+  };
 }
 
 TEST_CASE(
-    "a line that ssh does not take is refused with ssh's own complaint, and one that it takes is no matter") {
+    "of a host that has a certificate the key by itself is taken or refused as by ssh, at a real server") {
   agreement both;
+  both.certify_far();
+  both.compare(trials::certified_hosts());
+}
+
+std::vector<trial> trials::bad_lines() {
   const std::string found_at_once =
       "ssh finds that when it has connected; moorage before, and does not connect";
   const std::string lumi = "Host lumi\n<far> IdentityFile <k>/k1\n";
-  both.compare({
+  return {
       {.config = lumi + " Frobnicate yes\n", .ends = "bad"},
       {.config = "Host other\n Frobnicate yes\n" + lumi, .ends = "bad"},
       {.config = "IgnoreUnknown Frob*\nFrobnicate yes\n" + lumi},
@@ -149,5 +159,11 @@ TEST_CASE(
       {.config = lumi + " ConnectTimeout soon\n", .ends = "bad"},
       {.config = lumi, .words = {"-oFrobnicate=yes", "lumi"}, .ends = "bad"},
       {.config = lumi, .words = {"-oPort=x", "lumi"}, .ends = "bad"},
-  });
+  };
+}
+
+TEST_CASE(
+    "a line that ssh does not take is refused with ssh's own complaint, and one that it takes is no matter") {
+  agreement both;
+  both.compare(trials::bad_lines());
 }

@@ -13,9 +13,8 @@ const std::string by_ssh_itself = "ssh -v -F <k>/config -o BatchMode=yes -W %h:%
 
 } // namespace
 
-TEST_CASE("where Host, Match and negation lead to is where ssh goes, at real servers") {
-  agreement both;
-  both.compare({
+std::vector<trial> trials::hosts_and_matches() {
+  return {
       {.config = "Host lumi\n<far>" + key},
       {.config =
            "Host l*\n Port <far:port>\nHost lumi\n Port 1\n HostName <far:host>\n User <far:user>\n" + key},
@@ -34,13 +33,16 @@ TEST_CASE("where Host, Match and negation lead to is where ssh goes, at real ser
                  "Match final host <far:host>\n Port <far:port>\nMatch final host lumi\n Port 1\n"},
       {.config = "CanonicalizeHostname always\nHost lumi\n HostName <far:host>\n" + key +
                  "Match canonical all\n Port <far:port>\n User <far:user>\n"},
-  });
+  };
 }
 
-TEST_CASE("where files that a file includes lead to, and lines however written, is where ssh goes, at real "
-          "servers") {
+TEST_CASE("where Host, Match and negation lead to is where ssh goes, at real servers") {
   agreement both;
-  both.compare({
+  both.compare(trials::hosts_and_matches());
+}
+
+std::vector<trial> trials::included_files() {
+  return {
       {.config = "Include <k>/of.d/*.conf <k>/more\n" + key,
        .files = {{"of.d/20.conf", "Host lumi\n<gate>"},
                  {"of.d/10.conf", "Host lumi\n HostName <far:host>\n"},
@@ -57,12 +59,17 @@ TEST_CASE("where files that a file includes lead to, and lines however written, 
       {.config = "Host other \"lumi\" 'third'\r\n HostName <far:host>\r\n Port \"<far:port>\"\r\n User "
                  "'<far:user>'\r\n" +
                  key},
-  });
+  };
 }
 
-TEST_CASE("where the words of a command lead to is where ssh goes, at real servers") {
+TEST_CASE("where files that a file includes lead to, and lines however written, is where ssh goes, at real "
+          "servers") {
   agreement both;
-  both.compare({
+  both.compare(trials::included_files());
+}
+
+std::vector<trial> trials::destinations_in_words() {
+  return {
       {.config = "Host <far:host>\n User <far:user>\n Port <far:port>\n" + key, .words = {"<far:host>"}},
       {.config = "Host lumi\n HostName <far:host>\n Port 1\n User nobody\n" + key,
        .words = {"-p", "<far:port>", "<far:user>@lumi"}},
@@ -73,13 +80,16 @@ TEST_CASE("where the words of a command lead to is where ssh goes, at real serve
       {.config = "Host lumi\n<gate> HostName x\n" + key + "Host lumi\n",
        .words = {"-oHostname=localhost", "-4", "lumi"},
        .known = "[localhost]:<gate:port> <gate:key>\n"},
-  });
+  };
 }
 
-TEST_CASE(
-    "the hosts on the way are those by which ssh goes, with users and ports of their own, at real servers") {
+TEST_CASE("where the words of a command lead to is where ssh goes, at real servers") {
   agreement both;
-  both.compare({
+  both.compare(trials::destinations_in_words());
+}
+
+std::vector<trial> trials::jumps() {
+  return {
       {.config = host_behind + " ProxyJump gate\n" + gate_host},
       {.config =
            host_behind + " ProxyJump <gate:user>@<gate:host>:<gate:port>\nMatch all\n IdentityFile <k>/k2\n"},
@@ -87,13 +97,17 @@ TEST_CASE(
                  " ProxyJump ssh://<gate:user>@<gate:host>:<gate:port>\nMatch all\n IdentityFile <k>/k2\n"},
       {.config = host_behind + " ProxyJump gate,second\n" + gate_host + second_host},
       {.config = host_behind + " ProxyJump second\n" + gate_host + second_host + " ProxyJump gate\n"},
-  });
+  };
 }
 
-TEST_CASE("the hosts on the way that words and ProxyCommand lead over are those by which ssh goes, at real "
-          "servers") {
+TEST_CASE(
+    "the hosts on the way are those by which ssh goes, with users and ports of their own, at real servers") {
   agreement both;
-  both.compare({
+  both.compare(trials::jumps());
+}
+
+std::vector<trial> trials::jumps_of_words() {
+  return {
       {.config = host_behind + gate_host, .words = {"-J", "gate", "lumi"}},
       {.config = host_behind + " ProxyJump gate\n" + gate_host + second_host,
        .words = {"-J", "second", "lumi"}},
@@ -107,12 +121,17 @@ TEST_CASE("the hosts on the way that words and ProxyCommand lead over are those 
            " ProxyJump <second:user>@other:<second:port>\nHost other\n HostName <second:host>\n User nobody\n"
            " Port 1\n IdentityFile <k>/k1\n"},
       {.config = host_behind + " ProxyJump g%n\n" + "Host glumi\n<gate> IdentityFile <k>/k2\n"},
-  });
+  };
 }
 
-TEST_CASE("the hosts on the way have keys, certificates, trust and proxies as with ssh, at real servers") {
+TEST_CASE("the hosts on the way that words and ProxyCommand lead over are those by which ssh goes, at real "
+          "servers") {
   agreement both;
-  both.compare({
+  both.compare(trials::jumps_of_words());
+}
+
+std::vector<trial> trials::keys_of_jumps() {
+  return {
       {.config = host_behind + gate_host,
        .words = {"-J", "gate", "-i", "<k>/k2", "-p", "<far:port>", "-l", "<far:user>", "lumi"}},
       {.config = host_behind + " ProxyJump gate\n" + gate_host + " UserKnownHostsFile <k>/none\n",
@@ -141,5 +160,10 @@ TEST_CASE("the hosts on the way have keys, certificates, trust and proxies as wi
       {.config = host_behind + " ProxyCommand sh -c 'echo %h %p %r %n 100%% ${SAID} >> <k>/known; exec " +
                  by_ssh_itself + "gate'\n" + gate_host,
        .environment = {{"SAID", "of all"}}},
-  });
+  };
+}
+
+TEST_CASE("the hosts on the way have keys, certificates, trust and proxies as with ssh, at real servers") {
+  agreement both;
+  both.compare(trials::keys_of_jumps());
 }

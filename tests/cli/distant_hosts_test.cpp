@@ -72,7 +72,7 @@ struct node_of_others : home_with_cluster {
   moorage::support::trial_authority authority;
   moorage::node_files files;
   moorage::support::scratch_folder elsewhere;
-  std::string libraries = libraries_for_others(MOORAGE_INSTRUMENTED, elsewhere.path());
+  std::string libraries = libraries_for_others(elsewhere.path());
   std::optional<program> node;
 
 private:

@@ -81,7 +81,7 @@ struct shared_home : home_with_cluster {
   }
 
   open_folder place;
-  std::string libraries = libraries_for_others(MOORAGE_INSTRUMENTED, place.path());
+  std::string libraries = libraries_for_others(place.path());
   std::optional<program> node;
 };
 
@@ -191,7 +191,7 @@ TEST_CASE("another user's node is trusted only by who names that user") {
   std::ofstream{serving} << node_section
                          << allowing(std::string{"user = \""} + bob + "\"", "*", "\"observe\"")
                          << "[clusters.here]\nhost = \"127.0.0.1\"\n";
-  const auto libraries = libraries_for_others(MOORAGE_INSTRUMENTED, place.path());
+  const auto libraries = libraries_for_others(place.path());
   program node{as(alice, run_folder, {"serve"}, serving, libraries)};
   REQUIRE(node.wrote("serving 1 cluster on "));
   std::ofstream{asking} << node_section;
@@ -240,7 +240,7 @@ TEST_CASE("a node that root runs is given no environment of its clients', though
   auto published = moorage::publish_node(moorage::system_of(pools), std::move(service), socket);
   REQUIRE(published);
   std::ofstream{place.path() + "/asking.toml"} << "[node]\nsocket = \"" << socket << "\"\n";
-  const auto libraries = libraries_for_others(MOORAGE_INSTRUMENTED, place.path());
+  const auto libraries = libraries_for_others(place.path());
   const std::string shown = "echo \"[$LC_MINE]\"";
   auto by = [&](const std::string& user, std::vector<std::string> words) {
     auto spec = as(user, place.path(), std::move(words), place.path() + "/asking.toml", libraries);

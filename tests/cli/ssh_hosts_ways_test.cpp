@@ -46,8 +46,8 @@ std::string passwd_with_home(const std::string& home) {
 
 } // namespace
 
-TEST_CASE(
-    "a ProxyJump over two hosts, with certificates at the first and behind both, is one log-in at each") {
+TEST_CASE("a ProxyJump over two hosts, with certificates at the first and behind both, is one log-in at each",
+          "[certificates over jumps]") {
   hosts_home home;
   real_sshd first, second;
   auto at_first = home.folder / "first", behind = home.folder / "behind", apart = home.folder / "apart";

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "tests/runtime/embedding_fixture.hpp"
+#include "tests/support/ordinary_user.hpp"
 #include "tests/support/other_servers.hpp"
 
 using namespace moorage;
@@ -44,8 +45,9 @@ void jump_by(const cluster_settings& server) {
 
 } // namespace
 
-TEST_CASE("dropbear's commands keep their output, input, codes and signals, and end when they are given up") {
-  if (geteuid() != 0) {
+TEST_CASE("dropbear's commands keep their output, input, codes and signals, and end when they are given up",
+          "[dropbear]") {
+  if (!support::dropbear_server::may_be()) {
     WARN("not tested: dropbear lets in an account made for it, which takes root");
     return;
   }
@@ -79,6 +81,17 @@ TEST_CASE("dropbear's commands keep their output, input, codes and signals, and 
     }
   }
   jump_by(settings);
+}
+
+TEST_CASE("an ordinary user's commands at an ordinary user's dropbear do as root's") {
+  if (geteuid() != 0) {
+    WARN("not tested: only root can become other users");
+    return;
+  }
+  const auto ran = support::run_as_ordinary_user("[dropbear]");
+  INFO(ran.output);
+  CHECK(ran.cases == 1);
+  CHECK(ran.passed);
 }
 
 TEST_CASE("Erlang's commands are run, its channels probed, and it carries") {

@@ -74,7 +74,8 @@ TEST_CASE("who does not answer within agent_timeout is waited for no longer") {
   CHECK(agent.asked() == 1);
 }
 
-TEST_CASE("log-ins that ask the same agent ask it one after the other, whatever their clusters") {
+TEST_CASE("log-ins that ask the same agent ask it one after the other, whatever their clusters",
+          "[ordinary]") {
   real_sshd server;
   confirming_agent agent{{server.client_key()}};
   test::journey both;
@@ -165,12 +166,10 @@ TEST_CASE("a question that was given up is waited for by those behind it as long
   CHECK(three.until([&] { return fourth.opened; }));
 }
 
-TEST_CASE("a security key is waited for as a touch") {
+TEST_CASE("a security key is waited for as a touch", "[ordinary]") {
   const auto provider = security_key_provider();
-  if (provider.empty()) {
-    WARN("openssh-tests is not installed: no security key to try");
-    return;
-  }
+  INFO("openssh-tests has it: deploy/install-packages test");
+  REQUIRE_FALSE(provider.empty());
   real_sshd server;
   scratch_folder folder;
   auto type = GENERATE(as<std::string>(), "ed25519-sk", "ecdsa-sk");

@@ -136,7 +136,7 @@ TEST_CASE(
   CHECK(told_by(link.warnings).empty());
 }
 
-TEST_CASE("log-ins of several clusters that need the same renewal share one run of it") {
+TEST_CASE("log-ins of several clusters that need the same renewal share one run of it", "[ordinary]") {
   certified_key us;
   us.certify("-2h:-1h");
   test::journey all;

@@ -4,10 +4,14 @@
 #include <filesystem>
 #include <fstream>
 #include <poll.h>
+#include <pwd.h>
 #include <sstream>
 #include <stdexcept>
 
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/ordinary_user.hpp"
 
 namespace moorage::support {
 
@@ -38,19 +42,31 @@ void write_known_hosts(const other_server& of, const std::string& public_key) {
   std::ofstream{of.known_hosts} << "[127.0.0.1]:" << of.port << " " << type << " " << key << "\n";
 }
 
-std::string readable(const std::string& folder) {
-  chmod(folder.c_str(), 0755); // the account's home
-  return folder;
+bool is_root() {
+  return geteuid() == 0;
 }
 
 } // namespace
 
-dropbear_server::dropbear_server() : account_(readable(folder_.path())) {
+bool dropbear_server::may_be() {
+  return is_root() || !home_made_for_tests().empty();
+}
+
+dropbear_server::dropbear_server() {
+  if (!may_be())
+    throw std::runtime_error("dropbear would let in by keys of our own home");
   const auto host_key = folder_ / "host_key", log = folder_ / "log";
-  place_ = {account_.name(), folder_ / "client_key", folder_ / "known_hosts", 0};
+  const auto home = is_root() ? folder_.path() : home_made_for_tests();
+  if (is_root()) {
+    chmod(home.c_str(), 0755);
+    account_.emplace(home);
+  }
+  place_ = {account_ ? account_->name() : getpwuid(geteuid())->pw_name, folder_ / "client_key",
+            folder_ / "known_hosts", 0};
   make_client_key(place_.client_key);
-  mkdir((folder_ / ".ssh").c_str(), 0755);
-  std::filesystem::copy_file(place_.client_key + ".pub", folder_ / ".ssh/authorized_keys");
+  mkdir((home + "/.ssh").c_str(), 0755);
+  std::filesystem::copy_file(place_.client_key + ".pub", home + "/.ssh/authorized_keys",
+                             std::filesystem::copy_options::overwrite_existing);
   process_spec making{{"dropbearkey", "-t", "ed25519", "-f", host_key}};
   making.output = folder_ / "host_key.text";
   if (run_to_end(making) != 0)

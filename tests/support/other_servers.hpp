@@ -22,15 +22,17 @@ struct other_server {
   std::uint16_t port = 0; ///< of 127.0.0.1
 };
 
-/// dropbear, which lets in an account made for it: for tests that run as root.
+/// dropbear, which lets in an account made for it, or the one that was made for this process: whoever it lets
+/// in has a home with their keys in it.
 class dropbear_server {
 public:
   dropbear_server();
+  static bool may_be(); ///< whether there is such an account, or we may make one
   const other_server& place() const { return place_; }
 
 private:
   scratch_folder folder_;
-  ordinary_account account_;
+  std::optional<ordinary_account> account_;
   reserved_port reserved_;
   std::optional<process_tree> process_;
   other_server place_;
