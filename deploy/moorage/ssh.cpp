@@ -205,8 +205,12 @@ failure settle(const ssh_call& call, configuration& config, std::string& name,
   if (!call.port.empty())
     settings.push_back("port=" + call.port);
   name = base.settings.name;
-  if (auto problems = override_settings(meant, settings); !problems.empty())
-    return {errc::invalid_settings, to_string(problems.front())};
+  if (auto problems = override_settings(meant, settings); !problems.empty()) {
+    auto& first = problems.front();
+    if (first.key.starts_with("-o "))
+      first.key = name_in_words(call, first.key.substr(3));
+    return {errc::invalid_settings, to_string(first)};
+  }
   // Once it is known whose names their tokens stand for.
   if (auto wrong = set_files(call, meant); wrong.code != errc::none)
     return wrong;
