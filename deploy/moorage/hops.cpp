@@ -37,7 +37,7 @@ trouble_spot trouble_spot_of(const std::string& cluster, const failure& reason, 
   if (reason.code == errc::connect_failed)
     for (const auto& hop : way_to(pools, cluster)) {
       auto pool = pools.pool(hop);
-      if (!pool || reason.text.find("jump host '" + printable(hop) + "'") == std::string::npos)
+      if (!pool || pool->idle + pool->leased > 0) // it carries
         continue;
       for (auto code : {pool->latched.code, pool->backing_off.code})
         if (needs_mending(code))

@@ -87,16 +87,16 @@ std::string told_by_origin(const cluster_config& of, const std::string& wrong) {
 /// What ssh does not take even without a file is no fault of its files, but of what it was asked about.
 failure trouble_of(const cluster_config& of, const openssh_question& about, const both_answers& answers) {
   using source = setting_origin::source;
-  if (answers.without.problem.code == errc::invalid_settings && !about.user.empty()) {
+  const auto& without = answers.without;
+  if (without.problem.code == errc::invalid_settings && !without.complaints.empty() && !about.user.empty()) {
     auto origin = of.origin_of("user");
     auto from = origin.from == source::cluster       ? " of [clusters." + of.settings.name + "]"
                 : origin.from == source::destination ? std::string{" of the destination"}
                                                      : std::string{" of the command line"};
-    return {errc::invalid_settings, "the user '" + printable(about.user) + "'" + from + ": " +
-                                        (answers.without.complaints.empty() ? answers.without.problem.text
-                                                                            : answers.without.complaints)};
+    return {errc::invalid_settings,
+            "the user '" + printable(about.user) + "'" + from + ": " + without.complaints};
   }
-  return answers.with_files.problem.code != errc::none ? answers.with_files.problem : answers.without.problem;
+  return answers.with_files.problem.code != errc::none ? answers.with_files.problem : without.problem;
 }
 
 failure take_over(cluster_config& target, const both_answers& answers, std::string& hops) {
