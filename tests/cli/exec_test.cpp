@@ -315,6 +315,9 @@ TEST_CASE("check says that a channel was refused, and is not content with that")
   CHECK_THAT(ended.error_output, StartsWith("moorage: here: the command 'true' did not run: ") &&
                                      Contains("MaxSessions 0") && !Contains("never_sent") &&
                                      !Contains("exec_refused") && !Contains("channels_per_connection"));
+  auto by_command = home.moorage({"check", "here", "-o", "probe=exec", "-o", "probe_command=true"});
+  CHECK_THAT(by_command.error_output,
+             Contains("the probe's command true did not run: ") && !Contains("never_sent"));
 }
 
 TEST_CASE("check ends with 5 when the log-in is denied, whichever way") {
