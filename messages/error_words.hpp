@@ -11,6 +11,8 @@
 
 namespace moorage {
 
+struct outcome;
+
 struct error_row {
   const char* name;
   const char* words;
@@ -23,6 +25,8 @@ std::span<const error_row> error_rows();
 std::string in_words(errc code);
 /// Its text, or that of its code.
 std::string in_words(const failure& reason);
+/// How a command ended, after its name: "exited 7", "did not run: …", "may have run: …".
+std::string in_words(const outcome& ended);
 
 } // namespace moorage
 

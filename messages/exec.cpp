@@ -23,4 +23,15 @@ std::string to_string(const outcome& value) {
   }
 }
 
+std::string in_words(const outcome& ended) {
+  switch (ended.kind) {
+  case outcome_kind::never_sent:
+    return "did not run: " + in_words(ended.cause);
+  case outcome_kind::maybe_ran:
+    return "may have run: " + in_words(ended.cause);
+  default:
+    return to_string(ended);
+  }
+}
+
 } // namespace moorage

@@ -9,6 +9,7 @@
 
 #include "actors/durations.hpp"
 #include "messages/durations.hpp"
+#include "messages/error_words.hpp"
 
 namespace moorage {
 
@@ -49,7 +50,8 @@ void connection_actor_state::answer_probe(connection_command& command, const out
         probe_answer{command.collected.took, "the command " + settings.probe_command + " succeeded"});
   else
     command.probe.deliver(make_error(errc::exec_refused, "the probe's command " + settings.probe_command +
-                                                             ": " + to_string(ended)));
+                                                             (ended.cause.code == errc::none ? ": " : " ") +
+                                                             in_words(ended)));
 }
 
 void connection_actor_state::fold(question_answered& event) {

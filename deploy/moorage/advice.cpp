@@ -5,6 +5,7 @@
 #include <fstream>
 #include <optional>
 
+#include "deploy/moorage/hops.hpp"
 #include "messages/printable.hpp"
 #include "messages/settings_table.hpp"
 #include "runtime/node/socket.hpp"
@@ -54,16 +55,16 @@ std::optional<std::string> agent_of_node(const std::string& socket) {
 }
 
 // To whoever has an agent that the node knows nothing of: it may be older than this session's.
-std::string advice_about_agent(const options& from, pools_at_hand& reached) {
+std::string advice_about_agent(const options& from, const std::string& cluster, pools_at_hand& reached) {
   auto ours = environment("SSH_AUTH_SOCK");
-  if (ours.empty() || reached.socket.empty() || !asks_usual_agent(*reached.pools, from.cluster))
+  if (ours.empty() || reached.socket.empty() || !asks_usual_agent(*reached.pools, cluster))
     return {};
   auto theirs = agent_of_node(reached.socket);
   if (!theirs || *theirs == ours)
     return {};
   return "the node asks the agent of its own environment (" +
          (theirs->empty() ? "there is none" : printable(*theirs)) +
-         "); have it ask yours with: " + admin_command(from, "set", from.cluster) + " agent_socket " +
+         "); have it ask yours with: " + admin_command(from, "set", cluster) + " agent_socket " +
          fit_for_shell(ours);
 }
 
@@ -111,20 +112,22 @@ std::string admin_command(const options& from, const std::string& action, const 
 std::string advice_for(const options& from, const failure& reason, pools_at_hand& reached) {
   std::string result;
   auto add = [&result](const std::string& part) { result += (result.empty() ? "" : "; ") + part; };
-  auto no_log_in = reason.code == errc::no_credentials || reason.code == errc::auth_denied;
+  // What is to be done is to be done there.
+  auto [culprit, code] = trouble_spot_of(from.cluster, reason, *reached.pools);
+  auto no_log_in = code == errc::no_credentials || code == errc::auth_denied;
   // Secrets come from an application that embeds the library; neither the program nor its node has any.
-  if (no_log_in && asks_for_secrets(*reached.pools, from.cluster))
+  if (no_log_in && asks_for_secrets(*reached.pools, culprit))
     add("moorage holds no passwords or passphrases: use a key file without one, or an agent");
   if (reason.code == errc::acquire_timeout && from.patience.count() == 0)
     add("it was not to wait (--wait 0): --wait SECONDS waits that long");
   if (!reached.of_node)
     return result;
-  if (auto agent = no_log_in ? advice_about_agent(from, reached) : std::string{}; !agent.empty())
+  if (auto agent = no_log_in ? advice_about_agent(from, culprit, reached) : std::string{}; !agent.empty())
     add(agent);
-  if (is_latched(reason.code))
+  if (is_latched(code))
     add("once that is mended, ask again, since files that have changed are seen; or have the node try again "
         "with: " +
-        admin_command(from, "reset", from.cluster));
+        admin_command(from, "reset", culprit));
   if (reason.code == errc::elsewhere && !reached.distant)
     add("a command goes there by itself when it comes over TLS: give certificate, key and authority in "
         "[client] "

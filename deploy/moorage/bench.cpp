@@ -172,7 +172,7 @@ ending run_bench(const options& from) {
         static_cast<void>(lease->release());
         return ended.succeeded()
                    ? failure{}
-                   : failure{errc::exec_refused, "'" + from.bench.command + "' " + to_string(ended)};
+                   : failure{errc::exec_refused, "'" + from.bench.command + "' " + in_words(ended)};
       },
       callers, from.bench.time, stop);
   pools.stop();

@@ -5,12 +5,14 @@
 #include "deploy/moorage/check.hpp"
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/hops.hpp"
 #include "deploy/moorage/openings.hpp"
 #include "deploy/moorage/present.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
 #include "deploy/moorage/waiting.hpp"
 #include "messages/durations.hpp"
+#include "messages/error_words.hpp"
 #include "messages/printable.hpp"
 
 namespace moorage::cli {
@@ -75,21 +77,6 @@ void add_openings(findings& found, const std::vector<event_record>& events, cons
         {"try failed", {}, event.text, true, hop, {}, told ? what : what + ": " + event.error.text});
     tell_once(found.steps, before);
   }
-}
-
-// The jump hosts on the way to a cluster, the one that is reached first in front.
-std::vector<std::string> way_to(runtime& pools, const std::string& cluster) {
-  std::vector<std::string> way;
-  auto known = pools.clusters();
-  if (!known)
-    return way; // of a node of another version, for instance
-  auto jump_of = [&](const std::string& name) {
-    auto found = std::find_if(known->begin(), known->end(), [&](const auto& x) { return x.name == name; });
-    return found == known->end() ? std::string{} : found->jump;
-  };
-  for (auto next = jump_of(cluster); !next.empty() && way.size() < known->size(); next = jump_of(next))
-    way.insert(way.begin(), next);
-  return way;
 }
 
 bool was_open_before(runtime& pools, const std::string& cluster, std::vector<connection_id>& before) {
@@ -159,11 +146,13 @@ void run(findings& found, lease& lease, const std::string& command, const signal
   request.timeout = std::chrono::seconds{30};
   auto ran = lease.run(std::move(request), signals.token());
   auto well = ran.ended.succeeded();
-  found.steps.push_back(
-      {"command", ran.took, command + " " + to_string(ran.ended), !well, {}, {}, well ? "" : "failed"});
+  auto how = in_words(ran.ended);
+  found.steps.push_back({"command", ran.took, command + " " + how, !well, {}, {}, well ? "" : "failed"});
+  auto cause = ran.ended.cause.code;
   if (!well)
-    found.trouble = {ran.ended.cause.code == errc::none ? errc::exec_refused : ran.ended.cause.code,
-                     "the command '" + command + "' did not end well: " + to_string(ran.ended)};
+    found.trouble = {cause == errc::none ? errc::exec_refused : cause,
+                     "the command '" + command + "' " + (cause == errc::none ? "did not end well: " : "") +
+                         how};
 }
 
 // The pool's own way, since what the pool finds dead is not well. A channel that opens does not say that
@@ -262,6 +251,16 @@ findings look(const options& from, pools_at_hand& reached, const signal_watch& s
   return found;
 }
 
+void name_hops_as_written(findings& found, const std::vector<std::string>& way, const configuration& config) {
+  for (auto& each : found.steps) {
+    for (auto* text : {&each.text, &each.brief})
+      *text = in_written_names(std::move(*text), way, config);
+    each.hop = name_as_written(each.hop, config);
+  }
+  for (auto& each : found.keys)
+    each.hop = name_as_written(each.hop, config);
+}
+
 } // namespace
 
 ending run_check(const options& from) {
@@ -284,6 +283,10 @@ ending run_check(const options& from) {
   auto took = clock::now() - begin;
   found.interrupted = signals.caught() != 0;
   auto advice = advice_for(from, found.trouble, reached);
+  auto way = way_to(*reached.pools, from.cluster);
+  found.trouble.text = in_written_names(std::move(found.trouble.text), way, *config);
+  if (!from.json) // scripts go by the names that a node knows
+    name_hops_as_written(found, way, *config);
   reached.pools->stop();
   auto end = say(from.json ? json_of(from, found, took) : text_of(from, found, took));
   if (signals.caught() != 0)

@@ -19,6 +19,7 @@
 #include "deploy/moorage/advice.hpp"
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/hops.hpp"
 #include "deploy/moorage/present.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
@@ -146,6 +147,10 @@ std::string names(const std::vector<std::string>& of) {
   return result;
 }
 
+std::string name_as_called(const options& from) {
+  return from.exec.written.empty() ? from.cluster : from.exec.written;
+}
+
 // The command ended, and that is all there is to say of it: it was not we who ended it.
 bool ended_by_itself(const outcome& ended) {
   return ended.kind == outcome_kind::exited && ended.cause.code == errc::none;
@@ -175,8 +180,10 @@ void explain_never_sent(const options& from, errc code, const std::string& cause
     complain(cluster + advice);
 }
 
-// Says what happened where an exit code cannot.
-void explain(const options& from, const outcome& ended, bool interrupted, const std::string& advice) {
+// Says what happened where an exit code cannot. `to_mend`: the code of what keeps it from running, if that is
+// another's than its own.
+void explain(const options& from, const outcome& ended, bool interrupted, const std::string& advice,
+             errc to_mend) {
   auto cluster = from.cluster + ": ";
   auto cause = in_words(ended.cause);
   auto because =
@@ -200,11 +207,16 @@ void explain(const options& from, const outcome& ended, bool interrupted, const 
   else if (interrupted && ended.kind == outcome_kind::never_sent)
     complain(cluster + "interrupted; the command did not run");
   else if (ended.kind == outcome_kind::never_sent)
-    explain_never_sent(from, ended.cause.code, cause, advice);
+    explain_never_sent(from, to_mend == errc::none ? ended.cause.code : to_mend, cause, advice);
 }
 
-ending report(const options& from, const outcome& ended, const collected& kept, int signal,
-              const std::string& advice = {}, const std::string& machine = {}) {
+// `told` and `came`: by the cluster's own name, which may be made up.
+ending report(const options& told, const outcome& came, const collected& kept, int signal,
+              const std::string& advice = {}, const std::string& machine = {}, errc to_mend = errc::none) {
+  auto from = told;
+  auto ended = came;
+  from.cluster = name_as_called(told);
+  replace_all(ended.cause.text, "'" + told.cluster + "'", "'" + from.cluster + "'");
   if (kept.unwritten != 0 && kept.unwritten != EPIPE) {
     complain(from.cluster + ": cannot write to standard output: " + std::strerror(kept.unwritten) +
              "; the command was cancelled and may have run in part");
@@ -212,7 +224,7 @@ ending report(const options& from, const outcome& ended, const collected& kept, 
   }
   auto nobody_reads = kept.unwritten != 0;
   if (!nobody_reads)
-    explain(from, ended, signal != 0, advice);
+    explain(from, ended, signal != 0, advice, to_mend);
   auto code = ended_by_itself(ended) ? ended.code & 255 : static_cast<int>(exec_failed);
   if (from.json) {
     auto object = to_json(ended);
@@ -276,6 +288,16 @@ result<begun_command> begin(const options& from, runtime& pools, const signal_wa
   return begun.get();
 }
 
+// By the names that its user knows; advice goes by those that a node knows.
+ending report_refused(const options& from, const configuration& config, pools_at_hand& reached,
+                      const failure& why, int signal) {
+  auto advice = advice_for(from, why, reached);
+  auto to_mend = trouble_spot_of(from.cluster, why, *reached.pools).code;
+  auto text = in_written_names(why.text, way_to(*reached.pools, from.cluster), config);
+  return report(from, {outcome_kind::never_sent, 0, {}, {why.code, std::move(text)}}, {}, signal, advice, {},
+                to_mend);
+}
+
 ending work(const options& from, const configuration& config, pools_at_hand& reached, signal_watch& signals,
             std::atomic<bool>& sent, exec_request request) {
   auto& pools = *reached.pools;
@@ -288,11 +310,8 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
     }
     ran = begin(from, pools, signals, reached.took, what);
   }
-  if (!ran) {
-    outcome never{outcome_kind::never_sent, 0, {}, ran.error()};
-    auto advice = advice_for(from, ran.error(), reached);
-    return report(from, never, {}, signals.caught(), advice);
-  }
+  if (!ran)
+    return report_refused(from, config, reached, ran.error(), signals.caught());
   auto& [lease, stream] = *ran;
   std::set<std::string> told;
   tell_of_log_in(from, lease, told);
@@ -335,7 +354,8 @@ ending run_command(const options& from, const configuration& config) {
   std::atomic<bool> sent = false;
   signal_manners manners;
   manners.last_words = [&from, &sent] {
-    return from.cluster + ": interrupted; the command " + (sent ? "may still run there" : "did not run");
+    return name_as_called(from) + ": interrupted; the command " +
+           (sent ? "may still run there" : "did not run");
   };
   signal_watch signals{std::move(manners)};
   exec_request request;

@@ -44,6 +44,7 @@ struct exec_options {
   bool no_input = false;
   bool quote = false;                     ///< each word reaches the command as it is
   bool subsystem = false;                 ///< the words are the name of one
+  std::string written = {};               ///< what the cluster was called, if its own name is made up
   bool as_ssh = false;                    ///< says nothing of variables that the server turned down
   std::string note = {};                  ///< for who runs it, once the pools are at hand
   std::vector<std::string> warnings = {}; ///< likewise, and where there are no pools

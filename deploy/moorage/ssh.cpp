@@ -186,9 +186,10 @@ failure find_host(const ssh_call& call, configuration& config, cluster_config& b
 }
 
 /// The cluster that is meant, in the configuration under the name of its pool, which is another for each set
-/// of settings. `warnings`: of keys that are left out; whoever begins the process anew says them twice.
-failure settle(const ssh_call& call, configuration& config, std::string& name,
-               std::vector<std::string>& warnings, const std::stop_token& stop) {
+/// of settings, and in `how` with the warnings of keys that are left out; whoever begins the process anew
+/// says them twice.
+failure settle(const ssh_call& call, configuration& config, options& how, const std::stop_token& stop) {
+  auto& name = how.cluster;
   auto settings = overriding_settings(call);
   auto usual_file = config.defaults.settings.ssh_config;
   cluster_config base;
@@ -205,8 +206,12 @@ failure settle(const ssh_call& call, configuration& config, std::string& name,
   if (!call.port.empty())
     settings.push_back("port=" + call.port);
   name = base.settings.name;
-  if (auto problems = override_settings(meant, settings); !problems.empty())
-    return {errc::invalid_settings, to_string(problems.front())};
+  if (auto problems = override_settings(meant, settings); !problems.empty()) {
+    auto& first = problems.front();
+    if (first.key.starts_with("-o "))
+      first.key = name_in_words(call, first.key.substr(3));
+    return {errc::invalid_settings, to_string(first)};
+  }
   // Once it is known whose names their tokens stand for.
   if (auto wrong = set_files(call, meant); wrong.code != errc::none)
     return wrong;
@@ -215,11 +220,12 @@ failure settle(const ssh_call& call, configuration& config, std::string& name,
   if (!call.jump.empty())
     if (auto wrong = go_by_jumps(config, meant, call.jump, stop); wrong.code != errc::none)
       return wrong;
-  warnings = told_of_ssh(meant);
+  how.exec.warnings = told_of_ssh(meant);
   auto same = same_settings(meant.settings, base.settings);
   if (same && config.find(name) != nullptr)
     return {};
   // What another file says of a name is not what a command without it means by the name.
+  how.exec.written = call.destination;
   if (!same || config.defaults.settings.ssh_config != usual_file)
     name = meant.settings.name = name + "-" + settings_digest(meant.settings);
   config.clusters.push_back(std::move(meant));
@@ -281,7 +287,7 @@ std::string not_followed(const ssh_call& call, int verbose) {
 /// Ctrl-C ends what ssh is asked for, and what its configuration runs with it.
 std::optional<ending> settle_until_signal(const ssh_call& call, configuration& config, options& how) {
   signal_watch signals;
-  auto wrong = settle(call, config, how.cluster, how.exec.warnings, signals.token());
+  auto wrong = settle(call, config, how, signals.token());
   if (signals.caught() != 0) {
     complain(call.destination + ": interrupted; the command did not run");
     return ending{exec_failed, signals.caught()};

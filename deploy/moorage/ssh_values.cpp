@@ -1,4 +1,4 @@
-// How ssh_config(5) writes values.
+// How ssh_config(5) writes values, and what settings were called that came of them.
 #include <algorithm>
 #include <cctype>
 #include <utility>
@@ -6,6 +6,14 @@
 #include "deploy/moorage/ssh_words.hpp"
 
 namespace moorage::cli {
+
+std::string name_in_words(const ssh_call& call, const std::string& setting) {
+  // The last one is the one that counts: the values of the others were not kept.
+  for (auto each = call.written.rbegin(); each != call.written.rend(); ++each)
+    if (each->first == setting)
+      return each->second;
+  return "-o " + setting;
+}
 
 std::string ssh_time(std::string_view written) {
   std::uint64_t whole = 0;

@@ -44,6 +44,9 @@ private:
   bool take_log_level(const std::string& value);
   bool take_destination(const std::string& word);
   bool take_port(const std::string& value);
+  void note_written(const std::string& setting, const std::string& written) {
+    call_.written.emplace_back(setting, (written.starts_with('-') ? "" : "-o ") + written);
+  }
   bool wrong(const std::string& text) {
     if (complaint_.empty())
       complaint_ = text;
@@ -257,6 +260,8 @@ bool reading::take_value(const std::string& name, const std::string& written,
       return wrong_value(written, value);
     for (const auto& each : taken->not_followed)
       call_.not_followed.push_back(as_written(name) + " " + each);
+    for (const auto& each : taken->settings)
+      note_written(each.substr(0, each.find('=')), written);
     call_.settings.insert(call_.settings.end(), taken->settings.begin(), taken->settings.end());
     return true;
   }
@@ -269,12 +274,14 @@ bool reading::take_value(const std::string& name, const std::string& written,
 bool reading::take_texts(const std::string& name, const std::string& written, const std::string& value) {
   if (name == "user") {
     call_.user = value;
+    note_written("user", written);
     return !value.empty();
   }
   if (name == "port")
     return take_port(value);
   if (name == "hostname") {
     call_.host_name = value;
+    note_written("host", written);
     return true;
   }
   if (name == "proxycommand" || name == "proxyjump") {
@@ -289,6 +296,8 @@ bool reading::take_texts(const std::string& name, const std::string& written, co
       call_.jump = value;
     else
       call_.command_between = value;
+    if (call_.command_between)
+      note_written("proxy_command", written);
     return true;
   }
   return false;
@@ -322,8 +331,10 @@ bool reading::take_switches(const std::string& name, const std::string& value) {
 /// What all of them say together is one setting.
 void reading::settle_methods() {
   auto taken = known_methods(methods_);
-  if (!taken.names.empty())
+  if (!taken.names.empty()) {
     call_.settings.push_back("auth_methods=" + taken.names);
+    note_written("auth_methods", "PreferredAuthentications");
+  }
   for (const auto& each : taken.left_out)
     call_.not_followed.push_back("PreferredAuthentications " + each);
 }

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "runtime/config/ssh_names.hpp"
@@ -68,7 +69,9 @@ struct ssh_call {
   bool no_agent = false;
   std::string agent; ///< IdentityAgent as it was written; empty: not given, or the usual one
   bool identities_only = false;
-  std::vector<std::string> settings;    ///< further ones, as KEY=VALUE of the configuration
+  std::vector<std::string> settings; ///< further ones, as KEY=VALUE of the configuration
+  /// What settings were written as, by their names: "-c", "-o Ciphers".
+  std::vector<std::pair<std::string, std::string>> written = {};
   std::vector<std::string> passed_on;   ///< patterns of variables (SendEnv)
   std::vector<std::string> environment; ///< NAME=VALUE (SetEnv)
   /// What has no effect here, though it would change something: an option, or one with a value of its list.
@@ -90,6 +93,9 @@ struct ssh_words {
 /// The words that follow `ssh`. The first value of an option is the one that counts, and of -4, -6, -C, -b,
 /// -c and -m the last, as with ssh.
 ssh_words parse_ssh(const std::vector<std::string>& words);
+
+/// How the setting was written among the words; else as moorage's own option, "-o NAME".
+std::string name_in_words(const ssh_call& call, const std::string& setting);
 
 /// A time as ssh writes it, "30" or "1m30s", in seconds as the configuration writes them; empty: it is none.
 std::string ssh_time(std::string_view written);

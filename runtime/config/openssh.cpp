@@ -73,6 +73,32 @@ bool said_elsewhere(const cluster_config& of, const std::string& field) {
   return from == source::cluster || from == source::command_line || from == source::destination;
 }
 
+/// A wrong value is the fault of who gave it: "FIELD: why", as `check_settings` has it.
+std::string told_by_origin(const cluster_config& of, const std::string& wrong) {
+  using source = setting_origin::source;
+  const auto field = wrong.substr(0, wrong.find(':'));
+  const auto from = find_cluster_field(field) != nullptr ? of.origin_of(field).from : source::ssh_config;
+  if (from == source::command_line)
+    return "-o " + wrong;
+  auto of_ssh = from == source::ssh_config || from == source::built_in;
+  return of_ssh ? "ssh_host " + of.settings.ssh_host + ": " + wrong : wrong;
+}
+
+/// What ssh does not take even without a file is no fault of its files, but of what it was asked about.
+failure trouble_of(const cluster_config& of, const openssh_question& about, const both_answers& answers) {
+  using source = setting_origin::source;
+  const auto& without = answers.without;
+  if (without.problem.code == errc::invalid_settings && !without.complaints.empty() && !about.user.empty()) {
+    auto origin = of.origin_of("user");
+    auto from = origin.from == source::cluster       ? " of [clusters." + of.settings.name + "]"
+                : origin.from == source::destination ? std::string{" of the destination"}
+                                                     : std::string{" of the command line"};
+    return {errc::invalid_settings,
+            "the user '" + printable(about.user) + "'" + from + ": " + without.complaints};
+  }
+  return answers.with_files.problem.code != errc::none ? answers.with_files.problem : without.problem;
+}
+
 failure take_over(cluster_config& target, const both_answers& answers, std::string& hops) {
   const auto& host = target.settings.ssh_host;
   auto self = tokens_of_this_process();
@@ -105,7 +131,7 @@ failure take_over(cluster_config& target, const both_answers& answers, std::stri
     result.passed_over = std::move(reading.passed_over);
   }
   if (auto wrong = check_settings(result.settings); wrong.code != errc::none)
-    return {wrong.code, "ssh_host " + host + ": " + wrong.text};
+    return {wrong.code, told_by_origin(result, wrong.text)};
   result.asked_openssh = true;
   target = std::move(result);
   if (!own_way)
@@ -162,9 +188,8 @@ failure ask_openssh_alone(cluster_config& cluster, std::string& hops, const std:
   if (said_elsewhere(cluster, "port"))
     about.port = cluster.settings.port;
   auto answers = ask_both(about, file_of(cluster.settings), stop);
-  for (const auto* each : {&answers.with_files, &answers.without})
-    if (each->problem.code != errc::none)
-      return each->problem;
+  if (auto wrong = trouble_of(cluster, about, answers); wrong.code != errc::none)
+    return wrong;
   return take_over(cluster, answers, hops);
 }
 

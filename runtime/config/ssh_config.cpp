@@ -16,6 +16,9 @@ namespace {
 using namespace std::string_view_literals;
 using strings = std::vector<std::string>;
 
+/// What RequiredRSASize of a distribution asks for.
+constexpr unsigned long rsa_size_usual = 2'048;
+
 strings values_of(const ssh_options& options, std::string_view name) {
   strings result;
   for (const auto& [each, value] : options)
@@ -130,6 +133,14 @@ private:
     if (auto revoked = said("revokedhostkeys"); !revoked.empty() && revoked != "none")
       wrong("RevokedHostKeys is not supported, and without it a host that it revokes would be let in: write "
             "those keys as @revoked lines into a known_hosts file");
+    if (auto command = said("knownhostscommand"); !command.empty() && command != "none")
+      wrong("KnownHostsCommand is not supported, and without it a host key that it revokes would be let in: "
+            "write what it prints into a known_hosts file");
+    // Distributions ask that of all hosts, and up to there their servers' keys are long enough anyway.
+    if (std::strtoul(value_of(said_, "requiredrsasize").c_str(), nullptr, 10) > rsa_size_usual &&
+        differs("requiredrsasize") && value_of(said_, "hostkeyalgorithms").find("rsa") != std::string::npos)
+      wrong("RequiredRSASize is not supported, and a host with a shorter RSA key would be let in: leave RSA "
+            "out of HostKeyAlgorithms");
     if (auto alias = said("hostkeyalias"); !alias.empty())
       set("host_key_alias", alias, "hostkeyalias");
     auto own = files_on_line(said("userknownhostsfile"));

@@ -312,7 +312,12 @@ TEST_CASE("check says that a channel was refused, and is not content with that")
   CHECK(ended.code == 5);
   CHECK_THAT(ended.output, Contains("the server answers, but opened no channel: ") &&
                                !Contains("a channel opened and closed") && Contains("not well"));
-  CHECK_THAT(ended.error_output, Contains("MaxSessions"));
+  CHECK_THAT(ended.error_output, StartsWith("moorage: here: the command 'true' did not run: ") &&
+                                     Contains("MaxSessions 0") && !Contains("never_sent") &&
+                                     !Contains("exec_refused") && !Contains("channels_per_connection"));
+  auto by_command = home.moorage({"check", "here", "-o", "probe=exec", "-o", "probe_command=true"});
+  CHECK_THAT(by_command.error_output,
+             Contains("the probe's command true did not run: ") && !Contains("never_sent"));
 }
 
 TEST_CASE("check ends with 5 when the log-in is denied, whichever way") {

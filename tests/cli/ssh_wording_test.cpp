@@ -17,4 +17,11 @@ TEST_CASE("settings in an error of moorage ssh are named by ssh's options first,
     CHECK(in_ssh_words(each) == each);
   CHECK(in_ssh_words("set key_files; the server says key_files") ==
         "set IdentityFile (key_files); the server says key_files");
+  // What follows the server's words is ours again.
+  CHECK(
+      in_ssh_words(
+          "the server says \"key_files\"; set key_files; the server says \"macs\", raise connect_timeout") ==
+      "the server says \"key_files\"; set IdentityFile (key_files); the server says \"macs\", raise "
+      "ConnectTimeout "
+      "(connect_timeout)");
 }

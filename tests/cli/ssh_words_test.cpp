@@ -142,6 +142,23 @@ TEST_CASE("algorithms and the address to come from are settings, by option and b
   CHECK(read({"-oCiphers=aes128-ctr", "-c", "aes256-ctr", "h"}) == "h | ciphers=aes256-ctr");
 }
 
+TEST_CASE("a setting is called what it was written as among ssh's words") {
+  auto call =
+      parse_ssh({"-c", "aes256-ctr", "-b", "10.0.0.1", "-o", "MACs=hmac-sha2-256", "-o", "hostname=login",
+                 "-o", "PreferredAuthentications=publickey", "-l", "me", "h", "true"})
+          .call;
+  CHECK(name_in_words(call, "ciphers") == "-c");
+  CHECK(name_in_words(call, "bind_address") == "-b");
+  CHECK(name_in_words(call, "macs") == "-o MACs");
+  CHECK(name_in_words(call, "host") == "-o HostName");
+  CHECK(name_in_words(call, "auth_methods") == "-o PreferredAuthentications");
+  CHECK(name_in_words(call, "user") == "-l");
+  CHECK(name_in_words(call, "pool_size") == "-o pool_size"); // moorage's own
+  // Of -c the last counts, whatever options say.
+  CHECK(name_in_words(parse_ssh({"-oCiphers=aes256-ctr", "-c", "aes128-ctr", "h"}).call, "ciphers") == "-c");
+  CHECK(name_in_words(parse_ssh({"-c", "aes128-ctr", "-oCiphers=aes256-ctr", "h"}).call, "ciphers") == "-c");
+}
+
 TEST_CASE("options of the transport, of host keys and of the log-in are settings, by option and by letter") {
   CHECK(read({"-C", "-oServerAliveCountMax=7", "-oRekeyLimit=64M 1h", "-oHashKnownHosts=no",
               "-oCheckHostIP=yes", "h"}) ==

@@ -154,7 +154,8 @@ TEST_CASE("what is wrong with a certificate is told: its time, its key, its name
     REQUIRE(link.open());
     CHECK(account_of(link.keys, of(good)) == "accepted: ; ");
     CHECK_THAT(account_of(link.keys, of(ended)),
-               Contains("not_offered: has expired") && Contains("renew_command"));
+               Contains("not_offered: has expired, on 20") && Contains("renew_command"));
+    CHECK_THAT(account_of(link.keys, of(ended)), !Contains("ask for a new one"));
     CHECK_THAT(account_of(link.keys, of(early)),
                Contains("not_offered: is not valid yet") && Contains("clock"));
     CHECK_THAT(account_of(link.keys, of(other)), Contains("not_offered: certifies another key"));
@@ -172,7 +173,8 @@ TEST_CASE("where no server is asked, since nothing can be shown, each key is tol
   REQUIRE_FALSE(link.open());
   CHECK(server.logins() == 0);
   CHECK_THAT(account_of(link.keys, "file " + locked),
-             Contains("locked by a passphrase") && Contains("ssh-add"));
+             Contains("not_offered: is locked by a passphrase; ssh-add " + locked) && !Contains("secret"));
+  CHECK_THAT(link.failed->text, Contains("is locked by a passphrase: ssh-add " + locked));
 }
 
 TEST_CASE("an agent that refuses to sign, or lists nothing, is told") {
@@ -185,7 +187,9 @@ TEST_CASE("an agent that refuses to sign, or lists nothing, is told") {
     test::driven link{around, settings_by_agent(around, server)};
     REQUIRE_FALSE(link.open());
     CHECK_THAT(account_of(link.keys, "agent " + agent.socket()),
-               StartsWith("not_signed: the agent refused to sign"));
+               StartsWith("not_signed: the agent refused to sign") && Contains("was denied") &&
+                   Contains("; allow it when it asks, or unlock it by ssh-add -X"));
+    CHECK_THAT(link.failed->text, Contains("was denied (a key of ssh-add -c)") && Contains("ssh-add -X"));
   }
   SECTION("empty") {
     support::ssh_agent agent;
@@ -193,7 +197,8 @@ TEST_CASE("an agent that refuses to sign, or lists nothing, is told") {
     test::driven link{around, settings_by_agent(around, server)};
     REQUIRE_FALSE(link.open());
     CHECK_THAT(account_of(link.keys, "agent " + agent.socket()),
-               StartsWith("not_offered: it holds no key; ssh-add"));
+               StartsWith("not_offered: it holds no key; ssh-add") && Contains("ssh-add -X"));
+    CHECK_THAT(link.failed->text, Contains("the agent holds no key, or is locked: ssh-add -X unlocks it"));
   }
 }
 

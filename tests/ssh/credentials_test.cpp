@@ -9,6 +9,7 @@
 
 #include "runtime/ssh/login/accepted.hpp"
 #include "runtime/ssh/login/attempts.hpp"
+#include "runtime/ssh/login/considered_keys.hpp"
 #include "runtime/ssh/login/credentials.hpp"
 #include "runtime/ssh/login/offers.hpp"
 #include "runtime/system/account.hpp"
@@ -101,10 +102,11 @@ TEST_CASE("a locked key opens with its passphrase only, and tells its public par
   ::unlink((path + ".pub").c_str());
   auto locked = load_key(path, true, nullptr);
   CHECK_FALSE(locked.private_key);
-  CHECK_THAT(locked.problem, Contains(path) && Contains("locked by a passphrase") && Contains("agent"));
+  CHECK_THAT(locked.problem, Contains(path) && Contains("locked by a passphrase"));
+  CHECK(advice_for(locked) == "ssh-add " + path + ", so that the agent has it");
   // Where nobody gives secrets, advice to name one leads nowhere.
   CHECK_THAT(locked.problem, !Contains("passphrase_secret"));
-  CHECK_THAT(load_key(path, true, nullptr, true).problem, Contains("passphrase_secret"));
+  CHECK_THAT(advice_for(load_key(path, true, nullptr, true)), Contains("passphrase_secret"));
   CHECK(locked.blob == opened.blob);
   REQUIRE(locked.public_key);
   secret guess{"guess"};
@@ -152,7 +154,7 @@ TEST_CASE("what is no key says what it is") {
     ::chmod(path.c_str(), 0644);
     auto file = load_key(path, true, nullptr);
     CHECK_FALSE(file.private_key);
-    CHECK_THAT(file.problem, Contains("chmod 600"));
+    CHECK_THAT(file.problem, Contains("can be read by others"));
   }
   SECTION("cut short") {
     make_key(path, "ed25519");
@@ -199,7 +201,7 @@ TEST_CASE("a certificate beside its key is used, unless it has run out or certif
     auto file = load_key(path, true, nullptr);
     CHECK_FALSE(file.certificate);
     CHECK(file.private_key);
-    CHECK_THAT(file.certificate_problem, Contains("has expired"));
+    CHECK_THAT(file.certificate_problem, Contains("has expired, on 20") && Contains(" UTC (key id '"));
   }
   SECTION("of another key") {
     auto other = make_key(folder / "other", type);

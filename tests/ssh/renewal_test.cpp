@@ -217,7 +217,8 @@ TEST_CASE("a renewal that is of no use is told of, and not tried again at once")
   CHECK(us.runs() == 1);
   if (second.failed) { // nobody was asked, who would deny it
     CHECK(second.failed->kind == ssh_failure::no_credentials);
-    CHECK_THAT(second.failed->text, Contains("has ended, and there is no new one"));
+    CHECK_THAT(second.failed->text,
+               Contains("-cert.pub has expired, on ") && Contains("), and there is no new one"));
   }
 }
 
@@ -263,8 +264,9 @@ TEST_CASE("a certificate in the agent that is not valid now is not shown, and sa
   test::driven link{around, settings};
   CHECK_FALSE(link.open());
   REQUIRE(link.failed);
-  CHECK_THAT(link.failed->text, Contains(ended ? "is not offered: the certificate has expired"
-                                               : "is not offered: the certificate is not valid yet"));
+  CHECK_THAT(link.failed->text,
+             Contains(ended ? "is not offered: the certificate has expired, on "
+                            : "is not offered: the certificate is not valid yet, but from "));
   // The key by itself is tried; no certificate came to the server.
   CHECK(us.server.log_count("Failed publickey") == 1);
   CHECK(us.server.log_count("ED25519-CERT") == 0);

@@ -117,6 +117,19 @@ TEST_CASE("what the server refuses was never sent, and the connection serves on"
   CHECK(o.link.run("true").ended == exited(0));
 }
 
+TEST_CASE("a server that opens no channel at all is told apart from one that has no more", "[transport]") {
+  link_to_fake o;
+  o.server.set([](auto& f) { f.channel_open = reply::refuse; });
+  CHECK_THAT(o.link.run("true").ended.cause.text,
+             Catch::Contains("forbids commands (sshd_config: MaxSessions 0)"));
+  o.server.set([](auto& f) { f.channel_open = reply::normal; });
+  REQUIRE(o.link.run("true").ended == exited(0));
+  o.server.set([](auto& f) { f.channel_open = reply::refuse; });
+  CHECK_THAT(o.link.run("true").ended.cause.text,
+             Catch::Contains("allows only so many sessions on one connection") &&
+                 !Catch::Contains("forbids"));
+}
+
 TEST_CASE("a command is ended at its timeout, not before", "[transport]") {
   link_to_fake o;
   struct silence {

@@ -1,6 +1,7 @@
 #include "runtime/ssh/channels/channel.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <limits>
 #include <memory>
@@ -10,6 +11,17 @@
 #include "runtime/ssh/libssh_session.hpp"
 
 namespace moorage {
+
+namespace {
+
+/// RFC 4254, section 5.1.
+std::string meaning_of(unsigned refusal_code) {
+  constexpr std::array meanings{"it gives no reason", "it is not allowed", "it did not work",
+                                "it knows no such channels", "it has no room for more"};
+  return meanings[refusal_code < meanings.size() ? refusal_code : 0];
+}
+
+} // namespace
 
 session_channel::session_channel(libssh_session& link, channel_reader* reader,
                                  std::optional<carriage_target> to)
@@ -81,6 +93,8 @@ session_channel::opening session_channel::open() {
       refusal_code_ = static_cast<unsigned>(std::strtoul(refusal_.c_str() + code + 1, nullptr, 10));
     refusal_ = refusal_.substr(at + 2);
   }
+  if (refusal_.find_first_not_of(" \t\r\n") == std::string::npos)
+    refusal_ = meaning_of(refusal_code_);
   return opening::refused;
 }
 

@@ -47,7 +47,7 @@ public:
   enum class opening { waiting, open, refused, broken };
   /// Sends the request when first called; later calls cost nothing unless packets have come.
   opening open();
-  /// Why the server refused, in its words.
+  /// Why the server refused, in its words; where it has none, what its code means.
   const std::string& refusal() const { return refusal_; }
   /// … and by its code (RFC 4254, section 5.1); 0: it is not known.
   unsigned refusal_code() const { return refusal_code_; }

@@ -146,6 +146,7 @@ bool command_stream::open_channel() {
   switch (channel_->open()) {
   case session_channel::opening::open:
     reply_due_ = time_point::max();
+    around_.session_opened = true;
     phase_ = phase::environment;
     return true;
   case session_channel::opening::refused:
@@ -154,9 +155,13 @@ bool command_stream::open_channel() {
       return phase_ == phase::opening;
     give_up(
         errc::channel_refused,
-        "the server refused to open a channel (" + printable(channel_->refusal()) +
-            "); it allows only so many sessions on one connection (sshd_config: MaxSessions, 10 by default): "
-            "lower channels_per_connection, or wait for commands that still run there");
+        "the server refused to open a channel (it says: " + printable(channel_->refusal()) +
+            (around_.session_opened
+                 ? "); it allows only so many sessions on one connection (sshd_config: MaxSessions, 10 by "
+                   "default): lower channels_per_connection, or wait for commands that still run there"
+                 : "), though it had opened none on this connection: it lets people in and forbids commands "
+                   "(sshd_config: MaxSessions 0), as some jump hosts do; ask the site which machine runs "
+                   "them"));
     return false;
   case session_channel::opening::waiting:
     await_reply("open a channel");

@@ -25,6 +25,7 @@ struct stream_surroundings {
   std::set<std::string> refused_variables = {};    ///< what this server has not accepted: not asked for again
   std::uint64_t channels_ended = 0;                ///< grows when a channel of ours gives its slot back
   time_point channel_ended_at = time_point::min(); ///< the last one
+  bool session_opened = false;                     ///< the server has opened one, and so allows them
   bool channel_ending = false;                     ///< one will soon
   bool command_ending = false;                     ///< one will when its command has been ended
   std::vector<transport_event>* events = nullptr;  ///< during a pump

@@ -208,6 +208,7 @@ void ssh_transport::hear_answer() {
   if (state == session_channel::opening::waiting || state == session_channel::opening::broken)
     return;
   auto answered = std::move(asked_);
+  shared_.session_opened = shared_.session_opened || state == session_channel::opening::open;
   for (auto number : answered->asked)
     shared_.events->emplace_back(question_answered{
         number, state == session_channel::opening::refused ? printable(answered->channel->refusal()) : ""});

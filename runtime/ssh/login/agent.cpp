@@ -78,7 +78,7 @@ agent_listing list_agent(const std::string& path, std::chrono::milliseconds pati
     case agent_client::state::answered: {
       agent_listing result;
       if (!client.keys(result.keys))
-        result.problem = "the agent did not list its keys (is it locked?)";
+        result.problem = agent_listed_nothing;
       return result;
     }
     default:

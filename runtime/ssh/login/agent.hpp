@@ -56,6 +56,11 @@ struct agent_listing {
 std::string agent_state(const std::vector<agent_key>& keys);
 constexpr const char* no_agent_state = "\nnone";
 
+/// OpenSSH's lists nothing while it is locked, others refuse to.
+constexpr const char* agent_listed_nothing =
+    "the agent did not list its keys; if it is locked, ssh-add -X unlocks it";
+constexpr const char* agent_holds_nothing = "the agent holds no key, or is locked: ssh-add -X unlocks it";
+
 /// Blocks for `patience` at most, and for as long to connect: run it on a thread for blocking calls.
 agent_listing list_agent(const std::string& path, std::chrono::milliseconds patience = agent_patience);
 

@@ -102,7 +102,7 @@ agent_talk::state agent_talk::pump(time_point now) {
   behind_ = asked_to_sign_ = false;
   leave();
   if (!listed_ && !client_->keys(keys_))
-    return give_up("the agent did not list its keys (is it locked?)");
+    return give_up(agent_listed_nothing);
   if (!listed_)
     told_state_ = agent_state(keys_);
   listed_ = true;

@@ -44,6 +44,8 @@ public:
   state pump(time_point now);
 
   const std::vector<agent_key>& keys() const { return keys_; }
+  /// It has said which keys it holds.
+  bool listed() const { return listed_; }
   /// `agent_state` of what it has listed, or of its not being there; `latch_watch::agent_untold`: it has not
   /// told. Empty: it is not asked.
   const std::string& told_state() const { return told_state_; }

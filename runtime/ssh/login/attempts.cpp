@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "runtime/ssh/login/considered_keys.hpp"
 #include "runtime/ssh/wire.hpp"
 
 namespace moorage {
@@ -34,9 +35,17 @@ std::string hindrances(const credentials& with, const std::string& agent_problem
   };
   for (const auto& problem : with.problems)
     add(problem);
+  // What can be done at once is said here as well, the rest in the account of the keys.
+  auto with_advice = [](const std::string& problem, bool wanted, const std::string& advice) {
+    return problem.empty() || !wanted ? problem : problem + ": " + advice;
+  };
   for (const auto& file : with.files) {
-    add(file.problem);
-    add(file.certificate_problem);
+    add(with_advice(file.problem,
+                    file.trouble == key_trouble::locked || file.trouble == key_trouble::readable_by_others ||
+                        file.trouble == key_trouble::only_public,
+                    advice_for(file)));
+    add(with_advice(file.certificate_problem, file.certificate_state == certificate_trouble::ended,
+                    advice_for_certificate(file)));
   }
   add(agent_problem);
   return text;

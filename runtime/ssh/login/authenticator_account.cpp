@@ -46,7 +46,8 @@ void authenticator::machine::note_agent(considered_keys& to) const {
   if (agent_.waiting() && agent_.keys().empty())
     return to.not_offered(socket, {}, "its list of keys was not waited for");
   if (agent_.keys().empty())
-    return to.not_offered(socket, {}, "it holds no key", "ssh-add FILE");
+    return to.not_offered(socket, {}, "it holds no key",
+                          "ssh-add FILE; if it is locked, and so shows none, ssh-add -X unlocks it");
   const bool listed_only = with_.any_listed();
   for (const auto& key : agent_.keys())
     for (const auto& offer : offers_of_agent(key.blob, with_)) {

@@ -60,8 +60,8 @@ private:
   bool answer_questions();
   /// Folds in what the server said to the current try.
   bool decide(int result);
-  bool set_aside(const std::string& why);
-  bool no_signature(const std::string& why);
+  bool set_aside(const std::string& why, const std::string& advice = {});
+  bool no_signature(const std::string& why, const std::string& advice = {});
   bool link_broke();
   bool give_up();
   bool enter(phase next, std::string trying);

@@ -41,7 +41,9 @@ bool authenticator::machine::step_agent(time_point now) {
     break;
   }
   if (agent_signer::refuses(agent_.signature_answer()))
-    return no_signature("the agent refused to sign");
+    return no_signature(
+        "the agent refused to sign: it asked and was denied (a key of ssh-add -c), or is locked",
+        "allow it when it asks, or unlock it by ssh-add -X");
   signer_->answer(agent_.signature_answer());
   phase_ = phase::agent_pass;
   return true;
@@ -69,16 +71,17 @@ bool authenticator::machine::answer_questions() {
 }
 
 /// Nothing was sent that the server would count: the next one.
-bool authenticator::machine::set_aside(const std::string& why) {
-  considered_.became(phase_ == phase::agent_signature ? key_fate::not_signed : key_fate::not_offered, why);
-  attempts_.not_completed(trying_, why);
+bool authenticator::machine::set_aside(const std::string& why, const std::string& advice) {
+  considered_.became(phase_ == phase::agent_signature ? key_fate::not_signed : key_fate::not_offered, why,
+                     advice);
+  attempts_.not_completed(trying_, why + (advice.empty() ? "" : "; " + advice));
   return enter(phase::choosing, {});
 }
 
-bool authenticator::machine::no_signature(const std::string& why) {
+bool authenticator::machine::no_signature(const std::string& why, const std::string& advice) {
   if (unsigned_.empty() && !agent_.turn_missed())
     unsigned_ = trying_;
-  return set_aside(why);
+  return set_aside(why, advice);
 }
 
 bool authenticator::machine::decide(int result) {
@@ -140,8 +143,13 @@ bool authenticator::machine::link_broke() {
 }
 
 bool authenticator::machine::give_up() {
-  error_ = attempts_.failure(ssh_userauth_list(session_, nullptr),
-                             hindrances(with_, agent_.problem()) + not_offered(), with_.nothing_else);
+  const bool lists_nothing =
+      with_.agent && agent_.problem().empty() && agent_.listed() && agent_.keys().empty();
+  const std::string nothing = with_.files.empty() ? "no key file is there, and " : "";
+  error_ = attempts_.failure(
+      ssh_userauth_list(session_, nullptr),
+      hindrances(with_, lists_nothing ? nothing + agent_holds_nothing : agent_.problem()) + not_offered(),
+      with_.nothing_else);
   // The next try may have its turn.
   if (error_.kind == ssh_failure::no_credentials && agent_.turn_missed())
     error_.kind = ssh_failure::timed_out;

@@ -67,6 +67,10 @@ std::string in_words(const std::vector<std::string>& principals) {
   return text;
 }
 
+std::string id_in_words(const certificate_parts& parts) {
+  return parts.key_id.empty() ? std::string{} : " (key id '" + printable(parts.key_id, 60) + "')";
+}
+
 nanoseconds life_of(const certificate_parts& parts) {
   return up_to_longest(parts.valid_before - std::min(parts.valid_after, parts.valid_before));
 }
@@ -91,9 +95,12 @@ std::optional<certificate_parts> parse_certificate(std::string_view blob) {
     append_string(parts.key_blob, *field);
   }
   constexpr std::uint32_t user_certificate = 1;
-  if (!reader.long_number() || reader.number() != user_certificate ||
-      !reader.string()) // serial, type, key id
+  if (!reader.long_number() || reader.number() != user_certificate) // serial, type
     return std::nullopt;
+  auto key_id = reader.string();
+  if (!key_id)
+    return std::nullopt;
+  parts.key_id = *key_id;
   auto names = reader.string();
   if (!names)
     return std::nullopt;
@@ -113,12 +120,21 @@ std::optional<certificate_parts> parse_certificate(std::string_view blob) {
   return parts;
 }
 
+std::string expired_in_words(const certificate_parts& parts) {
+  return "has expired, on " + in_words(parts.valid_before) + id_in_words(parts);
+}
+
+std::string early_in_words(const certificate_parts& parts) {
+  return "is not valid yet, but from " + in_words(parts.valid_after) + " on" + id_in_words(parts);
+}
+
 std::string why_not_valid(std::string_view blob) {
   const auto parts = parse_certificate(blob);
   const auto now = static_cast<std::uint64_t>(std::time(nullptr));
   if (!parts || (now + clocks_differ >= parts->valid_after && now < parts->valid_before))
     return {};
-  return now < parts->valid_before && now < parts->valid_after ? "is not valid yet" : "has expired";
+  return now < parts->valid_before && now < parts->valid_after ? early_in_words(*parts)
+                                                               : expired_in_words(*parts);
 }
 
 bool near_its_end(const certificate_parts& parts, nanoseconds lead, system_clock::time_point now) {

@@ -16,6 +16,7 @@ namespace moorage {
 /// A certificate and what it certifies.
 struct certificate_parts {
   std::string key_blob;                ///< wire form of the plain public key
+  std::string key_id;                  ///< as its authority calls it
   std::vector<std::string> principals; ///< whom it names; none: everybody, where the server takes that
   std::uint64_t valid_after = 0;
   std::uint64_t valid_before = 0; ///< seconds since 1970, exclusive
@@ -23,8 +24,13 @@ struct certificate_parts {
 /// Nothing: no certificate for a user's key of a kind that we know.
 std::optional<certificate_parts> parse_certificate(std::string_view blob);
 
-/// "has expired", "is not valid yet", now; empty: it is valid, or no certificate. One that begins within some
-/// minutes is: clocks differ, and the server's counts.
+/// "has expired, on … (key id '…')": of one that has.
+std::string expired_in_words(const certificate_parts& parts);
+/// "is not valid yet, but from … on (key id '…')": of one that is not.
+std::string early_in_words(const certificate_parts& parts);
+
+/// One of these, now; empty: it is valid, or no certificate. One that begins within some minutes is: clocks
+/// differ, and the server's counts.
 std::string why_not_valid(std::string_view blob);
 
 /// Whether it has ended at this time, or ends within `lead`; not before half of its life is over.

@@ -16,6 +16,8 @@ std::string without_name(const std::string& problem, const std::string& path) {
   return problem;
 }
 
+} // namespace
+
 std::string advice_for(const key_file& file) {
   switch (file.trouble) {
   case key_trouble::none:
@@ -25,13 +27,14 @@ std::string advice_for(const key_file& file) {
   case key_trouble::readable_by_others:
     return "chmod 600 " + file.path;
   case key_trouble::locked:
-    return "ssh-add " + file.path + ", or name its passphrase in the secret store by passphrase_secret";
+    return "ssh-add " + file.path + ", so that the agent has it" +
+           (file.secrets_kept ? ", or name its passphrase in the secret store by passphrase_secret" : "");
   case key_trouble::wrong_passphrase:
     return "mend the passphrase that passphrase_secret names, or ssh-add " + file.path;
   case key_trouble::unknown_kind:
     return "use a private key that ssh-keygen makes (ed25519, ecdsa or rsa); a FIDO key works by the agent";
   case key_trouble::only_public:
-    return "ssh-add the private key that belongs to it";
+    return "ssh-add the private key that belongs to it, which the agent must have";
   case key_trouble::not_accepted:
     return "use a key of another kind, or let pubkey_accepted_algorithms have this one";
   }
@@ -57,6 +60,8 @@ std::string advice_for_certificate(const key_file& file) {
   }
   return {};
 }
+
+namespace {
 
 std::string described(const std::string& blob) {
   auto key = import_blob(blob);

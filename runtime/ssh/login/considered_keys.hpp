@@ -52,6 +52,10 @@ void add_absent_agent(considered_keys& to, const credentials& with);
 /// Of a log-in that asks no server, since there is nothing to show.
 std::vector<key_considered> considered_alone(const credentials& with);
 
+/// What to do about a key file's trouble, and about that of its certificate; empty: there is none.
+std::string advice_for(const key_file& file);
+std::string advice_for_certificate(const key_file& file);
+
 /// What to do where a server denies this key, or certificate, to this user.
 std::string advice_when_denied(const std::string& blob, const std::string& user);
 

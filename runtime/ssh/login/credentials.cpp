@@ -122,9 +122,9 @@ void judge_certificate(key_file& file, const std::optional<certificate_parts>& p
     reject_certificate(file, certificate_trouble::unknown_kind,
                        path + " is no user's certificate of a kind known here");
   else if (now < parts->valid_after)
-    reject_certificate(file, certificate_trouble::not_yet_valid, path + " is not valid yet");
+    reject_certificate(file, certificate_trouble::not_yet_valid, path + " " + early_in_words(*parts));
   else if (now >= parts->valid_before)
-    reject_certificate(file, certificate_trouble::ended, path + " has expired: ask for a new one");
+    reject_certificate(file, certificate_trouble::ended, path + " " + expired_in_words(*parts));
 }
 
 void join_certificate(key_file& file, const std::string& path, const std::string& blob, ssh_key private_key) {
@@ -187,8 +187,7 @@ bool take_public(key_file& file, std::string_view text) {
     file.blob = std::move(blob);
   }
   file.trouble = key_trouble::only_public;
-  file.problem =
-      "key file " + file.path + " holds only " + holds + ", so the agent must have the private key";
+  file.problem = "key file " + file.path + " holds only " + holds;
   return true;
 }
 
@@ -210,7 +209,7 @@ void join_listed(std::vector<key_file>& files) {
 std::string permission_problem(const file_text& read, const std::string& path) {
   if (read.owner != ::getuid() || (read.mode & 077) == 0)
     return {};
-  return path + " can be read by others and is not used, as ssh does not use it: chmod 600 " + path;
+  return path + " can be read by others and is not used, as ssh does not use it";
 }
 
 } // namespace
@@ -223,14 +222,14 @@ key_file load_key(const std::string& path, bool listed, const secret* passphrase
   key_file file;
   file.path = path;
   file.listed = listed;
+  file.secrets_kept = secrets_kept;
   auto read = read_file(path, key_file_max);
   if (!read.problem.empty()) {
     // The agent may hold what the disk does not.
     auto beside = read_file(path + ".pub", key_file_max);
     bool told = beside.problem.empty() && take_public(file, beside.view());
     file.trouble = told ? key_trouble::only_public : key_trouble::unreadable;
-    file.problem = "key file " + read.problem +
-                   (told ? "; its public part is, so the agent must have the private key" : "");
+    file.problem = "key file " + read.problem + (told ? ", but its public part is" : "");
     return file;
   }
   if (take_public(file, read.view()))
@@ -241,8 +240,7 @@ key_file load_key(const std::string& path, bool listed, const secret* passphrase
   file.blob = outside.blob;
   if (file.problem.empty() && outside.locked && passphrase == nullptr) {
     file.trouble = key_trouble::locked;
-    file.problem = "key file " + path + " is locked by a passphrase: add the key to the agent" +
-                   (secrets_kept ? ", or name its entry of the secret store in passphrase_secret" : "");
+    file.problem = "key file " + path + " is locked by a passphrase";
   }
   if (file.problem.empty()) {
     // Never without a passphrase, not even for unlocked keys: OpenSSL would ask for one at the terminal.
@@ -333,7 +331,7 @@ std::string only_ended(const credentials& of) {
   std::string ended;
   for (const auto& file : of.files)
     if (file.certified && near_its_end(*file.certified, std::chrono::nanoseconds{0}, now))
-      ended = file.certificate_path;
+      ended = file.certificate_path + " " + expired_in_words(*file.certified);
     else if (file.private_key)
       return {};
   return of.password ? std::string{} : ended;

@@ -70,6 +70,7 @@ struct key_file {
   std::string certificate_path;               ///< the file that holds that
   std::string problem; ///< why there is no private key, naming the file: missing, locked, wrong passphrase …
   key_trouble trouble = key_trouble::none; ///< the same
+  bool secrets_kept = false; ///< somebody gives this process secrets, so that advice may name one
 
   /// The certificate that the agent's key may be shown with; empty: none.
   const std::string& offered() const {
@@ -120,7 +121,8 @@ bool any_near_its_end(const std::vector<key_file>& files, std::chrono::nanosecon
 /// listed; else of all that it holds and the usual files have, since old ones may be left there.
 bool any_near_its_end(const std::vector<agent_key>& held, const credentials& of,
                       std::chrono::nanoseconds lead);
-/// Whether there is nothing to log in with but keys whose certificates have ended. One of these; empty: else.
+/// Whether there is nothing to log in with but keys whose certificates have ended. One of these, with when it
+/// has; empty: else.
 std::string only_ended(const credentials& of);
 
 /// The SSH wire form of the public part, or of the certificate when the key has one; empty on failure.

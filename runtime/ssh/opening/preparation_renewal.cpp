@@ -117,7 +117,7 @@ void preparation::accept_files() {
   // A server would deny it, and a denial ends all tries until somebody sees to it.
   if (auto ended = only_ended(files_->keys); !error_ && !warnings_.empty() && !ended.empty())
     error_ = {ssh_stage::prepare, ssh_failure::no_credentials,
-              "the certificate " + ended + " has ended, and there is no new one: " + warnings_.back()};
+              "the certificate " + ended + ", and there is no new one: " + warnings_.back()};
   if (error_)
     keys_ = considered_alone(files_->keys);
   if (!files_->keys.agent || error_)

@@ -1,0 +1,63 @@
+// Jump hosts on the way, as their failures are told: what does not pass by itself, and by which name.
+#include <catch2/catch.hpp>
+
+#include <regex>
+
+#include "tests/cli/hosts_home.hpp"
+
+using namespace moorage::cli_tests;
+using namespace moorage::support;
+using namespace std::chrono_literals;
+using Catch::Contains;
+
+TEST_CASE("a jump host that shows another key is told as what has to be mended, as a direct cluster is") {
+  hosts_home home;
+  real_sshd gate;
+  home.configure(cluster_table("gate", gate) + cluster_table("inner", home.sshd) + "jump = \"gate\"\n");
+  gate.change_host_keys();
+  auto told = [&](const finished& ended) {
+    CHECK(ended.code == 255);
+    CHECK_THAT(ended.error_output,
+               Contains("jump host 'gate'") && Contains("Somebody may be intercepting") &&
+                   Contains("moorage: inner: the command did not run; once that is mended") &&
+                   !Contains("safe to run it again") && !Contains("once that has passed"));
+  };
+  told(home.moorage({"exec", "inner", "--", "true"}));
+  program node{home.spec({"serve"})};
+  REQUIRE(node.wrote("serving 2 clusters on "));
+  auto ended = home.moorage({"exec", "inner", "--", "true"});
+  told(ended);
+  CHECK_THAT(ended.error_output, Contains("admin reset gate") && !Contains("admin reset inner"));
+  auto checked = home.moorage({"check", "inner"});
+  CHECK_THAT(checked.error_output, Contains("admin reset gate"));
+}
+
+TEST_CASE("a hop that nobody gave a name is told as it was written, and so is a Host among ssh's words") {
+  hosts_home home;
+  real_sshd gate;
+  auto written = gate.user() + "@gate:" + std::to_string(gate.port());
+  home.write(host_of("gate", gate) + "Host far\n  ProxyJump " + written + "\n" + host_of("far", home.sshd));
+  gate.change_host_keys();
+  const std::regex made_up{"-[0-9a-f]{12}\\b"};
+  for (const auto& words : {std::vector<std::string>{"exec", "far", "--", "true"},
+                            {"check", "far"},
+                            {"ssh", "-o", "ConnectTimeout=9", "far", "true"}}) {
+    auto ended = home.moorage(words);
+    CHECK(ended.code != 0);
+    auto all = ended.output + ended.error_output;
+    INFO(all);
+    CHECK_THAT(ended.error_output,
+               Contains("cannot connect to 'far': ") && Contains("the jump host '" + written + "'"));
+    CHECK_FALSE(std::regex_search(all, made_up));
+  }
+}
+
+TEST_CASE("a cluster that somebody named like a digest is told by its whole name") {
+  hosts_home home;
+  real_sshd gate;
+  home.configure(cluster_table("gate-0123456789ab", gate) + cluster_table("inner", home.sshd) +
+                 "jump = \"gate-0123456789ab\"\n");
+  gate.change_host_keys();
+  CHECK_THAT(home.moorage({"exec", "inner", "--", "true"}).error_output,
+             Contains("jump host 'gate-0123456789ab'"));
+}
