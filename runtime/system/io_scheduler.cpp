@@ -32,18 +32,24 @@ public:
   caf::detail::thread_safe_actor_clock& clock() noexcept override { return clock_; }
 
 protected:
+  /// To start a thread takes longer than most messages do, and whoever makes the system has better things to
+  /// do.
   void start() override {
-    timer_ = std::thread{[this] {
-      system().thread_started();
-      clock_.run_dispatch_loop();
-      system().thread_terminates();
-    }};
+    io().post([this] {
+      timer_ = std::thread{[this] {
+        system().thread_started();
+        clock_.run_dispatch_loop();
+        system().thread_terminates();
+      }};
+    });
   }
 
   /// The middleman has been stopped, and its thread with it: what is told to end now does so here.
   void stop() override {
-    clock_.cancel_dispatch_loop();
-    timer_.join();
+    if (timer_.joinable()) {
+      clock_.cancel_dispatch_loop();
+      timer_.join();
+    }
     {
       std::lock_guard guard{mutex_};
       ended_ = true;
