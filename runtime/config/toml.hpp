@@ -18,6 +18,10 @@ struct broken_assumption {};
 #define MOORAGE_WITHOUT_ASSERT
 #undef NDEBUG
 #endif
+// Its code is in toml.cpp: a library more is a fiftieth of what a command through a node costs. Nothing is
+// written.
+#define TOML_HEADER_ONLY 0
+#define TOML_ENABLE_FORMATTERS 0
 #define TOML_ASSERT(expression) ((expression) ? static_cast<void>(0) : ::moorage::refuse_text())
 #include <toml++/toml.h>
 #ifdef MOORAGE_WITHOUT_ASSERT

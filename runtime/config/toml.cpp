@@ -1,0 +1,3 @@
+// The TOML parser's own code.
+#define TOML_IMPLEMENTATION
+#include "runtime/config/toml.hpp"
