@@ -29,6 +29,7 @@ void connection_actor_state::take(carrier_hindered& told) {
   if (now_in != phase::opening)
     return;
   carrier_ = std::move(told);
+  awaited_.clear(); // it was of before
   tell_hindrance();
 }
 

@@ -196,9 +196,8 @@ private:
 
   // --- core_overload.cpp: who is refused when everybody waits too long
   overload::bounds overload_bounds() const;
-  void watch_overload();
+  void watch_overload(), refuse_overloaded();
   std::string why_relieved() const, overload_in_words() const;
-  void refuse_overloaded();
   time_point yields_at() const;
 
   // --- core_opening.cpp: openings, and what becomes of them
@@ -223,6 +222,7 @@ private:
   std::string which_try(const connection& c) const;
   std::string opening_in_words(const connection& c) const;
   std::string hindrance_of(const connection& c) const;
+  bool names_jump(const std::string& hindrance) const;
   void given_up(time_point began, failure reason, const ssh_error& error, const files_used& files,
                 const std::string& asked_for, bool of_machine);
   void delay_openings(time_point began, failure reason, back_off::reach how_far, const std::string& more);

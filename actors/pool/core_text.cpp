@@ -28,21 +28,26 @@ std::string pool_core::which_try(const connection& c) const {
          std::to_string(std::max(c.attempt, back_off_.tries(settings_.connect_tries)));
 }
 
+/// What an opening says of itself names its jump host already, which is then not what hinders it.
+bool pool_core::names_jump(const std::string& hindrance) const {
+  return hindrance.find("jump host '" + printable(settings_.jump) + "'") != std::string::npos;
+}
+
 std::string pool_core::opening_in_words(const connection& c) const {
   auto where = machines_.several() && !c.machine.empty() ? " at " + printable(c.machine) : std::string{};
-  auto by = settings_.jump.empty() ? std::string{} : ", by the jump host '" + printable(settings_.jump) + "'";
   auto why = c.hindered.empty() || in_words(c.last_error).find(c.hindered) != std::string::npos
                  ? std::string{}
                  : ": " + c.hindered;
+  auto by = settings_.jump.empty() || names_jump(why)
+                ? std::string{}
+                : ", by the jump host '" + printable(settings_.jump) + "'";
   return which_try(c) + where + by + why + (c.waits_for.empty() ? "" : ", waiting for " + c.waits_for);
 }
 
-/// What it says of itself names its jump host already.
 std::string pool_core::hindrance_of(const connection& c) const {
-  auto by = "jump host '" + printable(settings_.jump) + "'";
-  return c.hindered.empty() || settings_.jump.empty() || c.hindered.find(by) != std::string::npos
+  return c.hindered.empty() || settings_.jump.empty() || names_jump(c.hindered)
              ? c.hindered
-             : "the " + by + ": " + c.hindered;
+             : "the jump host '" + printable(settings_.jump) + "': " + c.hindered;
 }
 
 /// How the pool goes on is not said: that is for whoever can steer it, and a command that has ended has no

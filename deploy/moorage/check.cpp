@@ -283,10 +283,12 @@ ending run_check(const options& from) {
   auto took = clock::now() - begin;
   found.interrupted = signals.caught() != 0;
   auto advice = advice_for(from, found.trouble, reached);
-  auto way = way_to(*reached.pools, from.cluster);
-  found.trouble.text = in_written_names(std::move(found.trouble.text), way, *config);
-  if (!from.json) // scripts go by the names that a node knows
+  // Scripts go by the names that a node knows; one that is gone or frozen is asked nothing more.
+  if (!from.json && !found.interrupted && found.trouble.code != errc::node_lost) {
+    auto way = way_to(*reached.pools, from.cluster);
+    found.trouble.text = in_written_names(std::move(found.trouble.text), way, *config);
     name_hops_as_written(found, way, *config);
+  }
   reached.pools->stop();
   auto end = say(from.json ? json_of(from, found, took) : text_of(from, found, took));
   if (signals.caught() != 0)

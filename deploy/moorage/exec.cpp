@@ -4,8 +4,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <functional>
-#include <future>
 #include <memory>
 #include <utility>
 
@@ -17,6 +15,7 @@
 #include <unistd.h>
 
 #include "deploy/moorage/advice.hpp"
+#include "deploy/moorage/begun_command.hpp"
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/hops.hpp"
@@ -242,58 +241,15 @@ ending report(const options& told, const outcome& came, const collected& kept, i
   return {code, nobody_reads ? SIGPIPE : signal};
 }
 
-// Never the command: it may carry a secret, and labels are shown to others and logged.
-std::string label_of(const exec_options& from) {
-  return from.label.empty() ? "exec " + std::to_string(getpid()) : from.label;
-}
-
-struct begun_command {
-  lease held;
-  stream output;
-};
-
-// What is to be run as soon as there is a lease.
-struct command_to_begin {
-  exec_request request;
-  std::atomic<bool>& sent;
-  std::promise<result<begun_command>> begun = {};
-
-  void take(result<lease> granted) {
-    if (!granted)
-      return begun.set_value(granted.error());
-    sent = true;
-    auto output = granted->open_last(std::move(request));
-    begun.set_value(begun_command{std::move(*granted), std::move(output)});
-  }
-};
-
-// The thread that hears of the lease begins the command, so that none has to wake for it. `spent`: of the
-// patience, on a node that had to be started first.
-result<begun_command> begin(const options& from, runtime& pools, const signal_watch& signals,
-                            std::chrono::milliseconds spent, const std::shared_ptr<command_to_begin>& what) {
-  auto patience = from.patience.count() > 0 ? std::max(from.patience - spent, std::chrono::milliseconds{0})
-                                            : from.patience;
-  acquire_options how{patience, label_of(from.exec), signals.token()};
-  how.wait_for_ready = from.patience.count() > 0; // whoever says how long means it
-  how.machine = from.exec.machine;
-  what->begun = {};
-  auto begun = what->begun.get_future();
-  pools.async()
-      .acquire(from.cluster, std::move(how))
-      .then([what](result<lease> granted) { what->take(std::move(granted)); },
-            [](const std::function<void()>& at_once) { at_once(); });
-  waiting_words{from, pools}.until([&begun](std::chrono::milliseconds patience) {
-    return begun.wait_for(patience) == std::future_status::ready;
-  });
-  return begun.get();
-}
-
 // By the names that its user knows; advice goes by those that a node knows.
 ending report_refused(const options& from, const configuration& config, pools_at_hand& reached,
                       const failure& why, int signal) {
   auto advice = advice_for(from, why, reached);
-  auto to_mend = trouble_spot_of(from.cluster, why, *reached.pools).code;
-  auto text = in_written_names(why.text, way_to(*reached.pools, from.cluster), config);
+  // A node that is gone or frozen is asked nothing more, and a program goes by the names that a node knows.
+  const bool asks = signal == 0 && why.code != errc::node_lost && why.code != errc::no_node;
+  auto to_mend = asks ? trouble_spot_of(from.cluster, why, *reached.pools).code : errc::none;
+  auto text = asks && !from.json ? in_written_names(why.text, way_to(*reached.pools, from.cluster), config)
+                                 : why.text;
   return report(from, {outcome_kind::never_sent, 0, {}, {why.code, std::move(text)}}, {}, signal, advice, {},
                 to_mend);
 }
@@ -302,13 +258,13 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
             std::atomic<bool>& sent, exec_request request) {
   auto& pools = *reached.pools;
   auto what = std::make_shared<command_to_begin>(std::move(request), sent);
-  auto ran = begin(from, pools, signals, reached.took, what);
+  auto ran = begin_command(from, pools, signals, reached.took, what);
   if (!ran && reached.of_node && !reached.distant && ran.error().code == errc::unknown_cluster) {
     if (auto unknown = make_known(pools, from, config, signals, ran.error()); unknown.code != errc::none) {
       refuse(unknown);
       return {exec_failed, 0};
     }
-    ran = begin(from, pools, signals, reached.took, what);
+    ran = begin_command(from, pools, signals, reached.took, what);
   }
   if (!ran)
     return report_refused(from, config, reached, ran.error(), signals.caught());

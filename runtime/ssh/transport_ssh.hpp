@@ -161,6 +161,7 @@ private:
   std::string where() const;
   std::string tried_before() const;
   std::string silence() const;
+  bool keeps_server_waiting() const;
   bool says_too_much();
   ssh_error overdue() const;
   ssh_error link_error(const char* doing) const;

@@ -44,28 +44,37 @@ protected:
     });
   }
 
-  /// The middleman has been stopped, and its thread with it: what is told to end now does so here.
+  /// The middleman has been stopped, and its thread with it: what was told to end before does so here. The
+  /// clock runs until then, or those who end would wait for it to hear of that.
   void stop() override {
+    {
+      std::lock_guard guard{mutex_};
+      thread_ended_ = true;
+    }
+    for (int turns = 0; turns < last_turns_max && run(); ++turns)
+      ;
     if (timer_.joinable()) {
       clock_.cancel_dispatch_loop();
       timer_.join();
     }
-    {
-      std::lock_guard guard{mutex_};
-      ended_ = true;
-    }
-    while (run())
-      ;
+    std::unique_lock guard{mutex_};
+    const auto rest = std::exchange(waiting_, {});
+    guard.unlock();
+    for (auto* each : rest)
+      cleanup_and_release(each);
   }
 
 private:
+  /// Of actors that have more to say to one another at the end.
+  static constexpr int last_turns_max = 1'000;
+
   caf::io::network::multiplexer& io() { return system().middleman().backend(); }
 
   /// True: the thread is to be told that there are some.
   bool add(caf::resumable* what) {
     std::lock_guard guard{mutex_};
     waiting_.push_back(what);
-    return waiting_.size() == 1 && !ended_;
+    return waiting_.size() == 1 && !thread_ended_;
   }
 
   /// Those that wait now; the others after the next look at the sockets. False: there were none.
@@ -83,10 +92,10 @@ private:
 
   caf::detail::thread_safe_actor_clock clock_;
   std::thread timer_;
-  // edge: host threads and the clock's enqueue, the thread of input and output runs.
+  // edge: host threads, detached actors and the clock enqueue, the thread of input and output runs.
   std::mutex mutex_;
   std::vector<caf::resumable*> waiting_;
-  bool ended_ = false; ///< the thread
+  bool thread_ended_ = false; ///< of input and output
 };
 
 } // namespace

@@ -9,7 +9,7 @@ namespace moorage {
 
 /// Has actors of a system of this configuration, which loads CAF's middleman, run where what they are sent
 /// comes in and what they send goes out, so that none of it waits for another thread to wake. For programs
-/// that do little and end soon: while an actor runs nothing is read or written, and `aout` has no printer.
+/// that do little and end soon: while an actor runs nothing is read or written, and there is no `aout`.
 void schedule_on_io_thread(caf::actor_system_config& config);
 
 } // namespace moorage

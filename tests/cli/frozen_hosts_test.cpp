@@ -43,7 +43,7 @@ struct home_with_frozen_host : home_with_cluster {
 TEST_CASE("a host that says nothing is told by its name, when the patience of who waits ends first") {
   home_with_frozen_host home;
   for (std::string name : {"frozen", "inner"}) {
-    auto ended = home.moorage({"--embedded", "exec", name, "--wait", "2s", "-n", "--", "true"});
+    auto ended = home.moorage({"--embedded", "exec", name, "--wait", "4s", "-n", "--", "true"});
     INFO(ended.error_output);
     CHECK(ended.code == 255);
     CHECK(times_in(ended.error_output, silence) == 1);
@@ -55,16 +55,16 @@ TEST_CASE("a host that says nothing is told by its name, when the patience of wh
 
 TEST_CASE("check has a row for the hop that has not opened when its patience ends") {
   home_with_frozen_host home;
-  auto direct = home.moorage({"--embedded", "check", "frozen", "--wait", "2s"});
+  auto direct = home.moorage({"--embedded", "check", "frozen", "--wait", "4s"});
   INFO(direct.output << direct.error_output);
   CHECK(direct.code == 5);
   CHECK_THAT(direct.output, Contains("\nopening "));
   CHECK(times_in(direct.output + direct.error_output, silence) == 1);
-  auto behind = home.moorage({"--embedded", "check", "inner", "--wait", "2s"});
+  auto behind = home.moorage({"--embedded", "check", "inner", "--wait", "4s"});
   INFO(behind.output << behind.error_output);
   CHECK_THAT(behind.output, Contains("\nfrozen: opening "));
   CHECK(times_in(behind.output + behind.error_output, silence) == 1);
-  auto told = json::parse(home.moorage({"--embedded", "--json", "check", "inner", "--wait", "2s"}).output);
+  auto told = json::parse(home.moorage({"--embedded", "--json", "check", "inner", "--wait", "4s"}).output);
   auto step = told["steps"].back();
   CHECK(step["cluster"] == "frozen");
   CHECK(step["failed"] == true);

@@ -386,3 +386,15 @@ TEST_CASE("an opening whose actor ends without a word is given up") {
   CHECK(s.step(connection_lost{c1, error_of(ssh_failure::closed)}) == "refuse r1 connect_failed");
   CHECK(s.status().total == 0);
 }
+
+TEST_CASE("what keeps a log-in is not told as its jump host's doing, where it names that as the way") {
+  auto settings = lumi(1);
+  settings.jump = "gate";
+  story s{settings};
+  s.acquire(r1, h1, 3s);
+  const std::string own = "me@lumi (through the jump host 'gate'): the server has said nothing since";
+  s.step(connection_hindered{c1, own});
+  CHECK(s.core.connections(s.now).at(0).hindered == own);
+  s.wait(3s);
+  CHECK_THAT(s.refusal, Contains("1 opening (try 1 of 3: " + own + ")"));
+}

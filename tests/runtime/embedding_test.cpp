@@ -323,5 +323,7 @@ TEST_CASE("a runtime that is linked with one thread has fewer altogether, and do
     return threads_of_actors() - before;
   };
   auto usual = taken_with(0);
-  CHECK(taken_with(1) + 2 <= usual);
+  // Made and ended over and over: what is left at the end has its turn there.
+  for (int i = 0; i < 20; ++i)
+    CHECK(taken_with(1) + 2 <= usual);
 }

@@ -56,7 +56,7 @@ TEST_CASE("an opening says of which address it awaits an answer", "[transport]")
   settings.host = deaf.host();
   settings.port = deaf.port();
   driven link{around, settings};
-  CHECK(comes_to_say(link, "127.0.0.2:" + std::to_string(deaf.port()) + ": no answer; check the address"));
+  CHECK(comes_to_say(link, "127.0.0.2:" + std::to_string(deaf.port()) + ": no answer yet"));
 }
 
 TEST_CASE("an opening says that a name is not looked up yet", "[transport]") {
@@ -71,7 +71,7 @@ TEST_CASE("an opening says that a name is not looked up yet", "[transport]") {
   settings.host = "login.example";
   {
     driven link{around, settings};
-    CHECK(comes_to_say(link, "the look-up of the name 'login.example' was not answered"));
+    CHECK(comes_to_say(link, "the name 'login.example' is being looked up"));
   }
   answered.set_value();
 }

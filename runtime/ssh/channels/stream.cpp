@@ -15,6 +15,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// SSH_OPEN_RESOURCE_SHORTAGE (RFC 4254, section 5.1).
+constexpr unsigned no_room = 4;
 /// How long to wait, from the first refusal, for a slot that a channel of ours is about to give back or has
 /// given back.
 constexpr auto slot_patience = 1s;
@@ -156,7 +158,7 @@ bool command_stream::open_channel() {
     give_up(
         errc::channel_refused,
         "the server refused to open a channel (it says: " + printable(channel_->refusal()) +
-            (around_.session_opened
+            (around_.session_opened || channel_->refusal_code() == no_room
                  ? "); it allows only so many sessions on one connection (sshd_config: MaxSessions, 10 by "
                    "default): lower channels_per_connection, or wait for commands that still run there"
                  : "), though it had opened none on this connection: it lets people in and forbids commands "

@@ -197,13 +197,15 @@ std::string connector::text() const {
 
 std::string connector::awaited() const {
   return (failures_.empty() ? "" : failures_ + "; ") +
-         (at_ < endpoints_.size() ? endpoints_[at_].text + ": no answer; " : "") +
-         "check the address, the firewall and the VPN";
+         (at_ < endpoints_.size() ? endpoints_[at_].text + ": no answer yet" : "another address is next");
 }
 
 ssh_error connector::overdue(std::chrono::milliseconds patience) const {
-  return {reached_, ssh_failure::timed_out,
-          destination_ + ": no connection within " + format_duration(patience) + ": " + awaited()};
+  std::string text = destination_ + ": no connection within " + format_duration(patience) + ": ";
+  text += failures_.empty() ? "" : failures_ + "; ";
+  if (at_ < endpoints_.size())
+    text += endpoints_[at_].text + ": no answer; ";
+  return {reached_, ssh_failure::timed_out, text + "check the address, the firewall and the VPN"};
 }
 
 } // namespace moorage

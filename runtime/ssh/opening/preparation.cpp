@@ -380,17 +380,20 @@ prepared preparation::take() {
 }
 
 std::string preparation::awaited() const {
+  return look_up_ ? "key files, known_hosts files or the secret store are being read"
+                  : "the name '" + host_ + "' is being looked up";
+}
+
+ssh_error preparation::overdue() const {
   auto stuck = threads_.held_up_by(cluster_);
   if (!stuck.empty())
     stuck = "; the calls that block, of which a cluster makes " +
             std::to_string(blocking_threads::threads_a_cluster) + " at once, are in: " + stuck;
-  return (look_up_ ? "key files, known_hosts files or the secret store could not be read in time"
-                   : "the look-up of the name '" + host_ + "' was not answered") +
-         stuck;
-}
-
-ssh_error preparation::overdue() const {
-  return {look_up_ ? ssh_stage::prepare : ssh_stage::look_up, ssh_failure::timed_out, awaited()};
+  if (!look_up_)
+    return {ssh_stage::look_up, ssh_failure::timed_out,
+            "the look-up of the name '" + host_ + "' was not answered" + stuck};
+  return {ssh_stage::prepare, ssh_failure::timed_out,
+          "key files, known_hosts files or the secret store could not be read in time" + stuck};
 }
 
 } // namespace moorage

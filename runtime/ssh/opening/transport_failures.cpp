@@ -77,24 +77,37 @@ bool ssh_transport::says_too_much() {
   return true;
 }
 
+/// The link's next step is ours: it has not begun, or the server's answer was told to us and not read since.
+bool ssh_transport::keeps_server_waiting() const {
+  return link_.bytes_out() == 0 || (!more_ && !watch_.armed() && link_.unread());
+}
+
+/// Without what changes all the time, since whoever waits is told each time: durations, and what comes byte
+/// by byte.
 std::string ssh_transport::awaited() const {
   if (!opening_ || opening_->began == time_point{} || opening_->time_left)
     return {};
   const auto& o = *opening_;
   switch (phase_) {
   case phase::preparing:
-    return destination_ + ": " + o.preparing->awaited();
+    return destination_ + ": " +
+           (o.settings.jump.empty() ? "" : "before the jump host '" + o.settings.jump + "' is asked, ") +
+           o.preparing->awaited();
   case phase::connecting:
     return destination_ + ": " +
            (o.connecting ? o.connecting->awaited() : "the proxy command is being started");
   case phase::exchanging_keys:
-    if (link_.bytes_out() == 0 || (way_ && !way_->note->begun()))
+    if (keeps_server_waiting() || (way_ && !way_->note->begun()))
       return {};
-    return where() + ": " + silence() + said_by_proxy() + tried_before();
+    return where() + ": " +
+           (link_.first_words().half_banner().empty()
+                ? silence()
+                : "the server fell silent in the middle of its banner") +
+           tried_before();
   case phase::remembering:
     return where() + ": the new host key is being written to known_hosts";
   case phase::logging_in:
-    return where() + ": waiting for " + o.logging_in->waiting_for();
+    return keeps_server_waiting() ? "" : where() + ": waiting for " + o.logging_in->waiting_for();
   default:
     return {};
   }
@@ -112,9 +125,7 @@ ssh_error ssh_transport::overdue() const {
     return jump_overdue();
   std::string text = where() + ": not open within " + format_duration(patience) + ": ";
   auto kind = ssh_failure::timed_out;
-  // It has not begun, or the server's answer was told to us and not read since.
-  if (phase_ != phase::remembering &&
-      (link_.bytes_out() == 0 || (!more_ && !watch_.armed() && link_.unread())))
+  if (phase_ != phase::remembering && keeps_server_waiting())
     return {stage(), kind, text + kept_waiting};
   if (phase_ == phase::logging_in)
     return o.logging_in->overdue(text);
