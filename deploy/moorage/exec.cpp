@@ -146,10 +146,6 @@ std::string names(const std::vector<std::string>& of) {
   return result;
 }
 
-std::string name_as_called(const options& from) {
-  return from.exec.written.empty() ? from.cluster : from.exec.written;
-}
-
 // The command ended, and that is all there is to say of it: it was not we who ended it.
 bool ended_by_itself(const outcome& ended) {
   return ended.kind == outcome_kind::exited && ended.cause.code == errc::none;
@@ -216,6 +212,8 @@ ending report(const options& told, const outcome& came, const collected& kept, i
   auto ended = came;
   from.cluster = name_as_called(told);
   replace_all(ended.cause.text, "'" + told.cluster + "'", "'" + from.cluster + "'");
+  // That is told of the command itself, which may not have been sent; and a program does not connect again.
+  replace_all(ended.cause.text, "; what ran on it may have run: connect again", "");
   if (kept.unwritten != 0 && kept.unwritten != EPIPE) {
     complain(from.cluster + ": cannot write to standard output: " + std::strerror(kept.unwritten) +
              "; the command was cancelled and may have run in part");

@@ -54,6 +54,10 @@ std::string name_as_written(const std::string& hop, const configuration& config)
   return hop[hyphen] == '-' && digest ? hop.substr(0, hyphen) : hop;
 }
 
+std::string name_as_called(const options& from) {
+  return from.exec.written.empty() ? from.cluster : from.exec.written;
+}
+
 std::string in_written_names(std::string text, const std::vector<std::string>& names,
                              const configuration& config) {
   for (const auto& name : names)

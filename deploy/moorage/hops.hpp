@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "deploy/moorage/options.hpp"
 #include "messages/errors.hpp"
 #include "runtime/config.hpp"
 #include "runtime/runtime.hpp"
@@ -25,6 +26,9 @@ trouble_spot trouble_spot_of(const std::string& cluster, const failure& reason, 
 /// A hop of a ProxyJump may have a name that nobody wrote, "me@gate:2222-25a719b1b89b": here it is what was
 /// written. `config`: the names that somebody wrote.
 std::string name_as_written(const std::string& hop, const configuration& config);
+
+/// What the command's cluster was called on its line, which may not be the pool's name.
+std::string name_as_called(const options& from);
 
 /// The text with each of the names in quotes as it was written.
 std::string in_written_names(std::string text, const std::vector<std::string>& names,

@@ -1,5 +1,6 @@
 #include "deploy/moorage/waiting.hpp"
 
+#include "deploy/moorage/hops.hpp"
 #include "deploy/moorage/output.hpp"
 
 namespace moorage::cli {
@@ -35,7 +36,7 @@ void tell_of_log_in(const options& from, const lease& granted, std::set<std::str
       pass_on(log_in.banner);
     for (const auto& each : log_in.warnings)
       if (told.insert(each).second)
-        complain(granted.cluster() + ": " + each);
+        complain(name_as_called(from) + ": " + each);
   }
 }
 
@@ -55,7 +56,7 @@ void waiting_words::tell_of_persons(const pool_status& pool) {
   if (listed)
     for (const auto& each : *listed)
       if (!each.waits_for.empty() && told_.insert(each.waits_for).second)
-        complain(from_.cluster + ": waiting for " + each.waits_for);
+        complain(name_as_called(from_) + ": waiting for " + each.waits_for);
 }
 
 void waiting_words::tell(bool all) {
@@ -66,7 +67,7 @@ void waiting_words::tell(bool all) {
   if (!all)
     return;
   if (auto state = lasting_state(*pool); !state.empty() && told_.insert(state).second)
-    complain(from_.cluster + ": " + state);
+    complain(name_as_called(from_) + ": " + state);
 }
 
 } // namespace moorage::cli

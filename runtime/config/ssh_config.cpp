@@ -132,10 +132,10 @@ private:
           "stricthostkeychecking");
     if (auto revoked = said("revokedhostkeys"); !revoked.empty() && revoked != "none")
       wrong("RevokedHostKeys is not supported, and without it a host that it revokes would be let in: write "
-            "those keys as @revoked lines into a known_hosts file");
+            "those keys as @revoked lines into a known_hosts file, and RevokedHostKeys none for this Host");
     if (auto command = said("knownhostscommand"); !command.empty() && command != "none")
       wrong("KnownHostsCommand is not supported, and without it a host key that it revokes would be let in: "
-            "write what it prints into a known_hosts file");
+            "write what it prints into a known_hosts file, and KnownHostsCommand none for this Host");
     // Distributions ask that of all hosts, and up to there their servers' keys are long enough anyway.
     if (std::strtoul(value_of(said_, "requiredrsasize").c_str(), nullptr, 10) > rsa_size_usual &&
         differs("requiredrsasize") && value_of(said_, "hostkeyalgorithms").find("rsa") != std::string::npos)

@@ -191,7 +191,7 @@ void agreement::compare_settings(const trial& of) {
   how.executable = "/usr/bin/env";
   const auto ssh = run(how, 20s);
   INFO("moorage config says:\n" << ours.error_output);
-  CHECK((ours.code == 0) == (of.ends != "bad"));
+  CHECK((ours.code == 0) == ((of.ends_here.empty() ? of.ends : of.ends_here) != "bad"));
   if (ours.code != 0)
     return;
   CHECK(ssh.code == 0);

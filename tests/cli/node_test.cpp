@@ -114,6 +114,7 @@ TEST_CASE("a node that goes away ends every command with an honest error") {
   home.node.signal(SIGKILL);
   auto ended = client.wait(10s);
   CHECK(ended.code == 255);
+  CHECK(ended.error_output.find("may have run") == ended.error_output.rfind("may have run"));
   CHECK_THAT(ended.error_output, Contains("the command may have run") && Contains("the node went away") &&
                                      !Contains("exit_reason"));
   CHECK(home.moorage({"status"}).code == 4);

@@ -3,6 +3,7 @@
 
 #include <future>
 
+#include "tests/ssh/jump_driver.hpp"
 #include "tests/ssh/transport_driver.hpp"
 #include "tests/support/listener.hpp"
 
@@ -74,6 +75,28 @@ TEST_CASE("an opening says that a name is not looked up yet", "[transport]") {
     CHECK(comes_to_say(link, "the name 'login.example' is being looked up"));
   }
   answered.set_value();
+}
+
+TEST_CASE("an opening says that its jump host has no answer from there yet", "[transport]") {
+  support::listener deaf{"127.0.0.2", 0};
+  unique_fd fillers[4];
+  for (auto& each : fillers)
+    each = deaf.connect();
+  support::real_sshd gate;
+  journey trip;
+  auto& outer = trip.add(trip.around.settings_for(gate));
+  REQUIRE(trip.open(outer));
+  auto settings = trip.around.settings_for(gate);
+  settings.host = deaf.host();
+  settings.port = deaf.port();
+  settings.jump = "gate";
+  auto& inner = trip.add(settings, &outer);
+  inner.it->open();
+  CHECK(trip.until([&] {
+    return inner.it->awaited().find("the jump host 'gate' has been asked for it, and has no answer yet") !=
+           std::string::npos;
+  }));
+  CHECK_FALSE(inner.failed);
 }
 
 TEST_CASE("what is open waits for nothing", "[transport]") {

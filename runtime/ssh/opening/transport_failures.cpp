@@ -97,6 +97,9 @@ std::string ssh_transport::awaited() const {
     return destination_ + ": " +
            (o.connecting ? o.connecting->awaited() : "the proxy command is being started");
   case phase::exchanging_keys:
+    if (way_ && !way_->note->begun() && way_->note->asked())
+      return destination_ + ": the jump host '" + way_->jump +
+             "' has been asked for it, and has no answer yet from there";
     if (keeps_server_waiting() || (way_ && !way_->note->begun()))
       return {};
     return where() + ": " +

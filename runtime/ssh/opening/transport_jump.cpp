@@ -113,9 +113,13 @@ bool ssh_transport::share_anew() {
 ssh_error ssh_transport::jump_overdue() const {
   if (way_->note->ended())
     return jump_error();
+  const bool asked = way_->note->asked();
   return {stage(), ssh_failure::timed_out,
           destination_ + ": was not carried by the jump host '" + way_->jump + "' within " +
-              format_duration(way_->note->asked() ? opening_->patience : opening_->settings.connect_timeout)};
+              format_duration(asked ? opening_->patience : opening_->settings.connect_timeout) +
+              (asked
+                   ? "; it was asked, and may have no way there: check the address, as it is seen from there"
+                   : "")};
 }
 
 } // namespace moorage
