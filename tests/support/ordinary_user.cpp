@@ -4,7 +4,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <pwd.h>
+#include <ranges>
 #include <stdexcept>
+#include <string_view>
 #include <unistd.h>
 #include <vector>
 
@@ -20,6 +22,24 @@ constexpr const char* made_home = "MOORAGE_HOME_MADE_FOR_TESTS";
 
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
+}
+
+/// What the sanitizer is not to report, from where everybody may read it; what it finds is in the output.
+std::string options_for_others(std::string_view ours, const std::string& place) {
+  std::string result;
+  for (const auto each : std::views::split(ours, ':')) {
+    std::string option{each.begin(), each.end()};
+    if (option.starts_with("log_path="))
+      continue;
+    if (constexpr std::string_view suppressions = "suppressions="; option.starts_with(suppressions)) {
+      const std::filesystem::path file = option.substr(suppressions.size());
+      const auto copy = place + "/" + file.filename().string();
+      std::filesystem::copy_file(file, copy, std::filesystem::copy_options::overwrite_existing);
+      option = std::string{suppressions} + copy;
+    }
+    result += (result.empty() ? "" : ":") + option;
+  }
+  return result;
 }
 
 } // namespace
@@ -43,6 +63,9 @@ ordinary_run run_as_ordinary_user(const std::string& tag) {
     words.push_back(each);
   if (auto libraries = libraries_for_others(home.path()); !libraries.empty())
     words.push_back("LD_LIBRARY_PATH=" + libraries);
+  for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"})
+    if (const char* ours = std::getenv(name); ours != nullptr)
+      words.push_back(std::string{name} + "=" + options_for_others(ours, home.path()));
   words.push_back(std::filesystem::read_symlink("/proc/self/exe").string());
   words.push_back(tag);
 
