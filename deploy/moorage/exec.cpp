@@ -323,14 +323,14 @@ ending run_command(const options& from, const configuration& config) {
       complain("warning: " + each);
   if (!reached.pools) {
     if (signals.caught() != 0) {
-      complain(from.cluster + ": interrupted; the command did not run");
+      complain(name_as_called(from) + ": interrupted; the command did not run");
       return {exec_failed, signals.caught()};
     }
     refuse(reached.reason);
     // The network's fault, or a node that is being started anew, may pass; what is wrong here does not.
     auto code = reached.reason.code;
     if (reached.distant && (code == errc::no_node || code == errc::node_lost))
-      complain(from.cluster + ": the command did not run: it is safe to run it again");
+      complain(name_as_called(from) + ": the command did not run: it is safe to run it again");
     return {exec_failed, 0};
   }
   if (!from.exec.note.empty())

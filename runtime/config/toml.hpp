@@ -18,7 +18,7 @@ struct broken_assumption {};
 #define MOORAGE_WITHOUT_ASSERT
 #undef NDEBUG
 #endif
-// Its code is in toml.cpp: a library more is a fiftieth of what a command through a node costs. Nothing is
+// Its code is in toml.cpp: a library more is a thirtieth of what a command through a node costs. Nothing is
 // written.
 #define TOML_HEADER_ONLY 0
 #define TOML_ENABLE_FORMATTERS 0

@@ -302,6 +302,19 @@ TEST_CASE("after a subscription's end no call to its callback begins, and it may
   heard.get_future().get();
 }
 
+TEST_CASE("a runtime of one thread has pools of its own like any other, and ends with work under way") {
+  support::real_sshd sshd;
+  for (int i = 0; i < 5; ++i) {
+    runtime rt{quiet_configuration({settings_for(sshd, "alpha")}), {.threads = 1}};
+    CHECK(rt.run("alpha", "echo hello").output == "hello\n");
+    auto asked = rt.async().acquire("alpha", 20s);
+    auto lease = rt.acquire("alpha", 20s);
+    auto busy = lease.open({.command = "sleep 60"});
+    rt.stop();
+    CHECK(busy.ended().kind != outcome_kind::exited);
+  }
+}
+
 TEST_CASE("a runtime that is linked with one thread has fewer altogether, and does the same") {
   support::real_sshd sshd;
   support::scratch_folder folder;
