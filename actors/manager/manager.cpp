@@ -282,14 +282,14 @@ cluster_list manager_actor_state::clusters() const {
 struct manager_actor_state::collection {
   static constexpr std::chrono::milliseconds slow{1};
 
-  pool_list found;
-  std::vector<std::pair<std::string, pool_actor>> left; ///< the next one to be asked is the last
-  std::size_t asked = 0, at_once = 1;
+  std::vector<std::pair<std::string, pool_actor>> pools;
+  pool_list found; ///< in their order; one that has not answered, or has ended, is without a name
+  std::size_t next = 0, asked = 0, at_once = 1;
   caf::typed_response_promise<pool_list> promise;
 
   void answered(std::chrono::nanoseconds took) {
     --asked;
-    if (took > slow && at_once < found.pools.capacity())
+    if (took > slow && at_once < pools.size())
       at_once *= 2;
   }
 };
@@ -297,23 +297,23 @@ struct manager_actor_state::collection {
 void manager_actor_state::collect(caf::typed_response_promise<pool_list> promise) {
   auto all = std::make_shared<collection>();
   all->promise = std::move(promise);
-  all->left.reserve(clusters_.size());
-  all->found.pools.reserve(clusters_.size());
+  all->pools.reserve(clusters_.size());
   for (auto& [name, entry] : clusters_)
-    all->left.emplace_back(name, entry.pool);
+    all->pools.emplace_back(name, entry.pool);
+  all->found.pools.resize(clusters_.size());
   collect_more(all);
 }
 
 void manager_actor_state::collect_more(const std::shared_ptr<collection>& all) {
-  for (; !all->left.empty() && all->asked < all->at_once; ++all->asked) {
+  for (; all->next < all->pools.size() && all->asked < all->at_once; ++all->asked) {
     auto since = self_->clock().now();
-    auto [name, pool] = std::move(all->left.back());
-    all->left.pop_back();
-    self_->request(pool, caf::infinite, get_pool{std::move(name)})
+    auto& into = all->found.pools[all->next];
+    auto& [name, pool] = all->pools[all->next++];
+    self_->request(pool, caf::infinite, get_pool{name})
         .then(
-            [this, all, since](pool_status& status) {
+            [this, all, since, &into](pool_status& status) {
               all->answered(self_->clock().now() - since);
-              all->found.pools.push_back(std::move(status));
+              into = std::move(status);
               collect_more(all);
             },
             [this, all, since](caf::error&) {
@@ -323,8 +323,7 @@ void manager_actor_state::collect_more(const std::shared_ptr<collection>& all) {
   }
   if (all->asked > 0)
     return;
-  std::sort(all->found.pools.begin(), all->found.pools.end(),
-            [](const pool_status& a, const pool_status& b) { return a.cluster < b.cluster; });
+  std::erase_if(all->found.pools, [](const pool_status& each) { return each.cluster.empty(); });
   all->promise.deliver(std::move(all->found));
 }
 
