@@ -17,6 +17,7 @@
 #include "runtime/system/descriptors.hpp"
 #include "runtime/system/io_scheduler.hpp"
 #include "runtime/system/scheduler_thread.hpp"
+#include "runtime/system/threads.hpp"
 
 namespace moorage {
 
@@ -34,6 +35,10 @@ std::size_t usual_threads() {
   constexpr std::size_t most = 8;
   return std::clamp<std::size_t>(std::thread::hardware_concurrency() / 2, fewest, most);
 }
+
+/// Of an actor system beside the scheduler's: input and output, its helper, and the clock. One of a single
+/// thread begins with that of input and output, and no other.
+constexpr std::size_t threads_of_system = 3;
 
 std::string host_name(const std::string& own) {
   constexpr std::size_t longest = 100;
@@ -69,18 +74,27 @@ void runtime::configure(caf::actor_system_config& config) {
 runtime_parts::runtime_parts(runtime_options options)
     : callbacks(std::make_shared<callback_threads>(std::move(options.executor))),
       gate(std::make_shared<client_gate>(callbacks, host_name(options.name), whole_environment())),
-      scheduler_threads(options.threads), reconnect(options.reconnect), reload(std::move(options.reload)),
+      scheduler_threads(options.threads > 0 ? options.threads : usual_threads()),
+      reconnect(options.reconnect), reload(std::move(options.reload)),
       shut_down(std::move(options.shut_down)) {}
 
 runtime_parts::~runtime_parts() {
   stop();
 }
 
+failure runtime_parts::check_limits(std::size_t threads_beside) const {
+  if (auto lack = check_descriptors(); lack.code != errc::none)
+    return lack;
+  if (!system)
+    threads_beside += scheduler_threads > 1 ? scheduler_threads + threads_of_system : 1;
+  return check_threads(threads_beside);
+}
+
 void runtime_parts::make_own_system() {
   auto own_config = std::make_shared<caf::actor_system_config>();
   // The default policy, stealing, polls: ten times the latency from a host thread, and never quite idle.
   own_config->set("scheduler.policy", caf::atom("sharing"));
-  own_config->set("scheduler.max-threads", scheduler_threads > 0 ? scheduler_threads : usual_threads());
+  own_config->set("scheduler.max-threads", scheduler_threads);
   runtime::configure(*own_config);
   own_config->load<caf::io::middleman>();
   configure_node(*own_config);
@@ -110,7 +124,7 @@ result<node_place> own_node(const std::string& socket, const std::string& user) 
 }
 
 failure runtime_parts::join(node_place where, std::chrono::milliseconds timeout, std::stop_token called_off) {
-  if (auto lack = check_descriptors(); lack.code != errc::none)
+  if (auto lack = check_limits(); lack.code != errc::none)
     return lack;
   callbacks->report_to([](const std::string& cluster, const std::string& text) {
     auto about = cluster.empty() ? text : cluster + ": " + text; // there is no log on this side of a node

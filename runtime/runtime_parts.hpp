@@ -59,6 +59,9 @@ struct runtime_parts {
   void begin(configuration config);
   /// A node's pools.
   failure join(node_place where, std::chrono::milliseconds timeout, std::stop_token called_off = {});
+  /// `local_failure` if this process may not have what an actor system of our own takes to begin with, and so
+  /// many threads beside it.
+  failure check_limits(std::size_t threads_beside = 0) const;
   void make_own_system();
   void start_client(const session_at_node& node, node_loss on_loss);
   /// True: whom the client asks has gone.
@@ -77,7 +80,7 @@ struct runtime_parts {
   caf::actor_system* system = nullptr;
   std::shared_ptr<callback_threads> callbacks;
   std::shared_ptr<client_gate> gate;
-  std::size_t scheduler_threads = 0; ///< of a system of our own; 0: as many as suit the machine
+  const std::size_t scheduler_threads; ///< of a system of our own
   bool reconnect = true;
   decltype(runtime_options::reload) reload;
   decltype(runtime_options::shut_down) shut_down;

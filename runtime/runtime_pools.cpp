@@ -8,13 +8,15 @@
 #include "runtime/ssh/login/credentials_look.hpp"
 #include "runtime/ssh/transport.hpp"
 #include "runtime/system/asleep.hpp"
-#include "runtime/system/descriptors.hpp"
 #include "runtime/system/recordings.hpp"
 #include "runtime/system/scheduler_thread.hpp"
 
 namespace moorage {
 
 namespace {
+
+/// The log's, the readiness loop's, and some for what may block and for whoever listens.
+constexpr std::size_t threads_of_pools = 5;
 
 std::shared_ptr<runtime_parts> parts_with(caf::actor_system* system, const configuration& config,
                                           runtime_options options) {
@@ -54,7 +56,7 @@ runtime::runtime(caf::actor_system& system, configuration config, runtime_option
     : parts_(parts_with(&system, config, std::move(options))) {}
 
 void runtime_parts::begin(configuration config) {
-  if (auto lack = check_descriptors(); lack.code != errc::none)
+  if (auto lack = check_limits(threads_of_pools); lack.code != errc::none)
     throw error{std::move(lack)};
   log = std::make_shared<event_log>(config.log_level, config.log_file, config.log_causes);
   callbacks->report_to([to = log](const std::string& cluster, const std::string& text) {

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstring>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -277,7 +278,13 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
     if (from.exec.no_input || has_no_input())
       stream.end_input();
     else
-      input.emplace(stream);
+      try {
+        input.emplace(stream);
+      } catch (const std::system_error& none) {
+        complain(name_as_called(from) + ": no thread to read standard input with: " + none.what() +
+                 "; the command is cancelled (ulimit -u)");
+        stream.cancel(leave_after);
+      }
     for (stream::chunk chunk; stream.read(chunk);) {
       if (!std::exchange(begun, true))
         tell_of_log_in(from, lease, told);

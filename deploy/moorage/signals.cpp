@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
+#include <system_error>
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -36,13 +37,16 @@ signal_watch::signal_watch(signal_manners manners) : manners_(std::move(manners)
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signals_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   wake_ = eventfd(0, EFD_CLOEXEC);
-  if (signals_ < 0 || wake_ < 0) {
-    // Out of descriptors, which whoever needs more of them will say: until then signals do what they do by
-    // themselves.
-    pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-    return;
+  try {
+    if (signals_ >= 0 && wake_ >= 0) {
+      thread_ = std::jthread{[this](std::stop_token end) { watch(std::move(end)); }};
+      return;
+    }
+  } catch (const std::system_error&) {
   }
-  thread_ = std::jthread{[this](std::stop_token end) { watch(std::move(end)); }};
+  // Out of descriptors or threads, which whoever needs more of them will say: until then signals do what they
+  // do by themselves.
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
 signal_watch::~signal_watch() {

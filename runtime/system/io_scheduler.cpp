@@ -8,6 +8,8 @@
 #include <caf/scheduler/abstract_coordinator.hpp>
 
 #include <mutex>
+#include <pthread.h>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -35,13 +37,7 @@ protected:
   /// To start a thread takes longer than most messages do, and whoever makes the system has better things to
   /// do.
   void start() override {
-    io().post([this] {
-      timer_ = std::thread{[this] {
-        system().thread_started();
-        clock_.run_dispatch_loop();
-        system().thread_terminates();
-      }};
-    });
+    io().post([this] { start_clock(); });
   }
 
   /// The middleman has been stopped, and its thread with it: what was told to end before does so here. The
@@ -65,6 +61,22 @@ protected:
   }
 
 private:
+  /// Where the process may have no more threads for now, it is tried again with whatever comes next: until
+  /// then what is said is heard, and only what is to be said later waits.
+  void start_clock() {
+    if (timer_.joinable())
+      return;
+    try {
+      timer_ = std::thread{[this] {
+        pthread_setname_np(pthread_self(), "caf.clock"); // as CAF's own scheduler calls it
+        system().thread_started();
+        clock_.run_dispatch_loop();
+        system().thread_terminates();
+      }};
+    } catch (const std::system_error&) {
+    }
+  }
+
   /// Of actors that have more to say to one another at the end.
   static constexpr int last_turns_max = 1'000;
 
@@ -79,6 +91,7 @@ private:
 
   /// Those that wait now; the others after the next look at the sockets. False: there were none.
   bool run() {
+    start_clock();
     std::unique_lock guard{mutex_};
     const auto turn = std::exchange(waiting_, {});
     guard.unlock();

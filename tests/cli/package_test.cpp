@@ -230,4 +230,8 @@ TEST_CASE(
     CHECK_THAT(ended.output, !Contains("\n" + std::string{hidden}));
   if (std::string{MOORAGE_SANITIZE}.empty())
     CHECK(size_of(there.prefix) <= 32'000'000);
+  const auto terms = there.prefix + "/share/doc/moorage/";
+  for (const auto* of : {"LICENSE", "libcaf-dev.copyright", "libcli11-dev.copyright",
+                         "libtomlplusplus-dev.copyright", "nlohmann-json3-dev.copyright"})
+    CHECK(std::filesystem::exists(terms + of));
 }

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <tuple>
 
@@ -155,6 +156,41 @@ TEST_CASE(
     CHECK((ended.code == 0 || ended.error_output.find("ulimit -n") != std::string::npos));
     ended = limited({"status"});
     CHECK((ended.code == 4 || ended.error_output.find("ulimit -n") != std::string::npos));
+  }
+}
+
+TEST_CASE("a process that may start too few threads says so, whatever the number, and ends by itself") {
+  if (!std::string{MOORAGE_SANITIZE}.empty())
+    return; // a sanitizer has threads of its own
+  home_with_cluster home;
+  const auto folder = home.folder.path();
+  std::filesystem::permissions(folder, std::filesystem::perms{0755});
+  std::ofstream{home.folder / "one.toml"}
+      << "[clusters.one]\nhost = \"127.0.0.1\"\nport = 1\nuser = \"me\"\n";
+  for (int limit = 1; limit <= 16; ++limit) {
+    CAPTURE(limit);
+    auto limited = [&](const std::string& words) {
+      // Whom nobody else runs as, so that what is counted are its own.
+      auto spec =
+          home.spec({"-c", "exec setpriv --reuid=61234 --regid=61234 --clear-groups prlimit --nproc=" +
+                               std::to_string(limit) + " " MOORAGE_PROGRAM " --config " + folder +
+                               "/one.toml " + words + " </dev/null"});
+      spec.executable = "/bin/sh";
+      return run(spec);
+    };
+    const auto ended = {limited("--socket " + folder + "/none exec one -- true"),
+                        limited("exec one -- true")};
+    for (const auto& each : ended) {
+      CAPTURE(each.error_output);
+      CHECK(each.signal == 0);
+      CHECK(each.code == 255);
+      CHECK((each.error_output.find("(ulimit -u)") != std::string::npos ||
+             each.error_output.find("no node listens") != std::string::npos ||
+             each.error_output.find("there is nothing to log in with") != std::string::npos));
+    }
+    if (limit == 1)
+      for (const auto& each : ended)
+        CHECK_THAT(each.error_output, Contains("may start only 0 more threads"));
   }
 }
 

@@ -75,8 +75,13 @@ std::string hops_of(const std::string& command) {
          (port.empty() ? "" : ":" + port);
 }
 
+// In a circle of jumps it starts itself again and again until it is stopped; else it takes a twentieth of a
+// second.
+constexpr auto circling_time = 8s;
+
 reached by_ssh(const std::string& file) {
-  auto words = output_of({"ssh", "-v", "-F", file, "-o", "BatchMode=yes", "lumi", "true"}, 30s).error_output;
+  auto words =
+      output_of({"ssh", "-v", "-F", file, "-o", "BatchMode=yes", "lumi", "true"}, circling_time).error_output;
   reached result;
   result.address = between(words, "Connecting to 127.0.0.1 [127.0.0.1] port ", ".");
   result.user = between(between(words, "Authenticating to ", "\n"), "as '", "'");
