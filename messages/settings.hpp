@@ -62,8 +62,8 @@ struct cluster_settings {
   /// The file that is read for it in place of ~/.ssh/config and /etc/ssh/ssh_config; "none": no file. Empty:
   /// those two.
   std::string ssh_config = {};
-  /// Private key files; `~/` is the home folder. Empty: the usual ~/.ssh/id_ed25519, id_ecdsa, id_rsa that
-  /// exist.
+  /// Private key files; `~/` is the home folder, and "none" is no file. Empty: the usual ~/.ssh/id_ed25519,
+  /// id_ecdsa, id_rsa that exist.
   std::vector<std::string> key_files = {};
   /// Ask the agent at $SSH_AUTH_SOCK; when key files are listed, only for those keys, since servers cut a
   /// client off after a handful of keys (sshd_config(5): MaxAuthTries 6).

@@ -78,8 +78,8 @@ std::vector<field> log_in_fields() {
       {
           entry<&S::key_files>(
               "key_files",
-              "Private key files, each of which is needed for the cluster to be used. Empty: those of "
-              "~/.ssh/id_ed25519, id_ecdsa and id_rsa that exist.",
+              "Private key files, each of which is needed for the cluster to be used; \"none\": no file. "
+              "Empty: those of ~/.ssh/id_ed25519, id_ecdsa and id_rsa that exist.",
               {.wrong_text = wrong_file,
                .on_change = reopens,
                .example = R"(["~/.ssh/id_ed25519"])",

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "messages/printable.hpp"
+#include "messages/settings_words.hpp"
 #include "messages/written_values.hpp"
 
 namespace moorage {
@@ -97,8 +98,9 @@ namespace {
 
 /// Among the files that the value names, one whose place depends on who looks. Empty: none.
 std::string relative_file(const setting_rules& rules, const setting_value& value) {
-  auto relative = [](const std::string& file) {
-    return !file.empty() && !file.starts_with('/') && !file.starts_with('~');
+  auto relative = [&rules](const std::string& file) {
+    const bool none = rules.must_exist && file == no_key_file;
+    return !file.empty() && !none && !file.starts_with('/') && !file.starts_with('~');
   };
   if (rules.type == setting_type::file && relative(std::get<std::string>(value)))
     return std::get<std::string>(value);

@@ -11,6 +11,9 @@ namespace moorage {
 inline constexpr std::string_view inside_names = "+/=~";
 bool fits_a_shell(std::string_view name);
 
+/// Among key files: none, as ssh_config(5) has it, and so none of the usual ones either.
+inline constexpr std::string_view no_key_file = "none";
+
 std::string wrong_host(const std::string& host);
 std::string wrong_host_or_none(const std::string& host);
 std::string wrong_user(const std::string& user);

@@ -196,8 +196,12 @@ std::vector<config_problem> override_settings(cluster_config& target,
   }
   const bool whole = !target.settings.host.empty() || !target.settings.hosts.empty();
   if (problems.empty() && whole && !target.settings.name.empty()) // not the defaults
-    if (auto wrong = check_settings(result.settings); wrong.code != errc::none)
-      problems.push_back({"", 0, 0, "", wrong.text});
+    if (auto wrong = check_settings(result.settings); wrong.code != errc::none) {
+      auto field = wrong.text.substr(0, wrong.text.find(':'));
+      problems.push_back({"", 0, 0,
+                          "'" + target.settings.name + "'" + (seen.contains(field) ? ": -o " : ": ") + field,
+                          wrong.text.substr(std::min(wrong.text.size(), field.size() + 2))});
+    }
   if (problems.empty())
     target = std::move(result);
   return problems;

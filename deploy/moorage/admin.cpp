@@ -8,6 +8,7 @@
 #include <deque>
 #include <filesystem>
 #include <mutex>
+#include <set>
 #include <system_error>
 
 #include <nlohmann/json.hpp>
@@ -15,6 +16,7 @@
 
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/hops.hpp"
 #include "deploy/moorage/orders.hpp"
 #include "deploy/moorage/present.hpp"
 #include "deploy/moorage/reach.hpp"
@@ -36,10 +38,15 @@ namespace {
 constexpr std::chrono::milliseconds stop_patience{10'000};
 
 template <class T, class Text>
-ending show(const options& from, const char* name, result<std::vector<T>> items, Text text) {
+ending show(const options& from, const names_shown& names, const char* name, result<std::vector<T>> items,
+            Text text) {
   if (!items)
     return refuse(items.error());
-  return say(from.json ? json_text({{name, list_to_json(*items)}}) : text(*items, has_colours(1)));
+  if (from.json)
+    return say(json_text({{name, list_to_json(*items)}}));
+  for (auto& each : *items)
+    name_as_written(each, names);
+  return say(text(*items, has_colours(1)));
 }
 
 ending confirm(const options& from, const result<std::string>& said) {
@@ -66,29 +73,32 @@ ending show_settings(const options& from, runtime& node) {
                        : settings_text(*found, has_colours(1)));
 }
 
-ending show_pools(const options& from, runtime& node) {
+ending show_pools(const options& from, const names_shown& names, runtime& node) {
   auto text = [&from](const std::vector<pool_status>& pools, bool colours) {
     return pools_text(pools, colours, from);
   };
   if (from.cluster.empty()) {
     auto all = node.pools();
     tell_unreachable(node);
-    return show(from, "pools", std::move(all), text);
+    return show(from, names, "pools", std::move(all), text);
   }
   auto one = node.pool(from.cluster);
   if (!one)
     return refuse(one.error());
-  return show(from, "pools", result<std::vector<pool_status>>{std::vector{std::move(*one)}}, text);
+  return show(from, names, "pools", result<std::vector<pool_status>>{std::vector{std::move(*one)}}, text);
 }
 
-ending show_explanation(const options& from, runtime& node) {
+ending show_explanation(const options& from, const names_shown& names, runtime& node) {
   auto why = node.explain(from.cluster);
   if (!why)
     return refuse(why.error());
-  return say(from.json ? json_text(to_json(*why)) : explanation_text(*why, has_colours(1)));
+  if (from.json)
+    return say(json_text(to_json(*why)));
+  name_as_written(*why, names);
+  return say(explanation_text(*why, has_colours(1)));
 }
 
-ending show_errors(const options& from, runtime& node) {
+ending show_errors(const options& from, const names_shown& names, runtime& node) {
   auto errors = node.errors(from.cluster);
   if (!errors)
     return refuse(errors.error());
@@ -96,8 +106,10 @@ ending show_errors(const options& from, runtime& node) {
     return say(json_text({{"errors", list_to_json(*errors)}}));
   auto colours = has_colours(1);
   std::string text;
-  for (const auto& each : *errors)
+  for (auto& each : *errors) {
+    name_as_written(each, names);
     text += event_text(each, colours);
+  }
   return say(text.empty() ? "no errors\n" : text);
 }
 
@@ -146,7 +158,14 @@ event_filter wanted_events(const admin_options& from) {
   return wanted;
 }
 
-ending follow_events(const options& from, runtime& node, signal_watch& signals) {
+/// Clusters that are registered while events are followed have names, too.
+void name_event(event_record& event, names_shown& names, std::set<std::string>& unknown, runtime& node) {
+  if (!event.cluster.empty() && names.find(event.cluster) == nullptr && unknown.insert(event.cluster).second)
+    names = ask_for_names(node);
+  name_as_written(event, names);
+}
+
+ending follow_events(const options& from, names_shown names, runtime& node, signal_watch& signals) {
   auto queue = std::make_shared<event_queue>();
   auto clusters = from.admin.clusters;
   if (clusters.empty())
@@ -154,17 +173,22 @@ ending follow_events(const options& from, runtime& node, signal_watch& signals) 
   std::vector<subscription> subscribed;
   for (const auto& cluster : clusters) {
     auto one = node.subscribe(
-        cluster, [queue](const event_record& event) { queue->add(event); }, wanted_events(from.admin));
+        names.meant_by(cluster), [queue](const event_record& event) { queue->add(event); },
+        wanted_events(from.admin));
     if (!one)
       return refuse(one.error());
     subscribed.push_back(std::move(*one));
   }
   std::stop_callback wake{signals.token(), [queue] { queue->end(); }};
   auto colours = has_colours(1);
+  std::set<std::string> unknown;
   while (!signals.token().stop_requested()) {
     std::string text;
-    for (const auto& event : queue->take(std::chrono::milliseconds{500}))
+    for (auto& event : queue->take(std::chrono::milliseconds{500})) {
+      if (!from.json)
+        name_event(event, names, unknown, node);
       text += from.json ? json_line(to_json(event)) : event_text(event, colours);
+    }
     if (auto end = say(text); end.signal != 0 || end.code != 0)
       return end;
     if (text.empty() && node.wait_for_loss(std::chrono::milliseconds{0}))
@@ -269,17 +293,23 @@ ending shut_down(const options& from, const configuration& config, runtime& node
                         : "does not answer any more (moorage admin stop ends it)");
 }
 
-ending steer(const options& from, runtime& node) {
+ending steer(const options& from, const names_shown& names, runtime& node) {
+  const auto written = names.of(from.cluster);
   for (const auto& order : orders())
-    if (from.admin.action == order.name)
-      return confirm(from, order.call(node, from));
+    if (from.admin.action == order.name) {
+      auto said = order.call(node, from);
+      if (said && !from.json && written != from.cluster && order.name != std::string_view{"record"})
+        replace_all(*said, from.cluster, written);
+      return confirm(from, said);
+    }
   complain("there is no order '" + from.admin.action + "'"); // the command line takes no other
   return {wrong_usage, 0};
 }
 
 } // namespace
 
-ending run_admin(const options& from) {
+ending run_admin(const options& written) {
+  auto from = written;
   if (from.embedded) {
     complain("admin steers a node; pools of our own end with the command");
     return {wrong_usage, 0};
@@ -315,21 +345,23 @@ ending run_admin(const options& from) {
     complain(told.error().text, lines::many);
     return {wrong_config, 0};
   }
+  const auto names = ask_for_names(node);
+  from.cluster = names.meant_by(from.cluster);
   if (action == "pools")
-    return show_pools(from, node);
+    return show_pools(from, names, node);
   if (action == "connections")
-    return show(from, "connections", node.connections(from.cluster), connections_text);
+    return show(from, names, "connections", node.connections(from.cluster), connections_text);
   if (action == "leases")
-    return show(from, "leases", node.leases(from.cluster), leases_text);
+    return show(from, names, "leases", node.leases(from.cluster), leases_text);
   if (action == "waiters")
-    return show(from, "waiters", node.waiters(from.cluster), waiters_text);
+    return show(from, names, "waiters", node.waiters(from.cluster), waiters_text);
   if (action == "explain")
-    return show_explanation(from, node);
+    return show_explanation(from, names, node);
   if (action == "errors")
-    return show_errors(from, node);
+    return show_errors(from, names, node);
   if (action == "settings")
     return show_settings(from, node);
-  return action == "events" ? follow_events(from, node, *signals) : steer(from, node);
+  return action == "events" ? follow_events(from, names, node, *signals) : steer(from, names, node);
 }
 
 } // namespace moorage::cli

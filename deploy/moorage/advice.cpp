@@ -5,7 +5,6 @@
 #include <fstream>
 #include <optional>
 
-#include "deploy/moorage/hops.hpp"
 #include "messages/printable.hpp"
 #include "messages/settings_table.hpp"
 #include "runtime/node/socket.hpp"
@@ -26,19 +25,13 @@ std::string fit_for_shell(const std::string& word) {
   return result + "'";
 }
 
-bool asks_for_secrets(runtime& pools, const std::string& cluster) {
-  auto known = pools.clusters();
-  return known && std::any_of(known->begin(), known->end(), [&cluster](const cluster_settings& each) {
-           return each.name == cluster && !(each.password_secret.empty() && each.passphrase_secret.empty());
-         });
+bool asks_for_secrets(const cluster_settings* known) {
+  return known != nullptr && !(known->password_secret.empty() && known->passphrase_secret.empty());
 }
 
 // Whether the cluster asks the agent that its process's environment names.
-bool asks_usual_agent(runtime& pools, const std::string& cluster) {
-  auto known = pools.clusters();
-  return known && std::any_of(known->begin(), known->end(), [&cluster](const cluster_settings& each) {
-           return each.name == cluster && each.agent && each.agent_socket.empty();
-         });
+bool asks_usual_agent(const cluster_settings* known) {
+  return known != nullptr && known->agent && known->agent_socket.empty();
 }
 
 // $SSH_AUTH_SOCK as the node had it when it began, which is what it asks; nothing: that is not ours to know.
@@ -55,17 +48,52 @@ std::optional<std::string> agent_of_node(const std::string& socket) {
 }
 
 // To whoever has an agent that the node knows nothing of: it may be older than this session's.
-std::string advice_about_agent(const options& from, const std::string& cluster, pools_at_hand& reached) {
+std::string advice_about_agent(const options& from, const std::string& cluster, const names_shown& names,
+                               const pools_at_hand& reached) {
   auto ours = environment("SSH_AUTH_SOCK");
-  if (ours.empty() || reached.socket.empty() || !asks_usual_agent(*reached.pools, cluster))
+  if (ours.empty() || reached.socket.empty() || !asks_usual_agent(names.find(cluster)))
     return {};
   auto theirs = agent_of_node(reached.socket);
   if (!theirs || *theirs == ours)
     return {};
   return "the node asks the agent of its own environment (" +
          (theirs->empty() ? "there is none" : printable(*theirs)) +
-         "); have it ask yours with: " + admin_command(from, "set", cluster) + " agent_socket " +
+         "); have it ask yours with: " + admin_command(from, "set", names.of(cluster)) + " agent_socket " +
          fit_for_shell(ours);
+}
+
+// `spot`: where something is to be done.
+std::string advice_for(const options& from, const failure& reason, const trouble_spot& spot,
+                       const names_shown& names, pools_at_hand& reached) {
+  std::string result;
+  auto add = [&result](const std::string& part) { result += (result.empty() ? "" : "; ") + part; };
+  auto no_log_in = spot.code == errc::no_credentials || spot.code == errc::auth_denied;
+  // Secrets come from an application that embeds the library; neither the program nor its node has any.
+  if (no_log_in && asks_for_secrets(names.find(spot.cluster)))
+    add("moorage holds no passwords or passphrases: use a key file without one, or an agent");
+  if (reason.code == errc::acquire_timeout && from.patience.count() == 0)
+    add("it was not to wait (--wait 0): --wait SECONDS waits that long");
+  if (!reached.of_node)
+    return result;
+  if (auto agent = no_log_in ? advice_about_agent(from, spot.cluster, names, reached) : std::string{};
+      !agent.empty())
+    add(agent);
+  if (is_latched(spot.code))
+    add("once that is mended, ask again, since files that have changed are seen; or have the node try again "
+        "with: " +
+        admin_command(from, "reset", names.of(spot.cluster)));
+  if (reason.code == errc::elsewhere && !reached.distant)
+    add("a command goes there by itself when it comes over TLS: give certificate, key and authority in "
+        "[client] "
+        "of the configuration, or --node");
+  auto paused = [&] {
+    auto pool = reached.pools->pool(from.cluster);
+    return pool && !pool->pauses.empty();
+  };
+  if (reason.code == errc::drained || reason.code == errc::suspended ||
+      (reason.code == errc::acquire_timeout && paused()))
+    add("resume the pool with: " + admin_command(from, "resume", from.cluster));
+  return result;
 }
 
 } // namespace
@@ -109,37 +137,19 @@ std::string admin_command(const options& from, const std::string& action, const 
   return same_node(from, "admin " + action + " " + fit_for_shell(cluster));
 }
 
-std::string advice_for(const options& from, const failure& reason, pools_at_hand& reached) {
-  std::string result;
-  auto add = [&result](const std::string& part) { result += (result.empty() ? "" : "; ") + part; };
-  // What is to be done is to be done there.
-  auto [culprit, code] = trouble_spot_of(from.cluster, reason, *reached.pools);
-  auto no_log_in = code == errc::no_credentials || code == errc::auth_denied;
-  // Secrets come from an application that embeds the library; neither the program nor its node has any.
-  if (no_log_in && asks_for_secrets(*reached.pools, culprit))
-    add("moorage holds no passwords or passphrases: use a key file without one, or an agent");
-  if (reason.code == errc::acquire_timeout && from.patience.count() == 0)
-    add("it was not to wait (--wait 0): --wait SECONDS waits that long");
-  if (!reached.of_node)
-    return result;
-  if (auto agent = no_log_in ? advice_about_agent(from, culprit, reached) : std::string{}; !agent.empty())
-    add(agent);
-  if (is_latched(code))
-    add("once that is mended, ask again, since files that have changed are seen; or have the node try again "
-        "with: " +
-        admin_command(from, "reset", culprit));
-  if (reason.code == errc::elsewhere && !reached.distant)
-    add("a command goes there by itself when it comes over TLS: give certificate, key and authority in "
-        "[client] "
-        "of the configuration, or --node");
-  auto paused = [&] {
-    auto pool = reached.pools->pool(from.cluster);
-    return pool && !pool->pauses.empty();
-  };
-  if (reason.code == errc::drained || reason.code == errc::suspended ||
-      (reason.code == errc::acquire_timeout && paused()))
-    add("resume the pool with: " + admin_command(from, "resume", from.cluster));
-  return result;
+refusal_told tell_refusal(const options& from, const failure& reason, pools_at_hand& reached,
+                          std::optional<names_shown> names) {
+  refusal_told told{reason};
+  if (reason.code == errc::node_lost || reason.code == errc::no_node)
+    return told;
+  if (!names)
+    names = ask_for_names(*reached.pools);
+  auto spot = trouble_spot_of(from.cluster, reason, *reached.pools, *names);
+  told.to_mend = spot.code;
+  told.advice = advice_for(from, reason, spot, *names, reached);
+  if (!from.json) // else a program's, which goes by the names that a node knows
+    told.reason.text = names->in(std::move(told.reason.text));
+  return told;
 }
 
 } // namespace moorage::cli

@@ -2,17 +2,29 @@
 // and fit a host application's developer as well; how to go on from there depends on where the pools are.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "deploy/moorage/hops.hpp"
 #include "deploy/moorage/options.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "messages/errors.hpp"
 
 namespace moorage::cli {
 
-/// How to go on after a refusal by the cluster's pool: by a node's, else by one of the command's own, which
-/// ends with it. Empty: the refusal's own text is all there is to say.
-std::string advice_for(const options& from, const failure& reason, pools_at_hand& reached);
+/// What a refusal by the cluster's pool means to whoever asked it.
+struct refusal_told {
+  failure reason;            ///< with clusters as they were written; for scripts, as pools call them
+  errc to_mend = errc::none; ///< of what keeps the cluster from being used: itself, or a jump host
+  /// How to go on: by a node's pool, else by one of the command's own, which ends with it. Empty: the reason
+  /// is all there is to say.
+  std::string advice = {};
+};
+
+/// Asks the pools what they know besides, each thing once; a node that is gone or frozen, nothing. `names`:
+/// for these they were asked already.
+refusal_told tell_refusal(const options& from, const failure& reason, pools_at_hand& reached,
+                          std::optional<names_shown> names = {});
 
 /// "moorage WORDS", fit for a shell, with what made this command find its node: whoever copies it finds the
 /// same one, also where $MOORAGE_CONFIG was set for this command alone.

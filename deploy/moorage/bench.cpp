@@ -128,6 +128,13 @@ failure warm_up(runtime& pools, const options& from, std::uint32_t slots, std::u
   return trouble;
 }
 
+ending not_warm(const options& from, pools_at_hand& reached, const failure& trouble, int signal) {
+  if (signal != 0)
+    return {refused, signal};
+  auto told = tell_refusal(from, trouble, reached);
+  return refuse(told.reason, told.advice);
+}
+
 } // namespace
 
 ending run_bench(const options& from) {
@@ -151,8 +158,7 @@ ending run_bench(const options& from) {
   auto begin = clock::now();
   if (auto trouble = warm_up(pools, from, slots_of(from, *pool, *config), callers, stop);
       trouble.code != errc::none)
-    return signals.caught() != 0 ? ending{refused, signals.caught()}
-                                 : refuse(trouble, advice_for(from, trouble, reached));
+    return not_warm(from, reached, trouble, signals.caught());
   auto warm = clock::now() - begin;
   auto acquire = [&](std::stop_token token) {
     return pools.try_acquire(from.cluster, {from.patience, "bench", std::move(token)});

@@ -206,7 +206,8 @@ void look_at_others(findings& found, const options& from, runtime& pools, openin
   }
 }
 
-findings look(const options& from, pools_at_hand& reached, const signal_watch& signals) {
+findings look(const options& from, pools_at_hand& reached, const names_shown& names,
+              const signal_watch& signals) {
   findings found;
   auto& pools = *reached.pools;
   found.of_node = reached.of_node;
@@ -215,7 +216,7 @@ findings look(const options& from, pools_at_hand& reached, const signal_watch& s
   std::vector<connection_id> before;
   was_open_before(pools, from.cluster, before);
   auto opened = std::make_shared<openings>(from.cluster);
-  auto way = way_to(pools, from.cluster);
+  auto way = way_to(from.cluster, names);
   std::vector<result<subscription>> subscribed;
   auto hear = [opened](const event_record& event) { opened->add(event); };
   for (const auto& each : way)
@@ -251,14 +252,14 @@ findings look(const options& from, pools_at_hand& reached, const signal_watch& s
   return found;
 }
 
-void name_hops_as_written(findings& found, const std::vector<std::string>& way, const configuration& config) {
+void name_hops_as_written(findings& found, const names_shown& names) {
   for (auto& each : found.steps) {
     for (auto* text : {&each.text, &each.brief})
-      *text = in_written_names(std::move(*text), way, config);
-    each.hop = name_as_written(each.hop, config);
+      *text = names.in(std::move(*text));
+    each.hop = names.of(each.hop);
   }
   for (auto& each : found.keys)
-    each.hop = name_as_written(each.hop, config);
+    each.hop = names.of(each.hop);
 }
 
 } // namespace
@@ -279,23 +280,23 @@ ending run_check(const options& from) {
     auto end = from.json ? say(json_of(from, none, clock::now() - begin)) : ending{};
     return end.signal != 0 ? end : refuse(reached.reason);
   }
-  auto found = look(from, reached, signals);
+  auto names = ask_for_names(*reached.pools);
+  auto found = look(from, reached, names, signals);
   auto took = clock::now() - begin;
   found.interrupted = signals.caught() != 0;
-  auto advice = advice_for(from, found.trouble, reached);
-  // Scripts go by the names that a node knows; one that is gone or frozen is asked nothing more.
-  if (!from.json && !found.interrupted && found.trouble.code != errc::node_lost) {
-    auto way = way_to(*reached.pools, from.cluster);
-    found.trouble.text = in_written_names(std::move(found.trouble.text), way, *config);
-    name_hops_as_written(found, way, *config);
-  }
+  refusal_told told{found.trouble};
+  if (!found.interrupted && found.trouble.code != errc::none)
+    told = tell_refusal(from, found.trouble, reached, names);
+  found.trouble = told.reason;
+  if (!from.json) // scripts go by the names that a node knows
+    name_hops_as_written(found, names);
   reached.pools->stop();
   auto end = say(from.json ? json_of(from, found, took) : text_of(from, found, took));
   if (signals.caught() != 0)
     return {refused, signals.caught()};
   if (found.trouble.code == errc::none || end.signal != 0)
     return end;
-  return refuse(found.trouble, advice);
+  return refuse(found.trouble, told.advice);
 }
 
 } // namespace moorage::cli

@@ -24,6 +24,7 @@
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
 #include "deploy/moorage/ssh_wording.hpp"
+#include "deploy/moorage/told_once.hpp"
 #include "deploy/moorage/waiting.hpp"
 #include "messages/error_words.hpp"
 #include "messages/printable.hpp"
@@ -240,17 +241,12 @@ ending report(const options& told, const outcome& came, const collected& kept, i
   return {code, nobody_reads ? SIGPIPE : signal};
 }
 
-// By the names that its user knows; advice goes by those that a node knows.
-ending report_refused(const options& from, const configuration& config, pools_at_hand& reached,
-                      const failure& why, int signal) {
-  auto advice = advice_for(from, why, reached);
-  // A node that is gone or frozen is asked nothing more, and a program goes by the names that a node knows.
-  const bool asks = signal == 0 && why.code != errc::node_lost && why.code != errc::no_node;
-  auto to_mend = asks ? trouble_spot_of(from.cluster, why, *reached.pools).code : errc::none;
-  auto text = asks && !from.json ? in_written_names(why.text, way_to(*reached.pools, from.cluster), config)
-                                 : why.text;
-  return report(from, {outcome_kind::never_sent, 0, {}, {why.code, std::move(text)}}, {}, signal, advice, {},
-                to_mend);
+// By the names that its user knows.
+ending report_refused(const options& from, pools_at_hand& reached, const failure& why, int signal) {
+  // Whoever interrupts waits for no further answer.
+  auto told = signal == 0 ? tell_refusal(from, why, reached) : refusal_told{why};
+  return report(from, {outcome_kind::never_sent, 0, {}, std::move(told.reason)}, {}, signal, told.advice, {},
+                told.to_mend);
 }
 
 ending work(const options& from, const configuration& config, pools_at_hand& reached, signal_watch& signals,
@@ -266,8 +262,10 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
     ran = begin_command(from, pools, signals, reached.took, what);
   }
   if (!ran)
-    return report_refused(from, config, reached, ran.error(), signals.caught());
+    return report_refused(from, reached, ran.error(), signals.caught());
   auto& [lease, stream] = *ran;
+  if (from.verbose > 0 && reached.of_node)
+    tell_of_node(from, pools, reached.distant ? distant_node(from, config) : reached.socket, lease);
   std::set<std::string> told;
   tell_of_log_in(from, lease, told);
   collected kept;
@@ -310,7 +308,7 @@ ending run_exec(const options& from) {
   return config ? run_command(from, *config) : ending{exec_failed, 0};
 }
 
-ending run_command(const options& from, const configuration& config) {
+static ending run_told(const options& from, const configuration& config) {
   // edge: the signals' thread asks.
   std::atomic<bool> sent = false;
   signal_manners manners;
@@ -328,6 +326,7 @@ ending run_command(const options& from, const configuration& config) {
   if (from.quiet < 2)
     for (const auto& each : from.exec.warnings)
       complain("warning: " + each);
+  tell_not_followed(from, from.exec.not_followed);
   if (!reached.pools) {
     if (signals.caught() != 0) {
       complain(name_as_called(from) + ": interrupted; the command did not run");
@@ -345,9 +344,17 @@ ending run_command(const options& from, const configuration& config) {
   auto end = work(from, config, reached, signals, sent, std::move(request));
   // All that a node was owed it has answered, and the link's end tells it the rest; to take an actor system
   // apart would take as long again as all before.
-  if (reached.of_node)
+  if (reached.of_node) {
+    finish_telling();
     end_at_once(end);
+  }
   reached.pools->stop();
+  return end;
+}
+
+ending run_command(const options& from, const configuration& config) {
+  auto end = run_told(from, config);
+  finish_telling();
   return end;
 }
 

@@ -1,41 +1,81 @@
 #include "deploy/moorage/hops.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "deploy/moorage/advice.hpp"
 #include "messages/printable.hpp"
+#include "runtime/config/settings_digest.hpp"
 
 namespace moorage::cli {
-
-namespace {
-
-/// Behind a hyphen.
-constexpr std::size_t digest_size = 12;
-
-} // namespace
 
 void replace_all(std::string& text, const std::string& from, const std::string& to) {
   for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
     text.replace(at, from.size(), to);
 }
 
-std::vector<std::string> way_to(runtime& pools, const std::string& cluster) {
-  std::vector<std::string> way;
+std::string name_as_written(const cluster_settings& of) {
+  const auto hyphen = of.name.rfind('-');
+  if (hyphen == std::string::npos || hyphen == 0 || of.name.substr(hyphen + 1) != settings_digest(of))
+    return of.name;
+  return of.name.substr(0, hyphen);
+}
+
+names_shown::names_shown(std::vector<cluster_settings> known) : known_(std::move(known)) {
+  std::vector<std::string> written;
+  for (const auto& each : known_)
+    written.push_back(name_as_written(each));
+  for (std::size_t i = 0; i < known_.size(); ++i)
+    if (written[i] != known_[i].name && std::count(written.begin(), written.end(), written[i]) == 1)
+      shown_.emplace_back(known_[i].name, written[i]);
+}
+
+const cluster_settings* names_shown::find(const std::string& name) const {
+  auto found =
+      std::find_if(known_.begin(), known_.end(), [&](const auto& each) { return each.name == name; });
+  return found == known_.end() ? nullptr : &*found;
+}
+
+std::string names_shown::of(const std::string& name) const {
+  for (const auto& [made_up, written] : shown_)
+    if (made_up == name)
+      return written;
+  return name;
+}
+
+std::string names_shown::in(std::string text) const {
+  for (const auto& [made_up, written] : shown_)
+    replace_all(text, "'" + printable(made_up) + "'", "'" + printable(written) + "'");
+  return text;
+}
+
+std::string names_shown::meant_by(const std::string& shown) const {
+  for (const auto& [made_up, written] : shown_)
+    if (written == shown)
+      return made_up;
+  return shown;
+}
+
+names_shown ask_for_names(runtime& pools) {
   auto known = pools.clusters();
-  if (!known)
-    return way; // of a node of another version, for instance
-  auto jump_of = [&](const std::string& name) {
-    auto found = std::find_if(known->begin(), known->end(), [&](const auto& x) { return x.name == name; });
-    return found == known->end() ? std::string{} : found->jump;
-  };
-  for (auto next = jump_of(cluster); !next.empty() && way.size() < known->size(); next = jump_of(next))
-    way.insert(way.begin(), next);
+  return known ? names_shown{std::move(*known)} : names_shown{};
+}
+
+std::vector<std::string> way_to(const std::string& cluster, const names_shown& names) {
+  std::vector<std::string> way;
+  for (const auto* next = names.find(cluster); next != nullptr && !next->jump.empty();) {
+    if (way.size() == names.known().size())
+      break; // a circle, which nobody takes
+    way.insert(way.begin(), next->jump);
+    next = names.find(next->jump);
+  }
   return way;
 }
 
-trouble_spot trouble_spot_of(const std::string& cluster, const failure& reason, runtime& pools) {
+trouble_spot trouble_spot_of(const std::string& cluster, const failure& reason, runtime& pools,
+                             const names_shown& names) {
   if (reason.code == errc::connect_failed)
-    for (const auto& hop : way_to(pools, cluster)) {
+    for (const auto& hop : way_to(cluster, names)) {
       auto pool = pools.pool(hop);
       if (!pool || pool->idle + pool->leased > 0) // it carries
         continue;
@@ -46,23 +86,8 @@ trouble_spot trouble_spot_of(const std::string& cluster, const failure& reason, 
   return {cluster, reason.code};
 }
 
-std::string name_as_written(const std::string& hop, const configuration& config) {
-  if (hop.size() <= digest_size + 1 || config.find(hop) != nullptr)
-    return hop;
-  const auto hyphen = hop.size() - digest_size - 1;
-  const auto digest = hop.find_first_not_of("0123456789abcdef", hyphen + 1) == std::string::npos;
-  return hop[hyphen] == '-' && digest ? hop.substr(0, hyphen) : hop;
-}
-
 std::string name_as_called(const options& from) {
   return from.exec.written.empty() ? from.cluster : from.exec.written;
-}
-
-std::string in_written_names(std::string text, const std::vector<std::string>& names,
-                             const configuration& config) {
-  for (const auto& name : names)
-    replace_all(text, "'" + printable(name) + "'", "'" + printable(name_as_written(name, config)) + "'");
-  return text;
 }
 
 } // namespace moorage::cli

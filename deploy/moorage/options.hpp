@@ -42,12 +42,13 @@ struct exec_options {
   std::string machine;                  ///< empty: any of the cluster's
   std::chrono::milliseconds linger{-1}; ///< negative: until the channel closes
   bool no_input = false;
-  bool quote = false;                     ///< each word reaches the command as it is
-  bool subsystem = false;                 ///< the words are the name of one
-  std::string written = {};               ///< what the cluster was called, if its own name is made up
-  bool as_ssh = false;                    ///< says nothing of variables that the server turned down
-  std::string note = {};                  ///< for who runs it, once the pools are at hand
-  std::vector<std::string> warnings = {}; ///< likewise, and where there are no pools
+  bool quote = false;                         ///< each word reaches the command as it is
+  bool subsystem = false;                     ///< the words are the name of one
+  std::string written = {};                   ///< what the cluster was called, if its own name is made up
+  bool as_ssh = false;                        ///< says nothing of variables that the server turned down
+  std::string note = {};                      ///< for who runs it, once the pools are at hand
+  std::vector<std::string> warnings = {};     ///< likewise, and where there are no pools
+  std::vector<std::string> not_followed = {}; ///< lines, likewise: of ssh's configuration
 };
 
 struct bench_options {

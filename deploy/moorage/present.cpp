@@ -7,6 +7,7 @@
 #include <set>
 
 #include "deploy/moorage/advice.hpp"
+#include "deploy/moorage/hops.hpp"
 #include "deploy/moorage/output.hpp"
 #include "messages/durations.hpp"
 #include "messages/printable.hpp"
@@ -97,6 +98,37 @@ std::string measured(std::chrono::nanoseconds took) {
                                  : 0,
                 number, name);
   return text.data();
+}
+
+void name_as_written(pool_status& pool, const names_shown& names) {
+  pool.cluster = names.of(pool.cluster);
+  for (auto* text : {&pool.latched.text, &pool.backing_off.text, &pool.log_ins_wait, &pool.overloaded})
+    *text = names.in(std::move(*text));
+  for (auto& each : pool.machines)
+    each.trouble = names.in(std::move(each.trouble));
+}
+
+void name_as_written(connection_status& connection, const names_shown& names) {
+  for (auto* text : {&connection.waits_for, &connection.hindered})
+    *text = names.in(std::move(*text));
+}
+
+void name_as_written(lease_status& /*names no cluster*/, const names_shown& /*names*/) {}
+
+void name_as_written(waiter_status& /*names no cluster*/, const names_shown& /*names*/) {}
+
+void name_as_written(explanation& why, const names_shown& names) {
+  why.cluster = names.of(why.cluster);
+  why.opening.text = names.in(std::move(why.opening.text));
+  for (auto& each : why.connections)
+    each.text = names.in(std::move(each.text));
+  for (auto& each : why.waiters)
+    each.text = names.in(std::move(each.text));
+}
+
+void name_as_written(event_record& event, const names_shown& names) {
+  event.cluster = names.of(event.cluster);
+  event.text = names.in(std::move(event.text));
 }
 
 /// Of one that failed lately.

@@ -15,6 +15,16 @@
 
 namespace moorage::cli {
 
+class names_shown;
+
+/// As people are shown it: clusters by the names that somebody wrote (deploy/moorage/hops.hpp).
+void name_as_written(pool_status& pool, const names_shown& names);
+void name_as_written(connection_status& connection, const names_shown& names);
+void name_as_written(lease_status& lease, const names_shown& names);
+void name_as_written(waiter_status& waiter, const names_shown& names);
+void name_as_written(explanation& why, const names_shown& names);
+void name_as_written(event_record& event, const names_shown& names);
+
 // For people: a table each.
 /// With what keeps a pool from working below, and what `from` would steer it with.
 std::string pools_text(const std::vector<pool_status>& pools, bool colours, const options& from);

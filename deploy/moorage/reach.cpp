@@ -12,6 +12,7 @@
 #include "deploy/moorage/exit_codes.hpp"
 #include "deploy/moorage/output.hpp"
 #include "deploy/moorage/pools.hpp"
+#include "messages/settings_words.hpp"
 #include "runtime/node/socket.hpp"
 #include "runtime/system/account.hpp"
 
@@ -34,26 +35,26 @@ std::string log_level(const options& from, const std::string& configured) {
 
 bool apply_settings(const options& from, configuration& config,
                     const std::function<void(const std::string&)>& say) {
-  std::vector<std::string> told;
+  std::vector<std::pair<config_problem, std::size_t>> told; // with the number of further clusters
   auto apply = [&](cluster_config& target) {
-    for (const auto& each : override_settings(target, from.settings))
-      if (auto text = to_string(each); std::find(told.begin(), told.end(), text) == told.end())
-        told.push_back(std::move(text));
+    for (auto& each : override_settings(target, from.settings)) {
+      auto same = [&each](const auto& one) {
+        const bool of_a_cluster = each.key.starts_with('\'');
+        return one.first.text == each.text && (of_a_cluster || one.first.key == each.key);
+      };
+      if (auto before = std::find_if(told.begin(), told.end(), same); before == told.end())
+        told.emplace_back(std::move(each), 0);
+      else
+        before->second += before->first.key != each.key;
+    }
   };
   apply(config.defaults);
   for (auto& each : config.clusters)
     apply(each);
-  for (const auto& each : told)
-    say(each);
+  for (const auto& [problem, further] : told)
+    say(to_string(problem) +
+        (further == 0 ? "" : " (and so of " + std::to_string(further) + " more of the clusters)"));
   return told.empty();
-}
-
-void tell_not_followed(const cluster_config& of) {
-  std::string options;
-  for (const auto& each : of.not_followed)
-    options += (options.empty() ? "" : ", ") + each;
-  if (!options.empty())
-    complain(of.settings.name + ": of what ssh's configuration says, not followed: " + options);
 }
 
 // The settings of a cluster that is about to be used. Only its own files are looked at: a key that is gone,
@@ -63,11 +64,11 @@ failure usable_cluster(const options& how, const configuration& from, const sign
   auto wrong = find_cluster(from, how.cluster, result, signals.token());
   if (wrong.code != errc::none)
     return wrong;
-  if (how.verbose > 0)
-    tell_not_followed(result);
-  if (how.quiet < 2 && !how.exec.as_ssh) // who has told of them
-    for (const auto& each : told_of_ssh(result))
+  if (!how.exec.as_ssh) { // who tells of them besides
+    tell_not_followed(how, not_followed_for(how, result));
+    for (const auto& each : how.quiet < 2 ? told_of_ssh(result) : std::vector<std::string>{})
       complain("warning: " + each);
+  }
   auto problems = check_files(from, result);
   if (problems.empty())
     return {};
@@ -148,9 +149,11 @@ void name_files_from_root(cluster_settings& of) {
     if (std::error_code unknown; !file.empty() && !file.starts_with('/') && !file.starts_with('~'))
       file = std::filesystem::absolute(file, unknown).string();
   };
-  for (auto* files : {&of.key_files, &of.known_hosts_files})
-    for (auto& each : *files)
+  for (auto& each : of.key_files)
+    if (each != no_key_file)
       name_from_root(each);
+  for (auto& each : of.known_hosts_files)
+    name_from_root(each);
   name_from_root(of.agent_socket);
   if (of.ssh_config != "none")
     name_from_root(of.ssh_config);
@@ -235,20 +238,6 @@ std::optional<configuration> read_configuration(const options& from, std::string
   if (!apply_settings(from, config, say))
     return std::nullopt;
   return config;
-}
-
-bool ask_openssh_of_all(const options& from, configuration& config, const signal_watch& signals,
-                        std::string* wrong) {
-  auto problems = ask_openssh(config, signals.token());
-  for (const auto& each : problems) {
-    complain(to_string(each));
-    if (wrong != nullptr)
-      *wrong += (wrong->empty() ? "" : "\n") + to_string(each);
-  }
-  if (from.quiet == 0)
-    for (const auto& each : config.clusters)
-      tell_not_followed(each);
-  return problems.empty();
 }
 
 std::string node_socket(const options& from, const configuration& config) {

@@ -29,6 +29,14 @@ void warn_of_files(const options& from, const configuration& config,
 /// what ssh complains of.
 std::vector<std::string> told_of_ssh(const cluster_config& of);
 
+/// Which options of ssh's configuration a cluster and its jumps have that are not followed: a line for each
+/// of them. `of_distributions`: also where that is nothing but what distributions say of every host.
+std::vector<std::string> not_followed_of(const cluster_config& of, bool of_distributions);
+/// The same for whoever gave these options: who asks for more, or checks, is told of all.
+std::vector<std::string> not_followed_for(const options& from, const cluster_config& of);
+/// Tells of those; who runs commands, the first time.
+void tell_not_followed(const options& from, const std::vector<std::string>& lines);
+
 /// The socket that the options, the configuration or habit name.
 std::string node_socket(const options& from, const configuration& config);
 

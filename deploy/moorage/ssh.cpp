@@ -221,6 +221,7 @@ failure settle(const ssh_call& call, configuration& config, options& how, const 
     if (auto wrong = go_by_jumps(config, meant, call.jump, stop); wrong.code != errc::none)
       return wrong;
   how.exec.warnings = told_of_ssh(meant);
+  how.exec.not_followed = not_followed_for(how, meant);
   auto same = same_settings(meant.settings, base.settings);
   if (same && config.find(name) != nullptr)
     return {};

@@ -10,8 +10,10 @@
 
 #include "messages/printable.hpp"
 #include "messages/settings_table.hpp"
+#include "messages/settings_words.hpp"
 #include "runtime/config/fields.hpp"
 #include "runtime/config/openssh.hpp"
+#include "runtime/config/ssh_option_names.hpp"
 #include "runtime/config/ssh_tokens.hpp"
 #include "runtime/system/account.hpp"
 
@@ -37,6 +39,10 @@ files usual_keys() {
     if (access(expand_home(usual).c_str(), F_OK) == 0)
       result.emplace_back(usual);
   return result;
+}
+
+bool is_none(const std::string& file) {
+  return file == no_key_file;
 }
 
 void add(files& to, const std::string& file) {
@@ -130,15 +136,22 @@ failure set_keys(const ssh_call& call, cluster_config& meant) {
   const auto own = settings.key_files;
   file_names names{call, settings};
   files keys, certificates;
-  // ssh forgets an -i that is not there, and no other: with that alone it tries no key that was not named.
+  // ssh forgets an -i that is not there, and no other: with that alone it tries no key that was not named,
+  // and in any case none of the usual ones.
   bool no_others = false;
+  bool no_usual = !own.empty() && std::all_of(own.begin(), own.end(), is_none);
   for (const auto& [file, by_letter] : call.identities) {
+    if (!by_letter && is_none(lower_case(file))) {
+      no_usual = true;
+      continue;
+    }
     auto whole = by_letter ? from_root(file) : names.whole(file, "IdentityFile");
+    const bool counts = !by_letter || access(expand_home(whole).c_str(), F_OK) == 0;
+    no_usual = no_usual || counts;
     if (usable(whole, by_letter ? "-i" : "IdentityFile", meant))
       keys.push_back(std::move(whole));
     else
-      no_others = no_others ||
-                  (call.identities_only && (!by_letter || access(expand_home(whole).c_str(), F_OK) == 0));
+      no_others = no_others || (call.identities_only && counts);
   }
   for (const auto& file : call.certificates)
     if (auto whole = names.whole(file, "CertificateFile"); usable(whole, "CertificateFile", meant))
@@ -150,6 +163,8 @@ failure set_keys(const ssh_call& call, cluster_config& meant) {
   // matter where another may do.
   if (!of_words || meant.origin_of("key_files").from == setting_origin::source::ssh_config)
     for (const auto& each : own) {
+      if (is_none(each))
+        continue;
       auto why = of_words ? wrong_with(each, meant) : std::string{};
       if (why.empty())
         add(keys, each);
@@ -157,12 +172,12 @@ failure set_keys(const ssh_call& call, cluster_config& meant) {
         meant.passed_over.push_back(std::move(why));
     }
   // The agent offers all of its keys unless some are named; a certificate stands beside its key.
-  if (keys.empty() && !no_others && (call.identities_only || !certificates.empty()))
+  if (keys.empty() && !no_others && !no_usual && (call.identities_only || !certificates.empty()))
     keys = usual_keys();
   if (call.no_agent || (call.identities_only && keys.empty()))
     settings.agent = false;
-  const bool none =
-      keys.empty() && !settings.agent && usual_keys().empty() && settings.password_secret.empty();
+  const bool none = keys.empty() && !settings.agent && (no_usual || usual_keys().empty()) &&
+                    settings.password_secret.empty();
   if (!meant.passed_over.empty() && (none || (keys.empty() && no_others))) {
     std::string all;
     for (const auto& each : meant.passed_over)
@@ -171,12 +186,14 @@ failure set_keys(const ssh_call& call, cluster_config& meant) {
   }
   for (const auto& each : certificates)
     add(keys, each);
+  if (keys.empty() && no_usual)
+    keys.emplace_back(no_key_file);
   if (keys == own)
     return {};
   if (auto wrong = check_value(*find_cluster_field("key_files"), keys); !wrong.empty())
     return {errc::invalid_settings, "-i: " + wrong};
   settings.key_files = std::move(keys);
-  if (of_words)
+  if (of_words || no_usual)
     meant.note_origin("key_files", {setting_origin::source::command_line, 0});
   return {};
 }

@@ -228,8 +228,7 @@ bool reading::take_option(const std::string& text) {
 bool reading::take_value(const std::string& name, const std::string& written,
                          const std::vector<std::string>& values) {
   if (name == "identityfile") {
-    if (lower(values.front()) != "none")
-      call_.identities.push_back({values.front(), false});
+    call_.identities.push_back({values.front(), false}); // "none" keeps the usual ones out
     return true;
   }
   if (name == "certificatefile") {

@@ -3,6 +3,7 @@
 
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/hops.hpp"
 #include "deploy/moorage/present.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "runtime/node/socket.hpp"
@@ -24,6 +25,7 @@ ending run_status(const options& from) {
   auto reached = reach_node(from, *config);
   if (!reached.pools)
     return refuse(reached.reason);
+  auto names = ask_for_names(*reached.pools);
   std::vector<pool_status> pools;
   if (from.cluster.empty()) {
     auto all = reached.pools->pools();
@@ -32,7 +34,7 @@ ending run_status(const options& from) {
     tell_unreachable(*reached.pools);
     pools = std::move(*all);
   } else {
-    auto one = reached.pools->pool(from.cluster);
+    auto one = reached.pools->pool(names.meant_by(from.cluster));
     if (!one)
       return refuse(one.error());
     pools.push_back(std::move(*one));
@@ -45,6 +47,8 @@ ending run_status(const options& from) {
     whole["node"] = {{"process", process}, {reached.distant ? "address" : "socket", socket}};
     return say(json_text(whole));
   }
+  for (auto& each : pools)
+    name_as_written(each, names);
   return say(pools_text(pools, has_colours(1), from) + "\nnode: " +
              (process > 0 ? "process " + std::to_string(process) + ", " : "") + printable(socket) + "\n");
 }

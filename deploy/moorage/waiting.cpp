@@ -1,7 +1,10 @@
 #include "deploy/moorage/waiting.hpp"
 
+#include <utility>
+
 #include "deploy/moorage/hops.hpp"
 #include "deploy/moorage/output.hpp"
+#include "messages/durations.hpp"
 
 namespace moorage::cli {
 
@@ -40,6 +43,22 @@ void tell_of_log_in(const options& from, const lease& granted, std::set<std::str
   }
 }
 
+void tell_of_node(const options& from, runtime& node, const std::string& place, const lease& granted) {
+  const auto names = ask_for_names(node);
+  auto text = name_as_called(from) + ": by the node on " + place + ", " + to_string(granted.connection());
+  if (auto machine = granted.machine(); !machine.empty())
+    text += " to " + machine;
+  if (auto listed = node.connections(from.cluster))
+    for (const auto& each : *listed)
+      if (each.connection == granted.connection())
+        text += ", open for " + to_text(each.age) + ", with " + std::to_string(each.leases) +
+                (each.leases == 1 ? " lease" : " leases");
+  auto by = std::string{", by way of "};
+  for (const auto& hop : way_to(from.cluster, names))
+    text += std::exchange(by, ", ") + "'" + names.of(hop) + "'";
+  complain(text);
+}
+
 result<lease> waiting_words::wait(pending<result<lease>> asked) {
   until([&asked](std::chrono::milliseconds patience) { return asked.wait_for(patience); });
   return asked.get();
@@ -56,7 +75,7 @@ void waiting_words::tell_of_persons(const pool_status& pool) {
   if (listed)
     for (const auto& each : *listed)
       if (!each.waits_for.empty() && told_.insert(each.waits_for).second)
-        complain(name_as_called(from_) + ": waiting for " + each.waits_for);
+        complain(name_as_called(from_) + ": waiting for " + ask_for_names(pools_).in(each.waits_for));
 }
 
 void waiting_words::tell(bool all) {

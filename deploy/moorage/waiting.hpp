@@ -17,6 +17,10 @@ namespace moorage::cli {
 /// say. Once more when something has run under the lease: it may have gone on with another connection.
 void tell_of_log_in(const options& from, const lease& granted, std::set<std::string>& told);
 
+/// For whoever asked for more: by which node's connection the command goes, how long that has been open, how
+/// many share it, and by which jump hosts it comes. `place`: the node's.
+void tell_of_node(const options& from, runtime& node, const std::string& place, const lease& granted);
+
 /// Waits for leases of the options' cluster, and says on stderr meanwhile what keeps its pool from giving
 /// them: a short line for each state that lasts, the first after five seconds. The cause is left to the error
 /// at the end, if it comes to that. With -q it says nothing. The runtime must outlive it.

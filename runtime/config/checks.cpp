@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "messages/settings_words.hpp"
 #include "runtime/config/fields.hpp"
 #include "runtime/system/account.hpp"
 
@@ -41,7 +42,7 @@ setting_rules node_idle_end_rules() {
 }
 
 std::string check_file(const setting_rules& rules, const std::string& name) {
-  auto wrong = rules.must_exist ? unusable_key_file(name) : std::string{};
+  auto wrong = rules.must_exist && name != no_key_file ? unusable_key_file(name) : std::string{};
   return wrong.empty() ? wrong : wrong + "; allowed: a file that can be read";
 }
 

@@ -11,6 +11,8 @@
 #include "runtime/config.hpp"
 #include "runtime/config/fields.hpp"
 #include "runtime/config/proxy_jumps.hpp"
+#include "runtime/config/ssh_lines.hpp"
+#include "runtime/config/ssh_option_names.hpp"
 #include "runtime/config/ssh_tokens.hpp"
 #include "runtime/system/account.hpp"
 #include "runtime/system/program_output.hpp"
@@ -73,15 +75,42 @@ bool said_elsewhere(const cluster_config& of, const std::string& field) {
   return from == source::cluster || from == source::command_line || from == source::destination;
 }
 
-/// A wrong value is the fault of who gave it: "FIELD: why", as `check_settings` has it.
-std::string told_by_origin(const cluster_config& of, const std::string& wrong) {
+/// What ssh was asked, for who tells of its answer.
+struct asked {
+  openssh_question about;
+  std::string file;
+  const std::stop_token& stop;
+};
+
+/// What is wrong with the Host, and where the option (in lower case; empty: none of the files) stands.
+std::string told_with_place(const asked& ssh, const std::string& wrong, const std::string& option) {
+  auto told = "ssh_host " + ssh.about.host + ": " + wrong;
+  return option.empty() ? told
+                        : told + "; " + as_written(option) + " stands in " +
+                              where_it_stands(ssh.about, ssh.file, option, ssh.stop);
+}
+
+/// A wrong value is the fault of who gave it, and is told with that and with its cluster: "FIELD: why", as
+/// `check_settings` has it, where the reason may name another field as well.
+std::string told_by_origin(const cluster_config& of, const std::string& wrong, const asked& ssh) {
   using source = setting_origin::source;
-  const auto field = wrong.substr(0, wrong.find(':'));
-  const auto from = find_cluster_field(field) != nullptr ? of.origin_of(field).from : source::ssh_config;
-  if (from == source::command_line)
-    return "-o " + wrong;
-  auto of_ssh = from == source::ssh_config || from == source::built_in;
-  return of_ssh ? "ssh_host " + of.settings.ssh_host + ": " + wrong : wrong;
+  const auto* field = find_cluster_field(wrong.substr(0, wrong.find(':')));
+  const auto cluster = "clusters." + of.settings.name;
+  switch (field != nullptr ? of.origin_of(field->name).from : source::built_in) {
+  case source::command_line:
+    return "-o " + wrong + " (of " + cluster + ")";
+  case source::cluster:
+    return cluster + "." + wrong;
+  case source::defaults:
+    return "defaults." + wrong + " (of " + cluster + ")";
+  case source::destination:
+    return "the destination '" + printable(of.settings.name) + "': " + wrong;
+  case source::ssh_config:
+    return told_with_place(ssh, wrong, lower_case(field->ssh_name));
+  case source::built_in:
+    break;
+  }
+  return told_with_place(ssh, wrong, {});
 }
 
 /// What ssh does not take even without a file is no fault of its files, but of what it was asked about.
@@ -99,7 +128,7 @@ failure trouble_of(const cluster_config& of, const openssh_question& about, cons
   return answers.with_files.problem.code != errc::none ? answers.with_files.problem : without.problem;
 }
 
-failure take_over(cluster_config& target, const both_answers& answers, std::string& hops) {
+failure take_over(cluster_config& target, const asked& ssh, const both_answers& answers, std::string& hops) {
   const auto& host = target.settings.ssh_host;
   auto self = tokens_of_this_process();
   self.alias = host;
@@ -112,7 +141,7 @@ failure take_over(cluster_config& target, const both_answers& answers, std::stri
                         .there = key_there};
   auto reading = read_ssh_options(answers.with_files.options, answers.without.options, who);
   if (!reading.wrong.empty())
-    return {errc::invalid_settings, "ssh_host " + host + ": " + reading.wrong};
+    return {errc::invalid_settings, told_with_place(ssh, reading.wrong, reading.wrong_option)};
   // A way of its own stands in the place of ssh's way there.
   auto own_way = !target.settings.jump.empty() || said_elsewhere(target, "jump") ||
                  said_elsewhere(target, "proxy_command");
@@ -131,7 +160,7 @@ failure take_over(cluster_config& target, const both_answers& answers, std::stri
     result.passed_over = std::move(reading.passed_over);
   }
   if (auto wrong = check_settings(result.settings); wrong.code != errc::none)
-    return {wrong.code, told_by_origin(result, wrong.text)};
+    return {wrong.code, told_by_origin(result, wrong.text, ssh)};
   result.asked_openssh = true;
   target = std::move(result);
   if (!own_way)
@@ -141,8 +170,7 @@ failure take_over(cluster_config& target, const both_answers& answers, std::stri
 
 } // namespace
 
-openssh_answer ask_openssh_about(const openssh_question& about, const std::string& file,
-                                 std::chrono::milliseconds timeout, const std::stop_token& stop) {
+std::vector<std::string> words_for_openssh(const openssh_question& about, const std::string& file) {
   // The one option that is never followed and has its tokens expanded: so ssh tells %C.
   std::vector<std::string> words{"ssh", "-G", "-T", "-o", "ControlPath=%C"};
   if (!file.empty())
@@ -152,7 +180,12 @@ openssh_answer ask_openssh_about(const openssh_question& about, const std::strin
   if (about.port != 0)
     words.insert(words.end(), {"-p", std::to_string(about.port)});
   words.insert(words.end(), {"--", about.host});
-  auto said = output_of(words, timeout, stop);
+  return words;
+}
+
+openssh_answer ask_openssh_about(const openssh_question& about, const std::string& file,
+                                 std::chrono::milliseconds timeout, const std::stop_token& stop) {
+  auto said = output_of(words_for_openssh(about, file), timeout, stop);
   openssh_answer result;
   result.complaints = complaints_of(said.error_output);
   if (said.done) {
@@ -187,10 +220,11 @@ failure ask_openssh_alone(cluster_config& cluster, std::string& hops, const std:
     about.user = cluster.settings.user;
   if (said_elsewhere(cluster, "port"))
     about.port = cluster.settings.port;
-  auto answers = ask_both(about, file_of(cluster.settings), stop);
-  if (auto wrong = trouble_of(cluster, about, answers); wrong.code != errc::none)
+  const asked ssh{std::move(about), file_of(cluster.settings), stop};
+  auto answers = ask_both(ssh.about, ssh.file, stop);
+  if (auto wrong = trouble_of(cluster, ssh.about, answers); wrong.code != errc::none)
     return wrong;
-  return take_over(cluster, answers, hops);
+  return take_over(cluster, ssh, answers, hops);
 }
 
 failure ask_openssh(const configuration& from, cluster_config& cluster, const std::stop_token& stop) {
@@ -274,7 +308,7 @@ failure find_cluster(const configuration& from, const std::string& name, cluster
     return unknown;
   }
   std::string hops;
-  auto wrong = take_over(host, answers, hops);
+  auto wrong = take_over(host, {{name}, file, stop}, answers, hops);
   if (wrong.code == errc::none && !hops.empty())
     wrong = proxy_jumps{from, stop}.lead(host, hops);
   if (wrong.code == errc::none)

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "messages/errors.hpp"
 #include "runtime/config.hpp"
@@ -28,6 +29,9 @@ struct openssh_answer {
 };
 openssh_answer ask_openssh_about(const openssh_question& about, const std::string& file,
                                  std::chrono::milliseconds timeout, const std::stop_token& stop);
+
+/// The command line that asks it.
+std::vector<std::string> words_for_openssh(const openssh_question& about, const std::string& file);
 
 /// %C of who goes there, whatever files say of it; "": ssh does not tell. Blocks.
 std::string digest_by_openssh(const openssh_question& about);

@@ -22,6 +22,13 @@ failure no_jump(const std::string& text, const std::string& why) {
   return {errc::invalid_settings, "ProxyJump " + printable(text) + ": " + why};
 }
 
+/// Whose way it is that cannot be gone; a circle names all who are in it.
+failure needed_by(const std::string& who, failure wrong) {
+  if (wrong.text.find(circle) == std::string::npos)
+    wrong.text = "the way to '" + printable(who) + "': " + wrong.text;
+  return wrong;
+}
+
 // "a:" is "a", and "ssh://a/" as well, as ssh has it, which puts every address in brackets, not IPv6's alone.
 std::string plain(std::string text) {
   if (text.starts_with("ssh://"))
@@ -96,30 +103,33 @@ bool same_place(const cluster_settings& a, const cluster_settings& b) {
 
 failure proxy_jumps::lead(cluster_config& cluster, const std::string& hops) {
   hosts followed{cluster.settings.ssh_host};
-  return lead(cluster, hops, followed);
+  return lead(cluster, cluster.settings.name, hops, followed);
 }
 
 failure proxy_jumps::lead_by(cluster_config& cluster, const std::string& hops) {
   hosts followed;
   auto name = cluster.settings.name;
   cluster.settings.name += "-by-jumps";
-  auto wrong = lead(cluster, hops, followed);
+  auto wrong = lead(cluster, name, hops, followed);
   cluster.settings.name = std::move(name);
   return wrong;
 }
 
-failure proxy_jumps::lead(cluster_config& cluster, const std::string& hops, hosts& followed) {
+// `who`: the cluster, as whoever is told of its way knows it.
+failure proxy_jumps::lead(cluster_config& cluster, const std::string& who, const std::string& hops,
+                          hosts& followed) {
   hop nearest;
   const hop* before = nullptr;
   std::size_t count = 0;
   for (std::size_t at = 0; at <= hops.size(); ++count) {
     auto end = std::min(hops.find(',', at), hops.size());
     if (count == most_hops)
-      return no_jump(hops, "more than " + std::to_string(most_hops) + " hosts, one behind another");
+      return needed_by(
+          who, no_jump(hops, "more than " + std::to_string(most_hops) + " hosts, one behind another"));
     hop next;
     auto wrong = find(plain(hops.substr(at, end - at)), before, cluster, followed, next);
     if (wrong.code != errc::none)
-      return wrong;
+      return needed_by(who, std::move(wrong));
     nearest = std::move(next);
     before = &nearest;
     at = end + 1;
@@ -135,7 +145,7 @@ failure proxy_jumps::lead(cluster_config& cluster, const std::string& hops, host
     std::move(further.begin(), further.end(), std::back_inserter(cluster.jumps));
   }
   if (auto wrong = check_settings(cluster.settings); wrong.code != errc::none)
-    return no_jump(hops, wrong.text);
+    return needed_by(who, no_jump(hops, wrong.text));
   return {};
 }
 
@@ -201,7 +211,7 @@ failure proxy_jumps::follow(cluster_config& jump, const hop* before, hosts& foll
       way += (way.empty() ? "'" : "' by '") + each;
     return no_jump(hops, round ? circle + way + "'" : "too many hosts, one behind another: " + way + "'");
   }
-  auto wrong = lead(jump, hops, followed);
+  auto wrong = lead(jump, host, hops, followed);
   followed.pop_back();
   return wrong;
 }
@@ -223,7 +233,7 @@ bool proxy_jumps::table_of(const cluster_config& jump, const hop* before, hosts&
     // Behind other hosts it is the same only by the same way.
     followed.push_back(host);
     auto led = its_hops.empty() ||
-               (followed.size() <= most_hops && lead(result, its_hops, followed).code == errc::none);
+               (followed.size() <= most_hops && lead(result, host, its_hops, followed).code == errc::none);
     followed.pop_back();
     if (led && result.settings.jump == before->cluster.settings.name)
       return true;

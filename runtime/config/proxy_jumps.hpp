@@ -31,7 +31,7 @@ private:
   };
   using hosts = std::vector<std::string>;
 
-  failure lead(cluster_config& cluster, const std::string& hops, hosts& followed);
+  failure lead(cluster_config& cluster, const std::string& who, const std::string& hops, hosts& followed);
   failure find(const std::string& text, const hop* before, const cluster_config& of, hosts& followed,
                hop& result);
   failure follow(cluster_config& jump, const hop* before, hosts& followed);

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "messages/settings_text.hpp"
+#include "messages/settings_words.hpp"
 #include "messages/written_values.hpp"
 #include "runtime/config/fields.hpp"
 #include "runtime/config/text.hpp"
@@ -260,7 +261,8 @@ std::optional<setting_value> config_reader::read_files(const setting_rules& rule
     const auto* text = element.as_string();
     if (text == nullptr)
       wrong_type(rules_of(rules.texts ? setting_type::text : setting_type::file), element, place);
-    files.push_back(text == nullptr ? "" : rules.texts ? **text : anchored(**text));
+    const bool as_it_is = rules.texts || (rules.must_exist && text != nullptr && **text == no_key_file);
+    files.push_back(text == nullptr ? "" : as_it_is ? **text : anchored(**text));
     if (text != nullptr)
       check_name(rules, files.back(), element.source(), place);
   }

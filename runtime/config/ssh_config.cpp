@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "messages/printable.hpp"
+#include "messages/settings_words.hpp"
 #include "messages/written_values.hpp"
 #include "runtime/config/ssh_names.hpp"
 #include "runtime/config/ssh_option_names.hpp"
@@ -81,14 +82,17 @@ private:
     return std::find(followed_.begin(), followed_.end(), option) != followed_.end() ||
            changes_nothing(option);
   }
-  void wrong(const std::string& text) {
-    if (result_.wrong.empty())
-      result_.wrong = text;
+  void wrong(std::string_view option, const std::string& text) {
+    if (!result_.wrong.empty())
+      return;
+    result_.wrong = text;
+    if (differs(option))
+      result_.wrong_option = option;
   }
   void set(const std::string& field, const setting_value& value, std::string_view option) {
     const auto* rules = find_cluster_field(field);
     if (auto why = check_value(*rules, value); !why.empty())
-      wrong(as_written(std::string{option}) + " " + printable(value_of(said_, option)) + ": " + why);
+      wrong(option, as_written(std::string{option}) + " " + printable(value_of(said_, option)) + ": " + why);
     result_.settings.emplace_back(field, value);
   }
 
@@ -131,15 +135,18 @@ private:
                                                             : host_key_policy::strict),
           "stricthostkeychecking");
     if (auto revoked = said("revokedhostkeys"); !revoked.empty() && revoked != "none")
-      wrong("RevokedHostKeys is not supported, and without it a host that it revokes would be let in: write "
+      wrong("revokedhostkeys",
+            "RevokedHostKeys is not supported, and without it a host that it revokes would be let in: write "
             "those keys as @revoked lines into a known_hosts file, and RevokedHostKeys none for this Host");
     if (auto command = said("knownhostscommand"); !command.empty() && command != "none")
-      wrong("KnownHostsCommand is not supported, and without it a host key that it revokes would be let in: "
+      wrong("knownhostscommand",
+            "KnownHostsCommand is not supported, and without it a host key that it revokes would be let in: "
             "write what it prints into a known_hosts file, and KnownHostsCommand none for this Host");
     // Distributions ask that of all hosts, and up to there their servers' keys are long enough anyway.
     if (std::strtoul(value_of(said_, "requiredrsasize").c_str(), nullptr, 10) > rsa_size_usual &&
         differs("requiredrsasize") && value_of(said_, "hostkeyalgorithms").find("rsa") != std::string::npos)
-      wrong("RequiredRSASize is not supported, and a host with a shorter RSA key would be let in: leave RSA "
+      wrong("requiredrsasize",
+            "RequiredRSASize is not supported, and a host with a shorter RSA key would be let in: leave RSA "
             "out of HostKeyAlgorithms");
     if (auto alias = said("hostkeyalias"); !alias.empty())
       set("host_key_alias", alias, "hostkeyalias");
@@ -170,17 +177,17 @@ private:
     if (!differs("identityfile") && certificates.empty() && !only)
       return; // a certificate is no identity by itself
     auto keys = files_of("identityfile");
-    if (value_of(said_, "identityfile") != "none")
-      said("identityfile"); // of no key at all there is no such setting
-    // As ssh does, of files that are not there. Of no key at all there is no such setting: where none is, the
-    // agent's are tried, and the usual ones; where no others may be, that is worth a complaint.
+    said("identityfile");
+    const auto none_wanted = keys.empty();
+    // As ssh does, of files that are not there: the agent's are tried then, and no usual one in their place.
+    // Where no others may be, that is worth a complaint.
     auto found = keys;
     std::erase_if(found, [this](const std::string& file) {
       return (who_.there && !who_.there(file)) || pass_over(file, "identityfile");
     });
     // Of the usual names nobody wrote any: that there is none of them is one matter.
     const auto lacks_usual = found.empty() && only && !differs("identityfile");
-    if (!found.empty() || !only) {
+    if (!found.empty() || !only || none_wanted) {
       keys = std::move(found);
     } else {
       keys.resize(lacks_usual ? std::min<std::size_t>(keys.size(), 1) : keys.size());
@@ -192,6 +199,10 @@ private:
         result_.named_by.emplace_back(
             each, named_as(lacks_usual && files == &keys ? "IdentitiesOnly, without a usual key," : option));
     keys.insert(keys.end(), certificates.begin(), certificates.end());
+    if (only && none_wanted)
+      set("agent", false, "identitiesonly"); // nor may it show a key that nobody named
+    if (keys.empty() && differs("identityfile"))
+      keys.emplace_back(no_key_file);
     if (!keys.empty())
       set("key_files", keys, "identityfile");
   }
@@ -211,7 +222,7 @@ private:
   strings files_of(std::string_view option) {
     strings result;
     for (const auto& each : values_of(said_, option))
-      if (each != "none")
+      if (lower_case(each) != no_key_file)
         result.push_back(expanded(each, option));
     return result;
   }
@@ -225,7 +236,7 @@ private:
 
   std::string taken(ssh_text text, std::string_view option) {
     if (!text.wrong.empty())
-      wrong(as_written(std::string{option}) + ": " + text.wrong);
+      wrong(option, as_written(std::string{option}) + ": " + text.wrong);
     return std::move(text.text);
   }
 
@@ -242,7 +253,7 @@ private:
     auto command = said("proxycommand");
     auto jump = said("proxyjump");
     if (value_of(said_, "proxyusefdpass") == "yes")
-      wrong("ProxyUseFdpass passes a descriptor, which is not supported");
+      wrong("proxyusefdpass", "ProxyUseFdpass passes a descriptor, which is not supported");
     if (!command.empty() && command != "none") {
       for (auto at = command.find('%'); at != std::string::npos; at = command.find('%', at + 2))
         if (at + 1 < command.size() && command[at + 1] == 'n')

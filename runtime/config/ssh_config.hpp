@@ -40,7 +40,8 @@ struct ssh_config_reading {
   std::vector<std::string> not_followed = {};
   std::vector<std::pair<std::string, std::string>> named_by = {}; ///< as a cluster's (runtime/config.hpp)
   std::vector<std::string> passed_over = {};                      ///< likewise
-  std::string wrong = {}; ///< why the host cannot be a cluster; empty: it can
+  std::string wrong = {};        ///< why the host cannot be a cluster; empty: it can
+  std::string wrong_option = {}; ///< what of the files it is about, in lower case; empty: nothing there
 };
 
 /// What is said of the alias by its files, in our settings.

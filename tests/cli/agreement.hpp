@@ -54,7 +54,8 @@ inline bool is_tried_by_others(const trial& of, std::size_t place_in_list) {
 
 /// What is compared, each list by the test of its name's file.
 namespace trials {
-std::vector<trial> keys_of_a_host(), keys_of_no_use(), keys_of_words(), keys_of_agents(), certificates();
+std::vector<trial> keys_of_a_host(), keys_of_no_use(), keys_of_words(), keys_of_agents(), no_keys_of_files(),
+    certificates();
 std::vector<trial> keys_of_hosts(), files_of_known_hosts(), certified_hosts(), bad_lines();
 std::vector<trial> hosts_and_matches(), included_files(), destinations_in_words(), jumps(), jumps_of_words(),
     keys_of_jumps();

@@ -120,6 +120,15 @@ std::vector<trial> trials::keys_of_words() {
        .words = {"-o", "IdentityAgent=${MINE}", "lumi"},
        .agent = {"k2"},
        .environment = elsewhere},
+      {.config = "Host lumi\n<far>",
+       .words = {"-o", "IdentityFile=none", "lumi"},
+       .agent = {"k1"},
+       .copies = {{"w1", ".ssh/id_ed25519"}}},
+      {.config = "Host lumi\n<far>",
+       .words = {"-oIdentityFile=<k>/missing", "lumi"},
+       .agent = {"k1"},
+       .copies = {{"w1", ".ssh/id_ed25519"}}},
+      {.config = far, .words = {"-o", "IdentityFile=none", "lumi"}, .copies = {{"w1", ".ssh/id_rsa"}}},
   };
 }
 
@@ -190,6 +199,35 @@ std::vector<trial> trials::keys_of_agents() {
 TEST_CASE("an agent's keys are shown as by ssh, at real servers, IdentitiesOnly and IdentityAgent too") {
   agreement both;
   both.compare(trials::keys_of_agents());
+}
+
+std::vector<trial> trials::no_keys_of_files() {
+  return {
+      {.config = "Host lumi\n<far> IdentitiesOnly yes\n IdentityFile none\n",
+       .ends = "denied",
+       .agent = {"k1"},
+       .copies = {{"k1", ".ssh/id_ed25519"}},
+       .because = with_nothing,
+       .differing = {"ssh: <reached>"}},
+      {.config = "Host lumi\n<far> IdentityFile none\n",
+       .ends = "denied",
+       .copies = {{"k1", ".ssh/id_ed25519"}},
+       .because = with_nothing,
+       .differing = {"ssh: <reached>"}},
+      {.config = "Host lumi\n<far> IdentityFile none\n",
+       .agent = {"w1", "k1"},
+       .copies = {{"w2", ".ssh/id_ed25519"}}},
+      {.config = "Host lumi\n<far> IdentityFile <k>/missing\n",
+       .agent = {"w1", "k1"},
+       .copies = {{"w2", ".ssh/id_ed25519"}}},
+  };
+}
+
+TEST_CASE(
+    "a Host that wants no key file, or names one that is missing, shows no usual one, as by ssh, at real "
+    "servers") {
+  agreement both;
+  both.compare(trials::no_keys_of_files());
 }
 
 std::vector<trial> trials::certificates() {

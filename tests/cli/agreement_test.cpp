@@ -13,9 +13,9 @@ std::vector<std::vector<trial>> all_trials() {
   namespace of = trials;
   std::vector<std::vector<trial>> result;
   for (auto* each : {of::keys_of_a_host, of::keys_of_no_use, of::keys_of_words, of::keys_of_agents,
-                     of::certificates, of::keys_of_hosts, of::files_of_known_hosts, of::certified_hosts,
-                     of::bad_lines, of::hosts_and_matches, of::included_files, of::destinations_in_words,
-                     of::jumps, of::jumps_of_words, of::keys_of_jumps})
+                     of::no_keys_of_files, of::certificates, of::keys_of_hosts, of::files_of_known_hosts,
+                     of::certified_hosts, of::bad_lines, of::hosts_and_matches, of::included_files,
+                     of::destinations_in_words, of::jumps, of::jumps_of_words, of::keys_of_jumps})
     result.push_back(each());
   return result;
 }

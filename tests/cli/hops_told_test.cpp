@@ -61,3 +61,66 @@ TEST_CASE("a cluster that somebody named like a digest is told by its whole name
   CHECK_THAT(home.moorage({"exec", "inner", "--", "true"}).error_output,
              Contains("jump host 'gate-0123456789ab'"));
 }
+
+TEST_CASE(
+    "a node's own cluster that is named like a digest is told by its whole name to who does not have it") {
+  hosts_home home;
+  real_sshd gate;
+  home.configure(cluster_table("gate-0123456789ab", gate) + cluster_table("inner", home.sshd) +
+                 "jump = \"gate-0123456789ab\"\n");
+  gate.change_host_keys();
+  program node{home.spec({"serve"})};
+  REQUIRE(node.wrote("serving 2 clusters on "));
+  std::ofstream{home.folder / "none.toml"};
+  auto words = home.spec({"exec", "inner", "--", "true"});
+  words.environment["MOORAGE_CONFIG"] = home.folder / "none.toml";
+  CHECK_THAT(run(words).error_output,
+             Contains("jump host 'gate-0123456789ab'") && Contains("admin reset gate-0123456789ab"));
+}
+
+TEST_CASE(
+    "an administrator reads hops as they were written, may write them so, and scripts have the true names") {
+  hosts_home home;
+  real_sshd gate;
+  auto written = gate.user() + "@gate:" + std::to_string(gate.port());
+  home.write(host_of("gate", gate) + "Host far\n  ProxyJump " + written + "\n" + host_of("far", home.sshd));
+  program node{home.spec({"serve"})};
+  REQUIRE(node.wrote("serving 0 clusters on "));
+  CHECK(home.moorage({"exec", "far", "--", "echo", "in"}).output == "in\n");
+  gate.change_host_keys();
+  CHECK(home.moorage({"admin", "disconnect", "@all"}).code == 0);
+  CHECK(home.moorage({"exec", "far", "--", "true"}).code == 255);
+  const std::regex made_up{"-[0-9a-f]{12}\\b"};
+  for (const auto& words : {std::vector<std::string>{"status"},
+                            {"admin", "pools"},
+                            {"status", written},
+                            {"admin", "connections", "far"},
+                            {"admin", "explain", "far"},
+                            {"admin", "errors", written},
+                            {"admin", "pause", written},
+                            {"admin", "resume", "--all", written},
+                            {"admin", "reset", written}}) {
+    auto ended = home.moorage(words);
+    INFO(words[0] << " " << words.back() << ": " << ended.output << ended.error_output);
+    CHECK(ended.code == 0);
+    CHECK_FALSE(std::regex_search(ended.output + ended.error_output, made_up));
+    if (words.back() != "far")
+      CHECK_THAT(ended.output, Contains(written));
+  }
+  CHECK(std::regex_search(home.moorage({"status", "--json"}).output, made_up));
+}
+
+TEST_CASE(
+    "whoever asks for more is told by which of a node's connections a command goes, and by which hops") {
+  hosts_home home;
+  home.write(host_of("gate", home.sshd) + host_of("far", home.sshd) + "  ProxyJump gate\n");
+  program node{home.spec({"serve"})};
+  REQUIRE(node.wrote("serving 0 clusters on "));
+  for (const auto& words : {std::vector<std::string>{"ssh", "-v", "-n", "far", "true"},
+                            {"-v", "exec", "-n", "far", "--", "true"}}) {
+    auto told = home.moorage(words).error_output;
+    CHECK_THAT(told, Contains("moorage: far: by the node on " + (home.folder / "")) && Contains(", c1 to ") &&
+                         Contains(", open for ") && Contains(", with 1 lease, by way of 'gate'\n"));
+  }
+  CHECK_THAT(home.moorage({"ssh", "-n", "far", "true"}).error_output, !Contains("by the node"));
+}

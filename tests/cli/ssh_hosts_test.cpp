@@ -285,7 +285,8 @@ TEST_CASE(
     auto refused = home.moorage(words);
     CHECK(refused.code != 0);
     CHECK(refused.output == "");
-    CHECK_THAT(refused.error_output, Contains("RevokedHostKeys is not supported") && Contains("@revoked"));
+    CHECK_THAT(refused.error_output, Contains("RevokedHostKeys is not supported") && Contains("@revoked") &&
+                                         Contains("stands in " + home.ssh_config() + " line 8"));
   }
   auto told = nlohmann::json::parse(home.moorage({"check", "lumi", "--json"}).output);
   CHECK(told["well"] == false);
@@ -300,9 +301,9 @@ TEST_CASE("what ssh's configuration has and is not followed is told: by config, 
                  Contains("# VerifyHostKeyDNS of"));
   auto exec = home.moorage({"exec", "lumi", "--", "true"});
   CHECK(exec.code == 0);
-  CHECK(exec.error_output.empty());
   auto named = std::string{"lumi: of what ssh's configuration says, not followed: "
                            "HostbasedAuthentication, VerifyHostKeyDNS"};
+  CHECK(exec.error_output == "moorage: " + named + "\n");
   auto told = home.moorage({"-v", "exec", "lumi", "--", "true"}).error_output;
   CHECK_THAT(told, Contains(named));
   CHECK(told.find(named, told.find(named) + 1) == std::string::npos);

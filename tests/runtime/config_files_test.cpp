@@ -17,7 +17,10 @@ TEST_CASE("a key file that is gone is the trouble of the clusters that name it, 
                              "[clusters.c]\n"
                              "host = \"x\"\n"
                              "key_files = [\"/dev/null\",\n"
-                             "             \"/gone/own\"]\n",
+                             "             \"/gone/own\"]\n"
+                             "[clusters.d]\n"
+                             "host = \"x\"\n"
+                             "key_files = [\"none\"]\n",
                              "/etc/m.toml");
   REQUIRE(config);
   auto problems = [&](const std::string& name, const std::vector<std::string>& assignments = {}) {
@@ -38,4 +41,8 @@ TEST_CASE("a key file that is gone is the trouble of the clusters that name it, 
                          "a file that can be read\n"
                          "/etc/m.toml:10: clusters.c.key_files[1]: /gone/own" +
                              why);
+  // That is no file beside the configuration.
+  CHECK(problems("d").empty());
+  CHECK(config.value.find("d")->settings.key_files == std::vector<std::string>{"none"});
+  CHECK(problems("a", {"key_files=none"}).empty());
 }

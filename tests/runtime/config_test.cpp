@@ -395,6 +395,6 @@ TEST_CASE("settings on the command line override the file, and are checked as it
         "-o pool_size: \"many\" is not understood; allowed: 1 to 10000\n"
         "-o key_files: /gone is not there (No such file or directory); allowed: a file that can be read\n");
   CHECK(lumi.settings == before.settings);
-  CHECK(override_settings(lumi, {"min_idle=9"}).size() == 1);
+  CHECK(override_settings(lumi, {"min_idle=9"}).at(0).key == "'lumi': -o min_idle");
   CHECK(override_settings(lumi, {"host="}).size() == 1);
 }

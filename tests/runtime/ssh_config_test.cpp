@@ -149,7 +149,7 @@ TEST_CASE("keys of a Host: those that are there, in ssh's order, with their toke
         strings{key("2222"), key("me@login.example"), key("lumi"), key("cert.pub")});
   unsetenv("KEYS_HERE");
   // Where nothing of a list is there, ssh asks the agent; may it not, that is somebody's mistake, and told.
-  CHECK(files.host("none").settings.key_files.empty());
+  CHECK(files.host("none").settings.key_files == strings{"none"});
   CHECK(files.host("only").settings.key_files == strings{key("not-there-" + std::to_string(::getuid()))});
   CHECK_THAT(files.refusal("odd").text, Contains("IdentityFile: %T is not known here"));
   CHECK_THAT(files.refusal("unset").text, Contains("IdentityFile: the variable NO_SUCH_VARIABLE is not set"));
@@ -181,7 +181,7 @@ TEST_CASE(
   CHECK(some.passed_over == told("some"));
   CHECK(check_files({}, some).empty());
   // Without any of them there is the agent.
-  CHECK(files.host("none").settings.key_files.empty());
+  CHECK(files.host("none").settings.key_files == strings{"none"});
   CHECK(files.host("none").passed_over == told("none"));
   // Where no other may be tried, each is what is wrong.
   auto only = files.host("only");

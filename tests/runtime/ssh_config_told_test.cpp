@@ -6,10 +6,12 @@
 #include <fstream>
 
 #include "runtime/config/openssh.hpp"
+#include "runtime/config/ssh_lines.hpp"
 #include "tests/support/scratch_folder.hpp"
 
 using namespace moorage;
 using Catch::Matchers::Contains;
+using Catch::Matchers::EndsWith;
 using Catch::Matchers::StartsWith;
 
 namespace {
@@ -50,9 +52,13 @@ TEST_CASE("a value that ssh or we cannot take is told by where it came from, not
   auto reserve = hosts.of_table("far");
   reserve.settings.min_idle = 9;
   reserve.note_origin("min_idle", {source::command_line, 0});
-  CHECK_THAT(ask_openssh({}, reserve).text, StartsWith("-o min_idle: 9 is more than pool_size"));
+  CHECK_THAT(ask_openssh({}, reserve).text,
+             StartsWith("-o min_idle: 9 is more than pool_size") && Contains("(of clusters.mine)"));
   reserve.note_origin("min_idle", {source::cluster, 3});
-  CHECK_THAT(ask_openssh({}, reserve).text, StartsWith("min_idle: 9 is more than pool_size"));
+  CHECK_THAT(ask_openssh({}, reserve).text, StartsWith("clusters.mine.min_idle: 9 is more than pool_size"));
+  reserve.note_origin("min_idle", {source::defaults, 2});
+  CHECK_THAT(ask_openssh({}, reserve).text,
+             StartsWith("defaults.min_idle: 9 is more than pool_size") && Contains("(of clusters.mine)"));
 }
 
 TEST_CASE("what of a Host keeps hosts out that we would let in is refused, and what else is not followed is "
@@ -74,4 +80,77 @@ TEST_CASE("what of a Host keeps hosts out that we would let in is refused, and w
   std::sort(names.begin(), names.end());
   CHECK(names == std::vector<std::string>{"CASignatureAlgorithms", "NoHostAuthenticationForLocalhost",
                                           "RemoteCommand", "RequiredRSASize", "SessionType", "StdinNull"});
+}
+
+TEST_CASE(
+    "a Host that is refused for an option is told the lines of it, in whatever file, and whose way it is") {
+  hosts_told hosts{""};
+  const auto more = hosts.folder / "more";
+  std::ofstream{hosts.file(), std::ios::trunc}
+      << "Host far\n  ProxyJump gate\nHost further\n  ProxyJump far\n"
+      << "Host odd\n  IdentityFile /keys/%T\n"
+      << "Host *\n  Include \"" << more << "\"\n";
+  std::ofstream{more} << "# RevokedHostKeys\nHost other\n  RevokedHostKeys /other\nHost gate\n"
+                      << "  User you\n\trevokedhostkeys=\"/gate\"  \r\n";
+  cluster_config found;
+  auto gate = hosts.find("gate", found).text;
+  CHECK_THAT(gate, StartsWith("ssh_host gate: RevokedHostKeys is not supported") &&
+                       EndsWith("; RevokedHostKeys stands in " + more + " line 6"));
+  CHECK(hosts.find("far", found).text == "the way to 'far': " + gate);
+  CHECK(hosts.find("further", found).text == "the way to 'further': the way to 'far': " + gate);
+  CHECK_THAT(hosts.find("odd", found).text,
+             Contains("IdentityFile: %T is not known") &&
+                 EndsWith("IdentityFile stands in " + hosts.file() + " line 6"));
+  auto table = hosts.of_table("far");
+  CHECK(ask_openssh({}, table).text == "the way to 'mine': " + gate);
+  // What no line can be found of is in one of the files all the same.
+  CHECK(where_it_stands({"far"}, hosts.file(), "port", {}) == hosts.file() + ", or a file that it includes");
+}
+
+TEST_CASE("the lines of an option: not those of other Hosts, nor of remarks, and all of a Match") {
+  const std::string text =
+      "Port 1\n#Port 2\nHost a\n  Port 3\nHost b\n \tport = 5\nMatch all\n\"Port\" 7\nPorts 8";
+  CHECK(lines_with("port", "/f", text, {"/f line 5"}) ==
+        std::vector<std::string>{"/f line 1", "/f line 6", "/f line 8"});
+  auto read =
+      files_ssh_read("debug1: Reading configuration data /f\r\ndebug1: /f line 5: Applying options for "
+                     "b\r\ndebug1: Reading configuration data /f\r\nReading configuration data /g\n");
+  CHECK(read.files == std::vector<std::string>{"/f"});
+  CHECK(read.applied == std::vector<std::string>{"/f line 5"});
+}
+
+TEST_CASE("a Host that wants no key file has none, not even the usual ones or those of [defaults]") {
+  using names = std::vector<std::string>;
+  hosts_told hosts{""};
+  const auto key = hosts.folder / "key";
+  std::ofstream{key} << "";
+  std::ofstream{hosts.file()}
+      << "Host bare\n IdentityFile none\nHost loud\n IdentityFile NONE\nHost only\n"
+      << " IdentityFile none\n IdentitiesOnly yes\nHost missing\n IdentityFile /gone\n"
+      << "Host beside\n IdentityFile none\n IdentityFile " << key << "\n";
+  configuration from;
+  from.defaults.settings.ssh_config = hosts.file();
+  from.defaults.settings.key_files = {"/of/all"};
+  from.defaults.note_origin("key_files", {setting_origin::source::defaults, 2});
+  auto host = [&from](const std::string& name) {
+    cluster_config result;
+    CHECK(find_cluster(from, name, result).text.empty());
+    CHECK(result.not_followed.empty());
+    return result;
+  };
+  for (const char* name : {"bare", "loud", "missing"}) {
+    auto found = host(name);
+    CHECK(found.settings.key_files == names{"none"});
+    CHECK(found.settings.agent);
+    CHECK(check_files(from, found).empty());
+  }
+  auto only = host("only").settings;
+  CHECK(only.key_files == names{"none"});
+  CHECK_FALSE(only.agent);
+  CHECK(host("beside").settings.key_files == names{key});
+  auto table = hosts.of_table("bare");
+  table.settings.key_files = {"/of/table"};
+  table.note_origin("key_files", {setting_origin::source::cluster, 3});
+  REQUIRE(ask_openssh(from, table).code == errc::none);
+  CHECK(table.settings.key_files == names{"/of/table"});
 }

@@ -252,6 +252,11 @@ TEST_CASE("only the usual key files that exist are loaded when none is listed") 
   CHECK(files[0].path == home / ".ssh/id_ed25519");
   CHECK(files[1].path == home / ".ssh/id_rsa");
   CHECK_FALSE(files[0].listed);
+  cluster_settings of_none;
+  of_none.key_files = {"none"};
+  CHECK(load_keys(of_none, home.path(), nullptr, abandonment{{}}).empty());
+  of_none.key_files.push_back("~/.ssh/id_rsa");
+  REQUIRE(load_keys(of_none, home.path(), nullptr, abandonment{{}}).size() == 1);
 }
 
 } // namespace moorage::support

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "messages/printable.hpp"
+#include "messages/settings_words.hpp"
 #include "runtime/ssh/file_text.hpp"
 #include "runtime/ssh/wire.hpp"
 #include "runtime/system/account.hpp"
@@ -266,8 +267,9 @@ key_file load_key(const std::string& path, bool listed, const secret* passphrase
 std::vector<std::string> key_file_paths(const cluster_settings& settings, const std::string& home) {
   std::vector<std::string> paths;
   for (const auto& path : settings.key_files)
-    paths.push_back(expand_home(path, home));
-  if (paths.empty())
+    if (path != no_key_file)
+      paths.push_back(expand_home(path, home));
+  if (settings.key_files.empty())
     paths = {home + "/.ssh/id_ed25519", home + "/.ssh/id_ecdsa", home + "/.ssh/id_rsa"};
   return paths;
 }

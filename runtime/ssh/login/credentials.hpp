@@ -106,7 +106,7 @@ struct credentials {
 /// somebody gives this process secrets, so that advice may name one.
 key_file load_key(const std::string& path, bool listed, const secret* passphrase, bool secrets_kept = false);
 
-/// The listed key files, or the usual ones, whether they exist or not.
+/// The listed key files, or the usual ones, whether they exist or not; none, where "none" alone is listed.
 std::vector<std::string> key_file_paths(const cluster_settings& settings, const std::string& home);
 
 /// The listed key files, or those of the usual ones that exist; a listed certificate is joined to the private

@@ -1,0 +1,109 @@
+#include "runtime/config/ssh_lines.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+
+#include "messages/printable.hpp"
+#include "runtime/config/ssh_option_names.hpp"
+#include "runtime/config/text.hpp"
+#include "runtime/system/program_output.hpp"
+
+namespace moorage {
+
+namespace {
+
+/// Who knows of three lines finds the rest.
+constexpr std::size_t told_max = 3;
+
+constexpr std::string_view blanks = " \t\r\f";
+
+/// Calls `take` with each line, without its end.
+template <class Take>
+void each_line(std::string_view text, Take take) {
+  while (!text.empty()) {
+    auto end = std::min(text.find('\n'), text.size());
+    auto line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    while (!line.empty() && blanks.find(line.back()) != std::string_view::npos)
+      line.remove_suffix(1);
+    take(line);
+  }
+}
+
+/// The option that a line sets, in lower case; empty: none.
+std::string option_of(std::string_view line) {
+  line.remove_prefix(std::min(line.find_first_not_of(blanks), line.size()));
+  if (line.starts_with('"'))
+    line.remove_prefix(1);
+  auto name = line.substr(0, std::min(line.find_first_of(" \t\"="), line.size()));
+  return name.starts_with('#') ? std::string{} : lower_case(name);
+}
+
+void add_once(std::vector<std::string>& to, std::string_view text) {
+  if (std::find(to.begin(), to.end(), text) == to.end())
+    to.emplace_back(text);
+}
+
+std::string somewhere_in(const std::string& file) {
+  return file.empty() ? "~/.ssh/config, the system's ssh_config, or a file that they include"
+                      : printable(file, 300) + ", or a file that it includes";
+}
+
+} // namespace
+
+ssh_files_read files_ssh_read(const std::string& said) {
+  constexpr std::string_view debug = "debug1: ", reads = "Reading configuration data ",
+                             applies = ": Applying options for ";
+  ssh_files_read result;
+  each_line(said, [&](std::string_view line) {
+    if (!line.starts_with(debug))
+      return;
+    line.remove_prefix(debug.size());
+    if (line.starts_with(reads))
+      add_once(result.files, line.substr(reads.size()));
+    else if (auto at = line.find(applies); at != std::string_view::npos)
+      add_once(result.applied, line.substr(0, at));
+  });
+  return result;
+}
+
+std::vector<std::string> lines_with(const std::string& option, const std::string& file,
+                                    const std::string& text, const std::vector<std::string>& applied) {
+  std::vector<std::string> result;
+  std::size_t number = 0;
+  bool counts = true;
+  each_line(text, [&](std::string_view line) {
+    auto place = file + " line " + std::to_string(++number);
+    auto name = option_of(line);
+    if (name == "match")
+      counts = true;
+    else if (name == "host")
+      counts = std::find(applied.begin(), applied.end(), place) != applied.end();
+    else if (counts && name == option)
+      result.push_back(std::move(place));
+  });
+  return result;
+}
+
+std::string where_it_stands(const openssh_question& about, const std::string& file, const std::string& option,
+                            const std::stop_token& stop) {
+  auto words = words_for_openssh(about, file);
+  words.insert(words.begin() + 1, "-v"); // which comes before a LogLevel of the files
+  const auto read = files_ssh_read(output_of(words, openssh_patience, stop).error_output);
+  std::vector<std::string> found;
+  for (const auto& each : read.files) {
+    std::string text; // of a pipe there is none: ssh has read it to its end
+    if (read_config_text(each, text).empty())
+      for (auto& line : lines_with(option, each, text, read.applied))
+        found.push_back(std::move(line));
+  }
+  if (found.empty())
+    return somewhere_in(file);
+  std::string result;
+  for (std::size_t i = 0; i < std::min(found.size(), told_max); ++i)
+    result += (i == 0 ? "" : ", ") + printable(found[i], 300);
+  return result + (found.size() > told_max ? " and further lines" : "");
+}
+
+} // namespace moorage

@@ -1,0 +1,106 @@
+// What of ssh's configuration is not followed, told to who only runs commands: once, by its name.
+#include <algorithm>
+#include <filesystem>
+
+#include "tests/cli/hosts_home.hpp"
+#include "tests/support/hung_folder.hpp"
+
+using namespace moorage::cli_tests;
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
+using moorage::support::hung_folder;
+
+namespace {
+
+const std::string told_first = "of what ssh's configuration says, not followed: ";
+
+struct strange_home : hosts_home {
+  strange_home() { write(strange()); }
+  std::string strange(const std::string& more = {}) const {
+    return host_of("lumi", sshd) + "  HostbasedAuthentication yes\n" + more + host_of("plain", sshd) +
+           "  GSSAPIAuthentication yes\n";
+  }
+  std::filesystem::path memory() const { return folder / ".local/state/moorage/told"; }
+  std::size_t remembered() const {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator{memory()}, {}));
+  }
+  /// What a command says on stderr.
+  std::string said(const std::vector<std::string>& words) const {
+    auto ended = moorage(words);
+    CHECK(ended.code == 0);
+    return ended.error_output;
+  }
+};
+
+const std::vector<std::string> by_exec{"exec", "-n", "lumi", "--", "true"};
+
+} // namespace
+
+TEST_CASE("what of a Host is not followed is told to who runs commands: once, and anew when it is another") {
+  strange_home home;
+  const auto line = "moorage: lumi: " + told_first + "HostbasedAuthentication\n";
+  // What a distribution says of every host is no news.
+  CHECK(home.said({"exec", "-n", "plain", "--", "true"}).empty());
+  CHECK_THAT(home.said({"-v", "exec", "-n", "plain", "--", "true"}), Contains("GSSAPIAuthentication"));
+  CHECK_FALSE(std::filesystem::exists(home.memory()));
+  for (const auto& words : {std::vector<std::string>{"-q", "exec", "-n", "lumi", "--", "true"},
+                            {"ssh", "-q", "-n", "lumi", "true"},
+                            {"ssh", "-n", "-o", "LogLevel=ERROR", "lumi", "true"}})
+    CHECK(home.said(words).empty());
+  CHECK(home.said(by_exec) == line);
+  CHECK(home.remembered() == 1);
+  CHECK(home.said(by_exec).empty());
+  CHECK(home.said({"ssh", "-n", "lumi", "true"}).empty());
+  // Another set, with --json, which has stdout to itself.
+  home.write(home.strange("  VerifyHostKeyDNS yes\n"));
+  auto json = home.moorage({"exec", "-n", "--json", "lumi", "--", "true"});
+  CHECK_THAT(json.error_output, Contains("HostbasedAuthentication, VerifyHostKeyDNS"));
+  CHECK(nlohmann::json::parse(json.output)["code"] == 0);
+  CHECK(home.said(by_exec).empty());
+  // Who asks for more, or checks, is told each time.
+  CHECK_THAT(home.said({"-v", "exec", "-n", "lumi", "--", "true"}), Contains("lumi: " + told_first));
+  CHECK_THAT(home.said({"check", "lumi"}), Contains("lumi: " + told_first));
+}
+
+TEST_CASE("what of a Host and of its jump hosts is not followed is told once through a node as well") {
+  strange_home home;
+  home.write("Host gate\n  VerifyHostKeyDNS yes\n" + host_of("gate", home.sshd).substr(10) +
+             host_of("far", home.sshd) + "  ProxyJump " + home.sshd.user() +
+             "@gate\n  HostbasedAuthentication yes\n");
+  program node{home.spec({"serve"})};
+  REQUIRE(node.wrote("serving 0 clusters on "));
+  auto told = home.said({"ssh", "-n", "far", "true"});
+  CHECK(told == "moorage: far: " + told_first + "HostbasedAuthentication\nmoorage: " + home.sshd.user() +
+                    "@gate: " + told_first + "VerifyHostKeyDNS\n");
+  CHECK(home.said({"ssh", "-n", "far", "true"}).empty());
+  CHECK(home.said({"exec", "-n", "far", "--", "true"}).empty());
+}
+
+TEST_CASE("what was told once is not told where that cannot be remembered, and holds nobody up") {
+  strange_home home;
+  auto spec = home.spec(by_exec);
+  spec.environment["XDG_STATE_HOME"] = "/dev/null";
+  auto ended = run(spec);
+  CHECK(ended.code == 0);
+  CHECK(ended.error_output.empty());
+  hung_folder hung;
+  if (!hung) {
+    WARN("skipped: " << hung.why_not());
+    return;
+  }
+  spec.environment["XDG_STATE_HOME"] = hung / "state";
+  ended = run(spec, 20s);
+  CHECK(ended.code == 0);
+  CHECK(ended.signal == 0);
+  CHECK(ended.error_output.empty());
+}
+
+TEST_CASE("what was told once is remembered of a bounded number of things") {
+  strange_home home;
+  std::filesystem::create_directories(home.memory());
+  for (auto i = 0; i < 200; ++i)
+    std::ofstream{home.memory() / std::to_string(i)};
+  CHECK_THAT(home.said(by_exec), Contains(told_first));
+  CHECK(home.remembered() <= 1);
+  CHECK(home.said(by_exec).empty());
+}
