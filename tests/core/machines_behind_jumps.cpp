@@ -98,7 +98,7 @@ TEST_CASE("what a jump host is refused for has its own code behind it, and latch
 }
 
 TEST_CASE("who waits for what hangs reads each cause once, however often it was tried, and by a jump host") {
-  const std::string cause = "me@gate: nothing was said";
+  const std::string cause = "nothing was said";
   for (const char* jump : {"", "gate"}) {
     INFO("by '" << jump << "'");
     auto settings = lumi(1);
@@ -107,10 +107,10 @@ TEST_CASE("who waits for what hangs reads each cause once, however often it was 
     s.acquire(r1, h1, 1min);
     auto behind = settings.jump.empty() ? "" : "the jump host 'gate': it carries nothing yet, after 9 s: ";
     auto kind = settings.jump.empty() ? ssh_failure::timed_out : ssh_failure::unreachable;
-    s.step(connection_failed{c1, {ssh_stage::connect, kind, behind + cause + ", within 10 s"}});
+    s.step(connection_failed{c1, {ssh_stage::connect, kind, behind + ("not open within 10s: " + cause)}});
     CHECK_THAT(s.core.explain(s.now).opening.text, Catch::Contains(cause)); // nothing newer is known
     CHECK_THAT(s.wait(3s), Catch::Contains("open c1 try 2"));
-    s.step(connection_hindered{c1, cause, !settings.jump.empty()});
+    s.step(connection_hindered{c1, "me@gate: " + cause, !settings.jump.empty()});
     s.wait(57s);
     INFO(s.refusal);
     auto first = s.refusal.find(cause);
