@@ -52,7 +52,7 @@ void command_to_begin::take(result<lease> granted) {
 }
 
 result<begun_command> begin_command(const options& from, runtime& pools, const signal_watch& signals,
-                                    std::chrono::milliseconds spent,
+                                    std::chrono::milliseconds spent, std::chrono::milliseconds usual,
                                     const std::shared_ptr<command_to_begin>& what) {
   auto patience = from.patience.count() > 0 ? std::max(from.patience - spent, std::chrono::milliseconds{0})
                                             : from.patience;
@@ -71,7 +71,6 @@ result<begun_command> begin_command(const options& from, runtime& pools, const s
     return begun.wait_for(time) == std::future_status::ready;
   };
   // A cluster's own patience is its node's to know, which is asked once the usual one is over.
-  const auto usual = cluster_settings{}.acquire_timeout;
   waiting_words words{from, pools};
   auto came = words.until(over, asked + (patience.count() < 0 ? usual : patience) + answer_time);
   if (auto own = came || patience.count() >= 0 ? usual : patience_of(pools, from.cluster);

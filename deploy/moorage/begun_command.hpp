@@ -30,9 +30,9 @@ struct command_to_begin {
 
 /// The thread that hears of the lease begins the command, so that none has to wake for it. `spent`: of the
 /// patience, on a node that had to be started first. A pool that has not answered some time after the
-/// patience is waited for no longer.
+/// patience is waited for no longer. `usual`: the cluster's own, as far as is known here.
 result<begun_command> begin_command(const options& from, runtime& pools, const signal_watch& signals,
-                                    std::chrono::milliseconds spent,
+                                    std::chrono::milliseconds spent, std::chrono::milliseconds usual,
                                     const std::shared_ptr<command_to_begin>& what);
 
 } // namespace moorage::cli
