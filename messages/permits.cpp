@@ -18,6 +18,8 @@ std::string to_string(permit_use use) {
 }
 
 permit_use use_of(const ssh_error& error) {
+  if (error.stage == ssh_stage::connect && is_latching(error.kind)) // that was the jump host, which counts it
+    return permit_use::unreached;
   switch (error.kind) {
   case ssh_failure::denied:
     return permit_use::denied;

@@ -86,11 +86,11 @@ struct log_in {
 /// given back when the last of them has ended. `release` gives it back at once, and ends what runs.
 ///
 /// But if the connection ends before anything has run under the lease, the lease goes on with another
-/// connection, waited for with what is left of the patience of its acquire: what was never sent is sent once
-/// more there, its input included (unless that is more than 16 MiB). So it does where the server opens no
-/// channel for the lease's first command, as many times as that takes, waited for as long as a new acquire
-/// would; if there is no other connection in that time, the lease is lost. `id` and `connection` still tell
-/// those of the grant, `outcome::moves` how often it went on; what people should know of the other
+/// connection, waited for with the patience of its acquire (less what that took, unless it was long ago):
+/// what was never sent is sent once more there, its input included (unless that is more than 16 MiB). So it
+/// does where the server opens no channel for the lease's first command, as often as fits into that patience,
+/// counted from when the command was asked; if there is no other, the lease is lost. `id` and `connection`
+/// tell those of the grant, `outcome::moves` how often it went on; what people should know of the other
 /// connection's log-in is added to `log_ins` before anything runs there, and `machine` is where it is from
 /// then on: the same one, if the acquire asked for it.
 class lease {

@@ -5,6 +5,7 @@
 
 #include "actors/durations.hpp"
 #include "actors/pool/core.hpp"
+#include "actors/pool/last_failure.hpp"
 #include "messages/ensure.hpp"
 #include "messages/printable.hpp"
 
@@ -99,7 +100,9 @@ hindrance pool_core::why_not_carried() const {
   if (!openings_.empty()) {
     const auto& c = connections_.at(openings_.first());
     add("its log-in is not done (" + opening_in_words(c) +
-        (c.last_error ? ", last failure: " + printable(in_words(c.last_error), hindrance_failure_max) : "") +
+        (says_more(c.last_error, c.hindered, settings_.jump)
+             ? ", last failure: " + printable(in_words(c.last_error), hindrance_failure_max)
+             : "") +
         ")");
   } else if (const auto& last = back_off_.latched() ? back_off_.latch() : back_off_.reason();
              last.code != errc::none) {

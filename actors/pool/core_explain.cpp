@@ -3,6 +3,7 @@
 
 #include "actors/durations.hpp"
 #include "actors/pool/core.hpp"
+#include "actors/pool/last_failure.hpp"
 #include "messages/durations.hpp"
 #include "messages/explanation.hpp"
 
@@ -46,7 +47,8 @@ std::string pool_core::in_words(opening_cause why, time_point now) const {
     const auto& c = connections_.at(openings_.first());
     return number(openings_.size()) + " being opened, as many as are needed (" + to_string(c.id) + ": " +
            (c.awaits_permit ? "waits for leave to log in" : opening_in_words(c)) +
-           (c.last_error ? ", last failure: " + in_words(c.last_error) : "") +
+           (says_more(c.last_error, c.hindered, settings_.jump) ? ", last failure: " + in_words(c.last_error)
+                                                                : "") +
            (delay_.why.empty() ? "" : "; " + in_words(delay_)) + ")";
   }
   case opening_cause::full: {
@@ -83,7 +85,9 @@ connection_explanation pool_core::explained(const connection& c, time_point now)
   if (c.state == connection_state::opening)
     return told(standing::opening, opening_in_words(c) + ", for " + to_text(between(c.began, now)) +
                                        (c.awaits_permit ? "; it waits for leave to log in" : "") +
-                                       (c.last_error ? "; last failure: " + in_words(c.last_error) : ""));
+                                       (says_more(c.last_error, c.hindered, settings_.jump)
+                                            ? "; last failure: " + in_words(c.last_error)
+                                            : ""));
   if (c.state == connection_state::closing)
     return told(standing::closing, "it is being closed: " + to_string(c.reason));
   if (c.condemned)

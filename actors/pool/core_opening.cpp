@@ -11,6 +11,15 @@
 
 namespace moorage {
 
+namespace {
+
+/// What a jump host on the way was refused for is latched there, seen to be mended there, and lifted there.
+bool latches(const ssh_error& error) {
+  return is_latching(error.kind) && error.stage != ssh_stage::connect;
+}
+
+} // namespace
+
 /// Connections that are needed, and not open, on whichever machine: for the waiters, and to have `min_idle`
 /// in reserve.
 std::uint32_t pool_core::wanted_anywhere() const {
@@ -251,8 +260,7 @@ void pool_core::try_failed(connection& c, const ssh_error& error, const connecti
     return seen.machine == c.asked_for && seen.found != machine_finding::listed;
   });
   // What latches the pool is told whole by the latch.
-  auto what =
-      is_latching(error.kind) && !back_off_.latched() ? ssh_error{error.stage, error.kind, {}} : error;
+  auto what = latches(error) && !back_off_.latched() ? ssh_error{error.stage, error.kind, {}} : error;
   note(announce{event_kind::open_failed,
                 c.id,
                 {},
@@ -300,7 +308,7 @@ void pool_core::given_up(time_point began, failure reason, const ssh_error& erro
     return given_up_on(asked_for, std::move(reason), passes);
   auto of_asked = reason;
   auto how_far = use_of(error) == permit_use::unreached ? back_off::reach::nobody : back_off::reach::site;
-  if (is_latching(error.kind))
+  if (latches(error))
     latch(std::move(reason), files);
   else if (!back_off_.latched())
     delay_openings(began, std::move(reason), how_far, {});

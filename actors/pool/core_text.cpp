@@ -5,6 +5,7 @@
 
 #include "actors/durations.hpp"
 #include "actors/pool/core.hpp"
+#include "actors/pool/last_failure.hpp"
 #include "messages/durations.hpp"
 #include "messages/printable.hpp"
 
@@ -35,10 +36,10 @@ bool pool_core::names_jump(const std::string& hindrance) const {
 
 std::string pool_core::opening_in_words(const connection& c) const {
   auto where = machines_.several() && !c.machine.empty() ? " at " + printable(c.machine) : std::string{};
-  auto why = c.hindered.empty() || in_words(c.last_error).find(c.hindered) != std::string::npos
-                 ? std::string{}
-                 : ": " + c.hindered;
-  auto by = settings_.jump.empty() || names_jump(why)
+  auto last = says_more(c.last_error, c.hindered, settings_.jump) ? in_words(c.last_error) : std::string{};
+  auto why =
+      c.hindered.empty() || last.find(c.hindered) != std::string::npos ? std::string{} : ": " + c.hindered;
+  auto by = settings_.jump.empty() || names_jump(why) || names_jump(last)
                 ? std::string{}
                 : ", by the jump host '" + printable(settings_.jump) + "'";
   return which_try(c) + where + by + why + (c.waits_for.empty() ? "" : ", waiting for " + c.waits_for);
@@ -53,7 +54,10 @@ std::string pool_core::hindrance_of(const connection& c) const {
 /// How the pool goes on is not said: that is for whoever can steer it, and a command that has ended has no
 /// pool.
 failure pool_core::cannot_connect(std::uint32_t tries, const ssh_error& error) const {
-  return {refusal_for(error.kind),
+  // A jump host that forbids forwarding does so however often it is asked, as a server that forbids commands.
+  auto forbidden =
+      !settings_.jump.empty() && error.stage == ssh_stage::connect && error.kind == ssh_failure::closed;
+  return {forbidden ? errc::exec_refused : refusal_for(error.kind),
           (error.stage == ssh_stage::authenticate ? "cannot log in to '" : "cannot connect to '") +
               settings_.name + "'" + (tries > 1 ? " (" + std::to_string(tries) + " tries)" : "") + ": " +
               in_words(error)};
@@ -83,7 +87,7 @@ std::string pool_core::situation() const {
   if (!openings_.empty()) {
     const auto& c = connections_.at(openings_.first());
     // Each cause once: what keeps the pool from trying, below, is mostly the same.
-    auto why = c.last_error ? in_words(c.last_error) : std::string{};
+    auto why = says_more(c.last_error, c.hindered, settings_.jump) ? in_words(c.last_error) : std::string{};
     if (back_off_.hindrance(now_).text.find(why) != std::string::npos)
       why.clear();
     add(std::to_string(openings_.size()) + " opening (" + opening_in_words(c) +
@@ -144,6 +148,10 @@ failure pool_core::timed_out(const waiter& w, const std::string& situation, std:
   if (auto last = w.wait_for_ready ? trouble() : failure{}; last.code != errc::none)
     return {last.code, last.text + "; it did not pass within " + to_text(between(w.asked, now_))};
   auto took = between(w.asked, now_);
+  // Whoever is carried is told so at the end of its own words: who the jump host is, and how long it waits.
+  if (w.carries)
+    if (auto why = why_not_carried().why; !why.empty())
+      return {errc::acquire_timeout, "it carries nothing yet, after " + to_text(took) + ": " + why};
   auto waited = static_cast<bool>(waiters_.of(w.request)) || took >= std::chrono::seconds{1};
   auto text = lacking(w.carries) + machine_in_words(w) +
               (waited ? " after " + to_text(took) : " was free at once") + ": " + situation;

@@ -34,14 +34,10 @@ bool one_shots::take(const lease_grant& grant) {
   auto& entry = found->second;
   --waiting_;
   entry.lease = {grant.cluster, grant.lease};
-  using std::chrono::milliseconds;
   auto now = state_.now();
-  if (entry.moves == 0)
-    entry.sent = now;
-  else if (auto& timeout = entry.what.timeout; timeout.count() > 0)
-    timeout =
-        std::max(timeout - std::chrono::duration_cast<milliseconds>(now - std::exchange(entry.sent, now)),
-                 milliseconds{1});
+  if (entry.moves.made() == 0)
+    entry.moves = {now, entry.from.patience, now - entry.asked, {}, entry.what.timeout};
+  entry.what.timeout = entry.moves.timeout_from(now);
   if (entry.to_link)
     state_.fit_for_link(entry.what, entry.lease);
   state_.run({grant.cluster, grant.lease, grant.call, entry.once_more ? entry.what : std::move(entry.what)});
@@ -53,9 +49,14 @@ std::optional<run_ended> one_shots::take(const acquire_refused& refusal) {
   if (found == under_way_.end())
     return std::nullopt;
   --waiting_;
-  auto moves = found->second.moves;
+  auto& entry = found->second;
+  auto why = refusal.reason;
+  if (entry.moves.made() > 0)
+    why.text = entry.unsent.text + entry.moves.in_words(state_.now(), true) +
+               "; nor was there another connection: " + why.text;
+  auto made = entry.moves.made();
   forget(found);
-  return unsent(refusal.call, refusal.reason, moves);
+  return unsent(refusal.call, std::move(why), made);
 }
 
 bool one_shots::goes_on(run_ended& end) {
@@ -64,18 +65,26 @@ bool one_shots::goes_on(run_ended& end) {
     return false;
   auto& entry = found->second;
   state_.release(std::exchange(entry.lease, {}));
+  auto now = state_.now();
   auto& ended = end.result.ended;
-  auto for_want_of_channel = lacks_channel(ended.cause.code) && entry.moves < moves_max;
+  entry.moves.tell_whole(ended.cause);
+  auto lacking = ended.kind == outcome_kind::never_sent && lacks_channel(ended.cause.code);
+  auto for_want_of_channel = lacking && entry.moves.may_go_on(now);
   if (entry.cancelled || !entry.once_more || ended.kind != outcome_kind::never_sent ||
       !(for_want_of_channel || ended.cause.code == errc::connection_lost)) {
-    ended.moves = entry.moves;
+    ended.moves = entry.moves.made();
+    if (lacking)
+      ended.cause.text += entry.moves.in_words(now);
     forget(found);
     return false;
   }
-  ++entry.moves;
+  entry.moves.go_on();
+  entry.unsent = std::move(ended.cause);
   entry.once_more = for_want_of_channel;
   ++waiting_;
-  state_.acquire(entry.from, state_.now() - entry.asked);
+  auto other = entry.from;
+  other.patience = entry.moves.patience(entry.from.patience, now);
+  state_.acquire(std::move(other), entry.moves.waited(now));
   return true;
 }
 
@@ -90,7 +99,7 @@ std::optional<run_ended> one_shots::cancel(std::uint64_t call) {
   // Answered here and now; a grant that crosses with it is given back when it comes.
   --waiting_;
   state_.cancel_acquire(call);
-  auto moves = entry.moves;
+  auto moves = entry.moves.made();
   forget(found);
   return unsent(call, {errc::cancelled, "it was cancelled before it was sent"}, moves);
 }

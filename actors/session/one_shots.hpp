@@ -7,6 +7,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "actors/session/moves.hpp"
 #include "actors/session/session_state.hpp"
 
 namespace moorage {
@@ -39,19 +40,16 @@ private:
   /// More input than this is not kept to be sent once more: as much as is collected of output.
   static constexpr std::size_t kept_input_max = 16u << 20;
 
-  /// Each connection that has no channel for it has learnt something, so that this is more than enough.
-  static constexpr std::uint32_t moves_max = 16;
-
   struct one_shot {
     acquire from;
     exec_request what;
     std::size_t bytes = 0;
     std::chrono::steady_clock::time_point asked;
-    std::chrono::steady_clock::time_point sent = {}; ///< the first time; its own time-out begins
-    lease_key lease;                                 ///< none while it waits for one
+    lease_key lease;     ///< none while it waits for one
+    command_moves moves; ///< from the first time that it was sent, when its own time-out begins
+    failure unsent;      ///< why it went to another connection
     bool to_link = false;
-    bool once_more = true;   ///< may go to another connection
-    std::uint32_t moves = 0; ///< how often it did
+    bool once_more = true; ///< may go to another connection
     bool cancelled = false;
   };
   void forget(std::unordered_map<std::uint64_t, one_shot>::iterator entry) {

@@ -106,6 +106,7 @@ bool is_latched(errc reason) {
 
 bool needs_mending(errc reason) {
   switch (reason) {
+  case errc::exec_refused: // a server that forbids commands, or a jump host that forbids forwarding
   case errc::no_credentials:
   case errc::unknown_cluster:
   case errc::unknown_machine:

@@ -253,13 +253,15 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
             std::atomic<bool>& sent, exec_request request) {
   auto& pools = *reached.pools;
   auto what = std::make_shared<command_to_begin>(std::move(request), sent);
-  auto ran = begin_command(from, pools, signals, reached.took, what);
+  const auto* known = config.find(from.cluster);
+  auto usual = (known != nullptr ? *known : config.defaults).settings.acquire_timeout;
+  auto ran = begin_command(from, pools, signals, reached.took, usual, what);
   if (!ran && reached.of_node && !reached.distant && ran.error().code == errc::unknown_cluster) {
     if (auto unknown = make_known(pools, from, config, signals, ran.error()); unknown.code != errc::none) {
       refuse(unknown);
       return {exec_failed, 0};
     }
-    ran = begin_command(from, pools, signals, reached.took, what);
+    ran = begin_command(from, pools, signals, reached.took, usual, what);
   }
   if (!ran)
     return report_refused(from, reached, ran.error(), signals.caught());

@@ -74,7 +74,8 @@ std::vector<std::string> way_to(const std::string& cluster, const names_shown& n
 
 trouble_spot trouble_spot_of(const std::string& cluster, const failure& reason, runtime& pools,
                              const names_shown& names) {
-  if (reason.code == errc::connect_failed)
+  // What is behind a jump host is told with that one's code.
+  if (reason.code == errc::connect_failed || reason.code == errc::no_credentials || is_latched(reason.code))
     for (const auto& hop : way_to(cluster, names)) {
       auto pool = pools.pool(hop);
       if (!pool || pool->idle + pool->leased > 0) // it carries

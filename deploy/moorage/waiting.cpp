@@ -1,5 +1,6 @@
 #include "deploy/moorage/waiting.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "deploy/moorage/hops.hpp"
@@ -11,6 +12,7 @@ namespace moorage::cli {
 namespace {
 
 using namespace std::chrono_literals;
+using look_clock = std::chrono::steady_clock;
 
 /// A log-in on a busy login node takes some seconds; who waits for no longer need not be told.
 constexpr auto first_look = 5s;
@@ -60,13 +62,22 @@ void tell_of_node(const options& from, runtime& node, const std::string& place, 
 }
 
 result<lease> waiting_words::wait(pending<result<lease>> asked) {
-  until([&asked](std::chrono::milliseconds patience) { return asked.wait_for(patience); });
+  if (from_.quiet == 0)
+    until([&asked](std::chrono::milliseconds patience) { return asked.wait_for(patience); },
+          look_clock::time_point::max());
   return asked.get();
 }
 
-void waiting_words::until(const std::function<bool(std::chrono::milliseconds)>& over) {
-  while (from_.quiet == 0 && !over(between_looks))
-    tell((waited_ += between_looks) >= first_look);
+bool waiting_words::until(const std::function<bool(std::chrono::milliseconds)>& over,
+                          look_clock::time_point deadline) {
+  for (auto now = look_clock::now(); now < deadline; now = look_clock::now()) {
+    auto look = std::min<look_clock::duration>(between_looks, deadline - now);
+    if (over(std::chrono::ceil<std::chrono::milliseconds>(look)))
+      return true;
+    if (from_.quiet == 0)
+      tell((waited_ += between_looks) >= first_look);
+  }
+  return over({});
 }
 
 /// Nobody else can go on with it, so it is told at the first look.

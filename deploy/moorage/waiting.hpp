@@ -30,7 +30,9 @@ public:
 
   result<lease> wait(pending<result<lease>> asked);
   /// The same for whoever waits otherwise: `over` waits so long at most; true: there is nothing to wait for.
-  void until(const std::function<bool(std::chrono::milliseconds)>& over);
+  /// False: it was not over at the deadline.
+  bool until(const std::function<bool(std::chrono::milliseconds)>& over,
+             std::chrono::steady_clock::time_point deadline);
 
 private:
   void tell_of_persons(const pool_status& pool);

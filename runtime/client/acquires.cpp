@@ -84,7 +84,8 @@ lease client_state::hold(const asked_acquire& asked, machine_grant grant) {
   held.notes = made.notes_;
   held.asked = asked.request;
   held.machine = asked.machine;
-  held.waited = asked.waited + (self_->clock().now() - asked.asked);
+  held.since = self_->clock().now();
+  held.waited = asked.waited + (held.since - asked.asked);
   held.grant = std::move(grant);
   leases_.insert_or_assign(made.key(), std::move(held));
   return made;
@@ -94,7 +95,7 @@ void client_state::release(const lease_key& lease, std::function<void(result<voi
                            std::optional<std::string> bad) {
   auto node = leases_.extract(lease);
   if (!node.empty())
-    let_go(node.mapped(), "; and the lease was given back");
+    let_go(node.mapped(), {errc::none, "; and the lease was given back"});
   if (node.empty() || node.mapped().lost) {
     auto ours = !node.empty() && lacks_channel(node.mapped().loss.code); // it was on its way
     if (answer)

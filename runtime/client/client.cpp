@@ -268,7 +268,7 @@ void client_state::take(const caf::down_msg& down) {
 
 void client_state::fail_everything(const failure& reason) {
   for (auto& [lease, held] : std::exchange(leases_, {})) {
-    refuse_parked(held, "; then " + reason.text);
+    refuse_parked(held, {errc::none, "; then " + reason.text});
     is_lost(held, reason);
   }
   renewed_.clear();

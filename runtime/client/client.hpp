@@ -15,6 +15,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "actors/session/moves.hpp"
 #include "actors/session/session_state.hpp"
 #include "messages/events.hpp"
 #include "messages/internal_interfaces.hpp"
@@ -206,6 +207,7 @@ private:
     acquire asked;                      ///< as it was asked for
     std::string machine;                ///< that it was asked for; empty: any
     std::chrono::nanoseconds waited{0}; ///< what of its patience that took
+    time_point since;                   ///< when it was granted
     std::size_t under_way = 0;          ///< commands that were sent and have no outcome
     bool used = false;                  ///< a command has run under it, or may have
     bool lost = false;                  ///< its connection has ended, as its pool says, or was given up
@@ -216,12 +218,11 @@ private:
   };
   /// What the two kinds of command have in common.
   struct command {
-    lease_key lease;      ///< its owner's
-    lease_id under;       ///< under which it was sent
-    exec_request request; ///< kept while it may have to be sent once more
-    time_point asked;
-    bool once_more = true;   ///< it may still be sent once more
-    std::uint32_t moves = 0; ///< to other connections
+    lease_key lease;       ///< its owner's
+    lease_id under;        ///< under which it was sent
+    exec_request request;  ///< kept while it may have to be sent once more
+    command_moves moves;   ///< to other connections
+    bool once_more = true; ///< it may still be sent once more
     bool cancelled = false;
     bool parked = false;
     time_point parked_until;
@@ -313,13 +314,13 @@ private:
   bool goes_on(std::uint64_t call, command& what, outcome& ended);
   void park(std::uint64_t call, command& what, held_lease& held);
   void look_after(const lease_key& lease);
-  void refuse_parked(held_lease& held, const std::string& more);
+  void refuse_parked(held_lease& held, const failure& more);
   void renew(const lease_key& lease, held_lease& held);
   void renewed(const lease_key& lease, const asked_acquire& asked, result<machine_grant> grant);
   void watch_parked();
   /// The refusal of what is asked under a lease that is not held, with the reason of its end.
   failure lost_lease(const lease_key& lease) const;
-  void let_go(held_lease& held, const std::string& why = {});
+  void let_go(held_lease& held, const failure& why = {});
   void note_loss(const lease_key& lease, const failure& why);
   void is_lost(held_lease& held, const failure& why);
   /// Does it later, in this actor. For moments: it cannot be called off.

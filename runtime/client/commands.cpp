@@ -53,14 +53,15 @@ void client_state::open(const lease_key& lease, std::uint64_t call, exec_request
 }
 
 void client_state::begin(std::uint64_t call, command& what) {
-  what.asked = self_->clock().now();
-  what.request.timeout = std::min(what.request.timeout, longest_timeout);
+  auto now = self_->clock().now();
   auto found = leases_.find(what.lease);
   if (found == leases_.end())
     return end(call, outcome_of(lost_lease(what.lease)));
   if (auto wrong = remote_ ? unfit_for_node(what.request) : std::string{}; !wrong.empty())
     return end(call, outcome_of({errc::invalid_request, std::move(wrong)}));
   auto& held = found->second;
+  what.moves = {now, held.asked.patience, held.waited, now - held.since, what.request.timeout};
+  what.request.timeout = what.moves.timeout();
   if (!held.lost && held.renewal == 0)
     return send(call, what);
   what.once_more = lacks_channel(held.loss.code);
@@ -140,10 +141,10 @@ void client_state::end(std::uint64_t call, outcome ended) {
   if (auto run = runs_.extract(call); !run.empty()) {
     exec_result finished;
     finished.ended = std::move(ended);
-    finished.ended.moves = run.mapped().moves;
+    finished.ended.moves = run.mapped().moves.made();
     run.mapped().answer(std::move(finished));
   } else if (auto stream = streams_.extract(call); !stream.empty()) {
-    ended.moves = stream.mapped().moves;
+    ended.moves = stream.mapped().moves.made();
     stream.mapped().pipe->finish(std::move(ended));
   }
 }
@@ -258,7 +259,7 @@ void client_state::end_lease_of(const stream_entry& last) {
   if (!last.is_last_there)
     return release(lease, {});
   if (auto held = leases_.extract(lease); !held.empty())
-    let_go(held.mapped(), "; and the lease was given back");
+    let_go(held.mapped(), {errc::none, "; and the lease was given back"});
 }
 
 } // namespace moorage

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "messages/durations.hpp"
 #include "runtime/client/client.hpp"
 
 namespace moorage {
@@ -20,9 +21,6 @@ constexpr std::chrono::seconds pool_word_time{1};
 /// How often those who wait are looked at.
 constexpr std::chrono::milliseconds parked_interval{100};
 
-/// Each connection that has no channel for it has learnt something, so that this is more than enough.
-constexpr std::uint32_t moves_max = 16;
-
 /// What is said of a command whose connection ended before it was sent.
 bool for_want_of_connection(errc code) {
   return code == errc::connection_lost || code == errc::receiver_gone || code == errc::lease_ended;
@@ -33,7 +31,9 @@ bool for_want_of_connection(errc code) {
 /// Books the outcome of a command that was sent. True: it was not the last word, and the command is still
 /// there.
 bool client_state::goes_on(std::uint64_t call, command& what, outcome& ended) {
-  ended.moves = what.moves;
+  auto now = self_->clock().now();
+  ended.moves = what.moves.made();
+  what.moves.tell_whole(ended.cause);
   auto found = leases_.find(what.lease);
   if (found == leases_.end())
     return false;
@@ -41,10 +41,11 @@ bool client_state::goes_on(std::uint64_t call, command& what, outcome& ended) {
   --held.under_way;
   auto unsent = ended.kind == outcome_kind::never_sent;
   held.used = held.used || !unsent;
-  auto for_want_of_channel = lacks_channel(ended.cause.code) && held.under_way == 0 && what.moves < moves_max;
+  auto lacking = lacks_channel(ended.cause.code);
+  auto for_want_of_channel = lacking && held.under_way == 0 && what.moves.may_go_on(now);
   if (unsent && what.once_more && !what.cancelled && !held.used &&
       (for_want_of_channel || for_want_of_connection(ended.cause.code))) {
-    ++what.moves;
+    what.moves.go_on();
     what.once_more = for_want_of_channel;
     what.unsent = ended.cause;
     if (for_want_of_channel && !held.lost) {
@@ -55,6 +56,8 @@ bool client_state::goes_on(std::uint64_t call, command& what, outcome& ended) {
     park(call, what, held);
     return true;
   }
+  if (unsent && lacking)
+    ended.cause.text += what.moves.in_words(now);
   look_after(what.lease);
   return false;
 }
@@ -62,8 +65,12 @@ bool client_state::goes_on(std::uint64_t call, command& what, outcome& ended) {
 /// It waits until the pool says that the connection is lost, and for another one.
 void client_state::park(std::uint64_t call, command& what, held_lease& held) {
   what.parked = true;
+  // Given up for a better one, it waits no longer than its patience, whoever is asked for that. (The pool
+  // says so itself, and more, but for a cluster's own patience, which a node begins anew.)
   auto now = self_->clock().now();
-  what.parked_until = held.lost ? time_point::max() : now + pool_word_time;
+  what.parked_until = lacks_channel(what.unsent.code) ? std::max(what.moves.until(), now) + pool_word_time
+                      : held.lost                     ? time_point::max()
+                                                      : now + pool_word_time;
   held.parked.push_back(call);
   if (!std::exchange(watching_parked_, true))
     after(parked_interval, [](client_state& client) { client.watch_parked(); });
@@ -91,24 +98,13 @@ void client_state::look_after(const lease_key& lease) {
 void client_state::renew(const lease_key& lease, held_lease& held) {
   auto request = held.asked;
   request.call = held.renewal = gate_->next_call();
-  // A lease that was given up for a better one has the patience of a new one, and some at least.
-  if (lacks_channel(held.loss.code)) {
-    held.waited = {};
-    if (request.patience.count() == 0)
-      request.patience = default_patience;
-  }
-  // A command's own time-out is patience as well; longer than all of theirs need not be waited.
-  std::chrono::nanoseconds longest{0};
+  // Of several that wait for it, the one with the most patience.
   auto now = self_->clock().now();
-  for (auto call : held.parked) {
-    auto& what = *find_command(call);
-    auto left = what.asked + what.request.timeout - now;
-    longest =
-        std::max(longest, what.request.timeout.count() > 0 ? left : std::chrono::nanoseconds::max() / 2);
-  }
-  if (longest < std::chrono::hours{24} &&
-      (request.patience.count() < 0 || request.patience - held.waited > longest))
-    request.patience = longest + held.waited;
+  auto by = [this](std::uint64_t call) -> const command_moves& { return find_command(call)->moves; };
+  auto most = *std::max_element(held.parked.begin(), held.parked.end(),
+                                [&by](auto a, auto b) { return by(a).until() < by(b).until(); });
+  held.waited = by(most).waited(now);
+  request.patience = by(most).patience(held.asked.patience, now);
   auto take = [this, lease](asked_acquire& asked, result<machine_grant> grant) {
     renewed(lease, asked, std::move(grant));
   };
@@ -123,10 +119,10 @@ void client_state::renewed(const lease_key& lease, const asked_acquire& asked, r
   held.renewal = 0;
   if (!grant) {
     auto node = leases_.extract(found);
-    auto more = "; nor was there another connection: " + grant.error().text;
+    failure more{grant.error().code, "; nor was there another connection: " + grant.error().text};
     let_go(node.mapped(), more);
     auto why = node.mapped().loss;
-    why.text += more;
+    why.text += more.text;
     note_loss(lease, why);
     return is_lost(node.mapped(), why);
   }
@@ -137,27 +133,29 @@ void client_state::renewed(const lease_key& lease, const asked_acquire& asked, r
   held.notes->add({std::move(grant->banner), std::move(grant->warnings)});
   held.grant = std::move(*grant);
   held.waited = asked.waited + (now - asked.asked);
+  held.since = now;
   held.lost = false;
   for (auto call : std::exchange(held.parked, {})) {
     auto* what = find_command(call);
     if (what == nullptr)
       continue;
     what->parked = false;
-    if (auto& timeout = what->request.timeout; timeout.count() > 0)
-      timeout = std::max<std::chrono::milliseconds>(
-          std::chrono::duration_cast<std::chrono::milliseconds>(what->asked + timeout - now),
-          std::chrono::milliseconds{1});
+    what->request.timeout = what->moves.timeout_from(now);
     send(call, *what);
   }
 }
 
-void client_state::refuse_parked(held_lease& held, const std::string& more) {
+/// `more`: what keeps them from another connection, which is then what they are refused for.
+void client_state::refuse_parked(held_lease& held, const failure& more) {
+  auto now = self_->clock().now();
   for (auto call : std::exchange(held.parked, {})) {
     auto* what = find_command(call);
     if (what == nullptr)
       continue;
     auto cause = what->unsent;
-    cause.text += more;
+    cause.text += what->moves.in_words(now, true) + more.text;
+    if (more.code != errc::none)
+      cause.code = more.code;
     end(call, {outcome_kind::never_sent, 0, {}, std::move(cause)});
   }
 }
@@ -172,12 +170,17 @@ void client_state::watch_parked() {
       auto* what = find_command(call);
       if (what == nullptr)
         continue;
-      auto timeout = what->request.timeout;
-      auto timed_out = timeout.count() > 0 && what->asked + timeout <= now;
-      if (timed_out || what->parked_until <= now)
-        end(call, {outcome_kind::never_sent, 0, {}, what->unsent});
-      else
+      auto cause = what->unsent;
+      if (what->moves.timed_out(now))
+        cause = {errc::command_timeout, cause.text +
+                                            "; nor was there another connection within its timeout of " +
+                                            format_duration(what->moves.timeout())};
+      else if (what->parked_until > now) {
         held.parked.push_back(call);
+        continue;
+      }
+      cause.text += what->moves.in_words(now, true);
+      end(call, {outcome_kind::never_sent, 0, {}, std::move(cause)});
     }
     watching_parked_ = watching_parked_ || !held.parked.empty();
   }
@@ -232,7 +235,7 @@ void client_state::watch_lease(const lease_key& lease, loss_sink to) {
 }
 
 /// The lease is not in the books any more.
-void client_state::let_go(held_lease& held, const std::string& why) {
+void client_state::let_go(held_lease& held, const failure& why) {
   renewed_.erase({held.grant.cluster, held.grant.lease});
   if (held.renewal != 0)
     cancel_acquire_of(held.renewal);

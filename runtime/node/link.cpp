@@ -34,7 +34,7 @@ basp_broker* broker_of(const caf::actor& broker) {
 
 /// Tells the broker of the connection before it is handed over: one that it does not know counts as silent
 /// since 1970, and the next heartbeat would cut it in the middle of its handshake.
-bool announce(const node_network& net, caf::io::connection_handle handle, clock::time_point deadline) {
+bool tell_broker(const node_network& net, caf::io::connection_handle handle, clock::time_point deadline) {
   auto done = std::make_shared<std::promise<void>>();
   net.multiplexer->post([broker = net.broker, handle, done] {
     auto self = broker_of(broker);
@@ -277,7 +277,7 @@ node_link::connect(caf::actor_system& system, const node_place& where, std::chro
   auto greeting = scribe->greeting();
   made->broker = net->broker.address();
   made->handle = scribe->hdl();
-  if (!announce(*net, made->handle, deadline))
+  if (!tell_broker(*net, made->handle, deadline))
     return silent(path, other.pid, timeout);
   caf::scoped_actor self{system, true};
   auto request = self->request(net->broker, caf::infinite, caf::connect_atom_v,

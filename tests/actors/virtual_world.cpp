@@ -1,6 +1,7 @@
 #include "tests/actors/virtual_world.hpp"
 
 #include "actors/turns.hpp"
+#include "messages/timeout_words.hpp"
 
 #include <algorithm>
 
@@ -118,7 +119,7 @@ void scripted_transport::pump_timeouts(time_point now) {
       due(*run.overdue);
   }
   for (auto stream : late)
-    cancel(stream, {errc::command_timeout, "too late"});
+    cancel(stream, {errc::command_timeout, "too late: " + longer_than_timeout(running_.at(stream).timeout)});
 }
 
 void scripted_transport::note_owed(time_point now) {

@@ -111,6 +111,16 @@ TEST_CASE("a refusal says whether to run the command again, to mend something fi
              Contains("safe to run it again, which helps once that has passed or is mended"));
 }
 
+TEST_CASE("a server that forbids commands is told as what has to be mended before a command is run again") {
+  moorage::support::real_sshd_settings settings;
+  settings.config = {"MaxSessions 0"};
+  home_with_cluster home{settings};
+  auto ended = home.moorage({"exec", "here", "--", "true"});
+  CHECK(ended.code == 255);
+  CHECK_THAT(ended.error_output, Contains("MaxSessions 0") && !Contains("safe to run") &&
+                                     Contains("did not run; once that is mended, run it again"));
+}
+
 TEST_CASE("exec waits for all output as ssh does, and with a linger time says when more may come") {
   home_with_cluster home;
   auto sorted = home.moorage({"exec", "here", "--", "bash -c 'exec > >(sleep 0.6; sort); echo b; echo a'"});

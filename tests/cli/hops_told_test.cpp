@@ -32,6 +32,17 @@ TEST_CASE("a jump host that shows another key is told as what has to be mended, 
   CHECK_THAT(checked.error_output, Contains("admin reset gate"));
 }
 
+TEST_CASE("a jump host that forbids forwarding is told as what has to be mended") {
+  hosts_home home;
+  real_sshd gate{{.config = {"AllowTcpForwarding no"}}};
+  home.configure(cluster_table("gate", gate) + cluster_table("inner", home.sshd) + "jump = \"gate\"\n");
+  auto ended = home.moorage({"exec", "inner", "--", "true"});
+  CHECK(ended.code == 255);
+  CHECK_THAT(ended.error_output, Contains("the jump host 'gate': it forbids forwarding") &&
+                                     Contains("did not run; once that is mended") &&
+                                     !Contains("safe to run it again"));
+}
+
 TEST_CASE("a hop that nobody gave a name is told as it was written, and so is a Host among ssh's words") {
   hosts_home home;
   real_sshd gate;

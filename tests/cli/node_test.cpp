@@ -217,6 +217,23 @@ TEST_CASE("a client that stops answers its own waiting calls, whatever the node 
   home.node.signal(SIGCONT);
 }
 
+TEST_CASE("exec waits for a node that has frozen no longer than its cluster's patience and some seconds") {
+  node_home home;
+  REQUIRE(home.moorage({"admin", "resize", "here", "1"}).code == 0);
+  REQUIRE(home.moorage({"admin", "set", "here", "channels_per_connection", "1"}).code == 0);
+  program holding{home.spec({"exec", "here", "--", "echo started; sleep 600"})};
+  REQUIRE(holding.wrote("started"));
+  home.write_config("acquire_timeout = \"2s\"\n"); // the node has 30 s, and is asked before it is given up
+  program waiting{home.spec({"exec", "-q", "here", "--", "true"})};
+  REQUIRE(home.until([&] { return home.pool()["waiters"] == 1; }));
+  home.node.signal(SIGSTOP);
+  auto ended = waiting.wait();
+  home.node.signal(SIGCONT);
+  CHECK(ended.code == 255);
+  CHECK_THAT(ended.error_output, Contains("the pool of 'here' did not answer within ") &&
+                                     Contains("the command did not run: it is safe to run it again"));
+}
+
 TEST_CASE("an administrator looks into a pool and steers it") {
   node_home home;
   REQUIRE(home.exec("true").code == 0);

@@ -68,7 +68,7 @@ TEST_CASE("one connection carries as many as carried_max, then another is opened
   CHECK(s.step(carriage_ended{c1, r2}) == "carry r5 c1");
   CHECK(carry(s, request_id{6}, h3, 5s) == "");
   CHECK(s.wait(5s) == "refuse r6 acquire_timeout");
-  CHECK(s.refusal.starts_with("no connection of 'lumi' to carry it after 5 s"));
+  CHECK(s.refusal.starts_with("it carries nothing yet, after 5 s: each of its connections carries"));
 }
 
 TEST_CASE("a connection that carries is not idle, and is closed neither for its idleness nor for its age") {

@@ -10,7 +10,10 @@ using namespace std::chrono_literals;
 namespace moorage::test {
 
 ssh_error failing(ssh_failure kind) {
-  return {kind == ssh_failure::protocol ? ssh_stage::key_exchange : ssh_stage::connect, kind, "x"};
+  auto stage = is_latching(kind)               ? ssh_stage::authenticate
+               : kind == ssh_failure::protocol ? ssh_stage::key_exchange
+                                               : ssh_stage::connect;
+  return {stage, kind, "x"};
 }
 
 namespace {

@@ -104,6 +104,7 @@ TEST_CASE("what a log-in that failed has cost is told by its kind, or by how far
   CHECK(use(ssh_stage::key_exchange, ssh_failure::host_key_changed) == permit_use::cut_short); // by us
   CHECK(use(ssh_stage::key_exchange, ssh_failure::turned_away) == permit_use::turned_away);
   CHECK(use(ssh_stage::authenticate, ssh_failure::denied) == permit_use::denied);
+  CHECK(use(ssh_stage::connect, ssh_failure::denied) == permit_use::unreached); // at a jump host on the way
   CHECK(use(ssh_stage::authenticate, ssh_failure::denied_too_often) == permit_use::denied_too_often);
 }
 

@@ -74,3 +74,47 @@ TEST_CASE("who asks for a machine that is not trusted is told why, whatever the 
   CHECK(s.step(event) == "refuse r2 " + to_string(code));
   CHECK(s.refusal.ends_with("or the pool is reset: b's key is not to be trusted"));
 }
+
+TEST_CASE("what a jump host is refused for has its own code behind it, and latches nothing there") {
+  auto settings = lumi(2);
+  settings.jump = "gate";
+  for (auto [kind, code] : {std::pair{ssh_failure::denied, "auth_denied"},
+                            std::pair{ssh_failure::no_credentials, "no_credentials"},
+                            std::pair{ssh_failure::host_key_changed, "host_key_changed"},
+                            std::pair{ssh_failure::closed, "exec_refused"}, // it forbids forwarding
+                            std::pair{ssh_failure::unreachable, "connect_failed"}}) {
+    INFO(code);
+    settings.connect_tries = 1;
+    story s{settings};
+    s.acquire(r1, h1, 1min);
+    CHECK(s.step(connection_failed{c1, {ssh_stage::connect, kind, "the jump host 'gate': x"}}) ==
+          std::string{"close c1 not_opened, refuse r1 "} + code);
+    s.step(connection_closed{c1});
+    CHECK(s.status().latched.code == errc::none);
+    CHECK(to_string(s.status().backing_off.code) == code);
+    s.acquire(r2, h1, 1min);
+    CHECK_THAT(s.wait(5s), Catch::Contains("open c2")); // to be told so anew, or let in
+  }
+}
+
+TEST_CASE("who waits for what hangs reads each cause once, however often it was tried, and by a jump host") {
+  const std::string cause = "nothing was said";
+  for (const char* jump : {"", "gate"}) {
+    INFO("by '" << jump << "'");
+    auto settings = lumi(1);
+    settings.jump = jump;
+    story s{settings};
+    s.acquire(r1, h1, 1min);
+    auto behind = settings.jump.empty() ? "" : "the jump host 'gate': it carries nothing yet, after 9 s: ";
+    auto kind = settings.jump.empty() ? ssh_failure::timed_out : ssh_failure::unreachable;
+    s.step(connection_failed{c1, {ssh_stage::connect, kind, behind + ("not open within 10s: " + cause)}});
+    CHECK_THAT(s.core.explain(s.now).opening.text, Catch::Contains(cause)); // nothing newer is known
+    CHECK_THAT(s.wait(3s), Catch::Contains("open c1 try 2"));
+    s.step(connection_hindered{c1, "me@gate: " + cause, !settings.jump.empty()});
+    s.wait(57s);
+    INFO(s.refusal);
+    auto first = s.refusal.find(cause);
+    REQUIRE(first != std::string::npos);
+    CHECK(s.refusal.find(cause, first + 1) == std::string::npos);
+  }
+}

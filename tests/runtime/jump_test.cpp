@@ -176,6 +176,9 @@ TEST_CASE("why a jump host carries nothing is told to whoever waits behind it") 
     runtime rt{quiet_configuration({settings, behind(inner, "inner")})};
     auto refused = rt.try_acquire("inner", 20s).error();
     CHECK_THAT(refused.text, Contains("the jump host 'gate'") && Contains("mend the credentials"));
+    CHECK(refused.code == errc::auth_denied);
+    CHECK(rt.pool("gate")->latched.code == errc::auth_denied);
+    CHECK(rt.pool("inner")->latched.code == errc::none); // what is mended there is mended for all behind it
     CHECK(inner.connects() == 0);
     CHECK(outer.connects() == 1);
     CHECK(rt.pool("inner")->counters.open_failures == 1);
@@ -187,6 +190,7 @@ TEST_CASE("why a jump host carries nothing is told to whoever waits behind it") 
     runtime rt{quiet_configuration({settings, behind(inner, "inner")})};
     auto refused = rt.try_acquire("inner", 20s).error();
     CHECK_THAT(refused.text, Contains("the jump host 'gate'") && Contains("not-there"));
+    CHECK(refused.code == errc::no_credentials);
     CHECK(rt.pool("gate")->counters.open_failures == 1);
     CHECK(rt.pool("inner")->counters.open_failures == 1);
   }
@@ -195,11 +199,18 @@ TEST_CASE("why a jump host carries nothing is told to whoever waits behind it") 
     CHECK_THAT(rt.try_acquire("inner", 20s).error().text,
                Contains("the jump host 'gate'") && Contains("no cluster 'gate'"));
   }
+  SECTION("since its host key is another") {
+    outer.change_host_keys();
+    runtime rt{quiet_configuration({settings, behind(inner, "inner")})};
+    CHECK(rt.try_acquire("inner", 20s).error().code == errc::host_key_changed);
+    CHECK(rt.pool("inner")->latched.code == errc::none);
+  }
   SECTION("since it forbids forwarding") {
     support::real_sshd strict{{.config = {"AllowTcpForwarding no"}}};
     runtime rt{quiet_configuration({settings_for(strict, gate), behind(inner, "inner")})};
-    CHECK_THAT(rt.try_acquire("inner", 20s).error().text,
-               Contains("the jump host 'gate'") && Contains("AllowTcpForwarding"));
+    auto refused = rt.try_acquire("inner", 20s).error();
+    CHECK_THAT(refused.text, Contains("the jump host 'gate'") && Contains("AllowTcpForwarding"));
+    CHECK(refused.code == errc::exec_refused);
     CHECK(rt.pool("inner")->counters.open_failures == 1);
   }
 }

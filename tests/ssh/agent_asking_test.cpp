@@ -52,7 +52,7 @@ TEST_CASE("who has to allow a signature is waited for, told of, and takes nothin
     agent.answer(false);
     REQUIRE(link.until([&] { return link.failed.has_value(); }));
     CHECK(link.failed->kind == ssh_failure::no_credentials);
-    CHECK_THAT(link.failed->text, Contains("the agent refused to sign"));
+    CHECK_THAT(link.failed->text, Contains("the agent at " + agent.socket() + " refused to sign"));
   }
   CHECK(link.waited_for.size() == 2);
   CHECK(last_told(link).empty());
@@ -70,7 +70,8 @@ TEST_CASE("who does not answer within agent_timeout is waited for no longer") {
   CHECK_FALSE(link.open(20s));
   REQUIRE(link.failed);
   CHECK(link.failed->kind == ssh_failure::no_credentials);
-  CHECK_THAT(link.failed->text, Contains("did not answer in time (agent_timeout)"));
+  CHECK_THAT(link.failed->text,
+             Contains("the agent at " + agent.socket() + " did not answer in time (agent_timeout)"));
   CHECK(agent.asked() == 1);
 }
 

@@ -53,7 +53,8 @@ TEST_CASE("a signature is waited for as long as the log-in may take, and logs in
   }
   CHECK(slow.step(9min) == authenticator::state::waiting);
   CHECK(slow.attempt.next_due() == time_point::max());
-  CHECK_THAT(slow.attempt.waiting_for(), Contains("a signature from the agent") && Contains("ssh-ed25519"));
+  CHECK_THAT(slow.attempt.waiting_for(),
+             Contains("a signature from the agent at " + agent.socket()) && Contains("ssh-ed25519"));
   agent.let_sign();
   auto state = slow.step();
   for (; state == authenticator::state::waiting; state = slow.step())

@@ -89,7 +89,7 @@ TEST_CASE("a full backlog delays a connect by its patience at most") {
 }
 
 TEST_CASE("a socket that is not there is a problem in words") {
-  CHECK_THAT(connect_agent("/nonexistent/agent").problem,
+  CHECK_THAT(list_agent("/nonexistent/agent").problem,
              Contains("/nonexistent/agent") && Contains("cannot be reached"));
   CHECK_THAT(connect_agent(std::string(200, 'x')).problem, Contains("too long"));
 }

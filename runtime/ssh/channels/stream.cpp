@@ -5,6 +5,7 @@
 
 #include "messages/durations.hpp"
 #include "messages/printable.hpp"
+#include "messages/timeout_words.hpp"
 #include "runtime/ssh/channels/command.hpp"
 #include "runtime/ssh/channels/sweep.hpp"
 #include "runtime/ssh/libssh_session.hpp"
@@ -65,9 +66,8 @@ void command_stream::advance() {
     overdue_ = around_.now + timeout_;
   if (!cancelled_ && around_.now >= overdue_)
     cancelled_ =
-        failure{errc::command_timeout, around_.destination +
-                                           ": the command was given up: it took longer than its timeout of " +
-                                           format_duration(timeout_)};
+        failure{errc::command_timeout,
+                around_.destination + ": the command was given up: " + longer_than_timeout(timeout_)};
   if (cancelled_ && !ending_)
     begin_end();
   while (!over() && step()) {

@@ -35,7 +35,7 @@ agent_connection connect_agent(const std::string& path, std::chrono::millisecond
   agent_connection result;
   auto failed = [&](const std::string& why) {
     result.socket.reset();
-    result.problem = "the agent at " + path + " " + why;
+    result.problem = why;
     return std::move(result);
   };
   sockaddr_un address{};
@@ -64,9 +64,10 @@ agent_connection connect_agent(const std::string& path, std::chrono::millisecond
 }
 
 agent_listing list_agent(const std::string& path, std::chrono::milliseconds patience) {
+  const auto whole = [&path](const std::string& problem) { return "the agent at " + path + " " + problem; };
   auto connection = connect_agent(path, patience);
   if (!connection.socket)
-    return {{}, std::move(connection.problem), connection.absent};
+    return {{}, whole(connection.problem), connection.absent};
   agent_client client{std::move(connection.socket)};
   const auto deadline = std::chrono::steady_clock::now() + patience;
   client.request_keys(deadline);
@@ -78,11 +79,11 @@ agent_listing list_agent(const std::string& path, std::chrono::milliseconds pati
     case agent_client::state::answered: {
       agent_listing result;
       if (!client.keys(result.keys))
-        result.problem = agent_listed_nothing;
+        result.problem = whole(agent_listed_nothing);
       return result;
     }
     default:
-      return {{}, client.problem()};
+      return {{}, whole(client.problem())};
     }
     pollfd one{client.fd(), static_cast<short>(client.wants_write() ? POLLOUT : POLLIN), 0};
     ::poll(&one, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count()));
@@ -94,7 +95,7 @@ std::string agent_state(const std::vector<agent_key>& keys) {
   for (const auto& key : keys) {
     auto text = key.blob;
     if (auto parts = parse_certificate(key.blob)) {
-      text = parts->key_blob + (why_not_valid(key.blob).empty() ? " valid for" : " not valid for");
+      text = parts->key_blob + (validity_of(key.blob) == validity::now ? " valid for" : " not valid for");
       for (const auto& name : parts->principals)
         text += " " + name;
     }
@@ -108,7 +109,7 @@ std::string agent_state(const std::vector<agent_key>& keys) {
 }
 
 agent_client::state agent_client::fail(std::string why) {
-  problem_ = "the agent " + std::move(why);
+  problem_ = std::move(why);
   return state_ = state::failed;
 }
 

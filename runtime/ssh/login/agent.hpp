@@ -27,7 +27,8 @@ constexpr std::uint8_t sign_response = 14;
 /// `agent_timeout` of the settings.
 constexpr std::chrono::milliseconds agent_patience{5'000};
 
-/// A socket connected to the agent, non-blocking; or why there is none.
+/// A socket connected to the agent, non-blocking; or why there is none, to be said of the agent: "cannot be
+/// reached: …".
 struct agent_connection {
   unique_fd socket;
   std::string problem;
@@ -57,9 +58,8 @@ std::string agent_state(const std::vector<agent_key>& keys);
 constexpr const char* no_agent_state = "\nnone";
 
 /// OpenSSH's lists nothing while it is locked, others refuse to.
-constexpr const char* agent_listed_nothing =
-    "the agent did not list its keys; if it is locked, ssh-add -X unlocks it";
-constexpr const char* agent_holds_nothing = "the agent holds no key, or is locked: ssh-add -X unlocks it";
+constexpr const char* agent_listed_nothing = "did not list its keys; if it is locked, ssh-add -X unlocks it";
+constexpr const char* agent_holds_nothing = " holds no key, or is locked: ssh-add -X unlocks it";
 
 /// Blocks for `patience` at most, and for as long to connect: run it on a thread for blocking calls.
 agent_listing list_agent(const std::string& path, std::chrono::milliseconds patience = agent_patience);
@@ -82,6 +82,7 @@ public:
   const std::string& answer() const { return answer_; }
   /// The answer to `request_keys`; false: the agent sent nonsense or refused.
   bool keys(std::vector<agent_key>& result) const;
+  /// To be said of the agent: "did not answer in time".
   const std::string& problem() const { return problem_; }
 
   int fd() const { return socket_.get(); }

@@ -4,13 +4,15 @@
 #include <utility>
 
 #include "actors/pool/policies/latch_watch.hpp"
+#include "messages/printable.hpp"
 
 namespace moorage {
 
 agent_talk::agent_talk(bool wanted, blocking_answer<agent_connection> connect,
-                       std::chrono::milliseconds timeout, agent_line line)
+                       std::chrono::milliseconds timeout, agent_line line, const std::string& socket)
     : state_(wanted && connect.asked() ? state::waiting : state::none), connect_(std::move(connect)),
-      timeout_(timeout), line_(std::move(line)) {
+      name_("the agent" + (socket.empty() ? "" : " at " + printable(socket))), timeout_(timeout),
+      line_(std::move(line)) {
   if (state_ == state::waiting)
     told_state_ = latch_watch::agent_untold;
 }
@@ -65,10 +67,10 @@ agent_talk::state agent_talk::pump(time_point now) {
   }
   if (!client_) {
     if (auto why = connect_.refusal())
-      return give_up("the agent cannot be reached: " + why.text);
+      return give_up("cannot be reached: " + why.text);
     auto connection = connect_.take();
     if (!connection)
-      return now < deadline_ ? state_ : give_up("the agent did not take a connection in time");
+      return now < deadline_ ? state_ : give_up("did not take a connection in time");
     if (!connection->socket) {
       if (connection->absent)
         told_state_ = no_agent_state;
@@ -81,7 +83,7 @@ agent_talk::state agent_talk::pump(time_point now) {
     if (now < deadline_)
       return state_;
     turn_missed_ = true;
-    return give_up("the agent was not asked: the questions of others took too long");
+    return give_up("was not asked: the questions of others took too long");
   }
   switch (client_->pump(now)) {
   case agent_client::state::answered:
@@ -89,8 +91,7 @@ agent_talk::state agent_talk::pump(time_point now) {
   case agent_client::state::failed:
     if (behind_ && now >= deadline_) {
       turn_missed_ = true;
-      return give_up(
-          "the agent did not answer: it still asks for another log-in, which has given up, or hangs");
+      return give_up("did not answer: it still asks for another log-in, which has given up, or hangs");
     }
     if (now < deadline_)
       asked_to_sign_ = false; // it has ended that itself
@@ -129,10 +130,10 @@ person_wait agent_talk::person(time_point now, const std::string& key, bool touc
 
 std::string agent_talk::waiting_for() const {
   if (!client_)
-    return "the agent to take a connection";
+    return name_ + " to take a connection";
   if (queues_ || behind_)
-    return "its turn to ask the agent";
-  return listed_ ? "a signature from the agent" : "the agent's list of keys";
+    return "its turn to ask " + name_;
+  return (listed_ ? "a signature from " : "the list of keys of ") + name_;
 }
 
 } // namespace moorage

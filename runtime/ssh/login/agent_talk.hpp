@@ -29,9 +29,10 @@ public:
   static constexpr std::chrono::milliseconds told_after{250};
 
   /// `timeout`: of one answer, and of the wait for one's turn; 0: what the log-in has left for these,
-  /// `agent_patience` for all else. `line`: none, and nobody else asks.
+  /// `agent_patience` for all else. `line`: none, and nobody else asks. `socket`: what people are told that
+  /// the agent is; empty: none in particular.
   agent_talk(bool wanted, blocking_answer<agent_connection> connect, std::chrono::milliseconds timeout,
-             agent_line line = {});
+             agent_line line = {}, const std::string& socket = {});
   ~agent_talk() { leave(); }
   agent_talk(const agent_talk&) = delete;
   agent_talk& operator=(const agent_talk&) = delete;
@@ -69,8 +70,12 @@ public:
   time_point told_at() const { return asks_somebody() ? told_at_ : time_point::max(); }
   /// `key`: what it is asked to sign with. `touch`: that asks for one.
   person_wait person(time_point now, const std::string& key, bool touch) const;
+  /// "the agent at /run/agent"
+  const std::string& name() const { return name_; }
   /// In words; empty when there simply is no agent.
-  const std::string& problem() const { return problem_; }
+  std::string problem() const { return problem_.empty() ? std::string{} : name_ + " " + problem_; }
+  /// The same, to be said of the agent: "did not answer in time".
+  const std::string& fault() const { return problem_; }
   std::string waiting_for() const;
 
 private:
@@ -86,7 +91,8 @@ private:
   std::vector<agent_key> keys_;
   bool listed_ = false;
   std::string told_state_;
-  std::string problem_;
+  std::string name_;
+  std::string problem_; ///< see `fault`
   std::chrono::milliseconds timeout_;
   agent_line line_;
   agent_queue::place place_;

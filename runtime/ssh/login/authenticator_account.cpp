@@ -41,7 +41,7 @@ void authenticator::machine::note_agent(considered_keys& to) const {
     return;
   const auto socket = from_agent(with_.agent_socket);
   if (!agent_.problem().empty())
-    return to.not_offered(socket, {}, agent_.problem(),
+    return to.not_offered(socket, {}, "it " + agent_.fault(),
                           "`ssh-add -l` shows whether it answers, and what it holds");
   if (agent_.waiting() && agent_.keys().empty())
     return to.not_offered(socket, {}, "its list of keys was not waited for");

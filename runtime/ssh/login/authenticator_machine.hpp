@@ -20,7 +20,8 @@ class authenticator::machine {
 public:
   machine(ssh_session session, std::string user, credentials with)
       : session_(session), user_(std::move(user)), with_(std::move(with)), banner_(session),
-        agent_(with_.agent, std::move(with_.connect), with_.agent_timeout, std::move(with_.line)),
+        agent_(with_.agent, std::move(with_.connect), with_.agent_timeout, std::move(with_.line),
+               with_.agent_socket),
         files_(offers_of_files(with_)) {}
 
   state step(time_point now);
@@ -60,8 +61,8 @@ private:
   bool answer_questions();
   /// Folds in what the server said to the current try.
   bool decide(int result);
-  bool set_aside(const std::string& why, const std::string& advice = {});
-  bool no_signature(const std::string& why, const std::string& advice = {});
+  bool set_aside(const std::string& why);
+  bool no_signature(const std::string& fault, const std::string& advice = {});
   bool link_broke();
   bool give_up();
   bool enter(phase next, std::string trying);

@@ -36,14 +36,13 @@ bool authenticator::machine::step_agent(time_point now) {
   case agent_talk::state::waiting:
     return false;
   case agent_talk::state::none:
-    return no_signature(agent_.problem());
+    return no_signature(agent_.fault());
   case agent_talk::state::ready:
     break;
   }
   if (agent_signer::refuses(agent_.signature_answer()))
-    return no_signature(
-        "the agent refused to sign: it asked and was denied (a key of ssh-add -c), or is locked",
-        "allow it when it asks, or unlock it by ssh-add -X");
+    return no_signature("refused to sign: it asked and was denied (a key of ssh-add -c), or is locked",
+                        "allow it when it asks, or unlock it by ssh-add -X");
   signer_->answer(agent_.signature_answer());
   phase_ = phase::agent_pass;
   return true;
@@ -71,17 +70,19 @@ bool authenticator::machine::answer_questions() {
 }
 
 /// Nothing was sent that the server would count: the next one.
-bool authenticator::machine::set_aside(const std::string& why, const std::string& advice) {
-  considered_.became(phase_ == phase::agent_signature ? key_fate::not_signed : key_fate::not_offered, why,
-                     advice);
-  attempts_.not_completed(trying_, why + (advice.empty() ? "" : "; " + advice));
+bool authenticator::machine::set_aside(const std::string& why) {
+  considered_.became(key_fate::not_offered, why);
+  attempts_.not_completed(trying_, why);
   return enter(phase::choosing, {});
 }
 
-bool authenticator::machine::no_signature(const std::string& why, const std::string& advice) {
+/// `fault`: the agent's. The account of the keys says which agent that is.
+bool authenticator::machine::no_signature(const std::string& fault, const std::string& advice) {
   if (unsigned_.empty() && !agent_.turn_missed())
     unsigned_ = trying_;
-  return set_aside(why, advice);
+  considered_.became(key_fate::not_signed, "the agent " + fault, advice);
+  attempts_.not_completed(trying_, agent_.name() + " " + fault + (advice.empty() ? "" : "; " + advice));
+  return enter(phase::choosing, {});
 }
 
 bool authenticator::machine::decide(int result) {
@@ -135,7 +136,7 @@ bool authenticator::machine::link_broke() {
   auto doing = "the link broke while waiting for " + waiting_for() + ": " +
                printable(link_end_in_words(ssh_get_error(session_)));
   if (!unsigned_.empty())
-    doing += "; the agent had not signed with " + unsigned_;
+    doing += "; " + agent_.name() + " had not signed with " + unsigned_;
   error_ = {ssh_stage::authenticate, signature_owed() ? ssh_failure::no_credentials : ssh_failure::reset,
             std::move(doing)};
   finish();
@@ -146,10 +147,12 @@ bool authenticator::machine::give_up() {
   const bool lists_nothing =
       with_.agent && agent_.problem().empty() && agent_.listed() && agent_.keys().empty();
   const std::string nothing = with_.files.empty() ? "no key file is there, and " : "";
-  error_ = attempts_.failure(
-      ssh_userauth_list(session_, nullptr),
-      hindrances(with_, lists_nothing ? nothing + agent_holds_nothing : agent_.problem()) + not_offered(),
-      with_.nothing_else);
+  error_ = attempts_.failure(ssh_userauth_list(session_, nullptr),
+                             hindrances(with_, lists_nothing ? nothing + agent_.name() + agent_holds_nothing
+                                               : unsigned_.empty() ? agent_.problem()
+                                                                   : std::string{}) +
+                                 not_offered(), // what was not signed says why
+                             with_.nothing_else);
   // The next try may have its turn.
   if (error_.kind == ssh_failure::no_credentials && agent_.turn_missed())
     error_.kind = ssh_failure::timed_out;

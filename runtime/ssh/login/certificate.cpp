@@ -128,13 +128,20 @@ std::string early_in_words(const certificate_parts& parts) {
   return "is not valid yet, but from " + in_words(parts.valid_after) + " on" + id_in_words(parts);
 }
 
-std::string why_not_valid(std::string_view blob) {
+validity validity_of(std::string_view blob) {
   const auto parts = parse_certificate(blob);
   const auto now = static_cast<std::uint64_t>(std::time(nullptr));
   if (!parts || (now + clocks_differ >= parts->valid_after && now < parts->valid_before))
+    return validity::now;
+  return now < parts->valid_before && now < parts->valid_after ? validity::later : validity::over;
+}
+
+std::string why_not_valid(std::string_view blob) {
+  const auto when = validity_of(blob);
+  if (when == validity::now)
     return {};
-  return now < parts->valid_before && now < parts->valid_after ? early_in_words(*parts)
-                                                               : expired_in_words(*parts);
+  const auto parts = *parse_certificate(blob);
+  return when == validity::later ? early_in_words(parts) : expired_in_words(parts);
 }
 
 bool near_its_end(const certificate_parts& parts, nanoseconds lead, system_clock::time_point now) {

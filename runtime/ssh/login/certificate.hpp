@@ -29,8 +29,11 @@ std::string expired_in_words(const certificate_parts& parts);
 /// "is not valid yet, but from … on (key id '…')": of one that is not.
 std::string early_in_words(const certificate_parts& parts);
 
-/// One of these, now; empty: it is valid, or no certificate. One that begins within some minutes is: clocks
-/// differ, and the server's counts.
+/// One that begins within some minutes is valid now: clocks differ, and the server's counts.
+enum class validity : std::uint8_t { now, later, over };
+/// Now, if it is no certificate.
+validity validity_of(std::string_view blob);
+/// One of the two above; empty: it is valid, or no certificate.
 std::string why_not_valid(std::string_view blob);
 
 /// Whether it has ended at this time, or ends within `lead`; not before half of its life is over.

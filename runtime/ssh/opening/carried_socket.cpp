@@ -10,30 +10,38 @@ namespace moorage {
 
 namespace {
 
-/// What somebody has to mend first: the jump host's own pool has tried what is worth a try.
-bool is_for_good(errc why) {
+/// What somebody has to mend first is told as what it is: the jump host's own pool has tried what is worth a
+/// try. Anything else may pass.
+ssh_failure failure_for(errc why) {
   switch (why) {
   case errc::auth_denied:
+    return ssh_failure::denied;
   case errc::no_credentials:
+    return ssh_failure::no_credentials;
   case errc::host_key_unknown:
+    return ssh_failure::host_key_unknown;
   case errc::host_key_changed:
+    return ssh_failure::host_key_changed;
   case errc::host_key_revoked:
+    return ssh_failure::host_key_revoked;
   case errc::known_hosts_unreadable:
+    return ssh_failure::known_hosts_unreadable;
   case errc::unknown_cluster:
+    return ssh_failure::name_not_found;
   case errc::channel_refused:
-    return true;
+    return ssh_failure::closed;
   default:
-    return false;
+    return ssh_failure::unreachable;
   }
 }
 
 } // namespace
 
-void carriage_note::end(const std::string& why, bool for_good) {
+void carriage_note::end(const failure& why) {
   if (ended_.load(std::memory_order_relaxed))
     return;
-  reason_ = why;
-  for_good_ = for_good;
+  reason_ = why.text;
+  kind_ = failure_for(why.code);
   ended_.store(true, std::memory_order_release);
 }
 
@@ -43,7 +51,7 @@ carried_socket::carried_socket(unique_fd far, std::shared_ptr<carriage_note> not
 void carried_socket::end(const failure& why) {
   if (!far_) // it has ended, and what is said now explains nothing
     return;
-  note_->end(why.text, is_for_good(why.code));
+  note_->end(why);
   close();
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "actors/carriage.hpp"
+#include "messages/ssh_error.hpp"
 #include "runtime/system/descriptors.hpp"
 
 namespace moorage {
@@ -25,16 +26,17 @@ public:
   /// It said no: so it is that one's failure.
   void refuse() { refused_.store(true, std::memory_order_release); }
   bool refused() const { return refused_.load(std::memory_order_acquire); }
-  /// The first reason stands. `for_good`: another try would be told the same.
-  void end(const std::string& why, bool for_good = false);
+  /// The first reason stands.
+  void end(const failure& why);
   bool ended() const { return ended_.load(std::memory_order_acquire); }
   /// Why it was ended; empty: it has not been, or by nobody's wish but the other machine's.
   std::string reason() const { return ended() ? reason_ : std::string{}; }
-  bool for_good() const { return ended() && for_good_; }
+  /// What the jump host's trouble is: no passing one, where another try would be told the same.
+  ssh_failure kind() const { return ended() ? kind_ : ssh_failure::none; }
 
 private:
-  std::string reason_;    ///< before `ended_`, and never again
-  bool for_good_ = false; ///< as that
+  std::string reason_;                   ///< before `ended_`, and never again
+  ssh_failure kind_ = ssh_failure::none; ///< as that
   std::atomic<bool> begun_{false};
   std::atomic<bool> asked_{false};
   std::atomic<bool> refused_{false};

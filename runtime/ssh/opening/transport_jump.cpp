@@ -76,10 +76,7 @@ void ssh_transport::mind_carrier() {
 ssh_error ssh_transport::jump_error() const {
   const bool begun = way_->note->begun();
   if (way_->note->ended())
-    return {stage(),
-            begun                    ? ssh_failure::reset
-            : way_->note->for_good() ? ssh_failure::closed
-                                     : ssh_failure::unreachable,
+    return {begun ? stage() : ssh_stage::connect, begun ? ssh_failure::reset : way_->note->kind(),
             destination_ + ": the jump host '" + way_->jump + "': " + way_->note->reason()};
   if (begun)
     return {};
