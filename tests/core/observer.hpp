@@ -74,7 +74,8 @@ public:
     std::vector<request_id> carriages; ///< connections of other clusters
     std::string waits_for;             ///< what a person has to do; empty: nothing
     time_point waits_until;
-    std::string hindered, trouble; ///< why its jump does not carry it; what its last try failed with
+    std::string hindered, trouble;  ///< why its jump does not carry it; what its last try failed with
+    bool trouble_as_before = false; ///< which waited for the like of what this one says that it waits for
 
     std::size_t in_use() const { return live.size() + asked.size(); }
     bool busy() const { return in_use() > 0 || !carriages.empty(); }

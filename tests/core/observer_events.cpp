@@ -172,6 +172,8 @@ void observer::hear(const connection_failed& event) {
   c.failed = now_;
   c.files = event.files;
   c.trouble = event.error.text;
+  c.trouble_as_before = event.error.kind == ssh_failure::timed_out ||
+                        (!settings_.jump.empty() && event.error.stage == ssh_stage::connect);
   failed_try(c, event.error);
 }
 

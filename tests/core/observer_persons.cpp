@@ -122,7 +122,8 @@ void observer::check_hindrances(time_point next_due) const {
     if (first == connections_.end())
       person_promise(!says("log-in is not"), "who waits to be carried is told of no log-in that is over");
     else // of the first opening
-      person_promise(says("log-in is not") && says(first->trouble) &&
+      person_promise(says("log-in is not") &&
+                         (says(first->trouble) || (first->trouble_as_before && !first->hindered.empty())) &&
                          (first->now != phase::trying || says(first->hindered)),
                      "who waits to be carried knows why its jump is not there yet");
   }
