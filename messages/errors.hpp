@@ -30,7 +30,8 @@ namespace moorage {
   row(cancelled, refused, "it was cancelled", \
       "The asker withdrew the request, or another order undid this one.") \
   row(auth_denied, refused, "the log-in was denied", \
-      "The server denied the log-in; latched. Mend the key files, which is seen when somebody asks, or reset the pool.") \
+      "The server denied the log-in; latched. Mend the key files, which is seen when somebody asks, or reset the pool. " \
+      "Behind a jump host that one's pool may be meant, as by the next codes: the text names it.") \
   row(host_key_unknown, refused, "the server's host key is not known", \
       "The server's host key is not known; latched. The text has the key and the command that accepts it.") \
   row(host_key_changed, refused, "the server shows another host key than the known one", \
@@ -63,13 +64,15 @@ namespace moorage {
   row(would_block_scheduler, failed, "a call that waits was made where none may wait", \
       "A blocking call was made on a thread of CAF's scheduler. Use the future, callback or message form there.") \
   row(exec_refused, refused, "the server refused to start the command", \
-      "The server refused to open a channel, though nothing else ran on the connection, or to start the command.") \
+      "The server refused to open a channel, though nothing else ran on the connection, or to start the command; or a jump " \
+      "host on the way forbids forwarding, which refuses an acquire.") \
   row(unknown_connection, failed, "there is no such connection", \
       "No such connection in this pool.") \
   row(invalid_request, failed, "the request makes no sense", \
       "The request itself makes no sense. The text says what is wrong with it.") \
   row(command_timeout, refused, "the command took too long", \
-      "The command took longer than its timeout and was given up. It may still run there; raise the timeout.") \
+      "The command took longer than its timeout and was given up. It may still run there, unless it was never sent; raise " \
+      "the timeout.") \
   row(host_key_revoked, refused, "the server's host key is revoked", \
       "A known_hosts file says that the server's key is revoked (@revoked); latched. Tell the site.") \
   row(known_hosts_unreadable, refused, "a file of known host keys cannot be read whole", \

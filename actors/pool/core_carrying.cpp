@@ -100,7 +100,7 @@ hindrance pool_core::why_not_carried() const {
   if (!openings_.empty()) {
     const auto& c = connections_.at(openings_.first());
     add("its log-in is not done (" + opening_in_words(c) +
-        (says_more(c.last_error, c.hindered, settings_.jump)
+        (says_more(c, settings_.jump, machines_.several())
              ? ", last failure: " + printable(in_words(c.last_error), hindrance_failure_max)
              : "") +
         ")");

@@ -47,8 +47,8 @@ std::string pool_core::in_words(opening_cause why, time_point now) const {
     const auto& c = connections_.at(openings_.first());
     return number(openings_.size()) + " being opened, as many as are needed (" + to_string(c.id) + ": " +
            (c.awaits_permit ? "waits for leave to log in" : opening_in_words(c)) +
-           (says_more(c.last_error, c.hindered, settings_.jump) ? ", last failure: " + in_words(c.last_error)
-                                                                : "") +
+           (says_more(c, settings_.jump, machines_.several()) ? ", last failure: " + in_words(c.last_error)
+                                                              : "") +
            (delay_.why.empty() ? "" : "; " + in_words(delay_)) + ")";
   }
   case opening_cause::full: {
@@ -85,7 +85,7 @@ connection_explanation pool_core::explained(const connection& c, time_point now)
   if (c.state == connection_state::opening)
     return told(standing::opening, opening_in_words(c) + ", for " + to_text(between(c.began, now)) +
                                        (c.awaits_permit ? "; it waits for leave to log in" : "") +
-                                       (says_more(c.last_error, c.hindered, settings_.jump)
+                                       (says_more(c, settings_.jump, machines_.several())
                                             ? "; last failure: " + in_words(c.last_error)
                                             : ""));
   if (c.state == connection_state::closing)

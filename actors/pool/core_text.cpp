@@ -36,7 +36,7 @@ bool pool_core::names_jump(const std::string& hindrance) const {
 
 std::string pool_core::opening_in_words(const connection& c) const {
   auto where = machines_.several() && !c.machine.empty() ? " at " + printable(c.machine) : std::string{};
-  auto last = says_more(c.last_error, c.hindered, settings_.jump) ? in_words(c.last_error) : std::string{};
+  auto last = says_more(c, settings_.jump, machines_.several()) ? in_words(c.last_error) : std::string{};
   auto why =
       c.hindered.empty() || last.find(c.hindered) != std::string::npos ? std::string{} : ": " + c.hindered;
   auto by = settings_.jump.empty() || names_jump(why) || names_jump(last)
@@ -87,7 +87,7 @@ std::string pool_core::situation() const {
   if (!openings_.empty()) {
     const auto& c = connections_.at(openings_.first());
     // Each cause once: what keeps the pool from trying, below, is mostly the same.
-    auto why = says_more(c.last_error, c.hindered, settings_.jump) ? in_words(c.last_error) : std::string{};
+    auto why = says_more(c, settings_.jump, machines_.several()) ? in_words(c.last_error) : std::string{};
     if (back_off_.hindrance(now_).text.find(why) != std::string::npos)
       why.clear();
     add(std::to_string(openings_.size()) + " opening (" + opening_in_words(c) +

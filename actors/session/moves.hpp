@@ -33,6 +33,7 @@ public:
     static const std::chrono::nanoseconds usual = cluster_settings{}.acquire_timeout;
     auto left = std::max((patience.count() < 0 ? usual : patience) - before_, std::chrono::nanoseconds{0});
     until_ = after(asked, left);
+    waits_until_ = patience.count() < 0 ? time_point::max() : until_;
   }
 
   /// Another connection may have a channel for it, where this one has none. The first is always asked for: a
@@ -41,7 +42,8 @@ public:
   bool may_go_on(time_point now) const { return made_ == 0 || (made_ < moves_max && now < until_); }
   void go_on() { ++made_; }
   std::uint32_t made() const { return made_; }
-  time_point until() const { return until_; }
+  /// When it is refused, if the pool has not said so; the end of a cluster's own patience its pool says.
+  time_point waits_until() const { return std::min(waits_until_, timeout_ends()); }
 
   /// What is left of the command's time-out for the connection that has it next, since it runs all the while;
   /// 0: it has none.
@@ -59,13 +61,19 @@ public:
       tell_whole_timeout(why, left_, timeout_);
   }
   std::chrono::milliseconds timeout() const { return timeout_; }
-  bool timed_out(time_point now) const { return timeout_.count() > 0 && after(asked_, timeout_) <= now; }
+  bool timed_out(time_point now) const { return timeout_ends() <= now; }
+  /// What it is refused with then, while it waits for another connection.
+  failure timed_out_waiting(time_point now, const failure& unsent) const {
+    return {errc::command_timeout, unsent.text + in_words(now, true) +
+                                       "; nor was there another connection within its timeout of " +
+                                       format_duration(timeout_)};
+  }
 
   /// What of its lease's patience is used up.
   std::chrono::nanoseconds waited(time_point now) const { return between(asked_, now) + before_; }
   /// The patience to ask another connection for: never longer than the command's own time-out lasts.
   std::chrono::nanoseconds patience(std::chrono::nanoseconds of_lease, time_point now) const {
-    auto ends = timeout_.count() > 0 ? after(asked_, timeout_) : time_point::max();
+    auto ends = timeout_ends();
     return ends < until_ ? between(now, ends) + waited(now) : of_lease;
   }
 
@@ -82,8 +90,13 @@ public:
 private:
   static constexpr std::uint32_t moves_max = 16;
 
+  time_point timeout_ends() const {
+    return timeout_.count() > 0 ? after(asked_, timeout_) : time_point::max();
+  }
+
   time_point asked_{};
-  time_point until_{};
+  time_point until_{}; ///< further moves begin
+  time_point waits_until_ = time_point::max();
   std::chrono::nanoseconds before_{0}; ///< of the patience, when the command was asked
   std::chrono::milliseconds timeout_{0};
   std::chrono::milliseconds left_{0}; ///< of that, when the last connection had it

@@ -51,7 +51,9 @@ std::optional<run_ended> one_shots::take(const acquire_refused& refusal) {
   --waiting_;
   auto& entry = found->second;
   auto why = refusal.reason;
-  if (entry.moves.made() > 0)
+  if (entry.moves.timed_out(state_.now()))
+    why = entry.moves.timed_out_waiting(state_.now(), entry.unsent);
+  else if (entry.moves.made() > 0)
     why.text = entry.unsent.text + entry.moves.in_words(state_.now(), true) +
                "; nor was there another connection: " + why.text;
   auto made = entry.moves.made();

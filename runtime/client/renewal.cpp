@@ -66,11 +66,12 @@ bool client_state::goes_on(std::uint64_t call, command& what, outcome& ended) {
 void client_state::park(std::uint64_t call, command& what, held_lease& held) {
   what.parked = true;
   // Given up for a better one, it waits no longer than its patience, whoever is asked for that. (The pool
-  // says so itself, and more, but for a cluster's own patience, which a node begins anew.)
+  // says so itself, and more.)
   auto now = self_->clock().now();
-  what.parked_until = lacks_channel(what.unsent.code) ? std::max(what.moves.until(), now) + pool_word_time
-                      : held.lost                     ? time_point::max()
-                                                      : now + pool_word_time;
+  auto until = lacks_channel(what.unsent.code) ? std::max(what.moves.waits_until(), now)
+               : held.lost                     ? time_point::max()
+                                               : now;
+  what.parked_until = moorage::after(until, pool_word_time);
   held.parked.push_back(call);
   if (!std::exchange(watching_parked_, true))
     after(parked_interval, [](client_state& client) { client.watch_parked(); });
@@ -102,7 +103,7 @@ void client_state::renew(const lease_key& lease, held_lease& held) {
   auto now = self_->clock().now();
   auto by = [this](std::uint64_t call) -> const command_moves& { return find_command(call)->moves; };
   auto most = *std::max_element(held.parked.begin(), held.parked.end(),
-                                [&by](auto a, auto b) { return by(a).until() < by(b).until(); });
+                                [&by](auto a, auto b) { return by(a).waits_until() < by(b).waits_until(); });
   held.waited = by(most).waited(now);
   request.patience = by(most).patience(held.asked.patience, now);
   auto take = [this, lease](asked_acquire& asked, result<machine_grant> grant) {
@@ -156,6 +157,8 @@ void client_state::refuse_parked(held_lease& held, const failure& more) {
     cause.text += what->moves.in_words(now, true) + more.text;
     if (more.code != errc::none)
       cause.code = more.code;
+    if (what->moves.timed_out(now))
+      cause = what->moves.timed_out_waiting(now, what->unsent);
     end(call, {outcome_kind::never_sent, 0, {}, std::move(cause)});
   }
 }
@@ -172,14 +175,13 @@ void client_state::watch_parked() {
         continue;
       auto cause = what->unsent;
       if (what->moves.timed_out(now))
-        cause = {errc::command_timeout, cause.text +
-                                            "; nor was there another connection within its timeout of " +
-                                            format_duration(what->moves.timeout())};
+        cause = what->moves.timed_out_waiting(now, cause);
       else if (what->parked_until > now) {
         held.parked.push_back(call);
         continue;
+      } else {
+        cause.text += what->moves.in_words(now, true);
       }
-      cause.text += what->moves.in_words(now, true);
       end(call, {outcome_kind::never_sent, 0, {}, std::move(cause)});
     }
     watching_parked_ = watching_parked_ || !held.parked.empty();

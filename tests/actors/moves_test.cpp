@@ -1,6 +1,8 @@
 // How long what was never sent goes from one connection to the next: the same for a lease's commands,
 // embedded and through a node, and for those that bring no lease.
 #include <catch2/catch.hpp>
+#include <map>
+#include <memory>
 #include <numeric>
 
 #include "actors/session/moves.hpp"
@@ -30,13 +32,13 @@ void hang_after_log_in(scripted_network& network) {
 
 end_of_command ran(client_world& world, std::chrono::milliseconds timeout = {},
                    std::chrono::nanoseconds time = 3min) {
-  end_of_command result;
+  auto result = std::make_shared<end_of_command>();
   auto began = world.now();
-  world.held.back().async().run(order_to_run(timeout)).then([&](exec_result finished) {
-    result = {std::move(finished.ended), world.now() - began};
+  world.held.back().async().run(order_to_run(timeout)).then([&world, result, began](exec_result finished) {
+    *result = {std::move(finished.ended), world.now() - began};
   });
   world.pass(time);
-  return result;
+  return *result;
 }
 
 /// The same of a command without a lease.
@@ -98,6 +100,16 @@ TEST_CASE("a cluster's own patience bounds the moves of a command as one that wa
     hang_after_log_in(*world.network);
     world.ask(default_patience);
     check_never_sent(ran(world), 28s, 33s);
+  }
+  // And where that is another than usual, its wait for one more connection.
+  for (std::chrono::seconds own : {10s, 120s}) {
+    auto cluster = plain_cluster(1);
+    cluster.acquire_timeout = own;
+    client_world world{cluster};
+    world.ask(default_patience);
+    world.network->close_at_command = {0};
+    world.network->open_hangs = true;
+    check_never_sent(ran(world), own - 1s, own + 2s);
   }
   virtual_world world{plain_cluster(50)};
   hang_after_log_in(*world.network);
@@ -173,7 +185,34 @@ TEST_CASE("a command's own time-out bounds its wait for another connection, with
       what = ran_once(world, 1h, 5s);
     }
     check_never_sent(what, 4900ms, 5300ms);
+    CHECK(what.ended->cause.code == errc::command_timeout);
   }
+}
+
+TEST_CASE("one command's short time-out is no bound of the others that wait with it") {
+  client_world world{plain_cluster(1)};
+  world.ask(10s);
+  world.network->close_at_command = {0};
+  world.network->open_hangs = true;
+  std::map<std::chrono::nanoseconds, end_of_command> all;
+  auto began = world.now();
+  for (std::chrono::milliseconds timeout : {0ms, 1000ms})
+    world.held.back().async().run(order_to_run(timeout)).then([&, timeout](exec_result finished) {
+      all[timeout] = {std::move(finished.ended), world.now() - began};
+    });
+  world.pass(1min);
+  check_never_sent(all[1s], 900ms, 1300ms);
+  check_never_sent(all[0s], 9s, 12s);
+}
+
+TEST_CASE("a patience without end is no time that has passed") {
+  client_world world{plain_cluster(50)};
+  hang_after_log_in(*world.network);
+  world.ask(std::chrono::nanoseconds::max());
+  auto what = ran(world, {}, 20s);
+  CHECK_FALSE(what.ended);
+  world.held.back().async().release().detach();
+  world.pass(10s);
 }
 
 TEST_CASE("what a command is refused that goes to no other connection has the code of what keeps it") {
@@ -190,7 +229,7 @@ TEST_CASE("what a command is refused that goes to no other connection has the co
 TEST_CASE("what a lease was waited for counts less the longer it has been held") {
   const time_point start{1h};
   auto until = [&](std::chrono::nanoseconds waited, std::chrono::nanoseconds held) {
-    return command_moves{start, 10s, waited, held, {}}.until() - start;
+    return command_moves{start, 10s, waited, held, {}}.waits_until() - start;
   };
   CHECK(until(0s, 0s) == 10s);
   CHECK(until(4s, 0s) == 6s);

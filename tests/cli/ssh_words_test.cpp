@@ -76,7 +76,8 @@ TEST_CASE("of ssh's options the first value counts, wherever it stands") {
   CHECK(read({"b@h", "-l", "a"}) == "b@h");
   // Of letters that ssh does not ask whether they were given, the last.
   CHECK(read({"-4", "-6", "-oAddressFamily=inet", "h"}) == "h | address_family=inet6");
-  CHECK(read({"-i", "a", "-o", "IdentityFile=b", "-oIdentityFile=none", "h"}) == "h | -i a | key b");
+  CHECK(read({"-i", "a", "-o", "IdentityFile=b", "-oIdentityFile=none", "h"}) ==
+        "h | -i a | key b | key none");
 }
 
 TEST_CASE("options of ssh_config are read in each way of writing, and become settings") {

@@ -198,6 +198,17 @@ TEST_CASE("why a jump host carries nothing is told to whoever waits behind it") 
     runtime rt{quiet_configuration({behind(inner, "inner")})};
     CHECK_THAT(rt.try_acquire("inner", 20s).error().text,
                Contains("the jump host 'gate'") && Contains("no cluster 'gate'"));
+    CHECK(rt.pool("inner")->counters.open_failures == 1);
+  }
+  SECTION("since one before that forbids forwarding") {
+    support::real_sshd strict{{.config = {"AllowTcpForwarding no"}}}, second;
+    auto between = settings_for(second, "second");
+    between.jump = gate;
+    auto last = settings_for(inner, "inner");
+    last.jump = "second";
+    runtime rt{quiet_configuration({settings_for(strict, gate), between, last})};
+    CHECK(rt.try_acquire("inner", 20s).error().code == errc::exec_refused);
+    CHECK(rt.pool("inner")->counters.open_failures == 1);
   }
   SECTION("since its host key is another") {
     outer.change_host_keys();

@@ -175,9 +175,10 @@ bool authenticator::machine::choose_agent_key(bool named_certificates_alone) {
         continue;
       }
       // A server would deny it, and count that; the key by itself is another offer.
-      if (auto why = why_not_valid(offer.shown); !why.empty()) {
+      const auto valid = validity_of(offer.shown);
+      if (auto why = why_not_valid(offer.shown, valid); !why.empty()) {
         considered_.not_offered(from, describe(known.get()), "the certificate " + why,
-                                validity_of(offer.shown) == validity::later
+                                valid == validity::later
                                     ? "wait until it is valid, or set this machine's clock right"
                                     : "ask for a new one");
         with_.problems.push_back(describe(known.get()) + " (agent" + offer.from +

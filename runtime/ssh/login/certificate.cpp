@@ -136,8 +136,7 @@ validity validity_of(std::string_view blob) {
   return now < parts->valid_before && now < parts->valid_after ? validity::later : validity::over;
 }
 
-std::string why_not_valid(std::string_view blob) {
-  const auto when = validity_of(blob);
+std::string why_not_valid(std::string_view blob, validity when) {
   if (when == validity::now)
     return {};
   const auto parts = *parse_certificate(blob);

@@ -33,8 +33,8 @@ std::string early_in_words(const certificate_parts& parts);
 enum class validity : std::uint8_t { now, later, over };
 /// Now, if it is no certificate.
 validity validity_of(std::string_view blob);
-/// One of the two above; empty: it is valid, or no certificate.
-std::string why_not_valid(std::string_view blob);
+/// The words of such a validity, one of the two above; empty: it is valid.
+std::string why_not_valid(std::string_view blob, validity when);
 
 /// Whether it has ended at this time, or ends within `lead`; not before half of its life is over.
 bool near_its_end(const certificate_parts& parts, std::chrono::nanoseconds lead,

@@ -26,9 +26,10 @@ ssh_failure failure_for(errc why) {
     return ssh_failure::host_key_revoked;
   case errc::known_hosts_unreadable:
     return ssh_failure::known_hosts_unreadable;
-  case errc::unknown_cluster:
-    return ssh_failure::name_not_found;
+  case errc::unknown_cluster: // no name for a resolver, which may be down
+    return ssh_failure::protocol;
   case errc::channel_refused:
+  case errc::exec_refused: // by a jump host before that one
     return ssh_failure::closed;
   default:
     return ssh_failure::unreachable;
