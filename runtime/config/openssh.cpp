@@ -145,17 +145,19 @@ failure take_over(cluster_config& target, const asked& ssh, const both_answers& 
   // A way of its own stands in the place of ssh's way there.
   auto own_way = !target.settings.jump.empty() || said_elsewhere(target, "jump") ||
                  said_elsewhere(target, "proxy_command");
+  const auto own_keys = said_elsewhere(target, "key_files");
   auto result = target;
   for (const auto& [name, value] : reading.settings) {
     if (said_elsewhere(target, name) || (name == "proxy_command" && own_way) ||
-        (name == "host" && !target.settings.hosts.empty()))
+        (name == "host" && !target.settings.hosts.empty()) ||
+        (name == "agent" && own_keys && reading.agent_off_for_keys)) // there are some that it may show
       continue;
     find_cluster_field(name)->set(result.settings, value);
     result.note_origin(name, {setting_origin::source::ssh_config, 0});
   }
   result.not_followed = std::move(reading.not_followed);
   result.complaints = answers.with_files.complaints;
-  if (!said_elsewhere(target, "key_files")) {
+  if (!own_keys) {
     result.named_by = std::move(reading.named_by);
     result.passed_over = std::move(reading.passed_over);
   }
