@@ -8,6 +8,7 @@
 
 #include <sys/stat.h>
 
+#include "tests/cli/another_user.hpp"
 #include "tests/cli/clusters.hpp"
 #include "tests/support/any_key.hpp"
 #include "tests/support/raw_peer.hpp"
@@ -162,6 +163,8 @@ TEST_CASE(
 TEST_CASE("a process that may start too few threads says so, whatever the number, and ends by itself") {
   if (!std::string{MOORAGE_SANITIZE}.empty())
     return; // a sanitizer has threads of its own
+  if (!may_become_others())
+    return;
   home_with_cluster home;
   const auto folder = home.folder.path();
   std::filesystem::permissions(folder, std::filesystem::perms{0755});
