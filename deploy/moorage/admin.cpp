@@ -161,7 +161,8 @@ event_filter wanted_events(const admin_options& from) {
 /// Clusters that are registered while events are followed have names, too.
 void name_event(event_record& event, names_shown& names, std::set<std::string>& unknown, runtime& node) {
   if (!event.cluster.empty() && names.find(event.cluster) == nullptr && unknown.insert(event.cluster).second)
-    names = ask_for_names(node);
+    if (auto now = ask_for_names(node); !now.known().empty()) // else it did not answer
+      names = std::move(now);
   name_as_written(event, names);
 }
 

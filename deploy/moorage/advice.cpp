@@ -141,7 +141,8 @@ std::string admin_command(const options& from, const std::string& action, const 
 refusal_told tell_refusal(const options& from, const failure& reason, pools_at_hand& reached,
                           std::optional<names_shown> names) {
   refusal_told told{reason};
-  if (reason.code == errc::node_lost || reason.code == errc::no_node)
+  // Whoever just did not answer is asked nothing more.
+  if (reason.code == errc::node_lost || reason.code == errc::no_node || reason.code == errc::request_timeout)
     return told;
   if (!names)
     names = ask_for_names(*reached.pools);

@@ -32,7 +32,7 @@ void add_keys(findings& found, const std::vector<event_record>& events, const st
 }
 
 /// Of the steps from `begin` on, which are one try's and end with its failure.
-void tell_once(std::vector<finding>& steps, std::size_t begin) {
+void fold_repeated(std::vector<finding>& steps, std::size_t begin) {
   auto tried = steps.begin() + static_cast<std::ptrdiff_t>(begin);
   const auto& last = steps.back();
   auto before = std::find_if(std::make_reverse_iterator(tried), steps.rend(),
@@ -75,7 +75,7 @@ void add_openings(findings& found, const std::vector<event_record>& events, cons
                           : words_of(event.error.stage) + ": " + words_of(event.error.kind);
     found.steps.push_back(
         {"try failed", {}, event.text, true, hop, {}, told ? what : what + ": " + event.error.text});
-    tell_once(found.steps, before);
+    fold_repeated(found.steps, before);
   }
 }
 

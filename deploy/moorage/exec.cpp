@@ -310,7 +310,7 @@ ending run_exec(const options& from) {
   return config ? run_command(from, *config) : ending{exec_failed, 0};
 }
 
-static ending run_told(const options& from, const configuration& config) {
+ending run_command(const options& from, const configuration& config) {
   // edge: the signals' thread asks.
   std::atomic<bool> sent = false;
   signal_manners manners;
@@ -330,6 +330,7 @@ static ending run_told(const options& from, const configuration& config) {
       complain("warning: " + each);
   tell_not_followed(from, from.exec.not_followed);
   if (!reached.pools) {
+    finish_telling();
     if (signals.caught() != 0) {
       complain(name_as_called(from) + ": interrupted; the command did not run");
       return {exec_failed, signals.caught()};
@@ -344,19 +345,12 @@ static ending run_told(const options& from, const configuration& config) {
   if (!from.exec.note.empty())
     complain(from.exec.note);
   auto end = work(from, config, reached, signals, sent, std::move(request));
+  finish_telling();
   // All that a node was owed it has answered, and the link's end tells it the rest; to take an actor system
   // apart would take as long again as all before.
-  if (reached.of_node) {
-    finish_telling();
+  if (reached.of_node)
     end_at_once(end);
-  }
   reached.pools->stop();
-  return end;
-}
-
-ending run_command(const options& from, const configuration& config) {
-  auto end = run_told(from, config);
-  finish_telling();
   return end;
 }
 

@@ -181,8 +181,7 @@ failure find_host(const ssh_call& call, configuration& config, cluster_config& b
   note_words(call, meant);
   auto wrong = ask_openssh(config, meant, stop);
   meant.settings.ssh_host = base.settings.ssh_host;
-  return wrong.code == errc::local_failure ? failure{}
-                                           : wrong; // where there is no ssh there are no files of it
+  return wrong.code == errc::local_failure && has_no_openssh_files(meant.settings) ? failure{} : wrong;
 }
 
 /// The cluster that is meant, in the configuration under the name of its pool, which is another for each set

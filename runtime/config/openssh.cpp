@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <future>
-#include <thread>
+#include <system_error>
 
 #include <arpa/inet.h>
 #include <unistd.h>
@@ -59,9 +59,18 @@ struct both_answers {
   openssh_answer without;
 };
 
+/// At the same time, or, where this process may have no more threads, once it is waited for.
+template <class Work>
+auto beside(Work work) {
+  try {
+    return std::async(std::launch::async, work);
+  } catch (const std::system_error&) {
+    return std::async(std::launch::deferred, work);
+  }
+}
+
 both_answers ask_both(const openssh_question& host, const std::string& file, const std::stop_token& stop) {
-  auto other =
-      std::async(std::launch::async, [&] { return ask_openssh_about(host, "none", openssh_patience, stop); });
+  auto other = beside([&] { return ask_openssh_about(host, "none", openssh_patience, stop); });
   both_answers result;
   result.with_files = ask_openssh_about(host, file, openssh_patience, stop);
   result.without = other.get();
@@ -145,17 +154,19 @@ failure take_over(cluster_config& target, const asked& ssh, const both_answers& 
   // A way of its own stands in the place of ssh's way there.
   auto own_way = !target.settings.jump.empty() || said_elsewhere(target, "jump") ||
                  said_elsewhere(target, "proxy_command");
+  const auto own_keys = said_elsewhere(target, "key_files");
   auto result = target;
   for (const auto& [name, value] : reading.settings) {
     if (said_elsewhere(target, name) || (name == "proxy_command" && own_way) ||
-        (name == "host" && !target.settings.hosts.empty()))
+        (name == "host" && !target.settings.hosts.empty()) ||
+        (name == "agent" && own_keys && reading.agent_off_for_keys)) // there are some that it may show
       continue;
     find_cluster_field(name)->set(result.settings, value);
     result.note_origin(name, {setting_origin::source::ssh_config, 0});
   }
   result.not_followed = std::move(reading.not_followed);
   result.complaints = answers.with_files.complaints;
-  if (!said_elsewhere(target, "key_files")) {
+  if (!own_keys) {
     result.named_by = std::move(reading.named_by);
     result.passed_over = std::move(reading.passed_over);
   }
@@ -202,7 +213,7 @@ openssh_answer ask_openssh_about(const openssh_question& about, const std::strin
     text +=
         " (a Match exec in its files, a host name that is looked up for them, or a file of theirs does not "
         "answer)";
-  if (!said.begun)
+  if (said.missing)
     text += " (ssh -G reads it; install OpenSSH's client, or set host and the rest in the configuration)";
   result.problem = {said.begun ? errc::invalid_settings : errc::local_failure, std::move(text)};
   return result;
@@ -233,6 +244,13 @@ failure ask_openssh(const configuration& from, cluster_config& cluster, const st
   return wrong.code != errc::none || hops.empty() ? wrong : proxy_jumps{from, stop}.lead(cluster, hops);
 }
 
+bool has_no_openssh_files(const cluster_settings& settings) {
+  auto file = file_of(settings);
+  auto is_there = [](const std::string& name) { return access(name.c_str(), F_OK) == 0; };
+  return file.empty() ? !is_there(expand_home("~/.ssh/config")) && !is_there("/etc/ssh/ssh_config")
+                      : file == "none";
+}
+
 failure go_by_jumps(const configuration& from, cluster_config& cluster, const std::string& hops,
                     const std::stop_token& stop) {
   return proxy_jumps{from, stop}.lead_by(cluster, hops);
@@ -244,10 +262,12 @@ std::vector<config_problem> ask_openssh(configuration& of, const std::stop_token
   std::vector<failure> wrong(count);
   std::vector<std::string> hops(count);
   for (std::size_t from = 0; from < count; from += asked_at_once) {
-    std::vector<std::jthread> asking;
+    std::vector<std::future<void>> asking;
     for (auto i = from; i < std::min(from + asked_at_once, count); ++i)
       if (!of.clusters[i].settings.ssh_host.empty() && !of.clusters[i].asked_openssh)
-        asking.emplace_back([&, i] { wrong[i] = ask_openssh_alone(of.clusters[i], hops[i], stop); });
+        asking.push_back(beside([&, i] { wrong[i] = ask_openssh_alone(of.clusters[i], hops[i], stop); }));
+    for (auto& each : asking)
+      each.get();
   }
   // One jump after another: it is the same one for most.
   proxy_jumps jumps{of, stop};
@@ -287,14 +307,15 @@ failure find_cluster(const configuration& from, const std::string& name, cluster
   auto host = from.defaults;
   host.settings.name = host.settings.ssh_host = name;
   auto file = file_of(host.settings);
-  auto other = std::async(std::launch::async,
-                          [&] { return ask_openssh_about({nobody}, file, openssh_patience, stop); });
+  auto other = beside([&] { return ask_openssh_about({nobody}, file, openssh_patience, stop); });
   auto answers = ask_both({name}, file, stop);
   auto of_nobody = other.get();
   for (const auto* each : {&answers.with_files, &answers.without, &of_nobody})
     if (each->problem.code != errc::none) {
-      if (address) // where there is no ssh there are no files of it
-        return each->problem.code == errc::local_failure ? failure{} : each->problem;
+      if (address)
+        return each->problem.code == errc::local_failure && has_no_openssh_files(host.settings)
+                   ? failure{}
+                   : each->problem;
       // ssh is there, and what is wrong with its files comes before what may be no matter.
       if (each->problem.code != errc::local_failure)
         return {each->problem.code, each->problem.text + "; and there is " + unknown.text};

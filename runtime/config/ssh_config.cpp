@@ -163,7 +163,8 @@ private:
   void read_keys() {
     auto agent = said("identityagent");
     auto named = agent.starts_with('$') ? environment(agent.substr(1).c_str()) : agent;
-    if (agent == "none" || (named.empty() && !agent.empty())) // as ssh, which asks no other one then
+    const auto agent_off = agent == "none" || (named.empty() && !agent.empty());
+    if (agent_off) // as ssh, which asks no other one then
       set("agent", false, "identityagent");
     else if (agent.starts_with('$'))
       set("agent_socket", named, "identityagent");
@@ -199,8 +200,10 @@ private:
         result_.named_by.emplace_back(
             each, named_as(lacks_usual && files == &keys ? "IdentitiesOnly, without a usual key," : option));
     keys.insert(keys.end(), certificates.begin(), certificates.end());
-    if (only && none_wanted)
-      set("agent", false, "identitiesonly"); // nor may it show a key that nobody named
+    if (only && none_wanted && !agent_off) { // nor may it show a key that nobody named
+      set("agent", false, "identitiesonly");
+      result_.agent_off_for_keys = true;
+    }
     if (keys.empty() && differs("identityfile"))
       keys.emplace_back(no_key_file);
     if (!keys.empty())

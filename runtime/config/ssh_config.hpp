@@ -40,6 +40,8 @@ struct ssh_config_reading {
   std::vector<std::string> not_followed = {};
   std::vector<std::pair<std::string, std::string>> named_by = {}; ///< as a cluster's (runtime/config.hpp)
   std::vector<std::string> passed_over = {};                      ///< likewise
+  bool agent_off_for_keys =
+      false;                     ///< `agent` is, since no key is named that it may show, and for nothing else
   std::string wrong = {};        ///< why the host cannot be a cluster; empty: it can
   std::string wrong_option = {}; ///< what of the files it is about, in lower case; empty: nothing there
 };

@@ -40,8 +40,12 @@ std::string option_of(std::string_view line) {
   return name.starts_with('#') ? std::string{} : lower_case(name);
 }
 
+bool has(const std::vector<std::string>& all, std::string_view text) {
+  return std::find(all.begin(), all.end(), text) != all.end();
+}
+
 void add_once(std::vector<std::string>& to, std::string_view text) {
-  if (std::find(to.begin(), to.end(), text) == to.end())
+  if (!has(to, text))
     to.emplace_back(text);
 }
 
@@ -54,9 +58,16 @@ std::string somewhere_in(const std::string& file) {
 
 ssh_files_read files_ssh_read(const std::string& said) {
   constexpr std::string_view debug = "debug1: ", reads = "Reading configuration data ",
-                             applies = ": Applying options for ";
+                             applies = ": Applying options for ",
+                             at_length = "debug3: ", includes = ": Including file ", depth = " depth ",
+                             idly = " (parse only)";
+  std::vector<std::string> in_force;
   ssh_files_read result;
   each_line(said, [&](std::string_view line) {
+    if (auto at = line.find(includes); line.starts_with(at_length) && at != std::string_view::npos) {
+      auto file = line.substr(at + includes.size());
+      add_once(file.ends_with(idly) ? result.idle : in_force, file.substr(0, file.rfind(depth)));
+    }
     if (!line.starts_with(debug))
       return;
     line.remove_prefix(debug.size());
@@ -65,6 +76,9 @@ ssh_files_read files_ssh_read(const std::string& said) {
     else if (auto at = line.find(applies); at != std::string_view::npos)
       add_once(result.applied, line.substr(0, at));
   });
+  if (!result.files.empty()) // included by nobody
+    in_force.push_back(result.files.front());
+  std::erase_if(result.idle, [&](const auto& each) { return has(in_force, each); });
   return result;
 }
 
@@ -79,7 +93,7 @@ std::vector<std::string> lines_with(const std::string& option, const std::string
     if (name == "match")
       counts = true;
     else if (name == "host")
-      counts = std::find(applied.begin(), applied.end(), place) != applied.end();
+      counts = has(applied, place);
     else if (counts && name == option)
       result.push_back(std::move(place));
   });
@@ -89,10 +103,12 @@ std::vector<std::string> lines_with(const std::string& option, const std::string
 std::string where_it_stands(const openssh_question& about, const std::string& file, const std::string& option,
                             const std::stop_token& stop) {
   auto words = words_for_openssh(about, file);
-  words.insert(words.begin() + 1, "-v"); // which comes before a LogLevel of the files
+  words.insert(words.begin() + 1, "-vvv"); // which comes before a LogLevel of the files
   const auto read = files_ssh_read(output_of(words, openssh_patience, stop).error_output);
   std::vector<std::string> found;
   for (const auto& each : read.files) {
+    if (has(read.idle, each))
+      continue;
     std::string text; // of a pipe there is none: ssh has read it to its end
     if (read_config_text(each, text).empty())
       for (auto& line : lines_with(option, each, text, read.applied))

@@ -10,11 +10,13 @@
 
 namespace moorage {
 
-/// Of what `ssh -G -v` says on its standard error: the files that it read, each once, and the Hosts of theirs
-/// that it applied, as "FILE line N".
+/// Of what `ssh -G -vvv` says on its standard error: the files that it read, each once, the Hosts of theirs
+/// that it applied, as "FILE line N", and the files of which nothing holds, since each Include of theirs
+/// stands under a Host or Match that was not applied.
 struct ssh_files_read {
   std::vector<std::string> files;
   std::vector<std::string> applied;
+  std::vector<std::string> idle;
 };
 ssh_files_read files_ssh_read(const std::string& said);
 

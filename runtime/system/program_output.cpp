@@ -128,6 +128,7 @@ program_output output_of(const std::vector<std::string>& words, std::chrono::mil
   }
   pid_t pid = -1;
   if (auto failed = spawn(words, out.theirs.get(), err.theirs.get(), pid); failed != 0) {
+    result.missing = failed == ENOENT;
     result.problem = words[0] + " could not be run: " + std::strerror(failed);
     return result;
   }

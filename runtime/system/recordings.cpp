@@ -4,16 +4,15 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
-#include <filesystem>
 #include <string_view>
 
 #include <fcntl.h>
 #include <moorage/version.hpp>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/system/account.hpp"
 #include "runtime/system/descriptors.hpp"
+#include "runtime/system/own_folder.hpp"
 
 namespace moorage {
 
@@ -40,31 +39,26 @@ std::string file_name(const recording_header& header) {
   return name + "-" + std::string{text, size} + "." + fraction + "Z" + std::string{ending};
 }
 
-failure make_folder(const std::string& folder) {
-  std::error_code failed;
-  std::filesystem::create_directories(std::filesystem::path{folder}.parent_path(), failed);
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-    return cannot(folder, errno);
-  struct stat facts {};
-  if (::stat(folder.c_str(), &facts) != 0)
-    return cannot(folder, errno);
-  if (!S_ISDIR(facts.st_mode) || facts.st_uid != ::geteuid() || (facts.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-    return {errc::local_failure, "cannot write the recording: " + folder + " is no folder of ours alone"};
+failure open_folder(const std::string& folder, unique_fd& held) {
+  if (auto wrong = open_own_folder(folder, held); !wrong.empty())
+    return {errc::local_failure, "cannot write the recording: " + wrong};
   std::size_t recordings = 0;
-  for (const auto& entry : std::filesystem::directory_iterator{folder, failed})
-    recordings += entry.path().native().ends_with(ending);
+  for (const auto& each : names_in(held))
+    recordings += each.ends_with(ending);
   if (recordings >= recordings_max)
     return {errc::local_failure, "cannot write the recording: there are " + std::to_string(recordings) +
                                      " in " + folder + " already; remove those that nobody needs"};
   return {};
 }
 
-failure write_file(const std::string& folder, const std::string& path, const recording& what) {
-  if (auto wrong = make_folder(folder); wrong.code != errc::none)
+failure write_file(const std::string& folder, const std::string& name, const recording& what) {
+  unique_fd held;
+  if (auto wrong = open_folder(folder, held); wrong.code != errc::none)
     return wrong;
-  unique_fd file{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+  unique_fd file{
+      ::openat(held.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
   if (!file)
-    return cannot(path, errno);
+    return cannot(folder + "/" + name, errno);
   auto bytes = to_bytes(what);
   for (std::string_view left = bytes; !left.empty();) {
     auto written = ::write(file.get(), left.data(), left.size());
@@ -72,8 +66,8 @@ failure write_file(const std::string& folder, const std::string& path, const rec
       continue;
     if (written <= 0) {
       auto why = written == 0 ? ENOSPC : errno;
-      ::unlink(path.c_str());
-      return cannot(path, why);
+      ::unlinkat(held.get(), name.c_str(), 0);
+      return cannot(folder + "/" + name, why);
     }
     left.remove_prefix(static_cast<std::size_t>(written));
   }
@@ -128,7 +122,8 @@ std::unique_ptr<recording_file> begin_recording_file(const std::string& folder, 
     return std::make_unique<nowhere>();
   }
   what.header.version = MOORAGE_VERSION;
-  auto path = folder + "/" + file_name(what.header);
+  auto name = file_name(what.header);
+  auto path = folder + "/" + name;
   // Threads apart from those of the cluster's log-ins, which may be what hangs.
   blocking_call call{"recordings of " + what.header.cluster, "writing " + path};
   auto answered = std::make_shared<answer>();
@@ -136,7 +131,7 @@ std::unique_ptr<recording_file> begin_recording_file(const std::string& folder, 
   auto told = [answered, wake = std::move(wake)] { wake(); };
   *answered = threads.ask(
       std::move(call),
-      [folder, path, what = std::move(what)](const abandonment&) { return write_file(folder, path, what); },
+      [folder, name, what = std::move(what)](const abandonment&) { return write_file(folder, name, what); },
       std::move(told));
   return std::make_unique<file_on_its_way>(path, std::move(answered));
 }

@@ -8,6 +8,7 @@
 
 #include <sys/stat.h>
 
+#include "tests/cli/another_user.hpp"
 #include "tests/cli/clusters.hpp"
 #include "tests/support/any_key.hpp"
 #include "tests/support/raw_peer.hpp"
@@ -162,11 +163,13 @@ TEST_CASE(
 TEST_CASE("a process that may start too few threads says so, whatever the number, and ends by itself") {
   if (!std::string{MOORAGE_SANITIZE}.empty())
     return; // a sanitizer has threads of its own
+  if (!may_become_others())
+    return;
   home_with_cluster home;
   const auto folder = home.folder.path();
   std::filesystem::permissions(folder, std::filesystem::perms{0755});
-  std::ofstream{home.folder / "one.toml"}
-      << "[clusters.one]\nhost = \"127.0.0.1\"\nport = 1\nuser = \"me\"\n";
+  std::ofstream{home.folder / "one.toml"} << "[clusters.one]\nhost = \"127.0.0.1\"\nport = 1\nuser = \"me\"\n"
+                                          << "[clusters.two]\nssh_host = \"two\"\nuser = \"me\"\n";
   for (int limit = 1; limit <= 16; ++limit) {
     CAPTURE(limit);
     auto limited = [&](const std::string& words) {
@@ -191,6 +194,12 @@ TEST_CASE("a process that may start too few threads says so, whatever the number
     if (limit == 1)
       for (const auto& each : ended)
         CHECK_THAT(each.error_output, Contains("may start only 0 more threads"));
+    // Which asks ssh first, whom a process that may start nothing cannot ask.
+    const auto of_host = limited("exec two -- true");
+    CAPTURE(of_host.error_output);
+    CHECK(of_host.signal == 0);
+    CHECK(of_host.code == 255);
+    CHECK_THAT(of_host.error_output, Contains("two"));
   }
 }
 

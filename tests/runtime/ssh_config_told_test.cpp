@@ -117,6 +117,20 @@ TEST_CASE("the lines of an option: not those of other Hosts, nor of remarks, and
                      "b\r\ndebug1: Reading configuration data /f\r\nReading configuration data /g\n");
   CHECK(read.files == std::vector<std::string>{"/f"});
   CHECK(read.applied == std::vector<std::string>{"/f line 5"});
+  CHECK(read.idle.empty());
+}
+
+TEST_CASE("the lines of an option are not those of a file that no Host in force includes") {
+  hosts_told hosts{""};
+  const auto some = hosts.folder / "some", both = hosts.folder / "both";
+  std::ofstream{hosts.file(), std::ios::trunc} << "Host other\n  Include " << some << "\n  Include " << both
+                                               << "\nHost far\n  Include " << both << "\n";
+  std::ofstream{some} << "RevokedHostKeys /some\nMatch all\nRevokedHostKeys /some\n";
+  std::ofstream{both} << "RevokedHostKeys /both\n";
+  CHECK(where_it_stands({"far"}, hosts.file(), "revokedhostkeys", {}) == both + " line 1");
+  std::filesystem::remove(both);
+  CHECK(where_it_stands({"far"}, hosts.file(), "revokedhostkeys", {}) ==
+        hosts.file() + ", or a file that it includes");
 }
 
 TEST_CASE("a Host that wants no key file has none, not even the usual ones or those of [defaults]") {
@@ -153,4 +167,14 @@ TEST_CASE("a Host that wants no key file has none, not even the usual ones or th
   table.note_origin("key_files", {setting_origin::source::cluster, 3});
   REQUIRE(ask_openssh(from, table).code == errc::none);
   CHECK(table.settings.key_files == names{"/of/table"});
+  // With keys of its own there are some that the agent may show, unless the Host has no agent.
+  std::ofstream{hosts.file(), std::ios::app}
+      << "Host mute\n IdentityFile none\n IdentitiesOnly yes\n IdentityAgent none\n";
+  for (const std::string name : {"only", "mute"}) {
+    auto own = hosts.of_table(name);
+    own.settings.key_files = {"/of/table"};
+    own.note_origin("key_files", {setting_origin::source::cluster, 3});
+    REQUIRE(ask_openssh({}, own).code == errc::none);
+    CHECK(own.settings.agent == (name == "only"));
+  }
 }
