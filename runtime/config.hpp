@@ -219,8 +219,7 @@ constexpr std::chrono::seconds openssh_patience{10};
 /// A ProxyJump becomes `jump`, the cluster of each host on the way: a table's whose `ssh_host` or name is
 /// that host and that means the same machine and user, else one in `jumps` with the settings of [defaults].
 failure ask_openssh(const configuration& from, cluster_config& cluster, const std::stop_token& stop = {});
-/// Nothing is missed of files that nobody has, nor any that was to be read: what ssh cannot be asked for where
-/// it cannot be run.
+/// Where ssh cannot be run nothing is missed: there are no files that it would have read.
 bool has_no_openssh_files(const cluster_settings& settings);
 /// Has it go by these hosts, "a,me@b:22", as `ssh -J` would, whatever its own way was.
 failure go_by_jumps(const configuration& from, cluster_config& cluster, const std::string& hops,

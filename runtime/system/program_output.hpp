@@ -12,8 +12,8 @@ namespace moorage {
 struct program_output {
   bool begun = false;   ///< it was there, and could be run
   bool missing = false; ///< it was not there
-  bool done = false;  ///< it ended by itself, with code 0
-  bool late = false;  ///< it had not ended when its time was over
+  bool done = false;    ///< it ended by itself, with code 0
+  bool late = false;    ///< it had not ended when its time was over
   std::string output;
   std::string error_output;
   /// Why it is not done, in words: not found, ended with a code, not ready in time; empty: it is.
