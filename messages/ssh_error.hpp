@@ -36,7 +36,7 @@ enum class ssh_failure : std::uint8_t {
   host_key_changed,       ///< a known_hosts entry says another key
   denied,                 ///< every credential we may use was denied
   no_credentials,         ///< a key file is missing or locked and nothing else is left to try
-  descriptor_limit,       ///< this process may open no more files
+  descriptor_limit,       ///< this machine is in the way for now: short of something
   silent,                 ///< keep-alive questions stayed unanswered
   closed,                 ///< it was closed, by us or by itself
   host_key_revoked,       ///< a known_hosts entry revokes the key

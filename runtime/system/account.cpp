@@ -7,9 +7,13 @@
 #include <limits>
 #include <vector>
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <unistd.h>
+
+#include "runtime/system/descriptors.hpp"
+#include "runtime/system/passing.hpp"
 
 namespace moorage {
 
@@ -33,6 +37,20 @@ std::optional<std::uint32_t> number_in(const std::string& digits) {
   return number;
 }
 
+/// Some databases say so by an error of one of these (getpwuid_r(3)).
+bool means_absent(int error) {
+  return error == 0 || error == ENOENT || error == ESRCH || error == EBADF || error == EPERM;
+}
+
+/// The error that keeps it from being known, or 0. A source that is asked after one that could not be opened
+/// says that there is no such user all the same (nsswitch.conf(5)).
+int why_not_known(int wrong) {
+  if (!means_absent(wrong))
+    return wrong;
+  unique_fd first{::open("/etc/passwd", O_RDONLY | O_CLOEXEC)};
+  return first || !is_passing(errno) ? 0 : errno;
+}
+
 } // namespace
 
 std::string environment(const char* name) {
@@ -51,8 +69,9 @@ user_account user_account_of(uid_t user) {
   std::vector<char> buffer(16'384);
   passwd entry{};
   passwd* found = nullptr;
-  if (::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
-    return {};
+  const int wrong = ::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found);
+  if (wrong != 0 || found == nullptr)
+    return {{}, {}, why_not_known(wrong)};
   return {found->pw_name, absolute(found->pw_dir)};
 }
 

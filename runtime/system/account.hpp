@@ -20,6 +20,7 @@ std::shared_ptr<const std::vector<std::string>> whole_environment();
 struct user_account {
   std::string name;
   std::string home;
+  int error = 0; ///< errno: the database could not be asked, and what it would say is not known
 };
 
 /// Blocks: a directory service may be asked over the network.

@@ -14,6 +14,7 @@
 #include "runtime/ssh/wire.hpp"
 #include "runtime/system/account.hpp"
 #include "runtime/system/base64.hpp"
+#include "runtime/system/passing.hpp"
 
 namespace moorage {
 
@@ -97,9 +98,16 @@ std::string public_text(std::string_view text) {
   return {};
 }
 
+file_text read_of(key_file& file, const std::string& path) {
+  auto read = read_file(path, key_file_max);
+  if (is_passing(read.error) && file.passing.empty())
+    file.passing = read.problem + ". " + advice_on_passing(read.error);
+  return read;
+}
+
 void read_public_part(key_file& file) {
   if (file.blob.empty()) {
-    auto beside = read_file(file.path + ".pub", key_file_max);
+    auto beside = read_of(file, file.path + ".pub");
     if (beside.problem.empty())
       file.blob = blob_of_line(beside.view());
   }
@@ -139,11 +147,11 @@ void join_certificate(key_file& file, const std::string& path, const std::string
 
 void read_certificate(key_file& file) {
   auto path = file.path + "-cert.pub";
-  auto read = read_file(path, key_file_max);
+  auto read = read_of(file, path);
   if (read.error == ENOENT || read.error == ENOTDIR) {
     // Where the public key should be there may be a certificate of it, which ssh(1) shows as well.
     path = file.path + ".pub";
-    read = read_file(path, key_file_max);
+    read = read_of(file, path);
     if (!read.problem.empty() || !parse_certificate(blob_of_line(read.view())))
       return;
   }
@@ -224,10 +232,10 @@ key_file load_key(const std::string& path, bool listed, const secret* passphrase
   file.path = path;
   file.listed = listed;
   file.secrets_kept = secrets_kept;
-  auto read = read_file(path, key_file_max);
+  auto read = read_of(file, path);
   if (!read.problem.empty()) {
     // The agent may hold what the disk does not.
-    auto beside = read_file(path + ".pub", key_file_max);
+    auto beside = read_of(file, path + ".pub");
     bool told = beside.problem.empty() && take_public(file, beside.view());
     file.trouble = told ? key_trouble::only_public : key_trouble::unreadable;
     file.problem = "key file " + read.problem + (told ? ", but its public part is" : "");
@@ -281,7 +289,7 @@ std::vector<key_file> load_keys(const cluster_settings& settings, const std::str
   for (const auto& path : key_file_paths(settings, home)) {
     if (sign.abandoned())
       return files;
-    if (listed || ::access(path.c_str(), F_OK) == 0)
+    if (listed || ::access(path.c_str(), F_OK) == 0 || is_passing(errno))
       files.push_back(load_key(path, listed, passphrase, secrets_kept));
   }
   if (listed)

@@ -70,6 +70,8 @@ struct key_file {
   std::string certificate_path;               ///< the file that holds that
   std::string problem; ///< why there is no private key, naming the file: missing, locked, wrong passphrase …
   key_trouble trouble = key_trouble::none; ///< the same
+  /// Why it, or what lies beside it, could not be read now, which may be over the next time; empty: else.
+  std::string passing;
   bool secrets_kept = false; ///< somebody gives this process secrets, so that advice may name one
 
   /// The certificate that the agent's key may be shown with; empty: none.

@@ -10,6 +10,7 @@
 #include "runtime/ssh/login/credentials.hpp"
 #include "runtime/ssh/wire.hpp"
 #include "runtime/system/base64.hpp"
+#include "runtime/system/passing.hpp"
 
 namespace moorage {
 
@@ -187,10 +188,15 @@ host_key_verdict judge_unreadable(const known_hosts& known) {
   std::string text;
   for (const auto& problem : known.problems)
     text += problem.text + ". ";
-  return turn_down(host_key_state::unreadable, ssh_failure::known_hosts_unreadable,
+  auto passing = std::find_if(known.problems.begin(), known.problems.end(),
+                              [](const auto& problem) { return problem.passing != 0; });
+  const bool lasts = passing == known.problems.end();
+  return turn_down(host_key_state::unreadable,
+                   lasts ? ssh_failure::known_hosts_unreadable : ssh_failure::descriptor_limit,
                    known_hosts_name(known.host, known.port) +
                        ": whether its key is known, changed or revoked cannot be told: " + text +
-                       "Mend that, or set known_hosts_files to files that can be read whole");
+                       (lasts ? "Mend that, or set known_hosts_files to files that can be read whole"
+                              : advice_on_passing(passing->passing)));
 }
 
 host_key_verdict judge_trusted(const known_hosts& known, const host_key& shown, host_key_policy policy,

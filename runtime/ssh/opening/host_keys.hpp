@@ -47,6 +47,8 @@ struct known_hosts_problem {
   std::string text; ///< names the file
   /// The system does not let this user read it: ssh(1), run by the same user, does without it too.
   bool forbidden = false;
+  /// The errno of a failure that may be over the next time; 0: it is none.
+  int passing = 0;
 };
 
 /// What the files say of one host and port.
@@ -115,8 +117,8 @@ struct host_key_verdict {
 /// has the key, as for ssh).
 host_key_verdict judge_host_key(const known_hosts& known, const host_key& shown, host_key_policy policy);
 
-/// The refusal for a file that could not be read; no error when there is none that matters whatever the key
-/// is.
+/// The refusal for a file that could not be read, which does not latch where one may be read the next time;
+/// no error when there is none that matters whatever the key is.
 ssh_error unreadable_known_hosts(const known_hosts& known);
 
 /// The key the server has shown in the key exchange; empty type when there is none. Does not block.

@@ -13,6 +13,7 @@
 #include "runtime/ssh/file_text.hpp"
 #include "runtime/ssh/opening/host_keys.hpp"
 #include "runtime/system/descriptors.hpp"
+#include "runtime/system/passing.hpp"
 
 namespace moorage {
 
@@ -54,7 +55,8 @@ void read_into(const std::string& file, known_hosts& known) {
   if (read.error == ENOENT || read.error == ENOTDIR)
     return;
   if (!read.problem.empty()) {
-    known.problems.push_back({read.problem, read.error == EACCES || read.error == EPERM});
+    known.problems.push_back(
+        {read.problem, read.error == EACCES || read.error == EPERM, is_passing(read.error) ? read.error : 0});
     return;
   }
   if (!S_ISREG(read.mode))
@@ -117,7 +119,7 @@ key_written write_known_host(const known_hosts& known, const host_key& shown,
   auto verdict = judge_host_key(present, shown, host_key_policy::accept_new);
   if (verdict.state == host_key_state::known)
     return {};
-  if (verdict.error.kind == ssh_failure::known_hosts_unreadable)
+  if (verdict.state == host_key_state::unreadable)
     return {present.problems.front().text, {}};
   if (!verdict.accepted)
     return {{}, std::move(verdict.error)};

@@ -178,32 +178,6 @@ void say_of_agent(const cluster_settings& settings, const surroundings& around, 
 
 } // namespace
 
-surroundings filled_in(surroundings around) {
-  if (!around.use_environment)
-    return around;
-  if (around.home.empty())
-    around.home = home_of_environment();
-  if (around.agent_socket.empty())
-    around.agent_socket = environment("SSH_AUTH_SOCK");
-  if (around.shell.empty())
-    around.shell = environment("SHELL");
-  return around;
-}
-
-std::string home_folder(const surroundings& around) {
-  return !around.home.empty() || !around.use_environment ? around.home : user_account_of(::getuid()).home;
-}
-
-std::vector<std::string> known_hosts_files(const cluster_settings& settings, const std::string& home) {
-  std::vector<std::string> files;
-  for (const auto& file : settings.known_hosts_files)
-    files.push_back(expand_home(file, home));
-  if (files.empty())
-    files = {home + "/.ssh/known_hosts", home + "/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts",
-             "/etc/ssh/ssh_known_hosts2"};
-  return files;
-}
-
 void let_openssl_begin() {
   static const bool begun = [] {
     fingerprint({"ssh-ed25519", "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"});
@@ -275,15 +249,12 @@ preparation::read_files preparation::read(const cluster_settings& settings, secr
                                           const abandonment& sign) {
   read_files result;
   let_openssl_begin();
-  auto self = around.use_environment ? user_account_of(::getuid()) : user_account{};
-  auto home = home_folder(around);
-  result.user = !settings.user.empty() ? settings.user : !around.user.empty() ? around.user : self.name;
-  if (result.user.empty()) {
-    result.error = {
-        ssh_stage::prepare, ssh_failure::no_credentials,
-        "no user is set, and this process's user has no entry in the password database: set user"};
+  auto self =
+      who_we_are(settings, around, around.use_environment ? user_account_of(::getuid()) : user_account{});
+  if ((result.error = self.error))
     return result;
-  }
+  const auto& home = self.home;
+  result.user = self.user;
   result.files = {credentials_state(settings, home), host_keys_state(settings, home)};
   take_methods(settings, result.keys);
   auto passphrase = find_secret(secrets, settings.passphrase_secret, "passphrase_secret", result.keys);
@@ -308,6 +279,12 @@ preparation::read_files preparation::read(const cluster_settings& settings, secr
   const bool by_key = may_use(settings, "publickey");
   if (by_key)
     result.keys.files = load_keys(settings, home, passphrase ? &*passphrase : nullptr, sign, secrets_kept);
+  // Any of them may be the one that the server asks for: a log-in without it would be denied, and latched.
+  for (const auto& file : result.keys.files)
+    if (!file.passing.empty()) {
+      result.error = {ssh_stage::prepare, ssh_failure::descriptor_limit, "key file " + file.passing};
+      return result;
+    }
   result.renew =
       !settings.renew_command.empty() && any_near_its_end(result.keys.files, settings.certificate_warning);
   result.keys.nothing_else = nothing_else(settings, around, secrets_kept, !result.keys.files.empty());

@@ -24,6 +24,8 @@
 
 namespace moorage {
 
+struct user_account;
+
 /// Where to connect to.
 struct endpoint {
   sockaddr_storage address{};
@@ -61,6 +63,15 @@ surroundings filled_in(surroundings around);
 
 /// Whose files `~` stands for: as they say, or else as the password database does. Blocks.
 std::string home_folder(const surroundings& around);
+
+/// Who logs in, from where; `account` is what the password database says, if it may be asked.
+struct self_told {
+  std::string user; ///< to log in as
+  std::string home;
+  ssh_error error; ///< of the stage prepare: not all that matters of it could be told
+};
+self_told who_we_are(const cluster_settings& settings, const surroundings& around,
+                     const user_account& account);
 
 /// The files of known host keys, whether they exist or not.
 std::vector<std::string> known_hosts_files(const cluster_settings& settings, const std::string& home);
