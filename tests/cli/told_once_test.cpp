@@ -103,6 +103,8 @@ TEST_CASE("what was told once is not told where that cannot be remembered, and h
   auto ended = run(spec);
   CHECK(ended.code == 0);
   CHECK(ended.error_output.empty());
+  if (!std::string{MOORAGE_SANITIZE}.empty())
+    return; // at the end LeakSanitizer waits for every thread, and so for the one that hangs
   hung_folder hung;
   if (!hung) {
     WARN("skipped: " << hung.why_not());
