@@ -83,7 +83,10 @@ manager_actor::behavior_type behaviour_of(manager_actor_state* state) {
       [answer, state](const stop_all&) { return answer([&](auto promise) { state->stop(promise); }); },
       [state](carry_for& request) { state->carry(request); },
       [state](const acquire_taken& read) { state->take(read); },
-      [state](const wake_up&) { state->reload_ended(); },
+      [state](const wake_up&) {
+        state->reload_ended();
+        state->go_on_collecting();
+      },
   };
 }
 

@@ -277,56 +277,6 @@ cluster_list manager_actor_state::clusters() const {
   return result;
 }
 
-/// One is asked at a time: a thousand at once would stand in CAF's queue before whatever else is to be done.
-/// Where that queue is long already, answers take long, and more are asked at once, so that it does not last.
-struct manager_actor_state::collection {
-  static constexpr std::chrono::milliseconds slow{1};
-
-  std::vector<std::pair<std::string, pool_actor>> pools;
-  pool_list found; ///< in their order; one that has not answered, or has ended, is without a name
-  std::size_t next = 0, asked = 0, at_once = 1;
-  caf::typed_response_promise<pool_list> promise;
-
-  void answered(std::chrono::nanoseconds took) {
-    --asked;
-    if (took > slow && at_once < pools.size())
-      at_once *= 2;
-  }
-};
-
-void manager_actor_state::collect(caf::typed_response_promise<pool_list> promise) {
-  auto all = std::make_shared<collection>();
-  all->promise = std::move(promise);
-  all->pools.reserve(clusters_.size());
-  for (auto& [name, entry] : clusters_)
-    all->pools.emplace_back(name, entry.pool);
-  all->found.pools.resize(clusters_.size());
-  collect_more(all);
-}
-
-void manager_actor_state::collect_more(const std::shared_ptr<collection>& all) {
-  for (; all->next < all->pools.size() && all->asked < all->at_once; ++all->asked) {
-    auto since = self_->clock().now();
-    auto& into = all->found.pools[all->next];
-    auto& [name, pool] = all->pools[all->next++];
-    self_->request(pool, caf::infinite, get_pool{name})
-        .then(
-            [this, all, since, &into](pool_status& status) {
-              all->answered(self_->clock().now() - since);
-              into = std::move(status);
-              collect_more(all);
-            },
-            [this, all, since](caf::error&) {
-              all->answered(self_->clock().now() - since);
-              collect_more(all);
-            });
-  }
-  if (all->asked > 0)
-    return;
-  std::erase_if(all->found.pools, [](const pool_status& each) { return each.cluster.empty(); });
-  all->promise.deliver(std::move(all->found));
-}
-
 void manager_actor_state::one_stopped() {
   if (still_stopping_ > 0)
     --still_stopping_;

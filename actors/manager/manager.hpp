@@ -141,7 +141,9 @@ public:
   void take_over(const take_over_cluster& order, caf::typed_response_promise<done> promise);
 
   cluster_list clusters() const;
+  // --- collecting.cpp
   void collect(caf::typed_response_promise<pool_list> promise);
+  void go_on_collecting();
   /// Remembered, so that it also hears the pools that come later: a pool's replacement, or new clusters.
   /// False: it is for the cluster's pool to answer.
   bool take(const subscribe_for& request);
@@ -222,6 +224,7 @@ private:
 
   void start_pool(const std::string& name, entry& cluster);
   void end_pool(const remove_cluster& order, const pool_actor& pool, std::function<void()> then);
+  // --- collecting.cpp
   struct collection;
   void collect_more(const std::shared_ptr<collection>& all);
   void pass_again(unread lost);
@@ -253,6 +256,7 @@ private:
   /// Pools that a name has had, also removed ones: a lease of an earlier life must not be taken for one of a
   /// later.
   std::map<std::string, std::uint64_t> lives_;
+  std::vector<std::shared_ptr<collection>> resting_;
   std::unique_ptr<host_errand> reloading_;
   std::string reload_by_;
   std::optional<caf::typed_response_promise<done>> reload_promise_;

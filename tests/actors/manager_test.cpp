@@ -1,5 +1,6 @@
 // Clusters that come, change, go and fail.
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "tests/actors/virtual_world.hpp"
 
@@ -20,6 +21,31 @@ TEST_CASE("a cluster can be registered, changed and removed while the manager ru
   CHECK_FALSE(world.ask<pool_status>(get_pool{"beta"}));
   CHECK(world.refused.code == errc::unknown_cluster);
   CHECK(world.refused.text.find("alpha") != std::string::npos);
+}
+
+TEST_CASE("of many pools a few are asked how they do, and then others have their turn") {
+  virtual_world world{plain_cluster(1)};
+  constexpr std::size_t many = 100;
+  for (std::size_t i = 1; i < many; ++i) {
+    auto cluster = plain_cluster(1);
+    cluster.name = fmt::format("pool-{:02}", i);
+    REQUIRE(world.ask<done>(register_cluster{cluster}));
+  }
+  caf::scoped_actor self{world.system};
+  auto asked = [&] { return self->request(world.manager, caf::infinite, get_pools{}); };
+  auto first = asked(), second = asked();
+  world.settle();
+  CHECK(self->mailbox().empty()); // it rests
+  world.pass(20ms, 1ms);
+  CHECK(self->mailbox().size() == 2);
+  for (auto* each : {&first, &second})
+    each->receive(
+        [&](const pool_list& all) {
+          REQUIRE(all.pools.size() == many);
+          CHECK(all.pools.front().cluster == "alpha");
+          CHECK(all.pools.back().cluster == "pool-99");
+        },
+        [](const caf::error& wrong) { FAIL(caf::to_string(wrong)); });
 }
 
 TEST_CASE("settings that make no sense are refused, and change nothing") {
