@@ -6,7 +6,6 @@
 #include <optional>
 #include <vector>
 
-#include "actors/session/session.hpp"
 #include "runtime/actors.hpp"
 #include "runtime/client/cluster_move.hpp"
 #include "runtime/runtime_parts.hpp"
@@ -36,10 +35,7 @@ session_actor session_of(const runtime& of, const caf::strong_actor_ptr& whom) {
   std::optional<log_let_go> let_go;
   if (!on_scheduler_thread())
     let_go.emplace();
-  session_bounds bounds;
-  bounds.environment = parts.gate->environment();
-  return parts.system->spawn(session, parts.manager, whom, bounds, parts.gate->name(),
-                             access_rights::everything());
+  return parts.open_session(parts, whom);
 }
 
 caf::actor_system& system_of(const runtime& of) {
@@ -107,36 +103,6 @@ secret_store& runtime::secrets() {
 
 // --- serving
 
-/// What is offered on the Unix-domain socket: everything to our own user and root, and to others what the
-/// rules say.
-static node_service service_of(const runtime_parts& parts, const std::shared_ptr<link_count>& links) {
-  auto make = [system = parts.system, manager = parts.manager, links](const std::string& from,
-                                                                      const access_rights& rights) {
-    links->began();
-    return caf::actor_cast<caf::strong_actor_ptr>(
-        system->spawn(session, manager, caf::strong_actor_ptr{}, session_bounds{}, from, rights));
-  };
-  node_service service;
-  service.open = [make](const std::string& from) { return make(from, access_rights::everything()); };
-  service.open_other = [make, all = parts.others, tell = parts.turned_away](const other_user& who) {
-    auto session = all->open(machine_user{who.user, who.groups},
-                             [&](const access_rights& rights) { return make(who.from, rights); });
-    if (!session)
-      tell(who.from + ": [[access]] gives it nothing, or it has as many links as a user may have");
-    return session;
-  };
-  service.begun = [all = parts.others](const caf::strong_actor_ptr& session, std::function<void()> cut) {
-    all->begun(session, std::move(cut));
-  };
-  service.closed = [links, all = parts.others](const caf::strong_actor_ptr& session) {
-    links->ended();
-    all->ended(session);
-    caf::anon_send(caf::actor_cast<inner_session_actor>(session), outsider_gone{});
-  };
-  service.interface = vocabulary::ours().greeting();
-  return service;
-}
-
 result<std::string> runtime::serve(const std::string& socket, socket_news told) {
   return serve(serving{.socket = socket}, std::move(told));
 }
@@ -153,43 +119,7 @@ result<std::string> runtime::serve(const serving& how, socket_news told) {
     return failure{errc::stopping, "the runtime has stopped"};
   if (!parts_->own_system || !parts_->manager)
     return failure{errc::invalid_request, "only a runtime that brought its own actor system can serve"};
-  auto rules = access_rules::of(how.access);
-  if (!rules)
-    return rules.error();
-  log_let_go let_go;
-  auto links = std::make_shared<link_count>();
-  parts_->others = std::make_shared<outsiders>(std::move(*rules));
-  auto publish = [offered = service_of(*parts_, links), system = parts_->system, others = parts_->others,
-                  given](const std::string& path) {
-    auto service = offered;
-    service.others = others->admits_users();
-    return given ? publish_node(*system, std::move(service), given->get())
-                 : publish_node(*system, std::move(service), path);
-  };
-  auto first = publish(how.socket.empty() ? usual_node_socket() : how.socket);
-  if (!first)
-    return to_failure(first.error());
-  // One after the other, and not on the keeper's own thread: what is told may stop the runtime.
-  auto strand = std::make_shared<callback_strand>(parts_->callbacks);
-  auto tell = [strand, told = std::move(told)](const failure& what, bool listening) {
-    if (told)
-      strand->post({}, [told, what, listening] { told(what, listening); });
-  };
-  // Who paused, suspended or drained a pool means that to last.
-  auto held = [to = async()] {
-    auto answer = to.pools().to_future();
-    if (answer.wait_for(std::chrono::seconds{1}) != std::future_status::ready)
-      return true;
-    auto pools = answer.get();
-    return pools && std::any_of(pools->begin(), pools->end(),
-                                [](const auto& pool) { return pool.state != pool_state::running; });
-  };
-  if (!how.listen.empty() || !how.tcp_listening.empty())
-    if (auto refused = parts_->listen_over_tls(*parts_, how, links); refused.code != errc::none)
-      return refused;
-  parts_->published = std::make_unique<node_keeper>(std::move(*first), publish, std::move(tell),
-                                                    node_idleness{how.idle_end, links, std::move(held)});
-  return parts_->published->path();
+  return parts_->serve(*parts_, async(), how, given, std::move(told));
 }
 
 std::vector<std::string> runtime::listens_on() const {

@@ -48,6 +48,13 @@ inline failure moved_from() {
 /// our own or root's only). Errors: `invalid_request`: there is no such user.
 result<node_place> own_node(const std::string& socket, const std::string& user);
 
+struct runtime_parts;
+/// In runtime_serving.cpp: the session of an actor of this process, and pools that others may come to.
+/// `ask` is the runtime of these parts; `given`: the socket to listen on, if it is open already.
+session_actor open_session(const runtime_parts& parts, const caf::strong_actor_ptr& whom);
+result<std::string> serve_pools(runtime_parts& parts, async_runtime ask, const serving& how,
+                                const std::shared_ptr<unique_fd>& given, runtime::socket_news told);
+
 /// Members end in the reverse order: the actor system before everything that its actors use.
 struct runtime_parts {
   explicit runtime_parts(runtime_options options = {});
@@ -93,8 +100,9 @@ struct runtime_parts {
   std::unique_ptr<node_listener> listener; ///< over TLS
   std::shared_ptr<outsiders> others;       ///< who comes there, and other users; none: it does not serve
   std::function<void(const std::string&)> turned_away; ///< is told who may not come in, and why
-  /// What makes that listener, where pools are: a program without them does without OpenSSL as well.
-  failure (*listen_over_tls)(runtime_parts&, const serving&, const std::shared_ptr<link_count>&) = nullptr;
+  /// Where pools are, and else none: a program without them does without what they link.
+  decltype(&moorage::open_session) open_session = nullptr;
+  decltype(&moorage::serve_pools) serve = nullptr;
   std::unique_ptr<link_keeper> link;  ///< to that node
   std::shared_ptr<known_nodes> nodes; ///< others that it may be led to
 
@@ -103,8 +111,5 @@ private:
   void take_down();
   std::once_flag stopped_; // edge: host threads that stop the same runtime wait here for each other
 };
-
-/// In runtime_nodes.cpp.
-failure listen_over_tls(runtime_parts& parts, const serving& how, const std::shared_ptr<link_count>& links);
 
 } // namespace moorage

@@ -64,7 +64,8 @@ void runtime_parts::begin(configuration config) {
   });
   turned_away = [to = log](const std::string& who_and_why) { to->turned_away(who_and_why); };
   let_openssl_begin();
-  listen_over_tls = moorage::listen_over_tls;
+  open_session = moorage::open_session;
+  serve = serve_pools;
   threads = std::make_unique<blocking_threads>();
   loop = std::make_unique<readiness>();
   if (!loop->problem().empty())

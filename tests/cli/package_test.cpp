@@ -221,7 +221,7 @@ int main() {
 }
 
 TEST_CASE(
-    "the shared library shows only what the public headers say, and an installation is no more than 32 MB") {
+    "the shared library shows only what the public headers say, and an installation is no more than 25 MB") {
   installed there;
   auto ended = there.shell("nm -DC --defined-only '" + there.prefix + "/lib/libmoorage.so' | cut -d' ' -f3-");
   REQUIRE(ended.code == 0);
@@ -229,7 +229,7 @@ TEST_CASE(
   for (auto hidden : {"moorage::pool_core", "moorage::libssh_session", "moorage::client_state::", "toml::"})
     CHECK_THAT(ended.output, !Contains("\n" + std::string{hidden}));
   if (std::string{MOORAGE_SANITIZE}.empty())
-    CHECK(size_of(there.prefix) <= 32'000'000);
+    CHECK(size_of(there.prefix) <= 25'000'000);
   const auto terms = there.prefix + "/share/doc/moorage/";
   CHECK(std::filesystem::exists(terms + "LICENSE"));
   // Of what was compiled in from a package of Debian's; what comes from elsewhere has its terms elsewhere.
