@@ -246,3 +246,24 @@ TEST_CASE("a node that is frozen is told to end, and that it has not, and ends w
   CHECK(watched.ends(20s));
   CHECK(home.moorage({"admin", "stop"}).code == 4);
 }
+
+TEST_CASE(
+    "a process that understands no word of ours, as a node of another version may, ends by admin stop") {
+  home_with_cluster home;
+  // What such a process is, to us: one called moorage, which listens there. This one is ssh, with a forwarding.
+  auto program_of_others = home.folder / "moorage", socket = home.folder / "old.sock";
+  std::filesystem::copy_file("/usr/bin/ssh", program_of_others);
+  auto spec = home.spec({"-F", "none", "-v", "-N", "-n", "-i", home.sshd.client_key(), "-p",
+                         std::to_string(home.sshd.port()), "-l", home.sshd.user(), "-o",
+                         "UserKnownHostsFile=" + home.sshd.known_hosts(), "-o", "ExitOnForwardFailure=yes",
+                         "-L", socket + ":/nobody", home.sshd.host()});
+  spec.executable = program_of_others;
+  program other{spec};
+  REQUIRE(other.wrote("forwarding listening on "));
+  auto asked = run(home.spec({"status", "here", "--socket", socket}));
+  CHECK(asked.code != 0);
+  auto stopped = run(home.spec({"admin", "stop", "--socket", socket}));
+  CHECK(stopped.error_output == "");
+  CHECK(stopped.output == "process " + std::to_string(other.pid()) + " serves no more\n");
+  CHECK(other.wait(20s).signal != SIGKILL); // by itself
+}

@@ -143,6 +143,24 @@ TEST_CASE("a sink that has had enough ends the command") {
   CHECK(lease.run("true").ended.succeeded());
 }
 
+TEST_CASE("a connection that its user finds bad is not granted again, and whoever asks next has another") {
+  support::real_sshd sshd;
+  auto settings = settings_for(sshd, "alpha");
+  settings.pool_size = 1;
+  runtime rt{quiet_configuration({settings})};
+  auto server_side = [](lease& held) { return held.run("echo $SSH_CONNECTION").output; };
+  auto bad = rt.acquire("alpha", 20s);
+  auto first = server_side(bad);
+  CHECK(bad.discard("/scratch is gone there"));
+  CHECK_FALSE(bad);
+  auto again = bad.discard();
+  REQUIRE_FALSE(again);
+  CHECK(again.error().code == errc::already_released);
+  auto next = rt.acquire("alpha", 20s);
+  CHECK(server_side(next) != first);
+  CHECK(rt.pool("alpha")->counters.removed[static_cast<std::size_t>(removal_reason::discarded)] == 1);
+}
+
 TEST_CASE("a lease that outlives its runtime is empty words, not a crash") {
   support::real_sshd sshd;
   lease kept;
