@@ -235,6 +235,7 @@ std::optional<configuration> read_configuration(const options& from, std::string
     config = std::move(read.value);
   }
   config.log_level = log_level(from, config.log_level);
+  remember_openssh(config);
   if (!apply_settings(from, config, say))
     return std::nullopt;
   return config;
