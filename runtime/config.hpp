@@ -36,6 +36,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <stop_token>
@@ -105,6 +106,9 @@ struct cluster_config {
   /// What of those cannot be used, and so is left out, as ssh does; such as "CertificateFile of 'lumi' in
   /// ssh's configuration: /home/me/x is not there (No such file or directory)".
   std::vector<std::string> passed_over = {};
+  /// `agent` is off since ssh's configuration has no key that it may show (IdentitiesOnly), and for nothing
+  /// else.
+  bool agent_off_for_keys = false;
   /// What ssh said of its files where it went on all the same, as it said it, such as "… line 3: Unsupported
   /// option". Empty: nothing.
   std::string complaints = {};
@@ -133,6 +137,8 @@ struct access_entry {
 
   friend bool operator==(const access_entry&, const access_entry&) = default;
 };
+
+class openssh_answers; // runtime/config/openssh.hpp
 
 struct configuration {
   std::string file = {};                     ///< as it was given; empty: no file was read
@@ -177,6 +183,11 @@ struct configuration {
   /// Not set in files. False: of what failed the log tells the kind only, since the cause is told beside it
   /// by whoever it is refused to.
   bool log_causes = true;
+  /// Not set in files. What the log calls clusters whose names nobody wrote: each name, and its words.
+  std::vector<std::pair<std::string, std::string>> log_names = {};
+  /// Not set in files. What ssh(1) has said to those who asked by this configuration, or by a copy, so that
+  /// nobody asks it again. Empty: it is asked anew by each call.
+  std::shared_ptr<openssh_answers> ssh_answers = {};
 
   /// Null: no such cluster.
   const cluster_config* find(std::string_view name) const;
@@ -218,7 +229,11 @@ constexpr std::chrono::seconds openssh_patience{10};
 /// program ssh, or it cannot be run; else `invalid_settings`, with ssh's own complaint.
 /// A ProxyJump becomes `jump`, the cluster of each host on the way: a table's whose `ssh_host` or name is
 /// that host and that means the same machine and user, else one in `jumps` with the settings of [defaults].
+/// Each question is asked once in one call, or, with `remember_openssh`, in all that go by a configuration.
 failure ask_openssh(const configuration& from, cluster_config& cluster, const std::stop_token& stop = {});
+/// From now on what ssh has answered to one call is known to the next ones by the same configuration, and by
+/// copies of it: for who makes several calls, of which none is to see that files have changed meanwhile.
+void remember_openssh(configuration& of);
 /// Where ssh cannot be run nothing is missed: there are no files that it would have read.
 bool has_no_openssh_files(const cluster_settings& settings);
 /// Has it go by these hosts, "a,me@b:22", as `ssh -J` would, whatever its own way was.

@@ -5,11 +5,14 @@
 
 namespace moorage {
 
-result<void> runtime::register_host(const std::string& name, const configuration& from,
+result<void> runtime::register_host(const std::string& name, const configuration& by,
                                     const std::stop_token& stop) {
   auto known = pool(name);
   if (known || known.error().code != errc::unknown_cluster)
     return known ? result<void>{} : result<void>{known.error()};
+  auto from = by;
+  if (!from.ssh_answers)
+    remember_openssh(from);
   cluster_config found;
   std::vector<cluster_config> jumps;
   auto wrong = find_cluster(from, name, found, stop);

@@ -58,7 +58,7 @@ runtime::runtime(caf::actor_system& system, configuration config, runtime_option
 void runtime_parts::begin(configuration config) {
   if (auto lack = check_limits(threads_of_pools); lack.code != errc::none)
     throw error{std::move(lack)};
-  log = std::make_shared<event_log>(config.log_level, config.log_file, config.log_causes);
+  log = std::make_shared<event_log>(config.log_level, config.log_file, config.log_causes, config.log_names);
   callbacks->report_to([to = log](const std::string& cluster, const std::string& text) {
     to->callback_failed(cluster, text);
   });

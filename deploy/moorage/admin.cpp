@@ -301,7 +301,7 @@ ending steer(const options& from, const names_shown& names, runtime& node) {
       auto said = order.call(node, from);
       if (said && !from.json && written != from.cluster && order.name != std::string_view{"record"})
         replace_all(*said, from.cluster, written);
-      return confirm(from, said);
+      return confirm(from, said ? said : failure{said.error().code, names.in(said.error().text)});
     }
   complain("there is no order '" + from.admin.action + "'"); // the command line takes no other
   return {wrong_usage, 0};

@@ -140,17 +140,15 @@ std::string admin_command(const options& from, const std::string& action, const 
 
 refusal_told tell_refusal(const options& from, const failure& reason, pools_at_hand& reached,
                           std::optional<names_shown> names) {
-  refusal_told told{reason};
-  // Whoever just did not answer is asked nothing more.
-  if (reason.code == errc::node_lost || reason.code == errc::no_node || reason.code == errc::request_timeout)
+  refusal_told told{reason, reason};
+  if (is_of_link(reason.code))
     return told;
   if (!names)
     names = ask_for_names(*reached.pools);
   auto spot = trouble_spot_of(from.cluster, reason, *reached.pools, *names);
   told.to_mend = spot.code;
   told.advice = advice_for(from, reason, spot, *names, reached);
-  if (!from.json) // else a program's, which goes by the names that a node knows
-    told.reason.text = names->in(std::move(told.reason.text));
+  told.shown.text = names->in(std::move(told.shown.text));
   return told;
 }
 

@@ -14,7 +14,8 @@ namespace moorage::cli {
 
 /// What a refusal by the cluster's pool means to whoever asked it.
 struct refusal_told {
-  failure reason;            ///< with clusters as they were written; for scripts, as pools call them
+  failure reason;            ///< with clusters as pools call them, which scripts go by
+  failure shown = {};        ///< for people: with clusters as they were written
   errc to_mend = errc::none; ///< of what keeps the cluster from being used: itself, or a jump host
   /// How to go on: by a node's pool, else by one of the command's own, which ends with it. Empty: the reason
   /// is all there is to say.

@@ -123,7 +123,7 @@ failure warm_up(runtime& pools, const options& from, std::uint32_t slots, std::u
       continue;
     }
     held.push_back(*std::move(granted));
-    tell_of_log_in(from, held.back(), told);
+    tell_of_log_in(from, pools, held.back(), told);
   }
   return trouble;
 }
@@ -132,7 +132,7 @@ ending not_warm(const options& from, pools_at_hand& reached, const failure& trou
   if (signal != 0)
     return {refused, signal};
   auto told = tell_refusal(from, trouble, reached);
-  return refuse(told.reason, told.advice);
+  return refuse(told.shown, told.advice);
 }
 
 } // namespace

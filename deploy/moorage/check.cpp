@@ -234,7 +234,7 @@ findings look(const options& from, pools_at_hand& reached, const names_shown& na
     return found;
   }
   std::set<std::string> told;
-  tell_of_log_in(from, *lease, told);
+  tell_of_log_in(from, pools, *lease, told);
   found.was_open = std::find(before.begin(), before.end(), lease->connection()) != before.end();
   if (!found.was_open && subscribed.back()) {
     opened->wait_for(lease->connection(), std::chrono::seconds{2});
@@ -242,7 +242,7 @@ findings look(const options& from, pools_at_hand& reached, const names_shown& na
     add_openings(found, opened->of(from.cluster));
   }
   use_lease(found, from, pools, *lease, signals);
-  tell_of_log_in(from, *lease, told);
+  tell_of_log_in(from, pools, *lease, told);
   if (found.trouble.code != errc::none)
     found.trouble.text = from.cluster + ": " + found.trouble.text;
   auto machine = lease->machine();
@@ -284,10 +284,10 @@ ending run_check(const options& from) {
   auto found = look(from, reached, names, signals);
   auto took = clock::now() - begin;
   found.interrupted = signals.caught() != 0;
-  refusal_told told{found.trouble};
+  refusal_told told{found.trouble, found.trouble};
   if (!found.interrupted && found.trouble.code != errc::none)
     told = tell_refusal(from, found.trouble, reached, names);
-  found.trouble = told.reason;
+  found.trouble = from.json ? told.reason : told.shown;
   if (!from.json) // scripts go by the names that a node knows
     name_hops_as_written(found, names);
   reached.pools->stop();
@@ -296,7 +296,7 @@ ending run_check(const options& from) {
     return {refused, signals.caught()};
   if (found.trouble.code == errc::none || end.signal != 0)
     return end;
-  return refuse(found.trouble, told.advice);
+  return refuse(told.shown, told.advice);
 }
 
 } // namespace moorage::cli

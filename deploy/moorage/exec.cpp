@@ -207,23 +207,36 @@ void explain(const options& from, const outcome& ended, bool interrupted, const 
     explain_never_sent(from, to_mend == errc::none ? ended.cause.code : to_mend, cause, advice);
 }
 
-// `told` and `came`: by the cluster's own name, which may be made up.
+/// What is told of an end beside the command's output.
+struct end_told {
+  std::string shown = {}; ///< the cause for people, with clusters as they were written
+  std::string advice = {};
+  errc to_mend = errc::none;
+};
+
+// `told` and `came`: by the cluster's own name, which may be made up; JSON has the names of jumps so, too.
 ending report(const options& told, const outcome& came, const collected& kept, int signal,
-              const std::string& advice = {}, const std::string& machine = {}, errc to_mend = errc::none) {
+              const end_told& with, const std::string& machine = {}) {
   auto from = told;
   auto ended = came;
+  auto shown = with.shown;
   from.cluster = name_as_called(told);
-  replace_all(ended.cause.text, "'" + told.cluster + "'", "'" + from.cluster + "'");
-  // That is told of the command itself, which may not have been sent; and a program does not connect again.
-  replace_all(ended.cause.text, "; what ran on it may have run: connect again", "");
+  for (auto* text : {&ended.cause.text, &shown}) {
+    replace_all(*text, "'" + told.cluster + "'", "'" + from.cluster + "'");
+    // That is told of the command itself, which may not have been sent; and a program does not connect again.
+    replace_all(*text, "; what ran on it may have run: connect again", "");
+  }
   if (kept.unwritten != 0 && kept.unwritten != EPIPE) {
     complain(from.cluster + ": cannot write to standard output: " + std::strerror(kept.unwritten) +
              "; the command was cancelled and may have run in part");
     return {exec_failed, 0};
   }
   auto nobody_reads = kept.unwritten != 0;
-  if (!nobody_reads)
-    explain(from, ended, signal != 0, advice, to_mend);
+  if (!nobody_reads) {
+    auto for_people = ended;
+    for_people.cause.text = shown;
+    explain(from, for_people, signal != 0, with.advice, with.to_mend);
+  }
   auto code = ended_by_itself(ended) ? ended.code & 255 : static_cast<int>(exec_failed);
   if (from.json) {
     auto object = to_json(ended);
@@ -244,9 +257,9 @@ ending report(const options& told, const outcome& came, const collected& kept, i
 // By the names that its user knows.
 ending report_refused(const options& from, pools_at_hand& reached, const failure& why, int signal) {
   // Whoever interrupts waits for no further answer.
-  auto told = signal == 0 ? tell_refusal(from, why, reached) : refusal_told{why};
-  return report(from, {outcome_kind::never_sent, 0, {}, std::move(told.reason)}, {}, signal, told.advice, {},
-                told.to_mend);
+  auto told = signal == 0 ? tell_refusal(from, why, reached) : refusal_told{why, why};
+  return report(from, {outcome_kind::never_sent, 0, {}, std::move(told.reason)}, {}, signal,
+                {std::move(told.shown.text), std::move(told.advice), told.to_mend});
 }
 
 ending work(const options& from, const configuration& config, pools_at_hand& reached, signal_watch& signals,
@@ -269,7 +282,7 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
   if (from.verbose > 0 && reached.of_node)
     tell_of_node(from, pools, reached.distant ? distant_node(from, config) : reached.socket, lease);
   std::set<std::string> told;
-  tell_of_log_in(from, lease, told);
+  tell_of_log_in(from, pools, lease, told);
   collected kept;
   auto begun = false;
   {
@@ -287,20 +300,22 @@ ending work(const options& from, const configuration& config, pools_at_hand& rea
       }
     for (stream::chunk chunk; stream.read(chunk);) {
       if (!std::exchange(begun, true))
-        tell_of_log_in(from, lease, told);
+        tell_of_log_in(from, pools, lease, told);
       if (kept.unwritten == 0 && !take(chunk, from.json, kept))
         stream.cancel(leave_after);
     }
     stream.cancel(leave_after);
   }
   auto ended = stream.ended();
-  tell_of_log_in(from, lease, told);
+  tell_of_log_in(from, pools, lease, told);
   auto machine = lease.machine();
   // What was seen to end took the lease with it. Else this waits for the answer, so that the pool does not
   // stop with the lease still out, nor takes it for one whose holder died; what became of it changes nothing.
   if (ended.kind == outcome_kind::never_sent || ended.kind == outcome_kind::maybe_ran)
     static_cast<void>(lease.release());
-  return report(from, ended, kept, signals.caught(), {}, machine);
+  const auto signal = signals.caught();
+  auto shown = signal == 0 ? in_written_names(ended.cause, pools) : ended.cause.text;
+  return report(from, ended, kept, signal, {std::move(shown)}, machine);
 }
 
 } // namespace

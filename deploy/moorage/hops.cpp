@@ -61,6 +61,14 @@ names_shown ask_for_names(runtime& pools) {
   return known ? names_shown{std::move(*known)} : names_shown{};
 }
 
+bool is_of_link(errc code) {
+  return code == errc::node_lost || code == errc::no_node || code == errc::request_timeout;
+}
+
+std::string in_written_names(const failure& why, runtime& pools) {
+  return why.text.empty() || is_of_link(why.code) ? why.text : ask_for_names(pools).in(why.text);
+}
+
 std::vector<std::string> way_to(const std::string& cluster, const names_shown& names) {
   std::vector<std::string> way;
   for (const auto* next = names.find(cluster); next != nullptr && !next->jump.empty();) {

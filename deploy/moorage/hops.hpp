@@ -30,16 +30,24 @@ public:
   std::string of(const std::string& name) const;
   /// The text with each of the names in quotes so.
   std::string in(std::string text) const;
+  /// Each name that is shown otherwise, and as what.
+  const std::vector<std::pair<std::string, std::string>>& otherwise() const { return shown_; }
   /// Whose name a person means; what nobody is shown by is a name by itself.
   std::string meant_by(const std::string& shown) const;
 
 private:
   std::vector<cluster_settings> known_;
-  std::vector<std::pair<std::string, std::string>>
-      shown_; ///< those that are shown otherwise: name, and as what
+  std::vector<std::pair<std::string, std::string>> shown_; ///< see `otherwise`
 };
 /// Asks the pools once. Of a node of another version, for instance, there are none.
 names_shown ask_for_names(runtime& pools);
+
+/// Whoever just did not answer is asked nothing more.
+bool is_of_link(errc code);
+
+/// A failure's text with the clusters as they were written. Nobody is asked where there is no text, or none
+/// would answer.
+std::string in_written_names(const failure& why, runtime& pools);
 
 /// The jump hosts on the way, the one that is reached first in front.
 std::vector<std::string> way_to(const std::string& cluster, const names_shown& names);

@@ -22,6 +22,9 @@ std::optional<runtime> make_pools(configuration config, signal_watch& signals, f
 /// False: `make_pools` begins the process anew, so that what is told before it would be told twice.
 bool makes_pools_here();
 
+/// Begins the process anew in such a case, with the same arguments; comes back if it cannot.
+failure have_pools(signal_watch& signals);
+
 /// A link over TLS, which is the other program's as well: the same may happen. `signals`: none are watched.
 result<runtime> connect_over_tls(const node_address& node, std::chrono::milliseconds timeout,
                                  runtime_options how, signal_watch* signals);

@@ -55,9 +55,13 @@ bool makes_pools_here() {
   return false;
 }
 
-std::optional<runtime> make_pools(configuration, signal_watch& signals, failure& reason, runtime_options) {
+failure have_pools(signal_watch& signals) {
   signals.hand_over();
-  reason = become_other_program();
+  return become_other_program();
+}
+
+std::optional<runtime> make_pools(configuration, signal_watch& signals, failure& reason, runtime_options) {
+  reason = have_pools(signals);
   return std::nullopt;
 }
 

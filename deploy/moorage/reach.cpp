@@ -10,6 +10,7 @@
 #include "deploy/moorage/advice.hpp"
 #include "deploy/moorage/background.hpp"
 #include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/hops.hpp"
 #include "deploy/moorage/output.hpp"
 #include "deploy/moorage/pools.hpp"
 #include "messages/settings_words.hpp"
@@ -235,6 +236,7 @@ std::optional<configuration> read_configuration(const options& from, std::string
     config = std::move(read.value);
   }
   config.log_level = log_level(from, config.log_level);
+  remember_openssh(config);
   if (!apply_settings(from, config, say))
     return std::nullopt;
   return config;
@@ -358,8 +360,12 @@ pools_at_hand reach_pools(const options& from, const configuration& config, sign
   if (result.reason.code != errc::none)
     return result;
   ours.clusters.push_back(cluster);
-  for (auto& each : ours.clusters)
+  std::vector<cluster_settings> known;
+  for (auto& each : ours.clusters) {
+    known.push_back(each.settings);
     each.settings.min_idle = 0;
+  }
+  ours.log_names = names_shown{std::move(known)}.otherwise();
   ours.node_name.clear(); // this process is none
   ours.log_level = own_log_level(from, config);
   ours.log_causes = !config.log_file.empty();

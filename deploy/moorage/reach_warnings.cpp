@@ -13,6 +13,7 @@ namespace moorage::cli {
 bool ask_openssh_of_all(const options& from, configuration& config, const signal_watch& signals,
                         std::string* wrong) {
   auto problems = ask_openssh(config, signals.token());
+  config.ssh_answers.reset(); // all is known, and a node need not keep what ssh said of its files
   for (const auto& each : problems) {
     complain(to_string(each));
     if (wrong != nullptr)

@@ -14,8 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "deploy/moorage/background.hpp"
 #include "deploy/moorage/commands.hpp"
 #include "deploy/moorage/exit_codes.hpp"
+#include "deploy/moorage/pools.hpp"
 #include "deploy/moorage/reach.hpp"
 #include "deploy/moorage/signals.hpp"
 #include "deploy/moorage/ssh_keys.hpp"
@@ -25,7 +27,9 @@
 #include "messages/settings_table.hpp"
 #include "messages/settings_text.hpp"
 #include "messages/written_values.hpp"
+#include "runtime/config/openssh_answers.hpp"
 #include "runtime/config/settings_digest.hpp"
+#include "runtime/node/socket.hpp"
 #include "runtime/system/account.hpp"
 
 namespace moorage::cli {
@@ -134,6 +138,12 @@ void note_words(const ssh_call& call, cluster_config& of) {
   }
 }
 
+openssh_question question_of(const ssh_call& call) {
+  cluster_config said;
+  note_words(call, said);
+  return {call.host, said.settings.user, call.port.empty() ? std::uint16_t{0} : said.settings.port};
+}
+
 /// A cluster that ssh has not been asked about yet, as it is by itself and as it is meant.
 failure ask_ssh(const ssh_call& call, const configuration& config, cluster_config& base,
                 cluster_config& meant, const std::stop_token& stop) {
@@ -156,10 +166,15 @@ failure find_host(const ssh_call& call, configuration& config, cluster_config& b
     config.defaults.settings.ssh_config = named_file(call.ssh_config);
     config.defaults.note_origin("ssh_config", {setting_origin::source::command_line, 0});
   }
-  auto unknown = find_cluster(config, call.host, base, stop);
+  const bool as_it_is = call.user.empty() && call.port.empty();
+  // By a question that is asked in any case: where the words name a user or a port, another one than without.
+  const bool may_be = as_it_is || !check_value(*find_cluster_field("ssh_host"), call.host).empty() ||
+                      may_be_host(config, question_of(call), stop);
+  auto unknown =
+      may_be ? find_cluster(config, call.host, base, stop) : failure{errc::unknown_cluster, call.host};
   if (unknown.code == errc::none && !base.settings.ssh_host.empty()) {
     meant = base;
-    if (call.user.empty() && call.port.empty())
+    if (as_it_is)
       return {};
     meant = config.defaults;
     meant.settings.name = meant.settings.ssh_host = call.host;
@@ -284,9 +299,22 @@ std::string not_followed(const ssh_call& call, int verbose) {
   return verbose > 0 && !options.empty() ? "of the options, not followed: " + options : std::string{};
 }
 
+/// Begins the process anew where `reach_pools` would, as far as that is known by now, so that ssh is asked
+/// once.
+void begin_anew_if_sure(const options& from, const configuration& config, signal_watch& signals) {
+  if (makes_pools_here())
+    return;
+  const auto own = from.embedded || !from.settings.empty();
+  if (const auto path = node_socket(from, config);
+      !distant_node(from, config).empty() || own || path.empty() ||
+      (from.socket.empty() && !may_start_node(from, config) && !node_process(path)))
+    static_cast<void>(have_pools(signals)); // where it cannot, that is told once it is needed
+}
+
 /// Ctrl-C ends what ssh is asked for, and what its configuration runs with it.
 std::optional<ending> settle_until_signal(const ssh_call& call, configuration& config, options& how) {
   signal_watch signals;
+  begin_anew_if_sure(how, config, signals);
   auto wrong = settle(call, config, how, signals.token());
   if (signals.caught() != 0) {
     complain(call.destination + ": interrupted; the command did not run");

@@ -85,6 +85,15 @@ private:
   failure wrong_;
 };
 
+bool is_variable(const std::string& agent) {
+  return agent.starts_with('$') && !agent.starts_with("${");
+}
+
+/// The words have it ask none: by name, or by a variable that is not set.
+bool has_no_agent(const ssh_call& call) {
+  return call.no_agent || (is_variable(call.agent) && environment(call.agent.substr(1).c_str()).empty());
+}
+
 /// What is wrong with one of the cluster's own, by who named it.
 std::string wrong_with(const std::string& file, const cluster_config& of) {
   auto why = unusable_key_file(file);
@@ -117,14 +126,14 @@ failure set_files(const ssh_call& call, cluster_config& meant) {
     for (const auto& each : sites)
       settings.push_back("known_hosts_files=" + from_root(each));
   }
-  const bool by_variable = call.agent.starts_with('$') && !call.agent.starts_with("${");
-  auto socket = by_variable ? environment(call.agent.substr(1).c_str()) : call.agent;
-  if (by_variable && socket.empty()) // as ssh, which asks no other one then
+  auto socket = is_variable(call.agent) ? environment(call.agent.substr(1).c_str()) : call.agent;
+  if (has_no_agent(call)) // as ssh, which asks no other one then
     settings.emplace_back("agent=false");
   else if (!socket.empty())
     settings.insert(
         settings.end(),
-        {"agent=true", "agent_socket=" + (by_variable ? socket : names.whole(socket, "IdentityAgent"))});
+        {"agent=true",
+         "agent_socket=" + (is_variable(call.agent) ? socket : names.whole(socket, "IdentityAgent"))});
   if (names.wrong().code != errc::none)
     return names.wrong();
   auto problems = override_settings(meant, settings);
@@ -174,6 +183,9 @@ failure set_keys(const ssh_call& call, cluster_config& meant) {
   // The agent offers all of its keys unless some are named; a certificate stands beside its key.
   if (keys.empty() && !no_others && !no_usual && (call.identities_only || !certificates.empty()))
     keys = usual_keys();
+  // An agent that a Host leaves no key to show may show those of the words.
+  if (meant.agent_off_for_keys && !has_no_agent(call))
+    settings.agent = of_words;
   if (call.no_agent || (call.identities_only && keys.empty()))
     settings.agent = false;
   const bool none = keys.empty() && !settings.agent && (no_usual || usual_keys().empty()) &&

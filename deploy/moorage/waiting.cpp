@@ -33,7 +33,7 @@ std::string lasting_state(const pool_status& pool) {
 
 } // namespace
 
-void tell_of_log_in(const options& from, const lease& granted, std::set<std::string>& told) {
+void tell_of_log_in(const options& from, runtime& pools, const lease& granted, std::set<std::string>& told) {
   if (from.quiet > 1)
     return;
   for (const auto& log_in : granted.log_ins()) {
@@ -41,7 +41,7 @@ void tell_of_log_in(const options& from, const lease& granted, std::set<std::str
       pass_on(log_in.banner);
     for (const auto& each : log_in.warnings)
       if (told.insert(each).second)
-        complain(name_as_called(from) + ": " + each);
+        complain(name_as_called(from) + ": " + ask_for_names(pools).in(each));
   }
 }
 
@@ -97,7 +97,7 @@ void waiting_words::tell(bool all) {
   if (!all)
     return;
   if (auto state = lasting_state(*pool); !state.empty() && told_.insert(state).second)
-    complain(name_as_called(from_) + ": " + state);
+    complain(name_as_called(from_) + ": " + ask_for_names(pools_).in(state));
 }
 
 } // namespace moorage::cli

@@ -15,7 +15,7 @@ namespace moorage::cli {
 /// What people are to know of the log-in that the lease waited for, on stderr: the server's own words, and
 /// what was noted in `told` the first time only, since the leases of several connections may have the same to
 /// say. Once more when something has run under the lease: it may have gone on with another connection.
-void tell_of_log_in(const options& from, const lease& granted, std::set<std::string>& told);
+void tell_of_log_in(const options& from, runtime& pools, const lease& granted, std::set<std::string>& told);
 
 /// For whoever asked for more: by which node's connection the command goes, how long that has been open, how
 /// many share it, and by which jump hosts it comes. `place`: the node's.

@@ -10,6 +10,7 @@
 #include "messages/printable.hpp"
 #include "runtime/config.hpp"
 #include "runtime/config/fields.hpp"
+#include "runtime/config/openssh_answers.hpp"
 #include "runtime/config/proxy_jumps.hpp"
 #include "runtime/config/ssh_lines.hpp"
 #include "runtime/config/ssh_option_names.hpp"
@@ -21,9 +22,6 @@ namespace moorage {
 
 namespace {
 
-/// A name that no Host has but by a pattern that has every name.
-constexpr const char* nobody = "moorage--no-such-host";
-
 /// Names at once: each is a process for some milliseconds, unless it asks a name server.
 constexpr std::size_t asked_at_once = 8;
 
@@ -31,21 +29,24 @@ bool key_there(const std::string& file) {
   return access(file.c_str(), F_OK) == 0 || access((file + ".pub").c_str(), F_OK) == 0;
 }
 
-/// ssh says on its standard error what is no fault of the files, too.
-std::string complaints_of(const std::string& error_output) {
+/// What ssh says on its standard error: its debugging, and what it complains of. Some of that is no fault of
+/// the files.
+std::string complaints_of(const std::string& error_output, std::string& debugging) {
   std::string result;
+  auto is_debugging = [](const std::string& line) {
+    return line.starts_with("debug1: ") || line.starts_with("debug2: ") || line.starts_with("debug3: ") ||
+           line.starts_with("OpenSSH_");
+  };
   for (std::size_t at = 0; at < error_output.size();) {
     auto end = std::min(error_output.find('\n', at), error_output.size());
     auto line = error_output.substr(at, end - at);
-    if (line.find_first_not_of(" \r\t") != std::string::npos && !line.starts_with("Pseudo-terminal"))
+    if (is_debugging(line))
+      debugging += line + "\n";
+    else if (line.find_first_not_of(" \r\t") != std::string::npos && !line.starts_with("Pseudo-terminal"))
       result += (result.empty() ? "" : "; ") + printable(line, 300);
     at = end + 1;
   }
   return result;
-}
-
-std::string file_of(const cluster_settings& settings) {
-  return settings.ssh_config == "none" ? "none" : expand_home(settings.ssh_config);
 }
 
 /// An address that needs nobody to be known, and that a Host may be named as well as by any name.
@@ -69,10 +70,11 @@ auto beside(Work work) {
   }
 }
 
-both_answers ask_both(const openssh_question& host, const std::string& file, const std::stop_token& stop) {
-  auto other = beside([&] { return ask_openssh_about(host, "none", openssh_patience, stop); });
+both_answers ask_both(openssh_answers& answers, const openssh_question& host, const std::string& file,
+                      const std::stop_token& stop) {
+  auto other = beside([&] { return answers.to(host, "none", stop); });
   both_answers result;
-  result.with_files = ask_openssh_about(host, file, openssh_patience, stop);
+  result.with_files = answers.to(host, file, stop);
   result.without = other.get();
   return result;
 }
@@ -84,19 +86,19 @@ bool said_elsewhere(const cluster_config& of, const std::string& field) {
   return from == source::cluster || from == source::command_line || from == source::destination;
 }
 
-/// What ssh was asked, for who tells of its answer.
+/// What ssh was asked, and what it said of its files, for who tells of its answer.
 struct asked {
   openssh_question about;
   std::string file;
-  const std::stop_token& stop;
+  const std::string& said;
 };
 
 /// What is wrong with the Host, and where the option (in lower case; empty: none of the files) stands.
 std::string told_with_place(const asked& ssh, const std::string& wrong, const std::string& option) {
   auto told = "ssh_host " + ssh.about.host + ": " + wrong;
-  return option.empty() ? told
-                        : told + "; " + as_written(option) + " stands in " +
-                              where_it_stands(ssh.about, ssh.file, option, ssh.stop);
+  return option.empty()
+             ? told
+             : told + "; " + as_written(option) + " stands in " + where_it_stands(ssh.said, ssh.file, option);
 }
 
 /// A wrong value is the fault of who gave it, and is told with that and with its cluster: "FIELD: why", as
@@ -167,6 +169,7 @@ failure take_over(cluster_config& target, const asked& ssh, const both_answers& 
   result.not_followed = std::move(reading.not_followed);
   result.complaints = answers.with_files.complaints;
   if (!own_keys) {
+    result.agent_off_for_keys = reading.agent_off_for_keys;
     result.named_by = std::move(reading.named_by);
     result.passed_over = std::move(reading.passed_over);
   }
@@ -181,9 +184,14 @@ failure take_over(cluster_config& target, const asked& ssh, const both_answers& 
 
 } // namespace
 
+std::string file_of(const cluster_settings& settings) {
+  return settings.ssh_config == "none" ? "none" : expand_home(settings.ssh_config);
+}
+
 std::vector<std::string> words_for_openssh(const openssh_question& about, const std::string& file) {
   // The one option that is never followed and has its tokens expanded: so ssh tells %C.
-  std::vector<std::string> words{"ssh", "-G", "-T", "-o", "ControlPath=%C"};
+  // -vvv comes before a LogLevel of the files, and has it tell what it makes of their lines.
+  std::vector<std::string> words{"ssh", "-vvv", "-G", "-T", "-o", "ControlPath=%C"};
   if (!file.empty())
     words.insert(words.end(), {"-F", file});
   if (!about.user.empty())
@@ -198,7 +206,7 @@ openssh_answer ask_openssh_about(const openssh_question& about, const std::strin
                                  std::chrono::milliseconds timeout, const std::stop_token& stop) {
   auto said = output_of(words_for_openssh(about, file), timeout, stop);
   openssh_answer result;
-  result.complaints = complaints_of(said.error_output);
+  result.complaints = complaints_of(said.error_output, result.debugging);
   if (said.done) {
     for (auto& [option, value] : parse_ssh_options(said.output))
       if (option == "controlpath")
@@ -223,7 +231,8 @@ std::string digest_by_openssh(const openssh_question& about) {
   return ask_openssh_about(about, "none", openssh_patience, {}).digest;
 }
 
-failure ask_openssh_alone(cluster_config& cluster, std::string& hops, const std::stop_token& stop) {
+failure ask_openssh_alone(cluster_config& cluster, openssh_answers& answers, std::string& hops,
+                          const std::stop_token& stop) {
   if (cluster.settings.ssh_host.empty() || cluster.asked_openssh)
     return {};
   openssh_question about{cluster.settings.ssh_host};
@@ -231,17 +240,20 @@ failure ask_openssh_alone(cluster_config& cluster, std::string& hops, const std:
     about.user = cluster.settings.user;
   if (said_elsewhere(cluster, "port"))
     about.port = cluster.settings.port;
-  const asked ssh{std::move(about), file_of(cluster.settings), stop};
-  auto answers = ask_both(ssh.about, ssh.file, stop);
-  if (auto wrong = trouble_of(cluster, ssh.about, answers); wrong.code != errc::none)
+  auto file = file_of(cluster.settings);
+  auto said = ask_both(answers, about, file, stop);
+  if (auto wrong = trouble_of(cluster, about, said); wrong.code != errc::none)
     return wrong;
-  return take_over(cluster, ssh, answers, hops);
+  return take_over(cluster, {std::move(about), std::move(file), said.with_files.debugging}, said, hops);
 }
 
 failure ask_openssh(const configuration& from, cluster_config& cluster, const std::stop_token& stop) {
+  openssh_answers own;
+  auto& answers = from.ssh_answers ? *from.ssh_answers : own;
   std::string hops;
-  auto wrong = ask_openssh_alone(cluster, hops, stop);
-  return wrong.code != errc::none || hops.empty() ? wrong : proxy_jumps{from, stop}.lead(cluster, hops);
+  auto wrong = ask_openssh_alone(cluster, answers, hops, stop);
+  return wrong.code != errc::none || hops.empty() ? wrong
+                                                  : proxy_jumps{from, answers, stop}.lead(cluster, hops);
 }
 
 bool has_no_openssh_files(const cluster_settings& settings) {
@@ -253,11 +265,14 @@ bool has_no_openssh_files(const cluster_settings& settings) {
 
 failure go_by_jumps(const configuration& from, cluster_config& cluster, const std::string& hops,
                     const std::stop_token& stop) {
-  return proxy_jumps{from, stop}.lead_by(cluster, hops);
+  openssh_answers own;
+  return proxy_jumps{from, from.ssh_answers ? *from.ssh_answers : own, stop}.lead_by(cluster, hops);
 }
 
 std::vector<config_problem> ask_openssh(configuration& of, const std::stop_token& stop) {
   std::vector<config_problem> problems;
+  openssh_answers own;
+  auto& answers = of.ssh_answers ? *of.ssh_answers : own;
   auto count = of.clusters.size();
   std::vector<failure> wrong(count);
   std::vector<std::string> hops(count);
@@ -265,12 +280,13 @@ std::vector<config_problem> ask_openssh(configuration& of, const std::stop_token
     std::vector<std::future<void>> asking;
     for (auto i = from; i < std::min(from + asked_at_once, count); ++i)
       if (!of.clusters[i].settings.ssh_host.empty() && !of.clusters[i].asked_openssh)
-        asking.push_back(beside([&, i] { wrong[i] = ask_openssh_alone(of.clusters[i], hops[i], stop); }));
+        asking.push_back(
+            beside([&, i] { wrong[i] = ask_openssh_alone(of.clusters[i], answers, hops[i], stop); }));
     for (auto& each : asking)
       each.get();
   }
   // One jump after another: it is the same one for most.
-  proxy_jumps jumps{of, stop};
+  proxy_jumps jumps{of, answers, stop};
   for (std::size_t i = 0; i < count; ++i)
     if (!hops[i].empty())
       wrong[i] = jumps.lead(of.clusters[i], hops[i]);
@@ -306,11 +322,17 @@ failure find_cluster(const configuration& from, const std::string& name, cluster
     return unknown;
   auto host = from.defaults;
   host.settings.name = host.settings.ssh_host = name;
+  openssh_answers own;
+  auto& answers = from.ssh_answers ? *from.ssh_answers : own;
   auto file = file_of(host.settings);
-  auto other = beside([&] { return ask_openssh_about({nobody}, file, openssh_patience, stop); });
-  auto answers = ask_both({name}, file, stop);
-  auto of_nobody = other.get();
-  for (const auto* each : {&answers.with_files, &answers.without, &of_nobody})
+  auto said = ask_both(answers, {name}, file, stop);
+  const auto read = files_ssh_read(said.with_files.debugging);
+  // Which Host it is of tells ssh itself; of what a Match says, only whether another name has it as well.
+  const bool by_match = !names_host(read) && may_say_more(read);
+  openssh_answer of_nobody;
+  if (by_match && said.with_files.problem.code == errc::none)
+    of_nobody = answers.to({nobody}, file, stop);
+  for (const auto* each : {&said.with_files, &said.without, &of_nobody})
     if (each->problem.code != errc::none) {
       if (address)
         return each->problem.code == errc::local_failure && has_no_openssh_files(host.settings)
@@ -322,16 +344,17 @@ failure find_cluster(const configuration& from, const std::string& name, cluster
       unknown.text += "; " + each->problem.text;
       return unknown;
     }
-  if (!says_more(answers.with_files.options, name, of_nobody.options)) {
+  const auto& options = said.with_files.options;
+  if (!names_host(read) && !says_more(options, name, by_match ? of_nobody.options : options)) {
     if (address)
       return {};
     unknown.text += "; nor does " + (file.empty() ? "~/.ssh/config" : file) + " have a Host of that name";
     return unknown;
   }
   std::string hops;
-  auto wrong = take_over(host, {{name}, file, stop}, answers, hops);
+  auto wrong = take_over(host, {{name}, file, said.with_files.debugging}, said, hops);
   if (wrong.code == errc::none && !hops.empty())
-    wrong = proxy_jumps{from, stop}.lead(host, hops);
+    wrong = proxy_jumps{from, answers, stop}.lead(host, hops);
   if (wrong.code == errc::none)
     result = std::move(host);
   return wrong;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -12,6 +13,8 @@
 #include "runtime/config/ssh_config.hpp"
 
 namespace moorage {
+
+class openssh_answers;
 
 /// A Host, and the user and port that are given beside it ("", 0: none), by which Match and tokens may go.
 struct openssh_question {
@@ -25,10 +28,14 @@ struct openssh_answer {
   ssh_options options;
   std::string digest;     ///< %C of ssh_config(5), TOKENS: which others it is of goes by ssh's version
   std::string complaints; ///< on its standard error: what it made of lines that it did not understand
+  std::string debugging;  ///< likewise: what it read, and which of it applied (runtime/config/ssh_lines.hpp)
   failure problem;        ///< code `none`: it has answered
 };
 openssh_answer ask_openssh_about(const openssh_question& about, const std::string& file,
                                  std::chrono::milliseconds timeout, const std::stop_token& stop);
+
+/// The file of ssh's that the cluster goes by; "": its own two, "none": none.
+std::string file_of(const cluster_settings& settings);
 
 /// The command line that asks it.
 std::vector<std::string> words_for_openssh(const openssh_question& about, const std::string& file);
@@ -37,6 +44,7 @@ std::vector<std::string> words_for_openssh(const openssh_question& about, const 
 std::string digest_by_openssh(const openssh_question& about);
 
 /// `ask_openssh` of a cluster without its jumps. `hops`: what ProxyJump says, where that is its way.
-failure ask_openssh_alone(cluster_config& cluster, std::string& hops, const std::stop_token& stop);
+failure ask_openssh_alone(cluster_config& cluster, openssh_answers& answers, std::string& hops,
+                          const std::stop_token& stop);
 
 } // namespace moorage

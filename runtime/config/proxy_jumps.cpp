@@ -6,7 +6,7 @@
 #include "messages/printable.hpp"
 #include "messages/settings_table.hpp"
 #include "messages/settings_text.hpp"
-#include "runtime/config/openssh.hpp"
+#include "runtime/config/openssh_answers.hpp"
 #include "runtime/config/settings_digest.hpp"
 
 namespace moorage {
@@ -15,19 +15,6 @@ namespace {
 
 /// Hosts that one leads to another: as many as people have networks, and few enough for a deadline each.
 constexpr std::size_t most_hops = 16;
-
-constexpr const char* circle = "a circle: ";
-
-failure no_jump(const std::string& text, const std::string& why) {
-  return {errc::invalid_settings, "ProxyJump " + printable(text) + ": " + why};
-}
-
-/// Whose way it is that cannot be gone; a circle names all who are in it.
-failure needed_by(const std::string& who, failure wrong) {
-  if (wrong.text.find(circle) == std::string::npos)
-    wrong.text = "the way to '" + printable(who) + "': " + wrong.text;
-  return wrong;
-}
 
 // "a:" is "a", and "ssh://a/" as well, as ssh has it, which puts every address in brackets, not IPv6's alone.
 std::string plain(std::string text) {
@@ -57,30 +44,6 @@ std::optional<std::pair<std::size_t, std::size_t>> name_of_host_alone(const std:
   return may("ssh_host") && !may("host") ? std::optional{std::pair{from, host.size()}} : std::nullopt;
 }
 
-failure parse_hop(const std::string& text, cluster_config& result) {
-  auto parsed = text;
-  auto name = name_of_host_alone(text);
-  if (name)
-    parsed.replace(name->first, name->second, "a");
-  auto wrong = parse_destination(parsed, result.settings);
-  if (wrong.code != errc::none)
-    return no_jump(text, wrong.text);
-  if (name) {
-    result.settings.name = text;
-    result.settings.host = text.substr(name->first, name->second);
-  }
-  const auto& host = result.settings.host;
-  // What it says itself stays, whatever its Host says; ssh gives it to the other ssh as options.
-  if (text.find('@') != std::string::npos)
-    result.note_origin("user", {setting_origin::source::destination, 0});
-  if (names_port(text, host))
-    result.note_origin("port", {setting_origin::source::destination, 0});
-  if (auto why = check_value(*find_cluster_field("ssh_host"), host); !why.empty())
-    return no_jump(text, why);
-  result.settings.ssh_host = host;
-  return {};
-}
-
 /// What -o says is of the destination, as ssh has it; so are a password and the name that the destination's
 /// key is looked up by, wherever they are said.
 cluster_config usual_hop(const cluster_config& defaults) {
@@ -101,6 +64,41 @@ bool same_place(const cluster_settings& a, const cluster_settings& b) {
 
 } // namespace
 
+proxy_jumps::no_way proxy_jumps::cannot_go(const std::string& text, const std::string& why, bool circle) {
+  return {{errc::invalid_settings, "ProxyJump " + printable(text) + ": " + why}, circle};
+}
+
+/// Whose way it is.
+proxy_jumps::no_way proxy_jumps::needed_by(const std::string& who, no_way wrong) {
+  if (!wrong.circle)
+    wrong.text = "the way to '" + printable(who) + "': " + wrong.text;
+  return wrong;
+}
+
+proxy_jumps::no_way proxy_jumps::parse_hop(const std::string& text, cluster_config& result) {
+  auto parsed = text;
+  auto name = name_of_host_alone(text);
+  if (name)
+    parsed.replace(name->first, name->second, "a");
+  auto wrong = parse_destination(parsed, result.settings);
+  if (wrong.code != errc::none)
+    return cannot_go(text, wrong.text);
+  if (name) {
+    result.settings.name = text;
+    result.settings.host = text.substr(name->first, name->second);
+  }
+  const auto& host = result.settings.host;
+  // What it says itself stays, whatever its Host says; ssh gives it to the other ssh as options.
+  if (text.find('@') != std::string::npos)
+    result.note_origin("user", {setting_origin::source::destination, 0});
+  if (names_port(text, host))
+    result.note_origin("port", {setting_origin::source::destination, 0});
+  if (auto why = check_value(*find_cluster_field("ssh_host"), host); !why.empty())
+    return cannot_go(text, why);
+  result.settings.ssh_host = host;
+  return {};
+}
+
 failure proxy_jumps::lead(cluster_config& cluster, const std::string& hops) {
   hosts followed{cluster.settings.ssh_host};
   return lead(cluster, cluster.settings.name, hops, followed);
@@ -116,8 +114,8 @@ failure proxy_jumps::lead_by(cluster_config& cluster, const std::string& hops) {
 }
 
 // `who`: the cluster, as whoever is told of its way knows it.
-failure proxy_jumps::lead(cluster_config& cluster, const std::string& who, const std::string& hops,
-                          hosts& followed) {
+proxy_jumps::no_way proxy_jumps::lead(cluster_config& cluster, const std::string& who,
+                                      const std::string& hops, hosts& followed) {
   hop nearest;
   const hop* before = nullptr;
   std::size_t count = 0;
@@ -125,7 +123,7 @@ failure proxy_jumps::lead(cluster_config& cluster, const std::string& who, const
     auto end = std::min(hops.find(',', at), hops.size());
     if (count == most_hops)
       return needed_by(
-          who, no_jump(hops, "more than " + std::to_string(most_hops) + " hosts, one behind another"));
+          who, cannot_go(hops, "more than " + std::to_string(most_hops) + " hosts, one behind another"));
     hop next;
     auto wrong = find(plain(hops.substr(at, end - at)), before, cluster, followed, next);
     if (wrong.code != errc::none)
@@ -145,12 +143,12 @@ failure proxy_jumps::lead(cluster_config& cluster, const std::string& who, const
     std::move(further.begin(), further.end(), std::back_inserter(cluster.jumps));
   }
   if (auto wrong = check_settings(cluster.settings); wrong.code != errc::none)
-    return needed_by(who, no_jump(hops, wrong.text));
+    return needed_by(who, cannot_go(hops, wrong.text));
   return {};
 }
 
-failure proxy_jumps::find(const std::string& text, const hop* before, const cluster_config& of,
-                          hosts& followed, hop& result) {
+proxy_jumps::no_way proxy_jumps::find(const std::string& text, const hop* before, const cluster_config& of,
+                                      hosts& followed, hop& result) {
   const auto& file = of.settings.ssh_config;
   auto key = text + "\n" + file + "\n" + (before ? before->cluster.settings.name : "");
   if (auto known = known_.find(key); known != known_.end()) {
@@ -170,7 +168,7 @@ failure proxy_jumps::find(const std::string& text, const hop* before, const clus
     return failed->second;
   if (auto wrong = follow(jump, before, followed); wrong.code != errc::none) {
     // What ssh has no answer for it has none for the next; a circle depends on where one comes from.
-    if (wrong.text.find(circle) == std::string::npos)
+    if (!wrong.circle)
       failed_.emplace(key, wrong);
     return wrong;
   }
@@ -185,7 +183,7 @@ failure proxy_jumps::find(const std::string& text, const hop* before, const clus
 }
 
 // Its Host, and the way there.
-failure proxy_jumps::follow(cluster_config& jump, const hop* before, hosts& followed) {
+proxy_jumps::no_way proxy_jumps::follow(cluster_config& jump, const hop* before, hosts& followed) {
   if (before != nullptr) {
     // A host behind itself is another cluster than the one that it stands behind.
     if (jump.settings.name == before->cluster.settings.name)
@@ -200,8 +198,8 @@ failure proxy_jumps::follow(cluster_config& jump, const hop* before, hosts& foll
     }
   }
   std::string hops;
-  if (auto wrong = ask_openssh_alone(jump, hops, stop_); wrong.code != errc::none || hops.empty())
-    return wrong;
+  if (auto wrong = ask_openssh_alone(jump, answers_, hops, stop_); wrong.code != errc::none || hops.empty())
+    return {std::move(wrong)};
   const auto& host = jump.settings.ssh_host;
   auto round = std::find(followed.begin(), followed.end(), host) != followed.end();
   followed.push_back(host);
@@ -209,7 +207,8 @@ failure proxy_jumps::follow(cluster_config& jump, const hop* before, hosts& foll
     std::string way;
     for (const auto& each : followed)
       way += (way.empty() ? "'" : "' by '") + each;
-    return no_jump(hops, round ? circle + way + "'" : "too many hosts, one behind another: " + way + "'");
+    return cannot_go(hops, (round ? "a circle: " : "too many hosts, one behind another: ") + way + "'",
+                     round);
   }
   auto wrong = lead(jump, host, hops, followed);
   followed.pop_back();
@@ -225,7 +224,7 @@ bool proxy_jumps::table_of(const cluster_config& jump, const hop* before, hosts&
       continue;
     result = each;
     std::string its_hops;
-    if (ask_openssh_alone(result, its_hops, stop_).code != errc::none ||
+    if (ask_openssh_alone(result, answers_, its_hops, stop_).code != errc::none ||
         !same_place(result.settings, jump.settings))
       continue;
     if (before == nullptr)

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <set>
 #include <string_view>
+#include <utility>
 
+#include "messages/access.hpp"
 #include "messages/printable.hpp"
 #include "runtime/config/ssh_option_names.hpp"
 #include "runtime/config/text.hpp"
-#include "runtime/system/program_output.hpp"
 
 namespace moorage {
 
@@ -54,36 +56,81 @@ std::string somewhere_in(const std::string& file) {
                       : printable(file, 300) + ", or a file that it includes";
 }
 
+/// A line of ssh's debugging, without its level; nothing: it is none.
+std::string_view debugging_of(std::string_view line) {
+  constexpr std::string_view begin = "debug", end = ": ";
+  const auto level = begin.size();
+  if (!line.starts_with(begin) || line.size() <= level || line[level] < '1' || line[level] > '3' ||
+      line.substr(level + 1, end.size()) != end)
+    return {};
+  return line.substr(level + 1 + end.size());
+}
+
+/// Of the lines about each Match, by turns: "FILE line N: [not ]matched 'CRITERION'", once for each criterion
+/// that is looked at (for `all` there is none), and at last "match [not ]found". A file may be read twice.
+class matches_told {
+public:
+  void take(std::string_view line, ssh_files_read& into) {
+    for (std::string_view words : {": matched '", ": not matched '"})
+      if (auto at = line.find(words); at != std::string_view::npos)
+        place_ = line.substr(0, at);
+    if (line == "match found") {
+      into.matched = true;
+      found_.insert(std::exchange(place_, {}));
+    } else if (line == "match not found" && !place_.empty()) {
+      into.unmatched.insert(std::exchange(place_, {}));
+    }
+  }
+  void end(ssh_files_read& of) const {
+    for (const auto& each : found_)
+      of.unmatched.erase(each);
+  }
+
+private:
+  std::string place_;
+  std::set<std::string> found_;
+};
+
 } // namespace
 
 ssh_files_read files_ssh_read(const std::string& said) {
-  constexpr std::string_view debug = "debug1: ", reads = "Reading configuration data ",
-                             applies = ": Applying options for ",
-                             at_length = "debug3: ", includes = ": Including file ", depth = " depth ",
-                             idly = " (parse only)";
+  constexpr std::string_view reads = "Reading configuration data ", applies = ": Applying options for ",
+                             includes = ": Including file ", depth = " depth ", idly = " (parse only)";
   std::vector<std::string> in_force;
   ssh_files_read result;
-  each_line(said, [&](std::string_view line) {
-    if (auto at = line.find(includes); line.starts_with(at_length) && at != std::string_view::npos) {
+  matches_told matches;
+  each_line(said, [&](std::string_view whole) {
+    const auto line = debugging_of(whole);
+    result.told = result.told || !line.empty();
+    matches.take(line, result);
+    if (auto at = line.find(includes); at != std::string_view::npos) {
       auto file = line.substr(at + includes.size());
       add_once(file.ends_with(idly) ? result.idle : in_force, file.substr(0, file.rfind(depth)));
-    }
-    if (!line.starts_with(debug))
-      return;
-    line.remove_prefix(debug.size());
-    if (line.starts_with(reads))
+    } else if (line.starts_with(reads)) {
       add_once(result.files, line.substr(reads.size()));
-    else if (auto at = line.find(applies); at != std::string_view::npos)
+    } else if (at = line.find(applies); at != std::string_view::npos) {
       add_once(result.applied, line.substr(0, at));
+      add_once(result.patterns, line.substr(at + applies.size()));
+    }
   });
+  matches.end(result);
   if (!result.files.empty()) // included by nobody
     in_force.push_back(result.files.front());
   std::erase_if(result.idle, [&](const auto& each) { return has(in_force, each); });
   return result;
 }
 
+bool names_host(const ssh_files_read& read) {
+  return std::any_of(read.patterns.begin(), read.patterns.end(),
+                     [](const auto& each) { return !fits_pattern(nobody, each); });
+}
+
+bool may_say_more(const ssh_files_read& read) {
+  return !read.told || read.matched || names_host(read);
+}
+
 std::vector<std::string> lines_with(const std::string& option, const std::string& file,
-                                    const std::string& text, const std::vector<std::string>& applied) {
+                                    const std::string& text, const ssh_files_read& read) {
   std::vector<std::string> result;
   std::size_t number = 0;
   bool counts = true;
@@ -91,27 +138,24 @@ std::vector<std::string> lines_with(const std::string& option, const std::string
     auto place = file + " line " + std::to_string(++number);
     auto name = option_of(line);
     if (name == "match")
-      counts = true;
+      counts = !read.unmatched.contains(place);
     else if (name == "host")
-      counts = has(applied, place);
+      counts = has(read.applied, place);
     else if (counts && name == option)
       result.push_back(std::move(place));
   });
   return result;
 }
 
-std::string where_it_stands(const openssh_question& about, const std::string& file, const std::string& option,
-                            const std::stop_token& stop) {
-  auto words = words_for_openssh(about, file);
-  words.insert(words.begin() + 1, "-vvv"); // which comes before a LogLevel of the files
-  const auto read = files_ssh_read(output_of(words, openssh_patience, stop).error_output);
+std::string where_it_stands(const std::string& said, const std::string& file, const std::string& option) {
+  const auto read = files_ssh_read(said);
   std::vector<std::string> found;
   for (const auto& each : read.files) {
     if (has(read.idle, each))
       continue;
     std::string text; // of a pipe there is none: ssh has read it to its end
     if (read_config_text(each, text).empty())
-      for (auto& line : lines_with(option, each, text, read.applied))
+      for (auto& line : lines_with(option, each, text, read))
         found.push_back(std::move(line));
   }
   if (found.empty())

@@ -8,6 +8,10 @@
 
 namespace moorage {
 
+std::string name_of_this_process() {
+  return "the process that has the pools (pid " + std::to_string(::getpid()) + ")";
+}
+
 failure check_descriptors(std::size_t wanted) {
   std::vector<unique_fd> taken; // all at once, or the same one would be counted again and again
   taken.reserve(wanted);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <utility>
 
 #include <unistd.h>
@@ -39,6 +40,10 @@ private:
 /// What an actor system with its network takes, the readiness loop, and one connection or link: 14 seen, and
 /// some to spare.
 constexpr std::size_t descriptors_to_begin = 20;
+
+/// What this process is called in what a client of a node may read, to whom it is another: "the process that
+/// has the pools (pid 4711)".
+std::string name_of_this_process();
 
 /// `local_failure` if this process may not open so many more files; the text says what its limit is.
 failure check_descriptors(std::size_t wanted = descriptors_to_begin);

@@ -69,7 +69,9 @@ struct event_log::inside {
   std::shared_ptr<spdlog::async_logger> logger;
 };
 
-event_log::event_log(const std::string& level, const std::string& file, bool causes) : causes_(causes) {
+event_log::event_log(const std::string& level, const std::string& file, bool causes,
+                     std::vector<std::pair<std::string, std::string>> names)
+    : causes_(causes), names_(std::move(names)) {
   auto threshold = spdlog::level::from_str(level == "warning" ? "warn" : level);
   if (threshold == spdlog::level::off)
     return;
@@ -106,13 +108,25 @@ event_log::event_log(const std::string& level, const std::string& file, bool cau
 
 event_log::~event_log() = default;
 
+/// "CLUSTER: LINE", where texts name clusters in quotes.
+std::string event_log::named(std::string line, const std::string& cluster) const {
+  const std::string* called = &cluster;
+  for (const auto& [name, shown] : names_) {
+    called = cluster == name ? &shown : called;
+    const auto from = "'" + name + "'", to = "'" + shown + "'";
+    for (auto at = line.find(from); at != std::string::npos; at = line.find(from, at + to.size()))
+      line.replace(at, from.size(), to);
+  }
+  return printable(called->empty() ? line : *called + ": " + line, printable_whole);
+}
+
 void event_log::write(const event_record& record) {
   if (!inside_)
     return;
   auto level = level_of(record.what);
   if (!inside_->logger->should_log(level))
     return;
-  auto line = (record.cluster.empty() ? "" : record.cluster + ": ") + to_string(record.what);
+  auto line = to_string(record.what);
   if (record.connection)
     line += " " + to_string(record.connection);
   if (record.lease)
@@ -123,8 +137,7 @@ void event_log::write(const event_record& record) {
     line += ", by " + record.by;
   if (record.missed > 0)
     line += " (" + std::to_string(record.missed) + " events before this one were missed)";
-  line = printable(line, printable_whole);
-  inside_->logger->log(level, line);
+  inside_->logger->log(level, named(std::move(line), record.cluster));
 }
 
 void event_log::callback_failed(const std::string& cluster, const std::string& text) {

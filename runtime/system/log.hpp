@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "messages/events.hpp"
 
@@ -14,9 +16,10 @@ namespace moorage {
 class event_log {
 public:
   /// `level` as in the configuration ("off": nothing is opened). `file`: appended to, and created for its
-  /// owner alone (0600); empty: stderr. `causes`: as `configuration::log_causes`. Throws `error`
-  /// (`local_failure`) when the file cannot be opened.
-  event_log(const std::string& level, const std::string& file, bool causes = true);
+  /// owner alone (0600); empty: stderr. `causes` and `names`: as `configuration::log_causes` and `log_names`.
+  /// Throws `error` (`local_failure`) when the file cannot be opened.
+  event_log(const std::string& level, const std::string& file, bool causes = true,
+            std::vector<std::pair<std::string, std::string>> names = {});
   ~event_log();
   event_log(const event_log&) = delete;
   event_log& operator=(const event_log&) = delete;
@@ -34,7 +37,10 @@ public:
 private:
   struct inside;
   std::unique_ptr<inside> inside_;
+  std::string named(std::string line, const std::string& cluster) const;
+
   bool causes_;
+  std::vector<std::pair<std::string, std::string>> names_;
   std::atomic<std::int64_t> turned_away_minute_{0}; // edge: a front's thread, of each runtime its own
   std::atomic<int> turned_away_{0};
 };

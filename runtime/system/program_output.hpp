@@ -21,7 +21,7 @@ struct program_output {
 };
 
 /// Of each of its two outputs; what goes beyond it is not kept, and a problem.
-constexpr std::size_t program_output_max = 1u << 20;
+constexpr std::size_t program_output_max = 8u << 20;
 
 /// Looks for the program in $PATH. It reads nothing, has a session of its own (so that it can ask nobody),
 /// and has ended when this returns, with all that it started in that session: by itself, or killed.

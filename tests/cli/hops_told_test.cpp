@@ -61,6 +61,26 @@ TEST_CASE("a hop that nobody gave a name is told as it was written, and so is a 
                Contains("cannot connect to 'far': ") && Contains("the jump host '" + written + "'"));
     CHECK_FALSE(std::regex_search(all, made_up));
   }
+  auto for_scripts = home.moorage({"exec", "--json", "far", "--", "true"});
+  CHECK_THAT(for_scripts.error_output, Contains("the jump host '" + written + "'"));
+  CHECK_FALSE(std::regex_search(for_scripts.error_output, made_up));
+  CHECK(std::regex_search(for_scripts.output, made_up));
+}
+
+TEST_CASE("the log of a command's own connections has hops and Hosts as they were written") {
+  hosts_home home;
+  real_sshd gate;
+  auto written = gate.user() + "@gate:" + std::to_string(gate.port());
+  home.write(host_of("gate", gate) + "Host far\n  ProxyJump " + written + "\n" + host_of("far", home.sshd));
+  const std::regex made_up{"-[0-9a-f]{12}\\b"};
+  for (const auto& words : {std::vector<std::string>{"-v", "exec", "-n", "far", "--", "true"},
+                            {"ssh", "-v", "-n", "-o", "ConnectTimeout=9", "far", "true"}}) {
+    auto ended = home.moorage(words);
+    INFO(ended.error_output);
+    CHECK(ended.code == 0);
+    CHECK_THAT(ended.error_output, Contains(" " + written + ": opened") && Contains(" far: opened"));
+    CHECK_FALSE(std::regex_search(ended.error_output, made_up));
+  }
 }
 
 TEST_CASE("a cluster that somebody named like a digest is told by its whole name") {
@@ -119,6 +139,14 @@ TEST_CASE(
       CHECK_THAT(ended.output, Contains(written));
   }
   CHECK(std::regex_search(home.moorage({"status", "--json"}).output, made_up));
+  for (const auto& words : {std::vector<std::string>{"admin", "evict", written, "99"},
+                            {"admin", "revoke", written, "99"},
+                            {"admin", "set", written, "port", "0"}}) {
+    auto refused = home.moorage(words);
+    INFO(refused.error_output);
+    CHECK(refused.code != 0);
+    CHECK_FALSE(std::regex_search(refused.error_output, made_up));
+  }
 }
 
 TEST_CASE(

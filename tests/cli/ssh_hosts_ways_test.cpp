@@ -87,7 +87,7 @@ TEST_CASE(
     std::vector<std::string> result;
     for (const char* host : {"far", "second", "first"})
       for (const auto& file : {home.ssh_config(), std::string{"none"}})
-        result.insert(result.end(), times, "-G -T -o ControlPath=%C -F " + file + " -- " + host);
+        result.insert(result.end(), times, "-vvv -G -T -o ControlPath=%C -F " + file + " -- " + host);
     std::sort(result.begin(), result.end());
     return result;
   };
@@ -124,12 +124,51 @@ TEST_CASE(
   ssh_is("echo \"$*\" >> " + asked + "\nexec /usr/bin/ssh \"$@\"\n");
   CHECK(moorage({"admin", "reload"}).code == 0);
   CHECK(questions() == of_each(2));
-  // What no table names is its client's to ask about, and what is said of every name.
+  // What no table names is its client's to ask about.
   CHECK(moorage({"exec", "far", "--", "echo", "far"}).output == "far\n");
-  auto with_client = of_each(3);
-  with_client.push_back("-G -T -o ControlPath=%C -F " + home.ssh_config() + " -- moorage--no-such-host");
-  std::sort(with_client.begin(), with_client.end());
-  CHECK(questions() == with_client);
+  CHECK(questions() == of_each(3));
+}
+
+TEST_CASE("a Match exec of ssh's configuration runs once for each host on the way, with a node and without") {
+  using names = std::vector<std::string>;
+  hosts_home home;
+  real_sshd gate;
+  const auto ran = home.folder / "ran";
+  auto ran_for = [&ran](const finished& ended) {
+    INFO(ended.error_output);
+    CHECK(ended.code == 0);
+    names result;
+    std::ifstream in{ran};
+    for (std::string line; std::getline(in, line);)
+      result.push_back(line);
+    std::filesystem::remove(ran);
+    std::sort(result.begin(), result.end());
+    return result;
+  };
+  auto there = [&home](std::vector<std::string> words) { return home.moorage(std::move(words)); };
+  const auto hosts = host_of("gate", gate) + host_of("far", home.sshd) + "  ProxyJump gate\n";
+  // One that applies is no sign of a Host, which `far` is by its name.
+  for (const char* end : {"", "; false"}) {
+    home.write("Match exec \"echo %n >> " + ran + end + "\"\n  Compression no\n" + hosts);
+    for (const std::string table : {"", "[clusters.gate]\nssh_host = \"gate\"\n"}) {
+      home.configure(table);
+      CHECK(ran_for(there({"exec", "-n", "far", "--", "true"})) == names{"far", "gate"});
+      CHECK(ran_for(there({"ssh", "-n", "far", "true"})) == names{"far", "gate"});
+      CHECK(ran_for(there({"check", "far"})) == names{"far", "gate"});
+      CHECK(ran_for(there({"config", "far"})) == names{"far", "gate"});
+      program node{home.spec({"serve"})};
+      REQUIRE(node.wrote("serving "));
+      std::filesystem::remove(ran);
+      CHECK(ran_for(there({"exec", "-n", "far", "--", "true"})) == names{"far", "gate"});
+      CHECK(ran_for(there({"ssh", "-n", "far", "true"})) == names{"far", "gate"});
+      CHECK(ran_for(there({"admin", "reload"})) == (table.empty() ? names{} : names{"gate"}));
+    }
+  }
+  // With a user another question, and of no Host that has another answer without.
+  home.write("Match exec \"echo %n >> " + ran + "; false\"\n" + hosts);
+  CHECK(ran_for(there({"ssh", "-n", "-p", std::to_string(home.sshd.port()), "-i", home.sshd.client_key(),
+                       "-oUserKnownHostsFile=" + home.sshd.known_hosts(), "-oIdentityAgent=none",
+                       home.sshd.user() + "@" + home.sshd.host(), "true"})) == names{home.sshd.host()});
 }
 
 TEST_CASE("exec, check and config look for a Host in the file that -F names, and in no other") {

@@ -25,6 +25,12 @@ struct hosts_told {
     from.defaults.settings.ssh_config = file();
     return find_cluster(from, name, result);
   }
+  /// Where an option stands that the Host `far` has.
+  std::string line_of(const std::string& option) const {
+    auto said = ask_openssh_about({"far"}, file(), openssh_patience, {});
+    CHECK(said.complaints.empty());
+    return where_it_stands(said.debugging, file(), option);
+  }
   /// A cluster of the configuration that is this Host.
   cluster_config of_table(const std::string& host) const {
     cluster_config result;
@@ -104,20 +110,36 @@ TEST_CASE(
   auto table = hosts.of_table("far");
   CHECK(ask_openssh({}, table).text == "the way to 'mine': " + gate);
   // What no line can be found of is in one of the files all the same.
-  CHECK(where_it_stands({"far"}, hosts.file(), "port", {}) == hosts.file() + ", or a file that it includes");
+  CHECK(hosts.line_of("port") == hosts.file() + ", or a file that it includes");
 }
 
-TEST_CASE("the lines of an option: not those of other Hosts, nor of remarks, and all of a Match") {
+TEST_CASE(
+    "the lines of an option: not those of other Hosts, nor of a Match that was not applied, nor remarks") {
   const std::string text =
       "Port 1\n#Port 2\nHost a\n  Port 3\nHost b\n \tport = 5\nMatch all\n\"Port\" 7\nPorts 8";
-  CHECK(lines_with("port", "/f", text, {"/f line 5"}) ==
+  ssh_files_read of_b;
+  of_b.applied = {"/f line 5"};
+  CHECK(lines_with("port", "/f", text, of_b) ==
         std::vector<std::string>{"/f line 1", "/f line 6", "/f line 8"});
+  of_b.unmatched = {"/f line 7"};
+  CHECK(lines_with("port", "/f", text, of_b) == std::vector<std::string>{"/f line 1", "/f line 6"});
   auto read =
       files_ssh_read("debug1: Reading configuration data /f\r\ndebug1: /f line 5: Applying options for "
                      "b\r\ndebug1: Reading configuration data /f\r\nReading configuration data /g\n");
   CHECK(read.files == std::vector<std::string>{"/f"});
   CHECK(read.applied == std::vector<std::string>{"/f line 5"});
+  CHECK(read.patterns == std::vector<std::string>{"b"});
   CHECK(read.idle.empty());
+  CHECK(read.unmatched.empty());
+  CHECK_FALSE(read.matched);
+  // The second reading is the one of `final`.
+  read = files_ssh_read("debug3: /f line 1: matched 'host \"a\"' \r\ndebug3: /f line 1: not matched 'user "
+                        "\"b\"' \r\ndebug2: match not found\r\ndebug3: /f line 3: not matched 'final'\r\n"
+                        "debug2: match not found\r\ndebug2: match found\r\ndebug3: /f line 1: not matched "
+                        "'host \"a\"' \r\ndebug2: match not found\r\ndebug3: /f line 3: matched 'final'\r\n"
+                        "debug2: match found\r\n");
+  CHECK(read.unmatched == std::set<std::string>{"/f line 1"});
+  CHECK(read.matched);
 }
 
 TEST_CASE("the lines of an option are not those of a file that no Host in force includes") {
@@ -127,10 +149,29 @@ TEST_CASE("the lines of an option are not those of a file that no Host in force 
                                                << "\nHost far\n  Include " << both << "\n";
   std::ofstream{some} << "RevokedHostKeys /some\nMatch all\nRevokedHostKeys /some\n";
   std::ofstream{both} << "RevokedHostKeys /both\n";
-  CHECK(where_it_stands({"far"}, hosts.file(), "revokedhostkeys", {}) == both + " line 1");
+  CHECK(hosts.line_of("revokedhostkeys") == both + " line 1");
   std::filesystem::remove(both);
-  CHECK(where_it_stands({"far"}, hosts.file(), "revokedhostkeys", {}) ==
-        hosts.file() + ", or a file that it includes");
+  CHECK(hosts.line_of("revokedhostkeys") == hosts.file() + ", or a file that it includes");
+}
+
+TEST_CASE("the lines of an option are not those of a Match that is another's, by whatever it goes") {
+  hosts_told hosts{"Match originalhost other\n  Port 1\nMatch host far exec \"exit 1\"\n  Port 2\n"
+                   "Match host far exec \"exit 0\"\n  Port 3\nMatch !host far\n  Port 4\n"
+                   "Match all\n  Port 5\nMatch final host far\n  Port 6\nMatch final host other\n  Port 7\n"};
+  const auto line = [&hosts](int number) { return hosts.file() + " line " + std::to_string(number); };
+  CHECK(hosts.line_of("port") == line(6) + ", " + line(10) + ", " + line(12));
+}
+
+TEST_CASE("a name is a Host by its own pattern, or by a Match that no other name has, whatever they say") {
+  hosts_told hosts{"Host alike\n  User me\nMatch host matched\n  User you\nHost *\n  User me\n"};
+  cluster_config found;
+  CHECK(hosts.find("alike", found).text.empty());
+  CHECK(hosts.find("matched", found).text.empty());
+  CHECK_THAT(hosts.find("unlike", found).text, Contains("nor does " + hosts.file() + " have a Host"));
+  // ssh's LogLevel does not keep it from telling.
+  hosts_told quiet{"LogLevel QUIET\nHost *\n  User me\nHost far\n  LogLevel QUIET\n"};
+  CHECK(quiet.find("far", found).text.empty());
+  CHECK(quiet.find("unlike", found).code == errc::unknown_cluster);
 }
 
 TEST_CASE("a Host that wants no key file has none, not even the usual ones or those of [defaults]") {

@@ -156,23 +156,25 @@ TEST_CASE("where nothing is in common the error names both sides' lists and the 
   const pair pairs[] = {
       {"Ciphers aes192-ctr",
        [](auto& s) { s.ciphers = "aes256-ctr,aes128-ctr"; },
-       {"server [aes192-ctr]", "client [aes256-ctr,aes128-ctr]", "set ciphers to what the server has"}},
+       {"server [aes192-ctr]", "client [aes256-ctr,aes128-ctr]",
+        "set ciphers of 'lumi' to what the server has"}},
       {"MACs hmac-sha1",
        [](auto& s) { s.ciphers = "aes256-ctr"; },
-       {"server [hmac-sha1]", "client [hmac-sha2-256-etm@openssh.com,", "set macs to what"}},
+       {"server [hmac-sha1]", "client [hmac-sha2-256-etm@openssh.com,", "set macs of 'lumi' to what"}},
       {"KexAlgorithms diffie-hellman-group14-sha1",
        [](auto&) {},
        {"server [diffie-hellman-group14-sha1", "diffie-hellman-group14-sha256",
-        "set kex_algorithms to what"}},
+        "set kex_algorithms of 'lumi' to what"}},
       {"Protocol 2",
        [](auto& s) { s.host_key_algorithms = "rsa-sha2-512"; },
-       {"server [ssh-ed25519]", "client [rsa-sha2-512]", "set host_key_algorithms to what"}},
+       {"server [ssh-ed25519]", "client [rsa-sha2-512]", "set host_key_algorithms of 'lumi' to what"}},
   };
   for (const auto& [config, set, told] : pairs) {
     INFO(config);
     real_sshd server{with({config})};
     world around;
     auto settings = around.settings_for(server);
+    settings.name = "lumi";
     set(settings);
     driven link{around, settings};
     REQUIRE_FALSE(link.open());

@@ -3,7 +3,9 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
+#include <memory>
 
 #include <catch2/catch.hpp>
 
@@ -223,6 +225,41 @@ TEST_CASE("log-ins by agent leave no descriptor behind") {
   for (int i = 0; i < 5; ++i)
     CHECK(alice.log_in().state == authenticator::state::logged_in);
   CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("an agent that cannot be asked for a moment latches nothing, be it that another key was denied") {
+  real_sshd server;
+  visitor alice{server};
+  blocking_threads threads;
+  alice.around.agent_socket = "/run/agent";
+  const bool denied = GENERATE(false, true);
+  if (denied) {
+    std::filesystem::create_directory(alice.home / ".ssh");
+    std::filesystem::copy_file(server.unauthorised_client_key(), alice.home / ".ssh/id_ed25519");
+  }
+  auto ready = alice.prepare();
+  agent_connection told;
+  SECTION("for want of descriptors") {
+    told = {{}, "cannot be asked: Too many open files", false, true};
+  }
+  SECTION("but one that may not be asked is as none") {
+    told = {{}, "cannot be reached: Permission denied", false, false};
+  }
+  const auto passing = told.passing;
+  ready.keys.connect = threads.ask(
+      {"lumi", "the agent"},
+      [told = std::make_shared<agent_connection>(std::move(told))](const abandonment&) {
+        return std::move(*told);
+      },
+      [] {});
+  open_session session{alice.settings.host, alice.settings.port};
+  auto result = log_in(session.get(), ready.user, std::move(ready.keys), alice.woken);
+  REQUIRE(result.state == authenticator::state::failed);
+  INFO(to_string(result.error));
+  CHECK(result.error.kind == (passing  ? ssh_failure::descriptor_limit
+                              : denied ? ssh_failure::denied
+                                       : ssh_failure::no_credentials));
+  CHECK(is_latching(result.error.kind) == (!passing && denied));
 }
 
 TEST_CASE("a session that is logged in by the agent holds no more descriptors than any other") {

@@ -129,16 +129,24 @@ TEST_CASE("short of descriptors nothing is taken for absent") {
   known_hosts known;
   key_file key;
   user_account self;
+  agent_connection agent;
   {
     no_descriptors now;
     known = read_known_hosts("lumi", 22, files);
     key = load_key(files.front(), true, nullptr);
     self = user_account_of(nobodys);
+    agent = connect_agent(folder / "agent");
   }
   REQUIRE(known.problems.size() == 1);
   CHECK(known.problems.front().passing == EMFILE);
   CHECK_THAT(unreadable_known_hosts(known).text, Contains("Too many open files") && Contains("ulimit -n"));
   CHECK_THAT(key.passing, Contains(files.front() + " cannot be read: Too many open files"));
+  CHECK(agent.passing);
+  CHECK_FALSE(agent.absent);
+  CHECK_THAT(agent.problem, Contains("Too many open files") && Contains("the next log-in tries again"));
+  agent = connect_agent(folder / "agent");
+  CHECK(agent.absent);
+  CHECK_FALSE(agent.passing);
   CHECK(self.name.empty());
   CHECK(self.error == EMFILE);
   CHECK(user_account_of(nobodys).error == 0);

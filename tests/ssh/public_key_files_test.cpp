@@ -134,6 +134,25 @@ TEST_CASE("a file that holds a certificate is used as such") {
   CHECK_THAT(result.text, Contains("-cert-v01@openssh.com"));
 }
 
+TEST_CASE("a certificate that is listed beside another key than its own is told as that") {
+  certified place;
+  visitor alice{place.server};
+  const auto other = place.server.unauthorised_client_key();
+  const auto certificate = write_public(alice.home / "us.pub", place.certify());
+  alice.settings.key_files = {other, certificate};
+  const auto as_that =
+      Contains(certificate + " holds only a certificate, which certifies another key than " + other);
+  CHECK_THAT(alice.log_in().error.text, as_that);
+  // A key whose private part is not at hand is its own all the same, and an agent may have it.
+  alice.settings.key_files = {other, certificate,
+                              write_public(alice.home / "own.pub", contents(place.key + ".pub"))};
+  CHECK_THAT(alice.log_in().error.text, !Contains("certifies another"));
+  support::ssh_agent agent{{place.key}};
+  alice.around.agent_socket = agent.socket();
+  alice.settings.key_files = {other, certificate};
+  CHECK(alice.log_in().state == authenticator::state::logged_in);
+}
+
 TEST_CASE("a certificate that has run out is not shown, and the text says why") {
   certified place;
   visitor alice{place.server};

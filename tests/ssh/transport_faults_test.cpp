@@ -342,6 +342,8 @@ TEST_CASE("at the descriptor limit the opening fails with the limit in its text,
       CAPTURE(held.failed->text);
       CHECK(held.failed->kind == ssh_failure::descriptor_limit);
       CHECK(mentions(*held.failed, "limit " + std::to_string(tight.rlim_cur)));
+      CHECK(
+          mentions(*held.failed, "the process that has the pools (pid " + std::to_string(::getpid()) + ")"));
       told += to_string(held.failed->stage) + " ";
     } else {
       told += "open ";

@@ -15,6 +15,7 @@
 
 #include "runtime/ssh/login/certificate.hpp"
 #include "runtime/ssh/wire.hpp"
+#include "runtime/system/passing.hpp"
 
 namespace moorage {
 
@@ -29,13 +30,20 @@ std::string error_text(int error) {
   return std::strerror(error);
 }
 
+/// Ours, whatever there is of the agent.
+bool is_shortage(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+}
+
 } // namespace
 
 agent_connection connect_agent(const std::string& path, std::chrono::milliseconds patience) {
   agent_connection result;
-  auto failed = [&](const std::string& why) {
+  auto failed = [&](const std::string& why, int error = 0) {
     result.socket.reset();
-    result.problem = why;
+    result.passing = is_shortage(error);
+    result.problem = why + (error == 0 ? "" : ": " + error_text(error)) +
+                     (result.passing ? ". " + advice_on_passing(error) : "");
     return std::move(result);
   };
   sockaddr_un address{};
@@ -45,7 +53,7 @@ agent_connection connect_agent(const std::string& path, std::chrono::millisecond
   std::memcpy(address.sun_path, path.c_str(), path.size());
   result.socket = unique_fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   if (!result.socket)
-    return failed("cannot be asked: " + error_text(errno));
+    return failed("cannot be asked", errno);
   // A full backlog makes connect wait for as long as the agent hangs; the send time-out bounds that wait.
   timeval limit{patience.count() / 1000, static_cast<suseconds_t>(patience.count() % 1000 * 1000)};
   ::setsockopt(result.socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
@@ -55,11 +63,10 @@ agent_connection connect_agent(const std::string& path, std::chrono::millisecond
   } while (connected != 0 && errno == EINTR);
   result.absent = connected != 0 && (errno == ENOENT || errno == ECONNREFUSED);
   if (connected != 0)
-    return failed(errno == EAGAIN ? "did not take a connection in time"
-                                  : "cannot be reached: " + error_text(errno));
+    return errno == EAGAIN ? failed("did not take a connection in time") : failed("cannot be reached", errno);
   int flags = ::fcntl(result.socket.get(), F_GETFL);
   if (flags < 0 || ::fcntl(result.socket.get(), F_SETFL, flags | O_NONBLOCK) != 0)
-    return failed("cannot be asked: " + error_text(errno));
+    return failed("cannot be asked", errno);
   return result;
 }
 

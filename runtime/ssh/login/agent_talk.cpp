@@ -66,14 +66,17 @@ agent_talk::state agent_talk::pump(time_point now) {
     deadline_ = now + (timeout_.count() > 0 ? std::min(timeout_, agent_patience) : agent_patience);
   }
   if (!client_) {
-    if (auto why = connect_.refusal())
+    if (auto why = connect_.refusal()) {
+      passing_ = !why.stuck;
       return give_up("cannot be reached: " + why.text);
+    }
     auto connection = connect_.take();
     if (!connection)
       return now < deadline_ ? state_ : give_up("did not take a connection in time");
     if (!connection->socket) {
       if (connection->absent)
         told_state_ = no_agent_state;
+      passing_ = connection->passing;
       return give_up(connection->problem);
     }
     client_.emplace(std::move(connection->socket));

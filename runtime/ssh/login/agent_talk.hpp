@@ -55,6 +55,8 @@ public:
 
   /// It was given up before its turn came: nothing was asked.
   bool turn_missed() const { return turn_missed_; }
+  /// It could not be asked, for a reason of ours that may be over the next time.
+  bool passing() const { return passing_; }
   /// For its turn, nothing having been asked.
   bool queues() const { return state_ == state::waiting && (queues_ || behind_); }
   /// No more is wanted of it: the next may ask.
@@ -101,6 +103,7 @@ private:
   bool behind_ = false; ///< the list is asked for, and the agent still asks what another gave up
   bool asked_to_sign_ = false;
   bool turn_missed_ = false;
+  bool passing_ = false;
   time_point told_at_ = time_point::max();
   bool begun_ = false; ///< pumped once
   time_point deadline_ = time_point::max();

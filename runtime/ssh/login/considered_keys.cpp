@@ -79,6 +79,12 @@ void add_certificate(considered_keys& to, const key_file& file, const std::set<s
                           advice_for_certificate(file));
   if (file.certificate && tried.count(public_blob(file.certificate.get())) == 0)
     to.not_offered(from_certificate(path), key, left.why, left.advice);
+  else if (!file.certificate && !file.offered().empty() && tried.count(file.offered()) == 0 &&
+           !file.certifies_none_of.empty())
+    to.not_offered(from_certificate(path), key,
+                   "it certifies another key than " + file.certifies_none_of +
+                       ", and the agent has none for it",
+                   "get one for that key, or list the private key that it certifies, or ssh-add that");
   else if (!file.certificate && !file.offered().empty() && tried.count(file.offered()) == 0)
     to.not_offered(from_certificate(path), key,
                    "no private key that fits it is at hand, and the agent has none either",

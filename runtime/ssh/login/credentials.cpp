@@ -212,6 +212,16 @@ void join_listed(std::vector<key_file>& files) {
         file.trouble = key_trouble::none;
         break;
       }
+    auto is_of = [&file](const key_file& key) {
+      return key.certificate_blob.empty() && key.blob == file.blob;
+    };
+    if (std::any_of(files.begin(), files.end(), is_of))
+      continue;
+    for (const auto& other : files)
+      if (other.certificate_blob.empty() && !other.blob.empty())
+        file.certifies_none_of += (file.certifies_none_of.empty() ? "" : " and ") + other.path;
+    if (!file.certifies_none_of.empty())
+      file.problem += ", which certifies another key than " + file.certifies_none_of;
   }
 }
 

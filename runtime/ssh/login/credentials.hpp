@@ -61,6 +61,8 @@ struct key_file {
   /// Of a file that holds nothing but a certificate: its wire form, which is shown to the server in place of
   /// `blob`.
   std::string certificate_blob;
+  /// Of such a file, where keys are listed beside it and it certifies none of them: their files, in words.
+  std::string certifies_none_of;
   /// Of a key whose private part is not at hand: that of the certificate that lies beside it. The agent's key
   /// may be shown with it.
   std::string certificate_beside;

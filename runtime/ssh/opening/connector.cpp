@@ -58,7 +58,7 @@ ssh_error descriptor_limit_error(ssh_stage stage, const std::string& destination
   if (code == ENFILE)
     text += "the system has no file descriptor left (fs.file-max); close programs or raise it";
   else if (::getrlimit(RLIMIT_NOFILE, &limit) == 0)
-    text += "this process may open no more files (limit " + std::to_string(limit.rlim_cur) +
+    text += name_of_this_process() + " may open no more files (limit " + std::to_string(limit.rlim_cur) +
             "); raise it (ulimit -n, LimitNOFILE=) or make the pools smaller: a connection takes two";
   return {stage, ssh_failure::descriptor_limit, std::move(text)};
 }

@@ -91,7 +91,7 @@ private:
   ssh_error error_;
 };
 
-/// "this process may open no more files (limit 1024)": what EMFILE and ENFILE mean, and what to do.
+/// "the process that has the pools (pid 4711) may open no more files (limit 1024)": what to do besides.
 ssh_error descriptor_limit_error(ssh_stage stage, const std::string& destination, int code);
 
 /// How a failed system call on a socket is told.

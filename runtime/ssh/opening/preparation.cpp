@@ -19,6 +19,7 @@
 #include "runtime/ssh/opening/files_state.hpp"
 #include "runtime/ssh/opening/host_keys.hpp"
 #include "runtime/system/account.hpp"
+#include "runtime/system/descriptors.hpp"
 
 namespace moorage {
 
@@ -111,7 +112,7 @@ std::optional<secret> find_secret(secret_store* secrets, const std::string& name
     return std::nullopt;
   auto found = secrets != nullptr ? secrets->find(name) : std::nullopt;
   if (!found)
-    keys.problems.push_back("this process keeps no secret '" + name + "' (" + setting + ")");
+    keys.problems.push_back(name_of_this_process() + " keeps no secret '" + name + "' (" + setting + ")");
   return found;
 }
 

@@ -6,6 +6,7 @@
 #include "runtime/ssh/login/credentials.hpp"
 #include "runtime/ssh/opening/preparation.hpp"
 #include "runtime/system/account.hpp"
+#include "runtime/system/descriptors.hpp"
 #include "runtime/system/passing.hpp"
 
 namespace moorage {
@@ -56,12 +57,14 @@ self_told who_we_are(const cluster_settings& settings, const surroundings& aroun
   // The files of no home folder are nobody's: a host that they do not know may well be known.
   if (account.error != 0 && (self.user.empty() || (self.home.empty() && home_matters(settings))))
     self.error = {ssh_stage::prepare, ssh_failure::descriptor_limit,
-                  "this process's user could not be looked up in the password database: " +
+                  "the user of " + name_of_this_process() +
+                      " could not be looked up in the password database: " +
                       std::string{std::strerror(account.error)} + ". " + advice_on_passing(account.error) +
                       (self.user.empty() ? ", or set user" : ", or set HOME")};
   else if (self.user.empty())
     self.error = {ssh_stage::prepare, ssh_failure::no_credentials,
-                  "no user is set, and this process's user has no entry in the password database: set user"};
+                  "no user is set, and that of " + name_of_this_process() +
+                      " has no entry in the password database: set user"};
   return self;
 }
 

@@ -5,6 +5,7 @@
 #include "messages/printable.hpp"
 #include "runtime/ssh/transport_ssh.hpp"
 #include "runtime/ssh/wording.hpp"
+#include "runtime/system/descriptors.hpp"
 
 namespace moorage {
 
@@ -15,17 +16,17 @@ constexpr std::uint64_t before_log_in_max = 1u << 20;
 /// And in how many pieces: each wakes us. A log-in over a line that carries single bytes has some 5,000.
 constexpr int pieces_max = 20'000;
 
-constexpr const char* kept_waiting = "this process was busy with the key exchanges and log-ins of others, "
-                                     "and did not come to this one in time: lower "
-                                     "connects_at_once, or raise connect_timeout";
+constexpr const char* kept_waiting =
+    " was busy with the key exchanges and log-ins of others, and did not come "
+    "to this one in time: lower connects_at_once, or raise connect_timeout";
 
 /// What of the settings to look at, where two lists have nothing in common.
-std::string disagreement(const std::string& words) {
+std::string disagreement(const std::string& words, const std::string& cluster) {
   auto setting = setting_of_method(words);
   if (setting.empty())
     return "; the two sides have no common algorithm or disagree on the protocol";
-  return "; the two sides have none in common: set " + setting +
-         " to what the server has, if it is known here (moorage config --sample), or ask the site";
+  return "; the two sides have none in common: set " + setting + " of '" + printable(cluster) +
+         "' to what the server has, if it is known here (moorage config --sample), or ask the site";
 }
 
 } // namespace
@@ -129,7 +130,7 @@ ssh_error ssh_transport::overdue() const {
   std::string text = where() + ": not open within " + format_duration(patience) + ": ";
   auto kind = ssh_failure::timed_out;
   if (phase_ != phase::remembering && keeps_server_waiting())
-    return {stage(), kind, text + kept_waiting};
+    return {stage(), kind, text + name_of_this_process() + kept_waiting};
   if (phase_ == phase::logging_in)
     return o.logging_in->overdue(text);
   if (phase_ == phase::exchanging_keys) {
@@ -171,7 +172,7 @@ ssh_error ssh_transport::link_error(const char* doing) const {
       text += "; servers do so when too many log in at once (sshd_config: MaxStartups) or when they ban an "
               "address: lower connects_at_once, or ask the site";
     else if (kind == ssh_failure::protocol)
-      text += said.ssh() ? disagreement(words)
+      text += said.ssh() ? disagreement(words, opening_->settings.name)
                          : std::string{"; check "} + (proxy_ ? "proxy_command" : "host and port") +
                                ": is it an SSH server?";
   }
