@@ -147,6 +147,9 @@ public:
   /// While it opens: what it waits for now, for people; empty: nothing that is worth a word. A jump host's
   /// delay is that one's to tell, and a person is told of as `opening_waits`.
   virtual std::string awaited() const { return {}; }
+  /// While it opens: the steps that are done, and last the one under way, with its time until `now` and no
+  /// text. Empty: it has not begun.
+  virtual std::vector<opening_step> steps(time_point /*now*/) const { return {}; }
   /// When the peer was last heard of: any packet counts.
   virtual time_point last_heard() const = 0;
   /// Since when, without a pause, the peer has owed an answer: to the opening of a channel, to a request or

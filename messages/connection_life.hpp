@@ -82,6 +82,8 @@ struct connection_hindered {
   connection_id connection;
   std::string why;
   bool failed = false;
+  /// Those that its try has made, and last the one under way, with its time until now and no text.
+  std::vector<opening_step> steps = {};
 };
 
 /// One try to open has failed; the connection's actor has released everything and ended.
@@ -192,7 +194,7 @@ typename Inspector::result_type inspect(Inspector& f, carrier_hindered& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_hindered& x) {
-  return f(x.connection, x.why, x.failed);
+  return f(x.connection, x.why, x.failed, x.steps);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, files_used& x) {

@@ -84,7 +84,7 @@ namespace moorage {
   row(request_timeout, refused, "no answer came in the asker's own time", \
       "The asker's own time-out for the request ended before an answer came.") \
   row(no_reply, refused, "the server did not answer", \
-      "The server did not answer a request of ours within reply_timeout.") \
+      "The server did not answer a request of ours within reply_timeout, or a probe within probe_timeout.") \
   row(disconnected, refused, "an administrator disconnected the cluster", \
       "An administrator disconnected the cluster while the request waited or the lease was held. Ask again.") \
   row(channel_refused, refused, "the connection had no channel for the command", \

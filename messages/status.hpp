@@ -12,6 +12,7 @@
 #include "messages/evidence.hpp"
 #include "messages/ids.hpp"
 #include "messages/machines.hpp"
+#include "messages/ssh_error.hpp"
 
 #pragma GCC visibility push(default)
 
@@ -100,6 +101,9 @@ struct connection_status {
   std::string hindered;
   std::string machine;                      ///< that it is on, or heads for; empty: unknown
   std::vector<connection_outcome> outcomes; ///< the last 20, the oldest first
+  /// Of an opening that has lasted half a second: the steps of its present try, and last the one under way,
+  /// with its time until now; what that waits for is `waits_for` or `hindered`.
+  std::vector<opening_step> steps = {};
 };
 
 struct lease_status {
@@ -228,7 +232,7 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, connection_status& x) {
   return f(x.connection, x.state, x.leases, x.carried, x.probe_failures, x.probing, x.condemned,
            x.leases_served, x.age, x.idle, x.last_rtt, x.usual_rtt, x.success_percent, x.score, x.suspect,
-           x.waits_for, x.hindered, x.machine, x.outcomes);
+           x.waits_for, x.hindered, x.machine, x.outcomes, x.steps);
 }
 
 template <class Inspector>

@@ -177,6 +177,7 @@ private:
   std::string awaited_;                             ///< of the transport, as of the last look
   carrier_hindered carrier_;                        ///< as its jump told it
   carrier_hindered hindered_;                       ///< as the pool was told
+  std::size_t steps_told_ = 0;                      ///< with that
   std::string why_gone_;                            ///< the link's end, for those who hear of nothing else
   time_point timer_due_ = time_point::max();
   std::uint64_t timer_generation_ = 0;

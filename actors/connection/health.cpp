@@ -126,7 +126,7 @@ void connection_actor_state::watch_answers(time_point now) {
     }
     peer_doubted_ = true;
     question.promise.deliver(
-        make_error(errc::connection_lost, "no answer within " + format_duration(settings.probe_timeout)));
+        make_error(errc::no_reply, "no answer within " + format_duration(settings.probe_timeout)));
     questions_.erase(questions_.begin());
   }
   auto owed = link->owed_since();

@@ -34,7 +34,7 @@ void connection_actor_state::take(carrier_hindered& told) {
 }
 
 /// What its jump says, or else what the server keeps it waiting with. Openings that take no longer than they
-/// do are nobody's business.
+/// do are nobody's business; of the others the steps are told as well.
 void connection_actor_state::watch_opening(time_point now) {
   if (now_in != phase::opening || now < hindrance_due_)
     return;
@@ -48,10 +48,12 @@ void connection_actor_state::watch_opening(time_point now) {
 
 void connection_actor_state::tell_hindrance() {
   carrier_hindered now{carrier_.why.empty() ? awaited_ : carrier_.why, carrier_.failed};
-  if (now.why == hindered_.why && now.failed == hindered_.failed)
+  auto steps = link->steps(self->clock().now());
+  if (now.why == hindered_.why && now.failed == hindered_.failed && steps.size() == steps_told_)
     return;
   hindered_ = now;
-  caf::anon_send(pool, connection_hindered{id, std::move(now.why), now.failed});
+  steps_told_ = steps.size();
+  caf::anon_send(pool, connection_hindered{id, std::move(now.why), now.failed, std::move(steps)});
 }
 
 } // namespace moorage

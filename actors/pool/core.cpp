@@ -167,6 +167,7 @@ void pool_core::enter(connection& c, connection_state state) {
   c.waits_for.clear();
   c.hindered.clear();
   c.jump_failed = false;
+  c.steps.clear();
   refresh(c);
 }
 

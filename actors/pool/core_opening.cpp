@@ -187,6 +187,10 @@ void pool_core::on(const connection_hindered& event) {
     return;
   c->hindered = printable(event.why, hindrance_bytes_max);
   c->jump_failed = event.failed && !event.why.empty();
+  c->steps = event.steps;
+  c->stepped_at = now_;
+  for (auto& step : c->steps)
+    step.text = printable(step.text, hindrance_bytes_max);
 }
 
 void pool_core::on(const connection_failed& event) {
@@ -252,6 +256,7 @@ void pool_core::try_failed(connection& c, const ssh_error& error, const connecti
   c.waits_for.clear();
   c.hindered.clear();
   c.jump_failed = false;
+  c.steps.clear();
   permit_over(c, use_of(error));
   found_machines(told.machines, told.files);
   move_to(c, {});

@@ -76,6 +76,9 @@ std::vector<connection_status> pool_core::connections(time_point now) const {
                       between(c.began, now), idle, c.health.last_rtt(), c.past.usual_rtt(),
                       c.past.success_percent(), c.past.score(), suspect, c.waits_for, hindrance_of(c),
                       c.machine, c.past.outcomes(now)});
+    auto& steps = result.back().steps = c.steps;
+    if (!steps.empty())
+      steps.back().took += between(c.stepped_at, now);
   }
   return result;
 }

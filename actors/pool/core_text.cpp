@@ -84,6 +84,12 @@ std::string pool_core::situation() const {
     add("longest for " + to_text(between(longest.granted, now_)) +
         (longest.label.empty() ? " by " + to_string(longest.holder) : " by '" + longest.label + "'"));
   }
+  const auto hanging = std::count_if(connections_.begin(), connections_.end(), [](const auto& each) {
+    return each.second.open() && (each.second.health.is_late() || each.second.health.failures() > 0);
+  });
+  if (hanging > 0)
+    add(plural(static_cast<std::size_t>(hanging), "open connection") + (hanging == 1 ? " hangs" : " hang") +
+        " (no channel in time, or a failed check)");
   if (!openings_.empty()) {
     const auto& c = connections_.at(openings_.first());
     // Each cause once: what keeps the pool from trying, below, is mostly the same.
@@ -102,6 +108,8 @@ std::string pool_core::situation() const {
         " since the last one failed (" + hindrance.text + ")");
   if (!delay_.why.empty())
     add(in_words(delay_));
+  if (text.empty() && !idle_.empty())
+    return plural(idle_.size(), "connection") + (idle_.size() == 1 ? " is open" : " are open");
   return text.empty() ? "no connection was open" : text;
 }
 

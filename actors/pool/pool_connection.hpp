@@ -50,6 +50,8 @@ struct pool_connection {
   time_point waits_until = time_point::min(); ///< at most
   std::string hindered;                       ///< what keeps it from being open; empty: nothing was said
   bool jump_failed = false;                   ///< something failed there, as was said with it
+  std::vector<opening_step> steps;            ///< of its try, and last the one under way, as of `stepped_at`
+  time_point stepped_at;
   bool condemned = false;
   removal_reason reason = removal_reason::lost; ///< why it is condemned or closing
   time_point began;                             ///< the opening; from then on when it was opened
@@ -95,9 +97,9 @@ struct pool_connection {
   friend typename Inspector::result_type inspect(Inspector& f, pool_connection& x) {
     return f(x.id, x.state, x.attempt, x.has_actor, x.awaits_permit, x.permit, x.tried, x.retry_at,
              x.last_error, x.machine, x.asked_for, x.failed_there, x.waits_for, x.waits_until, x.hindered,
-             x.jump_failed, x.condemned, x.reason, x.began, x.age, x.renew_at, x.leases, x.ending, x.carried,
-             x.leases_served, x.stamp, x.idle_since, x.health, x.checks, x.channels, x.past, x.probe_queued,
-             x.silent_meanwhile, x.checking);
+             x.jump_failed, x.steps, x.stepped_at, x.condemned, x.reason, x.began, x.age, x.renew_at,
+             x.leases, x.ending, x.carried, x.leases_served, x.stamp, x.idle_since, x.health, x.checks,
+             x.channels, x.past, x.probe_queued, x.silent_meanwhile, x.checking);
   }
 };
 

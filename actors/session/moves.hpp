@@ -10,10 +10,12 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "actors/durations.hpp"
 #include "messages/durations.hpp"
 #include "messages/exec.hpp"
+#include "messages/ids.hpp"
 #include "messages/settings.hpp"
 #include "messages/timeout_words.hpp"
 
@@ -41,6 +43,11 @@ public:
   /// has none has learnt something.
   bool may_go_on(time_point now) const { return made_ == 0 || (made_ < moves_max && now < until_); }
   void go_on() { ++made_; }
+  /// It is sent there now, perhaps once more.
+  void is_on(connection_id connection) {
+    if (std::find(tried_.begin(), tried_.end(), connection) == tried_.end())
+      tried_.push_back(connection);
+  }
   std::uint32_t made() const { return made_; }
   /// When it is refused, if the pool has not said so; the end of a cluster's own patience its pool says.
   time_point waits_until() const { return std::min(waits_until_, timeout_ends()); }
@@ -77,14 +84,18 @@ public:
     return ends < until_ ? between(now, ends) + waited(now) : of_lease;
   }
 
-  /// For people, behind the reason why it was not sent; empty: it has only been on one connection. `waits`:
-  /// for another one, and is on none.
+  /// For people, behind the reason why it was not sent the last time; empty: it was tried only then. `waits`:
+  /// for another connection, and is on none. One that hangs may be granted again where there is no other.
   std::string in_words(time_point now, bool waits = false) const {
-    const auto others = made_ - (waits && made_ > 0 ? 1 : 0);
-    if (others == 0)
+    const auto tries = made_ + (waits ? 0U : 1U);
+    if (tries < 2 || tried_.empty())
       return {};
-    return "; it had been on " + std::to_string(others) + " other connection" + (others == 1 ? "" : "s") +
-           " before, for " + to_text(between(asked_, now)) + " in all";
+    const auto others = tried_.size() - 1;
+    return (others == 0 ? "; it had been there"
+                        : "; it had been on " + std::to_string(others) + " other connection" +
+                              (others == 1 ? "" : "s")) +
+           " before, for " + (tries > tried_.size() ? std::to_string(tries) + " tries and " : "") +
+           to_text(between(asked_, now)) + " in all";
   }
 
 private:
@@ -101,6 +112,7 @@ private:
   std::chrono::milliseconds timeout_{0};
   std::chrono::milliseconds left_{0}; ///< of that, when the last connection had it
   std::uint32_t made_ = 0;
+  std::vector<connection_id> tried_; ///< each once
 };
 
 } // namespace moorage

@@ -37,6 +37,7 @@ bool one_shots::take(const lease_grant& grant) {
   auto now = state_.now();
   if (entry.moves.made() == 0)
     entry.moves = {now, entry.from.patience, now - entry.asked, {}, entry.what.timeout};
+  entry.moves.is_on(grant.connection_number);
   entry.what.timeout = entry.moves.timeout_from(now);
   if (entry.to_link)
     state_.fit_for_link(entry.what, entry.lease);
@@ -71,11 +72,12 @@ bool one_shots::goes_on(run_ended& end) {
   auto& ended = end.result.ended;
   entry.moves.tell_whole(ended.cause);
   auto lacking = ended.kind == outcome_kind::never_sent && lacks_channel(ended.cause.code);
+  auto timed_out = ended.kind == outcome_kind::never_sent && ended.cause.code == errc::command_timeout;
   auto for_want_of_channel = lacking && entry.moves.may_go_on(now);
   if (entry.cancelled || !entry.once_more || ended.kind != outcome_kind::never_sent ||
       !(for_want_of_channel || ended.cause.code == errc::connection_lost)) {
     ended.moves = entry.moves.made();
-    if (lacking)
+    if (lacking || timed_out)
       ended.cause.text += entry.moves.in_words(now);
     forget(found);
     return false;

@@ -1,5 +1,7 @@
 // `moorage check`: whether a cluster can be used, and how long each step takes.
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 #include "deploy/moorage/advice.hpp"
 #include "deploy/moorage/check.hpp"
@@ -88,36 +90,84 @@ bool was_open_before(runtime& pools, const std::string& cluster, std::vector<con
   return static_cast<bool>(listed);
 }
 
-// Each hop's own log-in, or that it needed none.
-void add_way(findings& found, runtime& pools, openings& opened, const std::vector<std::string>& way) {
+// What was heard of each one's openings, the hops' and the cluster's.
+using openings_heard = std::map<std::string, std::vector<event_record>>;
+
+openings_heard heard_of(openings& opened, const std::vector<std::string>& way, const std::string& cluster) {
+  openings_heard result{{cluster, opened.of(cluster)}};
+  for (const auto& hop : way)
+    result[hop] = opened.of(hop);
+  return result;
+}
+
+// Each hop's own log-in, or that it needed none, and then the cluster's.
+void add_all(findings& found, runtime& pools, const openings_heard& heard,
+             const std::vector<std::string>& way, const std::string& cluster) {
   for (const auto& hop : way) {
-    auto events = opened.of(hop);
+    const auto& events = heard.at(hop);
     add_openings(found, events, hop);
     std::vector<connection_id> open;
     if (events.empty() && was_open_before(pools, hop, open) && !open.empty())
       found.steps.push_back({"connection", {}, "was open already", false, hop});
   }
+  add_openings(found, heard.at(cluster));
 }
+
+struct unfinished_opening {
+  std::string of; ///< empty: there is none
+  connection_status how_far;
+};
 
 // What has not come to an end within our patience, and so has told no step: the first hop of them, for which
 // the others wait.
-void add_unfinished(findings& found, runtime& pools, std::vector<std::string> way,
-                    const std::string& cluster) {
+unfinished_opening first_unfinished(runtime& pools, std::vector<std::string> way,
+                                    const std::string& cluster) {
   way.push_back(cluster);
   for (const auto& hop : way)
     if (auto listed = pools.connections(hop))
-      for (const auto& each : *listed)
-        if (!each.hindered.empty()) {
-          auto told = found.trouble.text.find(each.hindered) != std::string::npos;
-          found.steps.push_back({"opening",
-                                 each.age,
-                                 each.hindered,
-                                 true,
-                                 hop == cluster ? std::string{} : hop,
-                                 {},
-                                 told ? "not done yet" : std::string{}});
-          return;
-        }
+      for (auto& each : *listed)
+        if (each.state == connection_state::opening && !(each.hindered.empty() && each.steps.empty()))
+          return {hop, std::move(each)};
+  return {};
+}
+
+// The steps that it has done, and the one that it hangs in.
+void add_unfinished(findings& found, const unfinished_opening& opening, const std::string& cluster) {
+  const auto hop = opening.of == cluster ? std::string{} : opening.of;
+  const auto& [waits_for, hindered] = std::tie(opening.how_far.waits_for, opening.how_far.hindered);
+  auto steps = opening.how_far.steps;
+  auto last = finding{"opening", opening.how_far.age, hindered, true, hop};
+  if (!steps.empty()) {
+    last.step = words_of(steps.back().stage);
+    last.took = steps.back().took;
+    steps.pop_back();
+  }
+  for (const auto& step : steps)
+    found.steps.push_back({words_of(step.stage), step.took, step.text, false, hop});
+  if (hindered.empty() && !waits_for.empty())
+    last.text = "waiting for " + waits_for;
+  if (last.text.empty() || found.trouble.text.find(last.text) != std::string::npos)
+    last.brief = "not done yet";
+  found.steps.push_back(std::move(last));
+  // What is read or looked up here is no server's, and a person has something to do.
+  const auto& all = opening.how_far.steps;
+  if (waits_for.empty() && !all.empty() && all.back().stage > ssh_stage::look_up)
+    found.hangs = opening.of;
+}
+
+// What a log-in that was not done within our patience has come to: tries that failed, and the one under way.
+void add_refused(findings& found, runtime& pools, openings& opened, const std::vector<std::string>& way,
+                 const std::string& cluster) {
+  auto heard = heard_of(opened, way, cluster);
+  auto unfinished = first_unfinished(pools, way, cluster);
+  // That may have failed just now, as its own time is mostly as long as our patience; which is heard then.
+  if (unfinished.of.empty() && found.trouble.code == errc::acquire_timeout) {
+    opened.wait_for_any(std::chrono::milliseconds{100});
+    heard = heard_of(opened, way, cluster);
+  }
+  add_all(found, pools, heard, way, cluster);
+  if (!unfinished.of.empty())
+    add_unfinished(found, unfinished, cluster);
 }
 
 bool probes_by_exec(runtime& pools, const std::string& cluster) {
@@ -130,13 +180,18 @@ bool probes_by_exec(runtime& pools, const std::string& cluster) {
 
 // True: it is well.
 bool probe(findings& found, runtime& pools, const lease& lease) {
+  auto began = clock::now();
   auto answer = pools.probe(lease);
   if (answer) {
     found.steps.push_back({"probe", answer->rtt, answer->text, false});
     return true;
   }
-  found.steps.push_back({"probe", {}, answer.error().text, true, {}, {}, "failed"});
+  found.steps.push_back({"probe", clock::now() - began, answer.error().text, true, {}, {}, "failed"});
   found.trouble = answer.error();
+  if (found.trouble.code == errc::no_reply)
+    found.trouble.text = "the server let us in, and then gave " + found.trouble.text +
+                         " to the probe, which opens a channel: it hangs, or is too busy; try later, or ask "
+                         "the site whether that machine is well";
   return false;
 }
 
@@ -228,9 +283,7 @@ findings look(const options& from, pools_at_hand& reached, const names_shown& na
     found.trouble = lease.error();
     if (subscribed.back())
       opened->wait_for_refusal(std::chrono::milliseconds{500});
-    add_way(found, pools, *opened, way);
-    add_openings(found, opened->of(from.cluster));
-    add_unfinished(found, pools, way, from.cluster);
+    add_refused(found, pools, *opened, way, from.cluster);
     return found;
   }
   std::set<std::string> told;
@@ -238,8 +291,7 @@ findings look(const options& from, pools_at_hand& reached, const names_shown& na
   found.was_open = std::find(before.begin(), before.end(), lease->connection()) != before.end();
   if (!found.was_open && subscribed.back()) {
     opened->wait_for(lease->connection(), std::chrono::seconds{2});
-    add_way(found, pools, *opened, way);
-    add_openings(found, opened->of(from.cluster));
+    add_all(found, pools, heard_of(*opened, way, from.cluster), way, from.cluster);
   }
   use_lease(found, from, pools, *lease, signals);
   tell_of_log_in(from, pools, *lease, told);
@@ -288,6 +340,10 @@ ending run_check(const options& from) {
   if (!found.interrupted && found.trouble.code != errc::none)
     told = tell_refusal(from, found.trouble, reached, names);
   found.trouble = from.json ? told.reason : told.shown;
+  if (!found.hangs.empty() && told.advice.empty())
+    told.advice = "the log-in at '" + printable(names.of(found.hangs)) +
+                  "' hangs where the table ends; that takes seconds at most where all is well: try later, or "
+                  "ask the site";
   if (!from.json) // scripts go by the names that a node knows
     name_hops_as_written(found, names);
   reached.pools->stop();

@@ -39,6 +39,7 @@ struct findings {
   std::vector<std::string> causes;      ///< jump hosts' errors that `trouble` tells
   std::vector<std::string> jump_errors; ///< all of them
   failure trouble;                      ///< code `none`: all is well
+  std::string hangs;                    ///< whose server or jump host did not do its part in time
   bool interrupted = false;
 };
 

@@ -40,6 +40,11 @@ public:
     std::unique_lock guard{mutex_};
     changed_.wait_for(guard, patience, [&] { return refused_; });
   }
+  // Waits until any has come to an end, as that may be told some time after it.
+  void wait_for_any(std::chrono::milliseconds patience) {
+    std::unique_lock guard{mutex_};
+    changed_.wait_for(guard, patience, [&] { return !events_.empty(); });
+  }
   std::vector<event_record> of(const std::string& cluster) {
     std::lock_guard guard{mutex_};
     std::vector<event_record> result;

@@ -185,7 +185,9 @@ void command_line::add_exec() {
       ->expected(1)
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  add_duration(*exec, "--timeout", options_.exec.timeout, "End the command after this time, such as 10min");
+  add_duration(*exec, "--timeout", options_.exec.timeout,
+               "End the command after this time, such as 10min. It counts from when there is a connection, "
+               "which --wait is for");
   add_duration(
       *exec, "--linger", options_.exec.linger,
       "How long to wait, after the command's end, for output of what it left behind, such as 10s; 0: not at "

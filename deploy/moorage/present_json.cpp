@@ -179,6 +179,7 @@ json to_json(const connection_status& connection) {
           {"success_percent", connection.success_percent},
           {"last_round_trip_seconds", seconds_or_null(connection.last_rtt)},
           {"usual_round_trip_seconds", seconds_or_null(connection.usual_rtt)},
+          {"steps", list_to_json(connection.steps)},
           {"outcomes", std::move(outcomes)}};
 }
 

@@ -76,6 +76,7 @@ void client_state::send(std::uint64_t call, command& what) {
   auto& held = leases_.at(what.lease);
   ++held.under_way;
   what.under = held.grant.lease;
+  what.moves.is_on(held.grant.connection_number);
   what.once_more = what.once_more && !held.used && what.request.input.size() <= kept_input_max;
   const auto& cluster = what.lease.cluster;
   if (remote_) // the node does not know our environment

@@ -56,7 +56,7 @@ bool client_state::goes_on(std::uint64_t call, command& what, outcome& ended) {
     park(call, what, held);
     return true;
   }
-  if (unsent && lacking)
+  if (unsent && (lacking || ended.cause.code == errc::command_timeout))
     ended.cause.text += what.moves.in_words(now);
   look_after(what.lease);
   return false;

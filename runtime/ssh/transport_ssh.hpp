@@ -81,6 +81,7 @@ public:
   time_point computes_until() const override;
   time_point next_due() const override;
   std::string awaited() const override;
+  std::vector<opening_step> steps(time_point now) const override;
   time_point last_heard() const override { return last_heard_; }
   time_point owed_since() const override { return owed_since_; }
   std::uint64_t answers() const override { return link_.answers(); }

@@ -94,6 +94,22 @@ TEST_CASE("a command without a lease whose every connection hangs is told so wit
   CHECK(what.ended->moves <= 5);
 }
 
+TEST_CASE("a connection that a command was sent on more than once is told as one") {
+  for (auto through_node : {false, true}) {
+    client_world world{plain_cluster(2), through_node};
+    hang_after_log_in(*world.network);
+    world.ask(60s);
+    auto what = ran(world);
+    check_never_sent(what, 50s, 70s);
+    INFO(what.ended->cause.text);
+    const auto made = world.network->made;
+    CHECK(what.ended->moves > made);
+    CHECK(what.ended->cause.text.find(
+              "it had been on " + std::to_string(made - 1) + " other connections before, for " +
+              std::to_string(what.ended->moves + 1) + " tries and ") != std::string::npos);
+  }
+}
+
 TEST_CASE("a cluster's own patience bounds the moves of a command as one that was named does") {
   for (auto through_node : {false, true}) {
     client_world world{plain_cluster(50), through_node};

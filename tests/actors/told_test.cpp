@@ -281,6 +281,33 @@ TEST_CASE("an opening that lasts says what it waits for, when that changes, and 
   CHECK(told() == "");
 }
 
+TEST_CASE("an opening that lasts says which steps it has made, and how long the one under way has taken") {
+  virtual_world world{plain_cluster(1)};
+  world.network->open_takes = 10s;
+  world.network->steps = {{ssh_stage::prepare, 3ms, "1 key file"}, {ssh_stage::look_up, 500ms, ""}};
+  holder patient{world};
+  patient.acquire(1min);
+  auto told = [&] { return world.connections().at(0).steps; };
+  world.pass(450ms);
+  CHECK(told().empty());
+  world.pass(50ms + 2s); // and nothing is said of what it waits for
+  auto steps = told();
+  REQUIRE(steps.size() == 2);
+  CHECK(steps.at(0) == world.network->steps.at(0));
+  CHECK(steps.at(1).stage == ssh_stage::look_up);
+  CHECK(steps.at(1).took >= 2400ms);
+  CHECK(steps.at(1).took <= 2600ms);
+  world.network->steps = {{ssh_stage::prepare, 3ms, "1 key file"},
+                          {ssh_stage::look_up, 3s, "a\nb"},
+                          {ssh_stage::connect, 0ms, ""}};
+  world.pass(1s);
+  REQUIRE(told().size() == 3);
+  CHECK(told().at(1).text.find('\n') == std::string::npos);
+  world.pass(10s);
+  REQUIRE(patient.heard->grants.size() == 1);
+  CHECK(told().empty());
+}
+
 TEST_CASE("an opening that takes no longer than openings do says nothing of what it waits for") {
   virtual_world world{plain_cluster(1)};
   world.network->open_takes = 400ms;

@@ -23,6 +23,7 @@ struct scripted_network {
   ssh_error open_fails; ///< none: it succeeds
   bool open_hangs = false;
   std::string awaited;                        ///< by an opening
+  std::vector<opening_step> steps;            ///< of an opening
   std::string banner;                         ///< of the log-in
   std::vector<std::string> warnings;          ///< of the opening, whatever becomes of it
   std::size_t computes = 0;                   ///< pumps of an opening that compute
@@ -116,6 +117,7 @@ public:
   }
   time_point next_due() const override { return due_; }
   std::string awaited() const override { return network_->awaited; }
+  std::vector<opening_step> steps(time_point /*now*/) const override { return network_->steps; }
   time_point last_heard() const override { return heard_; }
   time_point owed_since() const override { return owed_since_; }
   std::uint64_t answers() const override { return answers_; }

@@ -250,7 +250,7 @@ TEST_CASE("a node that is frozen is told to end, and that it has not, and ends w
 TEST_CASE(
     "a process that understands no word of ours, as a node of another version may, ends by admin stop") {
   home_with_cluster home;
-  // What such a process is, to us: one called moorage, which listens there. This one is ssh, with a forwarding.
+  // What such a process is to us: one called moorage, which listens there. This is ssh, with a forwarding.
   auto program_of_others = home.folder / "moorage", socket = home.folder / "old.sock";
   std::filesystem::copy_file("/usr/bin/ssh", program_of_others);
   auto spec = home.spec({"-F", "none", "-v", "-N", "-n", "-i", home.sshd.client_key(), "-p",

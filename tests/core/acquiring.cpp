@@ -113,6 +113,27 @@ TEST_CASE("a waiter is told that the pool is paused") {
         "no lease for 'lumi' after 1 s: the pool is paused by somebody; wait until it is resumed");
 }
 
+TEST_CASE("a waiter is told how many connections are open and hang, and not that none is open") {
+  auto settings = lumi(2);
+  settings.min_idle = 2;
+  story s{settings};
+  s.step(time_passed{});
+  s.step(connection_opened{c1});
+  s.step(connection_opened{c2});
+  s.acquire(r1, h1);
+  s.acquire(r2, h1);
+  s.step(connection_doubted{c1, true, "nothing heard"});
+  s.step(connection_doubted{c2, true, "nothing heard"});
+  s.step(channel_late{c1, l2, 4s});
+  s.step(channel_late{c2, l1, 4s});
+  s.release(l1, h1);
+  s.release(l2, h1);
+  CHECK(s.acquire(r3, h2, 0s) == "refuse r3 acquire_timeout");
+  CHECK(s.refusal ==
+        "no lease for 'lumi' was free at once: 2 open connections hang (no channel in time, or a "
+        "failed check); ask with some patience");
+}
+
 TEST_CASE("without patience one gets an idle slot or a refusal, at once") {
   story s{lumi()};
   CHECK(s.acquire(r1, h1, 0s) == "refuse r1 acquire_timeout");

@@ -51,6 +51,59 @@ TEST_CASE("an opening says what it waits for at each stage, and of which server"
              Contains(words) && Contains(name + " (127.0.0.1:" + std::to_string(server.port()) + "): "));
 }
 
+TEST_CASE("an opening says which steps it has made, and for how long the one under way has lasted",
+          "[transport]") {
+  using stages = std::vector<ssh_stage>;
+  auto [at, words, made] = GENERATE(table<phase, const char*, stages>({
+      {phase::accepted,
+       "said nothing",
+       {ssh_stage::prepare, ssh_stage::look_up, ssh_stage::connect, ssh_stage::key_exchange}},
+      {phase::authentication,
+       "waiting for",
+       {ssh_stage::prepare, ssh_stage::look_up, ssh_stage::connect, ssh_stage::key_exchange,
+        ssh_stage::host_key, ssh_stage::authenticate}},
+  }));
+  fake_faults faults;
+  faults.break_at = at;
+  faults.break_how = breakage::silence;
+  fake_sshd server{faults};
+  world around;
+  driven link{around, around.settings_for(server)};
+  const auto now = std::chrono::steady_clock::now();
+  CHECK(link.it->steps(now).empty());
+  comes_to_say(link, words);
+  auto steps = link.it->steps(now + 1h);
+  stages told;
+  for (const auto& each : steps)
+    told.push_back(each.stage);
+  CHECK(told == made);
+  CHECK_THAT(steps.at(2).text, Contains("127.0.0.1"));
+  CHECK(steps.back().took > 59min);
+  CHECK(steps.back().text.empty());
+}
+
+TEST_CASE("an opening says while it is prepared that a name is being looked up, and what is done",
+          "[transport]") {
+  std::promise<void> go_on;
+  world around;
+  fake_sshd server;
+  auto settings = around.settings_for(server);
+  settings.host = "far.example.org";
+  around.resolve = [wait = go_on.get_future().share()](const std::string&, std::uint16_t) {
+    wait.wait();
+    return resolution{};
+  };
+  driven link{around, settings};
+  link.it->open();
+  CHECK(link.until([&] { return link.it->steps(std::chrono::steady_clock::now()).size() == 2; }));
+  auto steps = link.it->steps(std::chrono::steady_clock::now());
+  CHECK(steps.at(0).stage == ssh_stage::prepare);
+  CHECK_THAT(steps.at(0).text, Contains("1 key file"));
+  CHECK(steps.at(1).stage == ssh_stage::look_up);
+  go_on.set_value();
+  link.until([&] { return link.failed.has_value(); });
+}
+
 TEST_CASE("an opening says of which address it awaits an answer", "[transport]") {
   support::listener deaf{"127.0.0.2", 0}; // its backlog is full: further connects get no answer
   unique_fd fillers[4];

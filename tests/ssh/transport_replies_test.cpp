@@ -66,6 +66,26 @@ TEST_CASE("a reply that never comes ends the command after reply_timeout, and th
   CHECK(link.run("true").ended == exited(0));
 }
 
+TEST_CASE("a command whose time is up before it has a channel says that there was none, and for how long",
+          "[transport]") {
+  support::fake_faults faults;
+  faults.channel_open = support::reply::never;
+  support::fake_sshd server{faults};
+  world around;
+  driven link{around, around.settings_for(server)};
+  REQUIRE(link.open());
+  exec_request request;
+  request.command = "true";
+  request.timeout = 1100ms;
+  auto said = link.run(std::move(request));
+  INFO(said.ended.cause.text);
+  CHECK(said.ended.kind == outcome_kind::never_sent);
+  CHECK(said.ended.cause.code == errc::command_timeout);
+  CHECK(said.ended.cause.text.find("the server opened no channel for the command in 1") != std::string::npos);
+  CHECK(said.ended.cause.text.find("nothing was sent") != std::string::npos);
+  CHECK(said.ended.cause.text.find("its timeout of 1") != std::string::npos);
+}
+
 TEST_CASE("the wait for a reply ends with the reply, however slow the command is", "[transport]") {
   support::fake_sshd server;
   world around;

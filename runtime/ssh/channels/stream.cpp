@@ -65,15 +65,27 @@ void command_stream::advance() {
   if (phase_ == phase::fresh && timeout_.count() > 0)
     overdue_ = around_.now + timeout_;
   if (!cancelled_ && around_.now >= overdue_)
-    cancelled_ =
-        failure{errc::command_timeout,
-                around_.destination + ": the command was given up: " + longer_than_timeout(timeout_)};
+    cancelled_ = failure{errc::command_timeout,
+                         around_.destination + ": " + how_far() + longer_than_timeout(timeout_)};
   if (cancelled_ && !ending_)
     begin_end();
   while (!over() && step()) {
   }
   if (ending_ && !over())
     go_on_ending();
+}
+
+/// What is said of a command whose time is up: whom it waited for.
+std::string command_stream::how_far() const {
+  if (phase_ == phase::opening && reply_due_ != time_point::max())
+    return "the server opened no channel for the command in " +
+           to_text(around_.now - (reply_due_ - around_.reply_timeout)) +
+           ", so nothing was sent: it hangs, or is too busy; ";
+  if (phase_ == phase::waiting_for_slot)
+    return "the server had no channel free for the command, so nothing was sent; ";
+  if (phase_ == phase::environment && reply_due_ != time_point::max())
+    return "the server did not answer what is asked before the command is sent, so that it was not; ";
+  return "the command was given up: ";
 }
 
 /// True: go on.

@@ -87,6 +87,7 @@ private:
   enum class phase : std::uint8_t { fresh, waiting_for_slot, opening, environment, executing, running, over };
 
   bool step();
+  std::string how_far() const;
   bool open_channel();
   bool try_again();
   bool begin();

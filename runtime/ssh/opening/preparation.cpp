@@ -332,21 +332,29 @@ preparation::state preparation::poll() {
   return files_ && look_up_ && !renewing_.asked() && !looks_ ? state::ready : state::waiting;
 }
 
+std::vector<opening_step> preparation::steps() const {
+  std::vector<opening_step> result;
+  if (files_ && !renewing_.asked() && !looks_) {
+    std::size_t usable = 0;
+    for (const auto& file : files_->keys.files)
+      usable += file.private_key || file.certificate;
+    result.push_back({ssh_stage::prepare, files_->took,
+                      std::to_string(usable) + (usable == 1 ? " key file" : " key files") + ", " +
+                          std::to_string(files_->known.entries.size()) +
+                          (files_->known.entries.size() == 1 ? " known_hosts line" : " known_hosts lines")});
+  }
+  if (look_up_ && !proxied_) {
+    std::string addresses;
+    for (const auto& each : look_up_->found.endpoints)
+      addresses += (addresses.empty() ? "" : ", ") + each.text;
+    result.push_back({ssh_stage::look_up, look_up_->took, addresses});
+  }
+  return result;
+}
+
 prepared preparation::take() {
   prepared result;
-  std::size_t usable = 0;
-  for (const auto& file : files_->keys.files)
-    usable += file.private_key || file.certificate;
-  result.steps.push_back(
-      {ssh_stage::prepare, files_->took,
-       std::to_string(usable) + (usable == 1 ? " key file" : " key files") + ", " +
-           std::to_string(files_->known.entries.size()) +
-           (files_->known.entries.size() == 1 ? " known_hosts line" : " known_hosts lines")});
-  std::string addresses;
-  for (const auto& each : look_up_->found.endpoints)
-    addresses += (addresses.empty() ? "" : ", ") + each.text;
-  if (!proxied_)
-    result.steps.push_back({ssh_stage::look_up, look_up_->took, addresses});
+  result.steps = steps();
   result.user = std::move(files_->user);
   result.known = std::move(files_->known);
   result.keys = std::move(files_->keys);

@@ -121,6 +121,10 @@ public:
   ssh_error overdue() const;
   /// Which call is waited for.
   std::string awaited() const;
+  /// Of which step that is.
+  ssh_stage stage() const { return look_up_ ? ssh_stage::prepare : ssh_stage::look_up; }
+  /// Those that are done; until `take`.
+  std::vector<opening_step> steps() const;
 
 private:
   struct read_files {

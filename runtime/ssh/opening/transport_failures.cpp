@@ -1,4 +1,5 @@
 // What went wrong with a link, in words: who kept us waiting, who hung up, and what they said.
+#include <iterator>
 #include <utility>
 
 #include "messages/durations.hpp"
@@ -115,6 +116,22 @@ std::string ssh_transport::awaited() const {
   default:
     return {};
   }
+}
+
+std::vector<opening_step> ssh_transport::steps(time_point now) const {
+  if (!opening_ || opening_->began == time_point{})
+    return {};
+  const auto& o = *opening_;
+  auto result = o.steps;
+  if (phase_ == phase::preparing) {
+    auto done = o.preparing->steps();
+    result.insert(result.end(), std::make_move_iterator(done.begin()), std::make_move_iterator(done.end()));
+  }
+  // When the way was there is known once the first words have come.
+  if (way_ && way_->note->begun() && !way_->step_told)
+    result.push_back({ssh_stage::connect, {}, "by the jump host '" + way_->jump + "'"});
+  result.push_back({phase_ == phase::preparing ? o.preparing->stage() : stage(), now - o.stage_began, {}});
+  return result;
 }
 
 /// The opening's deadline has passed: who kept us waiting?
