@@ -177,8 +177,8 @@ private:
   std::string awaited_;                             ///< of the transport, as of the last look
   carrier_hindered carrier_;                        ///< as its jump told it
   carrier_hindered hindered_;                       ///< as the pool was told
-  std::size_t steps_told_ = 0;                      ///< with that
-  std::string why_gone_;                            ///< the link's end, for those who hear of nothing else
+  std::string steps_told_; ///< with that: their number, and what the last done one said
+  std::string why_gone_;   ///< the link's end, for those who hear of nothing else
   time_point timer_due_ = time_point::max();
   std::uint64_t timer_generation_ = 0;
   bool more_queued_ = false;

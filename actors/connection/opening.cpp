@@ -49,10 +49,11 @@ void connection_actor_state::watch_opening(time_point now) {
 void connection_actor_state::tell_hindrance() {
   carrier_hindered now{carrier_.why.empty() ? awaited_ : carrier_.why, carrier_.failed};
   auto steps = link->steps(self->clock().now());
-  if (now.why == hindered_.why && now.failed == hindered_.failed && steps.size() == steps_told_)
+  auto told = std::to_string(steps.size()) + (steps.size() > 1 ? " " + steps[steps.size() - 2].text : "");
+  if (now.why == hindered_.why && now.failed == hindered_.failed && told == steps_told_)
     return;
   hindered_ = now;
-  steps_told_ = steps.size();
+  steps_told_ = std::move(told);
   caf::anon_send(pool, connection_hindered{id, std::move(now.why), now.failed, std::move(steps)});
 }
 

@@ -21,7 +21,9 @@ struct manager_actor_state::collection {
 
   void answered(std::chrono::nanoseconds took) {
     --asked;
-    if (took > slow && at_once < pools.size())
+    if (took <= slow)
+      at_once = std::max<std::size_t>(at_once / 2, 1);
+    else if (at_once < pools.size())
       at_once *= 2;
   }
   bool tired() const {
@@ -46,8 +48,9 @@ void manager_actor_state::collect_more(const std::shared_ptr<collection>& all) {
       collect_more(all);
       return;
     }
+    if (resting_.empty()) // all that rest go on together, so that who ask at once cost no more than one
+      self_->delayed_send(self_, collection::rest, wake_up{0});
     resting_.push_back(all);
-    self_->delayed_send(self_, collection::rest, wake_up{0});
   };
   for (; all->next < all->pools.size() && all->asked < all->at_once; ++all->asked) {
     auto since = self_->clock().now();
@@ -67,7 +70,6 @@ void manager_actor_state::collect_more(const std::shared_ptr<collection>& all) {
   all->promise.deliver(std::move(all->found));
 }
 
-/// Each that rests sent itself a message for it; one that another's wakes has rested a little less.
 void manager_actor_state::go_on_collecting() {
   for (auto& each : std::exchange(resting_, {}))
     collect_more(each);

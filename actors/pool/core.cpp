@@ -230,6 +230,10 @@ void pool_core::refresh(connection& c) {
     c.servable = serves;
     serves ? ++servable_ : --servable_;
   }
+  if (c.hangs() != c.hanging) {
+    c.hanging = c.hangs();
+    c.hanging ? ++hanging_ : --hanging_;
+  }
   auto k = keys_of(c);
   grantable_.list(c.in_grants, k.grant);
   carriers_.list(c.in_carriers, k.carry);

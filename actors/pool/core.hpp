@@ -349,8 +349,8 @@ private:
   machine_book machines_;
   connection_id held_back_; ///< takes no new lease, so that it makes room for one on another machine; 0: none
   connection_map connections_;
-  std::array<std::uint32_t, 4> counts_{}; ///< by state
-  std::uint32_t servable_ = 0;            ///< open and not condemned: sooner or later they serve a waiter
+  std::array<std::uint32_t, 4> counts_{};    ///< by state
+  std::uint32_t servable_ = 0, hanging_ = 0; ///< open: and sooner or later they serve a waiter; and silent
   grant_index grantable_;
   grant_index carriers_; ///< those with room to carry another connection
   id_index openings_;

@@ -122,12 +122,13 @@ std::vector<request_id> pool_core::unanswered() const {
 
 void pool_core::verify() const {
   std::array<std::uint32_t, 4> counts{};
-  std::uint32_t servable = 0, probing = 0, checking = 0;
+  std::uint32_t servable = 0, hanging = 0, probing = 0, checking = 0;
   std::size_t granting = 0, timers = 0;
   for (const auto& [id, c] : connections_) {
     ensure(id == c.id, "a connection is filed under its id");
     ++counts[static_cast<std::size_t>(c.state)];
     servable += c.servable;
+    hanging += c.hangs();
     probing += static_cast<bool>(c.health.probe());
     checking += c.checking;
     granting += c.in_grants.listed();
@@ -146,6 +147,7 @@ void pool_core::verify() const {
   verify_work();
   verify_drain();
   verify_pauses();
+  ensure(hanging == hanging_, "the connections that hang are counted");
 }
 
 void pool_core::verify_connection(const connection& c) const {

@@ -84,11 +84,8 @@ std::string pool_core::situation() const {
     add("longest for " + to_text(between(longest.granted, now_)) +
         (longest.label.empty() ? " by " + to_string(longest.holder) : " by '" + longest.label + "'"));
   }
-  const auto hanging = std::count_if(connections_.begin(), connections_.end(), [](const auto& each) {
-    return each.second.open() && (each.second.health.is_late() || each.second.health.failures() > 0);
-  });
-  if (hanging > 0)
-    add(plural(static_cast<std::size_t>(hanging), "open connection") + (hanging == 1 ? " hangs" : " hang") +
+  if (hanging_ > 0)
+    add(plural(hanging_, "open connection") + (hanging_ == 1 ? " hangs" : " hang") +
         " (no channel in time, or a failed check)");
   if (!openings_.empty()) {
     const auto& c = connections_.at(openings_.first());

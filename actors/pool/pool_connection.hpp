@@ -72,6 +72,7 @@ struct pool_connection {
   bool silent_meanwhile = false; ///< while its probe was in flight
   bool checking = false;         ///< its probe is one of those that `probe_share` counts
   bool servable = false;         ///< as counted; like the places below kept by `refresh` alone
+  bool hanging = false;          ///< as counted
   grant_index::place in_grants, in_carriers;
   id_index::place in_openings;
   id_index::place in_awaiting;
@@ -87,6 +88,7 @@ struct pool_connection {
   /// Somebody uses it: it is neither idle nor closed but for good reason.
   bool busy() const { return in_use() > 0 || !carried.empty(); }
   bool open() const { return state == connection_state::idle || state == connection_state::leased; }
+  bool hangs() const { return open() && (health.is_late() || health.failures() > 0); }
   bool may_be_probed() const {
     return state == connection_state::idle || (open() && !condemned && health.in_question());
   }

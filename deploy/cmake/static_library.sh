@@ -29,7 +29,7 @@ END
 "$2" -r --gc-sections --gc-keep-exported -u _ZN7moorage7runtimeD1Ev "$folder/all.o" -o "$folder/reached.o"
 "$2" -r -T "$folder/sections" "$folder/reached.o" -o "$folder/moorage.o"
 "$3" --strip-unneeded "$folder/moorage.o"
-"$5" -f posix "$folder/moorage.o" | awk '$2 ~ /^[a-tx-z]$/ && !($1 in seen) { seen[$1]; printf "%s m%x\n", $1, ++n }' \
+"$5" -f posix "$folder/moorage.o" | LC_ALL=C awk '$2 ~ /^[a-tx-z]$/ && !($1 in seen) { seen[$1]; printf "%s m%x\n", $1, ++n }' \
   >"$folder/names"
 "$3" --redefine-syms="$folder/names" "$folder/moorage.o"
 rm "$library"

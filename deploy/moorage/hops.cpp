@@ -66,7 +66,8 @@ bool is_of_link(errc code) {
 }
 
 std::string in_written_names(const failure& why, runtime& pools) {
-  return why.text.empty() || is_of_link(why.code) ? why.text : ask_for_names(pools).in(why.text);
+  return why.text.find('\'') == std::string::npos || is_of_link(why.code) ? why.text
+                                                                          : ask_for_names(pools).in(why.text);
 }
 
 std::vector<std::string> way_to(const std::string& cluster, const names_shown& names) {

@@ -301,21 +301,23 @@ std::string not_followed(const ssh_call& call, int verbose) {
 
 /// Begins the process anew where `reach_pools` would, as far as that is known by now, so that ssh is asked
 /// once.
-void begin_anew_if_sure(const options& from, const configuration& config, signal_watch& signals) {
+failure begin_anew_if_sure(const options& from, const configuration& config, signal_watch& signals) {
   if (makes_pools_here())
-    return;
+    return {};
   const auto own = from.embedded || !from.settings.empty();
   if (const auto path = node_socket(from, config);
       !distant_node(from, config).empty() || own || path.empty() ||
       (from.socket.empty() && !may_start_node(from, config) && !node_process(path)))
-    static_cast<void>(have_pools(signals)); // where it cannot, that is told once it is needed
+    return have_pools(signals);
+  return {};
 }
 
 /// Ctrl-C ends what ssh is asked for, and what its configuration runs with it.
 std::optional<ending> settle_until_signal(const ssh_call& call, configuration& config, options& how) {
   signal_watch signals;
-  begin_anew_if_sure(how, config, signals);
-  auto wrong = settle(call, config, how, signals.token());
+  auto wrong = begin_anew_if_sure(how, config, signals);
+  if (wrong.code == errc::none)
+    wrong = settle(call, config, how, signals.token());
   if (signals.caught() != 0) {
     complain(call.destination + ": interrupted; the command did not run");
     return ending{exec_failed, signals.caught()};

@@ -33,9 +33,10 @@ bool key_there(const std::string& file) {
 /// the files.
 std::string complaints_of(const std::string& error_output, std::string& debugging) {
   std::string result;
+  // Its own lines end so; what a Match exec says, another ssh's debugging perhaps, does not.
   auto is_debugging = [](const std::string& line) {
-    return line.starts_with("debug1: ") || line.starts_with("debug2: ") || line.starts_with("debug3: ") ||
-           line.starts_with("OpenSSH_");
+    return line.ends_with('\r') && (line.starts_with("debug1: ") || line.starts_with("debug2: ") ||
+                                    line.starts_with("debug3: ") || line.starts_with("OpenSSH_"));
   };
   for (std::size_t at = 0; at < error_output.size();) {
     auto end = std::min(error_output.find('\n', at), error_output.size());

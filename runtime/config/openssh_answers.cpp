@@ -1,5 +1,6 @@
 #include "runtime/config/openssh_answers.hpp"
 
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -7,28 +8,57 @@
 
 namespace moorage {
 
+namespace {
+
+/// How often who waits for another's answer looks whether it is to stop.
+constexpr std::chrono::milliseconds look_at_stop{20};
+
+} // namespace
+
 openssh_answer openssh_answers::to(const openssh_question& about, const std::string& file,
                                    const std::stop_token& stop) {
-  std::promise<openssh_answer> ours;
-  std::shared_future<openssh_answer> answer;
-  auto question = words_for_openssh(about, file);
-  {
-    std::lock_guard guard{mutex_};
-    auto [place, is_new] = known_.try_emplace(question);
-    if (is_new)
-      place->second = ours.get_future().share();
-    else
-      answer = place->second;
+  const auto words = words_for_openssh(about, file);
+  for (;;) {
+    std::promise<told_answer> ours;
+    std::shared_future<told_answer> others;
+    {
+      std::lock_guard guard{mutex_};
+      auto [place, is_new] = known_.try_emplace(words);
+      if (is_new)
+        place->second = ours.get_future().share();
+      else
+        others = place->second;
+    }
+    if (!others.valid())
+      return ask(about, file, stop, words, std::move(ours));
+    while (others.wait_for(look_at_stop) != std::future_status::ready)
+      if (stop.stop_requested())
+        return ask_openssh_about(about, file, openssh_patience, stop); // which says so, and asks nothing
+    if (auto answer = others.get())
+      return *answer;
   }
-  if (answer.valid())
-    return answer.get();
-  auto said = ask_openssh_about(about, file, openssh_patience, stop);
-  ours.set_value(said);
-  if (stop.stop_requested()) { // which may be another's no more
-    std::lock_guard guard{mutex_};
-    known_.erase(question);
+}
+
+openssh_answer openssh_answers::ask(const openssh_question& about, const std::string& file,
+                                    const std::stop_token& stop, const question& as,
+                                    std::promise<told_answer> tell) {
+  told_answer said;
+  // Whoever waits asks anew where this call was stopped, or ended by an exception.
+  auto end = [&](told_answer answer) {
+    if (!answer) {
+      std::lock_guard guard{mutex_};
+      known_.erase(as);
+    }
+    tell.set_value(std::move(answer));
+  };
+  try {
+    said = ask_openssh_about(about, file, openssh_patience, stop);
+  } catch (...) {
+    end(std::nullopt);
+    throw;
   }
-  return said;
+  end(stop.stop_requested() ? std::nullopt : said);
+  return *std::move(said);
 }
 
 bool may_be_host(const configuration& from, const openssh_question& about, const std::stop_token& stop) {

@@ -5,6 +5,7 @@
 #include <future>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -19,8 +20,14 @@ public:
   openssh_answer to(const openssh_question& about, const std::string& file, const std::stop_token& stop);
 
 private:
+  using question = std::vector<std::string>;         ///< ssh's command line
+  using told_answer = std::optional<openssh_answer>; ///< none: whoever asked was stopped
+
+  openssh_answer ask(const openssh_question& about, const std::string& file, const std::stop_token& stop,
+                     const question& as, std::promise<told_answer> tell);
+
   std::mutex mutex_; // edge: several names are asked about at once, on a thread each
-  std::map<std::vector<std::string>, std::shared_future<openssh_answer>> known_; ///< by the command line
+  std::map<question, std::shared_future<told_answer>> known_;
 };
 
 /// Whether ssh's files may say more of the name than of every one, as far as it is known by this question.

@@ -156,6 +156,7 @@ const std::vector<surgeon::operation>& surgeon::on_connections() {
 const std::vector<surgeon::operation>& surgeon::on_leases() {
   static const std::vector<operation> all{
       {"a pool that drains keeps only what is leased", [](pool_core& p) { p.state_ = pool_state::draining; }},
+      {"the connections that hang are counted", [](pool_core& p) { ++p.hanging_; }},
       {"nobody but an opening waits for a person", [](pool_core& p) { c(p, 3).waits_for = "a touch"; }},
       {"a connection carries leases that exist", [](pool_core& p) { c(p, 1).leases[0] = lease_id{99}; }},
       {"a lease that was taken back is over", [](pool_core& p) { c(p, 4).ending.push_back(l1); }},

@@ -125,4 +125,27 @@ TEST_CASE("a server that wants two methods gets them in its order, whatever ours
   }
 }
 
+TEST_CASE("a password that is denied is not sent again, though the agent could not be asked for a moment") {
+  fake_faults faults;
+  faults.publickey = false;
+  faults.password = true;
+  fake_sshd server{faults};
+  visitor alice{server};
+  alice.settings.password_secret = "pw";
+  alice.secrets->put("pw", secret{"of yesterday"});
+  alice.around.agent_socket = "/run/agent";
+  auto ready = alice.prepare();
+  blocking_threads threads;
+  ready.keys.connect = threads.ask(
+      {"lumi", "the agent"},
+      [](const abandonment&) {
+        return agent_connection{{}, "cannot be asked: Too many open files", false, true};
+      },
+      [] {});
+  open_session session{alice.settings.host, alice.settings.port};
+  auto result = log_in(session.get(), ready.user, std::move(ready.keys), alice.woken);
+  CHECK(result.error.kind == ssh_failure::denied);
+  CHECK(server.counters().auth_denials == 1);
+}
+
 } // namespace moorage::support

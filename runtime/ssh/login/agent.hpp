@@ -33,8 +33,8 @@ struct agent_connection {
   unique_fd socket;
   std::string problem;
   bool absent = false; ///< nobody listens there
-  bool passing =
-      false; ///< this process or machine is short of something now, and the agent may well be there
+  /// This process or machine is short of something now, and the agent may well be there.
+  bool passing = false;
 };
 
 /// Blocks for `patience` at most (a path on a dead file server aside): run it on a thread for blocking calls.

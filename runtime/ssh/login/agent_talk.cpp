@@ -17,6 +17,12 @@ agent_talk::agent_talk(bool wanted, blocking_answer<agent_connection> connect,
     told_state_ = latch_watch::agent_untold;
 }
 
+/// A look that finds it later is to see something else than this log-in did.
+void agent_talk::falls_short() {
+  passing_ = true;
+  told_state_ = no_agent_state;
+}
+
 agent_talk::state agent_talk::give_up(std::string why) {
   problem_ = std::move(why);
   keys_.clear();
@@ -67,7 +73,8 @@ agent_talk::state agent_talk::pump(time_point now) {
   }
   if (!client_) {
     if (auto why = connect_.refusal()) {
-      passing_ = !why.stuck;
+      if (!why.stuck)
+        falls_short();
       return give_up("cannot be reached: " + why.text);
     }
     auto connection = connect_.take();
@@ -76,7 +83,8 @@ agent_talk::state agent_talk::pump(time_point now) {
     if (!connection->socket) {
       if (connection->absent)
         told_state_ = no_agent_state;
-      passing_ = connection->passing;
+      if (connection->passing)
+        falls_short();
       return give_up(connection->problem);
     }
     client_.emplace(std::move(connection->socket));

@@ -84,6 +84,7 @@ private:
   bool waiting_on_client() const { return state_ == state::waiting && client_.has_value() && !queues_; }
   bool asks_somebody() const { return state_ == state::waiting && (queues_ || behind_ || asked_to_sign_); }
   state give_up(std::string why);
+  void falls_short();
   void line_up(std::string request, time_point now);
   bool ask(time_point now);
 

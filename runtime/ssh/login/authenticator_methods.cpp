@@ -156,8 +156,9 @@ bool authenticator::machine::give_up() {
   // The next try may have its turn.
   if (error_.kind == ssh_failure::no_credentials && agent_.turn_missed())
     error_.kind = ssh_failure::timed_out;
-  // And what it holds may be what the server wants: nothing lasts, be it that another key was denied.
-  if (agent_.passing() && error_.kind != ssh_failure::denied_too_often)
+  // And what it holds may be what the server wants. But what was denied stays denied, since servers count
+  // that; once the agent can be asked, what it holds is news to the pool.
+  if (error_.kind == ssh_failure::no_credentials && agent_.passing())
     error_.kind = ssh_failure::descriptor_limit;
   finish();
   return false;
