@@ -35,9 +35,12 @@ struct runtime_options {
   /// program wants that runs one command and would rather say so than wait.
   bool reconnect = true;
   /// Threads of the scheduler in the actor system that the runtime brings; of no use with a system of the
-  /// host's. 0: half the processors, at least 2 and at most 8, since more only wake each other. With 1 actors
-  /// run on the thread that also does the system's input and output, and the system has as few threads
-  /// altogether as it can: for a program that runs one command on a node, and would wait for each to wake.
+  /// host's. With 1 actors run on the thread that also does the system's input and output, and the system has
+  /// as few threads altogether as it can. 0: 1 for a runtime of `connect`, where the pools are the node's and
+  /// a command would wait for each further thread to wake; with pools of its own half the processors, at
+  /// least 2 and at most 8, since more only wake each other. Who spawns actors of its own in the system of a
+  /// runtime of `connect` (`system_of`) that take long over a message sets 2 or more: the link would wait for
+  /// them.
   std::size_t threads = 0;
   /// What the host is called where its orders are told of (`event_record::by`, `pause_status::by`), such as
   /// "portal, alice". 100 bytes of it are kept, fit to be printed; a node adds the process that it sees.

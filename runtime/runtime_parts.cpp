@@ -1,6 +1,5 @@
 #include "runtime/runtime_parts.hpp"
 
-#include <algorithm>
 #include <caf/io/middleman.hpp>
 #include <cerrno>
 #include <filesystem>
@@ -26,15 +25,6 @@ namespace {
 /// What the pools may take to close their connections before they are ended without a good-bye. A connection
 /// itself gives the peer 250 ms.
 constexpr std::chrono::milliseconds stop_patience{600};
-
-/// Half the processors, and between 2 and 8. Each message that finds a thread asleep wakes it: with CAF's
-/// default (all processors, at least 4) on two processors an acquire takes twice as long. The host's own
-/// threads need some too.
-std::size_t usual_threads() {
-  constexpr std::size_t fewest = 2;
-  constexpr std::size_t most = 8;
-  return std::clamp<std::size_t>(std::thread::hardware_concurrency() / 2, fewest, most);
-}
 
 /// Of an actor system beside the scheduler's: input and output, its helper, and the clock. One of a single
 /// thread begins with that of input and output, and no other.
@@ -74,8 +64,7 @@ void runtime::configure(caf::actor_system_config& config) {
 runtime_parts::runtime_parts(runtime_options options)
     : callbacks(std::make_shared<callback_threads>(std::move(options.executor))),
       gate(std::make_shared<client_gate>(callbacks, host_name(options.name), whole_environment())),
-      scheduler_threads(options.threads > 0 ? options.threads : usual_threads()),
-      reconnect(options.reconnect), reload(std::move(options.reload)),
+      scheduler_threads(options.threads), reconnect(options.reconnect), reload(std::move(options.reload)),
       shut_down(std::move(options.shut_down)) {}
 
 runtime_parts::~runtime_parts() {
@@ -124,6 +113,8 @@ result<node_place> own_node(const std::string& socket, const std::string& user) 
 }
 
 failure runtime_parts::join(node_place where, std::chrono::milliseconds timeout, std::stop_token called_off) {
+  if (scheduler_threads == 0)
+    scheduler_threads = 1; // all there is to do is to pass on what comes: to wake another thread takes longer
   if (auto lack = check_limits(); lack.code != errc::none)
     return lack;
   callbacks->report_to([](const std::string& cluster, const std::string& text) {

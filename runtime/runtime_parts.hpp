@@ -87,7 +87,7 @@ struct runtime_parts {
   caf::actor_system* system = nullptr;
   std::shared_ptr<callback_threads> callbacks;
   std::shared_ptr<client_gate> gate;
-  const std::size_t scheduler_threads; ///< of a system of our own
+  std::size_t scheduler_threads; ///< of a system of our own; 0 until it is known what that is for
   bool reconnect = true;
   decltype(runtime_options::reload) reload;
   decltype(runtime_options::shut_down) shut_down;

@@ -2,6 +2,7 @@
 // neither libssh nor the pools.
 #include <algorithm>
 #include <random>
+#include <thread>
 
 #include "actors/manager/manager.hpp"
 #include "runtime/runtime_parts.hpp"
@@ -17,6 +18,15 @@ namespace {
 
 /// The log's, the readiness loop's, and some for what may block and for whoever listens.
 constexpr std::size_t threads_of_pools = 5;
+
+/// Half the processors, and between 2 and 8. Each message that finds a thread asleep wakes it: with CAF's
+/// default (all processors, at least 4) on two processors an acquire takes twice as long. The host's own
+/// threads need some too.
+std::size_t usual_threads() {
+  constexpr std::size_t fewest = 2;
+  constexpr std::size_t most = 8;
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency() / 2, fewest, most);
+}
 
 std::shared_ptr<runtime_parts> parts_with(caf::actor_system* system, const configuration& config,
                                           runtime_options options) {
@@ -56,6 +66,8 @@ runtime::runtime(caf::actor_system& system, configuration config, runtime_option
     : parts_(parts_with(&system, config, std::move(options))) {}
 
 void runtime_parts::begin(configuration config) {
+  if (scheduler_threads == 0)
+    scheduler_threads = usual_threads();
   if (auto lack = check_limits(threads_of_pools); lack.code != errc::none)
     throw error{std::move(lack)};
   log = std::make_shared<event_log>(config.log_level, config.log_file, config.log_causes, config.log_names);

@@ -21,24 +21,19 @@ session_actor open_session(const runtime_parts& parts, const caf::strong_actor_p
 
 namespace {
 
-/// What is offered on the Unix-domain socket: everything to our own user and root, and to others what the
-/// rules say.
-node_service service_of(const runtime_parts& parts, const std::shared_ptr<link_count>& links) {
-  auto make = [system = parts.system, manager = parts.manager, links](const std::string& from,
-                                                                      const access_rights& rights) {
+/// Makes a link's session; `from` is who comes, in words.
+auto session_maker(const runtime_parts& parts, const std::shared_ptr<link_count>& links) {
+  return [system = parts.system, manager = parts.manager, links](const std::string& from,
+                                                                 const access_rights& rights) {
     links->began();
     return caf::actor_cast<caf::strong_actor_ptr>(
         system->spawn(session, manager, caf::strong_actor_ptr{}, session_bounds{}, from, rights));
   };
-  node_service service;
-  service.open = [make](const std::string& from) { return make(from, access_rights::everything()); };
-  service.open_other = [make, all = parts.others, tell = parts.turned_away](const other_user& who) {
-    auto session = all->open(machine_user{who.user, who.groups},
-                             [&](const access_rights& rights) { return make(who.from, rights); });
-    if (!session)
-      tell(who.from + ": [[access]] gives it nothing, or it has as many links as a user may have");
-    return session;
-  };
+}
+
+/// What is the same of every link, whichever way it came.
+template <class Service>
+void keep_books(Service& service, const runtime_parts& parts, const std::shared_ptr<link_count>& links) {
   service.begun = [all = parts.others](const caf::strong_actor_ptr& session, std::function<void()> cut) {
     all->begun(session, std::move(cut));
   };
@@ -48,6 +43,22 @@ node_service service_of(const runtime_parts& parts, const std::shared_ptr<link_c
     caf::anon_send(caf::actor_cast<inner_session_actor>(session), outsider_gone{});
   };
   service.interface = vocabulary::ours().greeting();
+}
+
+/// What is offered on the Unix-domain socket: everything to our own user and root, and to others what the
+/// rules say.
+node_service service_of(const runtime_parts& parts, const std::shared_ptr<link_count>& links) {
+  node_service service;
+  keep_books(service, parts, links);
+  auto make = session_maker(parts, links);
+  service.open = [make](const std::string& from) { return make(from, access_rights::everything()); };
+  service.open_other = [make, all = parts.others, tell = parts.turned_away](const other_user& who) {
+    auto session = all->open(machine_user{who.user, who.groups},
+                             [&](const access_rights& rights) { return make(who.from, rights); });
+    if (!session)
+      tell(who.from + ": [[access]] gives it nothing, or it has as many links as a user may have");
+    return session;
+  };
   return service;
 }
 
@@ -62,23 +73,11 @@ std::string in_words(const certificate_names& names, const std::string& from) {
 
 failure listen_over_tls(runtime_parts& parts, const serving& how, const std::shared_ptr<link_count>& links) {
   tls_service service;
-  service.open = [system = parts.system, manager = parts.manager, links,
-                  all = parts.others](const certificate_names& names, const std::string& from) {
-    return all->open(names, [&](const access_rights& rights) {
-      links->began();
-      return caf::actor_cast<caf::strong_actor_ptr>(system->spawn(
-          session, manager, caf::strong_actor_ptr{}, session_bounds{}, in_words(names, from), rights));
-    });
+  keep_books(service, parts, links);
+  service.open = [make = session_maker(parts, links), all = parts.others](const certificate_names& names,
+                                                                          const std::string& from) {
+    return all->open(names, [&](const access_rights& rights) { return make(in_words(names, from), rights); });
   };
-  service.begun = [all = parts.others](const caf::strong_actor_ptr& session, std::function<void()> cut) {
-    all->begun(session, std::move(cut));
-  };
-  service.closed = [links, all = parts.others](const caf::strong_actor_ptr& session) {
-    links->ended();
-    all->ended(session);
-    caf::anon_send(caf::actor_cast<inner_session_actor>(session), outsider_gone{});
-  };
-  service.interface = vocabulary::ours().greeting();
   service.refused = [tell = parts.turned_away](const std::string& who_and_why) {
     tell("over TLS: " + who_and_why);
   };
