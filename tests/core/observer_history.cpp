@@ -35,10 +35,11 @@ void observer::failed_on(connection_book& c, bool peer_silent) {
   if (c.probe_failures >= settings_.probe_failures_max && c.busy())
     c.condemned = c.failed_too_often = true;
   auto last_ten = c.checks_failed.end() - std::min(10l, static_cast<long>(c.checks_failed.size()));
-  if (c.probe_failures < settings_.probe_failures_max && !c.condemned &&
+  // Also of one whose renewal fell due in the same step, after the check's failure.
+  if (c.probe_failures < settings_.probe_failures_max &&
       std::count(last_ten, c.checks_failed.end(), true) >= std::max(5l, long{settings_.probe_failures_max})) {
     c.flapped = true;
-    c.condemned = c.busy();
+    c.condemned = c.condemned || c.busy();
   }
 }
 
