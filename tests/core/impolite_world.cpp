@@ -212,10 +212,8 @@ void impolite_world::be_rude() {
     if (persons)
       step(connection_waits{some_connection, chance(0.5) ? "nobody" : "", up_to(5s)});
     if (persons)
-      step(connection_hindered{some_connection,
-                               "a jump host that is down",
-                               false,
-                               {{ssh_stage::prepare, 1s, "1 key file"}, {}}});
+      step(connection_hindered{
+          some_connection, "a jump host that is down", false, {{ssh_stage::prepare, 1s, "1 key file"}, {}}});
     return step(credentials_seen{chance(0.5) ? "as they were" : ""});
   case 14:
     return step(channel_refused{some_connection, some_lease, static_cast<std::uint32_t>(below(4)),
