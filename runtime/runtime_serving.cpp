@@ -117,7 +117,7 @@ result<std::string> serve_pools(runtime_parts& parts, async_runtime ask, const s
   // Who paused, suspended or drained a pool means that to last.
   auto held = [to = std::move(ask)] {
     auto answer = to.pools().to_future();
-    if (answer.wait_for(std::chrono::seconds{5}) != std::future_status::ready) // 100,000 pools
+    if (answer.wait_for(std::chrono::seconds{5}) != std::future_status::ready) // some 90,000 pools
       return true;
     auto pools = answer.get();
     return pools && std::any_of(pools->begin(), pools->end(),

@@ -88,6 +88,7 @@ struct log_in_result {
   std::chrono::nanoseconds longest_step{0};
   std::string waiting_for;
   std::string banner;
+  std::string agent_state; ///< as pools compare it with what they see later
 };
 
 inline log_in_result log_in(ssh_session session, const std::string& user, credentials with, const bell& woken,
@@ -119,6 +120,7 @@ inline log_in_result log_in(ssh_session session, const std::string& user, creden
   result.text = attempt.text();
   result.error = attempt.error();
   result.banner = attempt.banner();
+  result.agent_state = attempt.agent_state();
   return result;
 }
 

@@ -133,17 +133,7 @@ TEST_CASE("a password that is denied is not sent again, though the agent could n
   visitor alice{server};
   alice.settings.password_secret = "pw";
   alice.secrets->put("pw", secret{"of yesterday"});
-  alice.around.agent_socket = "/run/agent";
-  auto ready = alice.prepare();
-  blocking_threads threads;
-  ready.keys.connect = threads.ask(
-      {"lumi", "the agent"},
-      [](const abandonment&) {
-        return agent_connection{{}, "cannot be asked: Too many open files", false, true};
-      },
-      [] {});
-  open_session session{alice.settings.host, alice.settings.port};
-  auto result = log_in(session.get(), ready.user, std::move(ready.keys), alice.woken);
+  auto result = alice.log_in_hearing("cannot be asked: Too many open files", true);
   CHECK(result.error.kind == ssh_failure::denied);
   CHECK(server.counters().auth_denials == 1);
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "runtime/ssh/login/agent.hpp"
 #include "runtime/ssh/opening/preparation.hpp"
 #include "tests/ssh/log_in_driver.hpp"
 #include "tests/support/fake_sshd.hpp"
@@ -43,6 +44,21 @@ struct visitor {
     }
     open_session session{settings.host, settings.port};
     return support::log_in(session.get(), ready->user, std::move(ready->keys), woken);
+  }
+
+  /// With an agent that is asked, and of which this is heard.
+  log_in_result log_in_hearing(const std::string& problem, bool passing) {
+    around.agent_socket = "/run/agent";
+    auto ready = prepare();
+    blocking_threads threads;
+    ready.keys.connect = threads.ask(
+        {"lumi", "the agent"},
+        [problem, passing](const abandonment&) {
+          return agent_connection{{}, problem, false, passing};
+        },
+        [] {});
+    open_session session{settings.host, settings.port};
+    return support::log_in(session.get(), ready.user, std::move(ready.keys), woken);
   }
 
   scratch_folder home;

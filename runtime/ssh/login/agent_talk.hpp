@@ -47,8 +47,8 @@ public:
   const std::vector<agent_key>& keys() const { return keys_; }
   /// It has said which keys it holds.
   bool listed() const { return listed_; }
-  /// `agent_state` of what it has listed, or of its not being there; `latch_watch::agent_untold`: it has not
-  /// told. Empty: it is not asked.
+  /// `agent_state` of what it has listed, or of its not being there, be it for want of something of ours;
+  /// `latch_watch::agent_untold`: it has not told. Empty: it is not asked.
   const std::string& told_state() const { return told_state_; }
   void ask_signature(std::string request, time_point now);
   const std::string& signature_answer() const { return client_->answer(); }
