@@ -99,6 +99,10 @@ ssh_files_read files_ssh_read(const std::string& said) {
   std::vector<std::string> in_force;
   ssh_files_read result;
   matches_told matches;
+  // And not the command of a Match exec, which ssh tells as well.
+  auto is_place = [&result](std::string_view text) {
+    return has(result.files, text.substr(0, text.rfind(" line ")));
+  };
   each_line(said, [&](std::string_view whole) {
     const auto line = debugging_of(whole);
     result.told = result.told || !line.empty();
@@ -108,7 +112,7 @@ ssh_files_read files_ssh_read(const std::string& said) {
       add_once(file.ends_with(idly) ? result.idle : in_force, file.substr(0, file.rfind(depth)));
     } else if (line.starts_with(reads)) {
       add_once(result.files, line.substr(reads.size()));
-    } else if (at = line.find(applies); at != std::string_view::npos) {
+    } else if (at = line.find(applies); at != std::string_view::npos && is_place(line.substr(0, at))) {
       add_once(result.applied, line.substr(0, at));
       add_once(result.patterns, line.substr(at + applies.size()));
     }

@@ -133,6 +133,11 @@ TEST_CASE(
   CHECK(read.unmatched.empty());
   CHECK_FALSE(read.matched);
   // The second reading is the one of `final`.
+  // The command of a Match exec says what it likes.
+  const auto quoted =
+      files_ssh_read("debug1: Reading configuration data /f\r\n"
+                     "debug1: Executing command: 'echo /g line 1: Applying options for gate'\r\n");
+  CHECK_FALSE(names_host(quoted));
   read = files_ssh_read("debug3: /f line 1: matched 'host \"a\"' \r\ndebug3: /f line 1: not matched 'user "
                         "\"b\"' \r\ndebug2: match not found\r\ndebug3: /f line 3: not matched 'final'\r\n"
                         "debug2: match not found\r\ndebug2: match found\r\ndebug3: /f line 1: not matched "
