@@ -93,11 +93,13 @@ libssh_session::~libssh_session() {
 ssh_error libssh_session::start(unique_fd socket, const link_settings& settings) {
   socket_ = std::move(socket);
   std::string destination = settings.user + "@" + settings.host;
-  duplicate_.reset(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0));
-  const int duplicate = duplicate_.get();
-  if (!duplicate_)
+  int pair[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
     return descriptor_limit_error(ssh_stage::key_exchange, destination, errno);
-  if (duplicate > descriptor_max)
+  libssh_end_.reset(pair[0]);
+  our_end_.reset(pair[1]);
+  const int descriptor = libssh_end_.get();
+  if (descriptor > descriptor_max)
     return {ssh_stage::key_exchange, ssh_failure::descriptor_limit,
             destination + ": the SSH library takes no descriptor above 65535; make the pools smaller"};
   session_ = ssh_new();
@@ -115,7 +117,7 @@ ssh_error libssh_session::start(unique_fd socket, const link_settings& settings)
   // reads.
   ssh_set_message_callback(session_, on_request, this);
   kex_algorithms_ = settings.kex_algorithms;
-  if (!set_destination(settings, duplicate) || !set_algorithms(settings)) {
+  if (!set_destination(settings, descriptor) || !set_algorithms(settings)) {
     return {ssh_stage::key_exchange, ssh_failure::protocol,
             destination + ": the SSH library refuses a setting: " + ssh_get_error(session_)};
   }
@@ -124,7 +126,7 @@ ssh_error libssh_session::start(unique_fd socket, const link_settings& settings)
   return {};
 }
 
-bool libssh_session::set_destination(const link_settings& settings, int duplicate) {
+bool libssh_session::set_destination(const link_settings& settings, int descriptor) {
   bool process_config = false;
   unsigned port = settings.port;
   auto set = [this](ssh_options_e option, const void* value) {
@@ -134,7 +136,7 @@ bool libssh_session::set_destination(const link_settings& settings, int duplicat
   return set(SSH_OPTIONS_PROCESS_CONFIG, &process_config) && set(SSH_OPTIONS_HOST, settings.host.c_str()) &&
          set(SSH_OPTIONS_PORT, &port) && set(SSH_OPTIONS_USER, settings.user.c_str()) &&
          set(SSH_OPTIONS_SSH_DIR, no_file) && set(SSH_OPTIONS_KNOWNHOSTS, no_file) &&
-         set(SSH_OPTIONS_GLOBAL_KNOWNHOSTS, no_file) && set(SSH_OPTIONS_FD, &duplicate);
+         set(SSH_OPTIONS_GLOBAL_KNOWNHOSTS, no_file) && set(SSH_OPTIONS_FD, &descriptor);
 }
 
 bool libssh_session::set_algorithms(const link_settings& settings) {
@@ -154,11 +156,6 @@ bool libssh_session::set_algorithms(const link_settings& settings) {
          (interval == 0 || ssh_options_set(session_, SSH_OPTIONS_REKEY_TIME, &interval) == SSH_OK);
 }
 
-bool libssh_session::restore_nonblocking() const {
-  // libssh makes its socket blocking on connect; a peer that stops reading would then hold up this thread.
-  return ::fcntl(socket_.get(), F_SETFL, O_RDWR | O_NONBLOCK) == 0;
-}
-
 bool libssh_session::add_event() {
   event_ = ssh_event_new();
   return event_ && ssh_event_add_session(event_, session_) == SSH_OK;
@@ -173,30 +170,36 @@ void libssh_session::look_at_first_words() {
     first_words_.saw(bytes_.in_bytes, {bytes, static_cast<std::size_t>(got)});
 }
 
-bool libssh_session::reset_already() const {
-  pollfd one{socket_.get(), POLLOUT, 0};
-  return ::poll(&one, 1, 0) > 0 && (one.revents & (POLLERR | POLLHUP)) != 0;
+/// Where libssh 0.10's very first write fails, it frees what it polls with and reads it afterwards
+/// (ssh_poll_ctx_dopoll); and it makes what it connects by blocking, so that a peer that stops reading would
+/// hold up this thread. So that write, our banner, goes into a pair of our own. Then the socket takes the
+/// pair's place.
+bool libssh_session::begin_by_pair() {
+  const int rc = ssh_connect(session_);
+  const int descriptor = libssh_end_.release(); // libssh's to close
+  if (rc != SSH_AGAIN || ssh_get_fd(session_) != descriptor)
+    return false;
+  char words[moorage::first_words::length_max];
+  const auto length = ::recv(our_end_.get(), words, sizeof words, MSG_DONTWAIT);
+  our_end_.reset();
+  return length > 0 && ::dup3(socket_.get(), descriptor, O_CLOEXEC) == descriptor &&
+         ::send(socket_.get(), words, static_cast<std::size_t>(length), MSG_NOSIGNAL) == length;
 }
 
 libssh_session::exchange libssh_session::exchange_keys() {
-  // Where libssh 0.10's very first write fails, it frees what it polls with and reads it afterwards
-  // (ssh_poll_ctx_dopoll).
-  if (bytes_.out_bytes == 0 && reset_already()) {
-    look_at_first_words();
-    return exchange::failed;
-  }
   // What libssh reads before the banner, and that nothing is in common where the server hangs up for that as
   // well, it tells its log only.
   listening_closely listen{SSH_LOG_FUNCTIONS};
+  if (our_end_ && !begin_by_pair()) {
+    look_at_first_words();
+    return exchange::failed;
+  }
   for (int round = 0; round < exchange_rounds_max; ++round) {
     look_at_first_words();
     auto before = bytes_.in_bytes;
     int rc = ssh_connect(session_);
     if (!first_words_.any())
       first_words_.saw(0, ear_.greeting());
-    duplicate_.release();
-    if (before == 0 && !restore_nonblocking()) // it is made blocking before anything is read
-      poll_failed_ = true;
     if (rc == SSH_OK || rc == SSH_AGAIN) {
       if (!event_ && !add_event())
         poll_failed_ = true;
@@ -343,7 +346,8 @@ void libssh_session::drop() {
     ssh_free(std::exchange(session_, nullptr));
   if (event_)
     ssh_event_free(std::exchange(event_, nullptr));
-  duplicate_.reset();
+  libssh_end_.reset();
+  our_end_.reset();
   socket_.reset();
 }
 

@@ -112,13 +112,12 @@ public:
   std::uint64_t answers() const { return answers_; }
 
 private:
-  bool set_destination(const link_settings& settings, int duplicate);
+  bool set_destination(const link_settings& settings, int descriptor);
   bool set_algorithms(const link_settings& settings);
   void look_at_first_words();
   void bound_later_exchanges();
   bool add_event();
-  bool reset_already() const;
-  bool restore_nonblocking() const;
+  bool begin_by_pair();
   bool owes_much();
   static int on_request(ssh_session, ssh_message, void* self);
 
@@ -132,7 +131,8 @@ private:
   overheard ear_;
   unasked_account unasked_;
   std::uint64_t answers_ = 0;
-  unique_fd duplicate_; ///< until the first `ssh_connect` has made it libssh's to close
+  unique_fd libssh_end_; ///< until the first `ssh_connect` has made it libssh's to close
+  unique_fd our_end_;    ///< what is written there; until then as well
   bool connecting_ = false;
   bool later_exchanges_bounded_ = false;
   std::string kex_algorithms_; ///< of the settings

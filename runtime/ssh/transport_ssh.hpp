@@ -116,7 +116,6 @@ private:
   struct carried_way {
     std::string jump; ///< the cluster's name
     std::shared_ptr<const carriage_note> note;
-    unique_fd held;                             ///< until our first words are written
     bool heard;                                 ///< something has come
     bool step_told;                             ///< among the opening's
     bool share_begun;                           ///< the machine's, of the time

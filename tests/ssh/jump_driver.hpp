@@ -84,7 +84,6 @@ public:
     auto ends = make_carriage();
     by.it->carry(stream_id{++carried_}, ends.far, {host, port});
     ends.far = nullptr;
-    ends.held.reset();
     return ends;
   }
   std::uint64_t last_carried() const { return carried_; }

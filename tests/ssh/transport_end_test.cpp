@@ -1,7 +1,12 @@
 // How commands and connections end when something goes wrong: honest outcomes, prompt and complete.
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <thread>
 
+#include "runtime/ssh/libssh_session.hpp"
 #include "tests/ssh/transport_driver.hpp"
 
 using namespace moorage;
@@ -315,4 +320,32 @@ TEST_CASE("the peer was last heard of when its last packet came", "[transport]")
   o.link.it->ask(1);
   o.link.until([] { return false; }, 50ms);
   CHECK(o.link.it->last_heard() == after);
+}
+
+TEST_CASE("a peer may hang up at any moment of our first words", "[transport]") {
+  for (int i = 0; i < 500; ++i) {
+    int pair[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
+    unique_fd peer{pair[1]};
+    libssh_session link;
+    listening hears{link.ear()};
+    REQUIRE(
+        link.start(unique_fd{pair[0]}, {.host = "peer", .user = "user", .host_key_algorithms = {}}).kind ==
+        ssh_failure::none);
+    std::atomic<int> at{0};
+    std::thread hangs_up{[&] {
+      while (at.load() == 0) {
+      }
+      for (int spin = 0; spin < i * 20; ++spin)
+        at.load();
+      peer.reset();
+    }};
+    at = 1;
+    auto got = link.exchange_keys();
+    CHECK((::fcntl(link.socket(), F_GETFL) & O_NONBLOCK) != 0);
+    hangs_up.join();
+    for (int round = 0; round < 3 && got == libssh_session::exchange::waiting; ++round)
+      got = link.exchange_keys();
+    CHECK(got == libssh_session::exchange::failed);
+  }
 }

@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <utility>
 
-#include <fcntl.h>
 #include <sys/socket.h>
 
 namespace moorage {
@@ -56,23 +55,13 @@ void carried_socket::end(const failure& why) {
   close();
 }
 
-/// The end of what comes is told by itself, since whoever is carried may hold this side, too.
-void carried_socket::close() {
-  if (far_)
-    ::shutdown(far_.get(), SHUT_WR);
-  far_.reset();
-}
-
 carried_ends make_carriage() {
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
-    return {{}, nullptr, nullptr, {}, errno};
+    return {{}, nullptr, nullptr, errno};
   unique_fd near{pair[0]}, far{pair[1]};
-  unique_fd held{::fcntl(far.get(), F_DUPFD_CLOEXEC, 0)};
-  if (!held)
-    return {{}, nullptr, nullptr, {}, errno};
   auto note = std::make_shared<carriage_note>();
-  return {std::move(near), std::make_shared<carried_socket>(std::move(far), note), note, std::move(held), 0};
+  return {std::move(near), std::make_shared<carried_socket>(std::move(far), note), note, 0};
 }
 
 } // namespace moorage

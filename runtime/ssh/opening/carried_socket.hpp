@@ -47,11 +47,10 @@ private:
 class carried_socket final : public carriage {
 public:
   carried_socket(unique_fd far, std::shared_ptr<carriage_note> note);
-  ~carried_socket() override { close(); }
 
   void end(const failure& why) override;
   /// The end without a reason of our own.
-  void close();
+  void close() { far_.reset(); }
   void begin() { note_->begin(); }
   void ask() { note_->ask(); }
   void refuse() { note_->refuse(); }
@@ -66,10 +65,6 @@ struct carried_ends {
   unique_fd near; ///< of whoever is carried
   std::shared_ptr<carried_socket> far;
   std::shared_ptr<const carriage_note> note;
-  /// The far one once more, for whoever is carried to keep until its first words are written: where libssh
-  /// 0.10's very first write fails, it reads what it has freed (libssh_session::exchange_keys). The end of
-  /// what comes is seen nevertheless.
-  unique_fd held;
   int code = 0; ///< why there are none, as errno says it
 };
 

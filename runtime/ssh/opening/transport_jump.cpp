@@ -24,8 +24,7 @@ bool ssh_transport::begin_jump() {
     return false;
   }
   const auto left = o.deadline - shared_.now;
-  way_ =
-      carried_way{o.settings.jump, std::move(ends.note), std::move(ends.held), false, false, false, {}, {}};
+  way_ = carried_way{o.settings.jump, std::move(ends.note), false, false, false, {}, {}};
   shared_.events->emplace_back(
       carriage_wanted{std::move(ends.far),
                       {o.settings.host, o.settings.port},
@@ -37,8 +36,6 @@ bool ssh_transport::begin_jump() {
 bool ssh_transport::awaits_jump() {
   if (!way_)
     return false;
-  if (link_.bytes_out() > 0)
-    way_->held.reset();
   if (!way_->heard && link_.bytes_out() > 0) { // our banner waits in the socket
     if (way_->note->ended()) {
       lose_link("during the key exchange");
