@@ -201,3 +201,24 @@ TEST_CASE("a host that does not ignore SIGPIPE lives when what it dials hangs up
   ::pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
   CHECK(sigismember(&blocked, SIGPIPE) == 0);
 }
+
+TEST_CASE("who asks for new keys without end and does not read takes bounded memory, and delays nobody") {
+  tried_front world;
+  half_handshake peer{world};
+  REQUIRE(peer.finish());
+  const auto before = resident_memory();
+  bool waits = false;
+  for (int asked = 0; asked < 500'000 && !waits; ++asked) {
+    REQUIRE(SSL_key_update(peer.ssl.get(), SSL_KEY_UPDATE_REQUESTED) == 1);
+    while (!waits && SSL_do_handshake(peer.ssl.get()) != 1) {
+      pollfd state{peer.network.get(), POLLOUT, 0};
+      waits = ::poll(&state, 1, 2'000) == 0; // it does not take more before its answers are read
+    }
+  }
+  CHECK(waits);
+  CHECK(resident_memory() - before < 4'096);
+  const auto spent = processor_time();
+  let_pass(500ms);
+  CHECK(processor_time() - spent < 250ms); // nor turns in a circle
+  CHECK(world.dial());
+}

@@ -1,7 +1,9 @@
 // The front by itself: what strangers and silent peers can take of it.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <thread>
@@ -136,6 +138,41 @@ TEST_CASE("a link over TLS carries what is said both ways, whole, and ends with 
   REQUIRE(eventually([&] { return ::recv(ours->get(), heard.data(), heard.size(), MSG_DONTWAIT) == 8; }));
   CHECK(ends(*ours));
   CHECK(eventually([&] { return world.front.count().links == 0; }));
+}
+
+TEST_CASE("of a burst over TLS nothing stays behind until the next one") {
+  tried_front world;
+  auto ours = world.dial();
+  REQUIRE(ours);
+  REQUIRE(eventually([&] { return world.front.count().links == 1; }));
+  auto theirs = world.last_visitor();
+  std::vector<char> room(64 << 10);
+  REQUIRE(eventually([&] { return ::recv(ours->get(), room.data(), room.size(), MSG_DONTWAIT) == 6; }));
+  for (std::size_t burst = 0; burst < 100; ++burst) {
+    const std::string said(100'000 + burst * 7'919, static_cast<char>('a' + burst % 26));
+    const bool back = burst % 2 == 1;
+    std::atomic<bool> over{false};
+    std::thread speaks{[&] {
+      for (std::size_t put = 0; put < said.size() && !over;) {
+        pollfd state{(back ? theirs : *ours).get(), POLLOUT, 0};
+        ::poll(&state, 1, 100);
+        put += static_cast<std::size_t>(
+            std::max<ssize_t>(0, ::send(state.fd, said.data() + put, said.size() - put, MSG_NOSIGNAL)));
+      }
+    }};
+    std::size_t heard = 0;
+    const bool whole = eventually([&] {
+      const auto got = ::recv((back ? *ours : theirs).get(), room.data(), room.size(), MSG_DONTWAIT);
+      heard += static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+      return heard >= said.size();
+    });
+    CAPTURE(burst, heard);
+    over = true;
+    speaks.join();
+    REQUIRE(whole);
+    CHECK(room.front() == said.front());
+    CHECK(heard == said.size());
+  }
 }
 
 TEST_CASE("a reader that stops costs a link bounded memory, and others none of their time") {

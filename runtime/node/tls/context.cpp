@@ -152,9 +152,7 @@ result<tls_context> make_tls_context(const node_files& files, tls_side side) {
   SSL_CTX_set_num_tickets(raw, 0);
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_max_cert_list(raw, chain_bytes_max);
-  // An idle link keeps 24 kB, and 34 without; what is written may be tried again from another place.
-  SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS); // an idle link keeps 24 kB, and 34 without
   if (auto wrong = take_own(raw, files, side); wrong.code != errc::none)
     return wrong;
   if (auto wrong = take_believed(raw, files, side); wrong.code != errc::none)

@@ -125,8 +125,10 @@ void tls_front::run() {
     // Nothing has a deadline where nobody is.
     auto idle = strangers_ == 0 && links_ == 0 && !starved_;
     auto left = std::chrono::ceil<std::chrono::milliseconds>(next_sweep_ - clock::now()).count();
-    auto count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
-                              idle ? -1 : static_cast<int>(std::max<std::int64_t>(left, 0)));
+    auto wait = !again_.empty() ? 0 : idle ? -1 : static_cast<int>(std::max<std::int64_t>(left, 0));
+    auto count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait);
+    for (auto id : std::exchange(again_, {}))
+      handle(id, 0);
     for (int i = 0; i < count; ++i)
       handle(events[static_cast<std::size_t>(i)].data.u64, events[static_cast<std::size_t>(i)].events);
     admit_parked();
@@ -189,6 +191,8 @@ void tls_front::carry_on(entries::iterator who) {
   if (link.pump->ending() && link.ending == clock::time_point::max())
     link.ending = clock::now() + ending_patience;
   watch(who->first, link, link.pump->wants_of_network(), link.pump->wants_of_plain());
+  if (link.pump->more())
+    again_.push_back(who->first);
 }
 
 void tls_front::sweep() {
@@ -208,6 +212,7 @@ void tls_front::sweep() {
     } else {
       if (one.pump->heard() || one.pump->deaf())
         one.until = now;
+      one.pump->rest();
       if (now - one.until >= silence_max_) {
         reset_when_closed(one.pump->network());
         refuse(who, "said nothing for " + format_duration(silence_max_));

@@ -130,6 +130,7 @@ private:
   std::deque<std::uint64_t> parked_;           ///< those whose first message is there, in order
   std::map<std::string, std::size_t> proving_; ///< by address
   std::vector<std::uint64_t> shaking_;         ///< those in the handshake, in order
+  std::vector<std::uint64_t> again_;           ///< links whose turn was over before all was carried
   std::size_t strangers_ = 0, links_ = 0;
   bool starved_ = false; ///< a listener found no descriptor
   std::size_t strangers_limit_ = strangers_max, links_limit_ = tls_links_max;

@@ -12,37 +12,42 @@ namespace moorage {
 
 namespace {
 
-/// How many records are carried each way before it is another link's turn.
-constexpr int records_a_turn = 8;
+/// How many pieces are carried each way before it is another link's turn.
+constexpr int pieces_a_turn = 2;
 
-/// What TLS puts into one record; a thread carries one at a time, whichever link it is of.
-std::array<char, 16 << 10>& scratch() {
-  thread_local std::array<char, 16 << 10> bytes;
+/// A thread carries one piece at a time, whichever link it is of.
+std::array<char, tls_piece>& scratch() {
+  thread_local std::array<char, tls_piece> bytes;
   return bytes;
 }
 
-bool later(int error) {
-  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+/// None for what a process leaves behind that just ends.
+std::string words_of(int error) {
+  return error == 0 || error == ECONNRESET || error == EPIPE ? "" : std::strerror(error);
 }
 
 } // namespace
 
 tls_pump::tls_pump(ssl_ptr ssl, unique_fd network, unique_fd plain)
-    : ssl_(std::move(ssl)), network_(std::move(network)), plain_(std::move(plain)) {}
+    : ssl_(std::move(ssl)), network_(ssl_.get(), std::move(network)), plain_(std::move(plain)) {}
 
 bool tls_pump::work() {
-  write_blocked_ = false;
-  for (int i = 0; i < records_a_turn; ++i) {
-    auto received = receive();
-    if (auto sent = send(); !received && !sent)
-      break;
+  network_.look_again();
+  bool in = true, out = true;
+  for (int i = 0; i < pieces_a_turn && (in || out); ++i) {
+    in = in && receive();
+    out = out && send();
   }
+  more_ = in;
+  if (carried_much_)
+    network_.carry_much();
   // What the peer said last is still for us to hear, and ours for it.
   if (network_over_ && !to_plain_.full())
     return false;
-  if (plain_over_ && !to_network_.full()) {
+  if (plain_over_ && !network_.full()) {
     SSL_shutdown(ssl_.get()); // the peer knows then that nothing was cut off
     ERR_clear_error();
+    network_.flush();
     return false;
   }
   return true;
@@ -54,93 +59,91 @@ void tls_pump::remainder::passed(std::size_t count) {
     clear();
 }
 
-/// From the network to CAF. True: something went.
+/// From the network to CAF.
 bool tls_pump::receive() {
   if (to_plain_.full()) {
     to_plain_.passed(write_plain(to_plain_.rest()));
     return !to_plain_.full();
   }
-  if (network_over_)
-    return false;
   auto& room = scratch();
-  read_wants_write_ = false;
-  errno = 0;
-  auto got = SSL_read(ssl_.get(), room.data(), static_cast<int>(room.size()));
-  if (got <= 0)
-    return failed(got, true);
+  std::size_t size = 0;
+  while (!network_over_ && !network_.overfull() && size < room.size()) {
+    const auto got = SSL_read(ssl_.get(), room.data() + size, static_cast<int>(room.size() - size));
+    if (got <= 0) {
+      failed(got);
+      break;
+    }
+    size += static_cast<std::size_t>(got);
+  }
+  if (size == 0)
+    return false;
   heard_ = true;
-  heard_in_all_ += static_cast<std::size_t>(got);
-  std::string_view bytes{room.data(), static_cast<std::size_t>(got)};
+  heard_in_all_ += size;
+  std::string_view bytes{room.data(), size};
   bytes.remove_prefix(write_plain(bytes));
   if (!bytes.empty() && !plain_over_)
     to_plain_ = {{bytes.begin(), bytes.end()}};
-  return true;
+  carried_much_ = carried_much_ || size == room.size();
+  return size == room.size() && bytes.empty();
 }
 
 bool tls_pump::send() {
-  if (to_network_.full()) {
-    to_network_.passed(write_network(to_network_.rest()));
-    return !network_over_ && !to_network_.full();
-  }
+  if (network_.full() && (!flush() || network_.full()))
+    return false;
   if (plain_over_ || network_over_)
     return false;
   auto& room = scratch();
-  auto got = ::recv(plain_.get(), room.data(), room.size(), MSG_DONTWAIT);
+  const auto got = ::recv(plain_.get(), room.data(), room.size(), MSG_DONTWAIT);
   if (got <= 0) {
-    plain_over_ = got == 0 || !later(errno);
+    plain_over_ = got == 0 || !may_pass(errno);
     return false;
   }
-  std::string_view bytes{room.data(), static_cast<std::size_t>(got)};
-  bytes.remove_prefix(write_network(bytes));
-  if (!bytes.empty() && !network_over_)
-    to_network_ = {{bytes.begin(), bytes.end()}};
-  return true;
+  if (SSL_write(ssl_.get(), room.data(), static_cast<int>(got)) <= 0) { // `network_` has room for all
+    lose_network(tls_error(ssl_.get()));
+    return false;
+  }
+  const bool whole = static_cast<std::size_t>(got) == room.size();
+  carried_much_ = carried_much_ || whole;
+  return flush() && !network_.full() && whole;
 }
 
-bool tls_pump::failed(int outcome, bool reading) {
-  auto error = errno;
-  switch (SSL_get_error(ssl_.get(), outcome)) {
-  case SSL_ERROR_WANT_READ:
-    (reading ? read_wants_write_ : write_wants_read_) = !reading;
-    break;
-  case SSL_ERROR_WANT_WRITE:
-    (reading ? read_wants_write_ : write_blocked_) = true;
-    break;
-  case SSL_ERROR_ZERO_RETURN:
-    network_over_ = true;
-    break;
-  case SSL_ERROR_SYSCALL:
-    network_over_ = true;
-    // A process that just ends leaves these behind.
-    if (error != 0 && error != ECONNRESET && error != EPIPE)
-      why_ = std::strerror(error);
-    break;
-  default:
-    network_over_ = true;
-    if (ERR_GET_REASON(ERR_peek_error()) != SSL_R_UNEXPECTED_EOF_WHILE_READING)
-      why_ = tls_error(ssl_.get());
-  }
-  ERR_clear_error();
-  if (network_over_)
-    to_network_.clear(); // nobody is there to read it
+bool tls_pump::flush() {
+  if (network_.flush())
+    return true;
+  lose_network(words_of(network_.error()));
   return false;
 }
 
-std::size_t tls_pump::write_network(std::string_view bytes) {
-  write_wants_read_ = false;
-  errno = 0;
-  auto put = SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size()));
-  if (put > 0)
-    return static_cast<std::size_t>(put);
-  failed(put, false);
-  return 0;
+void tls_pump::failed(int outcome) {
+  switch (SSL_get_error(ssl_.get(), outcome)) {
+  case SSL_ERROR_WANT_READ:
+  case SSL_ERROR_WANT_WRITE: // the peer does not read what OpenSSL has to say: `network_` is full
+    return ERR_clear_error();
+  case SSL_ERROR_ZERO_RETURN:
+    return lose_network({});
+  case SSL_ERROR_SYSCALL:
+    return lose_network(words_of(network_.error()));
+  default:
+    const bool cut = ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+    auto words = cut ? std::string{} : tls_error(ssl_.get());
+    network_.flush(); // OpenSSL's alert
+    lose_network(std::move(words));
+  }
+}
+
+/// Nobody is there to read what is left.
+void tls_pump::lose_network(std::string why) {
+  ERR_clear_error();
+  network_over_ = true;
+  network_.clear();
+  why_ = std::move(why);
 }
 
 std::size_t tls_pump::write_plain(std::string_view bytes) {
   auto put = ::send(plain_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (put > 0)
     return static_cast<std::size_t>(put);
-  if (put < 0 && !later(errno)) {
+  if (put < 0 && !may_pass(errno)) {
     plain_over_ = true;
     to_plain_.clear();
   }
@@ -149,16 +152,16 @@ std::size_t tls_pump::write_plain(std::string_view bytes) {
 
 std::uint32_t tls_pump::wants_of_network() const {
   std::uint32_t wants = 0;
-  if ((!to_plain_.full() && !network_over_) || write_wants_read_)
+  if (!to_plain_.full() && !network_over_ && !network_.overfull())
     wants |= EPOLLIN | EPOLLRDHUP;
-  if (write_blocked_ || read_wants_write_)
+  if (network_.full())
     wants |= EPOLLOUT;
   return wants;
 }
 
 std::uint32_t tls_pump::wants_of_plain() const {
   std::uint32_t wants = 0;
-  if (!to_network_.full() && !plain_over_)
+  if (!network_.full() && !plain_over_)
     wants |= EPOLLIN | EPOLLRDHUP;
   if (to_plain_.full())
     wants |= EPOLLOUT;
@@ -167,6 +170,11 @@ std::uint32_t tls_pump::wants_of_plain() const {
 
 bool tls_pump::heard() {
   return std::exchange(heard_, false);
+}
+
+void tls_pump::rest() {
+  if (!std::exchange(carried_much_, false))
+    network_.carry_little();
 }
 
 } // namespace moorage

@@ -2,7 +2,7 @@
 // and back. A value beside its descriptors, without a thread or a clock of its own: whoever owns it waits for
 // what it wants, and lets it work.
 //
-// It holds at most one record each way, and reads no more until that is written: who does not read makes the
+// It holds at most one piece each way, and reads no more until that is written: who does not read makes the
 // other side wait, and takes no memory here.
 #pragma once
 
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "runtime/node/tls/context.hpp"
+#include "runtime/node/tls/sealed.hpp"
 #include "runtime/system/descriptors.hpp"
 
 namespace moorage {
@@ -24,12 +25,16 @@ public:
 
   /// Does what can be done now, within a bound. False: the link has ended, `why` says how.
   bool work();
+  /// The bound was reached, and OpenSSL may hold what epoll(7) does not know of.
+  bool more() const { return more_; }
 
   /// Of epoll(7). What has been got from one side and not yet been taken by the other is waited for there.
   std::uint32_t wants_of_network() const;
   std::uint32_t wants_of_plain() const;
   /// Something came from the peer since the last call.
   bool heard();
+  /// To be called now and then: where little was carried since the last call, the memory for much is freed.
+  void rest();
   std::size_t heard_in_all() const { return heard_in_all_; }
   /// It is our own side that keeps us from hearing the peer: its silence says nothing.
   bool deaf() const { return to_plain_.full(); }
@@ -38,12 +43,22 @@ public:
   bool ending() const { return network_over_ || plain_over_; }
 
   const ssl_ptr& ssl() const { return ssl_; }
-  int network() const { return network_.get(); }
+  int network() const { return network_.socket(); }
   int plain() const { return plain_.get(); }
   /// Empty: one side closed it or its process ended, as links end.
   const std::string& why() const { return why_; }
 
 private:
+  /// True: something went, and there may be more.
+  bool receive();
+  bool send();
+  /// So much of it went.
+  std::size_t write_plain(std::string_view bytes);
+  bool flush();
+  /// What OpenSSL says of a read that did not succeed.
+  void failed(int outcome);
+  void lose_network(std::string why);
+
   /// What could not be passed on at once. An idle link has none, and takes no memory for it.
   struct remainder {
     std::vector<char> bytes;
@@ -53,20 +68,14 @@ private:
     void passed(std::size_t count);
     void clear() { *this = {}; }
   };
-  bool receive();
-  bool send();
-  /// So much of it went.
-  std::size_t write_plain(std::string_view bytes);
-  std::size_t write_network(std::string_view bytes);
-  /// What OpenSSL says of a call that did not succeed.
-  bool failed(int outcome, bool reading);
 
   ssl_ptr ssl_;
-  unique_fd network_, plain_;
-  remainder to_plain_, to_network_;
-  bool read_wants_write_ = false, write_wants_read_ = false, write_blocked_ = false;
+  sealed_side network_;
+  unique_fd plain_;
+  remainder to_plain_;
   bool network_over_ = false, plain_over_ = false;
-  bool heard_ = false;
+  bool more_ = false;
+  bool heard_ = false, carried_much_ = false;
   std::size_t heard_in_all_ = 0;
   std::string why_;
 };
