@@ -2,10 +2,19 @@
 
 #include <algorithm>
 #include <sys/socket.h>
+#include <vector>
 
 namespace moorage {
 
 using caf::io::network::operation;
+
+namespace {
+
+/// Written at once, it is no more than answers, and a buffer that is larger is given back: what CAF greets with
+/// takes 5 KiB, which each of a thousand idle links would keep.
+constexpr std::size_t little = 1 << 10;
+
+} // namespace
 
 caf::io::network::rw_state node_stream::policy::write_some(std::size_t& result,
                                                            caf::io::network::native_socket fd,
@@ -23,6 +32,8 @@ void node_stream::handle_event(operation op) {
     return;
   unread_ -= std::min(policy_.written, unread_);
   counted_ = wr_buf().size(); // all of it, or none: CAF has changed it for an empty one
+  if (counted_ == 0 && policy_.written <= little && wr_buf().capacity() > little)
+    std::vector<char>{}.swap(wr_buf());
   if (policy_.written > 0 && taken_)
     taken_();
 }
