@@ -10,8 +10,8 @@ using caf::io::network::operation;
 
 namespace {
 
-/// Written at once, it is no more than answers, and a buffer that is larger is given back: what CAF greets with
-/// takes 5 KiB, which each of a thousand idle links would keep.
+/// Written at once, it is no more than answers, and a buffer that is larger is given back: what CAF greets
+/// with takes 5 KiB, which each of a thousand idle links would keep.
 constexpr std::size_t little = 1 << 10;
 
 } // namespace
