@@ -29,12 +29,15 @@ constexpr auto first_word = "moored";
 /// A front that says a word to each who has proved who they are, and keeps their ends.
 struct front_world {
   /// `clients`: what carries the links of those who dial.
+  /// `send_buffer`: of the node's sockets in bytes; 0: as the system has it.
   front_world(moorage::node_files of_node, moorage::node_files of_client,
               std::chrono::milliseconds silence_max = moorage::tls_silence_max,
-              std::shared_ptr<moorage::tls_front> carries = moorage::front_of_process())
+              std::shared_ptr<moorage::tls_front> carries = moorage::front_of_process(), int send_buffer = 0)
       : files(std::move(of_node)), client(std::move(of_client)), clients(std::move(carries)),
         front(silence_max) {
     auto socket = moorage::listen_on("127.0.0.1:0").value();
+    if (send_buffer > 0)
+      ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
     address = moorage::address_of_listening(socket.get());
     moorage::tls_front::hearers told;
     told.came = [this](moorage::tls_front::visitor who) {
@@ -93,8 +96,8 @@ struct tried_files {
 };
 /// With files by deploy/certificates.
 struct tried_front : tried_files, front_world {
-  explicit tried_front(std::chrono::milliseconds silence_max = moorage::tls_silence_max)
-      : front_world(of_node, of_client, silence_max) {}
+  explicit tried_front(std::chrono::milliseconds silence_max = moorage::tls_silence_max, int send_buffer = 0)
+      : front_world(of_node, of_client, silence_max, moorage::front_of_process(), send_buffer) {}
 };
 
 inline void say(const moorage::unique_fd& to, const std::string& bytes) {

@@ -203,8 +203,11 @@ TEST_CASE("a host that does not ignore SIGPIPE lives when what it dials hangs up
 }
 
 TEST_CASE("who asks for new keys without end and does not read takes bounded memory, and delays nobody") {
-  tried_front world;
+  const int little = 4'096; // so that few answers fill what is on the way
+  tried_front world{moorage::tls_silence_max, little};
   half_handshake peer{world};
+  ::setsockopt(peer.network.get(), SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+  ::setsockopt(peer.network.get(), SOL_SOCKET, SO_SNDBUF, &little, sizeof little);
   REQUIRE(peer.finish());
   const auto before = resident_memory();
   bool waits = false;
@@ -221,4 +224,41 @@ TEST_CASE("who asks for new keys without end and does not read takes bounded mem
   let_pass(500ms);
   CHECK(processor_time() - spent < 250ms); // nor turns in a circle
   CHECK(world.dial());
+}
+
+TEST_CASE("who sends new keys, or records of one byte, without end delays nobody") {
+  tried_front world;
+  half_handshake peer{world};
+  REQUIRE(peer.finish());
+  const bool keys = GENERATE(true, false);
+  CAPTURE(keys);
+  std::atomic<bool> over{false};
+  std::thread floods{[&] {
+    const char byte = 'x';
+    while (!over) {
+      const auto said = keys ? SSL_key_update(peer.ssl.get(), SSL_KEY_UPDATE_NOT_REQUESTED) == 1
+                                   ? SSL_do_handshake(peer.ssl.get())
+                                   : -1
+                             : SSL_write(peer.ssl.get(), &byte, 1);
+      pollfd state{peer.network.get(), POLLOUT, 0};
+      if (said != 1)
+        ::poll(&state, 1, 10);
+    }
+  }};
+  moorage::unique_fd flooded = world.last_visitor();
+  std::thread reads{[&] {
+    std::array<char, 4096> room{};
+    while (!over) {
+      pollfd state{flooded.get(), POLLIN, 0};
+      if (::poll(&state, 1, 10) > 0)
+        (void)!::recv(flooded.get(), room.data(), room.size(), MSG_DONTWAIT);
+    }
+  }};
+  int done = 0;
+  for (const auto begin = std::chrono::steady_clock::now(); std::chrono::steady_clock::now() - begin < 3s;)
+    done += world.dial() ? 1 : 0;
+  over = true;
+  floods.join();
+  reads.join();
+  CHECK(done >= 5);
 }

@@ -149,7 +149,9 @@ TEST_CASE("of a burst over TLS nothing stays behind until the next one") {
   std::vector<char> room(64 << 10);
   REQUIRE(eventually([&] { return ::recv(ours->get(), room.data(), room.size(), MSG_DONTWAIT) == 6; }));
   for (std::size_t burst = 0; burst < 100; ++burst) {
-    const std::string said(100'000 + burst * 7'919, static_cast<char>('a' + burst % 26));
+    std::string said(100'000 + burst * 7'919, ' ');
+    for (std::size_t i = 0; i < said.size(); ++i)
+      said[i] = static_cast<char>(burst + i * i / 251);
     const bool back = burst % 2 == 1;
     std::atomic<bool> over{false};
     std::thread speaks{[&] {
@@ -160,18 +162,17 @@ TEST_CASE("of a burst over TLS nothing stays behind until the next one") {
             std::max<ssize_t>(0, ::send(state.fd, said.data() + put, said.size() - put, MSG_NOSIGNAL)));
       }
     }};
-    std::size_t heard = 0;
+    std::string heard;
     const bool whole = eventually([&] {
       const auto got = ::recv((back ? *ours : theirs).get(), room.data(), room.size(), MSG_DONTWAIT);
-      heard += static_cast<std::size_t>(std::max<ssize_t>(got, 0));
-      return heard >= said.size();
+      heard.append(room.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+      return heard.size() >= said.size();
     });
-    CAPTURE(burst, heard);
+    CAPTURE(burst, heard.size());
     over = true;
     speaks.join();
     REQUIRE(whole);
-    CHECK(room.front() == said.front());
-    CHECK(heard == said.size());
+    CHECK((heard == said)); // without printing it
   }
 }
 

@@ -32,6 +32,8 @@ public:
       follow_pair(rest, nonblocking);
     else if (name == "dup" || (name == "fcntl" && rest.find("F_DUPFD") != std::string::npos))
       file_of_[result_of(rest)] = known(fd); // aliases of one open file share its flags
+    else if (name == "dup3" && threads_.contains(thread))
+      file_of_[result_of(rest)] = known(fd);
     else if (name == "fcntl" && rest.find("F_SETFL") != std::string::npos)
       nonblocking_[known(fd)] = nonblocking;
     else if (name == "ioctl" && rest.find("FIONBIO") != std::string::npos)
@@ -52,7 +54,7 @@ public:
         "socketpair",    "shutdown",    "rseq",          "set_robust_list",
         "clock_gettime", "sched_yield", "epoll_create1", "prctl"};
     // What a kill meets it need not wait for, and a wait with WNOHANG looks only.
-    if (name == "kill")
+    if (name == "kill" || name == "dup3")
       return false;
     if (name == "waitid")
       return rest.find("WNOHANG") == std::string::npos;
@@ -60,8 +62,8 @@ public:
                                                      "sendmsg", "readv", "writev",   "connect", "accept4"};
     if (never.contains(name))
       return false;
-    // libssh switches the descriptor to blocking when it is given it, and back we switch it once it has
-    // spoken: these few bytes are the first of a new connection, and its send buffer is empty.
+    // libssh switches the descriptor to blocking when it is given it: one of a pair of ours, whose place a
+    // socket takes once it has spoken. These few bytes are the first, and what takes them is empty.
     if (rest.find("\"SSH-2.0-libssh") != std::string::npos)
       return false;
     if (by_descriptor.contains(name))

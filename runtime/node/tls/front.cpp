@@ -128,7 +128,10 @@ void tls_front::run() {
     auto wait = !again_.empty() ? 0 : idle ? -1 : static_cast<int>(std::max<std::int64_t>(left, 0));
     auto count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait);
     for (auto id : std::exchange(again_, {}))
-      handle(id, 0);
+      if (auto who = all_.find(id); who != all_.end()) {
+        who->second.again = false;
+        carry_on(who);
+      }
     for (int i = 0; i < count; ++i)
       handle(events[static_cast<std::size_t>(i)].data.u64, events[static_cast<std::size_t>(i)].events);
     admit_parked();
@@ -191,7 +194,7 @@ void tls_front::carry_on(entries::iterator who) {
   if (link.pump->ending() && link.ending == clock::time_point::max())
     link.ending = clock::now() + ending_patience;
   watch(who->first, link, link.pump->wants_of_network(), link.pump->wants_of_plain());
-  if (link.pump->more())
+  if (link.pump->more() && !std::exchange(link.again, true))
     again_.push_back(who->first);
 }
 

@@ -93,6 +93,7 @@ private:
     clock::time_point until; ///< of a link: when it was heard last
     ssl_ptr ssl;
     std::unique_ptr<tls_pump> pump;
+    bool again = false;                               ///< it is in `again_`
     std::uint32_t wants_network = 0, wants_plain = 0; ///< what epoll was told last; 0: nothing
     bool spoke = false;                               ///< of a stranger: the first bytes have come
     clock::time_point ending = clock::time_point::max();

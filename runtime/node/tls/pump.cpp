@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 
 #include <openssl/err.h>
 #include <sys/epoll.h>
@@ -12,13 +13,14 @@ namespace moorage {
 
 namespace {
 
-/// How many pieces are carried each way before it is another link's turn.
-constexpr int pieces_a_turn = 2;
+/// How many pieces are carried each way before it is another link's turn, and of how many records one is.
+constexpr int pieces_a_turn = 2, records_a_piece = 32;
 
-/// A thread carries one piece at a time, whichever link it is of.
+/// A thread carries one piece at a time, whichever link it is of. Not in the thread's own storage, which each
+/// of a host's threads would have as well.
 std::array<char, tls_piece>& scratch() {
-  thread_local std::array<char, tls_piece> bytes;
-  return bytes;
+  thread_local const auto bytes = std::make_unique<std::array<char, tls_piece>>();
+  return *bytes;
 }
 
 /// None for what a process leaves behind that just ends.
@@ -32,13 +34,16 @@ tls_pump::tls_pump(ssl_ptr ssl, unique_fd network, unique_fd plain)
     : ssl_(std::move(ssl)), network_(ssl_.get(), std::move(network)), plain_(std::move(plain)) {}
 
 bool tls_pump::work() {
-  network_.look_again();
+  network_.begin_turn();
+  held_back_ = false;
+  if (network_.full())
+    flush();
   bool in = true, out = true;
   for (int i = 0; i < pieces_a_turn && (in || out); ++i) {
     in = in && receive();
     out = out && send();
   }
-  more_ = in;
+  more_ = (in || network_.cut_short() || (held_back_ && !network_.overfull())) && !to_plain_.full();
   if (carried_much_)
     network_.carry_much();
   // What the peer said last is still for us to hear, and ours for it.
@@ -67,14 +72,18 @@ bool tls_pump::receive() {
   }
   auto& room = scratch();
   std::size_t size = 0;
-  while (!network_over_ && !network_.overfull() && size < room.size()) {
+  int records = 0;
+  for (; !network_over_ && !network_.overfull() && size < room.size() && records < records_a_piece;
+       ++records) {
     const auto got = SSL_read(ssl_.get(), room.data() + size, static_cast<int>(room.size() - size));
     if (got <= 0) {
       failed(got);
       break;
     }
+    network_.made(static_cast<std::size_t>(got));
     size += static_cast<std::size_t>(got);
   }
+  held_back_ = held_back_ || network_.overfull();
   if (size == 0)
     return false;
   heard_ = true;
@@ -84,7 +93,7 @@ bool tls_pump::receive() {
   if (!bytes.empty() && !plain_over_)
     to_plain_ = {{bytes.begin(), bytes.end()}};
   carried_much_ = carried_much_ || size == room.size();
-  return size == room.size() && bytes.empty();
+  return (size == room.size() || records == records_a_piece) && bytes.empty();
 }
 
 bool tls_pump::send() {
@@ -124,8 +133,7 @@ void tls_pump::failed(int outcome) {
   case SSL_ERROR_SYSCALL:
     return lose_network(words_of(network_.error()));
   default:
-    const bool cut = ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
-    auto words = cut ? std::string{} : tls_error(ssl_.get());
+    auto words = tls_error(ssl_.get());
     network_.flush(); // OpenSSL's alert
     lose_network(std::move(words));
   }

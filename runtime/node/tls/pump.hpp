@@ -2,8 +2,8 @@
 // and back. A value beside its descriptors, without a thread or a clock of its own: whoever owns it waits for
 // what it wants, and lets it work.
 //
-// It holds at most one piece each way, and reads no more until that is written: who does not read makes the
-// other side wait, and takes no memory here.
+// It holds at most one piece each way, two towards the network, and reads no more until that is written: who
+// does not read makes the other side wait, and takes no more memory here than that.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@ public:
 
   /// Does what can be done now, within a bound. False: the link has ended, `why` says how.
   bool work();
-  /// The bound was reached, and OpenSSL may hold what epoll(7) does not know of.
+  /// It was bounded, and OpenSSL may hold what epoll(7) does not know of.
   bool more() const { return more_; }
 
   /// Of epoll(7). What has been got from one side and not yet been taken by the other is waited for there.
@@ -74,7 +74,7 @@ private:
   unique_fd plain_;
   remainder to_plain_;
   bool network_over_ = false, plain_over_ = false;
-  bool more_ = false;
+  bool more_ = false, held_back_ = false;
   bool heard_ = false, carried_much_ = false;
   std::size_t heard_in_all_ = 0;
   std::string why_;

@@ -1,5 +1,6 @@
 #include "runtime/node/tls/sealed.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <new>
@@ -11,6 +12,11 @@
 namespace moorage {
 
 namespace {
+
+/// What OpenSSL reads ahead where much comes. No more: it moves what is left to the front at each record.
+constexpr std::size_t read_ahead = 64 << 10;
+/// Of a record on the wire: its header, 16 KiB, and what seals it (RFC 8446, section 5.2).
+constexpr std::size_t record_max = 5 + (16 << 10) + 256;
 
 sealed_side& side_of(BIO* bio) {
   return *static_cast<sealed_side*>(BIO_get_data(bio));
@@ -55,19 +61,24 @@ void sealed_side::carry_much() {
   keeps_memory_ = true;
   if (reads_much_)
     return;
-  SSL_set_default_read_buffer_len(ssl_, tls_piece); // of the next one
-  reads_much_ = SSL_free_buffers(ssl_) == 1;        // it cannot while they hold something
+  SSL_set_default_read_buffer_len(ssl_, read_ahead); // of the next one
+  reads_much_ = SSL_free_buffers(ssl_) == 1;         // it cannot while they hold something
 }
 
 void sealed_side::carry_little() {
-  if (!keeps_memory_)
+  if (!keeps_memory_ && !reads_much_)
     return;
-  keeps_memory_ = reads_much_ = false;
+  keeps_memory_ = false;
   SSL_set_default_read_buffer_len(ssl_, 0); // one record
   SSL_set_mode(ssl_, SSL_MODE_RELEASE_BUFFERS);
-  SSL_free_buffers(ssl_);
+  reads_much_ = SSL_free_buffers(ssl_) != 1;
   if (!full())
     clear();
+}
+
+void sealed_side::begin_turn() {
+  drained_ = false;
+  allowance_ = 2 * record_max;
 }
 
 bool sealed_side::flush() {
@@ -94,18 +105,24 @@ int sealed_side::on_write(BIO* bio, const char* bytes, int size) {
     BIO_set_retry_write(bio);
     return -1;
   }
-  into.insert(into.end(), bytes, bytes + size);
+  try { // it came from C
+    into.insert(into.end(), bytes, bytes + size);
+  } catch (const std::bad_alloc&) {
+    return -1;
+  }
   return size;
 }
 
-/// OpenSSL asks for all that it has room for: whoever got less has got all there is.
+/// Whoever got less than they asked for has got all there is.
 int sealed_side::on_read(BIO* bio, char* bytes, int size) {
   auto& from = side_of(bio);
   BIO_clear_retry_flags(bio);
-  if (!from.drained_) {
-    const auto got = ::recv(from.socket_.get(), bytes, static_cast<std::size_t>(size), MSG_DONTWAIT);
+  if (const auto room = std::min(static_cast<std::size_t>(size), from.allowance_);
+      !from.drained_ && room > 0) {
+    const auto got = ::recv(from.socket_.get(), bytes, room, MSG_DONTWAIT);
     from.error_ = got < 0 && !may_pass(errno) ? errno : 0;
-    from.drained_ = got > 0 ? got < size : got < 0 && from.error_ == 0;
+    from.drained_ = got > 0 ? static_cast<std::size_t>(got) < room : got < 0 && from.error_ == 0;
+    from.allowance_ -= got > 0 ? static_cast<std::size_t>(got) : 0;
     if (got >= 0 || from.error_ != 0)
       return static_cast<int>(got);
   }

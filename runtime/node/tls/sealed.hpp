@@ -41,8 +41,13 @@ public:
   void carry_much();
   void carry_little();
 
-  /// The socket may have something to read again.
-  void look_again() { drained_ = false; }
+  /// A turn begins: the socket may have something to read. OpenSSL reads two records' bytes in it, and as
+  /// many more as it has made of them (`made`), so that what makes nothing, such as new keys without end,
+  /// takes little of the thread's time.
+  void begin_turn();
+  void made(std::size_t bytes) { allowance_ += bytes; }
+  /// The turn was over before all was read.
+  bool cut_short() const { return allowance_ == 0; }
   int socket() const { return socket_.get(); }
   /// Of errno(3), why the last call to the system failed; 0: none did.
   int error() const { return error_; }
@@ -59,6 +64,7 @@ private:
   unique_fd socket_;
   std::vector<char> bytes_;
   std::size_t begin_ = 0;
+  std::size_t allowance_ = 0; ///< bytes that may be read in this turn
   bool drained_ = false, keeps_memory_ = false, reads_much_ = false;
   int error_ = 0;
 };
