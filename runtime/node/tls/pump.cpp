@@ -36,7 +36,7 @@ tls_pump::tls_pump(ssl_ptr ssl, unique_fd network, unique_fd plain)
 bool tls_pump::work() {
   network_.begin_turn();
   held_back_ = false;
-  if (network_.full())
+  if (network_.overfull()) // else what the peer said last is read before a write finds it gone
     flush();
   bool in = true, out = true;
   for (int i = 0; i < pieces_a_turn && (in || out); ++i) {

@@ -1,6 +1,6 @@
 // The network's side of one link, as OpenSSL reads and writes it: what it seals is gathered and sent at once,
-// and as much is read at once, so that a big message costs one call to the system and one waking of the peer,
-// not one for each of TLS's records.
+// and two records are read at once, so that a big message costs one waking of the peer, and not one and some
+// calls to the system for each of TLS's records.
 #pragma once
 
 #include <cerrno>
