@@ -24,6 +24,7 @@ constexpr std::chrono::seconds probe_turn_patience{30};
 
 struct probe_state {
   probe_state() = default; // else CAF makes it of the actor's address, which is true
+  static inline const char* name = "moorage.probe";
   bool begun = false;
 };
 

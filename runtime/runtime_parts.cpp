@@ -17,6 +17,7 @@
 #include "runtime/system/io_scheduler.hpp"
 #include "runtime/system/scheduler_thread.hpp"
 #include "runtime/system/threads.hpp"
+#include "runtime/system/worker_scheduler.hpp"
 
 namespace moorage {
 
@@ -80,9 +81,7 @@ failure runtime_parts::check_limits(std::size_t threads_beside) const {
 }
 
 void runtime_parts::make_own_system() {
-  auto own_config = std::make_shared<caf::actor_system_config>();
-  // The default policy, stealing, polls: ten times the latency from a host thread, and never quite idle.
-  own_config->set("scheduler.policy", caf::atom("sharing"));
+  auto own_config = std::make_shared<worker_config>();
   own_config->set("scheduler.max-threads", scheduler_threads);
   runtime::configure(*own_config);
   own_config->load<caf::io::middleman>();
@@ -91,6 +90,9 @@ void runtime_parts::make_own_system() {
     schedule_on_io_thread(*own_config);
     own_config->set("middleman.workers", 0);
     own_config->set("middleman.attach-utility-actors", true);
+  } else {
+    own_config->loop = loop.get();
+    schedule_on_workers(*own_config);
   }
   own_system = {new caf::actor_system(*own_config),
                 [own_config](caf::actor_system* ended) { end_node_system(ended); }};

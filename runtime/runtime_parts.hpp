@@ -69,6 +69,8 @@ struct runtime_parts {
   /// `local_failure` if this process may not have what an actor system of our own takes to begin with, and so
   /// many threads beside it.
   failure check_limits(std::size_t threads_beside = 0) const;
+  /// The actor system is our own, and its scheduler's threads turn the loop.
+  bool has_workers() const { return system == nullptr && scheduler_threads > 1; }
   void make_own_system();
   void start_client(const session_at_node& node, node_loss on_loss);
   /// True: whom the client asks has gone.

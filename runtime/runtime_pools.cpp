@@ -11,12 +11,13 @@
 #include "runtime/system/asleep.hpp"
 #include "runtime/system/recordings.hpp"
 #include "runtime/system/scheduler_thread.hpp"
+#include "runtime/system/worker_scheduler.hpp"
 
 namespace moorage {
 
 namespace {
 
-/// The log's, the readiness loop's, and some for what may block and for whoever listens.
+/// The log's, the readiness loop's where it has one, and some for what may block and for whoever listens.
 constexpr std::size_t threads_of_pools = 5;
 
 /// Half the processors, and between 2 and 8. Each message that finds a thread asleep wakes it: with CAF's
@@ -39,6 +40,16 @@ std::shared_ptr<runtime_parts> parts_with(caf::actor_system* system, const confi
   parts->system = system;
   parts->begin(config);
   return parts;
+}
+
+/// It is a host's, who may take long where they should not.
+decltype(runtime_options::shut_down) announced(decltype(runtime_options::shut_down) call) {
+  if (!call)
+    return {};
+  return [call = std::move(call)](const std::string& by) {
+    long_work_ahead();
+    call(by);
+  };
 }
 
 class host_call final : public host_errand {
@@ -79,7 +90,8 @@ void runtime_parts::begin(configuration config) {
   open_session = moorage::open_session;
   serve = serve_pools;
   threads = std::make_unique<blocking_threads>();
-  loop = std::make_unique<readiness>();
+  loop = std::make_unique<readiness>(has_workers() ? readiness::turned_by::others
+                                                   : readiness::turned_by::own_thread);
   if (!loop->problem().empty())
     throw error{{errc::local_failure, "cannot watch sockets: " + loop->problem()}};
   std::optional<log_let_go> let_go;
@@ -108,7 +120,7 @@ void runtime_parts::begin(configuration config) {
   handed.probes_at_once = config.probes_at_once;
   handed.nodes.own = config.node_name;
   handed.nodes.addresses.insert(config.nodes.begin(), config.nodes.end());
-  handed.shut_down = shut_down;
+  handed.shut_down = announced(shut_down);
   if (reload)
     handed.reload = [read = reload, to = threads.get()](const std::string& by, waker wake) {
       return std::make_unique<host_call>(to->ask(

@@ -5,6 +5,8 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/system/worker_scheduler.hpp"
+
 namespace moorage {
 
 namespace {
@@ -130,6 +132,7 @@ void callback_threads::perform(task& what) {
 
 void callback_threads::guard(const std::string& cluster, const std::function<void()>& call,
                              const char* whose) {
+  long_work_ahead(); // a host's, who may take long where they should not
   try {
     call();
   } catch (const std::exception& thrown) {

@@ -278,8 +278,12 @@ private:
   struct watcher_books;
   /// What is to be done by the watcher, in its name.
   using watcher_work = std::function<void(caf::event_based_actor*, watcher_books&)>;
-  static caf::behavior watcher(caf::event_based_actor* self, event_sink to, std::function<void()> taken,
-                               watcher_work begin);
+  struct watcher_state {
+    watcher_state() = default; // else CAF makes it of the actor's address, which is true
+    static inline const char* name = "moorage.watcher";
+  };
+  static caf::behavior watcher(caf::stateful_actor<watcher_state>* self, event_sink to,
+                               std::function<void()> taken, watcher_work begin);
   void add_watcher(std::uint64_t number, const std::string& cluster, event_sink to, bool subscribes,
                    watcher_work begin);
   watcher_work subscribe_at_node(const std::string& cluster, const event_filter& wanted,

@@ -37,8 +37,8 @@ struct client_state::watcher_books {
 };
 
 /// `begin`: done by it, first.
-caf::behavior client_state::watcher(caf::event_based_actor* self, event_sink to, std::function<void()> taken,
-                                    watcher_work begin) {
+caf::behavior client_state::watcher(caf::stateful_actor<watcher_state>* self, event_sink to,
+                                    std::function<void()> taken, watcher_work begin) {
   keep_composure(self);
   if (!to.strand)
     return {[call = std::move(to.call)](const event_record& record) { call(record); }};

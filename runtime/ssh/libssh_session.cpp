@@ -6,6 +6,8 @@
 #include <cstring>
 #include <fcntl.h>
 #include <libssh/server.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <optional>
 #include <poll.h>
 #include <string_view>
@@ -112,6 +114,8 @@ ssh_error libssh_session::start(unique_fd socket, const link_settings& settings)
   unasked_ = {};
   first_words_ = {};
   poll_failed_ = false;
+  gathers_ = false;
+  exchanges_take_long_ = false;
   ssh_set_blocking(session_, 0);
   // Without it each channel that the server opens and each request it makes stays in a list that nobody
   // reads.
@@ -231,6 +235,8 @@ libssh_session::exchange libssh_session::exchange_keys() {
 /// New keys that the server asks for later are computed in the read that brings its wish, which is encrypted
 /// until then: so without a turn. Hence no method that is slower than the one that it took for the log-in.
 void libssh_session::bound_later_exchanges() {
+  const auto* agreed = find_method(agreed_exchange());
+  exchanges_take_long_ = !agreed || agreed->most > 1;
   auto methods = no_costlier_than(agreed_exchange(), kex_algorithms_);
   later_exchanges_bounded_ =
       !methods.empty() && ssh_options_set(session_, SSH_OPTIONS_KEY_EXCHANGE, methods.c_str()) == SSH_OK;
@@ -267,9 +273,9 @@ bool libssh_session::stalled() {
 void libssh_session::poll() {
   if (stalled())
     return;
-  // A poll that both reads and writes may lose the words with which the server hangs up.
+  // A poll that writes as well, which may fail, may lose the words with which the server hangs up.
   std::optional<listening_closely> listen;
-  if (session_ && (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0)
+  if (write_pending())
     listen.emplace();
   if (event_ && ssh_event_dopoll(event_, 0) == SSH_ERROR)
     poll_failed_ = true;
@@ -314,6 +320,18 @@ bool libssh_session::unread() const {
 
 bool libssh_session::write_pending() const {
   return session_ && (ssh_get_status(session_) & SSH_WRITE_PENDING) != 0;
+}
+
+void libssh_session::gather() {
+  const int on = 1;
+  if (!gathers_)
+    gathers_ = ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_CORK, &on, sizeof on) == 0;
+}
+
+void libssh_session::send_gathered() {
+  const int off = 0;
+  if (std::exchange(gathers_, false))
+    ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_CORK, &off, sizeof off);
 }
 
 libssh_session::goodbye libssh_session::say_goodbye() {

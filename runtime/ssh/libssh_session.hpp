@@ -62,6 +62,8 @@ public:
 
   /// The method of it, once it is done.
   const char* agreed_exchange() const;
+  /// New keys that the server asks for later, whenever it reads, take a processor some milliseconds or more.
+  bool exchanges_take_long() const { return exchanges_take_long_; }
   /// New keys that the server asks for later cost no more than that. False: libssh would not have it.
   bool later_exchanges_bounded() const { return later_exchanges_bounded_; }
 
@@ -87,6 +89,11 @@ public:
   /// libssh stores answers without bound. True until the socket takes more; nothing that makes libssh read or
   /// write is to be called meanwhile.
   bool stalled();
+
+  /// What is written from now on leaves together when `send_gathered` is called: the peer wakes once for it
+  /// (TCP_CORK, tcp(7)). Where the socket is no TCP socket nothing is held back.
+  void gather();
+  void send_gathered();
 
   enum class goodbye { said, waiting, impossible };
   /// Sends SSH_MSG_DISCONNECT once the socket can take it; every channel is freed then, and only `drop` is
@@ -135,8 +142,10 @@ private:
   unique_fd our_end_;    ///< what is written there; until then as well
   bool connecting_ = false;
   bool later_exchanges_bounded_ = false;
+  bool exchanges_take_long_ = false;
   std::string kex_algorithms_; ///< of the settings
   bool poll_failed_ = false;
+  bool gathers_ = false; ///< until `send_gathered`
 };
 
 } // namespace moorage

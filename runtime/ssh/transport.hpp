@@ -27,8 +27,8 @@ struct transport_world {
   std::shared_ptr<host_key_memory> host_keys = std::make_shared<host_key_memory>();
 };
 
-/// Nothing is done before `open` and `pump`. `wake` is called on the readiness thread and on blocking
-/// threads.
+/// Nothing is done before `open` and `pump`. `wake` is called by who turns the readiness loop, and on
+/// blocking threads.
 std::unique_ptr<transport> make_ssh_transport(const cluster_settings& settings, waker wake,
                                               const transport_world& world);
 

@@ -1,4 +1,4 @@
-// edge: the readiness thread looks up whom to wake while owners come and go; the table is all they share.
+// edge: who turns the loop looks up whom to wake while owners come and go; the table is all they share.
 #include "runtime/system/readiness.hpp"
 
 #include <array>
@@ -31,52 +31,53 @@ struct watch::entry {
 };
 
 struct watch::core {
-  static constexpr std::uint64_t stop_token = 0;
+  static constexpr std::uint64_t interrupt_token = 0;
   static constexpr std::size_t batch = 256;
 
   unique_fd epoll;
-  unique_fd stop;
+  unique_fd interruption;
   std::thread thread;
   std::mutex mutex;
   std::unordered_map<std::uint64_t, std::shared_ptr<entry>> entries;
-  std::uint64_t last_token = stop_token;
+  std::uint64_t last_token = interrupt_token;
   std::atomic<std::uint64_t> wakes{0};
   std::atomic<std::uint64_t> stale{0};
+  std::array<epoll_event, batch> ready{};          ///< of whoever turns
+  std::array<std::shared_ptr<entry>, batch> woken; ///< as well
 
-  void run();
+  bool turn(int timeout);
 };
 
-void watch::core::run() {
-  std::array<epoll_event, batch> ready{};
-  std::array<std::shared_ptr<entry>, batch> woken;
-  for (;;) {
-    int count = ::epoll_wait(epoll.get(), ready.data(), static_cast<int>(batch), -1);
-    if (count < 0) {
-      if (errno == EINTR)
-        continue;
-      return; // the descriptor is ours alone: nothing else can be wrong with it
+/// False: it was interrupted.
+bool watch::core::turn(int timeout) {
+  int count = 0;
+  do
+    count = ::epoll_wait(epoll.get(), ready.data(), static_cast<int>(batch), timeout);
+  while (count < 0 && errno == EINTR);
+  if (count <= 0)
+    return count == 0; // the descriptor is ours alone: nothing else can be wrong with it
+  std::size_t found = 0;
+  bool interrupted = false;
+  {
+    std::lock_guard guard{mutex};
+    for (int i = 0; i < count; ++i) {
+      auto token = ready[static_cast<std::size_t>(i)].data.u64;
+      if (token == interrupt_token)
+        interrupted = true;
+      else if (auto at = entries.find(token); at != entries.end())
+        woken[found++] = at->second;
+      else
+        stale.fetch_add(1, std::memory_order_relaxed);
     }
-    std::size_t found = 0;
-    {
-      std::lock_guard guard{mutex};
-      for (int i = 0; i < count; ++i) {
-        auto token = ready[static_cast<std::size_t>(i)].data.u64;
-        if (token == stop_token)
-          return;
-        if (auto at = entries.find(token); at != entries.end())
-          woken[found++] = at->second;
-        else
-          stale.fetch_add(1, std::memory_order_relaxed);
-      }
-    }
-    // Outside the lock: a waker may take locks of its own.
-    for (std::size_t i = 0; i < found; ++i) {
-      woken[i]->interest.store(0, std::memory_order_release);
-      woken[i]->wake();
-      woken[i].reset();
-    }
-    wakes.fetch_add(found, std::memory_order_relaxed);
   }
+  // Outside the lock: a waker may take locks of its own.
+  for (std::size_t i = 0; i < found; ++i) {
+    woken[i]->interest.store(0, std::memory_order_release);
+    woken[i]->wake();
+    woken[i].reset();
+  }
+  wakes.fetch_add(found, std::memory_order_relaxed);
+  return !interrupted;
 }
 
 watch::watch(std::shared_ptr<core> owner, std::shared_ptr<entry> which)
@@ -141,19 +142,24 @@ void watch::end() {
   core_ = nullptr;
 }
 
-readiness::readiness() : core_(std::make_shared<watch::core>()) {
+readiness::readiness(turned_by whom) : core_(std::make_shared<watch::core>()) {
   core_->epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
-  core_->stop.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  core_->interruption.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.u64 = watch::core::stop_token;
-  if (!core_->epoll || !core_->stop ||
-      ::epoll_ctl(core_->epoll.get(), EPOLL_CTL_ADD, core_->stop.get(), &event) != 0) {
+  event.events = EPOLLIN | EPOLLET; // each interruption is told once, and nobody has to read it
+  event.data.u64 = watch::core::interrupt_token;
+  if (!core_->epoll || !core_->interruption ||
+      ::epoll_ctl(core_->epoll.get(), EPOLL_CTL_ADD, core_->interruption.get(), &event) != 0) {
     problem_ = std::string("the readiness loop cannot start: ") + std::strerror(errno);
     return;
   }
+  if (whom == turned_by::others)
+    return;
   try {
-    core_->thread = std::thread([core = core_.get()] { core->run(); });
+    core_->thread = std::thread([core = core_.get()] {
+      while (core->turn(-1)) {
+      }
+    });
   } catch (const std::system_error& error) {
     problem_ = std::string("the readiness loop cannot start its thread: ") + error.what();
   }
@@ -162,10 +168,18 @@ readiness::readiness() : core_(std::make_shared<watch::core>()) {
 readiness::~readiness() {
   if (!core_->thread.joinable())
     return;
-  std::uint64_t one = 1;
-  while (::write(core_->stop.get(), &one, sizeof one) < 0 && errno == EINTR) {
-  }
+  interrupt();
   core_->thread.join();
+}
+
+void readiness::turn(patience how_long) {
+  core_->turn(how_long == patience::none ? 0 : -1);
+}
+
+void readiness::interrupt() {
+  std::uint64_t one = 1;
+  while (::write(core_->interruption.get(), &one, sizeof one) < 0 && errno == EINTR) {
+  }
 }
 
 watch readiness::add(int fd, std::function<void()> wake) {

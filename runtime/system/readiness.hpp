@@ -1,7 +1,8 @@
-// Says when a descriptor is ready, and nothing else: one thread on epoll that calls wakers.
+// Says when a descriptor is ready, and nothing else: an epoll, and who turns it calls wakers. That is a
+// thread of its own, or whichever thread of a scheduler has nothing else to do.
 //
 // Who owns a descriptor watches it through a `watch` and arms the watch whenever there is nothing left to do
-// but wait. Each arming wakes once. A waker is called on the readiness thread: it must only pass the word on
+// but wait. Each arming wakes once. A waker is called by who turns the loop: it must only pass the word on
 // (such as by sending a message to an actor), never block, never throw, and may be called once more just
 // after its watch has gone, which must be harmless. What woke is not said: the owner looks for itself.
 #pragma once
@@ -44,13 +45,22 @@ private:
 /// The loop. Made by the runtime before any transport; every member may be called from any thread.
 class readiness {
 public:
+  enum class turned_by { own_thread, others };
+
   /// Starts the thread. When the system has no descriptor or thread left, `problem` says so and every `add`
   /// returns a watch that watches nothing.
-  readiness();
+  explicit readiness(turned_by whom = turned_by::own_thread);
   /// Stops the thread and waits for it: at most for the waker that is being called.
   ~readiness();
   readiness(const readiness&) = delete;
   readiness& operator=(const readiness&) = delete;
+
+  enum class patience { none, until_something_is };
+  /// Of a loop that is turned by others, one at a time: calls the wakers of what is ready, at once, or waits
+  /// until something is or `interrupt` is called.
+  void turn(patience how_long);
+  /// A turn that waits is over at once; if there is none, the next one is.
+  void interrupt();
 
   /// The descriptor stays the caller's.
   watch add(int fd, std::function<void()> wake);

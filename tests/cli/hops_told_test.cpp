@@ -155,8 +155,8 @@ TEST_CASE(
   home.write(host_of("gate", home.sshd) + host_of("far", home.sshd) + "  ProxyJump gate\n");
   program node{home.spec({"serve"})};
   REQUIRE(node.wrote("serving 0 clusters on "));
-  for (const auto& words : {std::vector<std::string>{"ssh", "-v", "-n", "far", "true"},
-                            {"-v", "exec", "-n", "far", "--", "true"}}) {
+  for (const auto& words : {std::vector<std::string>{"ssh", "-v", "-n", "far", "sleep 1"},
+                            {"-v", "exec", "-n", "far", "--", "sleep 1"}}) { // it is asked while they run
     auto told = home.moorage(words).error_output;
     CHECK_THAT(told, Contains("moorage: far: by the node on " + (home.folder / "")) && Contains(", c1 to ") &&
                          Contains(", open for ") && Contains(", with 1 lease, by way of 'gate'\n"));

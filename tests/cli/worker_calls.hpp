@@ -1,4 +1,4 @@
-// What strace(1) tells of CAF's workers: whether one of them waited for anything but work.
+// What strace(1) tells of the scheduler's workers: whether one of them waited for anything but work.
 #pragma once
 
 #include <algorithm>
@@ -17,9 +17,10 @@
 
 namespace moorage::cli_tests {
 
-/// How long CAF's workers were in system calls that can wait, from the lines of `strace -f -ttt -T`. How long
-/// a call took is told by the clock, with the waits for a processor in it; so those alone count that may
-/// block by their kind, as their descriptor then is, or that wait for a lock.
+/// How long workers were in system calls that can wait, from the lines of `strace -f -ttt -T`. How long a
+/// call took is told by the clock, with the waits for a processor in it; so those alone count that may block
+/// by their kind, as their descriptor then is, or that wait for a lock. For work they wait in epoll_wait, or
+/// each on a condition variable of its own.
 class worker_calls {
 public:
   void read(const std::string& line) {
@@ -55,36 +56,35 @@ public:
   /// Once all is read.
   std::vector<std::string> waits() const {
     std::vector<std::string> found;
-    std::set<std::uint64_t> queue;
     for (const auto& [number, of] : threads_) {
-      if (!of.worker || of.polls)
+      if (!of.worker)
         continue;
+      std::set<std::uint64_t> places;
       for (const auto& [took, call] : of.blocking)
         if (took > longest_allowed())
           found.push_back(call);
       for (const auto& [took, address] : of.waits)
         if (took > longest_allowed())
-          queue.insert(address);
+          places.insert(address);
+      // One condition variable, whose two words stand side by side.
+      if (!places.empty() && *places.rbegin() - *places.begin() > sizeof(std::uint32_t))
+        found.push_back("it waits at " + std::to_string(places.size()) + " places");
       // Whatever it is: this is no matter of a processor.
-      if (!of.name.empty() && of.name != "futex" && seconds(last_) - seconds(of.since) > longest_allowed())
+      if (!of.name.empty() && of.name != "futex" && of.name != "epoll_wait" &&
+          seconds(last_) - seconds(of.since) > longest_allowed())
         found.push_back(of.name + "(" + of.rest + " did not end");
     }
-    // All workers wait for work at one place: a condition variable, whose two words stand side by side.
-    if (!queue.empty() && *queue.rbegin() - *queue.begin() > sizeof(std::uint32_t))
-      found.push_back("they wait at " + std::to_string(queue.size()) + " places");
     return found;
   }
   std::size_t workers() const {
-    return static_cast<std::size_t>(std::count_if(threads_.begin(), threads_.end(), [](const auto& of) {
-      return of.second.worker && !of.second.polls;
-    }));
+    return static_cast<std::size_t>(
+        std::count_if(threads_.begin(), threads_.end(), [](const auto& of) { return of.second.worker; }));
   }
   std::size_t calls() const { return calls_; }
 
 private:
   struct thread {
     bool worker = false;
-    bool polls = false;            ///< CAF's multiplexer, which has the workers' name
     std::string name, rest, since; ///< of the call that it is in
     std::vector<std::pair<double, std::string>> blocking;
     std::vector<std::pair<double, std::uint64_t>> waits; ///< where it waited, by address
@@ -95,9 +95,8 @@ private:
   void ended(const std::string& number, thread& of, const std::string& name, const std::string& rest) {
     if (!process_ || !process_->is_ours(number, name, rest))
       return;
-    if (name == "prctl" && rest.find("PR_SET_NAME, \"caf.multiplexer\"") != std::string::npos)
+    if (name == "prctl" && rest.find("PR_SET_NAME, \"moorage.worker\"") != std::string::npos)
       of.worker = true;
-    of.polls = of.polls || name == "epoll_wait";
     calls_ += of.worker;
     double took = 0; // not told of a call that has no end, as exit has none
     if (const auto at = rest.rfind('<');
@@ -120,7 +119,8 @@ private:
         std::from_chars(rest.data() + 2, rest.data() + rest.size(), address, 16);
       of.waits.emplace_back(took, address);
     } else if (name == "futex" ? rest.find("FUTEX_WAIT") != std::string::npos
-                               : name == "close" || process_->may_block(name, rest)) // a dead file server's
+                               : name == "close" || // a dead file server's
+                                     (name != "epoll_wait" && process_->may_block(name, rest)))
       of.blocking.emplace_back(took, name + "(" + rest);
   }
 

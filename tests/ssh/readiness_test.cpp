@@ -210,3 +210,25 @@ TEST_CASE("a watch may outlive the loop", "[readiness]") {
   watched.end();
   CHECK(woken.now() == 0);
 }
+
+TEST_CASE("a loop that others turn wakes in their turns, and an interruption ends one, also the next",
+          "[readiness]") {
+  readiness loop{readiness::turned_by::others};
+  REQUIRE(loop.problem().empty());
+  pair ends;
+  count woken;
+  auto watched = loop.add(ends.fd(), woken.waker());
+  watched.arm(true, false);
+  loop.turn(readiness::patience::none);
+  CHECK(woken.now() == 0);
+  ends.send();
+  CHECK(woken.now() == 0);
+  loop.turn(readiness::patience::until_something_is);
+  CHECK(woken.now() == 1);
+  loop.interrupt();
+  loop.turn(readiness::patience::until_something_is);
+  std::thread turns{[&loop] { loop.turn(readiness::patience::until_something_is); }};
+  loop.interrupt();
+  turns.join();
+  CHECK(woken.now() == 1);
+}

@@ -131,6 +131,8 @@ session_channel::reply session_channel::begin_what(const std::string& text,
   ensure(asked_ == request::none || asked_ == request::command, "a channel has one request at a time");
   if ((awaits_reply() && !news()) || link_.stalled())
     return reply::waiting;
+  if (asked_ == request::none)
+    link_.gather(); // what follows at once: its input, or that there is none
   heard_ = link_.packets_in();
   listening_closely listen;
   return answer(request::command, ask(channel_, text.c_str()));

@@ -8,6 +8,7 @@
 
 #include "messages/printable.hpp"
 #include "runtime/ssh/transport_ssh.hpp"
+#include "runtime/system/worker_scheduler.hpp"
 
 namespace moorage {
 
@@ -19,6 +20,9 @@ constexpr int poll_rounds_max = 64;
 constexpr std::uint64_t poll_reads_max = 4'096;
 /// Each call on a channel may read as well, and each channel's is made in each round.
 constexpr std::uint64_t pump_reads_max = 256u << 10;
+
+/// What is read within some tens of microseconds. Who reads more holds up others.
+constexpr std::uint64_t brief_reads_max = 8u << 10;
 
 /// A window bounds what libssh holds for a reader that has stopped, except when output of both kinds is
 /// mixed: each little piece of the one refills the window that the other fills. Beyond the widest window the
@@ -98,7 +102,11 @@ bool ssh_transport::move_open() {
   bool paused = false;
   bool eager = false;
   int polls = 0;
+  if (link_.exchanges_take_long())
+    long_work_ahead();
   for (int round = 0; round < poll_rounds_max; ++round) {
+    if (link_.bytes_in() - taken > brief_reads_max)
+      long_work_ahead();
     auto packets = link_.packets_in();
     auto read = link_.bytes_in();
     auto written = link_.bytes_out();
@@ -127,6 +135,7 @@ bool ssh_transport::move_open() {
     if (!moved)
       break;
   }
+  link_.send_gathered();
   note_heard();
   note_owed();
   if (link_.broken()) {
@@ -137,6 +146,8 @@ bool ssh_transport::move_open() {
   if (stalled())
     return phase_ == phase::open && eager;
   bool more = eager || (readable_ && !paused && !held);
+  if (more)
+    long_work_ahead(); // it is this connection's turn again, and perhaps without another's in between
   if (paused || held)
     last_heard_ = shared_.now; // its silence is our doing
   else if (!more)

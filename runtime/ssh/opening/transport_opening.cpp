@@ -6,6 +6,7 @@
 #include "messages/durations.hpp"
 #include "messages/printable.hpp"
 #include "runtime/ssh/transport_ssh.hpp"
+#include "runtime/system/worker_scheduler.hpp"
 
 namespace moorage {
 
@@ -42,6 +43,8 @@ link_settings link_settings_of(const cluster_settings& settings) {
 
 /// True: there is more to do at once.
 bool ssh_transport::pump_opening() {
+  if (phase_ >= phase::exchanging_keys && phase_ <= phase::logging_in)
+    long_work_ahead(); // keys and signatures come up wherever libssh reads
   while (phase_ < phase::open) {
     if (opening_->began == time_point{}) {
       if (!begin())
