@@ -32,7 +32,7 @@ std::size_t threads_of_actors() {
   for (const auto& each : std::filesystem::directory_iterator{"/proc/self/task"}) {
     std::ifstream file{each.path() / "comm"};
     std::string name;
-    if (std::getline(file, name) && name.starts_with("caf."))
+    if (std::getline(file, name) && (name.starts_with("caf.") || name == "moorage.worker"))
       ++count;
   }
   return count;
