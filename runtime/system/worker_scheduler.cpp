@@ -113,8 +113,8 @@ void work_list::sleep(locked& guard, std::condition_variable& woken) {
 }
 
 caf::resumable* work_list::next(std::condition_variable& woken) {
-  if (!std::exchange(list_of_this_thread,
-                     this)) // it begins, with the name of CAF's for many kinds of threads
+  // It begins, under a name that CAF gives several kinds of threads.
+  if (!std::exchange(list_of_this_thread, this))
     pthread_setname_np(pthread_self(), "moorage.worker");
   soon_back = true;
   locked guard{mutex_};
