@@ -303,7 +303,7 @@ TEST_CASE("a table's name that begins with what no name does is refused with its
 }
 
 TEST_CASE("what the parser takes for impossible is refused as no TOML") {
-  for (auto text : {"x = [[1], }[n]", "x = [1, ]]", "x = [}", "x = [1, #", "x = {a = }"})
+  for (auto text : {"x = [[1], }[n]", "x = [1, ]]", "x = [}", "x = [1, #", "x = {a = }", "x = 1'\xc3\xa9'"})
     CHECK_THAT(problems_of(text), Catch::Contains("not TOML"));
 }
 
