@@ -3,6 +3,7 @@
 #include <future>
 
 #include "runtime/actors.hpp"
+#include "tests/bench/empty_requests.hpp"
 #include "tests/bench/figures.hpp"
 #include "tests/bench/pools.hpp"
 
@@ -29,38 +30,41 @@ void quiet_acquire(const effort& effort, figures& into) {
   fake_cluster cluster;
   runtime rt{quiet({still(cluster.at(), "alpha", 5)})};
   wait_idle(rt, "alpha", 5);
-  auto& system = system_of(rt);
-  auto echo = system.spawn([]() -> caf::behavior { return {[](int number) { return number; }}; });
-  {
-    caf::scoped_actor self{system};
-    auto ask = [&] { self->request(echo, caf::infinite, 1).receive([](int) {}, [](const caf::error&) {}); };
-    auto by_destructor = [&] { rt.acquire("alpha", 20s); };
-    auto answered = [&] { rt.acquire("alpha", 20s).release().value(); };
-    auto times = effort.some(2'000);
-    auto compare = [&](figure made, const std::function<void()>& ours) {
-      measure_pairs(made, effort.pairs(), [&](bool first) {
-        return in_order(
-            first, [&] { return microseconds_of(time_each(times, ours).median()); },
-            [&] { return microseconds_of(time_each(times, ask).median()); });
-      });
-      into.push_back(std::move(made));
-    };
-    figure made;
-    made.baseline = "an empty CAF request and reply from the same thread";
+  empty_requests empty{system_of(rt)};
+  caf::scoped_actor self{empty.system()};
+  auto ask = [&] { empty.ask(self); };
+  auto by_destructor = [&] { rt.acquire("alpha", 20s); };
+  auto answered = [&] { rt.acquire("alpha", 20s).release().value(); };
+  auto times = effort.some(2'000);
+  auto compare = [&](figure made, const std::function<void()>& ours) {
+    made.baseline = "an empty request and its answer in a system of CAF's alone";
     made.unit = "us";
-    made.bar = bar_kind::at_most;
-    made.limit = 2.5;
-    made.name = "acquire";
-    made.what = "acquire + release (by the destructor), quiet, p50";
-    made.note = "the next acquire waits behind the release, so both are in it";
-    compare(made, by_destructor);
-    made.bar = bar_kind::none;
-    made.name = "acquire-answered";
-    made.what = "acquire + release that waits for its answer, quiet, p50";
-    made.note = "two round trips, each through the runtime's client";
-    compare(made, answered);
-  }
-  caf::anon_send_exit(echo, caf::exit_reason::user_shutdown);
+    measure_pairs(made, effort.pairs(), [&](bool first) {
+      return in_order(
+          first, [&] { return microseconds_of(time_each(times, ours).median()); },
+          [&] { return microseconds_of(time_each(times, ask).median()); });
+    });
+    into.push_back(std::move(made));
+  };
+  figure made;
+  made.name = "acquire-anywhere";
+  made.what = "acquire + release (by the destructor), quiet, p50, its threads wherever the kernel wants";
+  made.note = "the next acquire waits behind the release, so both are in it";
+  compare(made, by_destructor);
+  made.name = "acquire-answered-anywhere";
+  made.what = "acquire + release that waits for its answer, quiet, p50, the same";
+  made.note = "two round trips, each through the runtime's client";
+  compare(made, answered);
+  on_one_processor here;
+  made.name = "acquire-answered";
+  made.what = "the same on one processor";
+  compare(made, answered);
+  made.name = "acquire";
+  made.what = "acquire + release (by the destructor), quiet, p50, on one processor";
+  made.note = "the next acquire waits behind the release, so both are in it";
+  made.bar = bar_kind::at_most;
+  made.limit = 2.5;
+  compare(made, by_destructor);
 }
 
 void acquire_while_hung(const effort& effort, figures& into) {

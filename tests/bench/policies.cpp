@@ -33,7 +33,7 @@ cluster_settings without_policies(const address& at) {
 }
 
 caf::actor_system_config& prepared(caf::actor_system_config& config) {
-  config.set("scheduler.policy", caf::atom("sharing")); // as the runtime's own
+  config.set("scheduler.policy", caf::atom("sharing")); // which does not poll
   config.set("scheduler.max-threads", std::max<std::size_t>(std::thread::hardware_concurrency(), 2));
   runtime::configure(config);
   return config;

@@ -3,6 +3,7 @@
 
 #include "runtime/actors.hpp"
 #include "tests/bench/clients.hpp"
+#include "tests/bench/empty_requests.hpp"
 #include "tests/bench/figures.hpp"
 #include "tests/bench/other_node.hpp"
 
@@ -64,13 +65,12 @@ void acquires_of_a_crowd(const effort& effort, figures& into) {
   fake_cluster cluster;
   runtime rt{quiet({still(cluster.at(), "alpha", threads)})};
   wait_idle(rt, "alpha", threads);
-  auto& system = system_of(rt);
-  auto echo = system.spawn([]() -> caf::behavior { return {[](int number) { return number; }}; });
+  empty_requests empty{system_of(rt)};
   auto pair = [&] { rt.acquire("alpha", std::chrono::seconds{60}); };
   auto ask = [&] {
-    thread_local caf::scoped_actor self{
-        system}; // ends with its thread, of which each measurement has new ones
-    self->request(echo, caf::infinite, 1).receive([](int) {}, [](const caf::error&) {});
+    // Ends with its thread, of which each measurement has new ones.
+    thread_local caf::scoped_actor self{empty.system()};
+    empty.ask(self);
   };
   auto times = effort.some(20'000);
   figure made;
@@ -80,13 +80,12 @@ void acquires_of_a_crowd(const effort& effort, figures& into) {
   made.unit = "/s";
   made.bar = bar_kind::at_least;
   made.limit = 0.5;
-  made.note = "all threads ask one actor: the runtime's client, or one that answers with the same number";
+  made.note = "all threads ask one actor: the runtime's client, or one of a system of CAF's alone";
   measure_pairs(made, effort.pairs(), [&](bool first) {
     return in_order(
         first, [&] { return rate_of(threads, times, pair); }, [&] { return rate_of(threads, times, ask); });
   });
   into.push_back(std::move(made));
-  caf::anon_send_exit(echo, caf::exit_reason::user_shutdown);
 }
 
 } // namespace moorage::bench
