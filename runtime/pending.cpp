@@ -6,6 +6,7 @@
 #include "runtime/client/callbacks.hpp"
 #include "runtime/client/client.hpp"
 #include "runtime/system/scheduler_thread.hpp"
+#include "runtime/system/worker_scheduler.hpp"
 
 namespace moorage {
 
@@ -111,7 +112,7 @@ void pending_shared::tell(std::unique_lock<std::mutex> lock) {
   auto place = dropped_ ? std::exchange(place_, nullptr) : nullptr;
   auto at_once = at_once_;
   lock.unlock();
-  changed_.notify_all();
+  notify_after_turn({shared_from_this(), &changed_});
   if (next.then)
     perform(std::move(next), at_once);
 }

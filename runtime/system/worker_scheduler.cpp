@@ -9,6 +9,7 @@
 #include <caf/scheduler/coordinator.hpp>
 #include <condition_variable>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <pthread.h>
 #include <string_view>
@@ -29,6 +30,9 @@ constexpr std::size_t left_to_one = 3;
 
 /// Of messages, which one actor takes before others have their turn.
 constexpr std::size_t messages_at_once = 100;
+
+/// So many threads that wait for what one actor answers are woken together.
+constexpr std::size_t woken_at_once = 64;
 
 class work_list {
 public:
@@ -63,9 +67,18 @@ private:
   int since_turn_ = 0;
 };
 
-/// Of a worker: its list, and whether it will look at that soon.
+/// Of a worker: its list, whether it will look at that soon, and has woken somebody meanwhile; whom it wakes
+/// then.
 thread_local work_list* list_of_this_thread = nullptr;
 thread_local bool soon_back = false;
+thread_local bool woke_one = false;
+thread_local std::vector<std::shared_ptr<std::condition_variable>> waking;
+
+void wake_the_waiting() {
+  // What one of them belongs to may end here, and wake others.
+  for (auto& each : std::exchange(waking, {}))
+    each->notify_all();
+}
 
 /// Names are all that tells our actors from a host's.
 bool is_ours(caf::resumable* what) {
@@ -116,7 +129,9 @@ caf::resumable* work_list::next(std::condition_variable& woken) {
   // It begins, under a name that CAF gives several kinds of threads.
   if (!std::exchange(list_of_this_thread, this))
     pthread_setname_np(pthread_self(), "moorage.worker");
+  wake_the_waiting();
   soon_back = true;
+  woke_one = false;
   locked guard{mutex_};
   for (;;) {
     if (loop_ && !turning_ && !waiting_.empty() && ++since_turn_ >= actors_a_turn)
@@ -143,6 +158,7 @@ void work_list::begins(caf::resumable* what) {
 void work_list::long_work_ahead() {
   if (!std::exchange(soon_back, false))
     return;
+  wake_the_waiting();
   locked guard{mutex_};
   if (!waiting_.empty() || (loop_ && !turning_))
     wake_one(std::move(guard));
@@ -210,6 +226,14 @@ void schedule_on_workers(worker_config& config) {
 void long_work_ahead() {
   if (list_of_this_thread != nullptr)
     list_of_this_thread->long_work_ahead();
+}
+
+void notify_after_turn(std::shared_ptr<std::condition_variable> what) {
+  if (!soon_back || !std::exchange(woke_one, true))
+    return what->notify_all();
+  waking.push_back(std::move(what));
+  if (waking.size() >= woken_at_once)
+    wake_the_waiting();
 }
 
 } // namespace moorage

@@ -7,9 +7,12 @@
 // thread, next; if that is much, another thread helps. No actor of ours takes long, but for a connection that
 // computes or has much to read, which says so (`long_work_ahead`). Of a host's actors nothing is known: what
 // they give others to do wakes another thread at once.
+// edge: threads that wait for an actor's answer are woken by it.
 #pragma once
 
 #include <caf/actor_system_config.hpp>
+#include <condition_variable>
+#include <memory>
 
 namespace moorage {
 
@@ -27,5 +30,10 @@ void schedule_on_workers(worker_config& config);
 /// What this thread does next may take long: whoever is idle looks after what it leaves. Of no effect on a
 /// thread that is none of such a scheduler's.
 void long_work_ahead();
+
+/// Wakes whoever waits for it: at once, but for all after the first while a thread of such a scheduler does
+/// something for one actor, which are woken when it has done that, or before work that takes long. Waking
+/// takes longer than most messages, and that of several is not much more than of one.
+void notify_after_turn(std::shared_ptr<std::condition_variable> what);
 
 } // namespace moorage

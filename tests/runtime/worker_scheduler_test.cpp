@@ -3,7 +3,9 @@
 #include <atomic>
 #include <caf/all.hpp>
 #include <catch2/catch.hpp>
+#include <condition_variable>
 #include <future>
+#include <mutex>
 #include <thread>
 #include <unistd.h>
 
@@ -57,6 +59,51 @@ caf::behavior waits_for_whom_it_told(Self self, const std::shared_ptr<std::promi
       long_work_ahead();
     told->set_value(has_told(self->system()));
   }};
+}
+
+/// A thread that waits for one word.
+class waiting_thread {
+public:
+  waiting_thread() { REQUIRE(waits_.get_future().wait_for(patience) == std::future_status::ready); }
+  ~waiting_thread() { thread_.join(); }
+
+  void answer() {
+    {
+      std::lock_guard guard{shared_->mutex}; // had once the thread waits
+      shared_->there = true;
+    }
+    notify_after_turn({shared_, &shared_->changed});
+  }
+  /// `true`: it was woken, and did not have to look by itself.
+  bool was_woken() { return woken_.wait_for(patience * 2) == std::future_status::ready && woken_.get(); }
+
+private:
+  struct shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool there = false;
+  };
+  std::shared_ptr<shared> shared_ = std::make_shared<shared>();
+  std::promise<void> waits_;
+  std::promise<bool> tells_;
+  std::shared_future<bool> woken_ = tells_.get_future().share();
+  std::thread thread_{[this] {
+    std::unique_lock lock{shared_->mutex};
+    waits_.set_value();
+    auto in_time = std::cv_status::no_timeout;
+    while (!shared_->there && in_time == std::cv_status::no_timeout)
+      in_time = shared_->changed.wait_for(lock, patience);
+    tells_.set_value(in_time == std::cv_status::no_timeout);
+  }};
+};
+
+using waiting_threads = std::vector<std::unique_ptr<waiting_thread>>;
+
+waiting_threads so_many(int count) {
+  waiting_threads made;
+  for (int i = 0; i < count; ++i)
+    made.push_back(std::make_unique<waiting_thread>());
+  return made;
 }
 
 /// Its own messages never end, until it is told.
@@ -182,4 +229,44 @@ TEST_CASE("a thread that has gone to sleep is woken for each of what comes one a
   scheduled at;
   for (int i = 0; i < 2'000; ++i)
     REQUIRE(has_told(*at.system));
+}
+
+TEST_CASE("who waits for an answer is woken at once by a thread that is none of the scheduler's") {
+  waiting_thread waits;
+  waits.answer();
+  CHECK(waits.was_woken());
+}
+
+TEST_CASE("all who wait for what an actor answers in one turn are woken after it") {
+  for (int count : {1, 200}) {
+    auto all = so_many(count); // ends after the system
+    scheduled at;
+    caf::anon_send(at.system->spawn([&all](caf::stateful_actor<named_like_ours>*) -> caf::behavior {
+      return {[&all](int) {
+        for (auto& each : all)
+          each->answer();
+      }};
+    }),
+                   1);
+    for (auto& each : all)
+      CHECK(each->was_woken());
+  }
+}
+
+TEST_CASE("who waits for an answer is woken before work that takes long, and during it") {
+  waiting_thread first, second, meanwhile;
+  scheduled at;
+  auto told = std::make_shared<std::promise<bool>>();
+  caf::anon_send(at.system->spawn([&, told](caf::stateful_actor<named_like_ours>*) -> caf::behavior {
+    return {[&, told](int) {
+      first.answer();
+      second.answer();
+      long_work_ahead();
+      auto were_woken = first.was_woken() && second.was_woken();
+      meanwhile.answer();
+      told->set_value(were_woken && meanwhile.was_woken());
+    }};
+  }),
+                 1);
+  CHECK(told->get_future().get());
 }
