@@ -21,6 +21,18 @@ const std::string evil =
 
 } // namespace
 
+TEST_CASE("a number or a date without end is refused before it is parsed") {
+  // The parser looks ahead, a date's time included, further than it can go back: how far is in the middle.
+  for (std::size_t filler = 100; filler < 140; ++filler) {
+    auto result = parse_config("[log]\nfile = 1979-05-27" + std::string(filler, '_') + " 07:32\n", "m.toml");
+    REQUIRE(result.problems.size() == 1);
+    CHECK_THAT(result.problems.front().text, Catch::Contains("more than 100 characters"));
+  }
+  auto longest = parse_config("[defaults]\n" + std::string(100, '1') + " = 1\n", "m.toml");
+  REQUIRE(longest.problems.size() == 1);
+  CHECK_THAT(longest.problems.front().text, Catch::Contains("there is no such"));
+}
+
 TEST_CASE("errors about keys and values that a file made up stay within their lines") {
   const std::string files[] = {
       "[\"" + evil + "\"]\nx = 1\n",
