@@ -91,7 +91,7 @@ void lease::on_lost(std::function<void(const failure& why)> callback) {
     return;
   if (!loss_)
     loss_ = std::make_shared<callback_strand>(gate_->callbacks());
-  loss_sink to{std::move(callback), loss_};
+  loss_sink to{loss_sink::kept(std::move(callback)), loss_};
   gate_->post([key = key(), to](client_state& client) { client.watch_lease(key, to); },
               [cluster = cluster_, to](const failure& reason) { to.tell(cluster, reason); });
 }

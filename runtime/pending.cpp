@@ -111,8 +111,10 @@ void pending_shared::tell(std::unique_lock<std::mutex> lock) {
   auto stop = std::exchange(stop_, nullptr);
   auto place = dropped_ ? std::exchange(place_, nullptr) : nullptr;
   auto at_once = at_once_;
+  auto awaited = waiting_ > 0;
   lock.unlock();
-  notify_after_turn({shared_from_this(), &changed_});
+  if (awaited)
+    notify_after_turn({shared_from_this(), &changed_});
   if (next.then)
     perform(std::move(next), at_once);
 }
@@ -127,18 +129,24 @@ bool pending_shared::ready() const {
 bool pending_shared::wait_until(clock::time_point until) {
   std::unique_lock lock{mutex_};
   if (!over_ && !on_scheduler_thread())
-    changed_.wait_until(lock, until, [this] { return over_; });
+    wait_until(lock, until);
   return over_;
 }
 
 failure pending_shared::wait() {
   std::unique_lock lock{mutex_};
+  return wait_until(lock, deadline_) ? failure{} : gate_->no_answer();
+}
+
+bool pending_shared::wait_until(std::unique_lock<std::mutex>& lock, clock::time_point until) {
   auto there = [this] { return over_; };
-  if (deadline_ == clock::time_point::max())
+  ++waiting_;
+  if (until == clock::time_point::max())
     changed_.wait(lock, there);
-  else if (!changed_.wait_until(lock, deadline_, there))
-    return gate_->no_answer();
-  return {};
+  else
+    changed_.wait_until(lock, until, there);
+  --waiting_;
+  return over_;
 }
 
 void pending_shared::cancel() {

@@ -115,11 +115,13 @@ private:
   };
   void perform(continuation what, bool at_once);
   void be_watched();
+  bool wait_until(std::unique_lock<std::mutex>& lock, clock::time_point until);
 
   const std::shared_ptr<client_gate> gate_;
   const std::string cluster_;
   const clock::time_point deadline_;
   std::condition_variable changed_;
+  std::size_t waiting_ = 0;     ///< threads
   std::shared_ptr<void> place_; ///< among the client's requests, until the answer is taken
   std::function<void()> withdraw_;
   std::shared_ptr<stop_link> stop_;

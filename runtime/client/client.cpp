@@ -132,6 +132,7 @@ client_state::~client_state() {
     gone_ = {errc::stopping, "the runtime stopped"}; // an answer that asks again is refused at once
   on_loss_.reconnects = false;
   fail_everything(failure{gone_});
+  long_work_ahead(); // what a host's callbacks hold ends with them
   for (auto& [number, entry] : watchers_) {
     if (entry.strand)
       entry.strand->close();

@@ -25,6 +25,7 @@
 #include "runtime/client/stream_pipe.hpp"
 #include "runtime/lease.hpp"
 #include "runtime/result.hpp"
+#include "runtime/system/worker_scheduler.hpp"
 
 namespace moorage {
 
@@ -109,10 +110,18 @@ struct event_sink {
 
 /// Where a lease's end is told that is not its holder's doing.
 struct loss_sink {
-  std::function<void(const failure&)> call;
+  using callback = std::function<void(const failure&)>;
+  /// What a host's callback holds may take long to end, or wait for a thread of the host's.
+  static std::shared_ptr<const callback> kept(callback call) {
+    return {new callback{std::move(call)}, [](const callback* ended) {
+              long_work_ahead();
+              delete ended;
+            }};
+  }
+  std::shared_ptr<const callback> call;
   std::shared_ptr<callback_strand> strand; ///< the lease closes it when it is given back
   void tell(const std::string& cluster, const failure& why) const {
-    strand->post(cluster, [told = call, why] { told(why); });
+    strand->post(cluster, [told = call, why] { (*told)(why); });
   }
 };
 

@@ -75,9 +75,11 @@ thread_local bool woke_one = false;
 thread_local std::vector<std::shared_ptr<std::condition_variable>> waking;
 
 void wake_the_waiting() {
-  // What one of them belongs to may end here, and wake others.
-  for (auto& each : std::exchange(waking, {}))
-    each->notify_all();
+  // What one of them belongs to may end here, and have others woken.
+  for (std::size_t i = 0; i < waking.size(); ++i)
+    if (auto each = std::move(waking[i]))
+      each->notify_all();
+  waking.clear();
 }
 
 /// Names are all that tells our actors from a host's.
@@ -114,6 +116,8 @@ void work_list::turn(locked& guard, readiness::patience how_long) {
   interrupted_ = how_long == readiness::patience::none;
   guard.unlock();
   loop_->turn(how_long);
+  wake_the_waiting(); // should a waker have answered somebody
+  woke_one = false;
   guard.lock();
   turning_ = interrupted_ = false;
   since_turn_ = 0;
@@ -129,6 +133,7 @@ caf::resumable* work_list::next(std::condition_variable& woken) {
   // It begins, under a name that CAF gives several kinds of threads.
   if (!std::exchange(list_of_this_thread, this))
     pthread_setname_np(pthread_self(), "moorage.worker");
+  waking.reserve(woken_at_once);
   wake_the_waiting();
   soon_back = true;
   woke_one = false;
