@@ -26,9 +26,9 @@ std::size_t peak_memory(const std::string& pid) {
   return 0;
 }
 
-/// In KiB, a sixteenth of what passes. A sanitizer has shadows of all there is, and keeps what was freed for a
-/// while: AddressSanitizer 256 MiB of it, and by how fast it gives the rest back twice as much, but for being
-/// told otherwise.
+/// In KiB, a sixteenth of what passes. A sanitizer has shadows of all there is, and keeps what was freed for
+/// a while: AddressSanitizer 256 MiB of it, and by how fast it gives the rest back twice as much, but for
+/// being told otherwise.
 constexpr std::size_t peak_max = (std::string_view{MOORAGE_SANITIZE}.empty() ? 64 : 600) << 10;
 
 template <class Spec>
