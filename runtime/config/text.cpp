@@ -44,7 +44,8 @@ constexpr std::string_view too_deep = "deeper than a configuration goes; allowed
                                       "clusters.NAME.host, and lists that hold no lists";
 constexpr std::string_view no_name =
     "not TOML: a table's name begins with none of a-z, A-Z, 0-9, _, - and quotes";
-constexpr std::string_view too_long = "not TOML: a number or a date of more than 100 characters";
+constexpr std::string_view too_long = "a number, a date or a name of more than 100 characters that begins "
+                                      "with a digit; a text stands in quotes";
 constexpr std::string_view not_ascii =
     "not TOML: only strings and comments hold other characters than ASCII's";
 

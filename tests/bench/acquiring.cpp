@@ -46,25 +46,23 @@ void quiet_acquire(const effort& effort, figures& into) {
     });
     into.push_back(std::move(made));
   };
-  figure made;
-  made.name = "acquire-anywhere";
-  made.what = "acquire + release (by the destructor), quiet, p50, its threads wherever the kernel wants";
-  made.note = "the next acquire waits behind the release, so both are in it";
-  compare(made, by_destructor);
-  made.name = "acquire-answered-anywhere";
-  made.what = "acquire + release that waits for its answer, quiet, p50, the same";
-  made.note = "two round trips, each through the runtime's client";
-  compare(made, answered);
+  auto compare_both = [&](const std::string& suffix, const std::string& where, bar_kind bar) {
+    figure made;
+    made.name = "acquire" + suffix;
+    made.what = "acquire + release (by the destructor), quiet, p50, " + where;
+    made.note = "the next acquire waits behind the release, so both are in it";
+    made.bar = bar;
+    made.limit = 2.5;
+    compare(made, by_destructor);
+    made.name = "acquire-answered" + suffix;
+    made.what = "acquire + release that waits for its answer, quiet, p50, " + where;
+    made.note = "two round trips, each through the runtime's client";
+    made.bar = bar_kind::none;
+    compare(made, answered);
+  };
+  compare_both("-anywhere", "where the kernel wants", bar_kind::none);
   on_one_processor here;
-  made.name = "acquire-answered";
-  made.what = "the same on one processor";
-  compare(made, answered);
-  made.name = "acquire";
-  made.what = "acquire + release (by the destructor), quiet, p50, on one processor";
-  made.note = "the next acquire waits behind the release, so both are in it";
-  made.bar = bar_kind::at_most;
-  made.limit = 2.5;
-  compare(made, by_destructor);
+  compare_both("", "on one processor", bar_kind::at_most);
 }
 
 void acquire_while_hung(const effort& effort, figures& into) {
