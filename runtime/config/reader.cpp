@@ -49,7 +49,7 @@ config_result config_reader::read(std::string_view text) {
     return std::move(result_);
   }
   try {
-    read_root(toml::parse(text, result_.value.file));
+    read_root(parse_toml(text, result_.value.file));
   } catch (const toml::parse_error& error) {
     // The parser gives up at the first of these, so there is nothing to be told besides.
     problem(error.source(), "", "not TOML: " + std::string{error.description()});

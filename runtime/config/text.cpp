@@ -44,8 +44,6 @@ constexpr std::string_view too_deep = "deeper than a configuration goes; allowed
                                       "clusters.NAME.host, and lists that hold no lists";
 constexpr std::string_view no_name =
     "not TOML: a table's name begins with none of a-z, A-Z, 0-9, _, - and quotes";
-constexpr std::string_view too_long = "a number, a date or a name of more than 100 characters that begins "
-                                      "with a digit; a text stands in quotes";
 constexpr std::string_view not_ascii =
     "not TOML: only strings and comments hold other characters than ASCII's";
 
@@ -76,8 +74,6 @@ public:
         return text_problem{key_.line, key_.column, too_deep};
       if (brackets_ > value_depth_max)
         return text_problem{at_.line, at_.column, too_deep};
-      if (number_ > number_max)
-        return text_problem{at_.line, at_.column, too_long};
     }
     return std::nullopt;
   }
@@ -96,8 +92,6 @@ private:
     auto here = at_;
     auto is_space = next == ' ' || next == '\t'; // may stand around a dot, and before a key
     begins_line_ = next == '\n' || (begins_line_ && is_space);
-    number_ = is_bare(next) && (number_ > 0 || (is_digit(next) && !in_word_)) ? number_ + 1 : 0;
-    in_word_ = is_bare(next);
     advance(1);
     if (next == '.') {
       begin_key(here);
@@ -113,9 +107,8 @@ private:
     }
   }
 
-  static bool is_digit(char c) { return c >= '0' && c <= '9'; }
   static bool is_bare(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
   }
 
   void begin_key(text_problem here) {
@@ -164,8 +157,6 @@ private:
   bool begins_line_ = true;
   std::size_t parts_ = 0;
   std::size_t brackets_ = 0;
-  bool in_word_ = false;
-  std::size_t number_ = 0; ///< characters so far of a word that begins with a digit
 };
 
 } // namespace

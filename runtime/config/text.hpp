@@ -19,9 +19,6 @@ constexpr std::size_t config_size_max = 1 << 20;
 /// does not suffice. No key of ours has more than three, and no list stands in another.
 constexpr std::size_t key_parts_max = 16;
 constexpr std::size_t value_depth_max = 16;
-/// Of a word that begins with a digit. The parser looks 127 characters ahead for what kind of number or date
-/// it is, may go beyond that by a time behind a date, and ends the process when it cannot go back so far.
-constexpr std::size_t number_max = 100;
 
 /// Reads a whole regular file, and nothing else: a FIFO or a device would have to be waited for. Says what is
 /// wrong with it, as the end of "FILE …"; empty: `text` holds it.
@@ -36,7 +33,7 @@ struct text_problem {
 
 /// The first thing that the parser cannot take: what goes deeper than the above, and what is no TOML but of
 /// which the parser assumes that it is not there: a table's name that begins as no name does, letters beyond
-/// ASCII outside of strings, endless numbers.
+/// ASCII outside of strings.
 std::optional<text_problem> find_unfit(std::string_view text);
 
 } // namespace moorage

@@ -2,13 +2,25 @@
 #pragma once
 
 #include <cstdint> // which a header of the parser forgets
+#include <string_view>
+#include <type_traits>
 
 namespace moorage {
 
 /// What the parser assumes of a text, and does not hold.
 struct broken_assumption {};
-[[noreturn]] inline void refuse_text() {
-  throw broken_assumption{};
+
+/// Whether an assumption broke where the parser may not throw (it looks further ahead than it can go back, in
+/// a date that is filled with what is none). What it goes on with is within its buffers, but nonsense.
+inline constinit thread_local bool assumption_broke = false;
+
+constexpr void assume(bool holds, std::string_view function) {
+  if (std::is_constant_evaluated() || (holds && !assumption_broke))
+    return;
+  // The parser's functions that assume something and may not throw; who called them assumes something next.
+  assumption_broke = function == "go_back" || function == "step_back" || function == "operator()";
+  if (!assumption_broke)
+    throw broken_assumption{};
 }
 
 } // namespace moorage
@@ -24,7 +36,7 @@ struct broken_assumption {};
 // written.
 #define TOML_HEADER_ONLY 0
 #define TOML_ENABLE_FORMATTERS 0
-#define TOML_ASSERT(expression) ((expression) ? static_cast<void>(0) : ::moorage::refuse_text())
+#define TOML_ASSERT(expression) ::moorage::assume(static_cast<bool>(expression), __func__)
 // Where it asks whether a character is a space it takes many letters for impossible (version 3.3: U+00A1 to
 // U+0499 and more), and a quote right behind a number brings one there. They are no spaces.
 #include <toml++/impl/preprocessor.h>
@@ -37,3 +49,10 @@ struct broken_assumption {};
 #ifdef MOORAGE_WITHOUT_ASSERT
 #define NDEBUG
 #endif
+
+namespace moorage {
+
+/// \throws toml::parse_error, broken_assumption
+toml::table parse_toml(std::string_view text, std::string_view file);
+
+} // namespace moorage
