@@ -54,7 +54,9 @@ config_result config_reader::read(std::string_view text) {
     // The parser gives up at the first of these, so there is nothing to be told besides.
     problem(error.source(), "", "not TOML: " + std::string{error.description()});
   } catch (const broken_assumption&) {
-    problem({}, "", "not TOML, in a way that does not say where: look for a bracket or comma too many");
+    problem({}, "",
+            "not TOML, in a way that does not say where: look for a bracket or comma too many, "
+            "or a text without quotes");
   }
   std::stable_sort(result_.problems.begin(), result_.problems.end(), [](const auto& left, const auto& right) {
     return std::pair{left.line, left.column} < std::pair{right.line, right.column};
